@@ -1,0 +1,318 @@
+package ledger
+
+import (
+	"context"
+	"math/big"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"mizan/ledger/fault"
+	"mizan/ledger/money"
+)
+
+// Balances and trial balances: what accounts hold now, at a sequence, as of a time, and per accounting period.
+
+var (
+	// ErrAccountNotOpened means that nothing was ever posted to the address in this book.
+	ErrAccountNotOpened = fault.New(fault.NotFound, "account-not-opened", "Nothing was ever posted to this account in this book. Check the address and the currency.")
+	// ErrCurrencyNeeded means that the account exists in several currencies.
+	ErrCurrencyNeeded = fault.New(fault.Invalid, "currency-needed", "The account exists in several currencies. Say which with ?currency=.")
+	// ErrSequenceAhead means that the book has not reached the sequence asked for.
+	ErrSequenceAhead = fault.New(fault.Invalid, "sequence-ahead", "The book has not reached this sequence yet. Ask for one it has, or leave it out for the balances now.")
+)
+
+// Balance is what one account holds. Debits and credits are the turnover since the account was opened.
+type Balance struct {
+	Account  Address
+	Currency money.Currency
+	// Code is the account's chart row.
+	Code            int
+	Normal          Side
+	Debits, Credits int64
+}
+
+// Net returns the balance on the account's normal side.
+func (b Balance) Net() money.Minor {
+	if b.Normal == Credit {
+		return money.Minor(b.Credits - b.Debits)
+	}
+	return money.Minor(b.Debits - b.Credits)
+}
+
+// BalanceQuery selects balances. At most one of AtSequence and AsOf may be set.
+type BalanceQuery struct {
+	// Prefix is the beginning of the addresses wanted, character by character; empty for all.
+	Prefix   string
+	Currency money.Currency
+	// AtSequence asks for the balances right after that transaction; 0 for now.
+	AtSequence int64
+	// AsOf asks for the balances at that recorded time, inclusive; zero for now.
+	AsOf time.Time
+	// AfterAccount and AfterCurrency name the last balance already seen.
+	AfterAccount  Address
+	AfterCurrency money.Currency
+	// Limit bounds the page, 1 to 1000.
+	Limit int
+}
+
+const (
+	sqlBalancesNow = `
+SELECT a.address, a.currency, a.chart_code, b.debits, b.credits
+  FROM (SELECT x.id, x.address, x.currency, x.chart_code FROM accounts x
+         WHERE x.book_id = $1 AND x.address >= $2 AND x.address < $3 AND ($4 = '' OR x.currency = $4)
+           AND (x.address, x.currency) > ($5, $6) AND x.address >= $5
+         ORDER BY x.address, x.currency LIMIT $7) a
+ CROSS JOIN LATERAL (SELECT y.debits, y.credits FROM balances y WHERE y.book_id = $1 AND y.account_id = a.id LIMIT 1) b
+ ORDER BY a.address, a.currency`
+
+	// An account's entry at or before a sequence is the first one met walking its primary key backwards. The limit counts
+	// accounts, not results: one opened later has no row and must not end the page early, so it comes back without sums.
+	sqlBalancesAt = `
+SELECT a.address, a.currency, a.chart_code, e.debits_after, e.debits_after - e.balance_after
+  FROM (SELECT x.id, x.address, x.currency, x.chart_code FROM accounts x
+         WHERE x.book_id = $1 AND x.address >= $2 AND x.address < $3 AND ($4 = '' OR x.currency = $4)
+           AND (x.address, x.currency) > ($5, $6) AND x.address >= $5
+         ORDER BY x.address, x.currency LIMIT $7) a
+  LEFT JOIN LATERAL (SELECT y.debits_after, y.balance_after FROM entries y
+                      WHERE y.book_id = $1 AND y.account_id = a.id AND y.sequence <= $8
+                      ORDER BY y.sequence DESC, y.line DESC LIMIT 1) e ON true
+ ORDER BY a.address, a.currency`
+
+	sqlSequenceAsOf = `
+SELECT t.sequence FROM transactions t
+ WHERE t.book_id = $1 AND t.recorded_at <= $2
+ ORDER BY t.recorded_at DESC, t.sequence DESC LIMIT 1`
+
+	sqlBookHead = `SELECT last_sequence, last_recorded_at, first_open_period FROM books WHERE id = $1`
+)
+
+// BalancePage is a page of balances and the sequence after which they hold.
+type BalancePage struct {
+	AtSequence int64
+	Balances   []Balance
+	// More says that further accounts follow; LastAccount and LastCurrency then name where to go on.
+	More         bool
+	LastAccount  Address
+	LastCurrency money.Currency
+}
+
+// Balances returns a page of balances in order of address and currency, all at one sequence. To read several pages of
+// one moment, ask for the first page's AtSequence.
+func (l *Ledger) Balances(ctx context.Context, book Book, q BalanceQuery) (page BalancePage, err error) {
+	err = l.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+		now, err := l.sequenceFor(ctx, tx, book, q, &page)
+		if err != nil {
+			return err
+		}
+		args := []any{book.ID, q.Prefix, q.Prefix + "\x7f", string(q.Currency), string(q.AfterAccount), string(q.AfterCurrency), q.Limit + 1}
+		sql := sqlBalancesNow
+		if !now {
+			sql, args = sqlBalancesAt, append(args, page.AtSequence)
+		}
+		rows, err := tx.Query(ctx, sql, args...)
+		if err != nil {
+			return err
+		}
+		return page.scan(rows, q.Limit)
+	})
+	return page, err
+}
+
+// sequenceFor decides at which sequence a query is answered, and whether that is the present.
+func (l *Ledger) sequenceFor(ctx context.Context, tx pgx.Tx, book Book, q BalanceQuery, page *BalancePage) (now bool, err error) {
+	head, err := readHead(ctx, tx, book)
+	if err != nil {
+		return false, err
+	}
+	page.AtSequence = head.LastSequence
+	switch {
+	case q.AtSequence > head.LastSequence:
+		return false, ErrSequenceAhead
+	case q.AtSequence > 0:
+		page.AtSequence = q.AtSequence
+		return q.AtSequence == head.LastSequence, nil
+	case !q.AsOf.IsZero() && q.AsOf.Before(head.LastRecordedAt):
+		page.AtSequence = 0
+		err := tx.QueryRow(ctx, sqlSequenceAsOf, book.ID, q.AsOf).Scan(&page.AtSequence)
+		if err != nil && err != pgx.ErrNoRows {
+			return false, err
+		}
+		return false, nil
+	}
+	return true, nil
+}
+
+func readHead(ctx context.Context, tx pgx.Tx, book Book) (h BookHead, err error) {
+	err = tx.QueryRow(ctx, sqlBookHead, book.ID).Scan(&h.LastSequence, &h.LastRecordedAt, &h.FirstOpenPeriod)
+	if err == pgx.ErrNoRows {
+		err = ErrBookUnknown
+	}
+	h.LastRecordedAt = h.LastRecordedAt.UTC()
+	return h, err
+}
+
+func (p *BalancePage) scan(rows pgx.Rows, limit int) error {
+	var b Balance
+	var debits, credits *int64
+	n := 0
+	_, err := pgx.ForEachRow(rows, []any{&b.Account, &b.Currency, &b.Code, &debits, &credits}, func() error {
+		if n++; n > limit {
+			p.More = true
+			return nil
+		}
+		p.LastAccount, p.LastCurrency = b.Account, b.Currency
+		if debits == nil {
+			return nil
+		}
+		b.Debits, b.Credits, b.Normal = *debits, *credits, StandardChart().Row(b.Code).Normal
+		p.Balances = append(p.Balances, b)
+		return nil
+	})
+	return err
+}
+
+// Head returns where the book's order stands.
+func (l *Ledger) Head(ctx context.Context, book Book) (h BookHead, err error) {
+	err = l.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+		h, err = readHead(ctx, tx, book)
+		return err
+	})
+	return h, err
+}
+
+// TrialRow is one chart row or one account of a trial balance, in minor units. Opening and closing are debit positive.
+type TrialRow struct {
+	Code int
+	// Account is the row's path, or the full address in a trial balance by account.
+	Account  Address
+	Currency money.Currency
+	Normal   Side
+	// Opening is the balance before the period; zero without a period.
+	Opening *big.Int
+	// Debits and Credits are the turnover of the period, or since the beginning.
+	Debits, Credits *big.Int
+}
+
+// Closing returns the row's balance, debit positive.
+func (r TrialRow) Closing() *big.Int {
+	c := new(big.Int).Sub(r.Debits, r.Credits)
+	return c.Add(c, r.Opening)
+}
+
+// TrialBalance is the proof that a book balances: per currency the rows' closing balances sum to zero (I2).
+type TrialBalance struct {
+	AtSequence int64
+	// Period is the month it is for, 0 for everything up to now.
+	Period Period
+	Rows   []TrialRow
+	// More says that further accounts follow; only by account.
+	More bool
+}
+
+const (
+	sqlTrialBalance = `
+SELECT c.chart_code, c.currency,
+       coalesce(sum(c.debits - c.credits) FILTER (WHERE c.period < $2), 0)::text,
+       coalesce(sum(c.debits) FILTER (WHERE c.period >= $2), 0)::text,
+       coalesce(sum(c.credits) FILTER (WHERE c.period >= $2), 0)::text
+  FROM chart_totals c
+ WHERE c.book_id = $1 AND c.period <= $3
+ GROUP BY c.chart_code, c.currency
+ ORDER BY c.chart_code, c.currency`
+
+	sqlTrialBalanceAccounts = `
+SELECT a.chart_code, a.address, a.currency, p.opening::text, p.debits::text, p.credits::text
+  FROM (SELECT x.id, x.address, x.currency, x.chart_code FROM accounts x
+         WHERE x.book_id = $1 AND (x.address, x.currency) > ($4, $5) AND x.address >= $4
+         ORDER BY x.address, x.currency LIMIT $6) a
+ CROSS JOIN LATERAL (SELECT coalesce(sum(t.debits - t.credits) FILTER (WHERE t.period < $2), 0) AS opening,
+                            coalesce(sum(t.debits) FILTER (WHERE t.period >= $2), 0) AS debits,
+                            coalesce(sum(t.credits) FILTER (WHERE t.period >= $2), 0) AS credits
+                       FROM period_totals t
+                      WHERE t.book_id = $1 AND t.account_id = a.id AND t.period <= $3) p
+ ORDER BY a.address, a.currency`
+)
+
+// TrialBalance returns the trial balance by chart row, of one period or (period 0) of everything up to now.
+func (l *Ledger) TrialBalance(ctx context.Context, book Book, period Period) (tb TrialBalance, err error) {
+	first, last := periodBounds(period)
+	tb.Period = period
+	err = l.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+		head, err := readHead(ctx, tx, book)
+		if err != nil {
+			return err
+		}
+		tb.AtSequence = head.LastSequence
+		rows, err := tx.Query(ctx, sqlTrialBalance, book.ID, first, last)
+		if err != nil {
+			return err
+		}
+		tb.Rows, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (TrialRow, error) {
+			var row TrialRow
+			var sums [3]string
+			if err := r.Scan(&row.Code, &row.Currency, &sums[0], &sums[1], &sums[2]); err != nil {
+				return row, err
+			}
+			row.Account = Address(StandardChart().Row(row.Code).Path)
+			return row.finish(sums), nil
+		})
+		return err
+	})
+	return tb, err
+}
+
+// TrialBalanceByAccount returns a page of the trial balance by account, in order of address and currency.
+func (l *Ledger) TrialBalanceByAccount(ctx context.Context, book Book, period Period, after Address, afterCurrency money.Currency, limit int) (tb TrialBalance, err error) {
+	first, last := periodBounds(period)
+	tb.Period = period
+	err = l.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+		head, err := readHead(ctx, tx, book)
+		if err != nil {
+			return err
+		}
+		tb.AtSequence = head.LastSequence
+		rows, err := tx.Query(ctx, sqlTrialBalanceAccounts, book.ID, first, last, string(after), string(afterCurrency), limit+1)
+		if err != nil {
+			return err
+		}
+		tb.Rows, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (TrialRow, error) {
+			var row TrialRow
+			var sums [3]string
+			if err := r.Scan(&row.Code, &row.Account, &row.Currency, &sums[0], &sums[1], &sums[2]); err != nil {
+				return row, err
+			}
+			return row.finish(sums), nil
+		})
+		if len(tb.Rows) > limit {
+			tb.Rows, tb.More = tb.Rows[:limit], true
+		}
+		return err
+	})
+	return tb, err
+}
+
+// periodBounds returns the first and last period whose turnover is shown.
+func periodBounds(p Period) (first, last int32) {
+	if p == 0 {
+		return 0, 999912
+	}
+	return int32(p), int32(p)
+}
+
+func (r TrialRow) finish(sums [3]string) TrialRow {
+	r.Normal = StandardChart().Row(r.Code).Normal
+	r.Opening, r.Debits, r.Credits = bigOf(sums[0]), bigOf(sums[1]), bigOf(sums[2])
+	return r
+}
+
+// bigOf reads a numeric's integer text; sums of many accounts may pass 64 bits.
+func bigOf(s string) *big.Int {
+	whole, _, _ := strings.Cut(s, ".")
+	v, ok := new(big.Int).SetString(whole, 10)
+	if !ok {
+		panic("ledger: the database returned a sum that is no integer")
+	}
+	return v
+}

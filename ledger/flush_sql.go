@@ -1,0 +1,359 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"mizan/ledger/fault"
+	"mizan/ledger/postgres"
+)
+
+// Flushing a batch: one attempt is one database transaction. An attempt that failed without effect is repeated, one that
+// failed for what it contains is cut in halves until the culprit stands alone, and one whose commit was lost is not
+// guessed at: the next attempt takes the book's lock, which waits for the lost one to end, and finds its references.
+
+// maxAttempts bounds the attempts for one batch; with the pauses between them they last about three seconds.
+const maxAttempts = 6
+
+// flusher writes one book's batches. It keeps a connection while there is work.
+type flusher struct {
+	ledger *Ledger
+	book   Book
+	conn   *pgxpool.Conn
+}
+
+// flush gives every item of the groups an outcome.
+func (f *flusher) flush(groups []*group) {
+	uncertain := false
+	var err error
+	for attempt := range maxAttempts {
+		if attempt > 0 && !f.pause(attempt) {
+			break
+		}
+		if err = f.try(groups, uncertain); err == nil {
+			return
+		}
+		var known *fault.Error
+		if errors.As(err, &known) && !errors.Is(err, postgres.ErrCommitDoubt) {
+			refuseAll(groups, known) // the book is gone, or the like: true for the whole batch
+			return
+		}
+		switch outcome := postgres.Classify(err); {
+		case errors.Is(err, postgres.ErrCommitDoubt):
+			// Recorded here, not confirmed by the standby. It must not be acknowledged, and asking again would find it.
+			f.ledger.log.Error("commit not confirmed by the standby", "book", f.book.Code, "err", err)
+			refuseAll(groups, ErrOutcomeUnknown.Because(err))
+			return
+		case outcome == postgres.Deterministic:
+			f.bisect(groups, err)
+			return
+		case outcome == postgres.Unknown:
+			uncertain = true
+		}
+		f.ledger.log.Warn("batch attempt failed", "book", f.book.Code, "attempt", attempt+1, "err", err)
+	}
+	if uncertain {
+		refuseAll(groups, ErrOutcomeUnknown.Because(err))
+		return
+	}
+	refuseAll(groups, ErrUnavailable.Because(err))
+}
+
+// bisect isolates the group that the database refuses, so that it alone fails.
+func (f *flusher) bisect(groups []*group, err error) {
+	if len(groups) == 1 {
+		f.ledger.log.Error("the database refused a posting that was decided to be right", "book", f.book.Code,
+			"reference", groups[0].items[0].reference, "err", err)
+		groups[0].refuse(-1, errBatch.Because(err))
+		return
+	}
+	half := len(groups) / 2
+	f.flush(groups[:half])
+	f.flush(groups[half:])
+}
+
+func refuseAll(groups []*group, err error) {
+	for _, g := range groups {
+		g.refuse(-1, err)
+	}
+}
+
+// try makes one attempt. Items get their outcomes only when it returns nil; uncertain says that an earlier attempt may
+// have recorded them.
+func (f *flusher) try(groups []*group, uncertain bool) error {
+	ctx, cancel := context.WithTimeout(f.ledger.background, f.ledger.limits.BatchTimeout)
+	defer cancel()
+	for _, g := range groups {
+		for _, it := range g.items {
+			it.outcome, it.replay, it.ours = Outcome{}, nil, false
+		}
+	}
+	started := f.ledger.now()
+	if err := f.acquire(ctx); err != nil {
+		return err
+	}
+	if err := f.ledger.partitions.prepare(ctx, f.ledger, 1); err != nil { // learns how far they reach, once
+		return harmless{err}
+	}
+	st, err := readState(ctx, f.conn, f.book, groups, started, true, true)
+	if err != nil {
+		f.abandon()
+		if postgres.Classify(err) != postgres.Deterministic || planExpired(err) {
+			err = harmless{err}
+		}
+		return err
+	}
+	read := f.ledger.now()
+	d := decide(f.book, st, groups)
+	decided := f.ledger.now()
+	if len(d.transactions) == 0 {
+		if err := f.rollback(ctx); err != nil {
+			return harmless{err}
+		}
+	} else if err := f.record(ctx, st, d); err != nil {
+		return err
+	}
+	settle(st, groups)
+	markOurs(groups, uncertain)
+	f.report(groups, d, BatchStats{Reading: read.Sub(started), Deciding: decided.Sub(read),
+		Writing: f.ledger.now().Sub(decided), OldestWaits: oldest(groups, started)})
+	f.ledger.partitions.makeAhead(f.ledger, st.head.LastSequence)
+	return nil
+}
+
+// record writes and commits what was decided.
+func (f *flusher) record(ctx context.Context, st *bookState, d *decision) error {
+	if !f.ledger.partitions.covers(st.head.LastSequence) {
+		if err := f.rollback(ctx); err != nil {
+			return err
+		}
+		if err := f.ledger.partitions.prepare(ctx, f.ledger, st.head.LastSequence); err != nil {
+			return err
+		}
+		return harmless{errPartitionsMade}
+	}
+	postgres.CommitDoubt(f.conn.Conn())
+	if err := d.write(ctx, f.conn, f.book, st, true); err != nil {
+		f.abandon()
+		if planExpired(err) {
+			err = harmless{err}
+		}
+		return err
+	}
+	if postgres.CommitDoubt(f.conn.Conn()) {
+		return postgres.ErrCommitDoubt
+	}
+	return nil
+}
+
+// errPartitionsMade asks for another attempt: the partitions this batch needs exist now.
+var errPartitionsMade = errors.New("partitions were made; the batch starts again")
+
+// harmless marks an error before which nothing was sent for commit, in the way postgres.Classify understands it.
+type harmless struct{ error }
+
+func (h harmless) Unwrap() error   { return h.error }
+func (harmless) SafeToRetry() bool { return true }
+
+// planExpired reports that a migration changed a table under a prepared statement; the statement is prepared anew.
+func planExpired(err error) bool {
+	state := postgres.SQLState(err)
+	return state == "0A000" || state == "26000"
+}
+
+func markOurs(groups []*group, uncertain bool) {
+	for _, g := range groups {
+		for _, it := range g.items {
+			it.ours = uncertain && it.replay != nil
+		}
+	}
+}
+
+func (f *flusher) report(groups []*group, d *decision, stats BatchStats) {
+	if f.ledger.onBatch == nil {
+		return
+	}
+	stats.Book, stats.Transactions = f.book.Code, len(d.transactions)
+	for _, t := range d.transactions {
+		stats.Lines += len(t.Entries)
+	}
+	for _, g := range groups {
+		for _, it := range g.items {
+			stats.Submissions++
+			if it.outcome.Err != nil {
+				stats.Refused++
+			}
+			if it.replay != nil || it.outcome.Replayed {
+				stats.Replayed++
+			}
+		}
+	}
+	f.ledger.onBatch(stats)
+}
+
+func (f *flusher) acquire(ctx context.Context) error {
+	if f.conn != nil && !f.conn.Conn().IsClosed() {
+		return nil
+	}
+	f.release()
+	conn, err := f.ledger.pool.Acquire(ctx)
+	if err != nil {
+		return harmless{err}
+	}
+	f.conn = conn
+	return nil
+}
+
+func (f *flusher) rollback(ctx context.Context) error {
+	_, err := f.conn.Exec(ctx, `ROLLBACK`)
+	if err != nil {
+		f.abandon()
+	}
+	return err
+}
+
+// abandon ends the attempt's connection or its transaction, so that no lock outlives the attempt.
+func (f *flusher) abandon() {
+	if f.conn == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if !f.conn.Conn().IsClosed() {
+		if _, err := f.conn.Exec(ctx, `ROLLBACK`); err != nil {
+			_ = f.conn.Conn().Close(ctx)
+		}
+	}
+	f.release()
+}
+
+func (f *flusher) release() {
+	if f.conn != nil {
+		f.conn.Release()
+		f.conn = nil
+	}
+}
+
+// pause waits before another attempt, longer each time and never in step with other replicas; false means shutdown.
+func (f *flusher) pause(attempt int) bool {
+	longest := 25 * time.Millisecond << attempt
+	timer := time.NewTimer(longest/2 + rand.N(longest/2))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-f.ledger.background.Done():
+		return false
+	}
+}
+
+// PostTx records submissions inside the caller's own transaction: all of them or, with the first refusal, none, in which
+// case the caller must roll back. The book stays locked until the caller commits, so post last, and post at most
+// MaxTxSubmissions at a time. Transactions of a replayed submission are returned as recorded.
+func (l *Ledger) PostTx(ctx context.Context, tx pgx.Tx, book Book, submissions []Submission) ([]Outcome, error) {
+	if len(submissions) > MaxTxSubmissions {
+		return nil, ErrInvalid.Withf("At most %d submissions are posted inside one transaction.", MaxTxSubmissions)
+	}
+	outcomes := make([]Outcome, len(submissions))
+	g, err := l.atomicGroup(book, submissions, outcomes)
+	if err != nil || len(g.items) == 0 {
+		return outcomes, err
+	}
+	st, err := readState(ctx, tx, book, []*group{g}, l.now(), false, true)
+	if err != nil {
+		return nil, err
+	}
+	d := decide(book, st, []*group{g})
+	if refused := g.firstRefusal(); refused != nil {
+		for i, it := range g.items {
+			outcomes[i] = it.outcome
+		}
+		return outcomes, refused
+	}
+	if len(d.transactions) > 0 {
+		if err := l.partitions.prepare(ctx, l, st.head.LastSequence); err != nil {
+			return nil, err
+		}
+		if err := d.write(ctx, tx, book, st, false); err != nil {
+			return nil, err
+		}
+	}
+	settle(st, []*group{g})
+	for i, it := range g.items {
+		outcomes[i] = it.outcome
+		if it.replay != nil {
+			ts, err := readRangeOn(ctx, tx, book, it.replay.first, it.replay.count)
+			if err != nil {
+				return nil, err
+			}
+			outcomes[i] = Outcome{Transactions: ts, Replayed: true}
+		}
+	}
+	return outcomes, nil
+}
+
+// MaxTxSubmissions bounds what PostTx records while it holds the book's lock.
+const MaxTxSubmissions = 500
+
+// firstRefusal returns the error that refused the group, nil if it was accepted.
+func (g *group) firstRefusal() error {
+	for _, it := range g.items {
+		if it.outcome.Err != nil && !errors.Is(it.outcome.Err, ErrGroupRefused) {
+			return it.outcome.Err
+		}
+	}
+	return nil
+}
+
+// DryRun decides the submissions as PostBatch would (or PostAtomic, if atomic) and leaves no trace: it reads without
+// the lock, in a read-only transaction, and writes nothing, so the answer is a forecast and not a reservation.
+func (l *Ledger) DryRun(ctx context.Context, book Book, submissions []Submission, atomic bool) ([]Outcome, error) {
+	outcomes := make([]Outcome, len(submissions))
+	groups, items, err := l.dryGroups(book, submissions, atomic, outcomes)
+	if err != nil || len(groups) == 0 {
+		return outcomes, nil //nolint:nilerr // the refusal is in the outcomes
+	}
+	var st *bookState
+	err = l.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+		st, err = readState(ctx, tx, book, groups, l.now(), false, false)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	decide(book, st, groups)
+	settle(st, groups)
+	for i, it := range items {
+		if it != nil {
+			outcomes[i] = l.resolve(ctx, book, it)
+		}
+	}
+	return outcomes, nil
+}
+
+func (l *Ledger) dryGroups(book Book, submissions []Submission, atomic bool, outcomes []Outcome) ([]*group, []*item, error) {
+	if atomic {
+		g, err := l.atomicGroup(book, submissions, outcomes)
+		if err != nil {
+			return nil, nil, err
+		}
+		return []*group{g}, g.items, nil
+	}
+	var groups []*group
+	items := make([]*item, len(submissions))
+	for i, s := range submissions {
+		c, err := l.check(book, s)
+		if err != nil {
+			outcomes[i].Err = err
+			continue
+		}
+		items[i] = &item{checked: c}
+		groups = append(groups, &group{items: []*item{items[i]}})
+	}
+	return groups, items, nil
+}

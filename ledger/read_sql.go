@@ -1,0 +1,319 @@
+package ledger
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"mizan/ledger/money"
+)
+
+// Reading transactions back, exactly as they were recorded. Headers come by key; entries by primary-key probes over the
+// header's account_ids, because an index on sequence would be a second large index that takes every insert.
+
+const transactionColumns = `
+       t.sequence, t.line_count, t.period, t.effective_period, coalesce(t.original_period, 0), t.occurred_at, t.recorded_at,
+       coalesce(t.reverses, 0), coalesce(t.reposts, 0), t.reference, t.event, coalesce(t.subject, ''),
+       coalesce(t.live_session, ''), coalesce(t.channel, ''), coalesce(t.campaign, ''), coalesce(t.memo, ''),
+       t.account_ids, t.content_hash, t.metadata, t.explanation`
+
+const (
+	sqlTransactionRange = `
+SELECT` + transactionColumns + `
+  FROM transactions t
+ WHERE t.book_id = $1 AND t.sequence >= $2 AND t.sequence < $3
+ ORDER BY t.sequence
+ LIMIT $4`
+
+	sqlTransactionRangeDown = `
+SELECT` + transactionColumns + `
+  FROM transactions t
+ WHERE t.book_id = $1 AND t.sequence >= $2 AND t.sequence < $3
+ ORDER BY t.sequence DESC
+ LIMIT $4`
+
+	sqlTransactionsBySubject = `
+SELECT` + transactionColumns + `
+  FROM transactions t
+ WHERE t.book_id = $1 AND t.sequence >= $2 AND t.sequence < $3 AND t.subject = $5 AND ($6 = '' OR t.event = $6)
+ ORDER BY t.sequence
+ LIMIT $4`
+
+	sqlTransactionsBySubjectDown = `
+SELECT` + transactionColumns + `
+  FROM transactions t
+ WHERE t.book_id = $1 AND t.sequence >= $2 AND t.sequence < $3 AND t.subject = $5 AND ($6 = '' OR t.event = $6)
+ ORDER BY t.sequence DESC
+ LIMIT $4`
+
+	sqlTransactionsByEvent = `
+SELECT` + transactionColumns + `
+  FROM transactions t
+ WHERE t.book_id = $1 AND t.sequence >= $2 AND t.sequence < $3 AND t.event = $5
+ ORDER BY t.sequence
+ LIMIT $4`
+
+	sqlTransactionsByEventDown = `
+SELECT` + transactionColumns + `
+  FROM transactions t
+ WHERE t.book_id = $1 AND t.sequence >= $2 AND t.sequence < $3 AND t.event = $5
+ ORDER BY t.sequence DESC
+ LIMIT $4`
+
+	sqlEntriesOfTransactions = `
+SELECT e.sequence, e.line, a.address, a.currency, a.chart_code, e.amount, e.account_version, e.balance_after, e.debits_after,
+       coalesce(e.external_ref, '')
+  FROM unnest($2::bigint[], $3::integer[]) AS k (sequence, account_id)
+ CROSS JOIN LATERAL (SELECT x.* FROM entries x
+                      WHERE x.book_id = $1 AND x.account_id = k.account_id AND x.sequence = k.sequence LIMIT 500) e
+ CROSS JOIN LATERAL (SELECT c.address, c.currency, c.chart_code FROM accounts c
+                      WHERE c.book_id = $1 AND c.id = k.account_id LIMIT 1) a
+ ORDER BY e.sequence, e.line`
+
+	sqlFindReference = `
+SELECT first_sequence, count FROM transaction_references WHERE book_id = $1 AND reference = $2`
+)
+
+// querier is what a pool and a transaction have in common for reading.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// readRange reads count transactions from the sequence first on, in one snapshot.
+func (l *Ledger) readRange(ctx context.Context, book Book, first int64, count int) (ts []Transaction, err error) {
+	err = l.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+		ts, err = readRangeOn(ctx, tx, book, first, count)
+		return err
+	})
+	return ts, err
+}
+
+func readRangeOn(ctx context.Context, on querier, book Book, first int64, count int) ([]Transaction, error) {
+	return readTransactions(ctx, on, book, sqlTransactionRange, book.ID, first, first+int64(count), count)
+}
+
+// readTransactions runs a query for headers and adds their entries.
+func readTransactions(ctx context.Context, on querier, book Book, sql string, args ...any) ([]Transaction, error) {
+	rows, err := on.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	var sequences []int64
+	var ids []int32
+	transactions, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Transaction, error) {
+		t, accountIDs, err := scanTransaction(book, row)
+		for _, id := range accountIDs {
+			sequences, ids = append(sequences, t.Sequence), append(ids, id)
+		}
+		return t, err
+	})
+	if err != nil || len(sequences) == 0 {
+		return transactions, err
+	}
+	at := make(map[int64]*Transaction, len(transactions))
+	for i := range transactions {
+		at[transactions[i].Sequence] = &transactions[i]
+	}
+	rows, err = on.Query(ctx, sqlEntriesOfTransactions, book.ID, sequences, ids)
+	if err != nil {
+		return nil, err
+	}
+	var sequence int64
+	var code int
+	var e Entry
+	_, err = pgx.ForEachRow(rows, []any{&sequence, &e.Line, &e.Account, &e.Currency, &code, &e.Amount, &e.Version, &e.BalanceAfter,
+		&e.DebitsAfter, &e.ExternalRef}, func() error {
+		e.Normal = StandardChart().Row(code).Normal
+		t := at[sequence]
+		t.Entries = append(t.Entries, e)
+		return nil
+	})
+	return transactions, err
+}
+
+func scanTransaction(book Book, row pgx.CollectableRow) (Transaction, []int32, error) {
+	t := Transaction{Book: book.Code}
+	var lines int
+	var ids []int32
+	var hash, explanation []byte
+	err := row.Scan(&t.Sequence, &lines, &t.Period, &t.Effective, &t.Original, &t.OccurredAt, &t.RecordedAt, &t.Reverses, &t.Reposts,
+		&t.Reference, &t.Event, &t.Subject, &t.LiveSession, &t.Channel, &t.Campaign, &t.Memo, &ids, &hash, &t.Metadata, &explanation)
+	copy(t.ContentHash[:], hash)
+	t.Explanation = explanation
+	t.OccurredAt, t.RecordedAt = t.OccurredAt.UTC(), t.RecordedAt.UTC()
+	t.Entries = make([]Entry, 0, lines)
+	return t, ids, err
+}
+
+// Transaction returns one transaction, or ErrTransactionUnknown.
+func (l *Ledger) Transaction(ctx context.Context, book Book, sequence int64) (Transaction, error) {
+	ts, err := l.readRange(ctx, book, sequence, 1)
+	if err != nil {
+		return Transaction{}, err
+	}
+	if len(ts) == 0 {
+		return Transaction{}, ErrTransactionUnknown
+	}
+	return ts[0], nil
+}
+
+// ByReference returns what a reference recorded, in order; empty if it recorded nothing.
+func (l *Ledger) ByReference(ctx context.Context, book Book, reference string) (ts []Transaction, err error) {
+	err = l.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+		var first int64
+		var count int
+		err := tx.QueryRow(ctx, sqlFindReference, book.ID, reference).Scan(&first, &count)
+		if err == pgx.ErrNoRows {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		ts, err = readRangeOn(ctx, tx, book, first, count)
+		return err
+	})
+	return ts, err
+}
+
+// TransactionQuery selects transactions. The zero value selects all, oldest first.
+type TransactionQuery struct {
+	// Subject and Event, if set, must match exactly.
+	Subject, Event string
+	// After is the last sequence already seen, 0 for none: the page holds later ones, or earlier ones if Descending.
+	After      int64
+	Descending bool
+	// Limit bounds the page, 1 to 1000.
+	Limit int
+}
+
+// Transactions returns a page of transactions in the book's order, each with its entries.
+func (l *Ledger) Transactions(ctx context.Context, book Book, q TransactionQuery) (ts []Transaction, err error) {
+	low, high := q.After+1, int64(1)<<62
+	if q.Descending {
+		low = 1
+		if q.After > 0 {
+			high = q.After
+		}
+	}
+	args := []any{book.ID, low, high, q.Limit}
+	sql := pick(q.Descending, sqlTransactionRangeDown, sqlTransactionRange)
+	switch {
+	case q.Subject != "":
+		sql = pick(q.Descending, sqlTransactionsBySubjectDown, sqlTransactionsBySubject)
+		args = append(args, q.Subject, q.Event)
+	case q.Event != "":
+		sql = pick(q.Descending, sqlTransactionsByEventDown, sqlTransactionsByEvent)
+		args = append(args, q.Event)
+	}
+	err = l.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+		ts, err = readTransactions(ctx, tx, book, sql, args...)
+		return err
+	})
+	return ts, err
+}
+
+func pick(first bool, a, b string) string {
+	if first {
+		return a
+	}
+	return b
+}
+
+const (
+	sqlFindAccount = `
+SELECT a.id, a.currency, a.chart_code FROM accounts a
+ WHERE a.book_id = $1 AND a.address = $2 AND ($3 = '' OR a.currency = $3)
+ ORDER BY a.currency LIMIT 2`
+
+	sqlHistory = `
+SELECT e.sequence, e.line, e.amount, e.account_version, e.balance_after, e.debits_after, coalesce(e.external_ref, ''),
+       t.reference, t.event, coalesce(t.subject, ''), coalesce(t.memo, ''), t.occurred_at, t.recorded_at, t.period
+  FROM (SELECT x.* FROM entries x
+         WHERE x.book_id = $1 AND x.account_id = $2 AND (x.sequence, x.line) > ($3, $4) AND x.sequence >= $3
+         ORDER BY x.sequence, x.line LIMIT $5) e
+ CROSS JOIN LATERAL (SELECT h.* FROM transactions h WHERE h.book_id = $1 AND h.sequence = e.sequence LIMIT 1) t
+ ORDER BY e.sequence, e.line`
+
+	sqlHistoryDown = `
+SELECT e.sequence, e.line, e.amount, e.account_version, e.balance_after, e.debits_after, coalesce(e.external_ref, ''),
+       t.reference, t.event, coalesce(t.subject, ''), coalesce(t.memo, ''), t.occurred_at, t.recorded_at, t.period
+  FROM (SELECT x.* FROM entries x
+         WHERE x.book_id = $1 AND x.account_id = $2 AND (x.sequence, x.line) < ($3, $4) AND x.sequence <= $3
+         ORDER BY x.sequence DESC, x.line DESC LIMIT $5) e
+ CROSS JOIN LATERAL (SELECT h.* FROM transactions h WHERE h.book_id = $1 AND h.sequence = e.sequence LIMIT 1) t
+ ORDER BY e.sequence DESC, e.line DESC`
+)
+
+// HistoryLine is one entry of an account with what its transaction says about it.
+type HistoryLine struct {
+	Entry
+	Sequence               int64
+	Reference, Event       string
+	Subject, Memo          string
+	OccurredAt, RecordedAt time.Time
+	Period                 Period
+}
+
+// HistoryQuery selects a page of an account's entries.
+type HistoryQuery struct {
+	Account Address
+	// Currency may be empty if the account exists in one currency only.
+	Currency money.Currency
+	// AfterSequence and AfterLine name the last entry already seen, 0 for none.
+	AfterSequence int64
+	AfterLine     int
+	Descending    bool
+	// Limit bounds the page, 1 to 1000.
+	Limit int
+}
+
+// History returns a page of an account's entries with the running balance after each. It returns ErrAccountNotOpened
+// if nothing was ever posted to the address, and ErrCurrencyNeeded if it exists in several currencies.
+func (l *Ledger) History(ctx context.Context, book Book, q HistoryQuery) (lines []HistoryLine, err error) {
+	if q.Descending && q.AfterSequence == 0 {
+		q.AfterSequence = 1 << 62
+	}
+	err = l.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+		id, currency, row, err := findAccount(ctx, tx, book, q.Account, q.Currency)
+		if err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, pick(q.Descending, sqlHistoryDown, sqlHistory), book.ID, id, q.AfterSequence, q.AfterLine, q.Limit)
+		if err != nil {
+			return err
+		}
+		lines, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (HistoryLine, error) {
+			h := HistoryLine{Entry: Entry{Account: q.Account, Currency: currency, Normal: row.Normal}}
+			err := r.Scan(&h.Sequence, &h.Line, &h.Amount, &h.Version, &h.BalanceAfter, &h.DebitsAfter, &h.ExternalRef,
+				&h.Reference, &h.Event, &h.Subject, &h.Memo, &h.OccurredAt, &h.RecordedAt, &h.Period)
+			h.OccurredAt, h.RecordedAt = h.OccurredAt.UTC(), h.RecordedAt.UTC()
+			return h, err
+		})
+		return err
+	})
+	return lines, err
+}
+
+func findAccount(ctx context.Context, tx pgx.Tx, book Book, address Address, currency money.Currency) (int32, money.Currency, *ChartRow, error) {
+	rows, err := tx.Query(ctx, sqlFindAccount, book.ID, string(address), string(currency))
+	if err != nil {
+		return 0, "", nil, err
+	}
+	type found struct {
+		ID       int32
+		Currency money.Currency
+		Code     int
+	}
+	accounts, err := pgx.CollectRows(rows, pgx.RowToStructByPos[found])
+	switch {
+	case err != nil:
+		return 0, "", nil, err
+	case len(accounts) == 0:
+		return 0, "", nil, ErrAccountNotOpened
+	case len(accounts) > 1:
+		return 0, "", nil, ErrCurrencyNeeded
+	}
+	a := accounts[0]
+	return a.ID, a.Currency, StandardChart().Row(a.Code), nil
+}
