@@ -17,7 +17,11 @@ type bundle struct {
 	*ledger.Ledger
 	db   *pgtest.DB
 	book ledger.Book
+	t    testing.TB
 }
+
+// context is the test's, for helpers that are not handed the test itself.
+func (b *bundle) context() context.Context { return b.t.Context() }
 
 // clock is a time that tests move by hand.
 type clock struct {
@@ -46,7 +50,7 @@ func setupWith(t testing.TB, opts ledger.Options) *bundle {
 	t.Helper()
 	db := pgtest.New(t)
 	l := open(t, db, opts)
-	return &bundle{Ledger: l, db: db, book: makeBook(t, l, "uk")}
+	return &bundle{Ledger: l, db: db, book: makeBook(t, l, "uk"), t: t}
 }
 
 // open starts a ledger on the database, as another replica would, and closes it when the test ends.
