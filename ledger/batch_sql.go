@@ -150,8 +150,6 @@ func readState(ctx context.Context, on sender, book Book, groups []*group, now t
 	b := &pgx.Batch{}
 	if begin {
 		b.Queue(`BEGIN`)
-		// Plans made for the sizes of one batch's arrays are wrong for the next; the generic ones probe by key.
-		b.Queue(`SET LOCAL plan_cache_mode = force_generic_plan`)
 	}
 	lockSQL := sqlReadBook
 	if lock {

@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -59,6 +60,9 @@ func open(t testing.TB, db *pgtest.DB, opts ledger.Options) *ledger.Ledger {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
+	if opts.Log == nil {
+		opts.Log = slog.New(&failOnError{t: t})
+	}
 	l := ledger.New(db.Pool, opts)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
@@ -68,6 +72,25 @@ func open(t testing.TB, db *pgtest.DB, opts ledger.Options) *ledger.Ledger {
 		}
 	})
 	return l
+}
+
+// failOnError fails the test when the ledger logs an error: refusals by the database of what was decided to be right are
+// survived by design, and must not hide in a test.
+type failOnError struct{ t testing.TB }
+
+func (h *failOnError) Enabled(_ context.Context, level slog.Level) bool {
+	return level >= slog.LevelError
+}
+func (h *failOnError) WithAttrs([]slog.Attr) slog.Handler { return h }
+func (h *failOnError) WithGroup(string) slog.Handler      { return h }
+func (h *failOnError) Handle(_ context.Context, r slog.Record) error {
+	text := r.Message
+	r.Attrs(func(a slog.Attr) bool {
+		text += " " + a.String()
+		return true
+	})
+	h.t.Error("the ledger logged: " + text)
+	return nil
 }
 
 func makeBook(t testing.TB, l *ledger.Ledger, code string) ledger.Book {

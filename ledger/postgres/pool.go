@@ -96,6 +96,12 @@ func configureSession(config *pgx.ConnConfig, opts Options) {
 	settings["timezone"] = "UTC"
 	// Compiling a plan takes longer than any statement of ours runs.
 	settings["jit"] = "off"
+	// Tables here only grow, and a plan outlives the statistics it was made from: a partition that was empty when it was
+	// analysed would be scanned by every probe of a busy connection until somebody analyses it again. So statements are
+	// planned once, for keys and not for the values of one call, and scan whole tables only where no index can serve.
+	// A transaction that wants to join whole tables says so with SET LOCAL.
+	settings["plan_cache_mode"] = "force_generic_plan"
+	settings["enable_seqscan"] = "off"
 	settings["statement_timeout"] = milliseconds(opts.StatementTimeout, 10*time.Second)
 	settings["lock_timeout"] = milliseconds(opts.LockTimeout, 5*time.Second)
 	settings["idle_in_transaction_session_timeout"] = milliseconds(opts.IdleInTransactionTimeout, 15*time.Second)

@@ -1,0 +1,125 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"mizan/ledger/postgres"
+	"mizan/ledger/postgres/pgtest"
+)
+
+// hotStatements are the statements of the posting path and of reads by key, each with arguments of the shape a batch
+// has. None may scan a table that grows, at any size.
+var hotStatements = map[string]struct{ sql, args string }{
+	"lock":                 {sqlLockBook, `1`},
+	"references":           {sqlFindReferences, `1, '{a,b,c}'`},
+	"accounts":             {sqlFindAccounts, `1, '{assets:processor:pending:main,liabilities:seller:pending:s5}', '{GBP,GBP}'`},
+	"subjects":             {sqlFindSubjects, `1, '{order:1,order:2}'`},
+	"links":                {sqlFindLinks, `1, '{reverses}', '{5}'`},
+	"update balances":      {sqlUpdateBalances, `1, '{1,2}', '{1,1}', '{1,1}', '{1,1}', '{1,1}'`},
+	"add period totals":    {sqlAddPeriodTotals, `1, '{202611}', '{1}', '{1}', '{1}'`},
+	"add chart totals":     {sqlAddChartTotals, `1, '{202611}', '{1010}', '{GBP}', '{1}', '{1}'`},
+	"advance":              {sqlAdvanceBook, `1, 2, 3, now(), 1`},
+	"range":                {sqlTransactionRange, `1, 5, 9, 4`},
+	"range down":           {sqlTransactionRangeDown, `1, 5, 9, 4`},
+	"by subject":           {sqlTransactionsBySubject, `1, 1, 1000000, 10, 'order:5', ''`},
+	"by subject down":      {sqlTransactionsBySubjectDown, `1, 1, 1000000, 10, 'order:5', ''`},
+	"by event":             {sqlTransactionsByEvent, `1, 1, 1000000, 10, 'order.captured'`},
+	"by event down":        {sqlTransactionsByEventDown, `1, 1, 1000000, 10, 'order.captured'`},
+	"entries":              {sqlEntriesOfTransactions, `1, '{5,5,6}', '{1,2,1}'`},
+	"one reference":        {sqlFindReference, `1, 'a'`},
+	"one account":          {sqlFindAccount, `1, 'assets:processor:pending:main', ''`},
+	"history":              {sqlHistory, `1, 1, 0, 0, 10`},
+	"history down":         {sqlHistoryDown, `1, 1, 99999999, 0, 10`},
+	"balances":             {sqlBalancesNow, `1, 'liabilities:', 'liabilities:~', '', '', '', 10`},
+	"balances at":          {sqlBalancesAt, `1, 'liabilities:', 'liabilities:~', '', '', '', 10, 500`},
+	"as of":                {sqlSequenceAsOf, `1, now()`},
+	"head":                 {sqlBookHead, `1`},
+	"trial balance detail": {sqlTrialBalanceAccounts, `1, 0, 999912, '', '', 10`},
+	"linked":               {sqlLinked, `1, 'reverses', 5`},
+}
+
+// growing are the tables that must never be scanned; books and chart_totals stay small.
+var growing = regexp.MustCompile(`Seq Scan on (accounts|balances|transactions\w*|entries\w*|period_totals)`)
+
+// TestHotStatementsProbe looks at the generic plan of every hot statement on empty tables and with a million entries,
+// with and without statistics: key probes only.
+func TestHotStatementsProbe(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	super, err := pgx.Connect(t.Context(), db.SuperURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = super.Close(context.WithoutCancel(t.Context())) }()
+	run := func(sql string) {
+		t.Helper()
+		if _, err := super.Exec(t.Context(), sql); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	checkPlans(t, db.Pool, "0 rows")
+	run(`ANALYZE`)
+	checkPlans(t, db.Pool, "0 rows, analysed")
+	for _, sql := range fillStatements {
+		run(sql)
+	}
+	checkPlans(t, db.Pool, "10^6 entries")
+	run(`ANALYZE`)
+	checkPlans(t, db.Pool, "10^6 entries, analysed")
+}
+
+// checkPlans explains on a connection of the pool, with the session settings the service runs with.
+func checkPlans(t *testing.T, pool *postgres.Pool, size string) {
+	t.Helper()
+	pooled, err := pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pooled.Release()
+	conn := pooled.Conn()
+	for name, s := range hotStatements {
+		if _, err := conn.Exec(t.Context(), `DEALLOCATE ALL`); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Exec(t.Context(), `PREPARE hot AS `+s.sql); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		rows, err := conn.Query(t.Context(), fmt.Sprintf(`EXPLAIN (COSTS OFF) EXECUTE hot (%s)`, s.args), pgx.QueryExecModeSimpleProtocol)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if plan := strings.Join(lines, "\n"); growing.MatchString(plan) {
+			t.Errorf("%s, %s scans a table that grows:\n%s", size, name, plan)
+		}
+	}
+}
+
+// fillStatements make a book of 250,000 transactions with four entries each. The seal is switched off meanwhile; the
+// rows only have to look right to the planner.
+var fillStatements = []string{
+	`ALTER TABLE entries DISABLE TRIGGER seal`,
+	`ALTER TABLE transactions DISABLE TRIGGER seal`,
+	`INSERT INTO books (id, code, name, currencies, functional_currency, time_zone, market, region, created_at, last_recorded_at, last_sequence)
+	 VALUES (1, 'uk', 'uk', '{GBP}', 'GBP', 'UTC', '', '', now(), now(), 250000)`,
+	`INSERT INTO accounts (book_id, id, chart_code, address, currency, opened_at)
+	 SELECT 1, n, CASE WHEN n = 1 THEN 1010 ELSE 2110 END, CASE WHEN n = 1 THEN 'assets:processor:pending:main' ELSE 'liabilities:seller:pending:s' || n END, 'GBP', now()
+	   FROM generate_series(1, 20000) n`,
+	`INSERT INTO balances SELECT 1, n, 1, 1, 1, 1 FROM generate_series(1, 20000) n`,
+	`INSERT INTO transactions (book_id, sequence, line_count, period, effective_period, occurred_at, recorded_at, reference, event, subject, account_ids, content_hash)
+	 SELECT 1, n, 4, 202611, 202611, now(), now(), 'r' || n, 'order.captured', 'order:' || n, ARRAY[1, 2 + n % 19999], '\x0000000000000000000000000000000000000000000000000000000000000000'
+	   FROM generate_series(1, 250000) n`,
+	`INSERT INTO transaction_references SELECT 1, 1, n, 'r' || n, '\x0000000000000000000000000000000000000000000000000000000000000000' FROM generate_series(1, 250000) n`,
+	`INSERT INTO entries (book_id, account_id, sequence, amount, account_version, balance_after, debits_after, line)
+	 SELECT 1, CASE WHEN l < 3 THEN 1 ELSE 2 + n % 19999 END, n, 5, 1, 1, 1, l FROM generate_series(1, 250000) n, generate_series(1, 4) l`,
+	`INSERT INTO period_totals SELECT 1, n, 202611, 1, 1 FROM generate_series(1, 20000) n`,
+}
