@@ -101,6 +101,9 @@ type BalancePage struct {
 // Balances returns a page of balances in order of address and currency, all at one sequence. To read several pages of
 // one moment, ask for the first page's AtSequence.
 func (l *Ledger) Balances(ctx context.Context, book Book, q BalanceQuery) (page BalancePage, err error) {
+	if !printable(q.Prefix) {
+		return BalancePage{}, ErrAddress.At("query:prefix", "account-address", "A prefix is the beginning of an account address.")
+	}
 	err = l.pool.ReadTx(ctx, func(tx pgx.Tx) error {
 		now, err := l.sequenceFor(ctx, tx, book, q, &page)
 		if err != nil {
@@ -166,7 +169,7 @@ func (p *BalancePage) scan(rows pgx.Rows, limit int) error {
 		if debits == nil {
 			return nil
 		}
-		b.Debits, b.Credits, b.Normal = *debits, *credits, StandardChart().Row(b.Code).Normal
+		b.Debits, b.Credits, b.Normal = *debits, *credits, StandardChart().rowOf(b.Code, b.Account).Normal
 		p.Balances = append(p.Balances, b)
 		return nil
 	})
@@ -255,7 +258,7 @@ func (l *Ledger) TrialBalance(ctx context.Context, book Book, period Period) (tb
 			if err := r.Scan(&row.Code, &row.Currency, &sums[0], &sums[1], &sums[2]); err != nil {
 				return row, err
 			}
-			row.Account = Address(StandardChart().Row(row.Code).Path)
+			row.Account = Address(StandardChart().rowOf(row.Code, "unknown").Path)
 			return row.finish(sums), nil
 		})
 		return err
@@ -302,7 +305,7 @@ func periodBounds(p Period) (first, last int32) {
 }
 
 func (r TrialRow) finish(sums [3]string) TrialRow {
-	r.Normal = StandardChart().Row(r.Code).Normal
+	r.Normal = StandardChart().rowOf(r.Code, r.Account).Normal
 	r.Opening, r.Debits, r.Credits = bigOf(sums[0]), bigOf(sums[1]), bigOf(sums[2])
 	return r
 }

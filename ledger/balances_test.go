@@ -99,17 +99,17 @@ func TestHistoryPagesBothWays(t *testing.T) {
 		var seen []int64
 		q := ledger.HistoryQuery{Account: "liabilities:seller:pending:sel_a", Limit: 2, Descending: down}
 		for {
-			lines, err := b.History(t.Context(), b.book, q)
+			page, err := b.History(t.Context(), b.book, q)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(lines) == 0 {
-				break
-			}
-			for _, l := range lines {
+			for _, l := range page.Lines {
 				seen = append(seen, l.Version)
 			}
-			last := lines[len(lines)-1]
+			if !page.More {
+				break
+			}
+			last := page.Lines[len(page.Lines)-1]
 			q.AfterSequence, q.AfterLine = last.Sequence, last.Line
 			if down {
 				b.mustPost(t, sale(fmt.Sprintf("L-%d", len(seen)), "sel_b", 1000))

@@ -183,6 +183,19 @@ func (c *Chart) Rows() []ChartRow { return c.rows }
 // Row returns the row with the code, or nil.
 func (c *Chart) Row(code int) *ChartRow { return c.byCode[code] }
 
+// rowOf returns the row of an account that exists. While replicas of two versions run together, the newer one may have
+// opened an account whose row the older does not know yet; its side then follows from its root.
+func (c *Chart) rowOf(code int, address Address) *ChartRow {
+	if row := c.byCode[code]; row != nil {
+		return row
+	}
+	row := &ChartRow{Code: code, Path: string(address), Normal: Credit}
+	if address.under("assets") || address.under("expenses") || address.under("revenue:contra") {
+		row.Normal = Debit
+	}
+	return row
+}
+
 // Resolve returns the chart row that an address belongs to: the longest path it lies under. It returns
 // ErrAccountUnknown or ErrAccountOwner.
 func (c *Chart) Resolve(a Address) (*ChartRow, error) {

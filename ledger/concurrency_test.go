@@ -126,14 +126,14 @@ func TestExpectationsSerialise(t *testing.T) {
 	for w := range writers {
 		wg.Go(func() {
 			for attempt := range 200 {
-				ts, err := b.Transactions(t.Context(), b.book, ledger.TransactionQuery{Subject: "order:X", Descending: true, Limit: 1})
+				page, err := b.Transactions(t.Context(), b.book, ledger.TransactionQuery{Subject: "order:X", Descending: true, Limit: 1})
 				if err != nil {
 					t.Error(err)
 					return
 				}
 				var last int64
-				if len(ts) > 0 {
-					last = ts[0].Sequence
+				for _, newest := range page.Transactions {
+					last = newest.Sequence
 				}
 				s := sale(ref("E", w), "X", 1000)
 				s.Drafts[0].Expect = []ledger.Expectation{{Subject: "order:X", LastSequence: last}}
@@ -150,8 +150,8 @@ func TestExpectationsSerialise(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	ts, err := b.Transactions(t.Context(), b.book, ledger.TransactionQuery{Subject: "order:X", Limit: 100})
-	if err != nil || len(ts) != writers {
+	page, err := b.Transactions(t.Context(), b.book, ledger.TransactionQuery{Subject: "order:X", Limit: 100})
+	if ts := page.Transactions; err != nil || len(ts) != writers {
 		t.Errorf("the subject has %d transactions (%v), want %d", len(ts), err, writers)
 	}
 	checkInvariants(t, b.db)

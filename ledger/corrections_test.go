@@ -123,9 +123,9 @@ func TestFactCannotBeReversed(t *testing.T) {
 	if fact.Sequence != 1 || len(fact.Entries) != 0 {
 		t.Errorf("fact: %+v", fact)
 	}
-	ts, err := b.Transactions(t.Context(), b.book, ledger.TransactionQuery{Subject: "order:UK-1", Limit: 10})
-	if err != nil || len(ts) != 1 {
-		t.Errorf("by subject: %v, %v", ts, err)
+	page, err := b.Transactions(t.Context(), b.book, ledger.TransactionQuery{Subject: "order:UK-1", Limit: 10})
+	if err != nil || len(page.Transactions) != 1 {
+		t.Errorf("by subject: %v, %v", page, err)
 	}
 	if out := b.Reverse(t.Context(), b.book, 1, ledger.Correction{Reference: "R"}); !errors.Is(out.Err, ledger.ErrNothingToReverse) {
 		t.Errorf("reversing a fact: %v", out.Err)

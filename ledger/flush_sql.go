@@ -328,11 +328,7 @@ func (l *Ledger) DryRun(ctx context.Context, book Book, submissions []Submission
 	}
 	decide(book, st, groups)
 	settle(st, groups)
-	for i, it := range items {
-		if it != nil {
-			outcomes[i] = l.resolve(ctx, book, it)
-		}
-	}
+	l.resolve(ctx, book, items, outcomes, nil)
 	return outcomes, nil
 }
 

@@ -396,3 +396,52 @@ func TestTwoBooksStayApart(t *testing.T) {
 	}
 	checkInvariants(t, b.db)
 }
+
+// TestRepeatedBatchIsReadBack repeats a batch of 600: every item comes back as it was recorded, in order.
+func TestRepeatedBatchIsReadBack(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	batch := make([]ledger.Submission, 600)
+	for i := range batch {
+		batch[i] = sale(ref("R", i), fmt.Sprintf("sel_%d", i%9), 1000)
+	}
+	first := b.PostBatch(t.Context(), b.book, batch)
+	again := b.PostBatch(t.Context(), b.book, batch)
+	for i := range batch {
+		if again[i].Err != nil || !again[i].Replayed || compare(first[i].Transactions[0], again[i].Transactions[0]) != "" {
+			t.Fatalf("item %d: %+v, then %+v", i, first[i], again[i])
+		}
+	}
+}
+
+// TestPagesAreBoundedByEntries posts transactions of the most lines: a page ends early and says that more follow.
+func TestPagesAreBoundedByEntries(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const transactions = 45
+	for i := range transactions {
+		d := ledger.Draft{Event: "order.captured"}
+		for range ledger.MaxLines / 2 {
+			d.Lines = append(d.Lines, line("assets:processor:pending:main", 1, "GBP"), line("revenue:referral_fee", -1, "GBP"))
+		}
+		b.mustPost(t, ledger.Submission{Reference: ref("W", i), Drafts: []ledger.Draft{d}})
+	}
+	var seen int64
+	for pages := 1; ; pages++ {
+		page, err := b.Transactions(t.Context(), b.book, ledger.TransactionQuery{After: seen, Limit: 1000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range page.Transactions {
+			if seen++; x.Sequence != seen || len(x.Entries) != ledger.MaxLines {
+				t.Fatalf("sequence %d with %d entries, want %d with %d", x.Sequence, len(x.Entries), seen, ledger.MaxLines)
+			}
+		}
+		if !page.More {
+			if seen != transactions || pages != 2 {
+				t.Errorf("%d transactions in %d pages, want %d in 2", seen, pages, transactions)
+			}
+			return
+		}
+	}
+}

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -71,6 +72,12 @@ SELECT e.sequence, e.line, a.address, a.currency, a.chart_code, e.amount, e.acco
                       WHERE c.book_id = $1 AND c.id = k.account_id LIMIT 1) a
  ORDER BY e.sequence, e.line`
 
+	sqlTransactionsBySequence = `
+SELECT` + transactionColumns + `
+  FROM unnest($2::bigint[]) AS k (sequence)
+ CROSS JOIN LATERAL (SELECT h.* FROM transactions h WHERE h.book_id = $1 AND h.sequence = k.sequence LIMIT 1) t
+ ORDER BY t.sequence`
+
 	sqlFindReference = `
 SELECT first_sequence, count FROM transaction_references WHERE book_id = $1 AND reference = $2`
 )
@@ -89,61 +96,113 @@ func (l *Ledger) readRange(ctx context.Context, book Book, first int64, count in
 	return ts, err
 }
 
+// readSequences reads the transactions with the given sequences, a bounded number at a time.
+func (l *Ledger) readSequences(ctx context.Context, book Book, sequences []int64) (map[int64]Transaction, error) {
+	found := make(map[int64]Transaction, len(sequences))
+	for part := range slices.Chunk(sequences, 250) {
+		err := l.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+			ts, err := readTransactions(ctx, tx, book, sqlTransactionsBySequence, book.ID, part)
+			for _, t := range ts {
+				found[t.Sequence] = t
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
 func readRangeOn(ctx context.Context, on querier, book Book, first int64, count int) ([]Transaction, error) {
 	return readTransactions(ctx, on, book, sqlTransactionRange, book.ID, first, first+int64(count), count)
 }
 
 // readTransactions runs a query for headers and adds their entries.
 func readTransactions(ctx context.Context, on querier, book Book, sql string, args ...any) ([]Transaction, error) {
+	headers, err := readHeaders(ctx, on, book, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	return headers.transactions, headers.readEntries(ctx, on, book)
+}
+
+// headerRows are transactions whose entries are not read yet, with the accounts they touch.
+type headerRows struct {
+	transactions []Transaction
+	lines        []int
+	accountIDs   [][]int32
+}
+
+func readHeaders(ctx context.Context, on querier, book Book, sql string, args ...any) (*headerRows, error) {
 	rows, err := on.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err
 	}
-	var sequences []int64
-	var ids []int32
-	transactions, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Transaction, error) {
-		t, accountIDs, err := scanTransaction(book, row)
-		for _, id := range accountIDs {
-			sequences, ids = append(sequences, t.Sequence), append(ids, id)
-		}
+	h := &headerRows{}
+	h.transactions, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Transaction, error) {
+		t, lines, ids, err := scanTransaction(book, row)
+		h.lines, h.accountIDs = append(h.lines, lines), append(h.accountIDs, ids)
 		return t, err
 	})
-	if err != nil || len(sequences) == 0 {
-		return transactions, err
+	return h, err
+}
+
+// cut keeps at most limit transactions and maxPageLines entries, but at least one transaction, and reports whether it
+// left any out.
+func (h *headerRows) cut(limit int) bool {
+	lines := 0
+	for i := range h.transactions {
+		lines += h.lines[i]
+		if i == limit || i > 0 && lines > maxPageLines {
+			h.transactions, h.lines, h.accountIDs = h.transactions[:i], h.lines[:i], h.accountIDs[:i]
+			return true
+		}
 	}
-	at := make(map[int64]*Transaction, len(transactions))
-	for i := range transactions {
-		at[transactions[i].Sequence] = &transactions[i]
+	return false
+}
+
+func (h *headerRows) readEntries(ctx context.Context, on querier, book Book) error {
+	var sequences []int64
+	var ids []int32
+	at := make(map[int64]*Transaction, len(h.transactions))
+	for i := range h.transactions {
+		t := &h.transactions[i]
+		at[t.Sequence] = t
+		for _, id := range h.accountIDs[i] {
+			sequences, ids = append(sequences, t.Sequence), append(ids, id)
+		}
 	}
-	rows, err = on.Query(ctx, sqlEntriesOfTransactions, book.ID, sequences, ids)
+	if len(sequences) == 0 {
+		return nil
+	}
+	rows, err := on.Query(ctx, sqlEntriesOfTransactions, book.ID, sequences, ids)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var sequence int64
 	var code int
 	var e Entry
 	_, err = pgx.ForEachRow(rows, []any{&sequence, &e.Line, &e.Account, &e.Currency, &code, &e.Amount, &e.Version, &e.BalanceAfter,
 		&e.DebitsAfter, &e.ExternalRef}, func() error {
-		e.Normal = StandardChart().Row(code).Normal
+		e.Normal = StandardChart().rowOf(code, e.Account).Normal
 		t := at[sequence]
 		t.Entries = append(t.Entries, e)
 		return nil
 	})
-	return transactions, err
+	return err
 }
 
-func scanTransaction(book Book, row pgx.CollectableRow) (Transaction, []int32, error) {
-	t := Transaction{Book: book.Code}
-	var lines int
-	var ids []int32
+func scanTransaction(book Book, row pgx.CollectableRow) (t Transaction, lines int, ids []int32, err error) {
+	t = Transaction{Book: book.Code}
 	var hash, explanation []byte
-	err := row.Scan(&t.Sequence, &lines, &t.Period, &t.Effective, &t.Original, &t.OccurredAt, &t.RecordedAt, &t.Reverses, &t.Reposts,
+	err = row.Scan(&t.Sequence, &lines, &t.Period, &t.Effective, &t.Original, &t.OccurredAt, &t.RecordedAt, &t.Reverses, &t.Reposts,
 		&t.Reference, &t.Event, &t.Subject, &t.LiveSession, &t.Channel, &t.Campaign, &t.Memo, &ids, &hash, &t.Metadata, &explanation)
 	copy(t.ContentHash[:], hash)
 	t.Explanation = explanation
 	t.OccurredAt, t.RecordedAt = t.OccurredAt.UTC(), t.RecordedAt.UTC()
 	t.Entries = make([]Entry, 0, lines)
-	return t, ids, err
+	return t, lines, ids, err
 }
 
 // Transaction returns one transaction, or ErrTransactionUnknown.
@@ -160,6 +219,9 @@ func (l *Ledger) Transaction(ctx context.Context, book Book, sequence int64) (Tr
 
 // ByReference returns what a reference recorded, in order; empty if it recorded nothing.
 func (l *Ledger) ByReference(ctx context.Context, book Book, reference string) (ts []Transaction, err error) {
+	if !validReference(reference) {
+		return nil, nil // nothing lawful has it
+	}
 	err = l.pool.ReadTx(ctx, func(tx pgx.Tx) error {
 		var first int64
 		var count int
@@ -187,8 +249,21 @@ type TransactionQuery struct {
 	Limit int
 }
 
-// Transactions returns a page of transactions in the book's order, each with its entries.
-func (l *Ledger) Transactions(ctx context.Context, book Book, q TransactionQuery) (ts []Transaction, err error) {
+// TransactionPage is a page of transactions, each with its entries.
+type TransactionPage struct {
+	Transactions []Transaction
+	// More says that further transactions follow the last one.
+	More bool
+}
+
+// maxPageLines bounds the entries of one page: a thousand transactions of five hundred lines are no page.
+const maxPageLines = 20_000
+
+// Transactions returns a page of transactions in the book's order. A page ends early when its entries become too many.
+func (l *Ledger) Transactions(ctx context.Context, book Book, q TransactionQuery) (page TransactionPage, err error) {
+	if q.Subject != "" && !validQualified(q.Subject, true) || q.Event != "" && !validEvent(q.Event) {
+		return TransactionPage{}, nil // nothing lawful matches
+	}
 	low, high := q.After+1, int64(1)<<62
 	if q.Descending {
 		low = 1
@@ -196,7 +271,7 @@ func (l *Ledger) Transactions(ctx context.Context, book Book, q TransactionQuery
 			high = q.After
 		}
 	}
-	args := []any{book.ID, low, high, q.Limit}
+	args := []any{book.ID, low, high, q.Limit + 1}
 	sql := pick(q.Descending, sqlTransactionRangeDown, sqlTransactionRange)
 	switch {
 	case q.Subject != "":
@@ -207,10 +282,15 @@ func (l *Ledger) Transactions(ctx context.Context, book Book, q TransactionQuery
 		args = append(args, q.Event)
 	}
 	err = l.pool.ReadTx(ctx, func(tx pgx.Tx) error {
-		ts, err = readTransactions(ctx, tx, book, sql, args...)
-		return err
+		headers, err := readHeaders(ctx, tx, book, sql, args...)
+		if err != nil {
+			return err
+		}
+		page.More = headers.cut(q.Limit)
+		page.Transactions = headers.transactions
+		return headers.readEntries(ctx, tx, book)
 	})
-	return ts, err
+	return page, err
 }
 
 func pick(first bool, a, b string) string {
@@ -268,9 +348,16 @@ type HistoryQuery struct {
 	Limit int
 }
 
+// HistoryPage is a page of an account's entries.
+type HistoryPage struct {
+	Lines []HistoryLine
+	// More says that further entries follow the last one.
+	More bool
+}
+
 // History returns a page of an account's entries with the running balance after each. It returns ErrAccountNotOpened
 // if nothing was ever posted to the address, and ErrCurrencyNeeded if it exists in several currencies.
-func (l *Ledger) History(ctx context.Context, book Book, q HistoryQuery) (lines []HistoryLine, err error) {
+func (l *Ledger) History(ctx context.Context, book Book, q HistoryQuery) (page HistoryPage, err error) {
 	if q.Descending && q.AfterSequence == 0 {
 		q.AfterSequence = 1 << 62
 	}
@@ -279,20 +366,23 @@ func (l *Ledger) History(ctx context.Context, book Book, q HistoryQuery) (lines 
 		if err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, pick(q.Descending, sqlHistoryDown, sqlHistory), book.ID, id, q.AfterSequence, q.AfterLine, q.Limit)
+		rows, err := tx.Query(ctx, pick(q.Descending, sqlHistoryDown, sqlHistory), book.ID, id, q.AfterSequence, q.AfterLine, q.Limit+1)
 		if err != nil {
 			return err
 		}
-		lines, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (HistoryLine, error) {
+		page.Lines, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (HistoryLine, error) {
 			h := HistoryLine{Entry: Entry{Account: q.Account, Currency: currency, Normal: row.Normal}}
 			err := r.Scan(&h.Sequence, &h.Line, &h.Amount, &h.Version, &h.BalanceAfter, &h.DebitsAfter, &h.ExternalRef,
 				&h.Reference, &h.Event, &h.Subject, &h.Memo, &h.OccurredAt, &h.RecordedAt, &h.Period)
 			h.OccurredAt, h.RecordedAt = h.OccurredAt.UTC(), h.RecordedAt.UTC()
 			return h, err
 		})
+		if len(page.Lines) > q.Limit {
+			page.Lines, page.More = page.Lines[:q.Limit], true
+		}
 		return err
 	})
-	return lines, err
+	return page, err
 }
 
 func findAccount(ctx context.Context, tx pgx.Tx, book Book, address Address, currency money.Currency) (int32, money.Currency, *ChartRow, error) {
@@ -315,5 +405,5 @@ func findAccount(ctx context.Context, tx pgx.Tx, book Book, address Address, cur
 		return 0, "", nil, ErrCurrencyNeeded
 	}
 	a := accounts[0]
-	return a.ID, a.Currency, StandardChart().Row(a.Code), nil
+	return a.ID, a.Currency, StandardChart().rowOf(a.Code, address), nil
 }

@@ -229,9 +229,11 @@ func (d *checkedDraft) size() int {
 
 // validReference accepts 1 to 255 printable ASCII characters without a space at either end.
 func validReference(s string) bool {
-	if len(s) == 0 || len(s) > MaxReferenceBytes || s[0] == ' ' || s[len(s)-1] == ' ' {
-		return false
-	}
+	return len(s) > 0 && len(s) <= MaxReferenceBytes && s[0] != ' ' && s[len(s)-1] != ' ' && printable(s)
+}
+
+// printable reports whether s is printable ASCII only.
+func printable(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if s[i] < ' ' || s[i] > '~' {
 			return false

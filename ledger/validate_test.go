@@ -117,7 +117,7 @@ func TestEveryFieldComesBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, got := range map[string]ledger.Transaction{"id": byID, "reference": byReference[0], "feed": feed[0]} {
+	for name, got := range map[string]ledger.Transaction{"id": byID, "reference": byReference[0], "feed": feed.Transactions[0]} {
 		if diff := compare(posted, got); diff != "" {
 			t.Errorf("by %s (-posted +read):\n%s", name, diff)
 		}
