@@ -60,13 +60,14 @@ func TestServerKeepsItsData(t *testing.T) {
 	put(t, address)
 	for setting, want := range map[string]string{
 		"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "data_checksums": "on",
-		"listen_addresses": "", "server_encoding": "UTF8", "lc_collate": "C", "TimeZone": "UTC", "wal_segment_size": "16MB",
+		"listen_addresses": "", "server_encoding": "UTF8", "TimeZone": "UTC", "wal_segment_size": "16MB",
 	} {
-		got := query(t, address, `SELECT current_setting($1)`, setting)
-		// Since PostgreSQL 16 the locale is a property of the database only.
-		if got != want && setting != "lc_collate" {
+		if got := query(t, address, `SELECT current_setting($1)`, setting); got != want {
 			t.Errorf("%s is %q, want %q", setting, got, want)
 		}
+	}
+	if got := query(t, address, `SELECT datcollate FROM pg_database WHERE datname = current_database()`); got != "C" {
+		t.Errorf("the database collates by %q, want C", got)
 	}
 	socket := first.SocketDir()
 	stop(t, first)
