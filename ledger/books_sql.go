@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"mizan/ledger/money"
-	"mizan/ledger/postgres"
 )
 
 // Creating and finding books, and closing their accounting periods.
@@ -155,12 +154,4 @@ func (l *Ledger) moveFirstOpen(ctx context.Context, book Book, next Period, allo
 		_, err := tx.Exec(ctx, sqlSetPeriods, book.ID, next)
 		return err
 	})
-}
-
-// asUnavailable turns a failure of the database into an answer that says so; other errors pass.
-func asUnavailable(err error) error {
-	if err != nil && postgres.Classify(err) == postgres.RolledBack {
-		return ErrUnavailable.Because(err)
-	}
-	return err
 }

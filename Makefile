@@ -1,0 +1,90 @@
+# Mizan: the commands of the project. `make` prints what there is. Every target does its own set-up, as root and as an
+# ordinary user, and needs no network but the Go module proxy, unless a system package is missing.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test build lint race fuzz bench clean postgres go tools
+
+# The Go tool is also looked for where its own installer puts it.
+export PATH := $(PATH):/usr/local/go/bin
+# A clone that belongs to somebody else makes git, and with it the stamping of builds, refuse.
+export GOFLAGS ?= -buildvcs=false
+
+# Whoever has no home of their own, as in a container, keeps the Go caches beside the data.
+ifneq ($(shell test -n "$$HOME" -a -w "$$HOME" && echo yes),yes)
+export GOPATH ?= $(CURDIR)/.mizan/go
+export GOCACHE ?= $(CURDIR)/.mizan/go-build
+export GOMODCACHE ?= $(CURDIR)/.mizan/go/pkg/mod
+export GOFLAGS += -modcacherw
+endif
+
+DIRS     := $(wildcard cmd ledger payouts api migrations)
+RACE     := $(addprefix ./,$(addsuffix /...,$(wildcard ledger payouts)))
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null)
+FUZZTIME ?= 10s
+ARGS     ?=
+
+help: ## Print this help.
+	@echo 'make TARGET [ARGS="..."]'
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+run: build postgres ## Run everything: a private PostgreSQL, the API and demo books. ARGS are flags of mizan dev.
+	@exec bin/mizan dev $(ARGS)
+
+test: lint postgres tools ## Run everything that must pass: format, vet, staticcheck, all tests, the race detector.
+	go test $(ARGS) ./...
+	go test -race $(ARGS) $(RACE)
+
+build: go ## Build bin/mizan.
+	@mkdir -p bin
+	@go build -ldflags '-X main.built=$(VERSION)' -o bin/mizan ./cmd/mizan
+
+lint: go ## Check the format, go vet and staticcheck.
+	@wrong=$$(gofmt -l $(DIRS)); if [ -n "$$wrong" ]; then echo "Format these files with gofmt -w:"; echo "$$wrong"; exit 1; fi
+	go vet ./...
+	go tool -modfile=.ci/tools.mod staticcheck ./...
+
+race: postgres tools ## Run the tests of the ledger and of payouts under the race detector.
+	go test -race $(ARGS) $(RACE)
+
+fuzz: go ## Fuzz every fuzz target for FUZZTIME each (10s).
+	@for file in $$(grep -rlE '^func Fuzz' --include='*_test.go' $(DIRS)); do \
+		for name in $$(grep -oE '^func Fuzz[A-Za-z0-9_]+' $$file | cut -c6-); do \
+			go test ./$$(dirname $$file) -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) || exit 1; \
+		done; \
+	done
+
+bench: build postgres ## Measure posting against the floor of this machine. ARGS are flags of mizan bench posting.
+	bin/mizan bench posting $(ARGS)
+
+clean: ## Remove what was built. The data in .mizan stay; remove that directory yourself to start over.
+	rm -rf bin
+
+# Root on Debian and Ubuntu gets the packages; everybody else is told what to install. The package would start a cluster
+# of its own, which nobody here needs: only the programs are wanted, so its making is turned off meanwhile.
+postgres: build ## See that a PostgreSQL 15 to 18 is there, and install one if that is possible.
+	@if bin/mizan doctor --quiet; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then exit 1; fi; \
+	echo "Installing PostgreSQL with apt-get."; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	apt-get update -q && apt-get install -q -y --no-install-recommends postgresql-common || exit 1; \
+	conf=/etc/postgresql-common/createcluster.conf; cp -p $$conf $$conf.before-mizan && \
+	echo 'create_main_cluster = false' >> $$conf; \
+	apt-get install -q -y --no-install-recommends postgresql; done=$$?; \
+	mv $$conf.before-mizan $$conf; \
+	[ $$done = 0 ] && bin/mizan doctor --quiet
+
+go:
+	@command -v go >/dev/null || { echo "Go is missing. Install Go 1.26 or later from https://go.dev/dl and put it on PATH."; exit 1; }
+	@go env GOVERSION >/dev/null || { echo "This Go is too old and may not fetch another. Install Go 1.26 or later from https://go.dev/dl."; exit 1; }
+
+# The race detector needs a C compiler, and the test of the README's commands needs curl.
+tools: go
+	@missing=; command -v "$$(go env CC)" >/dev/null || missing="gcc libc6-dev"; \
+	command -v curl >/dev/null || missing="$$missing curl ca-certificates"; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing $$missing with apt-get."; \
+		export DEBIAN_FRONTEND=noninteractive; apt-get update -q && apt-get install -q -y --no-install-recommends $$missing; \
+	else \
+		echo "The tests need these packages; install them: $$missing (as Debian and Ubuntu call them)."; exit 1; \
+	fi

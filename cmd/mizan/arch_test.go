@@ -1,0 +1,154 @@
+package main
+
+// Architecture: which package may import which, and the house rules that would otherwise be opinions in a review. The
+// table is the design; a change of it is a change of the design. The rules are in arch_rules_test.go, and
+// arch_broken_test.go shows of each that it can fail.
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// storey is one storey of the house: a package, why its imports are what they are, and what it may import besides the
+// standard library and ledger/fault. A package imports only from storeys above its own line, so calls only go down.
+type storey struct {
+	pkg string
+	why string
+	may []string
+}
+
+// Third-party modules by the short name that the table uses.
+var modules = map[string]string{
+	"decimal":     "github.com/shopspring/decimal",
+	"tlog":        "golang.org/x/mod/sumdb",
+	"pgx":         "github.com/jackc/pgx/v5",
+	"goose":       "github.com/pressly/goose/v3",
+	"river":       "github.com/riverqueue/river",
+	"cron":        "github.com/robfig/cron/v3",
+	"stripe":      "github.com/stripe/stripe-go",
+	"excelize":    "github.com/xuri/excelize/v2",
+	"huma":        "github.com/danielgtaylor/huma/v2",
+	"chi":         "github.com/go-chi/chi/v5",
+	"kong":        "github.com/alecthomas/kong",
+	"prometheus":  "github.com/prometheus/client_golang",
+	"cmp":         "github.com/google/go-cmp",
+	"goleak":      "go.uber.org/goleak",
+	"rapid":       "pgregory.net/rapid",
+	"kin-openapi": "github.com/getkin/kin-openapi",
+}
+
+// house lists every package from the ground up.
+var house = []storey{
+	{"ledger/fault", "every package speaks the same error kinds, so they depend on nothing", nil},
+	{"ledger/money", "amounts are pure arithmetic: they are tested without a database and used by every package", []string{"decimal"}},
+	{"ledger/audit", "canonical bytes and proofs are pure, so that an outsider can compute them from the same files", []string{"tlog"}},
+	{"migrations", "the schema stands alone, so that an operator can apply it without starting anything else", []string{"pgx", "goose"}},
+	{"ledger/postgres", "the door to the database knows nothing about money", []string{"pgx"}},
+	{"ledger/postgres/pgtest", "it lends tests a migrated database", []string{"ledger/postgres", "migrations", "pgx"}},
+	{"ledger", "money facts are written once, here, and nothing above may be needed to write them",
+		[]string{"ledger/money", "ledger/audit", "ledger/postgres"}},
+	{"ledger/guard", "an approval is recorded in the transaction of the act it approves", []string{"ledger/postgres"}},
+	{"ledger/vault", "personal data stay apart from the books, which are kept for ever", []string{"ledger/postgres"}},
+	{"ledger/commerce", "rules turn events into entries; they post through the ledger and never touch HTTP",
+		[]string{"ledger/money", "ledger/audit", "ledger/postgres", "ledger"}},
+	{"ledger/commerce/intake", "an inbound message is stored, then applied through commerce",
+		[]string{"ledger/money", "ledger/postgres", "ledger", "ledger/commerce"}},
+	{"payouts/processor", "drivers see amounts and nothing of the books", []string{"ledger/money"}},
+	{"payouts/processor/stripe", "the only importer of the processor's library, so that it can be replaced",
+		[]string{"ledger/money", "payouts/processor", "stripe"}},
+	{"payouts/processor/simulator", "it imitates a processor from the outside", []string{"ledger/money", "payouts/processor"}},
+	{"payouts/processor/bankfile", "a second rail behind the same driver", []string{"ledger/money", "payouts/processor"}},
+	{"payouts/jobs", "it runs what it is handed and knows no job, so that no cycle can form through it",
+		[]string{"ledger/postgres", "river", "cron"}},
+	{"payouts", "decisions about payments read the books and write them through the ledger",
+		[]string{"ledger/money", "ledger/postgres", "ledger", "ledger/guard", "ledger/vault", "ledger/commerce", "payouts/processor"}},
+	{"payouts/reconcile", "it compares what others recorded", []string{"ledger/money", "ledger/postgres", "ledger",
+		"ledger/commerce", "payouts/processor", "payouts"}},
+	{"payouts/statements", "it renders what others recorded", []string{"ledger/money", "ledger/postgres", "ledger",
+		"ledger/commerce", "payouts", "excelize"}},
+	{"api/access", "who may call is decided before any business package is reached",
+		[]string{"ledger/postgres", "ledger/guard", "ledger/vault"}},
+	{"api/client", "checkout services link it: it must not bring a database driver along", []string{"ledger/money"}},
+	{"api/docs", "the handbook is text", nil},
+	{"api/console", "pages show what the services answer, by the rights of who looks", []string{"ledger/money", "ledger", "ledger/commerce",
+		"payouts", "payouts/reconcile", "payouts/statements", "api/access"}},
+	{"api", "HTTP only: no business rules and no SQL", []string{"ledger/money", "ledger", "ledger/guard", "ledger/vault",
+		"ledger/commerce", "ledger/commerce/intake", "payouts", "payouts/jobs", "payouts/reconcile", "payouts/statements",
+		"api/access", "api/docs", "api/console", "huma", "chi", "prometheus"}},
+	{"cmd/mizan", "the only place that knows every part, because it puts them together", []string{"*"}},
+}
+
+// forTests is what test files may import beyond their package's own storey.
+var forTests = []string{"ledger/money", "ledger/postgres", "ledger/postgres/pgtest", "migrations", "pgx", "cmp", "goleak", "rapid", "kin-openapi"}
+
+// pgxAnywhere lists the packages that may import pgx in any file: they are where SQL is prepared, not where the business asks for it.
+var pgxAnywhere = []string{"ledger/postgres", "ledger/postgres/pgtest", "migrations"}
+
+// topLevel is the whole of the project's root, besides dot files and what .gitignore names.
+var topLevel = []string{"cmd", "ledger", "payouts", "api", "migrations", "go.mod", "go.sum", "Makefile", "README.md"}
+
+// rules are all that hold, with the reason that is printed when one is broken.
+var rules = []rule{
+	{"imports", "calls only go down (the table in arch_test.go says what each package may import, and why)", checkImports},
+	{"stripe", "one importer of the processor's library, so that it can be replaced", checkStripe},
+	{"pgx", "the driver belongs where SQL is, and SQL belongs in *_sql.go files", checkPgx},
+	{"sql", "SQL stands in *_sql.go files beside its domain, where a reviewer looks for it", checkSQL},
+	{"book", "a statement that forgets book_id reads another book's money and another shard's index", checkBookID},
+	{"float", "a float cannot hold a cent", checkFloat},
+	{"clock", "one clock per process, handed down, so that time can be set in tests", checkClock},
+	{"sleep", "a test that sleeps is slow when it passes and wrong when the machine is busy", checkSleep},
+	{"skip", "a skipped test is a promise nobody keeps", checkSkip},
+	{"package-doc", "a stranger learns from it what the package is for", checkPackageDoc},
+	{"exported-doc", "the comment is the contract: meaning, units, errors", checkExportedDoc},
+	{"length", "what does not fit on a few screens has more than one subject", checkLength},
+}
+
+func TestArchitecture(t *testing.T) {
+	t.Parallel()
+	tree, err := readTree(os.DirFS("../.."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(tree) < 20 {
+		t.Fatalf("only %d Go files were found; the rules looked at the wrong directory", len(tree))
+	}
+	for _, r := range rules {
+		for _, complaint := range r.check(tree) {
+			t.Errorf("%s\n\trule %s: %s", complaint, r.name, r.why)
+		}
+	}
+}
+
+// The table itself must be a ladder: what a package may import stands above it.
+func TestHouseIsALadder(t *testing.T) {
+	t.Parallel()
+	for _, complaint := range checkLadder(house) {
+		t.Error(complaint)
+	}
+}
+
+func TestTopLevel(t *testing.T) {
+	t.Parallel()
+	entries, err := os.ReadDir("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ignore, err := os.ReadFile("../../.gitignore")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	for _, complaint := range checkTopLevel(names, string(ignore)) {
+		t.Error(complaint)
+	}
+	for _, needed := range topLevel {
+		if needed != "payouts" && !slices.Contains(names, needed) {
+			t.Errorf("%s is missing at the top level; the test looked at %s", needed, strings.Join(names, " "))
+		}
+	}
+}

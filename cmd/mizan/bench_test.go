@@ -1,0 +1,33 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"testing"
+)
+
+// TestBenchPosting runs the whole benchmark on a few sales: every measurement is there and posted what it says. How fast
+// it was is nobody's business here.
+func TestBenchPosting(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	c := benchPostingCmd{Sales: 2000, Preload: 4000, JSON: true, Scratch: t.TempDir()}
+	if err := c.runPosting(t.Context(), &out, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Results []benchResult `json:"results"`
+	}
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Results) != 10 {
+		t.Fatalf("%d measurements, want 10", len(got.Results))
+	}
+	for _, r := range got.Results {
+		if r.Sales == 0 || r.PerSecond <= 0 || r.Ratio <= 0 || r.WAL <= 0 {
+			t.Errorf("%s: %+v", r.Name, r)
+		}
+	}
+}

@@ -1,0 +1,178 @@
+// Command mizan is the whole service in one binary: the ledger behind HTTP, and the tools to run, ask and fill it.
+//
+// Every flag is also an environment variable: --listen is MIZAN_LISTEN. Secrets come from variables or from files
+// (MIZAN_API_KEY or MIZAN_API_KEY_FILE) and are never printed, except for a new key, once, by `mizan keys create`.
+//
+// Exit codes:
+//
+//	0  done
+//	1  refused by the service, or a check failed
+//	2  the command line cannot be understood
+//	3  the service, the database or PostgreSQL cannot be reached or started
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"mizan/api/client"
+	"mizan/ledger/fault"
+
+	"github.com/alecthomas/kong"
+)
+
+const (
+	exitDone        = 0
+	exitRefused     = 1
+	exitUsage       = 2
+	exitUnavailable = 3
+)
+
+func main() {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		cancel()
+		// Whoever asks twice does not want to wait for the drain. The private PostgreSQL ends with this process.
+		<-signals
+		os.Exit(exitRefused)
+	}()
+	os.Exit(Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv))
+}
+
+// surroundings are everything a command may touch outside its arguments.
+type surroundings struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	getenv         func(string) string
+	now            func() time.Time
+}
+
+// grammar is the command line.
+type grammar struct {
+	Dev          devCmd          `cmd:"" help:"Run everything on this machine for development: a private PostgreSQL, the API, and demo books."`
+	Serve        serveCmd        `cmd:"" help:"Run the API on a PostgreSQL of yours, for production."`
+	Migrate      migrateCmd      `cmd:"" help:"Show or apply the migrations of the database."`
+	Post         postCmd         `cmd:"" help:"Post a transaction or a batch from a JSON file or standard input."`
+	Balance      balanceCmd      `cmd:"" help:"Print the balances of accounts."`
+	TrialBalance trialBalanceCmd `cmd:"" help:"Print the trial balance of a book."`
+	Entries      entriesCmd      `cmd:"" help:"Print the entries of an account with its running balance."`
+	Keys         keysCmd         `cmd:"" help:"Create, list and revoke API keys, on the database."`
+	Seed         seedCmd         `cmd:"" help:"Post the demo books through the API and check their balances."`
+	Bench        benchCmd        `cmd:"" help:"Measure this machine."`
+	Doctor       doctorCmd       `cmd:"" help:"Say what Mizan finds on this machine, and what is missing."`
+	Version      versionCmd      `cmd:"" help:"Print the version."`
+}
+
+// helpShown is how kong's wish to exit travels up to Run.
+type helpShown int
+
+// Run executes one command line and returns its exit code. It ends early, but in order, when ctx ends.
+func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(string) string) (code int) {
+	s := &surroundings{stdin: stdin, stdout: stdout, stderr: stderr, getenv: getenv, now: time.Now}
+	parser, err := kong.New(&grammar{},
+		kong.Name("mizan"),
+		kong.Description("Mizan, a double-entry ledger and payout service for social commerce."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { panic(helpShown(code)) }),
+		kong.Resolvers(kong.ResolverFunc(s.variable)),
+		kong.ValueFormatter(describeFlag),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(s),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "mizan:", err)
+		return exitUsage
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			shown, ok := r.(helpShown)
+			if !ok {
+				panic(r)
+			}
+			code = int(shown)
+		}
+	}()
+	command, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(stderr, "mizan: %v\nRun mizan --help, or mizan COMMAND --help.\n", err)
+		return exitUsage
+	}
+	if err := command.Run(); err != nil {
+		fmt.Fprintln(stderr, "mizan:", explain(err))
+		return exitCode(err)
+	}
+	return exitDone
+}
+
+// envName returns the variable that stands for a flag.
+func envName(flag string) string {
+	return "MIZAN_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// variable gives a flag that was not set the value of its variable.
+func (s *surroundings) variable(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	if flag.Name == "help" {
+		return nil, nil
+	}
+	if value := s.getenv(envName(flag.Name)); value != "" {
+		return value, nil
+	}
+	return nil, nil
+}
+
+// describeFlag names the default and the variable beside the help of each flag.
+func describeFlag(value *kong.Value) string {
+	if value.Flag == nil || value.Flag.Name == "help" {
+		return value.Help
+	}
+	text := value.Help
+	if value.Default != "" {
+		text += " Default: " + value.Default + "."
+	}
+	return text + " ($" + envName(value.Flag.Name) + ")"
+}
+
+// usageError is a command line that reads well and makes no sense.
+type usageError string
+
+func (e usageError) Error() string { return string(e) }
+
+// exitCode says what an error means to a script.
+func exitCode(err error) int {
+	var usage usageError
+	var problem *client.Problem
+	switch {
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.As(err, &problem) && (problem.Status == 0 || problem.Status == 503), fault.KindOf(err) == fault.Unavailable:
+		return exitUnavailable
+	}
+	return exitRefused
+}
+
+// explain writes an error for the person at the terminal: what to do first, then what lies behind it.
+func explain(err error) string {
+	var known *fault.Error
+	if !errors.As(err, &known) {
+		return err.Error()
+	}
+	text := known.Message
+	for _, f := range known.Fields {
+		text += "\n  " + f.Pointer + ": " + f.Message
+	}
+	if cause := known.Unwrap(); cause != nil {
+		text += "\n  (" + cause.Error() + ")"
+	}
+	return text
+}

@@ -1,0 +1,132 @@
+package main
+
+// Acceptance: every scenario, posted over HTTP, comes to exactly the expected balances.
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"mizan/api/client"
+	"mizan/ledger/postgres/pgtest"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// testKey opens the service of a test.
+const testKey = "not-a-secret-key-of-a-test"
+
+// testService serves on a database of the test's own and returns a client of it.
+func testService(t *testing.T) (address string, remote *client.Client) {
+	t.Helper()
+	// The service closes the pool, and the database is dropped after that.
+	db := pgtest.New(t)
+	v, err := newService(t.Context(), db.Pool, time.Now, serviceConfig{staticKey: testKey, open: true, log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := listen(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- v.serve(ctx, l) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-served; err != nil {
+			t.Errorf("the service did not stop in order: %v", err)
+		}
+	})
+	address = "http://" + l.Addr().String()
+	if remote, err = client.New(address, testKey, client.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(remote.CloseIdleConnections)
+	return address, remote
+}
+
+func TestScenarios(t *testing.T) {
+	t.Parallel()
+	scenarios, err := loadScenarios()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(scenarios) != 11 {
+		t.Fatalf("%d scenarios, want 11", len(scenarios))
+	}
+	_, remote := testService(t)
+	for _, sc := range scenarios {
+		t.Run(sc.Key, func(t *testing.T) { playScenario(t, remote, sc) })
+	}
+}
+
+// playScenario posts one transaction after the other, and then everything once more.
+func playScenario(t *testing.T, remote *client.Client, sc scenario) {
+	book := sc.book()
+	if _, err := remote.CreateBook(t.Context(), book); err != nil {
+		t.Fatal(err)
+	}
+	for i, tx := range sc.Transactions {
+		posted, err := remote.Post(t.Context(), book.Code, tx)
+		if err != nil {
+			t.Fatalf("%s: %v", tx.Reference, err)
+		}
+		if posted.Sequence != int64(i+1) || posted.Replayed {
+			t.Fatalf("%s: got sequence %d (replayed %t), want %d", tx.Reference, posted.Sequence, posted.Replayed, i+1)
+		}
+	}
+	type holding struct{ Account, Currency, Side, Balance string }
+	var got, want []holding
+	for b, err := range remote.Balances(t.Context(), book.Code, client.BalanceQuery{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if nonZero(b.Balance) != "" {
+			got = append(got, holding{b.Account, string(b.Currency), b.NormalSide, b.Balance})
+		}
+	}
+	for _, e := range sc.Expected {
+		if nonZero(e.Balance) != "" {
+			want = append(want, holding{e.Account, string(e.Currency), e.NormalSide, e.Balance})
+		}
+	}
+	byName := func(a, b holding) int { return strings.Compare(a.Account+" "+a.Currency, b.Account+" "+b.Currency) }
+	slices.SortFunc(got, byName)
+	slices.SortFunc(want, byName)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("balances (-want +got):\n%s", diff)
+	}
+	tb, err := remote.TrialBalance(t.Context(), book.Code, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := checkTotals(tb); err != nil || len(tb.Totals) != len(book.Currencies) {
+		t.Errorf("trial balance: %v, totals %v", err, tb.Totals)
+	}
+	// What mizan dev does on its second start: the same references again, as a batch, change nothing.
+	again, err := sc.seed(t.Context(), remote)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.posted != 0 || again.replayed != len(sc.Transactions) || len(again.wrong) > 0 || again.last != int64(len(sc.Transactions)) {
+		t.Errorf("again: %+v", again)
+	}
+}
+
+// A comparison that finds nothing wrong must be able to find something.
+func TestScenarioComparisonCanFail(t *testing.T) {
+	t.Parallel()
+	sc := scenario{Expected: []expectedBalance{{"assets:a", "USD", "debit", "1.00"}, {"assets:b", "USD", "debit", "2.00"}, {"assets:z", "USD", "debit", "0.00"}}}
+	held := map[string]string{"assets:a USD debit": "1.00", "assets:b USD debit": "2.01", "assets:c USD debit": "0.01", "assets:d USD debit": "0.00"}
+	got := strings.Join(sc.compare(held), "\n")
+	want := `assets:b USD debit: expected 2.00, holds 2.01
+assets:c USD debit: expected nothing, holds 0.01
+assets:z USD debit: expected 0.00, but there is no such account`
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}

@@ -1,0 +1,176 @@
+package main
+
+// Scenarios: small worlds of real marketplace business, each a book with its transactions and the balances that they must
+// come to. They are the demo of mizan dev and the acceptance test of the service.
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"mizan/api/client"
+	"mizan/ledger/money"
+)
+
+//go:embed scenarios.json
+var scenariosJSON []byte
+
+// scenario is one book's story.
+type scenario struct {
+	Key          string                  `json:"key"`
+	Title        string                  `json:"title"`
+	Transactions []client.NewTransaction `json:"transactions"`
+	Expected     []expectedBalance       `json:"expected_balances"`
+}
+
+// expectedBalance is what an account must hold in the end, positive on its normal side. No other account may hold
+// anything.
+type expectedBalance struct {
+	Account    string         `json:"account"`
+	Currency   money.Currency `json:"currency"`
+	NormalSide string         `json:"normal_side"`
+	Balance    string         `json:"balance"`
+}
+
+// loadScenarios returns the embedded scenarios in order.
+func loadScenarios() ([]scenario, error) {
+	var file struct {
+		Scenarios []scenario `json:"scenarios"`
+	}
+	if err := json.Unmarshal(scenariosJSON, &file); err != nil {
+		return nil, fmt.Errorf("read the scenarios: %w", err)
+	}
+	return file.Scenarios, nil
+}
+
+// markets says where a book lives by the currency it sells in.
+var markets = map[money.Currency]struct{ market, zone string }{
+	"VND": {"VN", "Asia/Ho_Chi_Minh"},
+	"GBP": {"UK", "Europe/London"},
+	"USD": {"US", "America/New_York"},
+}
+
+// book describes the scenario's book: its code is the key in small letters, its currencies those of its entries.
+func (sc scenario) book() client.NewBook {
+	book := client.NewBook{Code: strings.ToLower(sc.Key), Name: sc.Title, TimeZone: "UTC"}
+	for _, t := range sc.Transactions {
+		for _, line := range t.Entries {
+			if !slices.Contains(book.Currencies, line.Currency) {
+				book.Currencies = append(book.Currencies, line.Currency)
+			}
+		}
+	}
+	if m, ok := markets[book.Currencies[0]]; ok {
+		book.Market, book.TimeZone = m.market, m.zone
+	}
+	return book
+}
+
+// seeded says what posting a scenario came to.
+type seeded struct {
+	book client.NewBook
+	// posted counts what was recorded now, replayed what had been before.
+	posted, replayed int
+	// last is the sequence of the scenario's last transaction.
+	last int64
+	// wrong lists balances that are not as expected; empty is good.
+	wrong []string
+}
+
+// seed posts a scenario through the API and compares the balances after its last transaction.
+func (sc scenario) seed(ctx context.Context, remote *client.Client) (done seeded, err error) {
+	done.book = sc.book()
+	if _, err := remote.CreateBook(ctx, done.book); err != nil {
+		return done, fmt.Errorf("create book %s: %w", done.book.Code, err)
+	}
+	results, err := remote.PostBatch(ctx, done.book.Code, sc.Transactions)
+	if err != nil {
+		return done, fmt.Errorf("post into book %s: %w", done.book.Code, err)
+	}
+	for i, r := range results {
+		switch {
+		case r.Problem != nil:
+			return done, fmt.Errorf("post %s into book %s: %w", sc.Transactions[i].Reference, done.book.Code, r.Problem)
+		case r.Transaction.Replayed:
+			done.replayed++
+		default:
+			done.posted++
+		}
+		done.last = max(done.last, r.Transaction.Sequence)
+	}
+	held := map[string]string{}
+	for b, err := range remote.Balances(ctx, done.book.Code, client.BalanceQuery{AtSequence: done.last}) {
+		if err != nil {
+			return done, fmt.Errorf("read the balances of book %s: %w", done.book.Code, err)
+		}
+		held[b.Account+" "+string(b.Currency)+" "+b.NormalSide] = b.Balance
+	}
+	done.wrong = sc.compare(held)
+	return done, nil
+}
+
+// compare returns what differs between the expected balances and those held, by "address currency side".
+func (sc scenario) compare(held map[string]string) (wrong []string) {
+	expected := map[string]bool{}
+	for _, e := range sc.Expected {
+		key := e.Account + " " + string(e.Currency) + " " + e.NormalSide
+		expected[key] = true
+		if got, ok := held[key]; !ok {
+			wrong = append(wrong, fmt.Sprintf("%s: expected %s, but there is no such account", key, e.Balance))
+		} else if got != e.Balance {
+			wrong = append(wrong, fmt.Sprintf("%s: expected %s, holds %s", key, e.Balance, got))
+		}
+	}
+	for key, balance := range held {
+		if !expected[key] && nonZero(balance) != "" {
+			wrong = append(wrong, fmt.Sprintf("%s: expected nothing, holds %s", key, balance))
+		}
+	}
+	slices.Sort(wrong)
+	return wrong
+}
+
+// errUnexpected is what a seeding ends with when books hold something else than they must.
+var errUnexpected = errors.New("balances are not as expected; see above")
+
+// seedAll posts every scenario and prints each trial balance. It returns errUnexpected after all were posted.
+func seedAll(ctx context.Context, remote *client.Client, out io.Writer) error {
+	scenarios, err := loadScenarios()
+	if err != nil {
+		return err
+	}
+	checked, wrong := 0, 0
+	for _, sc := range scenarios {
+		done, err := sc.seed(ctx, remote)
+		if err != nil {
+			return err
+		}
+		tb, err := remote.TrialBalance(ctx, done.book.Code, "")
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "\nBook %s: %s\n", done.book.Code, sc.Title)
+		if err := printTrialBalance(out, tb); err != nil {
+			return err
+		}
+		if err := checkTotals(tb); err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "  %d transactions posted, %d were there before; %d of %d balances as expected after transaction %d\n",
+			done.posted, done.replayed, len(sc.Expected)-min(len(sc.Expected), len(done.wrong)), len(sc.Expected), done.last)
+		for _, line := range done.wrong {
+			fmt.Fprintln(out, "  WRONG", line)
+		}
+		checked, wrong = checked+len(sc.Expected), wrong+len(done.wrong)
+	}
+	fmt.Fprintf(out, "\n%d books, %d balances checked, %d not as expected.\n", len(scenarios), checked, wrong)
+	if wrong > 0 {
+		return errUnexpected
+	}
+	return nil
+}

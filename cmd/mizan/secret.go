@@ -1,0 +1,67 @@
+package main
+
+// Secrets: keys and database addresses, from variables or from files that others cannot read.
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// maxSecretBytes bounds what is read from a file that someone named by mistake.
+const maxSecretBytes = 4096
+
+// secret returns the value of the variable, or the content of file, or "". Setting both is a mistake that is better
+// told than guessed about.
+func (s *surroundings) secret(variable, file string) (string, error) {
+	value := s.getenv(variable)
+	switch {
+	case value != "" && file != "":
+		return "", usageError("Both " + variable + " and " + variable + "_FILE are set. Set one of them.")
+	case file == "":
+		return value, nil
+	}
+	return readSecret(file)
+}
+
+// readSecret returns the content of a file without the line's end.
+func readSecret(file string) (string, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return "", err
+	}
+	if info.Size() > maxSecretBytes {
+		return "", fmt.Errorf("%s is too large to be a key or an address", file)
+	}
+	content, err := os.ReadFile(file)
+	return strings.TrimSpace(string(content)), err
+}
+
+// keepSecret returns the secret kept in file, and makes a random one with the prefix on first use. Only the owner may
+// read the file.
+func keepSecret(file, prefix string) (string, error) {
+	kept, err := readSecret(file)
+	if err == nil && kept != "" {
+		return kept, os.Chmod(file, 0o600)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	var random [32]byte
+	rand.Read(random[:]) // Never fails: the program ends instead.
+	value := prefix + base64.RawURLEncoding.EncodeToString(random[:])
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return "", err
+	}
+	// Written beside and renamed, so that a start that is interrupted leaves no half a key.
+	part := file + ".part"
+	if err := os.WriteFile(part, []byte(value+"\n"), 0o600); err != nil {
+		return "", err
+	}
+	return value, os.Rename(part, file)
+}

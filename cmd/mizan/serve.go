@@ -1,0 +1,73 @@
+package main
+
+// Serve: the API on a database of yours, as it runs in production.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+)
+
+type serveCmd struct {
+	databaseFlags
+	Listen         string     `help:"Address of the API." default:"127.0.0.1:8080" placeholder:"ADDRESS"`
+	BehindTLSProxy bool       `name:"behind-tls-proxy" help:"Allow an address beyond this machine: a proxy in front of it ends TLS, and nobody else reaches it."`
+	Migrate        bool       `help:"Apply pending migrations first, as the owner (MIZAN_OWNER_DATABASE_URL)."`
+	MaxConnections int32      `help:"Connections to the database at most." default:"20" placeholder:"N"`
+	CursorKeyFile  string     `name:"cursor-key-file" help:"File with the key that cursors are signed with, instead of the variable MIZAN_CURSOR_KEY; replicas share it. Without it a cursor does not outlive a restart." type:"path" placeholder:"FILE"`
+	LogFormat      string     `help:"Format of the log: json or text." enum:"json,text" default:"json"`
+	LogLevel       slog.Level `help:"Least level to log: debug, info, warn or error." default:"info" placeholder:"LEVEL"`
+}
+
+// Run serves until ctx ends and then stops in order.
+func (c *serveCmd) Run(ctx context.Context, s *surroundings) error {
+	if !c.BehindTLSProxy && !local(c.Listen) {
+		return errNotLocal.With("Keys would travel readable over the network. Listen on this machine, such as 127.0.0.1:8080, " +
+			"or say --behind-tls-proxy if a proxy in front ends TLS.")
+	}
+	d, err := c.given(s)
+	if err != nil {
+		return err
+	}
+	if d.appURL == "" {
+		return errNoAddress
+	}
+	if c.Migrate && d.ownerURL == "" {
+		return usageError("--migrate needs the owner's address. Set MIZAN_OWNER_DATABASE_URL.")
+	}
+	cursorKey, err := s.secret("MIZAN_CURSOR_KEY", c.CursorKeyFile)
+	if err != nil {
+		return err
+	}
+	listener, err := listen(ctx, c.Listen)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	log := newLog(s.stderr, c.LogFormat, c.LogLevel)
+	if c.Migrate {
+		result, err := d.migrate(ctx)
+		if err != nil {
+			return orderly(ctx, unreachable(err))
+		}
+		log.Info("migrations applied", "from", result.From, "to", result.To)
+	}
+	if err := d.current(ctx); err != nil {
+		return orderly(ctx, err)
+	}
+	pool, err := d.pool(ctx, s, c.MaxConnections)
+	if err != nil {
+		return orderly(ctx, err)
+	}
+	v, err := newService(ctx, pool, s.now, serviceConfig{cursorKey: []byte(cursorKey), log: log})
+	if err != nil {
+		return err
+	}
+	log.Info("ready", "address", listener.Addr().String(), "version", version())
+	if err := v.serve(ctx, listener); err != nil {
+		return errors.Join(errors.New("the stop was not orderly"), err)
+	}
+	_, err = fmt.Fprintln(s.stderr, "mizan has stopped")
+	return err
+}

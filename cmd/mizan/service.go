@@ -1,0 +1,161 @@
+package main
+
+// Service: the parts put together, from the pool to the listener, and taken apart again in order.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"syscall"
+	"time"
+
+	"mizan/api"
+	"mizan/api/access"
+	"mizan/api/console"
+	"mizan/api/docs"
+	"mizan/ledger"
+	"mizan/ledger/fault"
+	"mizan/ledger/postgres"
+)
+
+var (
+	errPortInUse = fault.New(fault.Unavailable, "address-in-use", "Another program listens on this address.")
+	errNotLocal  = fault.New(fault.Invalid, "address-not-local", "This would listen beyond this machine.")
+	errServerEnd = fault.New(fault.Unavailable, "postgres-ended",
+		"PostgreSQL ended by itself. Start mizan again: what was acknowledged is kept.")
+)
+
+// serviceConfig is what dev and serve decide differently.
+type serviceConfig struct {
+	// staticKey has every scope; empty in production.
+	staticKey string
+	// cursorKey is shared by replicas; empty draws one for this process.
+	cursorKey []byte
+	// open shows the console to whoever reaches it, which is for development on one machine.
+	open bool
+	log  *slog.Logger
+}
+
+// service is the ledger behind HTTP.
+type service struct {
+	pool   *postgres.Pool
+	ledger *ledger.Ledger
+	server *api.Server
+}
+
+// newService puts the parts together on a migrated database. The service owns the pool: serve closes it.
+func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, config serviceConfig) (_ *service, err error) {
+	registry, batches := newRegistry()
+	books := ledger.New(pool, ledger.Options{Now: now, Log: config.log, OnBatch: batches.observe})
+	var handler http.Handler
+	// The handbook shows the API as the API describes itself. It asks once, and no request comes before the handler is
+	// there.
+	described := sync.OnceValue(func() []byte { return ask(handler, "/openapi.json") })
+	handler, err = api.New(api.Config{
+		Ledger:    books,
+		Access:    access.New(pool, access.Options{Now: now, StaticKey: config.staticKey}),
+		Now:       now,
+		Log:       config.log,
+		Metrics:   registry,
+		Version:   version(),
+		CursorKey: config.cursorKey,
+		Console:   console.New(console.Config{Ledger: books, Now: now, Version: version(), Open: config.open}),
+		Docs:      docs.Handler(described),
+		Ready:     func(ctx context.Context) error { return pool.Ping(ctx) },
+	})
+	if err != nil {
+		defer pool.Close()
+		return nil, errors.Join(err, books.Close(ctx))
+	}
+	return &service{pool: pool, ledger: books,
+		server: api.NewServer(handler, books.Close, api.ServerOptions{Log: config.log})}, nil
+}
+
+// serve answers requests until ctx ends, lets what was begun come to its end, and closes the ledger and the pool.
+func (v *service) serve(ctx context.Context, listener net.Listener) error {
+	defer v.pool.Close()
+	return v.server.Serve(ctx, listener)
+}
+
+// listen takes the address.
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, errPortInUse.Withf("Another program listens on %s. Stop it, or choose another address with --listen.", address)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	return listener, nil
+}
+
+// local reports whether an address can only be reached from this machine. A name other than localhost is not trusted to
+// stay what it is.
+func local(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	return err == nil && loopbackHost(host)
+}
+
+// newLog returns a log of the format and least level.
+func newLog(w io.Writer, format string, level slog.Level) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// untilDeath ends the context when the private server dies, with errServerEnd as its cause.
+func untilDeath(ctx context.Context, d *database) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-d.died():
+			cancel(errServerEnd)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
+// answer keeps what a handler writes.
+type answer struct {
+	header http.Header
+	status int
+	body   []byte
+}
+
+// Header returns the headers to be sent.
+func (a *answer) Header() http.Header { return a.header }
+
+// WriteHeader keeps the status.
+func (a *answer) WriteHeader(status int) { a.status = status }
+
+// Write keeps the body.
+func (a *answer) Write(p []byte) (int, error) {
+	a.body = append(a.body, p...)
+	return len(p), nil
+}
+
+// ask returns what the handler answers to a GET of path, without a connection; nothing unless it succeeds.
+func ask(handler http.Handler, path string) []byte {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil)
+	if err != nil {
+		return nil
+	}
+	request.RequestURI = path
+	a := &answer{header: http.Header{}, status: http.StatusOK}
+	handler.ServeHTTP(a, request)
+	if a.status != http.StatusOK {
+		return nil
+	}
+	return a.body
+}
