@@ -64,7 +64,7 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 		Metrics:   registry,
 		Version:   version(),
 		CursorKey: config.cursorKey,
-		Console:   console.New(console.Config{Ledger: books, Now: now, Version: version(), Open: config.open}),
+		Console:   console.New(console.Config{Ledger: books, Now: now, Version: version(), Open: config.open, Log: config.log}),
 		Docs:      docs.Handler(described),
 		Ready:     func(ctx context.Context) error { return pool.Ping(ctx) },
 	})

@@ -1,0 +1,109 @@
+package console
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"html/template"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Pages are templates around one layout. Everything they show is escaped by html/template; the functions below are the
+// only ones that return markup, and they escape what they are given.
+
+//go:embed pages/*.html
+var pageFiles embed.FS
+
+//go:embed assets/console.css
+var styleCSS []byte
+
+//go:embed assets/mark.svg
+var markSVG []byte
+
+// asset is a file that never changes under its address, because the address contains its hash.
+type asset struct {
+	contentType string
+	content     []byte
+}
+
+// ServeHTTP implements http.Handler.
+func (a asset) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", a.contentType)
+	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	_, _ = w.Write(a.content)
+}
+
+var (
+	stylePath = hashedPath("console", ".css", styleCSS)
+	markPath  = hashedPath("mark", ".svg", markSVG)
+	assets    = map[string]asset{
+		stylePath: {"text/css; charset=utf-8", styleCSS},
+		markPath:  {"image/svg+xml", markSVG},
+	}
+	templates = parsePages("welcome", "failure", "books", "book", "transactions", "transaction", "accounts", "account")
+)
+
+func hashedPath(name, extension string, content []byte) string {
+	sum := sha256.Sum256(content)
+	return "/assets/" + name + "-" + hex.EncodeToString(sum[:6]) + extension
+}
+
+func parsePages(names ...string) map[string]*template.Template {
+	base := template.Must(template.New("layout.html").Funcs(template.FuncMap{
+		"amount": amountHTML, "exact": exactHTML, "ltr": ltrHTML, "address": addressHTML, "at": timeHTML, "day": func(t time.Time) string { return t.Format("2006-01-02") },
+		"thousands": thousands,
+	}).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html"))
+	pages := map[string]*template.Template{}
+	for _, name := range names {
+		pages[name] = template.Must(template.Must(base.Clone()).ParseFS(pageFiles, "pages/"+name+".html"))
+	}
+	return pages
+}
+
+// view is what the layout is given.
+type view struct {
+	answer
+	Direction, Style, Mark, Version string
+	Open                            bool
+	ReadAt                          time.Time
+}
+
+func (c *console) render(w http.ResponseWriter, r *http.Request, status int, name string, a answer) {
+	v := view{answer: a, Direction: direction(r), Style: stylePath, Mark: markPath, Open: c.Open}
+	if c.Open {
+		v.Version, v.ReadAt = c.Version, c.Now().UTC()
+	}
+	var body bytes.Buffer
+	if err := templates[name].Execute(&body, v); err != nil {
+		c.Log.Error("a page could not be rendered", "page", name, "err", err)
+		http.Error(w, "The page could not be shown.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Add("Vary", "Accept-Language")
+	w.WriteHeader(status)
+	_, _ = w.Write(body.Bytes())
+}
+
+// rightToLeft are the languages of readers who expect pages to run from right to left.
+var rightToLeft = map[string]bool{"ar": true, "he": true, "fa": true, "ur": true}
+
+// direction is the direction of the page: what ?dir= asks for, else what the reader's first language asks for.
+func direction(r *http.Request) string {
+	switch r.URL.Query().Get("dir") {
+	case "rtl":
+		return "rtl"
+	case "ltr":
+		return "ltr"
+	}
+	first, _, _ := strings.Cut(r.Header.Get("Accept-Language"), ",")
+	first, _, _ = strings.Cut(first, ";")
+	language, _, _ := strings.Cut(strings.TrimSpace(first), "-")
+	if rightToLeft[strings.ToLower(language)] {
+		return "rtl"
+	}
+	return "ltr"
+}

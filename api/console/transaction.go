@@ -1,0 +1,156 @@
+package console
+
+import (
+	"context"
+	"encoding/hex"
+	"net/http"
+	"net/url"
+	"sort"
+	"strconv"
+	"time"
+
+	"mizan/ledger"
+)
+
+// A transaction's own page: what the book knows about it, and its entries.
+
+type transactionPage struct {
+	Book        ledger.Book
+	Transaction ledger.Transaction
+	Hash        string
+	Explanation string
+	// OccurredLocal and RecordedLocal are in the book's time zone.
+	OccurredLocal, RecordedLocal time.Time
+	Totals                       []total
+	Entries                      []entryLine
+	Metadata                     []pair
+	SubjectLink, EventLink       string
+	// Links lead to the transactions this one corrects and is corrected by.
+	Links       []relation
+	Next, First string
+}
+
+type pair struct{ Key, Value string }
+
+// relation is how another transaction relates to this one.
+type relation struct {
+	Name string
+	link
+}
+
+// entryLine is an entry with its amount in the column of its side.
+type entryLine struct {
+	Line          int
+	Account       ledger.Address
+	Link          string
+	Currency      string
+	ExternalRef   string
+	Debit, Credit amount
+	// Balance is the account's balance after the entry, positive on its normal side.
+	Balance amount
+	Normal  ledger.Side
+}
+
+func entryLineOf(book ledger.Book, e ledger.Entry) entryLine {
+	l := entryLine{Line: e.Line, Account: e.Account, Link: accountAddress(book, e.Account, e.Currency), Currency: string(e.Currency),
+		ExternalRef: e.ExternalRef, Normal: e.Normal, Balance: minor(e.BalanceAfter, e.Currency)}
+	if e.Normal == ledger.Credit {
+		l.Balance.Value.Neg(l.Balance.Value)
+	}
+	if e.Direction() == ledger.Debit {
+		l.Debit = minor(e.Amount, e.Currency)
+	} else {
+		l.Credit = minor(e.Amount, e.Currency)
+		l.Credit.Value.Neg(l.Credit.Value)
+	}
+	return l
+}
+
+func (c *console) transaction(ctx context.Context, r *http.Request) (answer, error) {
+	book, err := c.Ledger.Book(ctx, r.PathValue("book"))
+	if err != nil {
+		return answer{}, err
+	}
+	sequence, err := ledger.ParseTransactionID(book.Code, r.PathValue("id"))
+	if err != nil {
+		return answer{}, err
+	}
+	from, err := positive(r.URL.Query().Get("from"))
+	if err != nil || from > ledger.MaxLines {
+		return answer{}, errQuery
+	}
+	t, err := c.Ledger.Transaction(ctx, book, sequence)
+	if err != nil {
+		return answer{}, err
+	}
+	p := transactionPage{Book: book, Transaction: t, Hash: hex.EncodeToString(t.ContentHash[:]), Explanation: string(t.Explanation),
+		OccurredLocal: t.OccurredAt.In(book.Location()), RecordedLocal: t.RecordedAt.In(book.Location()),
+		Totals: totalsOf(t.Entries), EventLink: listAddress(book, url.Values{"event": {t.Event}})}
+	if t.Subject != "" {
+		p.SubjectLink = listAddress(book, url.Values{"subject": {t.Subject}})
+	}
+	for k, v := range t.Metadata {
+		p.Metadata = append(p.Metadata, pair{k, v})
+	}
+	sort.Slice(p.Metadata, func(i, j int) bool { return p.Metadata[i].Key < p.Metadata[j].Key })
+	p.show(int(from))
+	if p.Links, err = c.relations(ctx, book, t); err != nil {
+		return answer{}, err
+	}
+	return answer{Title: t.ID(), Trail: trail(book, link{"Transactions", listAddress(book, nil)}), Active: "transactions", Data: p}, nil
+}
+
+// show takes one page of the entries.
+func (p *transactionPage) show(from int) {
+	entries := p.Transaction.Entries
+	here := transactionAddress(p.Book, p.Transaction.Sequence)
+	if from = min(from, len(entries)); from > 0 {
+		p.First = here
+	}
+	entries = entries[from:]
+	if len(entries) > entriesPerPage {
+		entries = entries[:entriesPerPage]
+		p.Next = here + "?from=" + strconv.Itoa(from+entriesPerPage)
+	}
+	for _, e := range entries {
+		p.Entries = append(p.Entries, entryLineOf(p.Book, e))
+	}
+}
+
+// correctionsSearched bounds the search for later corrections of a transaction.
+const correctionsSearched = 200
+
+// relations finds the transactions that this one corrects, and those that correct it. A correction keeps the subject of
+// what it corrects, so the later ones are looked for there; without a subject, among the first corrections after it.
+func (c *console) relations(ctx context.Context, book ledger.Book, t ledger.Transaction) ([]relation, error) {
+	var out []relation
+	add := func(name string, sequence int64) {
+		out = append(out, relation{name, link{ledger.TransactionID(book.Code, sequence), transactionAddress(book, sequence)}})
+	}
+	if t.Reverses != 0 {
+		add("Reverses", t.Reverses)
+	}
+	if t.Reposts != 0 {
+		add("Posts again", t.Reposts)
+	}
+	queries := []ledger.TransactionQuery{{Subject: t.Subject, After: t.Sequence, Limit: correctionsSearched}}
+	if t.Subject == "" {
+		queries = []ledger.TransactionQuery{{Event: ledger.EventReversed, After: t.Sequence, Limit: correctionsSearched},
+			{Event: ledger.EventReposted, After: t.Sequence, Limit: correctionsSearched}}
+	}
+	for _, q := range queries {
+		later, err := c.Ledger.Transactions(ctx, book, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range later.Transactions {
+			if l.Reverses == t.Sequence {
+				add("Reversed by", l.Sequence)
+			}
+			if l.Reposts == t.Sequence {
+				add("Posted again as", l.Sequence)
+			}
+		}
+	}
+	return out, nil
+}
