@@ -1,11 +1,34 @@
 package ledger
 
-import "context"
+import (
+	"context"
 
-const sqlLinked = `SELECT EXISTS (SELECT 1 FROM transaction_links WHERE book_id = $1 AND kind = $2 AND target = $3)`
+	"github.com/jackc/pgx/v5"
+)
 
-// linked reports whether a transaction has a link of the kind. Links never go away, so a true answer stays true.
-func (l *Ledger) linked(ctx context.Context, book Book, kind string, target int64) (yes bool, err error) {
-	err = l.pool.QueryRow(ctx, sqlLinked, book.ID, kind, target).Scan(&yes)
-	return yes, err
+const sqlLinksTo = `SELECT kind, sequence FROM transaction_links WHERE book_id = $1 AND kind = ANY ('{reverses,reposts}') AND target = $2`
+
+// Links are the corrections of a transaction; 0 where there is none. A link never goes away.
+type Links struct {
+	// ReversedBy is the sequence that reverses the transaction, RepostedBy the one that posts it again.
+	ReversedBy, RepostedBy int64
+}
+
+// LinksTo returns what corrects a transaction. A transaction cannot name what comes after it, so this is asked apart.
+func (l *Ledger) LinksTo(ctx context.Context, book Book, sequence int64) (links Links, err error) {
+	rows, err := l.pool.Query(ctx, sqlLinksTo, book.ID, sequence)
+	if err != nil {
+		return links, err
+	}
+	var kind string
+	var by int64
+	_, err = pgx.ForEachRow(rows, []any{&kind, &by}, func() error {
+		if kind == linkReverses {
+			links.ReversedBy = by
+		} else {
+			links.RepostedBy = by
+		}
+		return nil
+	})
+	return links, err
 }

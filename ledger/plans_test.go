@@ -41,7 +41,7 @@ var hotStatements = map[string]struct{ sql, args string }{
 	"as of":                {sqlSequenceAsOf, `1, now()`},
 	"head":                 {sqlBookHead, `1`},
 	"trial balance detail": {sqlTrialBalanceAccounts, `1, 0, 999912, '', '', 10`},
-	"linked":               {sqlLinked, `1, 'reverses', 5`},
+	"linked":               {sqlLinksTo, `1, 5`},
 }
 
 // growing are the tables that must never be scanned; books and chart_totals stay small.

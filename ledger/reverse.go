@@ -57,11 +57,11 @@ func (l *Ledger) Repost(ctx context.Context, book Book, sequence int64, c Correc
 	if err != nil {
 		return Outcome{Err: err}
 	}
-	reversed, err := l.linked(ctx, book, linkReverses, sequence)
+	links, err := l.LinksTo(ctx, book, sequence)
 	if err != nil {
 		return Outcome{Err: err}
 	}
-	if !reversed {
+	if links.ReversedBy == 0 {
 		return Outcome{Err: ErrNotReversed}
 	}
 	d := correctionOf(original, c, EventReposted, 1)

@@ -117,39 +117,19 @@ func (p *transactionPage) show(from int) {
 	}
 }
 
-// correctionsSearched bounds the search for later corrections of a transaction.
-const correctionsSearched = 200
-
-// relations finds the transactions that this one corrects, and those that correct it. A correction keeps the subject of
-// what it corrects, so the later ones are looked for there; without a subject, among the first corrections after it.
+// relations names the transactions that this one corrects, and those that correct it.
 func (c *console) relations(ctx context.Context, book ledger.Book, t ledger.Transaction) ([]relation, error) {
+	links, err := c.Ledger.LinksTo(ctx, book, t.Sequence)
+	if err != nil {
+		return nil, err
+	}
 	var out []relation
-	add := func(name string, sequence int64) {
-		out = append(out, relation{name, link{ledger.TransactionID(book.Code, sequence), transactionAddress(book, sequence)}})
-	}
-	if t.Reverses != 0 {
-		add("Reverses", t.Reverses)
-	}
-	if t.Reposts != 0 {
-		add("Posts again", t.Reposts)
-	}
-	queries := []ledger.TransactionQuery{{Subject: t.Subject, After: t.Sequence, Limit: correctionsSearched}}
-	if t.Subject == "" {
-		queries = []ledger.TransactionQuery{{Event: ledger.EventReversed, After: t.Sequence, Limit: correctionsSearched},
-			{Event: ledger.EventReposted, After: t.Sequence, Limit: correctionsSearched}}
-	}
-	for _, q := range queries {
-		later, err := c.Ledger.Transactions(ctx, book, q)
-		if err != nil {
-			return nil, err
-		}
-		for _, l := range later.Transactions {
-			if l.Reverses == t.Sequence {
-				add("Reversed by", l.Sequence)
-			}
-			if l.Reposts == t.Sequence {
-				add("Posted again as", l.Sequence)
-			}
+	for _, x := range []struct {
+		name     string
+		sequence int64
+	}{{"Reverses", t.Reverses}, {"Posts again", t.Reposts}, {"Reversed by", links.ReversedBy}, {"Posted again as", links.RepostedBy}} {
+		if x.sequence != 0 {
+			out = append(out, relation{x.name, link{ledger.TransactionID(book.Code, x.sequence), transactionAddress(book, x.sequence)}})
 		}
 	}
 	return out, nil
