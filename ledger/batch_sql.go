@@ -24,13 +24,13 @@ type sender interface {
 const (
 	// The lock is a statement of its own: the snapshots of the statements after it then see what the last holder wrote.
 	sqlLockBook = `
-SELECT last_sequence, last_account_id, last_recorded_at, first_open_period
+SELECT last_sequence, last_account_id, last_recorded_at, first_open_period, clock_timestamp()
   FROM books WHERE id = $1
    FOR NO KEY UPDATE`
 
 	// A dry run decides over the same reads without the lock.
 	sqlReadBook = `
-SELECT last_sequence, last_account_id, last_recorded_at, first_open_period
+SELECT last_sequence, last_account_id, last_recorded_at, first_open_period, clock_timestamp()
   FROM books WHERE id = $1`
 
 	sqlFindReferences = `
@@ -156,7 +156,7 @@ func readState(ctx context.Context, on sender, book Book, groups []*group, now t
 		lockSQL = sqlLockBook
 	}
 	b.Queue(lockSQL, book.ID).QueryRow(func(row pgx.Row) error {
-		return row.Scan(&st.head.LastSequence, &st.lastID, &st.head.LastRecordedAt, &st.head.FirstOpenPeriod)
+		return row.Scan(&st.head.LastSequence, &st.lastID, &st.head.LastRecordedAt, &st.head.FirstOpenPeriod, &st.serverNow)
 	})
 	b.Queue(sqlFindReferences, book.ID, q.references).Query(st.scanReferences)
 	b.Queue(sqlFindAccounts, book.ID, q.addresses, q.currencies).Query(func(rows pgx.Rows) error { return st.scanAccounts(rows, q) })

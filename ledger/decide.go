@@ -58,6 +58,7 @@ const (
 // bookState is what was read under the book's lock, and the overlay the decisions are made over.
 type bookState struct {
 	now        time.Time
+	serverNow  time.Time // the database's clock, which all replicas share
 	head       BookHead
 	lastID     int32
 	references map[string]recordedReference

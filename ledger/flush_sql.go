@@ -108,6 +108,11 @@ func (f *flusher) try(groups []*group, uncertain bool) error {
 		}
 		return err
 	}
+	if err := f.ledger.checkClock(st); err != nil {
+		f.abandon()
+		f.ledger.log.Error("nothing is recorded while the clocks disagree", "book", f.book.Code, "clock", st.now, "database", st.serverNow)
+		return err
+	}
 	read := f.ledger.now()
 	d := decide(f.book, st, groups)
 	decided := f.ledger.now()
@@ -266,6 +271,9 @@ func (l *Ledger) PostTx(ctx context.Context, tx pgx.Tx, book Book, submissions [
 	}
 	st, err := readState(ctx, tx, book, []*group{g}, l.now(), false, true)
 	if err != nil {
+		return nil, err
+	}
+	if err := l.checkClock(st); err != nil {
 		return nil, err
 	}
 	d := decide(book, st, []*group{g})

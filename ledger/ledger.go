@@ -55,6 +55,10 @@ type Options struct {
 	// Log receives what a person must look at; nil discards it.
 	Log    *slog.Logger
 	Limits Limits
+	// MaxSkew is how far the clock may be from the database's. Beyond it nothing is posted: recorded_at never runs
+	// backwards, so one replica whose clock is a year ahead would stamp everybody's postings for a year. Zero trusts the
+	// clock, for tests that set their own.
+	MaxSkew time.Duration
 	// OnBatch, if set, is called after each committed batch, from the book's flusher: it must return at once.
 	OnBatch func(BatchStats)
 }
@@ -65,6 +69,7 @@ type Ledger struct {
 	now     func() time.Time
 	log     *slog.Logger
 	limits  Limits
+	maxSkew time.Duration
 	chart   *Chart
 	onBatch func(BatchStats)
 
@@ -90,9 +95,17 @@ func New(pool *postgres.Pool, opts Options) *Ledger {
 	background, stop := context.WithCancel(context.Background())
 	return &Ledger{
 		pool: pool, now: opts.Now, log: opts.Log, limits: opts.Limits.withDefaults(), chart: StandardChart(),
-		onBatch: opts.OnBatch, queues: map[BookID]*bookQueue{}, books: map[string]Book{},
+		maxSkew: opts.MaxSkew, onBatch: opts.OnBatch, queues: map[BookID]*bookQueue{}, books: map[string]Book{},
 		background: background, stop: stop,
 	}
+}
+
+// checkClock compares the clock with the database's.
+func (l *Ledger) checkClock(st *bookState) error {
+	if l.maxSkew > 0 && st.now.Sub(st.serverNow).Abs() > l.maxSkew {
+		return ErrClockSkew
+	}
+	return nil
 }
 
 // Chart returns the chart of accounts.

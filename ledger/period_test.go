@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"errors"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -86,4 +87,21 @@ func TestClockRunningBackwards(t *testing.T) {
 	s.Drafts[0].OccurredAt = at("2026-11-20T12:05:00Z")
 	b.mustPost(t, s)
 	checkInvariants(t, b.db)
+}
+
+// TestSkewedClockRecordsNothing starts a replica whose clock is a year ahead: it refuses to record, and the book's time
+// is not poisoned for the others.
+func TestSkewedClockRecordsNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ahead := open(t, b.db, ledger.Options{Now: func() time.Time { return time.Now().AddDate(1, 0, 0) }, MaxSkew: time.Minute,
+		Log: slog.New(slog.DiscardHandler)})
+	if out := ahead.Post(t.Context(), b.book, sale("S-1", "sel_a", 1000)); !errors.Is(out.Err, ledger.ErrClockSkew) {
+		t.Fatalf("a clock a year ahead: %v", out.Err)
+	}
+	near := open(t, b.db, ledger.Options{MaxSkew: time.Minute})
+	out := near.Post(t.Context(), b.book, sale("S-1", "sel_a", 1000))
+	if out.Err != nil || out.Transactions[0].RecordedAt.After(time.Now().Add(time.Minute)) {
+		t.Errorf("after it: %+v", out)
+	}
 }

@@ -22,6 +22,9 @@ var (
 	// gives the answer.
 	ErrOutcomeUnknown = fault.New(fault.Unavailable, "outcome-unknown",
 		"It is not known yet whether this was recorded. Send the same request again with the same reference: it is recorded at most once. Or look the reference up.")
+	// ErrClockSkew means that this process's clock is too far from the database's to record anything.
+	ErrClockSkew = fault.New(fault.Unavailable, "clock-skew",
+		"The clocks of the service and of its database disagree, so nothing is recorded. Ask the operator to correct the clock; then send the same request again.")
 	errBatch = fault.New(fault.Internal, "batch-failed", "The batch could not be written.")
 )
 

@@ -41,6 +41,10 @@ type serviceConfig struct {
 	log  *slog.Logger
 }
 
+// maxSkew is how far this machine's clock may be from the database's before nothing is recorded any more. It leaves room
+// for a batch that waited for its book's lock.
+const maxSkew = 2 * time.Minute
+
 // service is the ledger behind HTTP.
 type service struct {
 	pool   *postgres.Pool
@@ -51,7 +55,7 @@ type service struct {
 // newService puts the parts together on a migrated database. The service owns the pool: serve closes it.
 func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, config serviceConfig) (_ *service, err error) {
 	registry, batches := newRegistry()
-	books := ledger.New(pool, ledger.Options{Now: now, Log: config.log, OnBatch: batches.observe})
+	books := ledger.New(pool, ledger.Options{Now: now, Log: config.log, OnBatch: batches.observe, MaxSkew: maxSkew})
 	var handler http.Handler
 	// The handbook shows the API as the API describes itself. It asks once, and no request comes before the handler is
 	// there.
