@@ -1,0 +1,183 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"mizan/api/access"
+	"mizan/ledger"
+)
+
+// Config is what the API is made of.
+type Config struct {
+	// Ledger, Access and Now are required.
+	Ledger *ledger.Ledger
+	Access *access.Service
+	Now    func() time.Time
+	// Log receives one line per request and every unexpected error; nil discards them.
+	Log *slog.Logger
+	// Metrics is served at /metrics, and the API's own metrics are added to it. Register gauges of other parts on it. Nil
+	// makes one.
+	Metrics *prometheus.Registry
+	// Version is shown in the OpenAPI document; "dev" if empty.
+	Version string
+	// CursorKey authenticates cursors; replicas must share it. If it is empty each process draws its own, and a cursor
+	// does not outlive a restart. Use at least 16 random bytes.
+	CursorKey []byte
+	// Console is served wherever nothing else is, Docs at /docs and below; nil serves nothing there.
+	Console, Docs http.Handler
+	// Ready says why the service cannot take requests now, nil if it can; /readyz asks it. Nil means always ready.
+	Ready func(ctx context.Context) error
+}
+
+type service struct {
+	ledger    *ledger.Ledger
+	access    *access.Service
+	now       func() time.Time
+	log       *slog.Logger
+	metrics   *metrics
+	scrape    http.Handler
+	cursorKey []byte
+	ready     func(ctx context.Context) error
+	console   http.Handler
+	docs      http.Handler
+	spec      []byte
+	router    *chi.Mux
+}
+
+// New returns the handler of the whole service. It returns an error if the configuration lacks something, or if the
+// registry holds the API's metrics already.
+func New(config Config) (http.Handler, error) {
+	s, err := newService(config)
+	if err != nil {
+		return nil, err
+	}
+	return s.edge(s.router), nil
+}
+
+func newService(config Config) (*service, error) {
+	switch {
+	case config.Ledger == nil || config.Access == nil || config.Now == nil:
+		return nil, errors.New("api: Config needs Ledger, Access and Now")
+	case len(config.CursorKey) > 0 && len(config.CursorKey) < 16:
+		return nil, errors.New("api: Config.CursorKey is shorter than 16 bytes")
+	}
+	s := &service{
+		ledger: config.Ledger, access: config.Access, now: config.Now, log: config.Log, cursorKey: config.CursorKey,
+		ready: config.Ready, console: config.Console, docs: config.Docs,
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if len(s.cursorKey) == 0 {
+		s.cursorKey = make([]byte, 32)
+		rand.Read(s.cursorKey) // never fails: the program ends instead
+	}
+	if s.ready == nil {
+		s.ready = func(context.Context) error { return nil }
+	}
+	registry := config.Metrics
+	if registry == nil {
+		registry = prometheus.NewRegistry()
+	}
+	var err error
+	if s.metrics, err = newMetrics(registry, s.ledger); err != nil {
+		return nil, err
+	}
+	s.scrape = promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError, MaxRequestsInFlight: 4, DisableCompression: true})
+	return s, s.route(config.Version)
+}
+
+// route makes the router and the OpenAPI document from the table of operations.
+func (s *service) route(version string) error {
+	s.router = chi.NewRouter()
+	s.router.NotFound(s.elsewhere)
+	s.router.MethodNotAllowed(s.otherMethod)
+	described := humachi.New(s.router, openAPIConfig(version))
+	for _, op := range Operations() {
+		d := describe(&op, described.OpenAPI().Components.Schemas)
+		described.OpenAPI().AddOperation(d)
+		handler := s.serve(&op)
+		described.Adapter().Handle(d, handler)
+		if op.Method == http.MethodGet {
+			// net/http sends the headers of the same answer and drops its body.
+			head := *d
+			head.Method = http.MethodHead
+			described.Adapter().Handle(&head, handler)
+		}
+	}
+	openAnswers(described.OpenAPI().Components.Schemas)
+	var err error
+	s.spec, err = described.OpenAPI().MarshalJSON()
+	return err
+}
+
+// elsewhere serves what is no operation: the handbook, the console, or a problem.
+func (s *service) elsewhere(rw http.ResponseWriter, r *http.Request) {
+	w := rw.(*recorder)
+	path := r.URL.Path
+	switch {
+	case path == "/v1" || strings.HasPrefix(path, "/v1/"):
+		s.writeProblem(w, r, ErrNoRoute)
+	case s.docs != nil && (path == "/docs" || strings.HasPrefix(path, "/docs/")):
+		w.route = "/docs"
+		s.docs.ServeHTTP(w, r)
+	case s.console != nil:
+		w.route = "/"
+		s.console.ServeHTTP(w, r)
+	default:
+		s.writeProblem(w, r, ErrNoRoute)
+	}
+}
+
+// otherMethod answers for a path that has operations, none of them with this method.
+func (s *service) otherMethod(rw http.ResponseWriter, r *http.Request) {
+	w := rw.(*recorder)
+	path := r.URL.RawPath
+	if path == "" {
+		path = r.URL.Path
+	}
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		if s.router.Match(chi.NewRouteContext(), method, path) {
+			allowed = append(allowed, method)
+		}
+	}
+	if allowed == nil {
+		s.elsewhere(rw, r) // chi also comes here for methods it has never heard of
+		return
+	}
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	s.writeProblem(w, r, ErrMethod)
+}
+
+func init() {
+	// Whatever huma may want to say by itself is said as a problem of ours that repeats nothing.
+	huma.NewError = func(status int, _ string, _ ...error) huma.StatusError { return humaError(status) }
+}
+
+// humaError is a status huma chose.
+type humaError int
+
+// GetStatus returns the status.
+func (e humaError) GetStatus() int { return int(e) }
+
+// Error returns the status in words.
+func (e humaError) Error() string { return http.StatusText(int(e)) }
+
+// MarshalJSON writes a problem.
+func (e humaError) MarshalJSON() ([]byte, error) {
+	r, err := document(int(e), Problem{Type: "about:blank", Title: e.Error(), Status: int(e), Detail: e.Error(), Code: "malformed-request"})
+	return r.body, err
+}

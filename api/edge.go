@@ -1,0 +1,143 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+)
+
+// The edge is what every request passes, whatever it asks for: a request id, safe headers, bounds on the request line
+// and headers, one log line, metrics, and a net under panics.
+
+const (
+	maxURI     = 8 << 10
+	maxHeaders = 100
+)
+
+// edge wraps the router.
+func (s *service) edge(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		began := s.now()
+		w := &recorder{ResponseWriter: rw, requestID: requestID(r), route: "unmatched"}
+		h := w.Header()
+		h.Set("X-Request-Id", w.requestID)
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Content-Type-Options", "nosniff")
+		s.metrics.inFlight.Inc()
+		defer func() {
+			if caught := recover(); caught != nil {
+				s.afterPanic(w, r, caught)
+			}
+			if w.status == 0 {
+				w.status = http.StatusOK // what net/http sends for a handler that says nothing
+			}
+			s.metrics.inFlight.Dec()
+			took := s.now().Sub(began)
+			s.metrics.observe(w, r.Method, took)
+			s.record(r.Context(), w, r.Method, took)
+		}()
+		if err := guard(r); err != nil {
+			s.writeProblem(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// guard refuses requests whose line or headers are out of bounds, and paths that another reader could take for a
+// different one. It never redirects: a path is right or it is not found.
+func guard(r *http.Request) error {
+	if len(r.RequestURI) > maxURI {
+		return ErrURISize
+	}
+	count := 0
+	for _, values := range r.Header {
+		count += len(values)
+	}
+	if count > maxHeaders {
+		return ErrHeaders
+	}
+	path := r.URL.Path
+	if strings.ContainsFunc(path, func(c rune) bool { return c < ' ' || c == 0x7f || c == '\ufffd' }) {
+		return ErrRequest.With("The path holds characters that no address has. Correct it.")
+	}
+	if !strings.HasPrefix(path, "/") || strings.Contains(path, "//") || strings.Contains(path, `\`) {
+		return ErrNoRoute
+	}
+	for segment := range strings.SplitSeq(path, "/") {
+		if segment == "." || segment == ".." {
+			return ErrNoRoute
+		}
+	}
+	return nil
+}
+
+// requestID takes the caller's id if it is harmless, and makes one otherwise.
+func requestID(r *http.Request) string {
+	if given := r.Header["X-Request-Id"]; len(given) == 1 && harmlessID(given[0]) {
+		return given[0]
+	}
+	return rand.Text()
+}
+
+func harmlessID(s string) bool {
+	if len(s) < 1 || len(s) > 64 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// afterPanic answers with a problem if nothing was sent yet. The value may hold anything, so only its place is logged
+// beside it, never the request.
+func (s *service) afterPanic(w *recorder, r *http.Request, caught any) {
+	if caught == http.ErrAbortHandler {
+		panic(caught)
+	}
+	s.log.Error("panic", "request_id", w.requestID, "route", w.route, "panic", caught, "stack", string(debug.Stack()))
+	if w.status == 0 {
+		s.writeProblem(w, r, ErrInternal)
+	}
+}
+
+// record writes the request's log line: no body, no query, no path, no address of a person.
+func (s *service) record(ctx context.Context, w *recorder, method string, took any) {
+	level := slog.LevelInfo
+	if w.status >= 500 && ctx.Err() == nil { // a caller who has gone is no failure of ours
+		level = slog.LevelError
+	}
+	if !s.log.Enabled(ctx, level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("method", knownMethod(method)), slog.String("route", w.route), slog.Int("status", w.status), slog.Any("took", took),
+		slog.Int64("bytes", w.bytes), slog.String("request_id", w.requestID),
+	}
+	if w.keyID != "" {
+		attrs = append(attrs, slog.String("key_id", w.keyID))
+	}
+	if w.book != "" {
+		attrs = append(attrs, slog.String("book", w.book))
+	}
+	if w.failure != nil {
+		attrs = append(attrs, slog.String("err", w.failure.Error()))
+	}
+	s.log.LogAttrs(ctx, level, "request", attrs...)
+}
+
+// knownMethod keeps made-up methods out of logs and labels.
+func knownMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, http.MethodTrace:
+		return method
+	}
+	return "other"
+}

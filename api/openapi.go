@@ -1,0 +1,174 @@
+package api
+
+import (
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// The OpenAPI 3.1 document, made from the table of operations and the documented structs. What is served at
+// /openapi.json is what is routed; a test compares both ways.
+
+const securityName = "key"
+
+func openAPIConfig(version string) huma.Config {
+	if version == "" {
+		version = "dev"
+	}
+	return huma.Config{OpenAPI: &huma.OpenAPI{
+		OpenAPI: "3.1.0",
+		Info: &huma.Info{
+			Title: "Mizan", Version: version,
+			Description: "Double-entry ledger and payouts for social commerce. Amounts are decimal strings, times are RFC 3339 in UTC, " +
+				"and what may be repeated safely is found by its reference. Every refusal is an RFC 9457 problem. " +
+				"Answers may gain fields; requests with unknown fields are refused.",
+		},
+		Servers: []*huma.Server{{URL: "/", Description: "This service"}},
+		Components: &huma.Components{
+			Schemas: huma.NewMapRegistry("#/components/schemas/", schemaName),
+			SecuritySchemes: map[string]*huma.SecurityScheme{
+				securityName: {Type: "http", Scheme: "bearer", Description: "A key with the scope that the operation names in x-scope."},
+			},
+		},
+	}}
+}
+
+// schemaName is the type's own name with a capital letter and without the ending that keeps it apart in Go.
+func schemaName(t reflect.Type, hint string) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	name := strings.TrimSuffix(t.Name(), "JSON")
+	if name == "" {
+		name = hint
+	}
+	return strings.ToUpper(name[:1]) + name[1:]
+}
+
+// openAnswers lets answers gain fields without breaking the callers that were generated from an older document. Requests,
+// whose types are called New…, stay closed.
+func openAnswers(schemas huma.Registry) {
+	for name, schema := range schemas.Map() {
+		if !strings.HasPrefix(name, "New") {
+			schema.AdditionalProperties = nil
+		}
+	}
+}
+
+// describe turns an operation into its OpenAPI form.
+func describe(op *Operation, schemas huma.Registry) *huma.Operation {
+	d := &huma.Operation{
+		Method: op.Method, Path: op.Path, OperationID: op.ID, Summary: op.Summary, Description: op.Description, Tags: []string{op.Group},
+		Responses: map[string]*huma.Response{}, SkipValidateBody: true, SkipValidateParams: true,
+		Security: []map[string][]string{}, Extensions: map[string]any{},
+	}
+	if op.Scope != "" {
+		d.Security = []map[string][]string{{securityName: {}}}
+		d.Extensions["x-scope"] = string(op.Scope)
+	}
+	d.Parameters = append(pathParameters(op.Path, schemas), queryParameters(op.Query, schemas)...)
+	if op.Body != nil {
+		d.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
+			"application/json": {Schema: schemas.Schema(op.Body, true, op.ID), Example: op.Example},
+		}}
+	}
+	for _, a := range op.Answers {
+		d.Responses[strconv.Itoa(a.Status)] = describeAnswer(op, a, schemas)
+	}
+	describeRefusals(op, d, schemas)
+	return d
+}
+
+func describeAnswer(op *Operation, a Answer, schemas huma.Registry) *huma.Response {
+	media := a.Media
+	r := &huma.Response{Description: a.Meaning, Headers: map[string]*huma.Param{"X-Request-Id": textHeader("The request's id, for support")}}
+	if a.Replayed {
+		r.Headers["Idempotent-Replayed"] = textHeader("true if the reference had been recorded before and nothing was posted now")
+	}
+	if media == "" {
+		media = "application/json"
+	}
+	content := &huma.MediaType{}
+	if a.Body != nil {
+		content.Schema = schemas.Schema(a.Body, true, op.ID)
+	} else {
+		content.Schema = &huma.Schema{}
+		if !strings.HasPrefix(media, "application/json") {
+			content.Schema.Type = "string"
+		}
+	}
+	r.Content = map[string]*huma.MediaType{media: content}
+	return r
+}
+
+func textHeader(doc string) *huma.Param {
+	return &huma.Param{Description: doc, Schema: &huma.Schema{Type: "string"}}
+}
+
+// describeRefusals groups the operation's errors by status, each with its codes.
+func describeRefusals(op *Operation, d *huma.Operation, schemas huma.Registry) {
+	codes := map[int][]string{}
+	for _, e := range op.refusals() {
+		status := Status(e)
+		if !slices.Contains(codes[status], e.Code) {
+			codes[status] = append(codes[status], e.Code)
+		}
+	}
+	problem := schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")
+	for status, list := range codes {
+		slices.Sort(list)
+		r := &huma.Response{
+			Description: http.StatusText(status) + ": " + strings.Join(list, ", "),
+			Headers:     map[string]*huma.Param{"X-Request-Id": textHeader("The request's id, for support")},
+			Content:     map[string]*huma.MediaType{"application/problem+json": {Schema: problem}},
+		}
+		switch status {
+		case http.StatusServiceUnavailable:
+			r.Headers["Retry-After"] = textHeader("Seconds to wait before sending the same request again")
+		case http.StatusUnauthorized:
+			r.Headers["WWW-Authenticate"] = textHeader("Bearer")
+		}
+		d.Responses[strconv.Itoa(status)] = r
+	}
+}
+
+// pathFields documents the parameters that paths have.
+type pathFields struct {
+	Book    string `json:"book" pattern:"^[a-z][a-z0-9_]{0,31}$" doc:"The book's code" example:"uk"`
+	ID      string `json:"id" pattern:"^[a-z][a-z0-9_]{0,31}-[1-9][0-9]{0,17}$" doc:"The transaction's id" example:"uk-42"`
+	Address string `json:"address" pattern:"^[A-Za-z0-9_.-]{1,64}(:[A-Za-z0-9_.-]{1,64}){1,8}$" doc:"The account's address" example:"liabilities:seller:available:sel_uk"`
+}
+
+func pathParameters(path string, schemas huma.Registry) []*huma.Param {
+	var all []*huma.Param
+	for _, p := range parameters(reflect.TypeFor[pathFields](), "path", schemas) {
+		if strings.Contains(path, "{"+p.Name+"}") {
+			p.Required = true
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+func queryParameters(t reflect.Type, schemas huma.Registry) []*huma.Param {
+	if t == nil {
+		return nil
+	}
+	return parameters(t, "query", schemas)
+}
+
+// parameters turns the fields of a struct into parameters.
+func parameters(t reflect.Type, in string, schemas huma.Registry) []*huma.Param {
+	var all []*huma.Param
+	for i, name := range parameterNames(t) {
+		schema := huma.SchemaFromField(schemas, t.Field(i), name)
+		description := schema.Description
+		schema.Description = ""
+		all = append(all, &huma.Param{Name: name, In: in, Description: description, Schema: schema})
+	}
+	return all
+}

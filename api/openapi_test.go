@@ -1,0 +1,318 @@
+package api
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/go-chi/chi/v5"
+	"github.com/google/go-cmp/cmp"
+
+	"mizan/api/access"
+	"mizan/ledger"
+)
+
+// document is the served OpenAPI document as a checker sees it, with its answers closed, so that a field that is sent
+// and not documented is found. Every service of the tests serves the same document.
+var document31 struct {
+	once sync.Once
+	doc  *openapi3.T
+	err  error
+}
+
+func (h *house) document() *openapi3.T {
+	h.t.Helper()
+	document31.once.Do(func() {
+		doc, err := openapi3.NewLoader().LoadFromData(h.service.spec)
+		if err == nil {
+			err = doc.Validate(h.t.Context())
+		}
+		document31.doc, document31.err = doc, err
+		if err != nil {
+			return
+		}
+		for _, s := range doc.Components.Schemas {
+			if s.Value.Type.Is("object") && len(s.Value.Properties) > 0 {
+				no := false
+				s.Value.AdditionalProperties = openapi3.AdditionalProperties{Has: &no}
+			}
+		}
+	})
+	if document31.err != nil {
+		h.t.Fatal(document31.err)
+	}
+	return document31.doc
+}
+
+// checkAgainstDocument holds every answer of every test against the document.
+func (h *house) checkAgainstDocument(method, path string, a answer) {
+	h.t.Helper()
+	at, err := url.Parse(path)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	pattern := h.service.router.Find(chi.NewRouteContext(), method, at.EscapedPath())
+	if pattern == "" || a.Request.Method == http.MethodHead {
+		return
+	}
+	item := h.document().Paths.Value(pattern)
+	if item == nil || item.GetOperation(method) == nil {
+		h.t.Errorf("%s %s is served and not documented", method, pattern)
+		return
+	}
+	response := item.GetOperation(method).Responses.Value(strconv.Itoa(a.StatusCode))
+	if response == nil {
+		h.t.Errorf("%s %s answers %d, which is not documented: %s", method, pattern, a.StatusCode, a.body)
+		return
+	}
+	media := response.Value.Content.Get(a.Header.Get("Content-Type"))
+	if media == nil {
+		h.t.Errorf("%s %s answers %d as %q, which is not documented", method, pattern, a.StatusCode, a.Header.Get("Content-Type"))
+		return
+	}
+	if !strings.Contains(a.Header.Get("Content-Type"), "json") || pattern == "/openapi.json" {
+		return
+	}
+	var v any
+	if err := json.Unmarshal([]byte(a.body), &v); err != nil {
+		h.t.Errorf("%s %s: %v", method, pattern, err)
+		return
+	}
+	if err := h.document().ValidateSchemaJSON(media.Schema.Value, v); err != nil {
+		h.t.Errorf("%s %s answers %d with what is not documented: %v\n%s", method, pattern, a.StatusCode, err, a.body)
+	}
+}
+
+func TestCheckerFindsFaults(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	schema := h.document().Components.Schemas["Health"].Value
+	for _, c := range []struct {
+		body string
+		good bool
+	}{{`{"status":"ok"}`, true}, {`{"status":"bad"}`, false}, {`{"status":"ok","more":1}`, false}, {`{}`, false}} {
+		var v any
+		if err := json.Unmarshal([]byte(c.body), &v); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.document().ValidateSchemaJSON(schema, v); (err == nil) != c.good {
+			t.Errorf("%s: %v", c.body, err)
+		}
+	}
+}
+
+func TestDocumentMatchesRoutes(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	routed := map[string]bool{}
+	err := chi.Walk(h.service.router, func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		if method != http.MethodHead {
+			routed[method+" "+route] = true
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented, tabled := map[string]bool{}, map[string]bool{}
+	for path, item := range h.document().Paths.Map() {
+		for method := range item.Operations() {
+			documented[method+" "+path] = true
+		}
+	}
+	ids := map[string]bool{}
+	for _, op := range Operations() {
+		tabled[op.Method+" "+op.Path] = true
+		if ids[op.ID] {
+			t.Errorf("two operations are called %s", op.ID)
+		}
+		ids[op.ID] = true
+		if op.Summary == "" || op.Group == "" || len(op.Answers) == 0 || (op.Body == nil) != (op.Method == http.MethodGet) || (op.Body != nil) != (op.BodyLimit > 0) {
+			t.Errorf("%s is not described", op.ID)
+		}
+		if op.Scope == "" && strings.HasPrefix(op.Path, "/v1") || op.Scope != "" && !slices.Contains(access.Scopes(), op.Scope) {
+			t.Errorf("%s has the scope %q", op.ID, op.Scope)
+		}
+	}
+	if diff := cmp.Diff(tabled, routed); diff != "" {
+		t.Errorf("routes differ from the table: %s", diff)
+	}
+	if diff := cmp.Diff(tabled, documented); diff != "" {
+		t.Errorf("the document differs from the table: %s", diff)
+	}
+}
+
+// TestBodiesDocumented sends every field of every documented body: decoders must know each, and refuse others.
+func TestBodiesDocumented(t *testing.T) {
+	t.Parallel()
+	for _, op := range Operations() {
+		if op.Body == nil {
+			continue
+		}
+		example, err := json.Marshal(full(op.Body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tree, err := parseJSON(string(example), maxNodes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := decoder{tree: tree}
+		unknown := func() (all []string) {
+			for _, f := range d.wrong {
+				if f.Code == "unknown-field" || f.Code == "type" || f.Code == "required" {
+					all = append(all, f.Pointer+" "+f.Code)
+				}
+			}
+			return all
+		}
+		switch op.Body {
+		case reflect.TypeFor[NewTransaction]():
+			d.transaction(0)
+		case reflect.TypeFor[NewBatch]():
+			for _, err := range d.batch(0).errs {
+				if err != nil {
+					t.Errorf("%s: %v", op.ID, err)
+				}
+			}
+		case reflect.TypeFor[NewCorrection]():
+			d.correction(0)
+		case reflect.TypeFor[NewBook]():
+			d.book(0)
+		default:
+			t.Errorf("%s has a body this test does not know", op.ID)
+		}
+		if u := unknown(); u != nil {
+			t.Errorf("%s does not read what it documents: %v", op.ID, u)
+		}
+	}
+}
+
+// full returns a value of the type with every field set.
+func full(t reflect.Type) any {
+	switch t.Kind() {
+	case reflect.Struct:
+		m := map[string]any{}
+		for i := range t.NumField() {
+			name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+			m[name] = full(t.Field(i).Type)
+			if example := t.Field(i).Tag.Get("example"); example != "" && t.Field(i).Type.Kind() == reflect.String {
+				m[name] = example
+			}
+		}
+		return m
+	case reflect.Slice:
+		return []any{full(t.Elem())}
+	case reflect.Map:
+		return map[string]any{"key": "value"}
+	case reflect.Bool:
+		return true
+	}
+	return "GBP"
+}
+
+// TestExamplesWork posts every documented example and follows every documented parameter's example.
+func TestExamplesWork(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	for _, op := range Operations() {
+		if op.Example == nil {
+			continue
+		}
+		body, err := json.Marshal(op.Example)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var v any
+		if err := json.Unmarshal(body, &v); err != nil {
+			t.Fatal(err)
+		}
+		schema := h.document().Paths.Value(op.Path).GetOperation(op.Method).RequestBody.Value.Content.Get("application/json").Schema.Value
+		if err := h.document().ValidateSchemaJSON(schema, v); err != nil {
+			t.Errorf("%s: the example is not of the documented shape: %v", op.ID, err)
+		}
+		path := strings.NewReplacer("{book}", "uk", "{id}", "uk-1").Replace(op.Path)
+		if op.ID == "create-book" {
+			body = []byte(strings.Replace(string(body), `"uk"`, `"uk2"`, 1))
+		}
+		if a := h.do(op.Method, path, string(body)); a.StatusCode >= 300 {
+			t.Errorf("%s: the example is answered with %d: %s", op.ID, a.StatusCode, a.body)
+		}
+	}
+}
+
+// TestRequestSchemasAgree shows that what the decoder refuses by shape the schema refuses too, and the other way round.
+func TestRequestSchemasAgree(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	schema := h.document().Components.Schemas["NewTransaction"].Value
+	good := sale("r-1", "1.00")
+	n := 0
+	for from, tos := range map[string][]string{
+		`"debit"`: {`"left"`, `1`, `null`}, `"1.00"`: {`"-1.00"`, `"1."`, `1.00`, `"01.00"`, `"1.0000"`, `null`, `[]`}, `"GBP"`: {`"gbp"`, `"GB"`, `null`, `5`},
+		`"r-1"`: {`""`, `" r"`, `"r\u0001"`, `1`, `"` + strings.Repeat("r", 256) + `"`}, `"order.captured"`: {`"Order"`, `"order"`, `null`},
+		`"order:UK-1"`: {`"UK-1"`, `""`, `null`}, `"` + seller + `"`: {`"x"`, `"a::b"`, `true`}, `"subject"`: {`"Subject"`, `"other"`}, `"entries"`: {`"lines"`},
+	} {
+		for _, to := range tos {
+			n++
+			body := strings.Replace(good, from, to, 1)
+			var v any
+			if err := json.Unmarshal([]byte(body), &v); err != nil {
+				t.Fatal(err)
+			}
+			if err := h.document().ValidateSchemaJSON(schema, v); err == nil {
+				t.Errorf("the schema accepts %s for %s", to, from)
+			}
+			h.refused(422, "validation-failed", "POST", posting, body)
+		}
+	}
+	if n < 30 {
+		t.Errorf("only %d cases", n)
+	}
+	h.must(201, "POST", posting, good)
+}
+
+// TestDocumentedBounds holds bounds that the document repeats to those of the ledger.
+func TestDocumentedBounds(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	schemas := h.document().Components.Schemas
+	for name, c := range map[string]struct{ got, want uint64 }{
+		"lines":   {*schemas["NewTransaction"].Value.Properties["entries"].Value.MaxItems, ledger.MaxLines},
+		"batch":   {*schemas["NewBatch"].Value.Properties["transactions"].Value.MaxItems, ledger.MaxBatch},
+		"address": {*schemas["NewEntry"].Value.Properties["account"].Value.MaxLength, ledger.MaxAddressBytes},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %d is documented, %d holds", name, c.got, c.want)
+		}
+	}
+}
+
+// TestServedDocument shows that the document is served as it was checked.
+func TestServedDocument(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	a := h.as("", "GET", "/openapi.json", "")
+	if a.StatusCode != 200 || a.body != string(h.service.spec) || a.json(t)["openapi"] != "3.1.0" {
+		t.Errorf("%d: %.100s", a.StatusCode, a.body)
+	}
+	if names := slices.Sorted(maps.Keys(h.document().Components.Schemas)); slices.ContainsFunc(names, func(n string) bool { return strings.Contains(n, "JSON") }) {
+		t.Errorf("schemas are called %v", names)
+	}
+	for _, word := range []string{"float64", "panic"} {
+		if strings.Contains(a.body, word) {
+			t.Errorf("the document says %s", word)
+		}
+	}
+}

@@ -1,0 +1,118 @@
+package api
+
+import (
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+
+	"mizan/api/access"
+	"mizan/ledger"
+	"mizan/ledger/fault"
+)
+
+// An operation is one thing that can be called. The table of operations is the only list of them: routing, the OpenAPI
+// document, the access matrix and the console's API page are read from it.
+
+// Operation describes one operation and knows how to carry it out.
+type Operation struct {
+	// Method and Path are the route; a path names its parameters in braces.
+	Method, Path string
+	// ID names the operation for ever, in code made from the OpenAPI document and in logs.
+	ID string
+	// Group is the heading it stands under.
+	Group string
+	// Summary is one line, Description says what a caller must know.
+	Summary, Description string
+	// Scope is what the caller's key must have; empty means that no key is asked for.
+	Scope access.Scope
+	// Query is a struct whose fields are the parameters, nil for none.
+	Query reflect.Type
+	// Body is the type of the request's body, nil for none; BodyLimit bounds it in bytes.
+	Body      reflect.Type
+	BodyLimit int64
+	// Example is a body that works, once the book exists.
+	Example any
+	// Answers are the successes.
+	Answers []Answer
+	// Errors are what it may be refused for, besides what every operation may be refused for.
+	Errors []*fault.Error
+
+	handle  func(*call) (reply, error)
+	allowed []string // the names of Query
+}
+
+// Answer is one way an operation succeeds.
+type Answer struct {
+	Status int
+	// Meaning says when.
+	Meaning string
+	// Body is the type of the JSON document; nil if Media is not JSON.
+	Body reflect.Type
+	// Media is the content type, application/json if empty.
+	Media string
+	// Replayed says that the header Idempotent-Replayed is sent.
+	Replayed bool
+}
+
+const (
+	bodyLimit      = 1 << 20
+	batchBodyLimit = 4 << 20
+	readTimeout    = 5 * time.Second
+	writeTimeout   = 15 * time.Second
+)
+
+// Operations returns every operation, in the order of the documentation.
+func Operations() []Operation {
+	var all []Operation
+	for _, group := range [][]Operation{
+		bookOperations(), transactionOperations(), correctionOperations(), balanceOperations(), accountOperations(), systemOperations(),
+	} {
+		all = append(all, group...)
+	}
+	for i := range all {
+		all[i].allowed = parameterNames(all[i].Query)
+	}
+	return all
+}
+
+// ofBook reports whether the operation is about one book, which then stands in its path.
+func (op *Operation) ofBook() bool { return strings.Contains(op.Path, "{book}") }
+
+// json reports whether the operation answers in JSON and so minds the Accept header.
+func (op *Operation) json() bool { return op.Answers[0].Media == "" }
+
+func (op *Operation) timeout() time.Duration {
+	if op.Method == http.MethodGet {
+		return readTimeout
+	}
+	return writeTimeout
+}
+
+// refusals returns every error the operation may be answered with.
+func (op *Operation) refusals() []*fault.Error {
+	all := []*fault.Error{ErrRequest, ErrURISize, ErrHeaders, ErrInternal, ErrUnavailable}
+	if op.json() {
+		all = append(all, ErrAccept)
+	}
+	if op.Scope != "" {
+		all = append(all, access.ErrUnauthenticated, access.ErrForbidden, access.ErrUnavailable)
+	}
+	if op.ofBook() {
+		all = append(all, ledger.ErrBookUnknown)
+	}
+	if op.Body != nil {
+		all = append(all, ErrJSON, ErrMedia, ErrBodySize, ErrBodyTime, ledger.ErrInvalid)
+	}
+	return append(all, op.Errors...)
+}
+
+// reply is a success, encoded.
+type reply struct {
+	status   int
+	body     []byte
+	media    string // application/json if empty
+	replayed bool
+	pooled   *[]byte // given back once the body is written
+	sent     bool    // the handler has written the answer itself
+}

@@ -1,0 +1,158 @@
+package api
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"mizan/ledger"
+)
+
+// serve starts a Server on a loopback port. The returned function ends it and returns what Serve returned.
+func serve(t *testing.T, handler http.Handler, closer func(context.Context) error, opts ServerOptions) (address string, end func() error) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	result := make(chan error, 1)
+	go func() { result <- NewServer(handler, closer, opts).Serve(ctx, listener) }()
+	ended := false
+	end = func() error {
+		cancel()
+		if ended {
+			return nil
+		}
+		ended = true
+		return <-result
+	}
+	t.Cleanup(func() { _ = end() })
+	return listener.Addr().String(), end
+}
+
+// TestShutdownDrains ends a server in the middle of a posting: the posting is answered, then the ledger is closed, and
+// nothing is accepted any more.
+func TestShutdownDrains(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	begun, finish := make(chan struct{}), make(chan struct{})
+	var order []string
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		close(begun)
+		<-finish
+		h.service.edge(h.service.router).ServeHTTP(w, r)
+		order = append(order, "answered")
+	})
+	address, end := serve(t, handler, func(ctx context.Context) error {
+		order = append(order, "closed")
+		return h.ledger.Close(ctx)
+	}, ServerOptions{})
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	body := sale("r-1", "1.00")
+	request := "POST " + posting + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + testKey + "\r\nContent-Type: application/json\r\nContent-Length: "
+	if _, err := io.WriteString(conn, request+itoa(len(body))+"\r\n\r\n"+body); err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	done := make(chan error, 1)
+	go func() { done <- end() }()
+	for refused := false; !refused; { // until the listener is closed
+		other, err := net.Dial("tcp", address)
+		if refused = err != nil; !refused {
+			other.Close()
+		}
+	}
+	close(finish)
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != 201 {
+		t.Errorf("the posting under way is answered with %d", res.StatusCode)
+	}
+	if err := <-done; err != nil {
+		t.Errorf("the end: %v", err)
+	}
+	if strings.Join(order, ",") != "answered,closed" {
+		t.Errorf("the order was %v", order)
+	}
+	book, err := h.ledger.Book(t.Context(), "uk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := h.ledger.Post(t.Context(), book, ledger.Submission{Reference: "late", Drafts: []ledger.Draft{{
+		Event: "order.delivered", Subject: "order:UK-1",
+	}}}); Status(o.Err) != 503 {
+		t.Errorf("posting after the end: %v", o.Err)
+	}
+}
+
+func itoa(n int) string {
+	if n < 10 {
+		return string(rune('0' + n))
+	}
+	return itoa(n/10) + itoa(n%10)
+}
+
+func TestGraceEnds(t *testing.T) {
+	t.Parallel()
+	begun := make(chan struct{})
+	handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(begun)
+		<-r.Context().Done()
+	})
+	address, end := serve(t, handler, nil, ServerOptions{Grace: 50 * time.Millisecond})
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	if err := end(); err == nil {
+		t.Error("a request that does not end was taken for an orderly end")
+	}
+}
+
+// TestSlowCallers sends a head, and a body, that never end (H19, H20, D17).
+func TestSlowCallers(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	address, _ := serve(t, h.service.edge(h.service.router), nil, ServerOptions{HeaderTimeout: 200 * time.Millisecond, ReadTimeout: 400 * time.Millisecond})
+	head := "POST " + posting + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + testKey + "\r\nContent-Type: application/json\r\nContent-Length: 500\r\n"
+	for name, c := range map[string]struct {
+		sent string
+		want string
+	}{
+		"head": {head, ""}, "body": {head + "\r\n{\"reference\"", "HTTP/1.1 408 "},
+	} {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, c.sent); err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(conn)
+		if err != nil || !strings.HasPrefix(string(got), c.want) || c.want == "" && strings.Contains(string(got), " 200 ") {
+			t.Errorf("a slow %s: %.100q, %v", name, got, err)
+		}
+	}
+}
