@@ -203,6 +203,7 @@ func TestReads(t *testing.T) {
 		"/v1/books/uk/balances?at_sequence=1":                                          {`"at_sequence":1`, `"balance":"10.00"`},
 		"/v1/books/uk/balances?as_of=2026-11-20T10:00:30Z":                             {`"at_sequence":1`, `"balance":"10.00"`},
 		"/v1/books/uk/balances?as_of=2026-11-20T09:00:00Z":                             {`"at_sequence":0`, `"data":[]`, `"next_cursor":null`},
+		"/v1/books/uk/balances?as_of=2026-11-20T09:00:00Z&limit=1":                     {`"at_sequence":0,"data":[],"next_cursor":null`},
 		"/v1/books/uk/balances?prefix=liabilities:&currency=GBP":                       {`"data":[{"account":"` + seller + `","currency":"GBP","debits":"0.00","credits":"15.00","normal_side":"credit","balance":"15.00"}]`},
 		"/v1/books/uk/trial-balance":                                                   {`"code":1010`, `"debit_balance":"15.00","credit_balance":"0.00"`, `"totals":[{"currency":"GBP","debits":"15.00","credits":"15.00","debit_balance":"15.00","credit_balance":"15.00"}]`},
 		"/v1/books/uk/trial-balance?period=2026-11":                                    {`"period":"2026-11"`, `"opening_balance":"0.00","debits":"15.00"`},
