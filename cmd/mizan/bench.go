@@ -63,6 +63,7 @@ type bench struct {
 	baseURL  string
 	stopHTTP func() error
 	results  []benchResult
+	grown    []benchResult
 	progress io.Writer
 }
 
@@ -87,7 +88,7 @@ func (c *benchPostingCmd) runPosting(ctx context.Context, out, progress io.Write
 	if err := b.open(ctx, filepath.Join(dir, "postgres")); err != nil {
 		return err
 	}
-	if err := b.preload(ctx, c.Preload); err != nil {
+	if err := b.grow(ctx, c.Preload); err != nil {
 		return err
 	}
 	if err := b.measure(ctx); err != nil {
@@ -174,10 +175,15 @@ func (b *bench) postAll(ctx context.Context, book ledger.Book, sales []benchSale
 	return nil
 }
 
-// preload stores sales before measuring, half of them in the floor's book, so that both meet the same tables.
-func (b *bench) preload(ctx context.Context, n int) error {
+// grow measures batches into empty books, stores n sales, and measures the same again, so that one run shows what a
+// large ledger costs.
+func (b *bench) grow(ctx context.Context, n int) error {
 	if n == 0 {
 		return nil
+	}
+	empty, err := b.time(ctx, "in process, batches of 1000, empty", b.sales, b.inProcessBatches("bench", "ie", false))
+	if err != nil {
+		return err
 	}
 	fmt.Fprintf(b.progress, "storing %d sales first\n", n)
 	m := newSaleMaker("pre", 5)
@@ -193,7 +199,9 @@ func (b *bench) preload(ctx context.Context, n int) error {
 			return err
 		}
 	}
-	return nil
+	full, err := b.time(ctx, fmt.Sprintf("in process, batches of 1000, after %d", n), b.sales, b.inProcessBatches("bench", "ig", false))
+	b.grown = []benchResult{empty, full}
+	return err
 }
 
 // measure runs everything, the floor first and last.
@@ -222,7 +230,8 @@ func (b *bench) measure(ctx context.Context) error {
 		}
 		b.results = append(b.results, r)
 	}
-	floor := (b.results[0].PerSecond + b.results[len(b.results)-1].PerSecond) / 2
+	b.results = append(b.grown, b.results...)
+	floor := (b.results[len(b.grown)].PerSecond + b.results[len(b.results)-1].PerSecond) / 2
 	for i := range b.results {
 		b.results[i].Ratio = b.results[i].PerSecond / floor
 	}

@@ -22,8 +22,8 @@ func TestBenchPosting(t *testing.T) {
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Results) != 10 {
-		t.Fatalf("%d measurements, want 10", len(got.Results))
+	if len(got.Results) != 12 {
+		t.Fatalf("%d measurements, want 12", len(got.Results))
 	}
 	for _, r := range got.Results {
 		if r.Sales == 0 || r.PerSecond <= 0 || r.Ratio <= 0 || r.WAL <= 0 {
