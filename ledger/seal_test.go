@@ -113,6 +113,17 @@ func TestSealRefusesWhatDoesNotBalance(t *testing.T) {
 	checkInvariants(t, b.db)
 }
 
+// TestPartitionsStayNearTheBooks proves that the one thing the application may have made cannot be asked for without end.
+func TestPartitionsStayNearTheBooks(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	conn := connect(t, b.db.AppURL)
+	if _, err := conn.Exec(t.Context(), `SELECT prepare_partitions(1000000000)`); postgres.SQLState(err) != "22003" {
+		t.Errorf("partitions for a thousand million transactions nobody posted: %v", err)
+	}
+	exec(t, conn, `SELECT prepare_partitions(600000)`)
+}
+
 // TestApplicationCannotReachPartitions proves that the application's role has no rights on partitions or on what makes
 // the rules.
 func TestApplicationCannotReachPartitions(t *testing.T) {

@@ -262,7 +262,7 @@ INSERT INTO partition_head (width, next_number, upper_bound) VALUES (500000, 1, 
 
 -- +goose StatementBegin
 -- Makes the partitions that hold sequences up to the given one, at most 16 a call, and answers the first sequence that
--- has no partition yet. Each partition is created apart and attached, because CREATE … PARTITION OF would lock writers
+-- has no partition yet; it refuses to run far ahead of the books. Each partition is created apart and attached, because CREATE … PARTITION OF would lock writers
 -- out. It runs with the owner's rights: the application has none on partitions.
 CREATE FUNCTION prepare_partitions(wanted bigint) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -275,6 +275,9 @@ BEGIN
     SELECT * INTO head FROM partition_head;
     IF head.upper_bound > wanted THEN
         RETURN head.upper_bound;
+    END IF;
+    IF wanted > (SELECT coalesce(max(b.last_sequence), 0) FROM books b) + greatest(2 * head.width, 1000000) THEN
+        RAISE EXCEPTION 'no book comes near sequence %', wanted USING ERRCODE = '22003';
     END IF;
     SELECT * INTO head FROM partition_head FOR UPDATE;
     WHILE head.upper_bound <= wanted AND made < 16 LOOP
