@@ -67,16 +67,20 @@ SELECT a.address, a.currency, a.chart_code, b.debits, b.credits
  CROSS JOIN LATERAL (SELECT y.debits, y.credits FROM balances y WHERE y.book_id = $1 AND y.account_id = a.id LIMIT 1) b
  ORDER BY a.address, a.currency`
 
-	// An account's entry at or before a sequence is the first one met walking its primary key backwards. The limit counts
-	// accounts, not results: one opened later has no row and must not end the page early, so it comes back without sums.
+	// An account that did not move after the sequence holds what its balance says. Of another, the entry at or before the
+	// sequence is the first one met walking its primary key backwards. The limit counts accounts, not results: one opened
+	// later has no row and must not end the page early, so it comes back without sums.
 	sqlBalancesAt = `
-SELECT a.address, a.currency, a.chart_code, e.debits_after, e.debits_after - e.balance_after
+SELECT a.address, a.currency, a.chart_code, CASE WHEN b.last_sequence <= $8 THEN b.debits ELSE e.debits_after END,
+       CASE WHEN b.last_sequence <= $8 THEN b.credits ELSE e.debits_after - e.balance_after END
   FROM (SELECT x.id, x.address, x.currency, x.chart_code FROM accounts x
          WHERE x.book_id = $1 AND x.address >= $2 AND x.address < $3 AND ($4 = '' OR x.currency = $4)
            AND (x.address, x.currency) > ($5, $6) AND x.address >= $5
          ORDER BY x.address, x.currency LIMIT $7) a
+ CROSS JOIN LATERAL (SELECT y.debits, y.credits, y.last_sequence FROM balances y
+                      WHERE y.book_id = $1 AND y.account_id = a.id LIMIT 1) b
   LEFT JOIN LATERAL (SELECT y.debits_after, y.balance_after FROM entries y
-                      WHERE y.book_id = $1 AND y.account_id = a.id AND y.sequence <= $8
+                      WHERE y.book_id = $1 AND y.account_id = a.id AND y.sequence <= $8 AND b.last_sequence > $8
                       ORDER BY y.sequence DESC, y.line DESC LIMIT 1) e ON true
  ORDER BY a.address, a.currency`
 

@@ -24,13 +24,14 @@ type sender interface {
 const (
 	// The lock is a statement of its own: the snapshots of the statements after it then see what the last holder wrote.
 	sqlLockBook = `
-SELECT last_sequence, last_account_id, last_recorded_at, first_open_period, clock_timestamp()
+SELECT last_sequence, last_account_id, last_recorded_at, first_open_period, clock_timestamp(),
+       current_setting('synchronous_commit') IN ('on', 'remote_apply'), current_setting('synchronous_standby_names') <> ''
   FROM books WHERE id = $1
    FOR NO KEY UPDATE`
 
 	// A dry run decides over the same reads without the lock.
 	sqlReadBook = `
-SELECT last_sequence, last_account_id, last_recorded_at, first_open_period, clock_timestamp()
+SELECT last_sequence, last_account_id, last_recorded_at, first_open_period, clock_timestamp(), true, false
   FROM books WHERE id = $1`
 
 	sqlFindReferences = `
@@ -130,15 +131,17 @@ UPDATE books
    SET last_sequence = CASE WHEN last_sequence = $5 THEN $2 ELSE -1 END, last_account_id = $3, last_recorded_at = $4
  WHERE id = $1`
 
+	// Changes nothing and writes WAL, so that its commit waits for what the standby has not confirmed yet.
+	sqlConfirm = `UPDATE books SET last_sequence = last_sequence WHERE id = $1`
+
 	sqlPreparePartitions = `SELECT prepare_partitions($1)`
 )
 
 // readState is the first round trip: it locks the book's row (unless it only reads) and looks up everything the groups
 // may depend on.
-func readState(ctx context.Context, on sender, book Book, groups []*group, now time.Time, begin, lock bool) (*bookState, error) {
+func readState(ctx context.Context, on sender, book Book, groups []*group, begin, lock bool) (*bookState, error) {
 	q := collectQuestions(groups)
 	st := &bookState{
-		now:        now.UTC().Truncate(time.Microsecond),
 		references: make(map[string]recordedReference, len(q.references)),
 		subjects:   make(map[string]int64, len(q.subjects)),
 		links:      make(map[linkKey]int64, len(q.linkKinds)),
@@ -156,7 +159,8 @@ func readState(ctx context.Context, on sender, book Book, groups []*group, now t
 		lockSQL = sqlLockBook
 	}
 	b.Queue(lockSQL, book.ID).QueryRow(func(row pgx.Row) error {
-		return row.Scan(&st.head.LastSequence, &st.lastID, &st.head.LastRecordedAt, &st.head.FirstOpenPeriod, &st.serverNow)
+		return row.Scan(&st.head.LastSequence, &st.lastID, &st.head.LastRecordedAt, &st.head.FirstOpenPeriod, &st.serverNow,
+			&st.durable, &st.replicated)
 	})
 	b.Queue(sqlFindReferences, book.ID, q.references).Query(st.scanReferences)
 	b.Queue(sqlFindAccounts, book.ID, q.addresses, q.currencies).Query(func(rows pgx.Rows) error { return st.scanAccounts(rows, q) })
@@ -288,6 +292,14 @@ func (d *decision) write(ctx context.Context, on sender, book Book, st *bookStat
 		}
 	}
 	return results.Close()
+}
+
+// confirm commits without recording anything.
+func confirm(ctx context.Context, on sender, book Book) error {
+	b := &pgx.Batch{}
+	b.Queue(sqlConfirm, book.ID)
+	b.Queue(`COMMIT`)
+	return on.SendBatch(ctx, b).Close()
 }
 
 func (d *decision) queueAccounts(b *pgx.Batch, book Book, st *bookState) {

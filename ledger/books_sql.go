@@ -23,6 +23,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
 	sqlFindBook    = sqlBookColumns + ` WHERE code = $1`
 	sqlListBooks   = sqlBookColumns + ` WHERE code > $1 ORDER BY code LIMIT $2`
 
+	sqlServerClock = `SELECT clock_timestamp()`
 	sqlLockPeriods = `SELECT first_open_period FROM books WHERE id = $1 FOR NO KEY UPDATE`
 	sqlSetPeriods  = `UPDATE books SET first_open_period = $2 WHERE id = $1`
 	sqlPeriods     = `SELECT DISTINCT period FROM chart_totals WHERE book_id = $1 ORDER BY period DESC LIMIT 1200`
@@ -36,6 +37,9 @@ func (l *Ledger) CreateBook(ctx context.Context, n NewBook) (book Book, created 
 		return Book{}, false, err
 	}
 	now := l.now().UTC().Truncate(time.Microsecond)
+	if err := l.checkClock(ctx, now); err != nil {
+		return Book{}, false, err
+	}
 	for range 8 { // a drawn id is taken about once in two thousand million
 		id := rand.Int32N(1<<31-2) + 1
 		tag, err := l.pool.Exec(ctx, sqlInsertBook, id, n.Code, n.Name, codes(n.Currencies), string(n.Functional), n.TimeZone, n.Market, n.Region, now)
@@ -55,6 +59,21 @@ func (l *Ledger) CreateBook(ctx context.Context, n NewBook) (book Book, created 
 		return book, tag.RowsAffected() == 1, nil
 	}
 	return Book{}, false, ErrUnavailable
+}
+
+// checkClock refuses to give a new book a time that is too far from the database's.
+func (l *Ledger) checkClock(ctx context.Context, now time.Time) error {
+	if l.maxSkew <= 0 {
+		return nil
+	}
+	var server time.Time
+	if err := l.pool.QueryRow(ctx, sqlServerClock).Scan(&server); err != nil {
+		return err
+	}
+	if now.Sub(server).Abs() > l.maxSkew {
+		return ErrClockSkew
+	}
+	return nil
 }
 
 // Book returns the book with the code, or ErrBookUnknown. A book's description never changes, so it is remembered.

@@ -35,6 +35,9 @@ type account struct {
 // balance is debit positive.
 func (a *account) balance() money.Minor { return money.Minor(a.debits - a.credits) }
 
+// stamp sets the one time that everything in the batch is recorded at.
+func (st *bookState) stamp(now time.Time) { st.now = now.UTC().Truncate(time.Microsecond) }
+
 // recordedReference is what a reference has recorded.
 type recordedReference struct {
 	first int64
@@ -59,6 +62,8 @@ const (
 type bookState struct {
 	now        time.Time
 	serverNow  time.Time // the database's clock, which all replicas share
+	durable    bool      // the session waits for its commits to be safe
+	replicated bool      // commits wait for a standby
 	head       BookHead
 	lastID     int32
 	references map[string]recordedReference
@@ -73,6 +78,8 @@ type item struct {
 	outcome Outcome
 	// replay is set when the reference is recorded already and its transactions must be read.
 	replay *recordedReference
+	// tried says that an attempt decided it as new and sent it for commit.
+	tried bool
 	// ours is set when an earlier attempt of this very batch may have recorded it: the caller is then told that it
 	// posted, not that it repeated itself.
 	ours bool
@@ -448,6 +455,9 @@ func (d *decision) rollBack(st *bookState, j *journal) {
 			} else {
 				sum.credits += int64(e.Amount)
 			}
+			if *sum == (turnover{}) {
+				delete(d.totals, totalKey{t.Period, a, accountKey{e.Account, e.Currency}})
+			}
 		}
 	}
 	for i := len(j.accounts) - 1; i >= 0; i-- {
@@ -466,7 +476,6 @@ func (d *decision) rollBack(st *bookState, j *journal) {
 	st.head, st.lastID = j.head, j.lastID
 	d.transactions, d.accountIDs = d.transactions[:j.transactions], d.accountIDs[:j.transactions]
 	d.links, d.references, d.opened = d.links[:j.links], d.references[:j.references], d.opened[:j.opened]
-	maps.DeleteFunc(d.totals, func(_ totalKey, t *turnover) bool { return *t == turnover{} })
 }
 
 func values(ts []*Transaction) []Transaction {

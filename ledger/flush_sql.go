@@ -27,9 +27,9 @@ type flusher struct {
 	conn   *pgxpool.Conn
 }
 
-// flush gives every item of the groups an outcome.
-func (f *flusher) flush(groups []*group) {
-	uncertain := false
+// flush gives every item of the groups an outcome. uncertain says that an earlier attempt may have recorded them: from
+// then on nothing may be answered as refused that was not looked up under the book's lock.
+func (f *flusher) flush(groups []*group, uncertain bool) {
 	var err error
 	for attempt := range maxAttempts {
 		if attempt > 0 && !f.pause(attempt) {
@@ -38,43 +38,50 @@ func (f *flusher) flush(groups []*group) {
 		if err = f.try(groups, uncertain); err == nil {
 			return
 		}
+		f.ledger.pool.ResetAfter(err)
 		var known *fault.Error
-		if errors.As(err, &known) && !errors.Is(err, postgres.ErrCommitDoubt) {
-			refuseAll(groups, known) // the book is gone, or the like: true for the whole batch
-			return
-		}
 		switch outcome := postgres.Classify(err); {
 		case errors.Is(err, postgres.ErrCommitDoubt):
-			// Recorded here, not confirmed by the standby. It must not be acknowledged, and asking again would find it.
+			// Recorded here, not confirmed by the standby. It must not be acknowledged.
 			f.ledger.log.Error("commit not confirmed by the standby", "book", f.book.Code, "err", err)
 			refuseAll(groups, ErrOutcomeUnknown.Because(err))
 			return
-		case outcome == postgres.Deterministic:
-			f.bisect(groups, err)
+		case errors.As(err, &known):
+			f.refuse(groups, known, uncertain) // the book is gone, or the like: true for the whole batch
+			return
+		case outcome == postgres.Deterministic, timedOut(err) && len(groups) > 1:
+			f.bisect(groups, err, uncertain)
 			return
 		case outcome == postgres.Unknown:
 			uncertain = true
 		}
 		f.ledger.log.Warn("batch attempt failed", "book", f.book.Code, "attempt", attempt+1, "err", err)
 	}
-	if uncertain {
-		refuseAll(groups, ErrOutcomeUnknown.Because(err))
-		return
-	}
-	refuseAll(groups, ErrUnavailable.Because(err))
+	f.refuse(groups, ErrUnavailable.Because(err), uncertain)
 }
 
+// refuse answers all groups with an error, or with "unknown" if an earlier attempt may have recorded them.
+func (f *flusher) refuse(groups []*group, err *fault.Error, uncertain bool) {
+	if uncertain {
+		err = ErrOutcomeUnknown.Because(err)
+	}
+	refuseAll(groups, err)
+}
+
+// timedOut reports that the server gave up on a statement: it ended before COMMIT, and a smaller batch may pass.
+func timedOut(err error) bool { return postgres.SQLState(err) == "57014" }
+
 // bisect isolates the group that the database refuses, so that it alone fails.
-func (f *flusher) bisect(groups []*group, err error) {
+func (f *flusher) bisect(groups []*group, err error, uncertain bool) {
 	if len(groups) == 1 {
 		f.ledger.log.Error("the database refused a posting that was decided to be right", "book", f.book.Code,
 			"reference", groups[0].items[0].reference, "err", err)
-		groups[0].refuse(-1, errBatch.Because(err))
+		f.refuse(groups, errBatch.Because(err), uncertain)
 		return
 	}
 	half := len(groups) / 2
-	f.flush(groups[:half])
-	f.flush(groups[half:])
+	f.flush(groups[:half], uncertain)
+	f.flush(groups[half:], uncertain)
 }
 
 func refuseAll(groups []*group, err error) {
@@ -84,7 +91,7 @@ func refuseAll(groups []*group, err error) {
 }
 
 // try makes one attempt. Items get their outcomes only when it returns nil; uncertain says that an earlier attempt may
-// have recorded them.
+// have recorded them. The connection goes back to the pool in any case, so that busy books leave others their turn.
 func (f *flusher) try(groups []*group, uncertain bool) error {
 	ctx, cancel := context.WithTimeout(f.ledger.background, f.ledger.limits.BatchTimeout)
 	defer cancel()
@@ -93,14 +100,16 @@ func (f *flusher) try(groups []*group, uncertain bool) error {
 			it.outcome, it.replay, it.ours = Outcome{}, nil, false
 		}
 	}
+	// Learned before a connection is held: whoever holds one and waits for another can starve the pool.
+	if err := f.ledger.partitions.prepare(ctx, f.ledger, 1); err != nil {
+		return harmless{err}
+	}
 	started := f.ledger.now()
 	if err := f.acquire(ctx); err != nil {
 		return err
 	}
-	if err := f.ledger.partitions.prepare(ctx, f.ledger, 1); err != nil { // learns how far they reach, once
-		return harmless{err}
-	}
-	st, err := readState(ctx, f.conn, f.book, groups, started, true, true)
+	defer f.release()
+	st, err := readState(ctx, f.conn, f.book, groups, true, true)
 	if err != nil {
 		f.abandon()
 		if postgres.Classify(err) != postgres.Deterministic || planExpired(err) {
@@ -108,44 +117,89 @@ func (f *flusher) try(groups []*group, uncertain bool) error {
 		}
 		return err
 	}
-	if err := f.ledger.checkClock(st); err != nil {
+	st.stamp(f.ledger.now()) // under the lock, so that an instant that has passed stays as it was
+	if err := f.ledger.checkState(st); err != nil {
 		f.abandon()
-		f.ledger.log.Error("nothing is recorded while the clocks disagree", "book", f.book.Code, "clock", st.now, "database", st.serverNow)
+		f.ledger.log.Error("nothing is recorded", "book", f.book.Code, "err", err, "clock", st.now, "database", st.serverNow,
+			"last_recorded_at", st.head.LastRecordedAt)
 		return err
 	}
 	read := f.ledger.now()
 	d := decide(f.book, st, groups)
 	decided := f.ledger.now()
-	if len(d.transactions) == 0 {
-		if err := f.rollback(ctx); err != nil {
-			return harmless{err}
-		}
-	} else if err := f.record(ctx, st, d); err != nil {
+	if err := f.finish(ctx, st, d, groups, uncertain); err != nil {
 		return err
 	}
 	settle(st, groups)
-	markOurs(groups, uncertain)
+	for _, g := range groups {
+		for _, it := range g.items {
+			it.ours = it.replay != nil && it.tried
+		}
+	}
 	f.report(groups, d, BatchStats{Reading: read.Sub(started), Deciding: decided.Sub(read),
 		Writing: f.ledger.now().Sub(decided), OldestWaits: oldest(groups, started)})
 	f.ledger.partitions.makeAhead(f.ledger, st.head.LastSequence)
 	return nil
 }
 
+// finish ends the attempt's transaction: it records what was decided, or confirms what is only repeated, or rolls back.
+func (f *flusher) finish(ctx context.Context, st *bookState, d *decision, groups []*group, uncertain bool) error {
+	switch {
+	case len(d.transactions) > 0:
+		for _, g := range groups {
+			for _, it := range g.items {
+				it.tried = it.tried || it.outcome.Err == nil && it.replay == nil && !it.outcome.Replayed
+			}
+		}
+		return f.record(ctx, st, d)
+	case repeats(groups) && (uncertain || st.replicated):
+		// What was found may be known to this server only. A commit that waits for the standby, as every commit does,
+		// covers everything before it.
+		return f.commit(ctx, func() error { return confirm(ctx, f.conn, f.book) })
+	}
+	if err := f.rollback(ctx); err != nil {
+		return harmless{err}
+	}
+	return nil
+}
+
+// repeats reports whether any item is answered with what was recorded before.
+func repeats(groups []*group) bool {
+	for _, g := range groups {
+		for _, it := range g.items {
+			if it.replay != nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // record writes and commits what was decided.
 func (f *flusher) record(ctx context.Context, st *bookState, d *decision) error {
 	if !f.ledger.partitions.covers(st.head.LastSequence) {
 		if err := f.rollback(ctx); err != nil {
-			return err
+			return harmless{err}
 		}
+		f.release()
 		if err := f.ledger.partitions.prepare(ctx, f.ledger, st.head.LastSequence); err != nil {
-			return err
+			return harmless{err}
 		}
 		return harmless{errPartitionsMade}
 	}
+	return f.commit(ctx, func() error { return d.write(ctx, f.conn, f.book, st, true) })
+}
+
+// commit runs what ends in COMMIT and asks whether the standby confirmed it.
+func (f *flusher) commit(ctx context.Context, run func() error) error {
 	postgres.CommitDoubt(f.conn.Conn())
-	if err := d.write(ctx, f.conn, f.book, st, true); err != nil {
+	if err := run(); err != nil {
 		f.abandon()
-		if planExpired(err) {
+		switch {
+		case planExpired(err):
+			err = harmless{err}
+		case noPartition(err): // another server than the one that was asked, after a failover or a restore
+			f.ledger.partitions.forget()
 			err = harmless{err}
 		}
 		return err
@@ -154,6 +208,11 @@ func (f *flusher) record(ctx context.Context, st *bookState, d *decision) error 
 		return postgres.ErrCommitDoubt
 	}
 	return nil
+}
+
+// noPartition reports that a row found no partition: a check violation that names no constraint.
+func noPartition(err error) bool {
+	return postgres.SQLState(err) == "23514" && postgres.Constraint(err) == ""
 }
 
 // errPartitionsMade asks for another attempt: the partitions this batch needs exist now.
@@ -169,14 +228,6 @@ func (harmless) SafeToRetry() bool { return true }
 func planExpired(err error) bool {
 	state := postgres.SQLState(err)
 	return state == "0A000" || state == "26000"
-}
-
-func markOurs(groups []*group, uncertain bool) {
-	for _, g := range groups {
-		for _, it := range g.items {
-			it.ours = uncertain && it.replay != nil
-		}
-	}
 }
 
 func (f *flusher) report(groups []*group, d *decision, stats BatchStats) {
@@ -201,14 +252,18 @@ func (f *flusher) report(groups []*group, d *decision, stats BatchStats) {
 	f.ledger.onBatch(stats)
 }
 
+// acquire takes a turn and a connection. There are fewer turns than connections, so that reads and other work always
+// find one.
 func (f *flusher) acquire(ctx context.Context) error {
-	if f.conn != nil && !f.conn.Conn().IsClosed() {
-		return nil
+	select {
+	case f.ledger.turns <- struct{}{}:
+	case <-ctx.Done():
+		return harmless{ctx.Err()}
 	}
-	f.release()
 	conn, err := f.ledger.pool.Acquire(ctx)
 	if err != nil {
-		return harmless{err}
+		<-f.ledger.turns
+		return harmless{err} // nothing was sent yet
 	}
 	f.conn = conn
 	return nil
@@ -241,6 +296,7 @@ func (f *flusher) release() {
 	if f.conn != nil {
 		f.conn.Release()
 		f.conn = nil
+		<-f.ledger.turns
 	}
 }
 
@@ -269,11 +325,13 @@ func (l *Ledger) PostTx(ctx context.Context, tx pgx.Tx, book Book, submissions [
 	if err != nil || len(g.items) == 0 {
 		return outcomes, err
 	}
-	st, err := readState(ctx, tx, book, []*group{g}, l.now(), false, true)
+	st, err := readState(ctx, tx, book, []*group{g}, false, true)
 	if err != nil {
+		l.pool.ResetAfter(err)
 		return nil, err
 	}
-	if err := l.checkClock(st); err != nil {
+	st.stamp(l.now())
+	if err := l.checkState(st); err != nil {
 		return nil, err
 	}
 	d := decide(book, st, []*group{g})
@@ -283,13 +341,9 @@ func (l *Ledger) PostTx(ctx context.Context, tx pgx.Tx, book Book, submissions [
 		}
 		return outcomes, refused
 	}
-	if len(d.transactions) > 0 {
-		if err := l.partitions.prepare(ctx, l, st.head.LastSequence); err != nil {
-			return nil, err
-		}
-		if err := d.write(ctx, tx, book, st, false); err != nil {
-			return nil, err
-		}
+	if err := l.writeTx(ctx, tx, book, st, d); err != nil {
+		l.pool.ResetAfter(err)
+		return nil, err
 	}
 	settle(st, []*group{g})
 	for i, it := range g.items {
@@ -303,6 +357,25 @@ func (l *Ledger) PostTx(ctx context.Context, tx pgx.Tx, book Book, submissions [
 		}
 	}
 	return outcomes, nil
+}
+
+// writeTx writes what was decided into the caller's transaction. A missing partition is made in it too: a second
+// connection, asked for while this one holds the book's lock, could wait for ever.
+func (l *Ledger) writeTx(ctx context.Context, tx pgx.Tx, book Book, st *bookState, d *decision) error {
+	if len(d.transactions) == 0 {
+		if !st.replicated {
+			return nil
+		}
+		_, err := tx.Exec(ctx, sqlConfirm, book.ID) // gives the caller's commit something to wait for
+		return err
+	}
+	if !l.partitions.covers(st.head.LastSequence) {
+		// What the caller may still roll back is not remembered.
+		if _, err := tx.Exec(ctx, sqlPreparePartitions, st.head.LastSequence); err != nil {
+			return err
+		}
+	}
+	return d.write(ctx, tx, book, st, false)
 }
 
 // MaxTxSubmissions bounds what PostTx records while it holds the book's lock.
@@ -328,12 +401,13 @@ func (l *Ledger) DryRun(ctx context.Context, book Book, submissions []Submission
 	}
 	var st *bookState
 	err = l.pool.ReadTx(ctx, func(tx pgx.Tx) error {
-		st, err = readState(ctx, tx, book, groups, l.now(), false, false)
+		st, err = readState(ctx, tx, book, groups, false, false)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
+	st.stamp(l.now())
 	decide(book, st, groups)
 	settle(st, groups)
 	l.resolve(ctx, book, items, outcomes, nil)

@@ -78,6 +78,7 @@ type Ledger struct {
 	books   map[string]Book
 	closing bool
 
+	turns      chan struct{}  // held by a flusher with a connection; fewer than the pool has
 	work       sync.WaitGroup // flushers and partition makers
 	stop       context.CancelFunc
 	background context.Context
@@ -96,13 +97,17 @@ func New(pool *postgres.Pool, opts Options) *Ledger {
 	return &Ledger{
 		pool: pool, now: opts.Now, log: opts.Log, limits: opts.Limits.withDefaults(), chart: StandardChart(),
 		maxSkew: opts.MaxSkew, onBatch: opts.OnBatch, queues: map[BookID]*bookQueue{}, books: map[string]Book{},
-		background: background, stop: stop,
+		background: background, stop: stop, turns: make(chan struct{}, max(1, int(pool.Config().MaxConns)*3/4)),
 	}
 }
 
-// checkClock compares the clock with the database's.
-func (l *Ledger) checkClock(st *bookState) error {
-	if l.maxSkew > 0 && st.now.Sub(st.serverNow).Abs() > l.maxSkew {
+// checkState refuses to record on a session that does not wait for its commits, and while this clock, or the time the
+// book has reached, is too far from the database's.
+func (l *Ledger) checkState(st *bookState) error {
+	if !st.durable {
+		return postgres.ErrNotDurable.With("The database stopped waiting for commits to be safe (synchronous_commit). Set it to on; nothing is recorded until then.")
+	}
+	if l.maxSkew > 0 && (st.now.Sub(st.serverNow).Abs() > l.maxSkew || st.head.LastRecordedAt.Sub(st.serverNow) > l.maxSkew) {
 		return ErrClockSkew
 	}
 	return nil

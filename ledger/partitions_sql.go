@@ -26,6 +26,13 @@ func (p *partitionHead) covers(sequence int64) bool {
 	return sequence < p.upper
 }
 
+// forget makes the next batch ask again how far the partitions reach.
+func (p *partitionHead) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.upper = 0
+}
+
 // prepare makes sure that the sequence has a partition.
 func (p *partitionHead) prepare(ctx context.Context, l *Ledger, sequence int64) error {
 	if p.covers(sequence) {

@@ -62,4 +62,5 @@ func (p Period) Next() Period {
 	return p + 1
 }
 
-func (p Period) valid() bool { return p >= 200001 && p <= 299912 && p%100 >= 1 && p%100 <= 12 }
+// valid accepts what a business time can fall into: west of Greenwich, the first instant of 2000 is in December 1999.
+func (p Period) valid() bool { return p >= 199912 && p <= 299912 && p%100 >= 1 && p%100 <= 12 }

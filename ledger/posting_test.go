@@ -445,3 +445,51 @@ func TestPagesAreBoundedByEntries(t *testing.T) {
 		}
 	}
 }
+
+// TestSmallPoolServesManyBooks has a fresh ledger with two connections serve eight books at once, two of them without
+// pause, while somebody reads and somebody posts inside transactions of their own: nobody waits for ever.
+func TestSmallPoolServesManyBooks(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t, pgtest.MaxConns(2))
+	l := open(t, db, ledger.Options{})
+	books := make([]ledger.Book, 8)
+	for i := range books {
+		books[i] = makeBook(t, l, fmt.Sprintf("b%d", i))
+	}
+	fresh := open(t, db, ledger.Options{}) // knows no partition yet
+	errs := make(chan error, 64)
+	work := 0
+	start := func(run func() error) {
+		work++
+		go func() { errs <- run() }()
+	}
+	for i, book := range books {
+		posts := 5
+		if i < 2 {
+			posts = 60
+		}
+		for c := range 3 {
+			start(func() error {
+				for n := range posts {
+					if out := fresh.Post(t.Context(), book, sale(fmt.Sprintf("%d-%d", c, n), "s", 1000)); out.Err != nil {
+						return out.Err
+					}
+				}
+				return nil
+			})
+		}
+		start(func() error { _, err := fresh.Head(t.Context(), book); return err })
+		start(func() error {
+			return db.Pool.Tx(t.Context(), func(tx pgx.Tx) error {
+				_, err := fresh.PostTx(t.Context(), tx, book, []ledger.Submission{sale("tx", "s", 1000)})
+				return err
+			})
+		})
+	}
+	for range work {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	checkInvariants(t, db)
+}

@@ -71,6 +71,8 @@ func TestSealRefusesWhatDoesNotBalance(t *testing.T) {
 		"unbalanced":                       {"yes", "2", "order.captured", "3", "(1, 5, 1), (2, -4, 2)", "seal_entries"},
 		"one line missing":                 {"yes", "3", "order.captured", "3", "(1, 5, 1), (2, -5, 2)", "seal_entries"},
 		"a line number left out":           {"yes", "2", "order.captured", "3", "(1, 5, 1), (2, -5, 3)", "seal_entries"},
+		"a line number twice":              {"yes", "3", "order.captured", "3", "(1, 5, 1), (2, -3, 1), (3, -2, 3)", "seal_entries"},
+		"line numbers that only add up":    {"yes", "4", "order.captured", "3", "(1, 5, 1), (2, -3, 1), (3, -1, 4), (4, -1, 4)", "seal_entries"},
 		"an account nobody opened":         {"yes", "2", "order.captured", "3", "(1, 5, 1), (77, -5, 2)", "seal_entries"},
 		"balanced over two currencies":     {"yes", "2", "order.captured", "3", "(1, 5, 1), (4, -5, 2)", "seal_entries"},
 		"joining an older transaction":     {"", "", "", "1", "(2, 5, 4), (1, -5, 5)", "seal_entries"},

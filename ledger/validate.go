@@ -1,9 +1,11 @@
 package ledger
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"mizan/ledger/fault"
 	"mizan/ledger/money"
@@ -120,8 +122,11 @@ func checkHeader(d *Draft, p *problems) {
 	if d.Memo != "" && !cleanText(d.Memo, maxMemoChars) {
 		p.add("/memo", "text", "A memo has up to 500 characters, without control or invisible formatting characters.")
 	}
-	if len(d.Explanation) > maxExplanationBytes {
-		p.add("/explanation", "too-long", "An explanation has at most 64 KiB.")
+	if len(d.Explanation) > maxExplanationBytes || !utf8.Valid(d.Explanation) || bytes.IndexByte(d.Explanation, 0) >= 0 {
+		p.add("/explanation", "text", "An explanation is UTF-8 text of at most 64 KiB.")
+	}
+	if d.Reverses < 0 || d.Reposts < 0 {
+		p.add("/reverses", "sequence", "A transaction is named by its sequence, 1 or more.")
 	}
 	if d.OriginalPeriod != 0 && !d.OriginalPeriod.valid() {
 		p.add("/original_period", "period-format", "A period is a month such as 2026-11.")

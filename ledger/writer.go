@@ -49,6 +49,9 @@ func (l *Ledger) Post(ctx context.Context, book Book, s Submission) Outcome {
 // PostBatch records the submissions independently, in order: each has its own outcome.
 func (l *Ledger) PostBatch(ctx context.Context, book Book, submissions []Submission) []Outcome {
 	outcomes := make([]Outcome, len(submissions))
+	if tooMany(submissions, outcomes) {
+		return outcomes
+	}
 	items := make([]*item, len(submissions))
 	groups := make([]*group, 0, len(submissions))
 	done := make(chan struct{})
@@ -73,6 +76,9 @@ func (l *Ledger) PostBatch(ctx context.Context, book Book, submissions []Submiss
 // ErrGroupRefused.
 func (l *Ledger) PostAtomic(ctx context.Context, book Book, submissions []Submission) []Outcome {
 	outcomes := make([]Outcome, len(submissions))
+	if tooMany(submissions, outcomes) {
+		return outcomes
+	}
 	g, err := l.atomicGroup(book, submissions, outcomes)
 	if err != nil || len(g.items) == 0 {
 		return outcomes
@@ -80,6 +86,17 @@ func (l *Ledger) PostAtomic(ctx context.Context, book Book, submissions []Submis
 	err = l.submit(ctx, book, &delivery{groups: []*group{g}, done: make(chan struct{})})
 	l.resolve(ctx, book, g.items, outcomes, err)
 	return outcomes
+}
+
+// tooMany refuses a batch beyond MaxBatch as a whole.
+func tooMany(submissions []Submission, outcomes []Outcome) bool {
+	if len(submissions) <= MaxBatch {
+		return false
+	}
+	for i := range outcomes {
+		outcomes[i].Err = ErrInvalid.Withf("A batch has at most %d submissions. Split it; nothing was posted.", MaxBatch)
+	}
+	return true
 }
 
 // atomicGroup validates all submissions into one group; on the first bad one it fills outcomes and returns its error.
@@ -173,13 +190,12 @@ func (l *Ledger) QueueDepths() map[string]int {
 func (q *bookQueue) run() {
 	defer q.ledger.work.Done()
 	f := &flusher{ledger: q.ledger, book: q.book}
-	defer f.release()
 	for {
 		groups := q.take()
 		if groups == nil {
 			return
 		}
-		f.flush(groups)
+		f.flush(groups, false)
 		for _, g := range groups {
 			g.answer()
 		}

@@ -169,7 +169,7 @@ INSERT INTO fact_events (event) VALUES
 
 -- +goose StatementBegin
 -- Seals a batch of headers: no single-line transaction, and no empty one unless its event is a declared fact.
-CREATE FUNCTION seal_transactions() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION seal_transactions() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
     bad bigint;
 BEGIN
@@ -188,7 +188,7 @@ END $$;
 -- +goose StatementBegin
 -- Seals a batch of entries: each transaction's header exists, is new in this batch (its sequence is beyond the book's
 -- head, which the writer advances last), has exactly these lines, and sums to zero per currency (I1, I10).
-CREATE FUNCTION seal_entries() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION seal_entries() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
     bad bigint;
 BEGIN
@@ -199,11 +199,12 @@ BEGIN
                               WHERE a.book_id = d.book_id AND a.id = d.account_id LIMIT 1) a ON true
     ), summed AS (
         SELECT n.book_id, n.sequence, t.currency, count(*) AS lines, min(n.line) AS lowest, max(n.line) AS highest,
-               sum(n.amount) AS total
+               sum(n.line) AS line_sum, sum(n.line::integer * n.line) AS square_sum, sum(n.amount) AS total
           FROM new_rows n JOIN touched t ON t.book_id = n.book_id AND t.account_id = n.account_id
          GROUP BY n.book_id, n.sequence, t.currency
     ), sealed AS (
         SELECT s.book_id, s.sequence, sum(s.lines) AS lines, min(s.lowest) AS lowest, max(s.highest) AS highest,
+               sum(s.line_sum) AS line_sum, sum(s.square_sum) AS square_sum,
                bool_and(s.total = 0 AND s.currency IS NOT NULL) AS balanced
           FROM summed s GROUP BY s.book_id, s.sequence
     )
@@ -213,6 +214,7 @@ BEGIN
                           WHERE h.book_id = s.book_id AND h.sequence = s.sequence LIMIT 1) h ON true
       LEFT JOIN LATERAL (SELECT b.last_sequence FROM books b WHERE b.id = s.book_id LIMIT 1) b ON true
      WHERE h.line_count IS DISTINCT FROM s.lines OR s.lowest <> 1 OR s.highest <> s.lines OR NOT s.balanced
+        OR s.line_sum <> s.lines * (s.lines + 1) / 2 OR s.square_sum <> s.lines * (s.lines + 1) * (2 * s.lines + 1) / 6
         OR b.last_sequence IS NULL OR s.sequence <= b.last_sequence
      LIMIT 1;
     IF FOUND THEN

@@ -1,0 +1,84 @@
+package ledger_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"mizan/ledger"
+	"mizan/ledger/postgres"
+	"mizan/migrations"
+)
+
+// TestUnconfirmedCommitIsNotAcknowledged runs a primary whose standby never answers. What it alone has recorded is never
+// acknowledged, neither at first nor when the caller repeats it; when the standby requirement goes, repeating gives the
+// answer, once.
+func TestUnconfirmedCommitIsNotAcknowledged(t *testing.T) {
+	t.Parallel()
+	server, err := postgres.StartServer(t.Context(), postgres.ServerConfig{DataDir: filepath.Join(t.TempDir(), "primary"), SharedBuffers: "32MB"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Stop(context.Background()) })
+	roles := postgres.Roles{}.OrDefault()
+	if err := postgres.Bootstrap(t.Context(), server.URL("postgres", "postgres"), "mizan", roles); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := migrations.Apply(t.Context(), server.URL(roles.Owner, "mizan"), migrations.Options{Unreleased: true}); err != nil {
+		t.Fatal(err)
+	}
+	pool, err := postgres.Open(t.Context(), server.URL(roles.App, "mizan"), postgres.Options{Undurable: true, MaxConns: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	l := ledger.New(pool, ledger.Options{Now: time.Now, Log: slog.New(slog.DiscardHandler), Limits: ledger.Limits{BatchTimeout: 200 * time.Millisecond}})
+	t.Cleanup(func() { _ = l.Close(context.Background()) })
+	book := makeBook(t, l, "uk")
+	if out := l.Post(t.Context(), book, sale("A", "sel_a", 1000)); out.Err != nil {
+		t.Fatal(out.Err)
+	}
+	super := connect(t, server.URL("postgres", "postgres"))
+	require := func(standby string) {
+		exec(t, super, `ALTER SYSTEM SET synchronous_standby_names = '`+standby+`'`)
+		exec(t, super, `SELECT pg_reload_conf()`)
+		until(t, func() bool {
+			var got string
+			err := pool.QueryRow(t.Context(), `SELECT current_setting('synchronous_standby_names')`).Scan(&got)
+			return err == nil && got == standby
+		})
+	}
+	require("nobody")
+	for _, what := range []string{"the posting", "its repetition"} {
+		if out := l.Post(t.Context(), book, sale("B", "sel_a", 1000)); !errors.Is(out.Err, ledger.ErrOutcomeUnknown) {
+			t.Errorf("%s without the standby: %v", what, out.Err)
+		}
+	}
+	if out := l.Post(t.Context(), book, sale("A", "sel_a", 1000)); !errors.Is(out.Err, ledger.ErrOutcomeUnknown) {
+		t.Errorf("a replay that cannot be confirmed: %v", out.Err)
+	}
+	require("")
+	out := l.Post(t.Context(), book, sale("B", "sel_a", 1000))
+	if out.Err != nil || out.Transactions[0].Sequence != 2 {
+		t.Errorf("after the standby requirement is gone: %+v", out)
+	}
+}
+
+// until polls a condition for a bounded time.
+func until(t testing.TB, condition func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !condition() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatal("the condition did not come true")
+		}
+	}
+}
