@@ -44,6 +44,7 @@ var house = []storey{
 	{"ledger/fault", "every package speaks the same error kinds, so they depend on nothing", nil},
 	{"ledger/money", "amounts are pure arithmetic: they are tested without a database and used by every package", []string{"decimal"}},
 	{"ledger/audit", "canonical bytes and proofs are pure, so that an outsider can compute them from the same files", []string{"tlog"}},
+	{"ledger/journal", "exports are rendered from plain values, so that the command line and the service write the same bytes", []string{"ledger/money"}},
 	{"migrations", "the schema stands alone, so that an operator can apply it without starting anything else", []string{"pgx", "goose"}},
 	{"ledger/postgres", "the door to the database knows nothing about money", []string{"pgx"}},
 	{"ledger/postgres/pgtest", "it lends tests a migrated database", []string{"ledger/postgres", "migrations", "pgx"}},
