@@ -30,6 +30,9 @@ const (
 	maxAnswer = 64 << 20
 )
 
+// errTooLarge lies behind the problem of an answer longer than maxAnswer.
+var errTooLarge = errors.New("an answer of more than 64 MiB")
+
 // Options changes how a Client behaves. The zero value is right for a checkout service.
 type Options struct {
 	// Timeout bounds one attempt, from dialling to the last byte; 20 s if zero. The context of a call bounds all attempts.
@@ -189,7 +192,7 @@ func (c *Client) attempt(ctx context.Context, q call) (http.Header, []byte, erro
 		return res.Header, nil, unreachable(err)
 	case len(body) > maxAnswer:
 		return res.Header, nil, &Problem{Status: res.StatusCode, Code: codeUnreadable, Title: "The answer is too large",
-			Detail: "Ask for a smaller page."}
+			Detail: "Ask for a smaller page.", cause: errTooLarge}
 	case res.StatusCode < 200 || res.StatusCode > 299:
 		return res.Header, nil, readProblem(res, body)
 	}
