@@ -21,6 +21,8 @@ DIRS     := $(wildcard cmd ledger payouts api migrations)
 RACE     := $(addprefix ./,$(addsuffix /...,$(wildcard ledger payouts)))
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null)
 FUZZTIME ?= 10s
+# Exports are read back by beancount too where it is installed; hledger, which reads them always, is installed by tools.
+TAGS     := $(if $(shell command -v bean-check),-tags beancount)
 ARGS     ?=
 
 help: ## Print this help.
@@ -31,7 +33,8 @@ run: build postgres ## Run everything: a private PostgreSQL, the API and demo bo
 	@exec bin/mizan dev $(ARGS)
 
 test: lint postgres tools ## Run everything that must pass: format, vet, staticcheck, all tests, the race detector.
-	go test $(ARGS) ./...
+	@[ -n "$(TAGS)" ] || echo "bean-check is not installed: the tests that let beancount read exports are left out. Package: beancount."
+	go test $(TAGS) $(ARGS) ./...
 	go test -race $(ARGS) $(RACE)
 
 build: go ## Build bin/mizan.
@@ -40,8 +43,8 @@ build: go ## Build bin/mizan.
 
 lint: go ## Check the format, go vet and staticcheck.
 	@wrong=$$(gofmt -l $(DIRS)); if [ -n "$$wrong" ]; then echo "Format these files with gofmt -w:"; echo "$$wrong"; exit 1; fi
-	go vet ./...
-	go tool -modfile=.ci/tools.mod staticcheck ./...
+	go vet -tags beancount ./...
+	go tool -modfile=.ci/tools.mod staticcheck -tags beancount ./...
 
 race: postgres tools ## Run the tests of the ledger and of payouts under the race detector.
 	go test -race $(ARGS) $(RACE)
@@ -77,10 +80,12 @@ go:
 	@command -v go >/dev/null || { echo "Go is missing. Install Go 1.26 or later from https://go.dev/dl and put it on PATH."; exit 1; }
 	@go env GOVERSION >/dev/null || { echo "This Go is too old and may not fetch another. Install Go 1.26 or later from https://go.dev/dl."; exit 1; }
 
-# The race detector needs a C compiler, and the test of the README's commands needs curl.
+# The race detector needs a C compiler, the test of the README's commands curl, and the tests of exports hledger, which
+# reads what we write.
 tools: go
 	@missing=; command -v "$$(go env CC)" >/dev/null || missing="gcc libc6-dev"; \
 	command -v curl >/dev/null || missing="$$missing curl ca-certificates"; \
+	command -v hledger >/dev/null || missing="$$missing hledger"; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "Installing $$missing with apt-get."; \

@@ -66,6 +66,7 @@ type grammar struct {
 	Balance      balanceCmd      `cmd:"" help:"Print the balances of accounts."`
 	TrialBalance trialBalanceCmd `cmd:"" help:"Print the trial balance of a book."`
 	Entries      entriesCmd      `cmd:"" help:"Print the entries of an account with its running balance."`
+	Export       exportCmd       `cmd:"" help:"Write the books for others to check."`
 	Keys         keysCmd         `cmd:"" help:"Create, list and revoke API keys, on the database."`
 	Seed         seedCmd         `cmd:"" help:"Post the demo books through the API and check their balances."`
 	Bench        benchCmd        `cmd:"" help:"Measure this machine."`

@@ -18,8 +18,13 @@ type remoteFlags struct {
 	Data       string `help:"Directory in which mizan dev keeps its data." default:".mizan" placeholder:"DIR"`
 }
 
-// connect returns a client of the service. The key of mizan dev is shown to no other machine.
+// connect returns a client of the service.
 func (f remoteFlags) connect(s *surroundings) (*client.Client, error) {
+	return f.connectWith(s, client.Options{})
+}
+
+// connectWith is connect with other bounds. The key of mizan dev is shown to no other machine.
+func (f remoteFlags) connectWith(s *surroundings, options client.Options) (*client.Client, error) {
 	key, err := s.secret("MIZAN_API_KEY", f.APIKeyFile)
 	if err != nil {
 		return nil, err
@@ -34,7 +39,8 @@ func (f remoteFlags) connect(s *surroundings) (*client.Client, error) {
 	if key == "" {
 		return nil, usageError("There is no API key. Set MIZAN_API_KEY, or name a file with --api-key-file.")
 	}
-	c, err := client.New(f.Server, key, client.Options{UserAgent: "mizan/" + version()})
+	options.UserAgent = "mizan/" + version()
+	c, err := client.New(f.Server, key, options)
 	if err != nil {
 		return nil, usageError(err.Error())
 	}
