@@ -8,12 +8,10 @@ import (
 	"strings"
 
 	"mizan/api/client"
-	"mizan/ledger/fault"
+	"mizan/ledger"
 	"mizan/ledger/journal"
 	"mizan/ledger/money"
 )
-
-var errBeyondHead = fault.New(fault.Invalid, "sequence-ahead", "The book has not come to this sequence. Choose an earlier one, or leave --up-to out.")
 
 // readJournalHead describes the journal of the book up to a sequence; 0 is the last one now.
 func readJournalHead(ctx context.Context, remote *client.Client, code string, upTo int64) (journal.Head, error) {
@@ -25,7 +23,7 @@ func readJournalHead(ctx context.Context, remote *client.Client, code string, up
 		Functional: book.FunctionalCurrency, UpTo: book.LastSequence, LastRecordedAt: book.LastRecordedAt}
 	switch {
 	case upTo > book.LastSequence:
-		return head, errBeyondHead
+		return head, ledger.ErrSequenceAhead.Withf("The book has not come to this sequence. Choose an earlier one, or leave --up-to out.")
 	case upTo == 0 || upTo == book.LastSequence:
 		return head, nil
 	}

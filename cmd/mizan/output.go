@@ -34,10 +34,11 @@ func replaceFile(name string, write func(io.Writer) error) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(fill(part, mode, write), part.Close()); err != nil {
-		return errors.Join(err, os.Remove(part.Name()))
+	err = errors.Join(fill(part, mode, write), part.Close())
+	if err == nil {
+		err = os.Rename(part.Name(), name)
 	}
-	if err := os.Rename(part.Name(), name); err != nil {
+	if err != nil {
 		return errors.Join(err, os.Remove(part.Name()))
 	}
 	return syncDirectory(filepath.Dir(name))

@@ -58,6 +58,12 @@ func testServing(t *testing.T, h home, env map[string]string) {
 		`"msg":"ready"`, "serve", "--listen", "127.0.0.1:0")
 	with := map[string]string{"MIZAN_SERVER": p.address, "MIZAN_API_KEY": key}
 	mizan(t, with, "", "seed").want(t, exitDone, "11 books, 78 balances checked, 0 not as expected")
+	// What the handbook's page on audits gives an auditor is enough for an export, and only of that book.
+	auditor := strings.TrimSpace(mizan(t, env, "", "keys", "create", "--name", "auditor", "--scope", "books:read", "--scope", "transactions:read",
+		"--scope", "balances:read", "--book", "s2").want(t, exitDone).stdout)
+	with["MIZAN_API_KEY"] = auditor
+	mizan(t, with, "", "export", "journal", "--book", "s2", "--format", "hledger").want(t, exitDone, "mizan_journal_trailer")
+	mizan(t, with, "", "export", "journal", "--book", "s6", "--format", "hledger").want(t, exitRefused, "book-unknown")
 	p.stop(t)
 	if said := p.output(); strings.Contains(said, key) || strings.Contains(said, strings.Split(key, "_")[2]) || strings.Contains(said, "not-a-secret") {
 		t.Errorf("the log shows a secret:\n%s", said)

@@ -108,11 +108,15 @@ func (t *Transaction) title() string {
 // note is a named text about a transaction.
 type note struct{ name, value string }
 
-// notes returns what a transaction says about itself besides its date, title and entries, and leaves out what is empty.
-// Metadata follow separately, because their names are the caller's.
+// notes returns what a transaction says about itself besides its date, title and entries, and leaves out what is empty, and
+// the effective period where it is the period. Metadata follow separately, because their names are the caller's.
 func (t *Transaction) notes() []note {
+	effective := t.EffectivePeriod
+	if effective == t.Period {
+		effective = ""
+	}
 	all := []note{
-		{"reference", t.Reference}, {"period", t.Period}, {"effective_period", t.EffectivePeriod}, {"original_period", t.OriginalPeriod},
+		{"reference", t.Reference}, {"period", t.Period}, {"effective_period", effective}, {"original_period", t.OriginalPeriod},
 		{"occurred", instant(t.OccurredAt)}, {"recorded", instant(t.RecordedAt)}, {"live_session", t.LiveSession}, {"channel", t.Channel},
 		{"campaign", t.Campaign}, {"memo", t.Memo}, {"reverses", t.Reverses}, {"reposts", t.Reposts}, {"hash", t.ContentHash},
 	}

@@ -26,7 +26,7 @@ func sample() ([]Account, []Transaction) {
 			{Line: 2, Account: "liabilities:seller:pending:sel_a", Currency: "GBP", Amount: -4750, BalanceAfter: -4750, AccountVersion: 1},
 			{Line: 3, Account: "revenue:referral_fee", Currency: "GBP", Amount: -250, BalanceAfter: -250, AccountVersion: 1}}}
 	fact := Transaction{ID: "uk-2", Sequence: 2, Reference: "delivered-1", Event: "order.delivered", Subject: "order:UK-1", OccurredAt: at(20, 12),
-		RecordedAt: at(20, 12), Period: "2026-11", EffectivePeriod: "2026-11", ContentHash: strings.Repeat("cd", 32)}
+		RecordedAt: at(20, 12), Period: "2026-11", EffectivePeriod: "2026-10", ContentHash: strings.Repeat("cd", 32)}
 	undo := Transaction{ID: "uk-3", Sequence: 3, Reference: "undo-1", Event: "transaction.reversed", OccurredAt: at(21, 1), RecordedAt: at(21, 1),
 		Period: "2026-11", EffectivePeriod: "2026-11", OriginalPeriod: "2026-11", Reverses: "uk-1", ContentHash: strings.Repeat("ef", 32), Entries: []Entry{
 			{Line: 1, Account: "assets:processor:pending:main", Currency: "GBP", Amount: -5000, BalanceAfter: 0, AccountVersion: 2},
