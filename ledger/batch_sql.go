@@ -24,14 +24,14 @@ type sender interface {
 const (
 	// The lock is a statement of its own: the snapshots of the statements after it then see what the last holder wrote.
 	sqlLockBook = `
-SELECT last_sequence, last_account_id, last_recorded_at, first_open_period, clock_timestamp(),
+SELECT last_sequence, last_account_id, last_recorded_at, first_open_period, subjects_through, clock_timestamp(),
        current_setting('synchronous_commit') IN ('on', 'remote_apply'), current_setting('synchronous_standby_names') <> ''
   FROM books WHERE id = $1
    FOR NO KEY UPDATE`
 
 	// A dry run decides over the same reads without the lock.
 	sqlReadBook = `
-SELECT last_sequence, last_account_id, last_recorded_at, first_open_period, clock_timestamp(), true, false
+SELECT last_sequence, last_account_id, last_recorded_at, first_open_period, subjects_through, clock_timestamp(), true, false
   FROM books WHERE id = $1`
 
 	sqlFindReferences = `
@@ -48,12 +48,6 @@ SELECT k.n, a.id, a.state = 'closed', b.debits, b.credits, b.version, b.last_seq
                       WHERE t.book_id = $1 AND t.address = k.address AND t.currency = k.currency LIMIT 1) a
  CROSS JOIN LATERAL (SELECT t.debits, t.credits, t.version, t.last_sequence FROM balances t
                       WHERE t.book_id = $1 AND t.account_id = a.id LIMIT 1) b`
-
-	sqlFindSubjects = `
-SELECT k.subject, s.sequence
-  FROM unnest($2::text[]) AS k (subject)
- CROSS JOIN LATERAL (SELECT t.sequence FROM transactions t
-                      WHERE t.book_id = $1 AND t.subject = k.subject ORDER BY t.sequence DESC LIMIT 1) s`
 
 	sqlFindLinks = `
 SELECT k.kind, k.target, l.sequence
@@ -128,7 +122,8 @@ SELECT $1, k.period, k.chart_code, k.currency, k.debits, k.credits
 	// is in the same pipeline, so there is no later moment to look.
 	sqlAdvanceBook = `
 UPDATE books
-   SET last_sequence = CASE WHEN last_sequence = $5 THEN $2 ELSE -1 END, last_account_id = $3, last_recorded_at = $4
+   SET last_sequence = CASE WHEN last_sequence = $5 THEN $2 ELSE -1 END, last_account_id = $3, last_recorded_at = $4,
+       subjects_through = $6
  WHERE id = $1`
 
 	// Changes nothing and writes WAL, so that its commit waits for what the standby has not confirmed yet.
@@ -159,8 +154,8 @@ func readState(ctx context.Context, on sender, book Book, groups []*group, begin
 		lockSQL = sqlLockBook
 	}
 	b.Queue(lockSQL, book.ID).QueryRow(func(row pgx.Row) error {
-		return row.Scan(&st.head.LastSequence, &st.lastID, &st.head.LastRecordedAt, &st.head.FirstOpenPeriod, &st.serverNow,
-			&st.durable, &st.replicated)
+		return row.Scan(&st.head.LastSequence, &st.lastID, &st.head.LastRecordedAt, &st.head.FirstOpenPeriod, &st.subjectsThrough,
+			&st.serverNow, &st.durable, &st.replicated)
 	})
 	b.Queue(sqlFindReferences, book.ID, q.references).Query(st.scanReferences)
 	b.Queue(sqlFindAccounts, book.ID, q.addresses, q.currencies).Query(func(rows pgx.Rows) error { return st.scanAccounts(rows, q) })
@@ -177,7 +172,7 @@ func readState(ctx context.Context, on sender, book Book, groups []*group, begin
 		return nil, err
 	}
 	st.head.LastRecordedAt = st.head.LastRecordedAt.UTC()
-	return st, nil
+	return st, st.findLateSubjects(ctx, on, book, q.subjects)
 }
 
 // questions are the keys of the first round trip, each once.
@@ -280,7 +275,8 @@ func (d *decision) write(ctx context.Context, on sender, book Book, st *bookStat
 	d.queueEntries(b, book, st)
 	d.queueTotals(b, book)
 	before := st.head.LastSequence - int64(len(d.transactions))
-	b.Queue(sqlAdvanceBook, book.ID, st.head.LastSequence, st.lastID, st.head.LastRecordedAt, before)
+	through := d.queueSubjects(b, book, st, before)
+	b.Queue(sqlAdvanceBook, book.ID, st.head.LastSequence, st.lastID, st.head.LastRecordedAt, before, through)
 	if commit {
 		b.Queue(`COMMIT`)
 	}

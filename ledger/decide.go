@@ -66,10 +66,12 @@ type bookState struct {
 	replicated bool      // commits wait for a standby
 	head       BookHead
 	lastID     int32
-	references map[string]recordedReference
-	subjects   map[string]int64
-	links      map[linkKey]int64
-	accounts   map[accountKey]*account
+	// subjectsThrough is the sequence up to which the heads of subjects are complete.
+	subjectsThrough int64
+	references      map[string]recordedReference
+	subjects        map[string]int64
+	links           map[linkKey]int64
+	accounts        map[accountKey]*account
 }
 
 // item is one submission in the queue and, later, what became of it.

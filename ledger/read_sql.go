@@ -282,6 +282,13 @@ func (l *Ledger) Transactions(ctx context.Context, book Book, q TransactionQuery
 		args = append(args, q.Event)
 	}
 	err = l.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+		if q.Subject != "" {
+			low, high, err := subjectSpan(ctx, tx, book, q.Subject, low, high)
+			if err != nil || low >= high {
+				return err
+			}
+			args[1], args[2] = low, high
+		}
 		headers, err := readHeaders(ctx, tx, book, sql, args...)
 		if err != nil {
 			return err

@@ -145,6 +145,8 @@ func (s *Server) command() []string {
 		{"max_connections", strconv.Itoa(s.config.MaxConnections)},
 		{"shared_buffers", s.config.SharedBuffers},
 		{"max_wal_size", "2GB"},
+		// A statement takes a lock on each partition it may touch, and a large book has hundreds.
+		{"max_locks_per_transaction", "512"},
 		{"timezone", "UTC"},
 		{"log_timezone", "UTC"},
 		{"fsync", onOff},

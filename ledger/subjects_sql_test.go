@@ -1,0 +1,92 @@
+package ledger_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"mizan/ledger"
+)
+
+// TestSubjectsAreBroughtUp has a service from before the table of subjects post: what drafts expect and what is found by
+// subject stays right before, while and after the heads are brought up, and they come up by posting alone.
+func TestSubjectsAreBroughtUp(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const old, step = 12_100, 5_000
+	for base := 0; base < old; base += 1000 {
+		batch := make([]ledger.Submission, min(1000, old-base))
+		for i := range batch {
+			batch[i] = sale(fmt.Sprintf("old-%d", base+i), fmt.Sprintf("s%d", (base+i)%700), 100)
+		}
+		for _, out := range b.PostBatch(t.Context(), b.book, batch) {
+			if out.Err != nil {
+				t.Fatal(out.Err)
+			}
+		}
+	}
+	super, err := pgx.Connect(t.Context(), b.db.SuperURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = super.Close(t.Context()) }()
+	// As a service that knows no heads leaves them: everything after the first hundred is unknown to them.
+	_, err = super.Exec(t.Context(), `
+		UPDATE books SET subjects_through = 100;
+		DELETE FROM subjects WHERE first_sequence > 100;
+		UPDATE subjects SET last_sequence = first_sequence`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	through := func() (n int64) {
+		t.Helper()
+		if err := super.QueryRow(t.Context(), `SELECT subjects_through FROM books`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	head := int64(old)
+	find := func(subject string) (sequences []int64) {
+		t.Helper()
+		page, err := b.Transactions(t.Context(), b.book, ledger.TransactionQuery{Subject: subject, Limit: 1000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, transaction := range page.Transactions {
+			sequences = append(sequences, transaction.Sequence)
+		}
+		return sequences
+	}
+	reached := []int64{100}
+	for round := range 5 {
+		for _, n := range []int{3, 650, 699} {
+			var want []int64
+			for at := int64(n + 1); at <= old; at += 700 {
+				want = append(want, at)
+			}
+			if got := find(fmt.Sprintf("order:s%d", n)); !slices.Equal(got, want) {
+				t.Fatalf("round %d: order:s%d is in %v, want %v", round, n, got, want)
+			}
+			s := sale(fmt.Sprintf("stale-%d-%d", round, n), fmt.Sprintf("x%d", n), 100)
+			s.Drafts[0].Expect = []ledger.Expectation{{Subject: fmt.Sprintf("order:s%d", n), LastSequence: want[len(want)-2]}}
+			if out := b.Post(t.Context(), b.book, s); !errors.Is(out.Err, ledger.ErrStale) {
+				t.Fatalf("round %d: an outdated expectation ended with %v", round, out.Err)
+			}
+		}
+		s := sale(fmt.Sprintf("new-%d", round), fmt.Sprintf("fresh%d", round), 100)
+		s.Drafts[0].Expect = []ledger.Expectation{{Subject: "order:s3", LastSequence: 4 + 17*700}}
+		b.mustPost(t, s)
+		head++
+		reached = append(reached, through())
+		if got := find(fmt.Sprintf("order:fresh%d", round)); len(got) != 1 || got[0] != head {
+			t.Fatalf("round %d: the new subject is in %v", round, got)
+		}
+	}
+	if want := []int64{100, 100 + step, 100 + 2*step, old + 3, old + 4, old + 5}; !slices.Equal(reached, want) {
+		t.Errorf("the heads reached %v, want %v", reached, want)
+	}
+	checkInvariants(t, b.db)
+}
