@@ -39,9 +39,13 @@ type Config struct {
 	Console, Docs http.Handler
 	// Ready says why the service cannot take requests now, nil if it can; /readyz asks it. Nil means always ready.
 	Ready func(ctx context.Context) error
+	// IntakeBytes bounds the bodies that are being read, decoded or posted at once, over all callers; 0 means 40 MiB. A
+	// request that finds no room is answered with ErrOverloaded before its body is read.
+	IntakeBytes int64
 }
 
 type service struct {
+	intake    *intake
 	ledger    *ledger.Ledger
 	access    *access.Service
 	now       func() time.Time
@@ -77,6 +81,10 @@ func newService(config Config) (*service, error) {
 		ledger: config.Ledger, access: config.Access, now: config.Now, log: config.Log, cursorKey: config.CursorKey,
 		ready: config.Ready, console: config.Console, docs: config.Docs,
 	}
+	if config.IntakeBytes <= 0 {
+		config.IntakeBytes = defaultIntake
+	}
+	s.intake = newIntake(config.IntakeBytes)
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

@@ -106,6 +106,11 @@ func postBatch(c *call) (reply, error) {
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong
 	}
+	if !dry {
+		if err := c.service.ledger.Congested(c.book); err != nil {
+			return reply{}, err
+		}
+	}
 	t, err := c.parseBody(maxBatchNodes)
 	if err != nil {
 		return reply{}, err

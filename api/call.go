@@ -71,6 +71,13 @@ func (c *call) answer() (reply, error) {
 	if c.query, err = parseQuery(c.r.URL.RawQuery, c.op.allowed); err != nil {
 		return reply{}, err
 	}
+	if c.op.BodyLimit > 0 {
+		weight := c.weight()
+		if !c.service.intake.take(weight) {
+			return reply{}, ErrOverloaded
+		}
+		defer c.service.intake.give(weight)
+	}
 	return c.op.handle(c)
 }
 

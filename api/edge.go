@@ -111,7 +111,11 @@ func (s *service) afterPanic(w *recorder, r *http.Request, caught any) {
 // record writes the request's log line: no body, no query, no path, no address of a person.
 func (s *service) record(ctx context.Context, w *recorder, method string, took any) {
 	level := slog.LevelInfo
-	if w.status >= 500 && ctx.Err() == nil { // a caller who has gone is no failure of ours
+	switch {
+	case w.status < 500 || ctx.Err() != nil: // a caller who has gone is no failure of ours
+	case w.status == http.StatusServiceUnavailable:
+		level = slog.LevelWarn // refused for now, as designed
+	default:
 		level = slog.LevelError
 	}
 	if !s.log.Enabled(ctx, level) {

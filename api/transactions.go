@@ -57,7 +57,7 @@ var exampleTransaction = map[string]any{
 // postingErrors are what a posting may be refused for.
 var postingErrors = []*fault.Error{
 	ledger.ErrUnbalanced, ledger.ErrReferenceReused, ledger.ErrFloor, ledger.ErrBalanceOverflow, ledger.ErrAccountClosed, ledger.ErrStale,
-	ledger.ErrQueueFull, ledger.ErrShuttingDown, ledger.ErrOutcomeUnknown,
+	ledger.ErrQueueFull, ledger.ErrShuttingDown, ledger.ErrOutcomeUnknown, ErrOverloaded,
 }
 
 func transactionOperations() []Operation {
@@ -112,6 +112,11 @@ func postTransaction(c *call) (reply, error) {
 	dry := c.query.boolean("dry_run")
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong
+	}
+	if !dry {
+		if err := c.service.ledger.Congested(c.book); err != nil {
+			return reply{}, err
+		}
 	}
 	submission, err := decodeWith(c, (*decoder).transaction)
 	if err != nil {

@@ -268,6 +268,12 @@ func TestQueueIsBounded(t *testing.T) {
 		}
 		refused++
 	}
+	// The last callers may still be on their way.
+	for end := time.Now().Add(10 * time.Second); !errors.Is(b.Congested(b.book), ledger.ErrQueueFull); {
+		if time.Now().After(end) {
+			t.Fatal("a full queue does not say so")
+		}
+	}
 	if err := holder.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -277,6 +283,9 @@ func TestQueueIsBounded(t *testing.T) {
 		} else if !errors.Is(err, ledger.ErrQueueFull) {
 			t.Error(err)
 		}
+	}
+	if err := b.Congested(b.book); err != nil {
+		t.Errorf("an empty queue says %v of itself", err)
 	}
 	if head, _ := b.Head(t.Context(), b.book); head.LastSequence != int64(posted) || posted < 5 {
 		t.Errorf("%d were acknowledged, the book holds %d", posted, head.LastSequence)

@@ -173,6 +173,23 @@ func (l *Ledger) enqueue(book Book, d *delivery) error {
 	return nil
 }
 
+// Congested returns ErrQueueFull if less than an eighth of the book's queue is free. Whoever asks before preparing a posting
+// spares the work of one that would be refused; Post decides for itself.
+func (l *Ledger) Congested(book Book) error {
+	l.mu.Lock()
+	q := l.queues[book.ID]
+	l.mu.Unlock()
+	if q == nil {
+		return nil
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.items >= l.limits.QueueItems-l.limits.QueueItems/8 || q.bytes >= l.limits.QueueBytes-l.limits.QueueBytes/8 {
+		return ErrQueueFull
+	}
+	return nil
+}
+
 // QueueDepths returns how many submissions wait per book code, for metrics.
 func (l *Ledger) QueueDepths() map[string]int {
 	l.mu.Lock()

@@ -1,0 +1,56 @@
+package api
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestIntakeIsBounded lets callers announce bodies and send nothing yet: what finds no room is refused before its body is
+// read, and the room comes back when the others end.
+func TestIntakeIsBounded(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(c *Config) { c.IntakeBytes = 10_000 })
+	body := sale("R-1", "10.00") + strings.Repeat(" ", 1500)
+	var slow []net.Conn
+	end := func() {
+		for _, conn := range slow {
+			_ = conn.Close()
+		}
+	}
+	defer end()
+	wait(t, func() bool {
+		for range 3 { // again each time, because the server ends whoever takes too long
+			conn, err := net.Dial("tcp", strings.TrimPrefix(h.server.URL, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			slow = append(slow, conn)
+			fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 3000\r\n\r\n{", posting, testKey)
+		}
+		a := h.do("POST", posting, body)
+		if a.StatusCode != 503 {
+			return false
+		}
+		if a.Header.Get("Retry-After") != "1" || !strings.Contains(a.body, `"overloaded"`) {
+			t.Errorf("%v %s", a.Header, a.body)
+		}
+		return true
+	})
+	h.must(200, "GET", "/v1/books/uk", "") // reading goes on
+	end()
+	wait(t, func() bool { return h.do("POST", posting, body).StatusCode < 300 })
+	h.must(200, "POST", posting, body)
+}
+
+// wait asks until the answer is yes.
+func wait(t *testing.T, yes func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !yes(); {
+		if time.Now().After(end) {
+			t.Fatal("it never came about")
+		}
+	}
+}
