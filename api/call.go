@@ -13,6 +13,7 @@ import (
 
 	"mizan/api/access"
 	"mizan/ledger"
+	"mizan/ledger/failpoint"
 )
 
 // A call is one request on its way through an operation. The order of the checks is fixed: who calls, whether they may,
@@ -125,7 +126,9 @@ func (c *call) write(out reply) {
 	if out.replayed {
 		h.Set("Idempotent-Replayed", "true")
 	}
+	failpoint.Here(failpoint.Answering)
 	c.w.send(out.status, out.body)
+	failpoint.Here(failpoint.Answered)
 	if out.pooled != nil {
 		*out.pooled = out.body
 		if cap(out.body) <= maxPooled {

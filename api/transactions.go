@@ -8,6 +8,7 @@ import (
 
 	"mizan/api/access"
 	"mizan/ledger"
+	"mizan/ledger/failpoint"
 	"mizan/ledger/fault"
 )
 
@@ -129,6 +130,7 @@ func postTransaction(c *call) (reply, error) {
 		}
 		return posted(outcomes[0], http.StatusOK)
 	}
+	failpoint.Here(failpoint.Decoded)
 	return posted(c.service.ledger.Post(c.ctx, c.book, submission), http.StatusCreated)
 }
 

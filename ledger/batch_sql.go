@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"mizan/ledger/failpoint"
 	"mizan/ledger/money"
 )
 
@@ -154,6 +155,7 @@ func readState(ctx context.Context, on sender, book Book, groups []*group, begin
 		lockSQL = sqlLockBook
 	}
 	b.Queue(lockSQL, book.ID).QueryRow(func(row pgx.Row) error {
+		failpoint.Here(failpoint.Locked)
 		return row.Scan(&st.head.LastSequence, &st.lastID, &st.head.LastRecordedAt, &st.head.FirstOpenPeriod, &st.subjectsThrough,
 			&st.serverNow, &st.durable, &st.replicated)
 	})
@@ -281,10 +283,13 @@ func (d *decision) write(ctx context.Context, on sender, book Book, st *bookStat
 		b.Queue(`COMMIT`)
 	}
 	results := on.SendBatch(ctx, b)
-	for range b.Len() {
+	for i := range b.Len() {
 		if _, err := results.Exec(); err != nil {
 			_ = results.Close()
 			return err
+		}
+		if i == 0 {
+			failpoint.Here(failpoint.Written)
 		}
 	}
 	return results.Close()

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"mizan/ledger/failpoint"
 	"mizan/ledger/fault"
 	"mizan/ledger/postgres"
 )
@@ -34,6 +35,9 @@ func (f *flusher) flush(groups []*group, uncertain bool) {
 	for attempt := range maxAttempts {
 		if attempt > 0 && !f.pause(attempt) {
 			break
+		}
+		if attempt > 0 {
+			failpoint.Here(failpoint.Retrying)
 		}
 		if err = f.try(groups, uncertain); err == nil {
 			return
@@ -109,6 +113,7 @@ func (f *flusher) try(groups []*group, uncertain bool) error {
 		return err
 	}
 	defer f.release()
+	failpoint.Here(failpoint.Beginning)
 	st, err := readState(ctx, f.conn, f.book, groups, true, true)
 	if err != nil {
 		f.abandon()
@@ -117,6 +122,7 @@ func (f *flusher) try(groups []*group, uncertain bool) error {
 		}
 		return err
 	}
+	failpoint.Here(failpoint.LookedUp)
 	st.stamp(f.ledger.now()) // under the lock, so that an instant that has passed stays as it was
 	if err := f.ledger.checkState(st); err != nil {
 		f.abandon()
@@ -127,6 +133,7 @@ func (f *flusher) try(groups []*group, uncertain bool) error {
 	read := f.ledger.now()
 	d := decide(f.book, st, groups)
 	decided := f.ledger.now()
+	failpoint.Here(failpoint.Decided)
 	if err := f.finish(ctx, st, d, groups, uncertain); err != nil {
 		return err
 	}
@@ -157,6 +164,7 @@ func (f *flusher) finish(ctx context.Context, st *bookState, d *decision, groups
 		// covers everything before it.
 		return f.commit(ctx, func() error { return confirm(ctx, f.conn, f.book) })
 	}
+	failpoint.Here(failpoint.RollingBack)
 	if err := f.rollback(ctx); err != nil {
 		return harmless{err}
 	}
@@ -193,6 +201,7 @@ func (f *flusher) record(ctx context.Context, st *bookState, d *decision) error 
 // commit runs what ends in COMMIT and asks whether the standby confirmed it.
 func (f *flusher) commit(ctx context.Context, run func() error) error {
 	postgres.CommitDoubt(f.conn.Conn())
+	failpoint.Here(failpoint.Writing)
 	if err := run(); err != nil {
 		f.abandon()
 		switch {
@@ -204,6 +213,7 @@ func (f *flusher) commit(ctx context.Context, run func() error) error {
 		}
 		return err
 	}
+	failpoint.Here(failpoint.Committed)
 	if postgres.CommitDoubt(f.conn.Conn()) {
 		return postgres.ErrCommitDoubt
 	}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"mizan/ledger/failpoint"
 	"mizan/ledger/postgres"
 )
 
@@ -122,6 +123,7 @@ func (l *Ledger) Close(ctx context.Context) error {
 	l.mu.Lock()
 	l.closing = true
 	l.mu.Unlock()
+	failpoint.Here(failpoint.Draining)
 	drained := make(chan struct{})
 	go func() {
 		l.work.Wait()
@@ -129,6 +131,7 @@ func (l *Ledger) Close(ctx context.Context) error {
 	}()
 	select {
 	case <-drained:
+		failpoint.Here(failpoint.Drained)
 		l.stop()
 		return nil
 	case <-ctx.Done():

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"mizan/ledger/failpoint"
 )
 
 // Partitions are made ahead by an owner-defined function, in a transaction of their own. The writer remembers how far
@@ -38,6 +40,7 @@ func (p *partitionHead) prepare(ctx context.Context, l *Ledger, sequence int64) 
 	if p.covers(sequence) {
 		return nil
 	}
+	failpoint.Here(failpoint.PartitionWanted)
 	var upper int64
 	for range 64 { // each call makes at most 16 partitions; no lawful batch needs more than two
 		if err := l.pool.QueryRow(ctx, sqlPreparePartitions, sequence).Scan(&upper); err != nil {
@@ -47,6 +50,7 @@ func (p *partitionHead) prepare(ctx context.Context, l *Ledger, sequence int64) 
 			break
 		}
 	}
+	failpoint.Here(failpoint.PartitionMade)
 	p.mu.Lock()
 	p.upper = max(p.upper, upper)
 	p.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"mizan/ledger/failpoint"
 	"mizan/ledger/fault"
 )
 
@@ -213,6 +214,7 @@ func (q *bookQueue) run() {
 			return
 		}
 		f.flush(groups, false)
+		failpoint.Here(failpoint.Settled)
 		for _, g := range groups {
 			g.answer()
 		}

@@ -42,6 +42,7 @@ var modules = map[string]string{
 // house lists every package from the ground up.
 var house = []storey{
 	{"ledger/fault", "every package speaks the same error kinds, so they depend on nothing", nil},
+	{"ledger/failpoint", "places at which test programs end; nothing in the program that people run, so everything may have them", nil},
 	{"ledger/money", "amounts are pure arithmetic: they are tested without a database and used by every package", []string{"decimal"}},
 	{"ledger/audit", "canonical bytes and proofs are pure, so that an outsider can compute them from the same files", []string{"tlog"}},
 	{"ledger/journal", "exports are rendered from plain values, so that the command line and the service write the same bytes", []string{"ledger/money"}},
@@ -49,7 +50,7 @@ var house = []storey{
 	{"ledger/postgres", "the door to the database knows nothing about money", []string{"pgx"}},
 	{"ledger/postgres/pgtest", "it lends tests a migrated database", []string{"ledger/postgres", "migrations", "pgx"}},
 	{"ledger", "money facts are written once, here, and nothing above may be needed to write them",
-		[]string{"ledger/money", "ledger/audit", "ledger/postgres"}},
+		[]string{"ledger/money", "ledger/audit", "ledger/postgres", "ledger/failpoint"}},
 	{"ledger/guard", "an approval is recorded in the transaction of the act it approves", []string{"ledger/postgres"}},
 	{"ledger/vault", "personal data stay apart from the books, which are kept for ever", []string{"ledger/postgres"}},
 	{"ledger/commerce", "rules turn events into entries; they post through the ledger and never touch HTTP",
@@ -75,7 +76,7 @@ var house = []storey{
 	{"api/docs", "the handbook is text", nil},
 	{"api/console", "pages show what the services answer, by the rights of who looks", []string{"ledger/money", "ledger", "ledger/commerce",
 		"payouts", "payouts/reconcile", "payouts/statements", "api/access"}},
-	{"api", "HTTP only: no business rules and no SQL", []string{"ledger/money", "ledger", "ledger/guard", "ledger/vault",
+	{"api", "HTTP only: no business rules and no SQL", []string{"ledger/failpoint", "ledger/money", "ledger", "ledger/guard", "ledger/vault",
 		"ledger/commerce", "ledger/commerce/intake", "payouts", "payouts/jobs", "payouts/reconcile", "payouts/statements",
 		"api/access", "api/docs", "api/console", "huma", "chi", "prometheus"}},
 	{"cmd/mizan", "the only place that knows every part, because it puts them together", []string{"*"}},

@@ -207,7 +207,7 @@ type listener struct {
 	p     *program
 	until string
 	ready chan struct{}
-	once  sync.Once
+	seen  bool
 }
 
 // Write is called by one goroutine, because both outputs are the same writer.
@@ -215,8 +215,10 @@ func (l *listener) Write(b []byte) (int, error) {
 	l.p.mu.Lock()
 	defer l.p.mu.Unlock()
 	l.p.said.Write(b)
-	if strings.Contains(l.p.said.String(), l.until) {
-		l.once.Do(func() { close(l.ready) })
+	// A program that serves for long says much, which need not be searched again and again.
+	if !l.seen && strings.Contains(l.p.said.String(), l.until) {
+		l.seen = true
+		close(l.ready)
 	}
 	return len(b), nil
 }

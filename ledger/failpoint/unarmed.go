@@ -1,0 +1,6 @@
+//go:build !failpoint
+
+package failpoint
+
+// Here does nothing, and the compiler leaves it out.
+func Here(Point) {}
