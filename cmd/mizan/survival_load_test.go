@@ -90,7 +90,7 @@ const (
 )
 
 // turnedAwayCodes promise that nothing was posted.
-var turnedAwayCodes = []string{"storage-unavailable", "queue-full", "shutting-down", "not-ready"}
+var turnedAwayCodes = []string{"storage-unavailable", "queue-full", "shutting-down", "access-unavailable"}
 
 // refusalCodes answer unlawful postings.
 var refusalCodes = []string{"insufficient-funds", "batch-refused"}
@@ -160,6 +160,8 @@ type worker struct {
 	name    string
 	book    string
 	remotes []*client.Client
+	// sellers is how many sellers its sales are of, 20 if zero.
+	sellers int
 	n       int
 	// again are references without an answer that will be sent again.
 	again []*posting
@@ -169,7 +171,7 @@ func (w *worker) sale() *posting {
 	w.n++
 	amount := 100 + w.rng.Int64N(20_000)
 	fee := amount / 10
-	seller := fmt.Sprintf("liabilities:seller:pending:sel_%d", w.rng.IntN(20))
+	seller := fmt.Sprintf("liabilities:seller:pending:sel_%d", w.rng.IntN(cmp.Or(w.sellers, 20)))
 	text := func(minor int64) string { return string(money.Minor(minor).AppendFormat(nil, "GBP")) }
 	p := &posting{book: w.book, sent: client.NewTransaction{Reference: fmt.Sprintf("%s-%s-%06d", w.book, w.name, w.n), Event: "order.captured",
 		Subject: "order:" + w.name, Entries: []client.Line{

@@ -85,8 +85,8 @@ var (
 
 // pauses stops one of two services at one of the points, as kill -STOP does, and lets it go on after the other has worked:
 // what it was about to write must not get in the way of what happened meanwhile. If it holds the lock, the other waits
-// until the database ends the idle session.
-func (s *stage) pauses(t *testing.T, rounds int, what string, points []failpoint.Point) {
+// until the database ends the idle session. With one client, a service holds the lock only where that client's posting is.
+func (s *stage) pauses(t *testing.T, rounds, clients int, what string, points []failpoint.Point) {
 	b := s.newReplica(t)
 	b.start(t, "")
 	a := s.newReplica(t)
@@ -94,7 +94,7 @@ func (s *stage) pauses(t *testing.T, rounds int, what string, points []failpoint
 		book := s.openBook(t, b.patient)
 		point := points[s.rng.IntN(len(points))]
 		a.start(t, fmt.Sprintf("%s:stop@%d", point, 3+s.rng.IntN(4)))
-		la, lb := s.drive(t.Context(), 4, book, a.remote), s.drive(t.Context(), 4, book, b.remote)
+		la, lb := s.drive(t.Context(), clients, book, a.remote), s.drive(t.Context(), 4, book, b.remote)
 		wait(t, "the service to stop", func() bool { return stopped(t, a) })
 		since := time.Now()
 		b.recovers(t, book, "SIGSTOP of another service "+what, since)

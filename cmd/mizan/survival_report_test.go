@@ -33,10 +33,11 @@ func (r *tally) add(name string, n int) {
 	r.counts[name] += n
 }
 
-func (r *tally) count(name string) int {
+// set keeps a measurement.
+func (r *tally) set(name string, n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.counts[name]
+	r.counts[name] = n
 }
 
 // took notes how long it was from a fault of a kind to the first acknowledged posting after it.

@@ -106,16 +106,20 @@ func (s *stage) parts(c campaign) []part {
 		}
 		return every
 	}
+	services := 4
+	if c.cuts > 0 {
+		services = 1
+	}
 	return []part{
-		{"cuts", "cuts of a batch", func(t *testing.T) { s.sweep(t, false, offsets(c.cuts)) }},
-		{"cuts", "cuts of a new connection", func(t *testing.T) { s.sweep(t, true, offsets(c.coldCuts)) }},
+		{"cuts", "cuts of a batch", func(t *testing.T) { s.sweep(t, false, services, offsets(c.cuts)) }},
+		{"cuts", "cuts of a new connection", func(t *testing.T) { s.sweep(t, true, services, offsets(c.coldCuts)) }},
 		{"cuts", "lost commits", func(t *testing.T) { s.loseCommits(t, c.lostCommits) }},
 		{"cuts", "stalls", func(t *testing.T) { s.stalls(t, c.stalls) }},
 		{"kills", "kills", func(t *testing.T) { s.kills(t, c.randomKills, c.killsAtEach) }},
 		{"replicas", "two services", func(t *testing.T) { s.contest(t, 2, c.contests) }},
 		{"replicas", "four services", func(t *testing.T) { s.contest(t, 4, c.contests) }},
-		{"replicas", "a service that stands still", func(t *testing.T) { s.pauses(t, c.pauses, "without the lock", withoutLock) }},
-		{"replicas", "a service that stands still with the lock", func(t *testing.T) { s.pauses(t, c.lockPauses, "with the lock", withLock) }},
+		{"replicas", "a service that stands still", func(t *testing.T) { s.pauses(t, c.pauses, 1, "without the lock", withoutLock) }},
+		{"replicas", "a service that stands still with the lock", func(t *testing.T) { s.pauses(t, c.lockPauses, 4, "with the lock", withLock) }},
 		{"replicas", "a service that stands still at times", func(t *testing.T) { s.randomPauses(t, c.randomPauses) }},
 		{"replicas", "orderly stops", func(t *testing.T) { s.terminations(t, c.terminate) }},
 		{"crashes", "crashes of the database", func(t *testing.T) { s.crashDatabase(t, c.crashes) }},

@@ -7,6 +7,7 @@ package failpoint
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,10 +46,12 @@ func Here(p Point) {
 	if armed == nil || armed.point != p || armed.passed.Add(1) != armed.at {
 		return
 	}
+	// The signal takes a moment, in which nothing more may happen here. After SIGKILL nobody continues the program.
+	continued := make(chan os.Signal, 1)
+	signal.Notify(continued, syscall.SIGCONT)
 	if err := syscall.Kill(os.Getpid(), armed.signal); err != nil {
 		panic(err)
 	}
-	if armed.signal == syscall.SIGKILL {
-		select {} // the signal is on its way; nothing more may happen
-	}
+	<-continued
+	signal.Stop(continued)
 }
