@@ -2,7 +2,7 @@
 # ordinary user, and needs no network but the Go module proxy, unless a system package is missing.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build lint race fuzz bench clean postgres go tools
+.PHONY: help run test build lint race fuzz bench torture clean postgres go tools
 
 # The Go tool is also looked for where its own installer puts it.
 export PATH := $(PATH):/usr/local/go/bin
@@ -44,6 +44,7 @@ build: go ## Build bin/mizan.
 lint: go ## Check the format, go vet and staticcheck.
 	@wrong=$$(gofmt -l $(DIRS)); if [ -n "$$wrong" ]; then echo "Format these files with gofmt -w:"; echo "$$wrong"; exit 1; fi
 	go vet -tags beancount ./...
+	go vet -tags failpoint ./ledger/failpoint
 	go tool -modfile=.ci/tools.mod staticcheck -tags beancount ./...
 
 race: postgres tools ## Run the tests of the ledger and of payouts under the race detector.
@@ -58,6 +59,12 @@ fuzz: go ## Fuzz every fuzz target for FUZZTIME each (10s).
 
 bench: build postgres ## Measure posting against the floor of this machine. ARGS are flags of mizan bench posting.
 	bin/mizan bench posting $(ARGS)
+
+# Half an hour or more. ARGS such as -survival.seed=7, -survival.share=10 or -survival.only=kills repeat it, shorten it or
+# run a part of it.
+torture: postgres ## Kill the service and its database a thousand times and check the books after each.
+	@mkdir -p .mizan
+	go test ./cmd/mizan -run '^TestSurvival$$' -count=1 -v -parallel 8 -timeout 6h -survival.long -survival.report $(CURDIR)/.mizan/survival.json $(ARGS)
 
 clean: ## Remove what was built. The data in .mizan stay; remove that directory yourself to start over.
 	rm -rf bin

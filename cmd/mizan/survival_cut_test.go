@@ -99,14 +99,7 @@ func (c *cutter) round(t *testing.T, p plan) ([2]int64, bool) {
 	s.enter(ps...)
 	results, err := r.remote.PostBatch(t.Context(), w.book, []client.NewTransaction{ps[0].sent, ps[1].sent})
 	for i, p := range ps {
-		answered := err
-		var recorded *client.Transaction
-		if err == nil {
-			recorded = results[i].Transaction
-			if results[i].Problem != nil {
-				answered = results[i].Problem
-			}
-		}
+		recorded, answered := item(results, i, err)
 		switch kind := s.note(p, recorded, answered); {
 		case kind == turnedAway && keyUnread(answered):
 			s.tally.add("cuts of a key look-up", 1)

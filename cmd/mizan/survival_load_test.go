@@ -264,18 +264,23 @@ func (w *worker) batch(ctx context.Context, atomic bool, n int, unlawful bool) b
 	}
 	answered := true
 	for i, p := range ps {
-		switch {
-		case err != nil:
-			answered = w.heard(p, nil, err) && answered
-		case results[i].Problem != nil:
-			problem := *results[i].Problem
-			problem.Status = results[i].Status
-			answered = w.heard(p, nil, &problem) && answered
-		default:
-			answered = w.heard(p, results[i].Transaction, nil) && answered
-		}
+		recorded, failed := item(results, i, err)
+		answered = w.heard(p, recorded, failed) && answered
 	}
 	return answered
+}
+
+// item is the answer to one item of a batch, as if it had been sent alone; err is that of the batch.
+func item(results []client.Result, i int, err error) (*client.Transaction, error) {
+	if err != nil {
+		return nil, err
+	}
+	if results[i].Problem != nil {
+		problem := *results[i].Problem
+		problem.Status = results[i].Status
+		return nil, &problem
+	}
+	return results[i].Transaction, nil
 }
 
 // heard notes an answer. Half of what stays unknown is sent again later, and half never.

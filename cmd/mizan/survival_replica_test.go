@@ -52,11 +52,8 @@ func (s *stage) contest(t *testing.T, n, rounds int) {
 						return
 					}
 					results, err := remote.PostBatch(t.Context(), book, []client.NewTransaction{p.sent})
-					if err == nil {
-						s.note(p, results[0].Transaction, nil)
-						return
-					}
-					s.note(p, nil, err)
+					recorded, failed := item(results, 0, err)
+					s.note(p, recorded, failed)
 				})
 			}
 		}
