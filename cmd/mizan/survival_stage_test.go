@@ -181,6 +181,8 @@ func (r *replica) recovers(t *testing.T, book, from string, since time.Time) {
 
 // ready asks /readyz.
 func (r *replica) ready(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.program.address+"/readyz", nil)
 	if err != nil {
 		return false
