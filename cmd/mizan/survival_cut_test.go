@@ -23,7 +23,7 @@ func (s *stage) sweep(t *testing.T, cold bool, services int, share func(offsets 
 	for i := range cutters {
 		r := s.newReplica(t)
 		r.start(t, "")
-		w := &worker{journal: s.journal, rng: rand.New(rand.NewPCG(s.rng.Uint64(), 0)), name: "cut", sellers: 1,
+		w := &worker{logbook: s.logbook, rng: rand.New(rand.NewPCG(s.rng.Uint64(), 0)), name: "cut", sellers: 1,
 			book: s.openBook(t, r.patient), remotes: []*client.Client{r.remote}}
 		cutters[i] = &cutter{stage: s, replica: r, worker: w, cold: cold}
 		s.postSale(t, w, r) // opens the accounts, which is not what is cut
@@ -170,7 +170,7 @@ func (s *stage) loseCommits(t *testing.T, rounds int) {
 	r := s.newReplica(t)
 	r.start(t, "")
 	book := s.openBook(t, r.patient)
-	w := &worker{journal: s.journal, rng: s.rng, name: "lost", book: book, remotes: []*client.Client{r.remote}}
+	w := &worker{logbook: s.logbook, rng: s.rng, name: "lost", book: book, remotes: []*client.Client{r.remote}}
 	for range rounds {
 		s.postSale(t, w, r)
 		armed := r.proxy.arm(plan{kind: loseCommit})
@@ -210,8 +210,8 @@ func (s *stage) stalls(t *testing.T, rounds int) {
 	r := s.newReplica(t)
 	r.start(t, "")
 	book, other := s.openBook(t, r.patient), s.openBook(t, r.patient)
-	w := &worker{journal: s.journal, rng: s.rng, name: "stalled", sellers: 1, book: book, remotes: []*client.Client{r.remote}}
-	o := &worker{journal: s.journal, rng: s.rng, name: "other", book: other, remotes: []*client.Client{r.remote}}
+	w := &worker{logbook: s.logbook, rng: s.rng, name: "stalled", sellers: 1, book: book, remotes: []*client.Client{r.remote}}
+	o := &worker{logbook: s.logbook, rng: s.rng, name: "other", book: other, remotes: []*client.Client{r.remote}}
 	s.postSale(t, w, r)
 	whole := usual(func() [2]int64 {
 		r.proxy.measure()

@@ -37,8 +37,8 @@ type posting struct {
 	id, hash                                            string
 }
 
-// journal is what all clients remember. It is safe for concurrent use.
-type journal struct {
+// logbook is what all clients remember. It is safe for concurrent use.
+type logbook struct {
 	tally *tally
 	acks  atomic.Int64
 
@@ -48,12 +48,12 @@ type journal struct {
 	wrong    []string
 }
 
-func newJournal(r *tally) *journal {
-	return &journal{tally: r, postings: map[string]*posting{}, books: map[string][]*posting{}}
+func newLogbook(r *tally) *logbook {
+	return &logbook{tally: r, postings: map[string]*posting{}, books: map[string][]*posting{}}
 }
 
 // enter notes postings before they are sent for the first time.
-func (j *journal) enter(ps ...*posting) {
+func (j *logbook) enter(ps ...*posting) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, p := range ps {
@@ -63,14 +63,14 @@ func (j *journal) enter(ps ...*posting) {
 }
 
 // complain notes what must not be.
-func (j *journal) complain(format string, args ...any) {
+func (j *logbook) complain(format string, args ...any) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.wrong = append(j.wrong, fmt.Sprintf(format, args...))
 }
 
 // complaints returns and forgets what was wrong.
-func (j *journal) complaints() []string {
+func (j *logbook) complaints() []string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	wrong := j.wrong
@@ -90,7 +90,7 @@ const (
 )
 
 // turnedAwayCodes promise that nothing was posted.
-var turnedAwayCodes = []string{"storage-unavailable", "queue-full", "shutting-down", "access-unavailable"}
+var turnedAwayCodes = []string{"storage-unavailable", "queue-full", "shutting-down", "access-unavailable", "overloaded"}
 
 // refusalCodes answer unlawful postings.
 var refusalCodes = []string{"insufficient-funds", "batch-refused"}
@@ -113,7 +113,7 @@ func kindOf(err error) attempt {
 }
 
 // note keeps the answer to an attempt, and complains if it contradicts another.
-func (j *journal) note(p *posting, recorded *client.Transaction, err error) attempt {
+func (j *logbook) note(p *posting, recorded *client.Transaction, err error) attempt {
 	kind := kindOf(err)
 	name := [...]string{"acknowledged answers", "refused answers", "answers that nothing was posted", "unknown outcomes", "absurd answers"}[kind]
 	j.tally.add(name, 1)
@@ -155,7 +155,7 @@ func (j *journal) note(p *posting, recorded *client.Transaction, err error) atte
 // worker is one client. It posts single sales, batches, all-or-nothing batches, unlawful sales, and what was posted
 // before, by itself or by another client, to any of the services.
 type worker struct {
-	journal *journal
+	logbook *logbook
 	rng     *rand.Rand
 	name    string
 	book    string
@@ -209,19 +209,19 @@ func (w *worker) step(ctx context.Context) bool {
 		return w.batch(ctx, true, 3, chance < 42)
 	case chance < 54:
 		p := w.overdraft()
-		w.journal.enter(p)
+		w.logbook.enter(p)
 		return w.post(ctx, p)
 	}
 	p := w.sale()
-	w.journal.enter(p)
+	w.logbook.enter(p)
 	return w.post(ctx, p)
 }
 
 // earlier returns a posting of the book that anybody sent alone before.
 func (w *worker) earlier() *posting {
-	w.journal.mu.Lock()
-	defer w.journal.mu.Unlock()
-	all := w.journal.books[w.book]
+	w.logbook.mu.Lock()
+	defer w.logbook.mu.Unlock()
+	all := w.logbook.books[w.book]
 	if len(all) == 0 {
 		return nil
 	}
@@ -254,7 +254,7 @@ func (w *worker) batch(ctx context.Context, atomic bool, n int, unlawful bool) b
 		}
 		p.unlawful = p.unlawful || atomic && unlawful
 	}
-	w.journal.enter(ps...)
+	w.logbook.enter(ps...)
 	var results []client.Result
 	var err error
 	if atomic {
@@ -285,7 +285,7 @@ func item(results []client.Result, i int, err error) (*client.Transaction, error
 
 // heard notes an answer. Half of what stays unknown is sent again later, and half never.
 func (w *worker) heard(p *posting, recorded *client.Transaction, err error) bool {
-	switch w.journal.note(p, recorded, err) {
+	switch w.logbook.note(p, recorded, err) {
 	case unknown, turnedAway:
 		if p.group == "" && w.rng.IntN(2) == 0 {
 			w.again = append(w.again, p)
@@ -307,7 +307,7 @@ func (s *stage) drive(ctx context.Context, n int, book string, remotes ...*clien
 	s.loads++
 	l := &load{stop: make(chan struct{})}
 	for i := range n {
-		w := &worker{journal: s.journal, rng: rand.New(rand.NewPCG(s.rng.Uint64(), uint64(i))), name: fmt.Sprintf("%d.%d", s.loads, i), book: book, remotes: remotes}
+		w := &worker{logbook: s.logbook, rng: rand.New(rand.NewPCG(s.rng.Uint64(), uint64(i))), name: fmt.Sprintf("%d.%d", s.loads, i), book: book, remotes: remotes}
 		l.workers = append(l.workers, w)
 		l.work.Go(func() { w.run(ctx, l.stop) })
 	}

@@ -29,7 +29,7 @@ SELECT t.sequence, t.reference, encode(t.content_hash, 'hex'), b.code || '-' || 
   FROM books b JOIN transactions t ON t.book_id = b.id WHERE b.code = $1 ORDER BY t.sequence`
 
 // of returns the postings of a book, in no lasting order.
-func (j *journal) of(book string) []*posting {
+func (j *logbook) of(book string) []*posting {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return slices.Clone(j.books[book])
@@ -124,7 +124,7 @@ func (s *stage) prove(ctx context.Context, t *testing.T, conn *pgx.Conn, books s
 	only := ""
 	if books != "" {
 		only = "WITH "
-		for i, table := range []string{"entries", "transactions", "balances", "transaction_references", "period_totals", "chart_totals"} {
+		for i, table := range []string{"entries", "transactions", "balances", "transaction_references", "subjects", "period_totals", "chart_totals"} {
 			if i > 0 {
 				only += ", "
 			}
@@ -174,6 +174,12 @@ SELECT e.sequence FROM entries e LEFT JOIN transactions t ON t.book_id = e.book_
 	"sequences without gaps up to the head": `
 SELECT b.id FROM books b LEFT JOIN (SELECT book_id, count(*) n, max(sequence) s FROM transactions GROUP BY 1) t ON t.book_id = b.id
  WHERE b.last_sequence <> coalesce(t.n, 0) OR b.last_sequence <> coalesce(t.s, 0)`,
+	"subjects begin and end where their transactions do": `
+SELECT coalesce(s.subject, t.subject) FROM subjects s
+  FULL JOIN (SELECT book_id, subject, min(sequence) lo, max(sequence) hi FROM transactions WHERE subject IS NOT NULL GROUP BY 1, 2) t
+    ON t.book_id = s.book_id AND t.subject = s.subject
+  JOIN books b ON b.id = coalesce(s.book_id, t.book_id)
+ WHERE b.subjects_through <> b.last_sequence OR s.first_sequence IS DISTINCT FROM t.lo OR s.last_sequence IS DISTINCT FROM t.hi`,
 	"recorded_at never runs backwards": `
 SELECT s.sequence FROM (SELECT sequence, recorded_at < lag(recorded_at) OVER (PARTITION BY book_id ORDER BY sequence) back FROM transactions) s WHERE s.back`,
 	"account versions and running sums": `

@@ -34,7 +34,7 @@ func (s *stage) contest(t *testing.T, n, rounds int) {
 	all, remotes := s.replicas(t, n)
 	book := s.openBook(t, all[0].patient)
 	l := s.drive(t.Context(), 2*n, book, remotes...)
-	w := &worker{journal: s.journal, rng: s.rng, name: "contested", book: book, remotes: remotes}
+	w := &worker{logbook: s.logbook, rng: s.rng, name: "contested", book: book, remotes: remotes}
 	for range rounds {
 		ps := []*posting{w.sale(), w.sale(), w.sale()}
 		for _, p := range ps {
@@ -43,7 +43,7 @@ func (s *stage) contest(t *testing.T, n, rounds int) {
 		s.enter(ps...)
 		var sending sync.WaitGroup
 		for i, remote := range remotes {
-			one := &worker{journal: s.journal, rng: rand.New(rand.NewPCG(s.rng.Uint64(), uint64(i))), remotes: []*client.Client{remote}}
+			one := &worker{logbook: s.logbook, rng: rand.New(rand.NewPCG(s.rng.Uint64(), uint64(i))), remotes: []*client.Client{remote}}
 			for _, p := range ps {
 				sending.Go(func() {
 					// The same posting by both doors.

@@ -25,7 +25,7 @@ import (
 
 // stage is one database and everything that was ever said about it.
 type stage struct {
-	*journal
+	*logbook
 	home   home
 	server *postgres.Server
 	rng    *rand.Rand
@@ -39,7 +39,7 @@ type stage struct {
 // newStage starts the database and builds the program.
 func newStage(t *testing.T, r *tally) *stage {
 	t.Helper()
-	s := &stage{journal: newJournal(r), home: newHome(t, nil), rng: rand.New(rand.NewPCG(r.seed, 0))}
+	s := &stage{logbook: newLogbook(r), home: newHome(t, nil), rng: rand.New(rand.NewPCG(r.seed, 0))}
 	built := make(chan error, 1)
 	go func() { built <- s.build() }()
 	s.startServer(t)
@@ -170,7 +170,7 @@ func (s *stage) openBook(t *testing.T, remote *client.Client) string {
 // recovers waits until the service says that it is ready and acknowledges a posting, and notes how long that took since.
 func (r *replica) recovers(t *testing.T, book, from string, since time.Time) {
 	t.Helper()
-	w := &worker{journal: r.stage.journal, rng: r.stage.rng, name: "probe", book: book, remotes: []*client.Client{r.remote}, n: len(r.stage.journal.of(book))}
+	w := &worker{logbook: r.stage.logbook, rng: r.stage.rng, name: "probe", book: book, remotes: []*client.Client{r.remote}, n: len(r.stage.logbook.of(book))}
 	p := w.sale()
 	r.stage.enter(p)
 	wait(t, "the service to recover", func() bool {
