@@ -110,7 +110,7 @@ func (s *stage) parts(c campaign) []part {
 	if c.cuts > 0 {
 		services = 1
 	}
-	return []part{
+	parts := []part{
 		{"cuts", "cuts of a batch", func(t *testing.T) { s.sweep(t, false, services, offsets(c.cuts)) }},
 		{"cuts", "cuts of a new connection", func(t *testing.T) { s.sweep(t, true, services, offsets(c.coldCuts)) }},
 		{"cuts", "lost commits", func(t *testing.T) { s.loseCommits(t, c.lostCommits) }},
@@ -119,9 +119,13 @@ func (s *stage) parts(c campaign) []part {
 		{"replicas", "two services", func(t *testing.T) { s.contest(t, 2, c.contests) }},
 		{"replicas", "four services", func(t *testing.T) { s.contest(t, 4, c.contests) }},
 		{"replicas", "a service that stands still", func(t *testing.T) { s.pauses(t, c.pauses, 1, "without the lock", withoutLock) }},
-		{"replicas", "a service that stands still with the lock", func(t *testing.T) { s.pauses(t, c.lockPauses, 4, "with the lock", withLock) }},
-		{"replicas", "a service that stands still at times", func(t *testing.T) { s.randomPauses(t, c.randomPauses) }},
 		{"replicas", "orderly stops", func(t *testing.T) { s.terminations(t, c.terminate) }},
 		{"crashes", "crashes of the database", func(t *testing.T) { s.crashDatabase(t, c.crashes) }},
 	}
+	if c.lockPauses+c.randomPauses > 0 { // fifteen seconds each, too long for a sample
+		parts = append(parts,
+			part{"replicas", "a service that stands still with the lock", func(t *testing.T) { s.pauses(t, c.lockPauses, 4, "with the lock", withLock) }},
+			part{"replicas", "a service that stands still at times", func(t *testing.T) { s.randomPauses(t, c.randomPauses) }})
+	}
+	return parts
 }
