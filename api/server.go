@@ -22,6 +22,8 @@ type ServerOptions struct {
 	WriteTimeout time.Duration
 	// IdleTimeout ends a connection on which nothing is asked; 120 s.
 	IdleTimeout time.Duration
+	// Connections bounds the connections that are open at once; 4,096.
+	Connections int
 	// Grace bounds the orderly end of what was begun; 25 s.
 	Grace time.Duration
 	// Log receives what net/http complains about; nil discards it.
@@ -30,9 +32,10 @@ type ServerOptions struct {
 
 // Server serves a handler.
 type Server struct {
-	http  *http.Server
-	grace time.Duration
-	close func(context.Context) error
+	http        *http.Server
+	connections int
+	grace       time.Duration
+	close       func(context.Context) error
 }
 
 // NewServer returns a server for the handler. Once its requests are answered it calls closeLedger (Ledger.Close), which
@@ -47,7 +50,11 @@ func NewServer(handler http.Handler, closeLedger func(context.Context) error, op
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
+	if opts.Connections <= 0 {
+		opts.Connections = defaultConnections
+	}
 	return &Server{
+		connections: opts.Connections,
 		http: &http.Server{
 			Handler:           handler,
 			ReadHeaderTimeout: or(opts.HeaderTimeout, 5*time.Second),
@@ -68,7 +75,7 @@ func NewServer(handler http.Handler, closeLedger func(context.Context) error, op
 // an orderly end. The listener is closed in any case.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	failed := make(chan error, 1)
-	go func() { failed <- s.http.Serve(listener) }()
+	go func() { failed <- s.http.Serve(boundListener(listener, s.connections)) }()
 	var err error
 	select {
 	case err = <-failed:

@@ -25,7 +25,8 @@ import (
 // shared; no test depends on any of them.
 
 type benchCmd struct {
-	Posting benchPostingCmd `cmd:"" help:"Measure posting: the floor, in process and through HTTP, and print ratios."`
+	Posting  benchPostingCmd  `cmd:"" help:"Measure posting: the floor, in process and through HTTP, and print ratios."`
+	Overload benchOverloadCmd `cmd:"" help:"Offer several times what can be recorded, and show what is recorded meanwhile."`
 }
 
 // benchPostingCmd measures the posting path on a private durable PostgreSQL that is thrown away afterwards.
@@ -55,6 +56,7 @@ type benchResult struct {
 // bench is one run: a server, a ledger and what was measured.
 type bench struct {
 	sales    int
+	books    []string
 	server   *postgres.Server
 	meter    *meter
 	pool     *postgres.Pool
@@ -83,7 +85,7 @@ func (c *benchPostingCmd) runPosting(ctx context.Context, out, progress io.Write
 		}
 		defer func() { _ = os.RemoveAll(dir) }()
 	}
-	b := &bench{sales: c.Sales, progress: progress}
+	b := &bench{sales: c.Sales, books: []string{"bench", "spread", "floor"}, progress: progress}
 	defer b.close()
 	if err := b.open(ctx, filepath.Join(dir, "postgres")); err != nil {
 		return err
@@ -120,7 +122,7 @@ func (b *bench) open(ctx context.Context, dir string) (err error) {
 		return err
 	}
 	b.ledger = ledger.New(b.pool, ledger.Options{Now: time.Now})
-	for _, code := range []string{"bench", "spread", "floor"} {
+	for _, code := range b.books {
 		book, _, err := b.ledger.CreateBook(ctx, ledger.NewBook{Code: code, Name: code, Currencies: []money.Currency{"USD"}, TimeZone: "UTC"})
 		if err != nil {
 			return err

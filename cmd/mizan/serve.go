@@ -40,6 +40,7 @@ func (c *serveCmd) Run(ctx context.Context, s *surroundings) error {
 	if err != nil {
 		return err
 	}
+	boundMemory(s)
 	listener, err := listen(ctx, c.Listen)
 	if err != nil {
 		return err

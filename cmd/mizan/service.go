@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -84,6 +85,17 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 func (v *service) serve(ctx context.Context, listener net.Listener) error {
 	defer v.pool.Close()
 	return v.server.Serve(ctx, listener)
+}
+
+// memoryLimit is what the service aims to stay below, in bytes. It needs a fraction of it for its work; the rest is room
+// that the collector would otherwise let grow.
+const memoryLimit = 200 << 20
+
+// boundMemory sets the limit, unless Go's own variable does.
+func boundMemory(s *surroundings) {
+	if s.getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
 }
 
 // listen takes the address.

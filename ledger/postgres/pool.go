@@ -44,7 +44,7 @@ type Options struct {
 	StatementTimeout time.Duration
 	// LockTimeout bounds each wait for a lock; 5 s if zero.
 	LockTimeout time.Duration
-	// IdleInTransactionTimeout ends a session that holds a transaction open and does nothing; 15 s if zero.
+	// IdleInTransactionTimeout ends a session that holds a transaction open and does nothing, and with it how long a frozen process keeps a book waiting; 5 s if zero.
 	IdleInTransactionTimeout time.Duration
 	// Undurable accepts a server with fsync or full_page_writes off. Only tests may set it.
 	Undurable bool
@@ -104,7 +104,7 @@ func configureSession(config *pgx.ConnConfig, opts Options) {
 	settings["enable_seqscan"] = "off"
 	settings["statement_timeout"] = milliseconds(opts.StatementTimeout, 10*time.Second)
 	settings["lock_timeout"] = milliseconds(opts.LockTimeout, 5*time.Second)
-	settings["idle_in_transaction_session_timeout"] = milliseconds(opts.IdleInTransactionTimeout, 15*time.Second)
+	settings["idle_in_transaction_session_timeout"] = milliseconds(opts.IdleInTransactionTimeout, 5*time.Second)
 	config.OnNotice = noteDoubt
 }
 

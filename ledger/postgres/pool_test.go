@@ -22,7 +22,7 @@ func TestPoolSessionSettings(t *testing.T) {
 	}), pgtest.MaxConns(3))
 	for setting, want := range map[string]string{
 		"application_name": "mizan", "statement_timeout": "1500ms", "lock_timeout": "5s", "TimeZone": "UTC", "jit": "off",
-		"idle_in_transaction_session_timeout": "15s", "synchronous_commit": "on", "plan_cache_mode": "force_generic_plan", "enable_seqscan": "off",
+		"idle_in_transaction_session_timeout": "5s", "synchronous_commit": "on", "plan_cache_mode": "force_generic_plan", "enable_seqscan": "off",
 	} {
 		var got string
 		if err := db.Pool.QueryRow(t.Context(), `SELECT current_setting($1)`, setting).Scan(&got); err != nil || got != want {
