@@ -1,0 +1,5 @@
+//go:build torture
+
+package ledger_test
+
+func init() { tamperings = 1500 }
