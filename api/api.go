@@ -46,6 +46,7 @@ type Config struct {
 
 type service struct {
 	intake    *intake
+	verifying chan struct{} // one verification at a time
 	ledger    *ledger.Ledger
 	access    *access.Service
 	now       func() time.Time
@@ -84,7 +85,7 @@ func newService(config Config) (*service, error) {
 	if config.IntakeBytes <= 0 {
 		config.IntakeBytes = defaultIntake
 	}
-	s.intake = newIntake(config.IntakeBytes)
+	s.intake, s.verifying = newIntake(config.IntakeBytes), make(chan struct{}, 1)
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

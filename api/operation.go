@@ -66,7 +66,7 @@ const (
 func Operations() []Operation {
 	var all []Operation
 	for _, group := range [][]Operation{
-		bookOperations(), transactionOperations(), correctionOperations(), balanceOperations(), accountOperations(), systemOperations(),
+		bookOperations(), transactionOperations(), correctionOperations(), balanceOperations(), accountOperations(), verificationOperations(), systemOperations(),
 	} {
 		all = append(all, group...)
 	}

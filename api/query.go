@@ -1,6 +1,8 @@
 package api
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"net/url"
 	"reflect"
 	"strconv"
@@ -139,6 +141,19 @@ func (q *query) period() ledger.Period {
 		q.invalid("period", fault.CodeOf(err), ledger.ErrPeriod.Message)
 	}
 	return p
+}
+
+// hash returns a SHA-256, nil if none was sent.
+func (q *query) hash(name string) []byte {
+	s := q.values.Get(name)
+	if s == "" {
+		return nil
+	}
+	digest, err := hex.DecodeString(s)
+	if err != nil || len(digest) != sha256.Size || s != strings.ToLower(s) {
+		q.invalid(name, "digest", "This must be 64 hexadecimal digits.")
+	}
+	return digest
 }
 
 // earliest is the oldest time that may be asked about; nothing is recorded before it.

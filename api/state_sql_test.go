@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"testing"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -40,4 +41,17 @@ func (h *house) state() map[string]string {
 		all[table] = digest
 	}
 	return all
+}
+
+// unbalance changes a stored balance behind the ledger's back.
+func unbalance(t *testing.T, h *house) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), h.db.SuperURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	if _, err := conn.Exec(t.Context(), `UPDATE balances SET debits = debits + 1, credits = credits + 1 WHERE account_id = 1`); err != nil {
+		t.Fatal(err)
+	}
 }

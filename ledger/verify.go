@@ -39,7 +39,8 @@ type VerifyOptions struct {
 	// the book or at a checkpoint with a digest.
 	Known []VerifyCheckpoint
 	// MaxTransactions, if above zero, bounds the transactions verified by this call; the report then says where to go on.
-	// Balances and totals are left out if the book has more accounts than that.
+	// What looks at the whole book (balances, totals, rows that belong to no transaction) is left out if the book has more
+	// transactions or accounts than that.
 	MaxTransactions int64
 	// MaxDuration, if above zero, ends the call after about this time, as MaxTransactions does.
 	MaxDuration time.Duration
@@ -137,7 +138,7 @@ func (v *verifier) run(ctx context.Context) error {
 		v.report.Next = v.through + 1
 		return nil
 	}
-	if n := v.options.MaxTransactions; n > 0 && int64(head.lastAccount) > n || v.overtime() {
+	if n := v.options.MaxTransactions; n > 0 && max(int64(head.lastAccount), head.lastSequence) > n || v.overtime() {
 		return nil
 	}
 	if err := v.walks(ctx); err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -18,6 +19,8 @@ import (
 var (
 	errNoAddress = fault.New(fault.Invalid, "database-address-missing",
 		"No database is named. Set MIZAN_DATABASE_URL to the address of the application's role, such as postgres://mizan_app@db.example.com/mizan.")
+	errNoData = fault.New(fault.NotFound, "data-missing",
+		"There are no data of mizan dev here. Name their directory with --data, or set MIZAN_DATABASE_URL to the address of a database.")
 	errNoDatabase = fault.New(fault.Unavailable, "database-unreachable",
 		"The database does not answer. Check the address and that the server is running.")
 	errPending = fault.New(fault.Unavailable, "migrations-pending",
@@ -78,6 +81,23 @@ func (f databaseFlags) open(ctx context.Context, s *surroundings, data string) (
 		return nil, errors.Join(err, d.stop(ctx))
 	}
 	return d, nil
+}
+
+// join returns the database that addresses name, else the private server on data that are there: the one that runs, or one
+// that it starts.
+func (f databaseFlags) join(ctx context.Context, s *surroundings, data string) (*database, error) {
+	d, err := f.given(s)
+	if err != nil || d.appURL != "" {
+		return d, err
+	}
+	if _, err := os.Stat(filepath.Join(data, "postgres")); err != nil {
+		return nil, errNoData
+	}
+	if address, running := postgres.Running(filepath.Join(data, "postgres")); running {
+		roles := postgres.Roles{}.OrDefault()
+		return &database{appURL: address(roles.App, privateDatabase), ownerURL: address(roles.Owner, privateDatabase)}, nil
+	}
+	return f.open(ctx, s, data)
 }
 
 // migrate brings the database up to date, if somebody named the owner's address.

@@ -20,12 +20,12 @@ type keysCmd struct {
 // keysFlags say which database holds the keys.
 type keysFlags struct {
 	databaseFlags
-	Data string `help:"Data of mizan dev, which must not be running, if no address of a database is set." default:".mizan" placeholder:"DIR"`
+	Data string `help:"Directory in which mizan dev keeps its data, if no address of a database is set." default:".mizan" placeholder:"DIR"`
 }
 
 // with runs fn on the service of keys.
 func (f keysFlags) with(ctx context.Context, s *surroundings, fn func(*access.Service) error) (err error) {
-	d, err := f.open(ctx, s, f.Data)
+	d, err := f.join(ctx, s, f.Data)
 	if err != nil {
 		return err
 	}

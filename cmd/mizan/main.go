@@ -67,6 +67,7 @@ type grammar struct {
 	TrialBalance trialBalanceCmd `cmd:"" help:"Print the trial balance of a book."`
 	Entries      entriesCmd      `cmd:"" help:"Print the entries of an account with its running balance."`
 	Export       exportCmd       `cmd:"" help:"Write the books for others to check."`
+	Verify       verifyCmd       `cmd:"" help:"Recompute the books from their rows and say whether they are sound."`
 	Keys         keysCmd         `cmd:"" help:"Create, list and revoke API keys, on the database."`
 	Seed         seedCmd         `cmd:"" help:"Post the demo books through the API and check their balances."`
 	Bench        benchCmd        `cmd:"" help:"Measure this machine."`

@@ -1,0 +1,221 @@
+package main
+
+// Verify: are the books what their rows say? It reads the database itself, not the service, and changes nothing.
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"mizan/ledger"
+	"mizan/ledger/fault"
+)
+
+var errUnsound = fault.New(fault.Conflict, "book-unsound",
+	"A book is not what its rows say. Stop payouts from it, keep the database as it is, and compare it with the last backup from the first transaction named on.")
+
+type verifyCmd struct {
+	databaseFlags
+	Data         string   `help:"Directory in which mizan dev keeps its data, if no address of a database is set." default:".mizan" placeholder:"DIR"`
+	Book         string   `help:"Code of the book; every book without it." placeholder:"CODE"`
+	FromSequence int64    `help:"Trust what lies before this transaction and begin with it; needs --book." placeholder:"SEQUENCE"`
+	After        string   `help:"A checkpoint to begin after, as a verification printed it; needs --book." placeholder:"SEQUENCE:DIGEST"`
+	Known        []string `help:"A checkpoint taken earlier, which the history must come to; needs --book. May be given several times." placeholder:"SEQUENCE:DIGEST"`
+	JSON         bool     `name:"json" help:"Print a JSON line for each book."`
+}
+
+// verification is what is printed of one book as JSON.
+type verification struct {
+	Book         string          `json:"book"`
+	Sound        bool            `json:"sound"`
+	FirstBad     int64           `json:"first_bad_sequence,omitempty"`
+	From         int64           `json:"from_sequence"`
+	Through      int64           `json:"through_sequence"`
+	Transactions int64           `json:"transactions"`
+	Entries      int64           `json:"entries"`
+	Accounts     int64           `json:"accounts"`
+	References   int64           `json:"references"`
+	Seconds      float64         `json:"seconds"`
+	Checkpoint   string          `json:"checkpoint,omitempty"`
+	FindingCount int64           `json:"finding_count"`
+	Findings     []verifyFinding `json:"findings"`
+}
+
+type verifyFinding struct {
+	Invariant string `json:"invariant"`
+	Sequence  int64  `json:"sequence,omitempty"`
+	Account   string `json:"account,omitempty"`
+	Currency  string `json:"currency,omitempty"`
+	What      string `json:"what"`
+}
+
+// Run verifies book after book. It fails with errUnsound if it found anything in any.
+func (c *verifyCmd) Run(ctx context.Context, s *surroundings) (err error) {
+	options, err := c.options()
+	if err != nil {
+		return err
+	}
+	d, err := c.join(ctx, s, c.Data)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := d.stop(ctx); err == nil {
+			err = e
+		}
+	}()
+	if err := d.current(ctx); err != nil {
+		return err
+	}
+	pool, err := d.pool(ctx, s, 4)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	books := ledger.New(pool, ledger.Options{Now: s.now})
+	defer func() { _ = books.Close(ctx) }()
+	codes, err := c.codes(ctx, books)
+	if err != nil {
+		return err
+	}
+	sound := true
+	for _, code := range codes {
+		one, err := c.verify(ctx, s, books, code, options)
+		if err != nil {
+			return fmt.Errorf("%s: %w", code, err)
+		}
+		sound = sound && one
+	}
+	if !sound {
+		return errUnsound
+	}
+	return nil
+}
+
+func (c *verifyCmd) options() (o ledger.VerifyOptions, err error) {
+	if c.Book == "" && (c.FromSequence != 0 || c.After != "" || len(c.Known) > 0) {
+		return o, usageError("A place in a book needs the book: say --book too.")
+	}
+	switch {
+	case c.FromSequence != 0 && c.After != "":
+		return o, usageError("--from-sequence and --after both say where to begin. Leave one out.")
+	case c.FromSequence < 0:
+		return o, usageError("--from-sequence is the sequence of a transaction: 1, 2, 3 …")
+	case c.FromSequence > 0:
+		o.After.Sequence = c.FromSequence - 1
+	case c.After != "":
+		if o.After, err = parseCheckpoint(c.After); err != nil {
+			return o, err
+		}
+	}
+	for _, text := range c.Known {
+		known, err := parseCheckpoint(text)
+		if err != nil {
+			return o, err
+		}
+		o.Known = append(o.Known, known)
+	}
+	return o, nil
+}
+
+// parseCheckpoint reads what formatCheckpoint writes.
+func parseCheckpoint(text string) (c ledger.VerifyCheckpoint, err error) {
+	sequence, digest, _ := strings.Cut(text, ":")
+	if c.Sequence, err = strconv.ParseInt(sequence, 10, 64); err == nil && c.Sequence >= 0 {
+		var n int
+		if n, err = hex.Decode(c.Digest[:], []byte(digest)[:min(len(digest), 2*len(c.Digest))]); err == nil && n == len(c.Digest) && len(digest) == 2*n {
+			return c, nil
+		}
+	}
+	return c, usageError("A checkpoint is a sequence, a colon and 64 hexadecimal digits, as a verification prints it.")
+}
+
+func formatCheckpoint(c ledger.VerifyCheckpoint) string {
+	if c == (ledger.VerifyCheckpoint{}) {
+		return ""
+	}
+	return fmt.Sprintf("%d:%x", c.Sequence, c.Digest)
+}
+
+// codes returns the books to verify.
+func (c *verifyCmd) codes(ctx context.Context, books *ledger.Ledger) (codes []string, err error) {
+	if c.Book != "" {
+		return []string{c.Book}, nil
+	}
+	for after := ""; ; {
+		page, err := books.Books(ctx, after, 1000)
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range page {
+			codes = append(codes, b.Code)
+		}
+		if len(page) == 0 {
+			return codes, nil
+		}
+		after = page[len(page)-1].Code
+	}
+}
+
+// verify verifies one book and prints what it found.
+func (c *verifyCmd) verify(ctx context.Context, s *surroundings, books *ledger.Ledger, code string, options ledger.VerifyOptions) (sound bool, err error) {
+	book, err := books.Book(ctx, code)
+	if err != nil {
+		return false, err
+	}
+	began := s.now()
+	told := began
+	options.Progress = func(p ledger.VerifyProgress) {
+		if now := s.now(); now.Sub(told) >= time.Second {
+			told = now
+			fmt.Fprintf(s.stderr, "%s: %s %d of %d\n", code, p.Phase, p.Done, p.Total)
+		}
+	}
+	report, err := books.Verify(ctx, book, options)
+	if err != nil {
+		return false, err
+	}
+	took := s.now().Sub(began)
+	if c.JSON {
+		return report.Sound(), writeJSON(s.stdout, verificationOf(report, took))
+	}
+	return report.Sound(), printVerification(s.stdout, report, took)
+}
+
+func verificationOf(r ledger.VerifyReport, took time.Duration) verification {
+	v := verification{Book: r.Book, Sound: r.Sound(), FirstBad: r.FirstBad(), From: r.From, Through: r.Through, Transactions: r.Transactions,
+		Entries: r.Entries, Accounts: r.Accounts, References: r.References, Seconds: took.Seconds(), Checkpoint: formatCheckpoint(r.Checkpoint),
+		FindingCount: r.FindingCount, Findings: make([]verifyFinding, len(r.Findings))}
+	for i, f := range r.Findings {
+		v.Findings[i] = verifyFinding{string(f.Invariant), f.Sequence, string(f.Account), string(f.Currency), f.What}
+	}
+	return v
+}
+
+func printVerification(w io.Writer, r ledger.VerifyReport, took time.Duration) error {
+	counts := fmt.Sprintf("transactions %d to %d, %d entries, %d accounts, %d references, in %.1f s", r.From, r.Through, r.Entries, r.Accounts,
+		r.References, took.Seconds())
+	if r.Sound() {
+		_, err := fmt.Fprintf(w, "%s: sound: %s. Checkpoint %s\n", r.Book, counts, formatCheckpoint(r.Checkpoint))
+		return err
+	}
+	first := "no single transaction"
+	if n := r.FirstBad(); n > 0 {
+		first = fmt.Sprintf("%s-%d", r.Book, n)
+	}
+	fmt.Fprintf(w, "%s: NOT SOUND: %d findings, the first at %s; %s\n", r.Book, r.FindingCount, first, counts)
+	for _, f := range r.Findings {
+		at := "-"
+		if f.Sequence > 0 {
+			at = fmt.Sprintf("%s-%d", r.Book, f.Sequence)
+		}
+		if _, err := fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("  %-9s %-12s %s %s %s", f.Invariant, at, f.What, f.Account, f.Currency), " ")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
