@@ -1,0 +1,81 @@
+package ledger_test
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"mizan/ledger"
+)
+
+// TestDecisionsReadTheStore alternates between two replicas that have both served the same account before (peers 12, 53).
+// Each decides by what the other has just recorded, never by what it remembers.
+func TestDecisionsReadTheStore(t *testing.T) {
+	t.Parallel()
+	c := &clock{t: at("2026-12-05T12:00:00Z")}
+	b := setupWith(t, ledger.Options{Now: c.now})
+	replicas := []*ledger.Ledger{b.Ledger, open(t, b.db, ledger.Options{Now: c.now})}
+	for round := range 20 {
+		one, two := replicas[round%2], replicas[(round+1)%2]
+		for i, step := range []struct {
+			by   *ledger.Ledger
+			s    ledger.Submission
+			want error
+		}{
+			{one, hold(ref("fund", round), "s", 100), nil},
+			{two, release(ref("take", round), "s", 100), nil},
+			{one, release(ref("take again", round), "s", 1), ledger.ErrFloor},
+			{two, sale(ref("fund", round), "s", 100), ledger.ErrReferenceReused},
+		} {
+			if out := step.by.Post(t.Context(), b.book, step.s); !errors.Is(out.Err, step.want) {
+				t.Fatalf("round %d, step %d: %v, want %v", round, i, out.Err, step.want)
+			}
+		}
+		for _, l := range replicas {
+			page, err := l.Balances(t.Context(), b.book, ledger.BalanceQuery{Prefix: "liabilities:seller:reserve:s", Limit: 1})
+			if err != nil || page.Balances[0].Net() != 0 || page.Balances[0].Debits != int64(round+1)*100 {
+				t.Fatalf("round %d: %+v, %v", round, page, err)
+			}
+		}
+	}
+	// A month that one replica closes is closed for the other one's next batch.
+	if err := replicas[0].ClosePeriod(t.Context(), b.book, 202611); err != nil {
+		t.Fatal(err)
+	}
+	late := sale("late", "sel_a", 1000)
+	late.Drafts[0].OccurredAt = at("2026-11-15T00:00:00Z")
+	if out := replicas[1].Post(t.Context(), b.book, late); out.Err != nil || out.Transactions[0].Period != 202612 {
+		t.Errorf("into a month that another replica closed: %+v", out)
+	}
+	checkInvariants(t, b.db)
+}
+
+// TestNewAccountByTwoWriters lets two replicas touch an account for the first time ever at the same moment (peers 1): one
+// fills it, one takes from it. Whoever takes first is refused, and the account is opened once.
+func TestNewAccountByTwoWriters(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	other := open(t, b.db, ledger.Options{})
+	for round := range 30 {
+		seller := fmt.Sprintf("new_%d", round)
+		var filled, taken ledger.Outcome
+		var both sync.WaitGroup
+		both.Go(func() { filled = b.Post(t.Context(), b.book, hold(ref("fill", round), seller, 100)) })
+		both.Go(func() { taken = other.Post(t.Context(), b.book, release(ref("take", round), seller, 80)) })
+		both.Wait()
+		if filled.Err != nil || taken.Err != nil && !errors.Is(taken.Err, ledger.ErrFloor) {
+			t.Fatalf("round %d: filling %v, taking %v", round, filled.Err, taken.Err)
+		}
+		if taken.Err == nil && taken.Transactions[0].Sequence < filled.Transactions[0].Sequence {
+			t.Errorf("round %d: money was taken before it was there", round)
+		}
+		if taken.Err != nil {
+			b.mustPost(t, release(ref("take", round), seller, 80))
+		}
+		if got := b.balance(t, "liabilities:seller:reserve:"+seller, "GBP"); got != 20 {
+			t.Errorf("round %d: the reserve holds %d, want 20", round, got)
+		}
+	}
+	checkInvariants(t, b.db)
+}
