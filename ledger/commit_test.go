@@ -209,8 +209,8 @@ func TestLostHeadRefusesTheBatch(t *testing.T) {
 	b, _ := quiet(t, pgtest.New(t))
 	owner := connect(t, b.db.OwnerURL)
 	exec(t, owner, `CREATE FUNCTION steal() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
-		BEGIN UPDATE public.books SET last_sequence = last_sequence + 1 WHERE id = NEW.book_id; RETURN NULL; END $$`)
-	exec(t, owner, `CREATE TRIGGER steal AFTER INSERT ON period_totals FOR EACH ROW EXECUTE FUNCTION steal()`)
+		BEGIN UPDATE public.books SET last_sequence = last_sequence + 1; RETURN NULL; END $$`)
+	exec(t, owner, `CREATE TRIGGER steal AFTER INSERT ON period_totals FOR EACH STATEMENT EXECUTE FUNCTION steal()`)
 	out := b.Post(t.Context(), b.book, sale("A", "sel_a", 1000))
 	if out.Err == nil {
 		t.Errorf("recorded over a head that had moved: %+v", out)

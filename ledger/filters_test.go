@@ -81,11 +81,12 @@ func TestHistoryAgainstBruteForce(t *testing.T) {
 	t.Parallel()
 	const seed = 36
 	b := setup(t)
-	want := map[accountName][]string{}
+	want, balance, debits := map[accountName][]string{}, map[accountName]money.Minor{}, map[accountName]money.Minor{}
 	for _, x := range mixedBook(t, b, 60, seed) {
 		for _, e := range x.Entries {
 			key := accountName{e.Account, e.Currency}
-			want[key] = append(want[key], fmt.Sprint(x.Sequence, e.Line, e.Amount, e.Version, e.BalanceAfter, e.DebitsAfter, x.Event))
+			balance[key], debits[key] = balance[key]+e.Amount, debits[key]+max(0, e.Amount)
+			want[key] = append(want[key], fmt.Sprint(x.Sequence, e.Line, e.Amount, len(want[key])+1, balance[key], debits[key], x.Event))
 		}
 	}
 	for key, entries := range want {

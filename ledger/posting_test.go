@@ -326,6 +326,9 @@ func TestCloseDrains(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	if out := l.Post(t.Context(), book, sale("too late", "sel_a", 1000)); !errors.Is(out.Err, ledger.ErrShuttingDown) {
+		t.Errorf("after closing: %v", out.Err)
+	}
 	var rows int
 	if err := db.Pool.QueryRow(t.Context(), `SELECT count(*) FROM transactions`).Scan(&rows); err != nil || rows != posted {
 		t.Errorf("%d acknowledged, %d recorded (%v)", posted, rows, err)

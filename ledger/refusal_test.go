@@ -3,7 +3,9 @@ package ledger_test
 import (
 	"errors"
 	"slices"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
@@ -91,10 +93,10 @@ func TestRefusalsLeaveTheDatabaseAsItWas(t *testing.T) {
 }
 
 // TestRefusalsInABatchCostNothing puts refused postings between accepted ones: sequences, versions and balances go on as
-// if they had never been there.
+// if they had never been there, and the batch is written in one go.
 func TestRefusalsInABatchCostNothing(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
+	b, batches := setupCounting(t)
 	batch := []ledger.Submission{
 		hold("A", "s", 100), release("refused", "s", 101), release("B", "s", 60), sale("A", "s", 100), release("refused too", "s", 41), release("C", "s", 40),
 	}
@@ -110,6 +112,104 @@ func TestRefusalsInABatchCostNothing(t *testing.T) {
 	}
 	if !slices.Equal(sequences, []int64{1, 2, 3}) {
 		t.Errorf("sequences %v", sequences)
+	}
+	if got := batches(); len(got) != 1 || got[0].Submissions != 6 || got[0].Transactions != 3 || got[0].Refused != 3 {
+		t.Errorf("it took the batches %+v, want one", got)
+	}
+	checkInvariants(t, b.db)
+}
+
+// setupCounting is setup with a function that returns the batches which were written so far. A batch that the database
+// refused in part is cut in pieces: more batches than expected tell of a wrong decision that came to a good end.
+func setupCounting(t *testing.T) (*bundle, func() []ledger.BatchStats) {
+	t.Helper()
+	var mu sync.Mutex
+	var batches []ledger.BatchStats
+	b := setupWith(t, ledger.Options{Now: time.Now, OnBatch: func(s ledger.BatchStats) {
+		mu.Lock()
+		defer mu.Unlock()
+		batches = append(batches, s)
+	}})
+	return b, func() []ledger.BatchStats {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(batches)
+	}
+}
+
+// TestBatchSeesItsOwnHistory posts a batch whose items depend on what earlier items of the same batch have done: reversed,
+// posted again, moved a subject on, or not happened yet.
+func TestBatchSeesItsOwnHistory(t *testing.T) {
+	t.Parallel()
+	b, batches := setupCounting(t)
+	b.mustPost(t, sale("S-1", "sel_a", 1000))
+	correct := func(reference string, reverses, reposts int64) ledger.Submission {
+		s := sale(reference, "sel_a", 1000)
+		s.Drafts[0].Reverses, s.Drafts[0].Reposts = reverses, reposts
+		return s
+	}
+	after := func(reference string, last int64) ledger.Submission {
+		s := sale(reference, "X", 1000)
+		s.Drafts[0].Expect = []ledger.Expectation{{Subject: "order:X", LastSequence: last}}
+		return s
+	}
+	items := []struct {
+		s    ledger.Submission
+		want error
+	}{
+		{correct("R-1", 1, 0), nil}, {correct("R-2", 1, 0), ledger.ErrAlreadyReversed}, {correct("P-1", 0, 1), nil}, {correct("P-2", 0, 1), ledger.ErrAlreadyReposted},
+		{after("E-1", 0), nil}, {after("E-2", 0), ledger.ErrStale}, {after("E-3", 4), nil}, {after("E-4", 4), ledger.ErrStale}, {after("E-5", 6), ledger.ErrStale},
+		{correct("R-3", 99, 0), ledger.ErrTransactionUnknown}, {correct("R-4", 6, 0), ledger.ErrTransactionUnknown}, {correct("R-5", 5, 0), nil}, {correct("R-6", 5, 0), ledger.ErrAlreadyReversed},
+	}
+	var batch []ledger.Submission
+	for _, i := range items {
+		batch = append(batch, i.s)
+	}
+	next := int64(1)
+	for i, out := range b.PostBatch(t.Context(), b.book, batch) {
+		if !errors.Is(out.Err, items[i].want) {
+			t.Errorf("%s: %v, want %v", items[i].s.Reference, out.Err, items[i].want)
+			continue
+		}
+		if out.Err != nil {
+			continue
+		}
+		if next++; out.Transactions[0].Sequence != next {
+			t.Errorf("%s: at %d, want %d", items[i].s.Reference, out.Transactions[0].Sequence, next)
+		}
+	}
+	if got := batches(); len(got) != 2 || got[1].Submissions != len(items) {
+		t.Errorf("it took the batches %+v, want one for the first sale and one for the rest", got)
+	}
+	checkInvariants(t, b.db)
+}
+
+// TestFloorsByCurrencyAndDebt takes from an account in one currency while the same draft fills it in another, and pays a
+// debt back in parts: a floor is judged per currency, and never stands in the way of what makes things better.
+func TestFloorsByCurrencyAndDebt(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	reserve, payee, opening := "liabilities:seller:reserve:s", "liabilities:seller:available:s", "equity:opening"
+	b.mustPost(t, hold("fund", "x", 1))
+	for i, c := range []struct {
+		lines     []ledger.Line
+		authority ledger.Authority
+		want      error
+	}{
+		{[]ledger.Line{line(opening, 100, "GBP"), line(reserve, -100, "GBP")}, ledger.ByChart, nil},
+		{[]ledger.Line{line(reserve, 50, "USD"), line(opening, -50, "USD")}, ledger.ByChart, ledger.ErrFloor},
+		{[]ledger.Line{line(reserve, 150, "GBP"), line(opening, -150, "GBP"), line(opening, 200, "USD"), line(reserve, -200, "USD")}, ledger.ByChart, ledger.ErrFloor},
+		{[]ledger.Line{line(reserve, 100, "GBP"), line(opening, -100, "GBP")}, ledger.ByChart, nil},
+		{[]ledger.Line{line(payee, 100, "GBP"), line(opening, -100, "GBP")}, ledger.ByChart, nil}, // a fact leaves a debt
+		{[]ledger.Line{line(opening, 40, "GBP"), line(payee, -40, "GBP")}, ledger.ByDecision, nil},
+		{[]ledger.Line{line(payee, 1, "GBP"), line(opening, -1, "GBP")}, ledger.ByDecision, ledger.ErrFloor},
+		{[]ledger.Line{line(opening, 60, "GBP"), line(payee, -60, "GBP")}, ledger.ByDecision, nil},
+		{[]ledger.Line{line(payee, 1, "GBP"), line(opening, -1, "GBP")}, ledger.ByDecision, ledger.ErrFloor},
+	} {
+		out := b.Post(t.Context(), b.book, ledger.Submission{Reference: ref("F", i), Drafts: []ledger.Draft{{Event: "test.posted", Authority: c.authority, Lines: c.lines}}})
+		if !errors.Is(out.Err, c.want) {
+			t.Errorf("step %d: %v, want %v", i, out.Err, c.want)
+		}
 	}
 	checkInvariants(t, b.db)
 }

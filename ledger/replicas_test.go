@@ -79,3 +79,66 @@ func TestNewAccountByTwoWriters(t *testing.T) {
 	}
 	checkInvariants(t, b.db)
 }
+
+// TestWaitersSeeWhatTheHolderWrote holds a book's lock until two replicas wait for it with postings that exclude one
+// another. Whoever comes second decides by what the first has written, not by what was there when it began to wait.
+func TestWaitersSeeWhatTheHolderWrote(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	replicas := []*ledger.Ledger{b.Ledger, open(t, b.db, ledger.Options{})}
+	super := connect(t, b.db.SuperURL)
+	b.mustPost(t, sale("S-1", "sel_a", 1000))
+	b.mustPost(t, hold("fund", "s", 100))
+	mirror := func(reference string) ledger.Submission {
+		s := sale(reference, "sel_a", 1000)
+		s.Drafts[0].Reverses = 1
+		return s
+	}
+	after := func(reference string) ledger.Submission {
+		s := sale(reference, "X", 1000)
+		s.Drafts[0].Expect = []ledger.Expectation{{Subject: "order:X"}}
+		return s
+	}
+	for name, c := range map[string]struct {
+		rivals [2]ledger.Submission
+		second error // nil for a replay
+	}{
+		"one reference":             {[2]ledger.Submission{sale("same", "sel_b", 500), sale("same", "sel_b", 500)}, nil},
+		"one reference, two things": {[2]ledger.Submission{sale("taken", "sel_b", 500), sale("taken", "sel_c", 500)}, ledger.ErrReferenceReused},
+		"money for one":             {[2]ledger.Submission{release("take-1", "s", 80), release("take-2", "s", 80)}, ledger.ErrFloor},
+		"one subject":               {[2]ledger.Submission{after("E-1"), after("E-2")}, ledger.ErrStale},
+		"one reversal":              {[2]ledger.Submission{mirror("R-1"), mirror("R-2")}, ledger.ErrAlreadyReversed},
+		"one new account":           {[2]ledger.Submission{hold("new-1", "n", 5), hold("new-1", "n", 5)}, nil},
+	} {
+		holder, err := b.db.Pool.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := holder.Exec(t.Context(), `SELECT 1 FROM books FOR NO KEY UPDATE`); err != nil {
+			t.Fatal(err)
+		}
+		answers := make(chan ledger.Outcome, 2)
+		for i, l := range replicas {
+			go func() { answers <- l.Post(t.Context(), b.book, c.rivals[i]) }()
+		}
+		until(t, func() bool {
+			var waits int
+			err := super.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waits)
+			return err == nil && waits == 2
+		})
+		if err := holder.Rollback(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		first, second := <-answers, <-answers
+		if first.Err != nil || c.second == nil && first.Replayed {
+			first, second = second, first
+		}
+		switch {
+		case first.Err != nil || first.Replayed:
+			t.Errorf("%s: nobody won: %+v, %+v", name, first, second)
+		case !errors.Is(second.Err, c.second), c.second == nil && (!second.Replayed || second.Transactions[0].Sequence != first.Transactions[0].Sequence):
+			t.Errorf("%s: the second was answered %+v, want %v", name, second, c.second)
+		}
+	}
+	checkInvariants(t, b.db)
+}
