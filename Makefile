@@ -57,7 +57,7 @@ fuzz: go ## Fuzz every fuzz target for FUZZTIME each (10s).
 		done; \
 	done
 
-mutants: postgres ## Seed bugs one by one and demand that a test notices each. ARGS: -mutant REGEXP for some of them.
+mutants: postgres ## Seed bugs one by one and demand that a test notices each. ARGS: -mutant REGEXP, -why.
 	go vet -tags mutants ./cmd/mizan
 	go test -tags mutants -count=1 -timeout 60m -v -run '^TestMutants$$' ./cmd/mizan -args $(ARGS)
 

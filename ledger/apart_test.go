@@ -12,25 +12,36 @@ import (
 )
 
 // TestNoReadCrossesBooks reads everything about a book that is alone in its database, and about the same book beside
-// another that uses the same references, accounts, subjects and events with other amounts (peers 4, 19). A filter that
+// others that use the same references, accounts, subjects and events with other amounts (peers 4, 19). A filter that
 // forgets the book anywhere, in reading or in deciding, makes a difference.
 func TestNoReadCrossesBooks(t *testing.T) {
 	t.Parallel()
 	alone, beside := &clock{t: at("2026-11-20T12:00:00Z")}, &clock{t: at("2026-11-20T12:00:00Z")}
 	a := setupWith(t, ledger.Options{Now: alone.now})
 	b := setupWith(t, ledger.Options{Now: beside.now})
-	us := makeBook(t, b.Ledger, "us")
-	// Another replica that has never seen the second book serves beside the first one.
+	// Several, because the numbers of books are drawn: some stand before this book in an index, some after it.
+	var others []ledger.Book
+	for _, code := range []string{"de", "id", "us", "vn"} {
+		others = append(others, makeBook(t, b.Ledger, code))
+	}
+	// Another replica that has never seen the other books serves beside the first one.
 	warm := open(t, b.db, ledger.Options{Now: beside.now})
 	for step := range 8 {
-		bookStep(t, b.Ledger, us, step, 7000)
+		for i, other := range others {
+			bookStep(t, b.Ledger, other, step, int64(7000+i))
+		}
 		bookStep(t, a.Ledger, a.book, step, 1000)
 		bookStep(t, []*ledger.Ledger{b.Ledger, warm}[step%2], b.book, step, 1000)
 		for _, c := range []*clock{alone, beside} {
 			c.set(c.now().Add(time.Second))
 		}
 	}
-	bookStep(t, b.Ledger, us, 8, 7000)
+	for _, other := range others {
+		bookStep(t, b.Ledger, other, 8, 7000)
+		if out := b.Reverse(t.Context(), other, 3, ledger.Correction{Reference: "only here"}); out.Err != nil {
+			t.Fatal(out.Err)
+		}
+	}
 	want := everythingAbout(t, a.Ledger, a.book)
 	for name, l := range map[string]*ledger.Ledger{"the ledger": b.Ledger, "another replica": warm} {
 		if diff := cmp.Diff(want, everythingAbout(t, l, b.book), cmpopts.EquateEmpty()); diff != "" {

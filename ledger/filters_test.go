@@ -53,8 +53,8 @@ func TestFiltersAgainstBruteForce(t *testing.T) {
 					got := []int64{}
 					for more := true; more; {
 						page, err := b.Transactions(t.Context(), b.book, q)
-						if err != nil || len(page.Transactions) > limit {
-							t.Fatalf("%+v: %d transactions, %v", q, len(page.Transactions), err)
+						if err != nil || len(page.Transactions) > limit || len(got) > len(all) {
+							t.Fatalf("%+v: %d transactions after %d, %v", q, len(page.Transactions), len(got), err)
 						}
 						for _, x := range page.Transactions {
 							if diff := compare(all[x.Sequence-1], x); diff != "" {
@@ -96,8 +96,8 @@ func TestHistoryAgainstBruteForce(t *testing.T) {
 				var got []string
 				for more := true; more; {
 					page, err := b.History(t.Context(), b.book, q)
-					if err != nil {
-						t.Fatal(err)
+					if err != nil || len(got) > len(entries) {
+						t.Fatalf("%+v: after %d entries: %v", q, len(got), err)
 					}
 					for _, e := range page.Lines {
 						got = append(got, fmt.Sprint(e.Sequence, e.Line, e.Amount, e.Version, e.BalanceAfter, e.DebitsAfter, e.Event))
@@ -157,8 +157,8 @@ func balancesBy(t *testing.T, b *bundle, q ledger.BalanceQuery) (got map[string]
 	got = map[string][2]int64{}
 	for more := true; more; {
 		page, err := b.Balances(t.Context(), b.book, q)
-		if err != nil {
-			t.Fatal(err)
+		if err != nil || len(order) > 1000 {
+			t.Fatalf("%+v: after %d balances: %v", q, len(order), err)
 		}
 		for _, x := range page.Balances {
 			got[fmt.Sprint(x.Account, x.Currency)] = [2]int64{x.Debits, x.Credits}

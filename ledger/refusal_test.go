@@ -213,3 +213,36 @@ func TestFloorsByCurrencyAndDebt(t *testing.T) {
 	}
 	checkInvariants(t, b.db)
 }
+
+// TestRefusedGroupIsForgottenByItsBatch refuses an event at its last transaction, in one batch with others that would
+// notice anything left of it: the money it moved, the subject it moved on, the reversal, the account it opened.
+func TestRefusedGroupIsForgottenByItsBatch(t *testing.T) {
+	t.Parallel()
+	b, batches := setupCounting(t)
+	b.mustPost(t, sale("S-1", "sel_a", 1000))
+	mirror := func(reference string) ledger.Submission {
+		s := sale(reference, "sel_a", 1000)
+		s.Drafts[0].Reverses = 1
+		return s
+	}
+	refused := mirror("refused")
+	refused.Drafts = append(refused.Drafts, hold("", "n", 100).Drafts[0], release("", "n", 101).Drafts[0])
+	after := sale("subject", "sel_a", 1000)
+	after.Drafts[0].Expect = []ledger.Expectation{{Subject: "order:sel_a", LastSequence: 1}}
+	batch := []ledger.Submission{refused, release("money", "n", 1), after, mirror("reversal"), hold("account", "m", 5), refused}
+	for i, out := range b.PostBatch(t.Context(), b.book, batch) {
+		want := []error{ledger.ErrFloor, ledger.ErrFloor, nil, nil, nil, ledger.ErrAlreadyReversed}[i]
+		if !errors.Is(out.Err, want) {
+			t.Errorf("%s (%d): %v, want %v", batch[i].Reference, i, out.Err, want)
+		}
+	}
+	if got := batches(); len(got) != 2 {
+		t.Errorf("it took the batches %+v, want one for the first sale and one for the rest", got)
+	}
+	var accounts, last int
+	err := b.db.Pool.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM accounts), last_account_id FROM books`).Scan(&accounts, &last)
+	if err != nil || accounts != 5 || last != 5 {
+		t.Errorf("%d accounts, the last one is %d (%v), want 5", accounts, last, err)
+	}
+	checkInvariants(t, b.db)
+}

@@ -24,6 +24,7 @@ import (
 
 var (
 	onlyMutants = flag.String("mutant", "", "run only the seeded bugs whose name or file matches this expression")
+	showWhy     = flag.Bool("why", false, "print what the tests said")
 	wholePkg    = flag.Bool("whole", false, "run all tests of the package instead of the one named, and print which fail")
 )
 
@@ -68,6 +69,9 @@ func TestMutants(t *testing.T) {
 			by = strings.Join(failures(output), " ")
 		}
 		fmt.Printf("| %3d | %-25s | %-62s | %s | %.1f s |\n", i+1, v, m.what, by, time.Since(start).Seconds())
+		if *showWhy {
+			fmt.Printf("%.1500s\n", output)
+		}
 		if v == survived || v == broken {
 			t.Errorf("%s: %s, in %s by %s.%s:\n%.3000s", v, m.what, m.file, m.in, m.by, output)
 		}
