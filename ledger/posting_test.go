@@ -128,7 +128,7 @@ func dump(t testing.TB, db *pgtest.DB) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	for _, table := range []string{"books", "accounts", "balances", "transactions", "entries", "transaction_references", "transaction_links",
-		"period_totals", "chart_totals", "partition_head"} {
+		"period_totals", "chart_totals", "partition_head", "subjects"} {
 		var text *string
 		err := db.Pool.QueryRow(context.Background(), fmt.Sprintf(`SELECT string_agg(x::text, E'\n' ORDER BY x::text) FROM %s x`, table)).Scan(&text)
 		if err != nil {

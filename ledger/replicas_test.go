@@ -142,3 +142,35 @@ func TestWaitersSeeWhatTheHolderWrote(t *testing.T) {
 	}
 	checkInvariants(t, b.db)
 }
+
+// TestBatchMovesItsSubjects posts several transactions about one subject in one batch and in one event. The next batch
+// expects the last of them, whichever replica writes it, and all are found by their subject.
+func TestBatchMovesItsSubjects(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	other := open(t, b.db, ledger.Options{})
+	event := sale("E", "X", 1000)
+	event.Drafts = append(event.Drafts, sale("", "Y", 1000).Drafts[0], sale("", "X", 1000).Drafts[0])
+	for _, out := range b.PostBatch(t.Context(), b.book, []ledger.Submission{sale("A", "X", 1000), sale("B", "X", 1000), event}) {
+		if out.Err != nil {
+			t.Fatal(out.Err)
+		}
+	}
+	for last, want := range map[int64]error{1: ledger.ErrStale, 2: ledger.ErrStale, 4: ledger.ErrStale, 6: ledger.ErrStale} {
+		s := sale(ref("stale", int(last)), "X", 1000)
+		s.Drafts[0].Expect = []ledger.Expectation{{Subject: "order:X", LastSequence: last}}
+		if out := other.Post(t.Context(), b.book, s); !errors.Is(out.Err, want) {
+			t.Errorf("expecting %d: %v, want %v", last, out.Err, want)
+		}
+	}
+	s := sale("fresh", "X", 1000)
+	s.Drafts[0].Expect = []ledger.Expectation{{Subject: "order:X", LastSequence: 5}, {Subject: "order:Y", LastSequence: 4}}
+	if out := other.Post(t.Context(), b.book, s); out.Err != nil {
+		t.Errorf("expecting what is there: %v", out.Err)
+	}
+	page, err := b.Transactions(t.Context(), b.book, ledger.TransactionQuery{Subject: "order:X", Limit: 10})
+	if err != nil || len(page.Transactions) != 5 {
+		t.Errorf("%d transactions are about the subject (%v), want 5", len(page.Transactions), err)
+	}
+	checkInvariants(t, b.db)
+}

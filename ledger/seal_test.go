@@ -190,6 +190,7 @@ func TestSchemaRefusesDuplicates(t *testing.T) {
 		"a reversal":                         `INSERT INTO transaction_links SELECT book_id, kind, target, 9 FROM transaction_links WHERE kind = 'reverses'`,
 		"a repost":                           `INSERT INTO transaction_links SELECT book_id, kind, target, 9 FROM transaction_links WHERE kind = 'reposts'`,
 		"a reversal of two":                  `INSERT INTO transaction_links SELECT book_id, kind, 2, sequence FROM transaction_links WHERE kind = 'reverses'`,
+		"a subject":                          `INSERT INTO subjects SELECT book_id, 1, 9, subject FROM subjects`,
 		"a period's turnover of an account":  `INSERT INTO period_totals SELECT book_id, account_id, period, 1, 1 FROM period_totals`,
 		"a period's turnover of a chart row": `INSERT INTO chart_totals SELECT book_id, period, chart_code, currency, 1, 1 FROM chart_totals`,
 	} {
