@@ -2,7 +2,7 @@
 # ordinary user, and needs no network but the Go module proxy, unless a system package is missing.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build lint race fuzz bench torture clean postgres go tools
+.PHONY: help run test build lint race fuzz mutants bench torture clean postgres go tools
 
 # The Go tool is also looked for where its own installer puts it.
 export PATH := $(PATH):/usr/local/go/bin
@@ -56,6 +56,10 @@ fuzz: go ## Fuzz every fuzz target for FUZZTIME each (10s).
 			go test ./$$(dirname $$file) -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) || exit 1; \
 		done; \
 	done
+
+mutants: postgres ## Seed bugs one by one and demand that a test notices each. ARGS: -mutant REGEXP, -why.
+	go vet -tags mutants ./cmd/mizan
+	go test -tags mutants -count=1 -timeout 60m -v -run '^TestMutants$$' ./cmd/mizan -args $(ARGS)
 
 bench: build postgres ## Measure posting against the floor of this machine. ARGS are flags of mizan bench posting.
 	bin/mizan bench posting $(ARGS)

@@ -137,6 +137,7 @@ func TestExpectationsSerialise(t *testing.T) {
 				}
 				s := sale(ref("E", w), "X", 1000)
 				s.Drafts[0].Expect = []ledger.Expectation{{Subject: "order:X", LastSequence: last}}
+				s.Drafts[0].Metadata = map[string]string{"after": fmt.Sprint(last)}
 				out := b.Post(t.Context(), b.book, s)
 				if out.Err == nil {
 					return
@@ -153,6 +154,13 @@ func TestExpectationsSerialise(t *testing.T) {
 	page, err := b.Transactions(t.Context(), b.book, ledger.TransactionQuery{Subject: "order:X", Limit: 100})
 	if ts := page.Transactions; err != nil || len(ts) != writers {
 		t.Errorf("the subject has %d transactions (%v), want %d", len(ts), err, writers)
+	}
+	last := int64(0)
+	for _, link := range page.Transactions {
+		if link.Metadata["after"] != fmt.Sprint(last) {
+			t.Errorf("transaction %d was computed from %s, and %d came before it", link.Sequence, link.Metadata["after"], last)
+		}
+		last = link.Sequence
 	}
 	checkInvariants(t, b.db)
 }

@@ -2,7 +2,10 @@ package ledger_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"mizan/ledger"
 )
@@ -130,4 +133,117 @@ func TestFactCannotBeReversed(t *testing.T) {
 	if out := b.Reverse(t.Context(), b.book, 1, ledger.Correction{Reference: "R"}); !errors.Is(out.Err, ledger.ErrNothingToReverse) {
 		t.Errorf("reversing a fact: %v", out.Err)
 	}
+}
+
+// TestBackdatedReversalCountsEverywhere reverses a sale under its original date, after everything has been read once
+// (peers 53): balances now, at each sequence, as of each time, and both trial balances know of it, and the past stands.
+func TestBackdatedReversalCountsEverywhere(t *testing.T) {
+	t.Parallel()
+	c := &clock{t: at("2026-11-20T12:00:00Z")}
+	b := setupWith(t, ledger.Options{Now: c.now})
+	s := sale("S-1", "sel_a", 1000)
+	s.Drafts[0].OccurredAt = at("2026-10-10T12:00:00Z")
+	b.mustPost(t, s)
+	seller := ledger.BalanceQuery{Prefix: "liabilities:seller:pending:sel_a", Limit: 1}
+	credits := func(q ledger.BalanceQuery) int64 {
+		page, err := b.Balances(t.Context(), b.book, q)
+		if err != nil || len(page.Balances) != 1 {
+			t.Fatalf("%+v: %+v, %v", q, page, err)
+		}
+		return int64(page.Balances[0].Net())
+	}
+	turnover := func(period ledger.Period) (debits, credits int64) {
+		tb, err := b.TrialBalance(t.Context(), b.book, period)
+		if err != nil {
+			t.Fatal(err)
+		}
+		byAccount, err := b.TrialBalanceByAccount(t.Context(), b.book, period, "", "", 100)
+		if err != nil || len(byAccount.Rows) != len(tb.Rows) {
+			t.Fatalf("%+v, %v", byAccount, err)
+		}
+		for i, r := range tb.Rows {
+			if a := byAccount.Rows[i]; a.Code != r.Code || a.Debits.Cmp(r.Debits) != 0 || a.Credits.Cmp(r.Credits) != 0 || a.Opening.Cmp(r.Opening) != 0 {
+				t.Errorf("the two trial balances of %s differ: %+v, %+v", period, r, a)
+			}
+			debits, credits = debits+r.Debits.Int64(), credits+r.Credits.Int64()
+		}
+		return debits, credits
+	}
+	if credits(seller) != 900 {
+		t.Fatal("the sale does not count")
+	}
+	turnover(202610)
+	c.set(at("2026-12-05T12:00:00Z"))
+	out := b.Reverse(t.Context(), b.book, 1, ledger.Correction{Reference: "R", OccurredAt: s.Drafts[0].OccurredAt})
+	if out.Err != nil || out.Transactions[0].Period != 202610 {
+		t.Fatalf("%+v", out)
+	}
+	before, now := seller, seller
+	before.AtSequence, now.AtSequence = 1, 2
+	earlier, later := seller, seller
+	earlier.AsOf, later.AsOf = at("2026-12-05T11:59:59Z"), at("2026-12-05T12:00:00Z")
+	for name, got := range map[string][2]int64{
+		"now": {credits(seller), 0}, "after the sale": {credits(before), 900}, "after the reversal": {credits(now), 0},
+		"as of before it": {credits(earlier), 900}, "as of it": {credits(later), 0},
+	} {
+		if got[0] != got[1] {
+			t.Errorf("%s the seller holds %d, want %d", name, got[0], got[1])
+		}
+	}
+	if debits, credits := turnover(202610); debits != 2000 || credits != 2000 {
+		t.Errorf("October turned over %d and %d, want 2000 of each", debits, credits)
+	}
+	if debits, credits := turnover(202612); debits != 0 || credits != 0 {
+		t.Errorf("December turned over %d and %d, want nothing", debits, credits)
+	}
+	checkInvariants(t, b.db)
+}
+
+// TestSelfPostingKeepsTheBalance posts from an account to itself, first ever and later, and reverses it (peers 35): two
+// entries, the balance as before.
+func TestSelfPostingKeepsTheBalance(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for i, account := range []string{"liabilities:seller:available:s", "liabilities:seller:reserve:s", "assets:bank:operating:b"} {
+		for n := range 2 {
+			posted := b.mustPost(t, ledger.Submission{Reference: ref(account, n), Drafts: []ledger.Draft{{Event: "test.posted",
+				Lines: []ledger.Line{line(account, 70, "GBP"), line(account, -70, "GBP")}}}})
+			one, two := posted.Entries[0], posted.Entries[1]
+			if one.Version != int64(4*n+1) || two.Version != int64(4*n+2) || one.BalanceAfter != 70 || two.BalanceAfter != 0 || two.DebitsAfter != int64(140*n+70) {
+				t.Errorf("%s: %+v %+v", account, one, two)
+			}
+			if out := b.Reverse(t.Context(), b.book, posted.Sequence, ledger.Correction{Reference: fmt.Sprintf("R-%d-%d", i, n)}); out.Err != nil {
+				t.Errorf("%s: %v", account, out.Err)
+			}
+		}
+		if got := b.balance(t, account, "GBP"); got != 0 {
+			t.Errorf("%s holds %d", account, got)
+		}
+	}
+	checkInvariants(t, b.db)
+}
+
+// TestReversalOfSpentMoney reverses a sale whose money the seller has been paid since (peers 35): the fact stands and
+// leaves a debt. What has left a reserve, which is never below zero, cannot be reversed, and nothing changes.
+func TestReversalOfSpentMoney(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	post := func(reference, debit, credit string) {
+		b.mustPost(t, ledger.Submission{Reference: reference, Drafts: []ledger.Draft{{Event: "test.posted", Lines: []ledger.Line{line(debit, 100, "GBP"), line(credit, -100, "GBP")}}}})
+	}
+	post("earned", "assets:processor:pending:main", "liabilities:seller:available:s")
+	post("paid", "liabilities:seller:available:s", "assets:bank:operating:b")
+	post("held", "liabilities:seller:available:t", "liabilities:seller:reserve:t")
+	post("released", "liabilities:seller:reserve:t", "liabilities:seller:available:t")
+	if out := b.Reverse(t.Context(), b.book, 1, ledger.Correction{Reference: "R-1"}); out.Err != nil || b.balance(t, "liabilities:seller:available:s", "GBP") != -100 {
+		t.Errorf("a sale that was paid out: %+v", out)
+	}
+	before := dump(t, b.db)
+	if out := b.Reverse(t.Context(), b.book, 3, ledger.Correction{Reference: "R-2"}); !errors.Is(out.Err, ledger.ErrFloor) {
+		t.Errorf("a reserve that was released: %+v", out)
+	}
+	if diff := cmp.Diff(before, dump(t, b.db)); diff != "" {
+		t.Error(diff)
+	}
+	checkInvariants(t, b.db)
 }

@@ -128,7 +128,7 @@ func dump(t testing.TB, db *pgtest.DB) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	for _, table := range []string{"books", "accounts", "balances", "transactions", "entries", "transaction_references", "transaction_links",
-		"period_totals", "chart_totals", "partition_head"} {
+		"period_totals", "chart_totals", "partition_head", "subjects"} {
 		var text *string
 		err := db.Pool.QueryRow(context.Background(), fmt.Sprintf(`SELECT string_agg(x::text, E'\n' ORDER BY x::text) FROM %s x`, table)).Scan(&text)
 		if err != nil {
@@ -325,6 +325,9 @@ func TestCloseDrains(t *testing.T) {
 		} else if !errors.Is(err, ledger.ErrShuttingDown) {
 			t.Error(err)
 		}
+	}
+	if out := l.Post(t.Context(), book, sale("too late", "sel_a", 1000)); !errors.Is(out.Err, ledger.ErrShuttingDown) {
+		t.Errorf("after closing: %v", out.Err)
 	}
 	var rows int
 	if err := db.Pool.QueryRow(t.Context(), `SELECT count(*) FROM transactions`).Scan(&rows); err != nil || rows != posted {

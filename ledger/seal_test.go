@@ -5,8 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
+	"mizan/ledger"
 	"mizan/ledger/postgres"
 )
 
@@ -158,5 +160,45 @@ func exec(t testing.TB, conn *pgx.Conn, sql string, args ...any) {
 	t.Helper()
 	if _, err := conn.Exec(t.Context(), sql, args...); err != nil {
 		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// TestSchemaRefusesDuplicates inserts each kind of row a second time, past the service (peers 55). What must be unique is
+// so by constraint, and no job has to look for doubles.
+func TestSchemaRefusesDuplicates(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.mustPost(t, sale("S-1", "sel_a", 1000))
+	b.mustPost(t, sale("S-2", "sel_a", 1000))
+	if out := b.Reverse(t.Context(), b.book, 1, ledger.Correction{Reference: "R"}); out.Err != nil {
+		t.Fatal(out.Err)
+	}
+	if out := b.Repost(t.Context(), b.book, 1, ledger.Correction{Reference: "P"}); out.Err != nil {
+		t.Fatal(out.Err)
+	}
+	conn := connect(t, b.db.AppURL)
+	before := dump(t, b.db)
+	for name, sql := range map[string]string{
+		"a book's code": `INSERT INTO books (id, code, name, currencies, functional_currency, time_zone, market, region, created_at, last_recorded_at)
+			SELECT id + 1, code, name, currencies, functional_currency, time_zone, market, region, created_at, last_recorded_at FROM books`,
+		"an account's number":                `INSERT INTO accounts SELECT book_id, id, chart_code, address || 'x', currency, state, opened_at FROM accounts WHERE id = 1`,
+		"an account's address":               `INSERT INTO accounts SELECT book_id, id + 100, chart_code, address, currency, state, opened_at FROM accounts WHERE id = 1`,
+		"a balance":                          `INSERT INTO balances SELECT book_id, account_id, 0, 0, 9, 9 FROM balances`,
+		"a sequence":                         `INSERT INTO transactions SELECT * FROM transactions WHERE sequence = 1`,
+		"an entry":                           `INSERT INTO entries SELECT * FROM entries WHERE sequence = 1`,
+		"a reference":                        `INSERT INTO transaction_references SELECT book_id, count, 9, reference, content_hash FROM transaction_references WHERE reference = 'S-1'`,
+		"a reversal":                         `INSERT INTO transaction_links SELECT book_id, kind, target, 9 FROM transaction_links WHERE kind = 'reverses'`,
+		"a repost":                           `INSERT INTO transaction_links SELECT book_id, kind, target, 9 FROM transaction_links WHERE kind = 'reposts'`,
+		"a reversal of two":                  `INSERT INTO transaction_links SELECT book_id, kind, 2, sequence FROM transaction_links WHERE kind = 'reverses'`,
+		"a subject":                          `INSERT INTO subjects SELECT book_id, 1, 9, subject FROM subjects`,
+		"a period's turnover of an account":  `INSERT INTO period_totals SELECT book_id, account_id, period, 1, 1 FROM period_totals`,
+		"a period's turnover of a chart row": `INSERT INTO chart_totals SELECT book_id, period, chart_code, currency, 1, 1 FROM chart_totals`,
+	} {
+		if _, err := conn.Exec(t.Context(), sql); postgres.SQLState(err) != "23505" {
+			t.Errorf("%s twice: got %v, want a unique violation", name, err)
+		}
+	}
+	if diff := cmp.Diff(before, dump(t, b.db)); diff != "" {
+		t.Error(diff)
 	}
 }

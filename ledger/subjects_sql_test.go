@@ -88,5 +88,5 @@ func TestSubjectsAreBroughtUp(t *testing.T) {
 	if want := []int64{100, 100 + step, 100 + 2*step, old + 3, old + 4, old + 5}; !slices.Equal(reached, want) {
 		t.Errorf("the heads reached %v, want %v", reached, want)
 	}
-	checkInvariants(t, b.db)
+	wantSound(t, verify(t, b, ledger.VerifyOptions{}))
 }

@@ -27,7 +27,7 @@ var sections = []section{
 	{"Start", []string{"index", "quickstart"}},
 	{"Understand", []string{"concepts", "chart"}},
 	{"Use", []string{"posting", "balances", "feed", "problems", referenceSlug}},
-	{"Verify", []string{"verify", "audit", "canonical", "survival"}},
+	{"Verify", []string{"verify", "audit", "canonical", "survival", "lessons"}},
 	{"Operate", []string{"running", "security", "architecture", "benchmarks", "changelog"}},
 }
 

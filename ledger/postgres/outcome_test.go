@@ -56,6 +56,8 @@ func TestClassify(t *testing.T) {
 		{"behind a declared error", declared.Because(state("23505")), postgres.Deterministic},
 		{"beside a declared error", fmt.Errorf("%w: %w", declared, state("23505")), postgres.Deterministic},
 		{"a lost commit beside a closed connection", errors.Join(io.EOF, pgconn.ErrConnClosed, state("40001")), postgres.Unknown},
+		{"a lost commit after a retry", errors.Join(state("40001"), io.EOF), postgres.Unknown},
+		{"a lost commit after a refusal", errors.Join(state("23505"), state("40001"), io.EOF), postgres.Unknown},
 		{"a retry beside a refusal", errors.Join(state("40001"), state("23505")), postgres.Deterministic},
 	} {
 		if got := postgres.Classify(c.err); got != c.want {
