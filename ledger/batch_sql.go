@@ -140,6 +140,7 @@ func readState(ctx context.Context, on sender, book Book, groups []*group, begin
 	st := &bookState{
 		references: make(map[string]recordedReference, len(q.references)),
 		subjects:   make(map[string]int64, len(q.subjects)),
+		heads:      make(map[string]bool),
 		links:      make(map[linkKey]int64, len(q.linkKinds)),
 		accounts:   make(map[accountKey]*account, len(q.keys)),
 	}
@@ -162,7 +163,7 @@ func readState(ctx context.Context, on sender, book Book, groups []*group, begin
 	b.Queue(sqlFindReferences, book.ID, q.references).Query(st.scanReferences)
 	b.Queue(sqlFindAccounts, book.ID, q.addresses, q.currencies).Query(func(rows pgx.Rows) error { return st.scanAccounts(rows, q) })
 	if len(q.subjects) > 0 {
-		b.Queue(sqlFindSubjects, book.ID, q.subjects).Query(st.scanSubjects)
+		b.Queue(sqlFindSubjects, book.ID, q.subjects).Query(func(rows pgx.Rows) error { return st.scanSubjects(rows, true) })
 	}
 	if len(q.linkKinds) > 0 {
 		b.Queue(sqlFindLinks, book.ID, q.linkKinds, q.linkTargets).Query(st.scanLinks)
@@ -214,14 +215,21 @@ func (q *questions) addDraft(d *checkedDraft, keys map[accountKey]bool, subjects
 		q.keys, q.rows = append(q.keys, key), append(q.rows, ln.row)
 		q.addresses, q.currencies = append(q.addresses, string(key.address)), append(q.currencies, string(key.currency))
 	}
+	if d.Subject != "" {
+		q.addSubject(d.Subject, subjects)
+	}
 	for _, e := range d.Expect {
-		if !subjects[e.Subject] {
-			subjects[e.Subject] = true
-			q.subjects = append(q.subjects, e.Subject)
-		}
+		q.addSubject(e.Subject, subjects)
 	}
 	for _, link := range linksOf(d) {
 		q.linkKinds, q.linkTargets = append(q.linkKinds, link.kind), append(q.linkTargets, link.target)
+	}
+}
+
+func (q *questions) addSubject(subject string, known map[string]bool) {
+	if !known[subject] {
+		known[subject] = true
+		q.subjects = append(q.subjects, subject)
 	}
 }
 
@@ -249,11 +257,15 @@ func (st *bookState) scanAccounts(rows pgx.Rows, q *questions) error {
 	return err
 }
 
-func (st *bookState) scanSubjects(rows pgx.Rows) error {
+// scanSubjects reads the last sequence of each subject. heads says that they come from the subjects' own rows.
+func (st *bookState) scanSubjects(rows pgx.Rows, heads bool) error {
 	var subject string
 	var last int64
 	_, err := pgx.ForEachRow(rows, []any{&subject, &last}, func() error {
 		st.subjects[subject] = last
+		if heads {
+			st.heads[subject] = true
+		}
 		return nil
 	})
 	return err

@@ -70,6 +70,7 @@ type bookState struct {
 	subjectsThrough int64
 	references      map[string]recordedReference
 	subjects        map[string]int64
+	heads           map[string]bool // the subjects that have a row
 	links           map[linkKey]int64
 	accounts        map[accountKey]*account
 }

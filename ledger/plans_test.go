@@ -21,7 +21,7 @@ var hotStatements = map[string]struct{ sql, args string }{
 	"accounts":             {sqlFindAccounts, `1, '{assets:processor:pending:main,liabilities:seller:pending:s5}', '{GBP,GBP}'`},
 	"subjects":             {sqlFindSubjects, `1, '{order:1,order:2}'`},
 	"late subjects":        {sqlFindLateSubjects, `1, '{order:1,order:2}', 240000`},
-	"move subjects":        {sqlMoveSubjects, `1, '{order:1,order:2}', '{1,2}', '{1,2}'`},
+	"move subjects":        {sqlMoveSubjects, `1, '{order:1,order:2}', '{1,2}'`},
 	"catch up subjects":    {sqlCatchUpSubjects, `1, 240000, 245000`},
 	"subject span":         {sqlSubjectSpan, `1, 'order:5'`},
 	"links":                {sqlFindLinks, `1, '{reverses}', '{5}'`},

@@ -25,13 +25,15 @@ SELECT k.subject, s.sequence
  CROSS JOIN LATERAL (SELECT t.sequence FROM transactions t
                       WHERE t.book_id = $1 AND t.subject = k.subject AND t.sequence > $3 ORDER BY t.sequence DESC LIMIT 1) s`
 
-	sqlMoveSubjects = `
+	sqlOpenSubjects = `
 INSERT INTO subjects (book_id, subject, first_sequence, last_sequence)
 SELECT $1, k.subject, k.first_sequence, k.last_sequence
-  FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS k (subject, first_sequence, last_sequence)
-    ON CONFLICT (book_id, subject)
-    DO UPDATE SET first_sequence = least(subjects.first_sequence, excluded.first_sequence),
-                  last_sequence = greatest(subjects.last_sequence, excluded.last_sequence)`
+  FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS k (subject, first_sequence, last_sequence)`
+
+	sqlMoveSubjects = `
+UPDATE subjects s SET last_sequence = k.last_sequence
+  FROM unnest($2::text[], $3::bigint[]) AS k (subject, last_sequence)
+ WHERE s.book_id = $1 AND s.subject = k.subject`
 
 	sqlCatchUpSubjects = `
 INSERT INTO subjects (book_id, subject, first_sequence, last_sequence)
@@ -60,31 +62,40 @@ func (st *bookState) findLateSubjects(ctx context.Context, on sender, book Book,
 		return nil
 	}
 	b := &pgx.Batch{}
-	b.Queue(sqlFindLateSubjects, book.ID, subjects, st.subjectsThrough).Query(st.scanSubjects)
+	b.Queue(sqlFindLateSubjects, book.ID, subjects, st.subjectsThrough).Query(func(rows pgx.Rows) error { return st.scanSubjects(rows, false) })
 	return on.SendBatch(ctx, b).Close()
 }
 
 // queueSubjects moves the heads of the batch's subjects, and brings the others up if they are behind. It returns how far
 // the heads reach afterwards. before is the book's head before the batch.
 func (d *decision) queueSubjects(b *pgx.Batch, book Book, st *bookState, before int64) (through int64) {
-	if n := len(d.transactions); n > 0 {
-		at := make(map[string]int, n)
-		names, firsts, lasts := make([]string, 0, n), make([]int64, 0, n), make([]int64, 0, n)
-		for _, t := range d.transactions {
-			if t.Subject == "" {
-				continue
-			}
-			i, known := at[t.Subject]
-			if !known {
-				i = len(names)
-				at[t.Subject] = i
-				names, firsts, lasts = append(names, t.Subject), append(firsts, t.Sequence), append(lasts, 0)
-			}
-			lasts[i] = t.Sequence
+	type span struct{ first, last int64 }
+	spans := make(map[string]span, len(d.transactions))
+	for _, t := range d.transactions {
+		if t.Subject == "" {
+			continue
 		}
-		if len(names) > 0 {
-			b.Queue(sqlMoveSubjects, book.ID, names, firsts, lasts)
+		s, again := spans[t.Subject]
+		if !again {
+			s.first = t.Sequence
 		}
+		s.last = t.Sequence
+		spans[t.Subject] = s
+	}
+	var opened, moved []string
+	var firsts, lasts, movedTo []int64
+	for subject, s := range spans {
+		if st.heads[subject] {
+			moved, movedTo = append(moved, subject), append(movedTo, s.last)
+		} else {
+			opened, firsts, lasts = append(opened, subject), append(firsts, s.first), append(lasts, s.last)
+		}
+	}
+	if len(opened) > 0 {
+		b.Queue(sqlOpenSubjects, book.ID, opened, firsts, lasts)
+	}
+	if len(moved) > 0 {
+		b.Queue(sqlMoveSubjects, book.ID, moved, movedTo)
 	}
 	if st.subjectsThrough >= before {
 		return st.head.LastSequence

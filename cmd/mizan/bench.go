@@ -33,6 +33,7 @@ type benchCmd struct {
 type benchPostingCmd struct {
 	Sales   int    `help:"Sales per measurement with many clients; fewer where one client waits for each." default:"20000"`
 	Preload int    `help:"Sales stored before anything is measured." default:"0"`
+	Verify  bool   `help:"Verify what was posted at the end, and measure that too."`
 	JSON    bool   `name:"json" help:"Print the results as JSON."`
 	Scratch string `help:"Directory for the throw-away server's data; a temporary one if empty. It measures this disk." type:"path"`
 }
@@ -66,6 +67,7 @@ type bench struct {
 	stopHTTP func() error
 	results  []benchResult
 	grown    []benchResult
+	verified []verifyResult
 	progress io.Writer
 }
 
@@ -96,10 +98,21 @@ func (c *benchPostingCmd) runPosting(ctx context.Context, out, progress io.Write
 	if err := b.measure(ctx); err != nil {
 		return err
 	}
-	if c.JSON {
-		return json.NewEncoder(out).Encode(map[string]any{"go": runtime.Version(), "cpus": runtime.NumCPU(), "preload": c.Preload, "results": b.results})
+	if c.Verify {
+		if err := b.verify(ctx); err != nil {
+			return err
+		}
 	}
-	return printBench(out, b.results)
+	if c.JSON {
+		return json.NewEncoder(out).Encode(map[string]any{"go": runtime.Version(), "cpus": runtime.NumCPU(), "preload": c.Preload, "results": b.results, "verification": b.verified})
+	}
+	if err := printBench(out, b.results); err != nil {
+		return err
+	}
+	if c.Verify {
+		err = printVerified(out, b.verified)
+	}
+	return err
 }
 
 func (b *bench) open(ctx context.Context, dir string) (err error) {

@@ -27,6 +27,10 @@ INSERT INTO transaction_references (book_id, reference, first_sequence, count, c
 SELECT $1, k.reference, k.sequence, 1, k.content_hash
   FROM unnest($2::text[], $3::bigint[], $4::bytea[]) AS k (reference, sequence, content_hash)`
 
+	sqlFloorSubjects = `
+INSERT INTO subjects (book_id, subject, first_sequence, last_sequence)
+SELECT $1, k.subject, k.sequence, k.sequence FROM unnest($2::text[], $3::bigint[]) AS k (subject, sequence)`
+
 	sqlFloorEntries = `
 INSERT INTO entries (book_id, account_id, sequence, line, amount, account_version, balance_after, debits_after)
 SELECT $1, k.account_id, k.sequence, k.line, k.amount, k.version, k.balance, k.debits
@@ -113,6 +117,7 @@ func (f *floor) write(ctx context.Context, sales []benchSale, now time.Time) err
 	batch.Queue(`BEGIN`)
 	batch.Queue(sqlFloorTransactions, f.bookID, f.period, now, b.sequences, b.references, b.subjects, b.accountIDs, b.hashes)
 	batch.Queue(sqlFloorReferences, f.bookID, b.references, b.sequences, b.hashes)
+	batch.Queue(sqlFloorSubjects, f.bookID, b.subjects, b.sequences)
 	batch.Queue(sqlFloorEntries, f.bookID, b.ids, b.entrySequences, b.lines, b.amounts, b.versions, b.balances, b.debits)
 	ids, debits, credits, versions, last := f.touchedRows(&b)
 	batch.Queue(sqlFloorBalances, f.bookID, ids, debits, credits, versions, last)

@@ -205,7 +205,7 @@ var recordingMutants = []mutant{
 		"WHERE t.book_id = $1 AND t.subject = k.subject LIMIT 1", "WHERE $1::integer > 0 AND t.subject = k.subject ORDER BY t.last_sequence DESC LIMIT 1",
 		"ledger", "TestNoReadCrossesBooks"},
 	{"a subject's head stays at the first transaction of a batch", "ledger/subjects_sql.go",
-		"lasts[i] = t.Sequence", "lasts[i] = max(lasts[i], firsts[i])",
+		"s.last = t.Sequence", "s.last = s.first",
 		"ledger", "TestBatchMovesItsSubjects"},
 	{"reversals are looked up across books", batchFile,
 		"WHERE t.book_id = $1 AND t.kind = k.kind", "WHERE $1::integer > 0 AND t.kind = k.kind",
