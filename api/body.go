@@ -14,7 +14,7 @@ import (
 
 var chunks = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
 
-// readBody returns the body's text. It returns ErrMedia, ErrBodySize, ErrBodyTime or ErrBodyCut.
+// readBody returns the body's text. It returns ErrMedia, ErrOverloaded, ErrBodySize, ErrBodyTime or ErrBodyCut.
 func (c *call) readBody() (string, error) {
 	if err := checkMedia(c.r.Header); err != nil {
 		return "", err
@@ -29,13 +29,15 @@ func (c *call) readBody() (string, error) {
 	}
 	chunk := chunks.Get().(*[]byte)
 	defer chunks.Put(chunk)
-	_, err := io.CopyBuffer(&text, struct{ io.Reader }{http.MaxBytesReader(c.w, c.r.Body, limit)}, *chunk)
+	_, err := io.CopyBuffer(&text, &weighed{c: c, from: http.MaxBytesReader(c.w, c.r.Body, limit)}, *chunk)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case err == nil:
 		return text.String(), nil
 	case errors.As(err, &tooLarge):
 		return "", ErrBodySize
+	case errors.Is(err, ErrOverloaded):
+		return "", ErrOverloaded
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return "", ErrBodyTime
 	}

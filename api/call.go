@@ -26,6 +26,7 @@ type call struct {
 	cancel    context.CancelFunc
 	w         *recorder
 	r         *http.Request
+	held      int64 // of the intake
 	principal access.Principal
 	book      ledger.Book // of operations about one
 	query     query
@@ -73,11 +74,11 @@ func (c *call) answer() (reply, error) {
 		return reply{}, err
 	}
 	if c.op.BodyLimit > 0 {
-		weight := c.weight()
-		if !c.service.intake.take(weight) {
+		c.held = c.weight()
+		if !c.service.intake.take(c.held) {
 			return reply{}, ErrOverloaded
 		}
-		defer c.service.intake.give(weight)
+		defer func() { c.service.intake.give(c.held) }()
 	}
 	return c.op.handle(c)
 }

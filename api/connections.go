@@ -85,3 +85,11 @@ func (c *placedConn) Close() error {
 	defer c.leave()
 	return c.Conn.Close()
 }
+
+// CloseWrite ends the sending half, which lets a caller read an answer that came before its body was taken.
+func (c *placedConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}

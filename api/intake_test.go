@@ -2,7 +2,9 @@ package api
 
 import (
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +14,7 @@ import (
 // read, and the room comes back when the others end.
 func TestIntakeIsBounded(t *testing.T) {
 	t.Parallel()
-	h := open(t, func(c *Config) { c.IntakeBytes = 10_000 })
+	h := open(t, func(c *Config) { c.IntakeBytes = 100_000 })
 	body := sale("R-1", "10.00") + strings.Repeat(" ", 1500)
 	var slow []net.Conn
 	end := func() {
@@ -28,7 +30,7 @@ func TestIntakeIsBounded(t *testing.T) {
 				t.Fatal(err)
 			}
 			slow = append(slow, conn)
-			fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 3000\r\n\r\n{", posting, testKey)
+			fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 33000\r\n\r\n{", posting, testKey)
 		}
 		a := h.do("POST", posting, body)
 		if a.StatusCode != 503 {
@@ -40,6 +42,21 @@ func TestIntakeIsBounded(t *testing.T) {
 		return true
 	})
 	h.must(200, "GET", "/v1/books/uk", "") // reading goes on
+	// A body of unknown length is weighed while it is read.
+	wait(t, func() bool {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, h.server.URL+posting, io.MultiReader(strings.NewReader(body), strings.NewReader(strings.Repeat(" ", 200_000))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+testKey)
+		request.Header.Set("Content-Type", "application/json")
+		answer, err := h.client.Do(request)
+		if err != nil {
+			return false // refused while it was still sending
+		}
+		defer func() { _ = answer.Body.Close() }()
+		return answer.StatusCode == 503
+	})
 	end()
 	wait(t, func() bool { return h.do("POST", posting, body).StatusCode < 300 })
 	h.must(200, "POST", posting, body)

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"math/big"
 	"strconv"
 	"time"
@@ -75,6 +76,7 @@ type verifier struct {
 	started time.Time
 	walked  int64
 	checked rangeCheck // what the database counted
+	pending *pendingCheck
 }
 
 // replayedRange is what the replay found in one page, kept until the database was asked about it.
@@ -186,10 +188,10 @@ func (v *verifier) overtime() bool {
 }
 
 // advance verifies page after page up to a sequence, or until the time is over.
-func (v *verifier) advance(ctx context.Context, upper int64) error {
+func (v *verifier) advance(ctx context.Context, upper int64) (err error) {
+	defer func() { err = errors.Join(err, v.settlePending()) }()
 	for v.through < upper && !v.overtime() {
 		begun := v.ledger.now()
-		var err error
 		if v.replay != nil {
 			err = v.advanceReplay(ctx, upper)
 		} else {

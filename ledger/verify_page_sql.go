@@ -258,7 +258,7 @@ func (v *verifier) readHead(ctx context.Context) (head verifyHead, err error) {
 	return head, err
 }
 
-// advanceReplay reads a page, and replays it while the database checks the same range.
+// advanceReplay reads a page and replays it, while the database still checks the one before.
 func (v *verifier) advanceReplay(ctx context.Context, upper int64) error {
 	var page *verifyPage
 	for {
@@ -274,21 +274,43 @@ func (v *verifier) advanceReplay(ctx context.Context, upper int64) error {
 		}
 		v.lines = max(v.lines/4, MaxLines)
 	}
-	asked := rangeCheck{marks: map[mark]bool{}}
-	done := make(chan error, 1)
-	go func() {
-		if !v.checking() {
-			done <- nil
-			return
-		}
-		done <- v.checkRange(ctx, page.low, page.high, &asked)
-	}()
 	marks := v.replay.replayPage(page)
-	if err := <-done; err != nil {
+	if err := v.settlePending(); err != nil {
 		return err
 	}
-	v.settle(replayedRange{page.low, page.high, marks}, &asked)
+	v.ask(ctx, replayedRange{page.low, page.high, marks})
 	v.through = page.high - 1
+	return nil
+}
+
+// pendingCheck is a range that the database is looking at while the replay reads and posts the next one.
+type pendingCheck struct {
+	replayed replayedRange
+	asked    rangeCheck
+	done     chan error
+}
+
+// ask has the database check a range. There is at most one such question at a time; settlePending waits for its answer.
+func (v *verifier) ask(ctx context.Context, r replayedRange) {
+	if !v.checking() {
+		v.settle(r, &rangeCheck{})
+		return
+	}
+	p := &pendingCheck{replayed: r, asked: rangeCheck{marks: map[mark]bool{}}, done: make(chan error, 1)}
+	v.pending = p
+	go func() { p.done <- v.checkRange(ctx, r.low, r.high, &p.asked) }()
+}
+
+func (v *verifier) settlePending() error {
+	p := v.pending
+	if p == nil {
+		return nil
+	}
+	v.pending = nil
+	if err := <-p.done; err != nil {
+		return err
+	}
+	v.settle(p.replayed, &p.asked)
 	return nil
 }
 

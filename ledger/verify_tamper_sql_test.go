@@ -15,10 +15,10 @@ import (
 	"mizan/ledger"
 )
 
-var tamperSeed = flag.Uint64("tamper.seed", 0, "seed of the tampering test; 0 draws one")
-
-// tamperings is how many changes the test makes; the build with the tag torture makes a thousand and more.
-var tamperings = 70
+var (
+	tamperSeed  = flag.Uint64("tamper.seed", 0, "seed of the tampering test; 0 draws one")
+	tamperCount = flag.Int("tamper.count", 70, "changes that the tampering test makes")
+)
 
 // tamperTables are the tables a verification covers, with the columns that say something the rest of the book can
 // contradict. What only describes (a book's name, an account's state, the oldest open period) is not among them.
@@ -276,7 +276,7 @@ func TestVerifyFindsTampering(t *testing.T) {
 	wantSound(t, before)
 	m := newTamperer(t, b, seed)
 	found, disagreed := 0, 0
-	for range tamperings {
+	for range *tamperCount {
 		c := m.tamper()
 		report := verify(t, b, ledger.VerifyOptions{})
 		switch {
@@ -299,5 +299,5 @@ func TestVerifyFindsTampering(t *testing.T) {
 	if after := verify(t, b, ledger.VerifyOptions{}); !after.Sound() || after.Checkpoint != before.Checkpoint {
 		t.Errorf("the book was not restored: %+v", after)
 	}
-	t.Logf("seed %d: %d of %d changes found, %d with a disagreement", seed, found, tamperings, disagreed)
+	t.Logf("seed %d: %d of %d changes found, %d with a disagreement", seed, found, *tamperCount, disagreed)
 }

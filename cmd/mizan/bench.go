@@ -27,6 +27,7 @@ import (
 type benchCmd struct {
 	Posting  benchPostingCmd  `cmd:"" help:"Measure posting: the floor, in process and through HTTP, and print ratios."`
 	Overload benchOverloadCmd `cmd:"" help:"Offer several times what can be recorded, and show what is recorded meanwhile."`
+	Reading  benchReadingCmd  `cmd:"" help:"Show what a long export or a verification costs those who post meanwhile."`
 }
 
 // benchPostingCmd measures the posting path on a private durable PostgreSQL that is thrown away afterwards.
@@ -200,6 +201,16 @@ func (b *bench) grow(ctx context.Context, n int) error {
 	if err != nil {
 		return err
 	}
+	if err := b.store(ctx, n); err != nil {
+		return err
+	}
+	full, err := b.time(ctx, fmt.Sprintf("in process, batches of 1000, after %d", n), b.sales, b.inProcessBatches("bench", "ig", false))
+	b.grown = []benchResult{empty, full}
+	return err
+}
+
+// store posts n sales, a multiple of 4,000 of them.
+func (b *bench) store(ctx context.Context, n int) error {
 	fmt.Fprintf(b.progress, "storing %d sales first\n", n)
 	m := newSaleMaker("pre", 5)
 	for stored := 0; stored < n; stored += 4000 {
@@ -214,9 +225,7 @@ func (b *bench) grow(ctx context.Context, n int) error {
 			return err
 		}
 	}
-	full, err := b.time(ctx, fmt.Sprintf("in process, batches of 1000, after %d", n), b.sales, b.inProcessBatches("bench", "ig", false))
-	b.grown = []benchResult{empty, full}
-	return err
+	return nil
 }
 
 // measure runs everything, the floor first and last.

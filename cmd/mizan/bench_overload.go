@@ -62,6 +62,7 @@ type overload struct {
 	options benchOverloadCmd
 	program *exec.Cmd
 	address string
+	key     string
 	head    string
 	result  overloadResult
 }
@@ -119,7 +120,7 @@ func (o *overload) measure(ctx context.Context) error {
 		return errors.New("nothing was recorded in time; measure the capacity for longer, with --peak")
 	}
 	fmt.Fprintf(o.progress, "%d times that for %v …\n", o.options.Factor, o.options.For)
-	t := o.openLoop(ctx)
+	t := o.openLoop(ctx, "over", float64(o.options.Factor))
 	seconds := t.took.Seconds()
 	o.result.Offered = float64(t.offered*int64(o.options.Batch)) / seconds
 	o.result.Sent = float64(t.sent.Load()*int64(o.options.Batch)) / seconds
@@ -177,9 +178,9 @@ func (o *overload) closedLoop(ctx context.Context, prefix string, d time.Duratio
 	return t
 }
 
-// openLoop sends at a fixed rate, whatever the answers. A request finds a connection that is free, or is not sent and
+// openLoop sends at a fixed multiple of the capacity, whatever the answers. A request finds a connection that is free, or is not sent and
 // counts as offered only.
-func (o *overload) openLoop(ctx context.Context) *sendings {
+func (o *overload) openLoop(ctx context.Context, prefix string, factor float64) *sendings {
 	t := &sendings{}
 	began := time.Now()
 	end := began.Add(o.options.For)
@@ -187,14 +188,14 @@ func (o *overload) openLoop(ctx context.Context) *sendings {
 	var wg sync.WaitGroup
 	for i := range overloadClients {
 		wg.Go(func() {
-			s := o.sender("over", i)
+			s := o.sender(prefix, i)
 			defer s.close()
 			for range work {
 				s.send(ctx, t, end)
 			}
 		})
 	}
-	perSecond := o.result.Peak * float64(o.options.Factor) / float64(o.options.Batch)
+	perSecond := o.result.Peak * factor / float64(o.options.Batch)
 	ticker := time.NewTicker(time.Millisecond)
 	defer ticker.Stop()
 	for now := began; now.Before(end) && ctx.Err() == nil; now = <-ticker.C {
@@ -336,7 +337,8 @@ var readyAddress = regexp.MustCompile(`"msg":"ready","address":"([^"]+)"`)
 
 // startService runs this program's serve on the throw-away database.
 func (o *overload) startService(ctx context.Context) error {
-	_, key, err := access.New(o.pool, access.Options{Now: time.Now}).Create(ctx, access.NewKey{Name: "overload", Scopes: []access.Scope{"*"}})
+	var err error
+	_, o.key, err = access.New(o.pool, access.Options{Now: time.Now}).Create(ctx, access.NewKey{Name: "overload", Scopes: []access.Scope{"*"}})
 	if err != nil {
 		return err
 	}
@@ -365,7 +367,7 @@ func (o *overload) startService(ctx context.Context) error {
 		return errors.Join(errors.New("the service did not start"), o.program.Wait())
 	}
 	go func() { _, _ = io.Copy(io.Discard, said) }()
-	o.head = " HTTP/1.1\r\nHost: " + o.address + "\r\nAuthorization: Bearer " + key + "\r\nContent-Type: application/json\r\nContent-Length: "
+	o.head = " HTTP/1.1\r\nHost: " + o.address + "\r\nAuthorization: Bearer " + o.key + "\r\nContent-Type: application/json\r\nContent-Length: "
 	return nil
 }
 
