@@ -51,6 +51,11 @@ func TestVerifyCommand(t *testing.T) {
 	bend(t, super, `UPDATE entries SET amount = -amount WHERE sequence = 2 AND book_id = (SELECT id FROM books WHERE code = 'uk')`)
 	mizan(t, env, "", "verify").want(t, exitRefused, "uk: NOT SOUND", "the first at uk-2", "hash", "running", "us: sound", "Stop payouts")
 	mizan(t, env, "", "verify", "--book", "us").want(t, exitDone)
+	for _, method := range []string{"replay", "database"} {
+		mizan(t, env, "", "verify", "--book", "us", "--method", method).want(t, exitDone)
+		mizan(t, env, "", "verify", "--book", "uk", "--method", method).want(t, exitRefused, "the first at uk-2")
+	}
+	mizan(t, env, "", "verify", "--method", "guess").want(t, exitUsage)
 }
 
 // bend runs SQL as a superuser with the guards of entries off.
