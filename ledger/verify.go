@@ -37,7 +37,7 @@ type VerifyOptions struct {
 	// entry there. What comes later is proved to continue it. The zero value begins with the book and trusts nothing.
 	After VerifyCheckpoint
 	// Known are checkpoints taken earlier. Those that the verification passes must have the same digest, if it began with
-	// the book or at a checkpoint with a digest.
+	// the book or at a checkpoint with a digest; the book's head must not lie before any.
 	Known []VerifyCheckpoint
 	// MaxTransactions, if above zero, bounds the transactions verified by this call; the report then says where to go on.
 	// What looks at the whole book (balances, totals, rows that belong to no transaction) is left out if the book has more
@@ -140,6 +140,7 @@ func (v *verifier) run(ctx context.Context) error {
 		v.report.Next = v.through + 1
 		return nil
 	}
+	v.missKnown()
 	if n := v.options.MaxTransactions; n > 0 && max(int64(head.lastAccount), head.lastSequence) > n || v.overtime() {
 		return nil
 	}
@@ -157,6 +158,16 @@ func (v *verifier) run(ctx context.Context) error {
 	}
 	v.report.Complete = true
 	return nil
+}
+
+// missKnown finds the checkpoints that the book no longer comes to: its head was reached before them.
+func (v *verifier) missKnown() {
+	for _, known := range v.options.Known {
+		if known.Sequence > v.through {
+			v.found.add(VerifyFinding{Invariant: InvariantCheckpoint, Sequence: v.through + 1,
+				What: "The book ends before the checkpoint at " + formatInt(known.Sequence) + ": what was recorded up to there was taken back."})
+		}
+	}
 }
 
 // walks meets every row of entries and references, from both ends.

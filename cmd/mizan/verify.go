@@ -119,6 +119,10 @@ func (c *verifyCmd) options() (o ledger.VerifyOptions, err error) {
 		if err != nil {
 			return o, err
 		}
+		// Without a digest to begin with, or behind it, the history never comes to the checkpoint: it would pass unseen.
+		if c.FromSequence > 1 || known.Sequence < o.After.Sequence {
+			return o, usageError("The checkpoint of --known lies before what is verified, or nothing leads up to it. Begin with the book, or with --after at an earlier checkpoint.")
+		}
 		o.Known = append(o.Known, known)
 	}
 	return o, nil

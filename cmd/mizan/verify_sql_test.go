@@ -42,9 +42,11 @@ func TestVerifyCommand(t *testing.T) {
 		t.Errorf("%v: %s", err, out.stdout)
 	}
 	for _, wrong := range [][]string{{"--after", checkpoint}, {"--book", "uk", "--after", "3:xyz"}, {"--book", "uk", "--from-sequence", "-1"},
-		{"--book", "uk", "--from-sequence", "2", "--after", checkpoint}} {
+		{"--book", "uk", "--from-sequence", "2", "--after", checkpoint}, {"--book", "uk", "--from-sequence", "2", "--known", checkpoint},
+		{"--book", "uk", "--after", checkpoint, "--known", "2" + checkpoint[1:]}} {
 		mizan(t, env, "", append([]string{"verify"}, wrong...)...).want(t, exitUsage)
 	}
+	mizan(t, env, "", "verify", "--book", "uk", "--known", "9"+checkpoint[1:]).want(t, exitRefused, "the first at uk-4", "ends before the checkpoint at 9")
 	mizan(t, env, "", "verify", "--book", "nowhere").want(t, exitRefused, "no such book")
 	mizan(t, env, "", "verify", "--book", "uk", "--from-sequence", "99").want(t, exitRefused)
 	mizan(t, nil, "", "verify", "--data", t.TempDir()).want(t, exitRefused, "no data of mizan dev")
