@@ -161,6 +161,10 @@ func (d *decision) decideGroup(book Book, st *bookState, g *group) {
 		undo = &journal{transactions: len(d.transactions), links: len(d.links), references: len(d.references),
 			opened: len(d.opened), head: st.head, lastID: st.lastID}
 	}
+	if i, err := st.expected(g.items); err != nil {
+		g.refuse(i, err)
+		return
+	}
 	for i, it := range g.items {
 		if err := d.decideItem(book, st, it, undo); err != nil {
 			if undo != nil {
@@ -170,6 +174,32 @@ func (d *decision) decideGroup(book Book, st *bookState, g *group) {
 			return
 		}
 	}
+}
+
+// expected reports whether the subjects of a group's new items stand where their authors saw them, and otherwise which
+// item's does not. All are judged before the first is applied: what a group itself records does not outdate its other
+// items. A reference that is known, also from the group itself, is a repetition and judged as one.
+func (st *bookState) expected(items []*item) (culprit int, err error) {
+	var own map[string]bool
+	for i, it := range items {
+		if _, known := st.references[it.reference]; known || own[it.reference] {
+			continue
+		}
+		if len(items) > 1 {
+			if own == nil {
+				own = make(map[string]bool, len(items))
+			}
+			own[it.reference] = true
+		}
+		for j := range it.drafts {
+			for _, e := range it.drafts[j].Expect {
+				if st.subjects[e.Subject] != e.LastSequence {
+					return i, ErrStale
+				}
+			}
+		}
+	}
+	return 0, nil
 }
 
 func (d *decision) decideItem(book Book, st *bookState, it *item, undo *journal) error {
@@ -183,14 +213,6 @@ func (d *decision) decideItem(book Book, st *bookState, it *item, undo *journal)
 			it.replay = &known
 		}
 		return nil
-	}
-	for i := range it.drafts {
-		// Judged before the first draft is applied: an event's own transactions do not outdate each other.
-		for _, e := range it.drafts[i].Expect {
-			if st.subjects[e.Subject] != e.LastSequence {
-				return ErrStale
-			}
-		}
 	}
 	first := st.head.LastSequence + 1
 	for i := range it.drafts {

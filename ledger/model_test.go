@@ -39,8 +39,12 @@ func (m *model) post(submissions []ledger.Submission) (wants []error, firsts []i
 	saved := &model{balances: maps.Clone(m.balances), references: maps.Clone(m.references), subjects: maps.Clone(m.subjects),
 		reversed: maps.Clone(m.reversed), recorded: slices.Clone(m.recorded), history: slices.Clone(m.history)}
 	wants, firsts = make([]error, len(submissions)), make([]int64, len(submissions))
+	stale := m.stale(submissions)
 	for i, s := range submissions {
 		err := m.one(s, &firsts[i])
+		if stale >= 0 {
+			i, err = stale, ledger.ErrStale
+		}
 		if err == nil {
 			continue
 		}
@@ -63,21 +67,37 @@ func (m *model) postEach(submissions []ledger.Submission) (wants []error, firsts
 	return wants, firsts
 }
 
+// stale returns the first new item whose subject is elsewhere than expected before the group, or -1.
+func (m *model) stale(submissions []ledger.Submission) int {
+	own := map[string]bool{}
+	for i, s := range submissions {
+		if _, known := m.references[s.Reference]; known || own[s.Reference] {
+			continue
+		}
+		own[s.Reference] = true
+		for _, d := range s.Drafts {
+			for _, e := range d.Expect {
+				if m.subjects[e.Subject] != e.LastSequence {
+					return i
+				}
+			}
+		}
+	}
+	return -1
+}
+
 func (m *model) one(s ledger.Submission, first *int64) error {
-	content := fmt.Sprintf("%+v", s.Drafts)
+	asked := slices.Clone(s.Drafts)
+	for i := range asked {
+		asked[i].Expect = nil // what a draft was computed from is no part of what is asked for
+	}
+	content := fmt.Sprintf("%+v", asked)
 	if known, ok := m.references[s.Reference]; ok {
 		if known.content != content {
 			return ledger.ErrReferenceReused
 		}
 		*first = known.first
 		return nil
-	}
-	for _, d := range s.Drafts {
-		for _, e := range d.Expect {
-			if m.subjects[e.Subject] != e.LastSequence {
-				return ledger.ErrStale
-			}
-		}
 	}
 	*first = int64(len(m.recorded)) + 1
 	for _, d := range s.Drafts {

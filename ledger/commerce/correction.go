@@ -7,6 +7,8 @@ package commerce
 type EntryReversed struct {
 	Transaction string `json:"transaction" pattern:"^[a-z][a-z0-9_]{0,31}-[1-9][0-9]{0,17}$" doc:"The id of the transaction" example:"uk-42"`
 	Reason      string `json:"reason" pattern:"^[A-Za-z0-9_.-]{1,64}$" example:"captured_by_mistake"`
+
+	about string // the subject of the transaction
 }
 
 // AdjustmentPosted moves an amount between a payee and the platform by hand, with a reason and a document.

@@ -21,4 +21,6 @@ type DisputeClosed struct {
 	Outcome     string `json:"outcome" enum:"won,lost"`
 	Liable      string `json:"liable,omitempty" enum:"seller,platform" doc:"Who bears a loss; left out, the rule set decides by the reason"`
 	FeeReturned bool   `json:"fee_returned,omitempty" doc:"The processor gave the fee back"`
+
+	order string // found by the dispute's account
 }

@@ -28,6 +28,8 @@ type OrderCaptured struct {
 	Partners          []Partner      `json:"partners,omitempty" nullable:"false" maxItems:"20"`
 	DonationRoundUp   *RoundUp       `json:"donation_round_up,omitempty"`
 	Payments          []Payment      `json:"payments,omitempty" nullable:"false" maxItems:"20" doc:"How the buyer paid; the sum is what the lines say"`
+
+	terms *captureTerms
 }
 
 // CapturedLine is one line of goods.

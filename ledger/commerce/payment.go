@@ -1,5 +1,7 @@
 package commerce
 
+import "mizan/ledger/money"
+
 // What the processor says about payments: its fees, funds that became available, payments that failed or came twice.
 // Their subject is the payment where there is one, so that an order finds them by its payments.
 
@@ -28,6 +30,10 @@ type PaymentFailed struct {
 	Fee       string `json:"fee,omitempty" pattern:"^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,3})?$" doc:"What the processor charges for the failure" example:"4.00"`
 	Shipped   bool   `json:"shipped,omitempty" doc:"Whether the goods had been shipped"`
 	Liable    string `json:"liable,omitempty" enum:"seller,platform" doc:"Who bears a failure after shipment; left out, the rule set's"`
+
+	// what the failure took, what of it the buyer had got before, and where the payment was made
+	lost, double money.Minor
+	processor    string
 }
 
 // DuplicateReceived says that a paid order was paid once more; the money is owed to the buyer (M-07).
@@ -42,7 +48,7 @@ type DuplicateReceived struct {
 
 // DuplicateRefunded says that such a payment went back to the buyer.
 type DuplicateRefunded struct {
+	Order           string `json:"order" pattern:"^[A-Za-z0-9_.-]{1,64}$" example:"UK-1"`
 	PaymentID       string `json:"payment_id" pattern:"^[A-Za-z0-9_.-]{1,64}$" example:"pi_2"`
-	Processor       string `json:"processor" pattern:"^[A-Za-z0-9_.-]{1,64}$" example:"main"`
 	PaymentRefundID string `json:"payment_refund_id,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" example:"re_2"`
 }

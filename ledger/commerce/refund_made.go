@@ -20,6 +20,9 @@ type RefundMade struct {
 	Cash            string         `json:"cash,omitempty" enum:"pending,available" default:"available" doc:"Which of our balances at the processor it was taken from"`
 	Goodwill        bool           `json:"goodwill,omitempty" doc:"An amount at the platform's own cost"`
 	Shipped         *bool          `json:"shipped,omitempty" doc:"Whether the goods had been shipped; left out, whether a delivery is known"`
+
+	// happened says that the money left already and waits in suspense.
+	happened bool
 }
 
 // RefundedLine is a number of units of a line.

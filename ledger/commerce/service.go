@@ -2,9 +2,11 @@ package commerce
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"mizan/ledger"
+	"mizan/ledger/fault"
 )
 
 // Service records events. It is safe for concurrent use, in one process or many.
@@ -12,6 +14,7 @@ type Service struct {
 	ledger *ledger.Ledger
 	rules  *RuleSets
 	now    func() time.Time
+	turns  turnstile
 }
 
 // New returns a service that posts to the ledger by the rule sets.
@@ -19,7 +22,216 @@ func New(l *ledger.Ledger, rules *RuleSets, now func() time.Time) *Service {
 	return &Service{ledger: l, rules: rules, now: now}
 }
 
-// Post records one event and waits until it is durable.
+// maxAttempts bounds how often an event is planned again because its order moved on at another replica.
+const maxAttempts = 20
+
+// Post records one event and waits until it is durable. It returns the event's own errors, those of the rules (ErrRulesMissing,
+// ErrRulesUnsigned), those of the order's state, and the ledger's.
 func (s *Service) Post(ctx context.Context, book ledger.Book, e Event) Result {
-	return s.PostBatch(ctx, book, []Event{e})[0]
+	prepared, err := s.prepare(book, &e)
+	if err != nil {
+		return Result{Event: e, Err: err}
+	}
+	return s.postAlone(ctx, book, prepared)
+}
+
+// prepared is an event that passed what can be judged without history.
+type prepared struct {
+	event *Event
+	hash  [32]byte
+	// fresh says that the event is planned at first as if its order were new, which spares most sales the look at it.
+	fresh bool
+}
+
+// prepare judges an event without history.
+func (s *Service) prepare(book ledger.Book, e *Event) (*prepared, error) {
+	if e.Data == nil {
+		return nil, ErrEventType
+	}
+	hash, err := requestHash(e)
+	if err != nil {
+		return nil, err
+	}
+	p := &preparation{book: book}
+	e.Data.prepare(p)
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	d, capture := e.Data.(*OrderCaptured)
+	return &prepared{event: e, hash: hash, fresh: capture && d.terms.number() == 1}, nil
+}
+
+// postAlone posts one event, again and again until its order stood still while it was planned.
+func (s *Service) postAlone(ctx context.Context, book ledger.Book, e *prepared) Result {
+	if e.fresh {
+		r := s.attempt(ctx, book, e, true)
+		if fault.CodeOf(r.Err) != ledger.ErrStale.Code {
+			return r
+		}
+	}
+	subject, err := s.subjectOf(ctx, book, e)
+	if err != nil {
+		return Result{Event: *e.event, Err: err}
+	}
+	if !isOrder(subject) {
+		return s.repeat(ctx, book, e)
+	}
+	var r Result
+	if err := s.turns.take(ctx, turn{book.ID, subject}, func() error { r = s.repeat(ctx, book, e); return nil }); err != nil {
+		return Result{Event: *e.event, Err: err}
+	}
+	return r
+}
+
+func (s *Service) repeat(ctx context.Context, book ledger.Book, e *prepared) (r Result) {
+	for range maxAttempts {
+		if r = s.attempt(ctx, book, e, false); fault.CodeOf(r.Err) != ledger.ErrStale.Code || ctx.Err() != nil {
+			return r
+		}
+	}
+	return r
+}
+
+// attempt plans one event and posts it.
+func (s *Service) attempt(ctx context.Context, book ledger.Book, e *prepared, fresh bool) Result {
+	p, done := s.plan(ctx, book, e, fresh, nil)
+	if done != nil {
+		return *done
+	}
+	return p.result(s.ledger.Post(ctx, book, p.submission()))
+}
+
+// plan plans one event. Instead of a plan it returns a result if the event was recorded before, or cannot be recorded.
+// Known holds the states of orders that earlier events of the same group have moved.
+func (s *Service) plan(ctx context.Context, book ledger.Book, e *prepared, fresh bool, known map[string]*order) (*planner, *Result) {
+	fail := func(err error) (*planner, *Result) { return nil, &Result{Event: *e.event, Err: err} }
+	subject, err := s.subjectOf(ctx, book, e)
+	if err != nil {
+		return fail(err)
+	}
+	p := &planner{ctx: ctx, service: s, book: book, event: e.event, hash: e.hash}
+	if id, ok := orderID(subject); ok {
+		if p.order = known[subject]; p.order == nil {
+			if fresh {
+				p.order = &order{book: book, id: id}
+			} else if p.order, err = s.load(ctx, book, id, 0); err != nil {
+				return fail(err)
+			}
+		}
+		if t := p.order.recorded(e.event.Reference); t != nil {
+			return s.recordedBefore(ctx, book, e, p.order, t)
+		}
+	}
+	if err := e.event.Data.plan(p); err != nil {
+		return fail(err)
+	}
+	if known != nil && p.order != nil {
+		known[subject] = p.order
+	}
+	return p, nil
+}
+
+// recorded returns the order's first transaction under a reference, or nil.
+func (o *order) recorded(reference string) *ledger.Transaction {
+	i := slices.IndexFunc(o.transactions, func(t ledger.Transaction) bool { return t.Reference == reference })
+	if i < 0 {
+		return nil
+	}
+	return &o.transactions[i]
+}
+
+// recordedBefore answers an event whose reference the order has already.
+func (s *Service) recordedBefore(ctx context.Context, book ledger.Book, e *prepared, o *order, t *ledger.Transaction) (*planner, *Result) {
+	_, hash, ok := recordOf(t)
+	if !ok || hash != e.hash {
+		return nil, &Result{Event: *e.event, Err: ledger.ErrReferenceReused}
+	}
+	r := s.replayed(ctx, book, o, t)
+	r.Event = *e.event
+	return nil, &r
+}
+
+// replayed is the result of what was recorded before under a reference.
+func (s *Service) replayed(ctx context.Context, book ledger.Book, o *order, t *ledger.Transaction) Result {
+	r := Result{Event: Event{Type: t.Event, Reference: t.Reference}, Replayed: true}
+	main := t
+	for i := range o.transactions {
+		x := &o.transactions[i]
+		if x.Reference != t.Reference {
+			continue
+		}
+		r.Transactions = append(r.Transactions, *x)
+		if rec, _, ok := recordOf(x); ok && rec.Part == 0 {
+			main, r.Event.Type = x, rec.Kind
+		}
+	}
+	r.Explanation, r.Err = s.Explain(ctx, book, main.Sequence)
+	return r
+}
+
+// subjectOf is the event's subject; that of a dispute's end and of a reversal is looked up.
+func (s *Service) subjectOf(ctx context.Context, book ledger.Book, e *prepared) (string, error) {
+	switch d := e.event.Data.(type) {
+	case *DisputeClosed:
+		if d.order == "" {
+			subject, err := s.disputed(ctx, book, d.Dispute, "")
+			if err != nil {
+				return "", err
+			}
+			id, ok := orderID(subject)
+			if !ok {
+				return "", ErrDisputeUnknown
+			}
+			d.order = id
+		}
+	case *EntryReversed:
+		if d.about == "" {
+			sequence, err := ledger.ParseTransactionID(book.Code, d.Transaction)
+			if err != nil {
+				return "", err
+			}
+			t, err := s.ledger.Transaction(ctx, book, sequence)
+			if err != nil {
+				return "", err
+			}
+			d.about = t.Subject
+		}
+	}
+	return e.event.Data.subject(), nil
+}
+
+const orderPrefix = "order:"
+
+func isOrder(subject string) bool { _, ok := orderID(subject); return ok }
+
+func orderID(subject string) (string, bool) {
+	if len(subject) > len(orderPrefix) && subject[:len(orderPrefix)] == orderPrefix {
+		return subject[len(orderPrefix):], true
+	}
+	return "", false
+}
+
+// submission is what the plan asks the ledger to record.
+func (p *planner) submission() ledger.Submission {
+	return ledger.Submission{Reference: p.event.Reference, Hash: p.hash, Drafts: p.drafts}
+}
+
+// result is what became of the plan.
+func (p *planner) result(out ledger.Outcome) Result {
+	r := Result{Event: *p.event, Transactions: out.Transactions, Replayed: out.Replayed, Err: out.Err}
+	switch {
+	case out.Err != nil:
+	case out.Replayed && p.order != nil:
+		// What was recorded may rest on another state than this plan; explain what is recorded.
+		main := out.Transactions[0].Sequence
+		for i := range out.Transactions {
+			if rec, _, ok := recordOf(&out.Transactions[i]); ok && rec.Part == 0 {
+				main = out.Transactions[i].Sequence
+			}
+		}
+		r.Explanation, r.Err = p.service.Explain(p.ctx, p.book, main)
+	default:
+		r.Explanation = p.explained.expand()
+	}
+	return r
 }

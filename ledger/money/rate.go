@@ -5,6 +5,7 @@ package money
 
 import (
 	"cmp"
+	"math/big"
 	"math/bits"
 	"strconv"
 	"strings"
@@ -148,4 +149,24 @@ func (r Rate) Of(base Minor, mode Rounding, unit Minor) (Minor, error) {
 func (r Rate) scaled() wide {
 	high, low := bits.Mul64(uint64(r.whole), rateScale)
 	return wide{high, low}.add(wide{low: r.fraction})
+}
+
+// Exact returns rate × base before any rounding, as a decimal string in units of the currency, without needless zeros:
+// "4.0473" for 9 % of GBP 44.97. It is for explanations; Of is for amounts. It panics if c is not Known.
+func (r Rate) Exact(base Minor, c Currency) string {
+	product := new(big.Int).SetUint64(base.magnitude())
+	product.Mul(product, r.scaled().big())
+	digits := product.String()
+	decimals := rateDecimals + c.Digits()
+	if len(digits) <= decimals {
+		digits = strings.Repeat("0", decimals+1-len(digits)) + digits
+	}
+	whole, fraction := digits[:len(digits)-decimals], strings.TrimRight(digits[len(digits)-decimals:], "0")
+	if fraction != "" {
+		whole += "." + fraction
+	}
+	if base < 0 && !r.IsZero() {
+		whole = "-" + whole
+	}
+	return whole
 }

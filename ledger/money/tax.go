@@ -66,3 +66,23 @@ func GrossUp(target Minor, rate Rate, flat Minor, mode Rounding, unit Minor) (ch
 	}
 	return high * unit, fee, nil
 }
+
+// Proportion returns total × part ÷ whole, computed exactly and rounded once to a multiple of unit by mode: the part of a
+// discount that belongs to a part of its line. It needs 0 <= part <= whole and total >= 0.
+//
+// Errors: ErrWeights if whole is not positive or part is outside it, ErrAmountNegative, ErrUnit if unit < 1, ErrRounding,
+// ErrOverflow.
+func Proportion(total, part, whole Minor, mode Rounding, unit Minor) (Minor, error) {
+	if err := checkRounding(mode, unit); err != nil {
+		return 0, err
+	}
+	if total < 0 {
+		return 0, ErrAmountNegative
+	}
+	if whole <= 0 || part < 0 || part > whole {
+		return 0, ErrWeights
+	}
+	sum := wide{low: uint64(whole)}
+	quotient, rest := portion(uint64(total), wide{low: uint64(part)}, sum)
+	return round(false, quotient, rest, sum, mode, unit)
+}

@@ -1,0 +1,203 @@
+package commerce
+
+import (
+	"context"
+
+	"mizan/ledger"
+	"mizan/ledger/fault"
+)
+
+// Batches of events. Independent events of different orders are planned and posted together; events of one order wait for
+// each other. An atomic group is planned over what its own earlier events do to an order.
+
+// PostBatch records the events independently, in order: each has its own result.
+func (s *Service) PostBatch(ctx context.Context, book ledger.Book, events []Event) []Result {
+	results := make([]Result, len(events))
+	var wave []int
+	ready := make([]*prepared, len(events))
+	busy := map[string]bool{}
+	flush := func() {
+		s.postWave(ctx, book, ready, wave, results)
+		wave = wave[:0]
+		clear(busy)
+	}
+	for i := range events {
+		e, err := s.prepare(book, &events[i])
+		if err != nil {
+			results[i] = Result{Event: events[i], Err: err}
+			continue
+		}
+		ready[i] = e
+		subject := e.event.Data.subject()
+		if subject == "" && looksUp(e) || busy[subject] {
+			flush()
+		}
+		if subject != "" {
+			busy[subject] = true
+		}
+		wave = append(wave, i)
+		if subject == "" && looksUp(e) { // its order is not known yet: nothing may follow it in the same wave
+			flush()
+		}
+	}
+	flush()
+	return results
+}
+
+// looksUp reports whether an event's subject must be looked up.
+func looksUp(e *prepared) bool {
+	switch e.event.Data.(type) {
+	case *DisputeClosed, *EntryReversed:
+		return true
+	}
+	return false
+}
+
+// postWave plans events of different subjects and posts them together. Those whose order moved on are posted alone.
+func (s *Service) postWave(ctx context.Context, book ledger.Book, ready []*prepared, wave []int, results []Result) {
+	if len(wave) == 0 {
+		return
+	}
+	if len(wave) == 1 {
+		results[wave[0]] = s.postAlone(ctx, book, ready[wave[0]])
+		return
+	}
+	plans := make([]*planner, 0, len(wave))
+	at := make([]int, 0, len(wave))
+	submissions := make([]ledger.Submission, 0, len(wave))
+	for _, i := range wave {
+		p, done := s.plan(ctx, book, ready[i], ready[i].fresh, nil)
+		if done != nil {
+			results[i] = *done
+			continue
+		}
+		plans, at, submissions = append(plans, p), append(at, i), append(submissions, p.submission())
+	}
+	if len(submissions) == 0 {
+		return
+	}
+	for j, out := range s.ledger.PostBatch(ctx, book, submissions) {
+		i := at[j]
+		if fault.CodeOf(out.Err) == ledger.ErrStale.Code {
+			ready[i].fresh = false
+			results[i] = s.postAlone(ctx, book, ready[i])
+			continue
+		}
+		results[i] = plans[j].result(out)
+	}
+}
+
+// PostAtomic records all events or none. If one is refused, its result says why and the others carry
+// ledger.ErrGroupRefused.
+func (s *Service) PostAtomic(ctx context.Context, book ledger.Book, events []Event) []Result {
+	results := make([]Result, len(events))
+	ready, culprit, err := s.prepareAll(book, events)
+	if err != nil {
+		return refuseAll(events, culprit, err)
+	}
+	for range maxAttempts {
+		var stale bool
+		if results, stale = s.attemptAtomic(ctx, book, ready); !stale || ctx.Err() != nil {
+			break
+		}
+		for _, e := range ready {
+			e.fresh = false
+		}
+	}
+	return results
+}
+
+func (s *Service) prepareAll(book ledger.Book, events []Event) (ready []*prepared, culprit int, err error) {
+	ready = make([]*prepared, len(events))
+	for i := range events {
+		if ready[i], err = s.prepare(book, &events[i]); err != nil {
+			return nil, i, err
+		}
+	}
+	return ready, 0, nil
+}
+
+func refuseAll(events []Event, culprit int, err error) []Result {
+	results := make([]Result, len(events))
+	for i := range events {
+		results[i] = Result{Event: events[i], Err: ledger.ErrGroupRefused}
+		if i == culprit {
+			results[i].Err = err
+		}
+	}
+	return results
+}
+
+// attemptAtomic plans the group over itself and posts it. Stale says that an order moved on in the meantime.
+func (s *Service) attemptAtomic(ctx context.Context, book ledger.Book, ready []*prepared) (results []Result, stale bool) {
+	events := make([]Event, len(ready))
+	for i, e := range ready {
+		events[i] = *e.event
+	}
+	results = make([]Result, len(ready))
+	known := map[string]*order{}
+	var plans []*planner
+	var at []int
+	var submissions []ledger.Submission
+	for i, e := range ready {
+		p, done := s.plan(ctx, book, e, e.fresh, known)
+		if done != nil {
+			if done.Err != nil {
+				return refuseAll(events, i, done.Err), false
+			}
+			results[i] = *done // recorded before: it is part of what is known already
+			continue
+		}
+		plans, at, submissions = append(plans, p), append(at, i), append(submissions, p.submission())
+	}
+	if len(submissions) == 0 {
+		return results, false
+	}
+	for j, out := range s.ledger.PostAtomic(ctx, book, submissions) {
+		if fault.CodeOf(out.Err) == ledger.ErrStale.Code {
+			stale = true
+		}
+		results[at[j]] = plans[j].result(out)
+	}
+	return results, stale
+}
+
+// DryRun answers what the events would post now, one on top of the other, and leaves no trace. With atomic, a refusal of
+// one is a refusal of all.
+func (s *Service) DryRun(ctx context.Context, book ledger.Book, events []Event, atomic bool) ([]Result, error) {
+	results := make([]Result, len(events))
+	known := map[string]*order{}
+	for i := range events {
+		results[i] = s.forecast(ctx, book, &events[i], known)
+		if results[i].Err != nil && atomic {
+			return refuseAll(events, i, results[i].Err), nil
+		}
+	}
+	return results, nil
+}
+
+// forecast plans one event over the known states and asks the ledger what it would decide.
+func (s *Service) forecast(ctx context.Context, book ledger.Book, e *Event, known map[string]*order) Result {
+	ready, err := s.prepare(book, e)
+	if err != nil {
+		return Result{Event: *e, Err: err}
+	}
+	subject, err := s.subjectOf(ctx, book, ready)
+	if err != nil {
+		return Result{Event: *e, Err: err}
+	}
+	p, done := s.plan(ctx, book, ready, false, known)
+	if done != nil {
+		delete(known, subject) // a refused event may have left its order half way
+		return *done
+	}
+	submission := p.submission()
+	for i := range submission.Drafts {
+		submission.Drafts[i].Expect = nil // what the group's own earlier events did is not recorded
+	}
+	outcomes, err := s.ledger.DryRun(ctx, book, []ledger.Submission{submission}, false)
+	if err != nil {
+		return Result{Event: *e, Err: err}
+	}
+	return p.result(outcomes[0])
+}

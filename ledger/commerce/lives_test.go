@@ -1,0 +1,188 @@
+package commerce
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"mizan/ledger"
+	"mizan/ledger/fault"
+	"mizan/ledger/money"
+)
+
+// A life is the worked example of an event: the steps of an order with the entries an accountant expects. The lives are
+// also what the handbook's pages show.
+type life struct {
+	Key      string          `json:"key"`
+	Title    string          `json:"title"`
+	Source   string          `json:"source"`
+	Currency money.Currency  `json:"currency"`
+	Rules    json.RawMessage `json:"rules"`
+	Steps    []lifeStep      `json:"steps"`
+}
+
+type lifeStep struct {
+	Say     string          `json:"say"`
+	Type    string          `json:"type"`
+	Data    json.RawMessage `json:"data"`
+	Raw     string          `json:"raw"`
+	Settle  *lifeSettlement `json:"settle"`
+	Refused string          `json:"refused"`
+	Entries []string        `json:"entries"`
+}
+
+type lifeSettlement struct {
+	Rate *string    `json:"rate"`
+	Days *int       `json:"days"`
+	At   *time.Time `json:"at"`
+}
+
+func loadLives(t testing.TB) []life {
+	t.Helper()
+	names, err := filepath.Glob("testdata/lives/*.json")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no lives: %v", err)
+	}
+	var lives []life
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var l life
+		dec := json.NewDecoder(strings.NewReader(string(b)))
+		dec.DisallowUnknownFields()
+		if err := dec.Decode(&l); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		lives = append(lives, l)
+	}
+	return lives
+}
+
+// TestLives plays every worked example and compares each entry. In the end the explanation of every transaction is read
+// back and agrees with the one that was answered, and the waterfall sums to zero.
+func TestLives(t *testing.T) {
+	t.Parallel()
+	w := newWorkbench(t, "US", "America/Chicago", "USD")
+	for i, l := range loadLives(t) {
+		t.Run(l.Key, func(t *testing.T) {
+			w.playLife(t, i, l)
+		})
+	}
+}
+
+func (w *workbench) playLife(t *testing.T, n int, l life) {
+	book, _, err := w.ledger.CreateBook(t.Context(), ledger.NewBook{Code: fmt.Sprintf("life_%d", n), Name: l.Title, Currencies: []money.Currency{l.Currency}, TimeZone: "America/Chicago", Market: "US"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lw := *w
+	lw.book = book
+	lw.useRules(t, l.Rules)
+	order := ""
+	for i, s := range l.Steps {
+		name := fmt.Sprintf("%s step %d", l.Key, i+1)
+		var r Result
+		switch {
+		case s.Raw != "":
+			lw.rawStep(t, fmt.Sprintf("raw-%d", i), s, l.Currency)
+			continue
+		case s.Settle != nil:
+			ask := Settlement{ReserveRate: s.Settle.Rate, ReserveDays: s.Settle.Days}
+			if s.Settle.At != nil {
+				ask.At = *s.Settle.At
+			}
+			r = lw.Settle(t.Context(), book, order, ask)
+		default:
+			data := strings.ReplaceAll(string(s.Data), `"us-1"`, `"`+book.Code+`-1"`)
+			r = lw.Post(t.Context(), book, event(t, s.Type, fmt.Sprintf("%s-%d", l.Key, i), data))
+			var of struct{ Order string }
+			if json.Unmarshal(s.Data, &of) == nil && of.Order != "" {
+				order = of.Order
+			}
+		}
+		if s.Refused != "" {
+			if fault.CodeOf(r.Err) != s.Refused {
+				t.Fatalf("%s: %v, want %s", name, r.Err, s.Refused)
+			}
+			continue
+		}
+		if r.Err != nil {
+			t.Fatalf("%s: %v", name, r.Err)
+		}
+		wantEntries(t, name, r, s.Entries...)
+		lw.checkExplanation(t, name, r)
+	}
+	if order != "" {
+		o, err := lw.Order(t.Context(), book, order)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkWaterfall(t, l.Key, o)
+	}
+}
+
+// checkExplanation compares the explanation that was answered with the one read back.
+func (w *workbench) checkExplanation(t *testing.T, name string, r Result) {
+	t.Helper()
+	for _, x := range r.Transactions {
+		if rec, _, ok := recordOf(&x); !ok || rec.Part != 0 {
+			continue
+		}
+		again, err := w.Explain(t.Context(), w.book, x.Sequence)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		a, _ := json.Marshal(r.Explanation)
+		b, _ := json.Marshal(again)
+		if string(a) != string(b) {
+			t.Errorf("%s: the explanation read back differs:\n%s\n%s", name, a, b)
+		}
+	}
+}
+
+func checkWaterfall(t testing.TB, name string, o *Order) {
+	t.Helper()
+	if o.Currency == "" {
+		return
+	}
+	sum := money.Minor(0)
+	for _, r := range o.Waterfall {
+		sum += signedMinor(t, r.Net, money.Currency(o.Currency))
+	}
+	if sum != 0 {
+		t.Errorf("%s: the waterfall sums to %d", name, sum)
+	}
+}
+
+func signedMinor(t testing.TB, s string, c money.Currency) money.Minor {
+	t.Helper()
+	text, negative := strings.CutPrefix(s, "-")
+	m, err := money.ParseAmount(text, c)
+	if err != nil {
+		t.Fatalf("%q: %v", s, err)
+	}
+	if negative {
+		return -m
+	}
+	return m
+}
+
+func (w *workbench) rawStep(t *testing.T, reference string, s lifeStep, c money.Currency) {
+	t.Helper()
+	var lines []any
+	for _, e := range s.Entries {
+		f := strings.Fields(e)
+		m := signedMinor(t, f[2], c)
+		if f[0] == "Cr" {
+			m = -m
+		}
+		lines = append(lines, f[1], int(m))
+	}
+	w.raw(t, s.Raw, reference, c, lines...)
+}

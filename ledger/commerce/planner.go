@@ -1,0 +1,146 @@
+package commerce
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"mizan/ledger"
+	"mizan/ledger/money"
+)
+
+// Planning turns one event into the drafts of its transactions. A plan of an order's event starts from the order's state
+// and carries the sequence it was read at; if the order moves on before it is posted, it is made again.
+
+type planner struct {
+	ctx     context.Context
+	service *Service
+	book    ledger.Book
+	event   *Event
+	hash    [32]byte
+	// order is the state of the event's order, empty if it is new; nil for events about something else.
+	order *order
+	// expect is the expectation of a plan that is about something else than an order.
+	expect *ledger.Expectation
+	drafts []ledger.Draft
+	// explained is the reason of the event's main transaction.
+	explained *explained
+}
+
+// explained is what a plan or a replay knows about the reasons of a transaction.
+type explained struct {
+	event         string
+	order         *order
+	before, after *sheet
+	lines         []ledger.Line
+	data          EventData
+}
+
+// draftOf is what a plan says of one transaction.
+type draftOf struct {
+	event    string
+	kind     string // the event's type, where the transaction's event is another
+	part     int
+	lines    []ledger.Line
+	data     json.RawMessage
+	memo     string
+	decision bool
+	// computed says that the lines come from the sheet, and that before and after explain them.
+	computed      bool
+	before, after *sheet
+}
+
+// draft adds a transaction to the plan and to the order's state.
+func (p *planner) draft(d draftOf) error {
+	if sum := sumOf(d.lines); sum != 0 {
+		return fmt.Errorf("commerce: %s of %s does not balance by %d", d.event, p.event.Data.subject(), sum)
+	}
+	kind := d.kind
+	if kind == d.event {
+		kind = ""
+	}
+	explanation, err := explanationOf(p.hash, kind, d.part, d.data)
+	if err != nil {
+		return err
+	}
+	draft := ledger.Draft{Event: d.event, OccurredAt: p.event.OccurredAt, Subject: p.event.Data.subject(), Memo: d.memo, Lines: d.lines, Explanation: explanation}
+	if d.decision {
+		draft.Authority = ledger.ByDecision
+	}
+	if o := p.order; o != nil {
+		draft.Subject = "order:" + o.id
+		draft.LiveSession, draft.Channel = o.liveSession, o.channel
+		draft.OriginalPeriod = o.capturedIn
+		draft.Expect = []ledger.Expectation{{Subject: draft.Subject, LastSequence: o.last}}
+		o.absorb(d.lines, d.computed)
+	}
+	if p.expect != nil {
+		draft.Expect = append(draft.Expect, *p.expect)
+	}
+	if d.part == 0 {
+		p.explained = &explained{event: d.event, order: p.order, before: d.before, after: d.after, lines: d.lines, data: p.event.Data}
+	}
+	p.drafts = append(p.drafts, draft)
+	return nil
+}
+
+// orderEvent is an event that changes an order's state. What is wrong with its data in the order's currency is noted in
+// the preparation.
+type orderEvent interface {
+	apply(o *order, p *preparation) error
+}
+
+// apply applies the event to the order of the plan and returns the sheets before and after.
+func (p *planner) apply(e orderEvent) (before, after *sheet, err error) {
+	if before, err = p.order.compute(); err != nil {
+		return nil, nil, err
+	}
+	prep := &preparation{book: p.book, currency: p.order.currency, unit: p.order.unit}
+	if err := e.apply(p.order, prep); err != nil {
+		return nil, nil, err
+	}
+	if err := prep.err(); err != nil {
+		return nil, nil, err
+	}
+	after, err = p.order.compute()
+	return before, after, err
+}
+
+// known returns ErrOrderUnknown if nothing was captured for the order, and why it cannot be computed, if it cannot.
+func (p *planner) known() error {
+	if len(p.order.captures) == 0 {
+		return ErrOrderUnknown
+	}
+	return p.order.edited
+}
+
+// stored is the event's data as it is kept.
+func (p *planner) stored() (json.RawMessage, error) { return json.Marshal(p.event.Data) }
+
+// fact adds a transaction without lines.
+func (p *planner) fact(event string) error {
+	data, err := p.stored()
+	if err != nil {
+		return err
+	}
+	return p.draft(draftOf{event: event, kind: p.event.Type, data: data})
+}
+
+// available returns a payee's whole available balance in the order's currency.
+func (p *planner) available(position ledger.Address) (money.Minor, error) {
+	kind, _, id, _ := splitPayee(position)
+	return p.service.balance(p.ctx, p.book, payeeAccount(kind, bucketAvailable, id), p.order.currency)
+}
+
+// balance is an account's balance in its favour (credit positive), zero for one that nothing was posted to.
+func (s *Service) balance(ctx context.Context, book ledger.Book, a ledger.Address, c money.Currency) (money.Minor, error) {
+	page, err := s.ledger.History(ctx, book, ledger.HistoryQuery{Account: a, Currency: c, Descending: true, Limit: 1})
+	if errors.Is(err, ledger.ErrAccountNotOpened) {
+		return 0, nil
+	}
+	if err != nil || len(page.Lines) == 0 {
+		return 0, err
+	}
+	return -page.Lines[0].BalanceAfter, nil
+}

@@ -1,0 +1,241 @@
+package commerce
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"mizan/ledger"
+	"mizan/ledger/fault"
+	"mizan/ledger/postgres"
+)
+
+// The rule sets of a book: the shipped ones of its market and those it was given.
+
+const (
+	sqlAddRuleSet = `
+INSERT INTO rule_sets (book_id, set_name, version, valid_from, recorded_at, sha256, content)
+SELECT $1, $2, $3, $4, $5, $6, $7
+ WHERE (SELECT count(*) FROM rule_sets WHERE book_id = $1) < $8
+    ON CONFLICT DO NOTHING`
+
+	sqlFindRuleSet  = `SELECT content FROM rule_sets WHERE book_id = $1 AND set_name = $2 AND version = $3`
+	sqlListRuleSets = `SELECT content FROM rule_sets WHERE book_id = $1 ORDER BY valid_from, set_name, version LIMIT $2`
+)
+
+const (
+	// maxRuleSets bounds the sets a book can be given.
+	maxRuleSets = 1000
+	// minLead is how far ahead of now a set must take effect. Together with maxAge it makes the memory of sets exact: what
+	// was read less than maxAge ago knows every set that is in force now.
+	minLead = 10 * time.Minute
+	maxAge  = time.Minute
+)
+
+var (
+	// ErrRulesMissing means that a book has no rules for a moment.
+	ErrRulesMissing = fault.New(fault.Conflict, "rules-missing",
+		"There are no rules for this book's market at that time, so the event cannot be computed. Create the book with its market, or add a rule set.")
+	// ErrRulesUnsigned means that the rules in force are not researched and nobody has signed for them.
+	ErrRulesUnsigned = fault.New(fault.Conflict, "rules-unsigned",
+		"The rules of this market are not researched, so nothing is computed by them. Add a rule set that a person has signed.")
+	// ErrRuleSetUnknown means that the book has no such rule set.
+	ErrRuleSetUnknown = fault.New(fault.NotFound, "rule-set-unknown", "The book has no such rule set. Check its id.")
+	// ErrRuleSetExists means that the version is taken by another content.
+	ErrRuleSetExists = fault.New(fault.Conflict, "rule-set-exists", "This version of the rule set exists with another content, and rule sets never change. Give the new one the next version.")
+	// ErrRuleSetPast means that a set would change what has already happened.
+	ErrRuleSetPast = fault.New(fault.Invalid, "rule-set-in-the-past",
+		"A rule set takes effect at least ten minutes after it is added, because orders placed before rest on the rules of their time. Send a later valid_from.")
+	// ErrRuleSetMarket means that a set is for another market than the book's.
+	ErrRuleSetMarket = fault.New(fault.Invalid, "rule-set-market", "The rule set is for another market than the book. Send it to the book of its market.")
+	// ErrRuleSetsFull means that a book has as many rule sets as it can have.
+	ErrRuleSetsFull = fault.New(fault.Conflict, "rule-sets-full", "The book has 1,000 rule sets, which is the most it can have.")
+)
+
+// RuleSets finds the rules of books. It is safe for concurrent use.
+type RuleSets struct {
+	pool *postgres.Pool
+	now  func() time.Time
+
+	mu   sync.Mutex
+	read map[ledger.BookID]*bookRules
+}
+
+// bookRules are a book's sets as they were read at a moment.
+type bookRules struct {
+	at   time.Time
+	own  []*RuleSet // in order of valid_from
+	byID map[string]*RuleSet
+}
+
+// NewRuleSets returns the rule sets in the database.
+func NewRuleSets(pool *postgres.Pool, now func() time.Time) *RuleSets {
+	return &RuleSets{pool: pool, now: now, read: map[ledger.BookID]*bookRules{}}
+}
+
+// Add gives a book a rule set. The same content again is found, not added. It returns ErrRuleSetInvalid, ErrRuleSetMarket,
+// ErrRuleSetPast, ErrRuleSetExists or ErrRuleSetsFull.
+func (r *RuleSets) Add(ctx context.Context, book ledger.Book, content []byte) (set *RuleSet, created bool, err error) {
+	if set, err = ParseRuleSet(content); err != nil {
+		return nil, false, err
+	}
+	if set.Market != book.Market {
+		return nil, false, ErrRuleSetMarket
+	}
+	for _, s := range ShippedRuleSets() {
+		if s.Set == set.Set {
+			return nil, false, ErrRuleSetExists.With("A shipped rule set has this name. Give your own another name.")
+		}
+	}
+	if known, err := r.content(ctx, book, set.Set, set.Version); err == nil {
+		if !bytes.Equal(known, content) {
+			return nil, false, ErrRuleSetExists
+		}
+		return set, false, nil
+	} else if fault.CodeOf(err) != ErrRuleSetUnknown.Code {
+		return nil, false, err
+	}
+	now := r.now().UTC().Truncate(time.Microsecond)
+	if set.ValidFrom.Before(now.Add(minLead)) {
+		return nil, false, ErrRuleSetPast
+	}
+	sum := sha256.Sum256(content)
+	tag, err := r.pool.Exec(ctx, sqlAddRuleSet, book.ID, set.Set, set.Version, set.ValidFrom.UTC(), now, sum[:], content, maxRuleSets)
+	if err != nil {
+		return nil, false, err
+	}
+	r.forget(book)
+	if tag.RowsAffected() == 1 {
+		return set, true, nil
+	}
+	known, err := r.content(ctx, book, set.Set, set.Version)
+	switch {
+	case fault.CodeOf(err) == ErrRuleSetUnknown.Code:
+		return nil, false, ErrRuleSetsFull
+	case err == nil && !bytes.Equal(known, content):
+		return nil, false, ErrRuleSetExists
+	}
+	return set, false, err
+}
+
+func (r *RuleSets) content(ctx context.Context, book ledger.Book, name string, version int) (content []byte, err error) {
+	err = r.pool.QueryRow(ctx, sqlFindRuleSet, book.ID, name, version).Scan(&content)
+	if err == pgx.ErrNoRows {
+		return nil, ErrRuleSetUnknown
+	}
+	return content, err
+}
+
+func (r *RuleSets) forget(book ledger.Book) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.read, book.ID)
+}
+
+// rules returns a book's own sets, read at most maxAge ago. A set takes effect at least minLead after it is recorded, so
+// what is not in the memory yet is not in force yet, as long as clocks differ by less than the difference of the two.
+func (r *RuleSets) rules(ctx context.Context, book ledger.Book) (*bookRules, error) {
+	now := r.now()
+	r.mu.Lock()
+	known := r.read[book.ID]
+	r.mu.Unlock()
+	if known != nil && now.Sub(known.at) < maxAge && !now.Before(known.at) {
+		return known, nil
+	}
+	fresh := &bookRules{at: now, byID: map[string]*RuleSet{}}
+	rows, err := r.pool.Query(ctx, sqlListRuleSets, book.ID, maxRuleSets)
+	if err != nil {
+		return nil, err
+	}
+	contents, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
+	if err != nil {
+		return nil, err
+	}
+	for _, content := range contents {
+		set, err := decodeRuleSet(content) // checked when it was added, by the checks of that time
+		if err != nil {
+			return nil, err
+		}
+		if known != nil && known.byID[set.ID()] != nil {
+			set = known.byID[set.ID()]
+		}
+		fresh.own = append(fresh.own, set)
+		fresh.byID[set.ID()] = set
+	}
+	r.mu.Lock()
+	r.read[book.ID] = fresh
+	r.mu.Unlock()
+	return fresh, nil
+}
+
+// InForce returns the rules of a book at a moment: the latest that began before or then, the book's own before a shipped
+// one. It returns ErrRulesMissing or ErrRulesUnsigned.
+func (r *RuleSets) InForce(ctx context.Context, book ledger.Book, at time.Time) (*RuleSet, error) {
+	known, err := r.rules(ctx, book)
+	if err != nil {
+		return nil, err
+	}
+	var found *RuleSet
+	consider := func(s *RuleSet) {
+		if s.Market == book.Market && !s.ValidFrom.After(at) && (found == nil || !s.ValidFrom.Before(found.ValidFrom)) {
+			found = s
+		}
+	}
+	for _, s := range ShippedRuleSets() {
+		consider(s)
+	}
+	for _, s := range known.own {
+		consider(s)
+	}
+	switch {
+	case found == nil:
+		return nil, ErrRulesMissing
+	case !found.Researched && found.Signature == nil:
+		return nil, ErrRulesUnsigned
+	}
+	return found, nil
+}
+
+// ByID returns a set of the book by its id, or ErrRuleSetUnknown.
+func (r *RuleSets) ByID(ctx context.Context, book ledger.Book, id string) (*RuleSet, error) {
+	for _, s := range ShippedRuleSets() {
+		if s.ID() == id {
+			return s, nil
+		}
+	}
+	r.mu.Lock()
+	known := r.read[book.ID]
+	r.mu.Unlock()
+	if known != nil && known.byID[id] != nil {
+		return known.byID[id], nil // it never changes
+	}
+	r.forget(book)
+	fresh, err := r.rules(ctx, book)
+	if err != nil {
+		return nil, err
+	}
+	if s := fresh.byID[id]; s != nil {
+		return s, nil
+	}
+	return nil, ErrRuleSetUnknown
+}
+
+// List returns the shipped sets of the book's market and the book's own, oldest first.
+func (r *RuleSets) List(ctx context.Context, book ledger.Book) ([]*RuleSet, error) {
+	r.forget(book)
+	known, err := r.rules(ctx, book)
+	if err != nil {
+		return nil, err
+	}
+	var list []*RuleSet
+	for _, s := range ShippedRuleSets() {
+		if s.Market == book.Market {
+			list = append(list, s)
+		}
+	}
+	return append(list, known.own...), nil
+}

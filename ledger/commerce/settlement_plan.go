@@ -1,0 +1,256 @@
+package commerce
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"mizan/ledger"
+	"mizan/ledger/fault"
+	"mizan/ledger/money"
+)
+
+// How an order settles. The operation decides nothing about time unless it is asked to: the clock that calls it does.
+
+const eventSettled = "order.settled"
+
+// defaultReserveDays is how long a reserve lasts if its rate is named and its days are not (domain 6).
+const defaultReserveDays = 30
+
+var (
+	// ErrGated means that something keeps the order from settling.
+	ErrGated = fault.New(fault.Conflict, "settlement-gated", "The order cannot settle while an after-sales case or a dispute is open. Close it first.")
+	// ErrNotDue means that the order's settlement clock has not run out.
+	ErrNotDue = fault.New(fault.Conflict, "settlement-not-due", "The order's settlement is not due yet.")
+)
+
+// settled is an order's settlement as an event of Mizan's own.
+type settled struct {
+	Order       string     `json:"order"`
+	At          int64      `json:"at"` // microseconds since 1970
+	ReserveRate money.Rate `json:"rate,omitzero"`
+	ReserveDays int        `json:"days,omitempty"`
+	ReleaseAt   int64      `json:"release,omitempty"`
+}
+
+func (d *settled) subject() string      { return "order:" + d.Order }
+func (d *settled) prepare(*preparation) {}
+
+// apply releases the order: from now on its money is in available.
+func (d *settled) apply(o *order, _ *preparation) error {
+	o.settledAt, o.rest = time.UnixMicro(d.At).UTC(), false
+	o.reserve = reserve{rate: d.ReserveRate, days: d.ReserveDays}
+	if d.ReleaseAt != 0 {
+		o.reserve.releaseAt = time.UnixMicro(d.ReleaseAt).UTC()
+	}
+	s, err := o.compute()
+	if err != nil {
+		return err
+	}
+	o.reserve.offset = o.net(o.sellerPosition()) + o.bucketOf(o.sellerPosition(), bucketDisputeHold) - s.seller
+	return nil
+}
+
+// Due returns when the settlement clock runs out: the start of the local day N + 1 days after the delivery of the last
+// parcel (A-15). ok is false while the last parcel has not arrived.
+func (o *order) due() (at time.Time, ok bool) {
+	if !o.complete || o.set == nil {
+		return time.Time{}, false
+	}
+	days := o.set.Policies.Settlement.Tiers[o.tier]
+	y, m, d := o.delivered.In(o.book.Location()).Date()
+	return time.Date(y, m, d+days+1, 0, 0, 0, 0, o.book.Location()).UTC(), true
+}
+
+// release is when a reserve is released: the start of the local day that lies days after delivery, but not before the day
+// after the settlement (W-22). A zero time means that it would be over already, so none is kept.
+func (o *order) release(settledAt time.Time, days int) time.Time {
+	zone := o.book.Location()
+	from := settledAt
+	if !o.delivered.IsZero() {
+		from = o.delivered
+	}
+	y, m, d := from.In(zone).Date()
+	at := time.Date(y, m, d+days, 0, 0, 0, 0, zone)
+	if at.Before(settledAt) {
+		return time.Time{}
+	}
+	y, m, d = settledAt.In(zone).Date()
+	if next := time.Date(y, m, d+1, 0, 0, 0, 0, zone); at.Before(next) {
+		at = next
+	}
+	return at.UTC()
+}
+
+// plan moves what waits of each payee to available, less the seller's reserve.
+func (d *settled) plan(p *planner) error {
+	if err := p.known(); err != nil {
+		return err
+	}
+	o := p.order
+	var lines []ledger.Line
+	for _, at := range o.payees() {
+		kind, _, id, _ := splitPayee(at)
+		share := o.bucketOf(at, bucketPending)
+		if share == 0 {
+			continue
+		}
+		available := share
+		lines = append(lines, o.credit(at, -share))
+		if kind == "seller" && share > 0 && !d.ReserveRate.IsZero() && d.ReleaseAt != 0 {
+			kept, err := d.ReserveRate.Of(share, money.HalfEven, o.unit)
+			if err != nil {
+				return err
+			}
+			if kept > 0 {
+				lines = append(lines, o.credit(payeeAccount(kind, bucketReserve, id), kept))
+				available -= kept
+			}
+		}
+		if available != 0 {
+			lines = append(lines, o.credit(payeeAccount(kind, bucketAvailable, id), available))
+		}
+	}
+	data, err := p.stored()
+	if err != nil {
+		return err
+	}
+	if _, _, err := p.apply(d); err != nil {
+		return err
+	}
+	event := eventSettled
+	if len(lines) == 0 {
+		event = "order.fact_recorded"
+	}
+	return p.draft(draftOf{event: event, kind: eventSettled, lines: lines, data: data})
+}
+
+// Settle moves an order's money from pending to available. An order that settled before and of which nothing waits is
+// answered with that settlement.
+func (s *Service) Settle(ctx context.Context, book ledger.Book, id string, ask Settlement) Result {
+	if !ledger.IsSegment(id) {
+		return Result{Err: ErrOrderUnknown}
+	}
+	var result Result
+	err := s.turns.take(ctx, turn{book.ID, "order:" + id}, func() error {
+		for range maxAttempts {
+			if result = s.settleOnce(ctx, book, id, ask); fault.CodeOf(result.Err) != ledger.ErrStale.Code {
+				break
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return Result{Err: err}
+	}
+	return result
+}
+
+func (s *Service) settleOnce(ctx context.Context, book ledger.Book, id string, ask Settlement) Result {
+	o, err := s.load(ctx, book, id, 0)
+	if err != nil {
+		return Result{Err: err}
+	}
+	if len(o.captures) == 0 {
+		return Result{Err: ErrOrderUnknown}
+	}
+	if done := o.settledBy(ask.Reference); done != nil {
+		return s.replayed(ctx, book, o, done)
+	}
+	d, err := o.settlement(s.now(), ask)
+	if err != nil {
+		return Result{Err: err}
+	}
+	reference := ask.Reference
+	if reference == "" {
+		reference = eventSettled + ":" + id
+		if o.settled() {
+			reference += ":" + strconv.FormatInt(o.last, 10)
+		}
+	}
+	e := Event{Type: eventSettled, Reference: reference, Data: d}
+	if !ask.At.IsZero() {
+		e.OccurredAt = ask.At
+	}
+	hash, err := requestHash(&e)
+	if err != nil {
+		return Result{Err: err}
+	}
+	p := &planner{ctx: ctx, service: s, book: book, event: &e, hash: hash, order: o}
+	if err := d.plan(p); err != nil {
+		return Result{Err: err}
+	}
+	return p.result(s.ledger.Post(ctx, book, p.submission()))
+}
+
+// settledBy returns the transaction that settled the order under the reference, or the latest if nothing waits since then.
+func (o *order) settledBy(reference string) *ledger.Transaction {
+	undone := o.undone()
+	var latest *ledger.Transaction
+	for i := range o.transactions {
+		t := &o.transactions[i]
+		if r, _, ok := recordOf(t); !ok || r.Kind != eventSettled || undone[t.Sequence] {
+			continue
+		}
+		if latest = t; reference != "" && t.Reference == reference {
+			return t
+		}
+	}
+	if latest == nil {
+		return nil
+	}
+	if slices.ContainsFunc(o.payees(), func(at ledger.Address) bool { return o.bucketOf(at, bucketPending) != 0 }) {
+		return nil
+	}
+	return latest
+}
+
+// settlement decides the terms of a settlement.
+func (o *order) settlement(now time.Time, ask Settlement) (*settled, error) {
+	if o.edited != nil {
+		return nil, o.edited
+	}
+	if gates := o.gates(); len(gates) > 0 {
+		return nil, ErrGated.Withf("The order cannot settle while this is open: %s. Close it first.", strings.Join(gates, ", "))
+	}
+	settledAt := now
+	if !ask.At.IsZero() {
+		settledAt = ask.At
+	}
+	if ask.IfDue {
+		due, ok := o.due()
+		switch {
+		case !ok:
+			return nil, ErrNotDue.With("The order's settlement is not due: its last parcel has not been delivered.")
+		case settledAt.Before(due):
+			return nil, ErrNotDue.Withf("The order's settlement is due at %s.", due.Format(time.RFC3339))
+		}
+	}
+	policy := o.set.Policies.Settlement
+	d := &settled{Order: o.id, At: settledAt.UnixMicro(), ReserveRate: policy.ReserveRate, ReserveDays: policy.ReserveDays}
+	if ask.ReserveRate != nil {
+		rate, err := money.ParseRate(*ask.ReserveRate)
+		if err == nil && rate.Compare(one) > 0 {
+			err = money.ErrRateRange
+		}
+		if err != nil {
+			return nil, ledger.ErrInvalid.At("/reserve/rate", fault.CodeOf(err), "The reserve's rate is 0 to 1, such as 0.10.")
+		}
+		d.ReserveRate = rate
+		if d.ReserveDays == 0 {
+			d.ReserveDays = defaultReserveDays
+		}
+	}
+	if ask.ReserveDays != nil {
+		if *ask.ReserveDays < 0 || *ask.ReserveDays > 3650 {
+			return nil, ledger.ErrInvalid.At("/reserve/days", "range", "A reserve lasts 0 to 3650 days.")
+		}
+		d.ReserveDays = *ask.ReserveDays
+	}
+	if at := o.release(settledAt, d.ReserveDays); !d.ReserveRate.IsZero() && !at.IsZero() {
+		d.ReleaseAt = at.UnixMicro()
+	}
+	return d, nil
+}
