@@ -174,11 +174,12 @@ func (v *verifier) missKnown() {
 func (v *verifier) walks(ctx context.Context) error {
 	through := v.through
 	var references int64
+	v.report.Entries = v.checked.entries
 	if v.replay != nil {
 		v.report.Entries, references = v.replay.entries, v.replay.references
 		v.report.References = references
 	}
-	if err := v.walkEntries(ctx, through); err != nil {
+	if err := v.walkEntries(ctx, through, v.report.Entries); err != nil {
 		return err
 	}
 	counted, err := v.walkReferences(ctx, through)
