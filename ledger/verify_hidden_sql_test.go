@@ -44,6 +44,45 @@ func TestVerifyMeetsEveryAccountNumber(t *testing.T) {
 	wantSound(t, verify(t, b, ledger.VerifyOptions{}))
 }
 
+// TestVerifyFindsRepeatedLines gives two lines the numbers of others so that their count, bounds and sum stay as they
+// were, in transactions of few and of many lines. The database finds it alone.
+func TestVerifyFindsRepeatedLines(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const few, most, many = 8, 60, 124
+	for _, lines := range []int{few, most, most + 2, many} {
+		d := ledger.Draft{Event: "order.captured"}
+		for i := range lines / 2 {
+			d.Lines = append(d.Lines, line(fmt.Sprintf("assets:processor:pending:p%d", i), 5, "GBP"), line(fmt.Sprintf("liabilities:seller:pending:s%d", i), -5, "GBP"))
+		}
+		b.mustPost(t, ledger.Submission{Reference: fmt.Sprintf("R-%d", lines), Drafts: []ledger.Draft{d}})
+	}
+	sound := func() {
+		t.Helper()
+		for _, method := range []ledger.VerifyMethod{ledger.VerifyTwice, ledger.VerifyReplay, ledger.VerifySQL} {
+			wantSound(t, verify(t, b, ledger.VerifyOptions{Method: method}))
+		}
+	}
+	sound()
+	m := newTamperer(t, b, 1)
+	for i, from := range []int{3, most - 3, 50, 80} {
+		m.must(fmt.Sprintf(`UPDATE entries SET line = CASE line WHEN %[2]d THEN %[2]d - 1 ELSE %[2]d + 2 END WHERE sequence = %[1]d AND line IN (%[2]d, %[2]d + 1)`, i+1, from))
+		for _, method := range []ledger.VerifyMethod{ledger.VerifyTwice, ledger.VerifyReplay, ledger.VerifySQL} {
+			report := verify(t, b, ledger.VerifyOptions{Method: method})
+			if report.FirstBad() != int64(i+1) {
+				t.Errorf("method %d: lines repeated in transaction %d: %+v", method, i+1, report.Findings)
+			}
+			for _, f := range report.Findings {
+				if f.Invariant == ledger.InvariantAgreement {
+					t.Errorf("method %d: %+v", method, f)
+				}
+			}
+		}
+		m.restore("entries")
+	}
+	sound()
+}
+
 // TestVerifyFindsANull turns an empty metadata value into a null, which reads alike and has the same hash.
 func TestVerifyFindsANull(t *testing.T) {
 	t.Parallel()
