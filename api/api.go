@@ -39,7 +39,8 @@ type Config struct {
 	Console, Docs http.Handler
 	// Ready says why the service cannot take requests now, nil if it can; /readyz asks it. Nil means always ready.
 	Ready func(ctx context.Context) error
-	// IntakeBytes bounds the bodies that are being read, decoded or posted at once, over all callers; 0 means 40 MiB. A
+	// IntakeBytes bounds the bodies that are being read, decoded or posted at once, over all callers, of which one key may hold three
+	// quarters; 0 means 40 MiB. A
 	// request that finds no room is answered with ErrOverloaded before its body is read.
 	IntakeBytes int64
 }

@@ -2,15 +2,15 @@ package api
 
 import (
 	"io"
-	"sync/atomic"
+	"sync"
 
 	"mizan/ledger/fault"
 )
 
-// Intake bounds the memory of requests with bodies, over all callers: each holds the size of its body from before the
-// first byte is read until it is answered. What is decoded from a body is a small multiple of it. Whoever
-// finds no room is refused before the body is read, which costs next to nothing, so that a flood leaves the machine
-// working for those who were let in.
+// Intake bounds the memory of requests with bodies, over all callers and for each key: a request holds the size of its
+// body from before the first byte is read until it is answered. What is decoded from a body is a small multiple of it.
+// Whoever finds no room is refused before the body is read, which costs next to nothing, so that a flood leaves the
+// machine working for those who were let in.
 
 // ErrOverloaded means that too much is being received at once; nothing of the request was looked at.
 var ErrOverloaded = fault.New(fault.Unavailable, "overloaded",
@@ -19,26 +19,39 @@ var ErrOverloaded = fault.New(fault.Unavailable, "overloaded",
 // defaultIntake is enough for ten bodies of the largest size, or some ten thousand single sales.
 const defaultIntake = 40 << 20
 
+// One key never holds more than three quarters of the room: whoever announces large bodies and sends them slowly, by
+// mistake or not, leaves the others theirs.
 type intake struct {
-	room atomic.Int64 // bytes left
+	mu    sync.Mutex
+	room  int64            // bytes left
+	share int64            // what one key may hold
+	held  map[string]int64 // by key, of those that hold anything
 }
 
 func newIntake(bytes int64) *intake {
-	in := &intake{}
-	in.room.Store(bytes)
-	return in
+	return &intake{room: bytes, share: bytes - bytes/4, held: map[string]int64{}}
 }
 
-// take reserves room for a body and reports whether there was any. What was taken must be given back.
-func (in *intake) take(bytes int64) bool {
-	if in.room.Add(-bytes) >= 0 {
-		return true
+// take reserves room for a body of a key's and reports whether there was any. What was taken must be given back.
+func (in *intake) take(key string, bytes int64) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if bytes > in.room || in.held[key]+bytes > in.share {
+		return false
 	}
-	in.room.Add(bytes)
-	return false
+	in.room -= bytes
+	in.held[key] += bytes
+	return true
 }
 
-func (in *intake) give(bytes int64) { in.room.Add(bytes) }
+func (in *intake) give(key string, bytes int64) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.room += bytes
+	if in.held[key] -= bytes; in.held[key] == 0 {
+		delete(in.held, key)
+	}
+}
 
 // unannounced is what a body of unknown length holds at first; it takes as much again whenever it has grown so far.
 const unannounced = 64 << 10
@@ -62,7 +75,7 @@ type weighed struct {
 func (w *weighed) Read(p []byte) (int, error) {
 	n, err := w.from.Read(p)
 	if w.received += int64(n); w.received > w.c.held {
-		if !w.c.service.intake.take(unannounced) {
+		if !w.c.service.intake.take(w.c.principal.ID, unannounced) {
 			return n, ErrOverloaded
 		}
 		w.c.held += unannounced

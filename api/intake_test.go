@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mizan/api/access"
 )
 
 // TestIntakeIsBounded lets callers announce bodies and send nothing yet: what finds no room is refused before its body is
@@ -25,12 +27,7 @@ func TestIntakeIsBounded(t *testing.T) {
 	defer end()
 	wait(t, func() bool {
 		for range 3 { // again each time, because the server ends whoever takes too long
-			conn, err := net.Dial("tcp", strings.TrimPrefix(h.server.URL, "http://"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			slow = append(slow, conn)
-			fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 33000\r\n\r\n{", posting, testKey)
+			slow = append(slow, h.announce(t, testKey, 24_900))
 		}
 		a := h.do("POST", posting, body)
 		if a.StatusCode != 503 {
@@ -60,6 +57,38 @@ func TestIntakeIsBounded(t *testing.T) {
 	end()
 	wait(t, func() bool { return h.do("POST", posting, body).StatusCode < 300 })
 	h.must(200, "POST", posting, body)
+}
+
+// announce begins a request with a body of so many bytes, and sends one of them.
+func (h *house) announce(t *testing.T, key string, bytes int) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(h.server.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n{", posting, key, bytes)
+	return conn
+}
+
+// TestIntakeIsShared lets one key announce bodies until it finds no room, and keep them back: another key still posts.
+func TestIntakeIsShared(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(c *Config) { c.IntakeBytes = 100_000 })
+	_, greedy := h.key(access.NewKey{Name: "greedy", Scopes: []access.Scope{access.TransactionsWrite}})
+	var slow []net.Conn
+	defer func() {
+		for _, conn := range slow {
+			_ = conn.Close()
+		}
+	}()
+	large := sale("R-1", "10.00") + strings.Repeat(" ", 15_000)
+	wait(t, func() bool {
+		for range 12 { // more than it can hold; again each time, because the server ends whoever takes too long
+			slow = append(slow, h.announce(t, greedy, 8_000))
+		}
+		return h.as(greedy, "POST", posting, large).StatusCode == 503
+	})
+	h.must(201, "POST", posting, large)
 }
 
 // wait asks until the answer is yes.

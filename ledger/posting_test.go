@@ -430,6 +430,47 @@ func TestRepeatedBatchIsReadBack(t *testing.T) {
 	}
 }
 
+// TestPagesAreBoundedByText posts transactions with the most metadata: pages end early, say that more follow, and leave
+// none out.
+func TestPagesAreBoundedByText(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const n, most = 300, 5 << 20
+	metadata := make(map[string]string, 50)
+	for i := range 50 {
+		metadata[fmt.Sprintf("k%d", i)] = strings.Repeat("m", 500)
+	}
+	for i := range n {
+		s := sale(fmt.Sprintf("R-%d", i), "s1", 100)
+		s.Drafts[0].Metadata = metadata
+		b.mustPost(t, s)
+	}
+	for _, descending := range []bool{false, true} {
+		var after int64
+		read := 0
+		for more := true; more; {
+			page, err := b.Transactions(t.Context(), b.book, ledger.TransactionQuery{After: after, Limit: 1000, Descending: descending})
+			if err != nil || len(page.Transactions) == 0 {
+				t.Fatalf("after %d transactions: %v, %d", read, err, len(page.Transactions))
+			}
+			size := 0
+			for _, transaction := range page.Transactions {
+				for _, value := range transaction.Metadata {
+					size += len(value)
+				}
+			}
+			if size > most {
+				t.Errorf("a page of %d bytes", size)
+			}
+			read += len(page.Transactions)
+			after, more = page.Transactions[len(page.Transactions)-1].Sequence, page.More
+		}
+		if read != n {
+			t.Errorf("descending %t: read %d of %d", descending, read, n)
+		}
+	}
+}
+
 // TestPagesAreBoundedByEntries posts transactions of the most lines: a page ends early and says that more follow.
 func TestPagesAreBoundedByEntries(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"math"
 	"slices"
 	"time"
 
@@ -120,7 +121,7 @@ func readRangeOn(ctx context.Context, on querier, book Book, first int64, count 
 
 // readTransactions runs a query for headers and adds their entries.
 func readTransactions(ctx context.Context, on querier, book Book, sql string, args ...any) ([]Transaction, error) {
-	headers, err := readHeaders(ctx, on, book, sql, args...)
+	headers, err := readHeaders(ctx, on, book, math.MaxInt, sql, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -132,20 +133,32 @@ type headerRows struct {
 	transactions []Transaction
 	lines        []int
 	accountIDs   [][]int32
+	ended        bool // there are more, left out because of their texts
 }
 
-func readHeaders(ctx context.Context, on querier, book Book, sql string, args ...any) (*headerRows, error) {
+// readHeaders reads headers until their texts are more than maxText bytes, but at least one.
+func readHeaders(ctx context.Context, on querier, book Book, maxText int, sql string, args ...any) (*headerRows, error) {
 	rows, err := on.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err
 	}
+	defer rows.Close()
 	h := &headerRows{}
-	h.transactions, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Transaction, error) {
-		t, lines, ids, err := scanTransaction(book, row)
-		h.lines, h.accountIDs = append(h.lines, lines), append(h.accountIDs, ids)
-		return t, err
-	})
-	return h, err
+	for text := 0; rows.Next(); {
+		for _, value := range rows.RawValues() {
+			text += len(value)
+		}
+		if h.ended = len(h.transactions) > 0 && text > maxText; h.ended {
+			rows.Close()
+			break
+		}
+		t, lines, ids, err := scanTransaction(book, rows)
+		if err != nil {
+			return nil, err
+		}
+		h.transactions, h.lines, h.accountIDs = append(h.transactions, t), append(h.lines, lines), append(h.accountIDs, ids)
+	}
+	return h, rows.Err()
 }
 
 // cut keeps at most limit transactions and maxPageLines entries, but at least one transaction, and reports whether it
@@ -159,7 +172,7 @@ func (h *headerRows) cut(limit int) bool {
 			return true
 		}
 	}
-	return false
+	return h.ended
 }
 
 func (h *headerRows) readEntries(ctx context.Context, on querier, book Book) error {
@@ -259,7 +272,11 @@ type TransactionPage struct {
 // maxPageLines bounds the entries of one page: a thousand transactions of five hundred lines are no page.
 const maxPageLines = 20_000
 
-// Transactions returns a page of transactions in the book's order. A page ends early when its entries become too many.
+// maxPageText bounds the bytes of one page's headers: metadata and explanation can make one as long as 90 kB.
+const maxPageText = 4 << 20
+
+// Transactions returns a page of transactions in the book's order. A page ends early when its entries become too many or
+// its texts too long.
 func (l *Ledger) Transactions(ctx context.Context, book Book, q TransactionQuery) (page TransactionPage, err error) {
 	if q.Subject != "" && !validQualified(q.Subject, true) || q.Event != "" && !validEvent(q.Event) {
 		return TransactionPage{}, nil // nothing lawful matches
@@ -289,7 +306,7 @@ func (l *Ledger) Transactions(ctx context.Context, book Book, q TransactionQuery
 			}
 			args[1], args[2] = low, high
 		}
-		headers, err := readHeaders(ctx, tx, book, sql, args...)
+		headers, err := readHeaders(ctx, tx, book, maxPageText, sql, args...)
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"mizan/ledger"
 	"mizan/ledger/postgres"
 	"mizan/migrations"
@@ -93,7 +95,8 @@ func primary(t *testing.T) (*postgres.Server, *postgres.Pool) {
 	return server, pool
 }
 
-// requireStandby makes commits wait for a standby of that name, or for none, and waits until sessions know it.
+// requireStandby makes commits wait for a standby of that name, or for none, and waits until sessions know it and
+// commits do wait. That begins later: another process of the server has to have read the setting too.
 func requireStandby(t *testing.T, server *postgres.Server, pool *postgres.Pool, standby string) {
 	t.Helper()
 	super := connect(t, server.URL("postgres", "postgres"))
@@ -104,6 +107,37 @@ func requireStandby(t *testing.T, server *postgres.Server, pool *postgres.Pool, 
 		err := pool.QueryRow(t.Context(), `SELECT current_setting('synchronous_standby_names')`).Scan(&got)
 		return err == nil && got == standby
 	})
+	if standby != "" {
+		probe := connect(t, server.URL("postgres", "postgres"))
+		until(t, func() bool { return commitWaits(t, probe, super) })
+	}
+}
+
+// commitWaits commits something and reports whether that had to wait for a standby, and ends its waiting.
+func commitWaits(t *testing.T, probe, super *pgx.Conn) bool {
+	t.Helper()
+	committed := make(chan error, 1)
+	go func() {
+		_, err := probe.Exec(t.Context(), `SELECT pg_logical_emit_message(true, 'probe', '')`)
+		committed <- err
+	}()
+	waited := false
+	for {
+		select {
+		case err := <-committed:
+			if err != nil {
+				t.Fatal(err)
+			}
+			return waited
+		default:
+		}
+		var cancelled int
+		if err := super.QueryRow(t.Context(), `SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'SyncRep'`,
+			probe.PgConn().PID()).Scan(&cancelled); err != nil {
+			t.Fatal(err)
+		}
+		waited = waited || cancelled > 0
+	}
 }
 
 // until polls a condition for a bounded time.

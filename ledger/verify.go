@@ -55,7 +55,7 @@ const (
 	firstPageLines  = 20_000
 	maxPageOfLines  = 200_000
 	maxPageOfHeads  = 40_000
-	comfortablePage = 250 * time.Millisecond
+	comfortablePage = 450 * time.Millisecond
 	// maxTail is how far the replay may be behind a snapshot and still catch up inside it.
 	maxTail = 1_000
 	// maxRounds bounds how often the replay chases a growing book.
@@ -174,11 +174,12 @@ func (v *verifier) missKnown() {
 func (v *verifier) walks(ctx context.Context) error {
 	through := v.through
 	var references int64
+	v.report.Entries = v.checked.entries
 	if v.replay != nil {
 		v.report.Entries, references = v.replay.entries, v.replay.references
 		v.report.References = references
 	}
-	if err := v.walkEntries(ctx, through); err != nil {
+	if err := v.walkEntries(ctx, through, v.report.Entries); err != nil {
 		return err
 	}
 	counted, err := v.walkReferences(ctx, through)
@@ -222,7 +223,7 @@ func (v *verifier) advance(ctx context.Context, upper int64) (err error) {
 // resize makes pages as large as they are read in comfort: large pages probe each account less often.
 func (v *verifier) resize(took time.Duration) {
 	switch {
-	case took > 4*comfortablePage:
+	case took > 3*comfortablePage:
 		v.lines = max(v.lines/2, MaxLines)
 	case took < comfortablePage:
 		v.lines = min(v.lines*2, maxPageOfLines)

@@ -17,53 +17,62 @@ const (
 	// The settings of one check: it joins what it has just read as whole sets, and sorts it without going through the disk.
 	sqlVerifySettings = `SELECT set_config('work_mem', '96MB', true), set_config('enable_nestloop', 'off', true)`
 
-	// OFFSET keeps the probes of accounts from being turned into a walk over the partition's whole index.
-	//
-	// Every entry of the page's accounts in the range, each compared with the entry before it; then all of a transaction
-	// against its header. A currency other than the transaction's first one is rare, so sums per currency are looked at apart.
+	// Every entry of the page's accounts in the range, each compared with the entry before it: account by account, because
+	// the index has them in that order and nothing needs sorting. What comes of it is added up by transaction as it comes,
+	// because keeping it costs as much as finding it. Lines set a bit each: as many bits as lines, and none above, are the
+	// lines 1, 2, 3 … Transactions with more lines than bits, or with more than one currency, are rare; their entries are
+	// read again and looked at apart. 0 is the currency of no account.
 	sqlVerifyCheck = `
 WITH h AS MATERIALIZED (
     SELECT t.sequence, t.line_count, t.account_ids
       FROM transactions t WHERE t.book_id = $1 AND t.sequence >= $2 AND t.sequence < $3
 ), a AS MATERIALIZED (
-    SELECT d.id, c.currency, CASE WHEN c.chart_code = ANY ($4) THEN 1 WHEN c.chart_code = ANY ($5) THEN -1 ELSE 0 END AS floor,
-           p.account_version, p.balance_after, p.debits_after
+    SELECT d.id, CASE WHEN c.currency IS NULL THEN 0 ELSE dense_rank() OVER (ORDER BY c.currency)::integer END AS currency,
+           CASE WHEN c.chart_code = ANY ($4) THEN 1 WHEN c.chart_code = ANY ($5) THEN -1 ELSE 0 END AS floor,
+           coalesce(p.account_version, 0) AS account_version, coalesce(p.balance_after, 0) AS balance_after, coalesce(p.debits_after, 0) AS debits_after
       FROM (SELECT DISTINCT unnest(h.account_ids) AS id FROM h) d
       LEFT JOIN LATERAL (SELECT x.currency, x.chart_code FROM accounts x WHERE x.book_id = $1 AND x.id = d.id LIMIT 1) c ON true
       LEFT JOIN LATERAL (SELECT x.account_version, x.balance_after, x.debits_after FROM entries x
                           WHERE x.book_id = $1 AND x.account_id = d.id AND x.sequence < $2
                           ORDER BY x.sequence DESC, x.line DESC LIMIT 1) p ON true
-), e AS MATERIALIZED (
-    SELECT x.account_id, x.sequence, x.line, x.amount, a.currency,
-           x.account_version = coalesce(lag(x.account_version) OVER w, a.account_version, 0) + 1
-       AND x.balance_after = coalesce(lag(x.balance_after) OVER w, a.balance_after, 0) + x.amount
-       AND x.debits_after = coalesce(lag(x.debits_after) OVER w, a.debits_after, 0) + greatest(x.amount, 0) AS running,
-           lag(x.sequence) OVER w IS DISTINCT FROM x.sequence AS opens,
-           a.floor = 0 OR sign(x.balance_after) <> a.floor OR lead(x.sequence) OVER w IS NOT DISTINCT FROM x.sequence AS above
-      FROM a CROSS JOIN LATERAL (SELECT y.account_id, y.sequence, y.line, y.amount, y.account_version, y.balance_after, y.debits_after
-                                   FROM entries y
+), e AS (
+    SELECT x.sequence, x.line, x.amount, a.currency, x.running, CASE WHEN x.opens THEN a.id END AS opening, x.above
+      FROM a CROSS JOIN LATERAL (
+           SELECT y.sequence, y.line, y.amount,
+                  y.account_version = lag(y.account_version, 1, a.account_version) OVER w + 1
+              AND y.balance_after = lag(y.balance_after, 1, a.balance_after) OVER w + y.amount
+              AND y.debits_after = lag(y.debits_after, 1, a.debits_after) OVER w + greatest(y.amount, 0) AS running,
+                  lag(y.sequence, 1, 0::bigint) OVER w <> y.sequence AS opens,
+                  a.floor = 0 OR sign(y.balance_after) <> a.floor OR lead(y.sequence, 1, 0::bigint) OVER w = y.sequence AS above
+             FROM entries y
+            WHERE y.book_id = $1 AND y.account_id = a.id AND y.sequence >= $2 AND y.sequence < $3
+           WINDOW w AS (ORDER BY y.sequence, y.line)) x
+), t AS MATERIALIZED (
+    SELECT e.sequence, count(*) AS lines, bit_or(CASE WHEN e.line <= 60 THEN 1::bigint << e.line END) AS line_bits, sum(e.amount) AS total,
+           min(e.currency) AS first_currency, max(e.currency) AS last_currency,
+           bool_and(e.running) AS running, bool_and(e.above) AS above, count(e.opening) AS accounts, sum(e.opening) AS account_sum
+      FROM e GROUP BY e.sequence
+), s AS MATERIALIZED (
+    SELECT x.sequence, x.line, x.amount, a.currency, t.lines
+      FROM a CROSS JOIN LATERAL (SELECT y.sequence, y.line, y.amount FROM entries y
                                   WHERE y.book_id = $1 AND y.account_id = a.id AND y.sequence >= $2 AND y.sequence < $3
                                  OFFSET 0) x
-    WINDOW w AS (PARTITION BY x.account_id ORDER BY x.sequence, x.line)
-), t AS MATERIALIZED (
-    SELECT e.sequence, count(*) AS lines, min(e.line) AS lowest, max(e.line) AS highest, sum(e.line) AS line_sum, sum(e.amount) AS total,
-           min(e.currency) AS first_currency, max(e.currency) AS last_currency, count(e.currency) AS existing,
-           bool_and(e.running) AS running, bool_and(e.above) AS above,
-           count(*) FILTER (WHERE e.opens) AS accounts, sum(e.account_id) FILTER (WHERE e.opens) AS account_sum
-      FROM e GROUP BY e.sequence
+      JOIN t ON t.sequence = x.sequence AND (t.lines > 60 OR t.first_currency <> t.last_currency)
+     WHERE (SELECT coalesce(bool_or(t.lines > 60 OR t.first_currency <> t.last_currency), false) FROM t)
 ), m AS MATERIALIZED (
-    SELECT DISTINCT s.sequence
-      FROM (SELECT e.sequence FROM e JOIN t ON t.sequence = e.sequence AND t.first_currency <> t.last_currency
-             GROUP BY e.sequence, e.currency HAVING sum(e.amount) <> 0) s
+    SELECT DISTINCT z.sequence FROM (SELECT s.sequence FROM s GROUP BY s.sequence, s.currency HAVING sum(s.amount) <> 0) z
+), n AS MATERIALIZED (
+    SELECT s.sequence FROM s WHERE s.lines > 60
+     GROUP BY s.sequence HAVING count(DISTINCT s.line) <> count(*) OR min(s.line) <> 1 OR max(s.line) <> count(*)
 ), j AS MATERIALIZED (
     SELECT coalesce(h.sequence, t.sequence) AS sequence, h.sequence IS NULL AS orphan, coalesce(t.lines, 0) AS entries,
            NOT coalesce(t.running, true) AS running, NOT coalesce(t.above, true) AS below,
            h.line_count <> coalesce(t.lines, 0)
-        OR h.line_count > 0 AND (t.lowest <> 1 OR t.highest <> h.line_count OR t.line_sum * 2 <> t.lines * (t.lines + 1)) AS lines,
+        OR h.sequence IS NOT NULL AND t.lines <= 60 AND t.line_bits IS DISTINCT FROM (2::bigint << t.lines::integer) - 2 AS lines,
            h.sequence IS NOT NULL
        AND (cardinality(h.account_ids) <> coalesce(t.accounts, 0)
             OR coalesce(t.account_sum, 0) <> (SELECT coalesce(sum(i), 0) FROM unnest(h.account_ids) i)) AS accounts,
-           h.sequence IS NOT NULL AND t.lines > 0 AND (t.total <> 0 OR t.existing <> t.lines) AS unbalanced
+           h.sequence IS NOT NULL AND t.lines > 0 AND (t.total <> 0 OR t.first_currency = 0) AS unbalanced
       FROM h FULL JOIN t ON t.sequence = h.sequence
 )
 SELECT 'entries', sum(j.entries)::bigint FROM j
@@ -72,6 +81,7 @@ SELECT 'entries', sum(j.entries)::bigint FROM j
  UNION ALL SELECT 'running', j.sequence FROM j WHERE j.running
  UNION ALL SELECT 'floor', j.sequence FROM j WHERE j.below
  UNION ALL SELECT 'lines', j.sequence FROM j WHERE j.lines
+ UNION ALL SELECT 'lines', n.sequence FROM n JOIN h ON h.sequence = n.sequence
  UNION ALL SELECT 'accounts', j.sequence FROM j WHERE j.accounts
  UNION ALL SELECT 'balanced', j.sequence FROM j WHERE j.unbalanced
  UNION ALL SELECT 'balanced', m.sequence FROM m`

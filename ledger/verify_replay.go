@@ -27,7 +27,8 @@ type replay struct {
 	run      referenceRun
 	digest   [sha256.Size]byte
 	digested bool // the digest is known
-	known    map[int64][sha256.Size]byte
+	known    map[int64][][sha256.Size]byte
+	missed   bool // a transaction was missing
 
 	transactions, entries, references int64
 
@@ -47,22 +48,36 @@ type currencySum struct {
 // newReplay begins after a checkpoint, or with the book if that is zero.
 func newReplay(l *Ledger, book Book, after VerifyCheckpoint, known []VerifyCheckpoint, found *findings) *replay {
 	r := &replay{
-		book: book, chart: l.chart, found: found, factors: factors{maphash.MakeSeed()}, known: map[int64][sha256.Size]byte{},
+		book: book, chart: l.chart, found: found, factors: factors{maphash.MakeSeed()}, known: map[int64][][sha256.Size]byte{},
 		states: accountStates{chunks: map[int32]*[stateChunk]accountState{}, fresh: after.Sequence == 0},
 	}
 	for _, k := range known {
-		r.known[k.Sequence] = k.Digest
+		r.known[k.Sequence] = append(r.known[k.Sequence], k.Digest)
 	}
 	if after.Sequence == 0 {
 		r.totals = map[chartTotalKey]*wideTurnover{}
 		r.digest, r.digested = descriptionDigest(book), true
-		if want, ok := r.known[0]; ok && want != r.digest {
-			found.add(VerifyFinding{Invariant: InvariantCheckpoint, What: "The book's description is not the one the checkpoint was taken of."})
-		}
 	} else {
 		r.digest, r.digested = after.Digest, after.Digest != [sha256.Size]byte{}
 	}
+	what := "The checkpoint to begin after is not the one that is known."
+	if after.Sequence == 0 {
+		what = "The book's description is not the one the checkpoint was taken of."
+	}
+	if r.digested && !r.arrivesAt(after.Sequence) {
+		found.add(VerifyFinding{Invariant: InvariantCheckpoint, Sequence: after.Sequence, What: what})
+	}
 	return r
+}
+
+// arrivesAt reports whether the digest is the one that every known checkpoint at this sequence has.
+func (r *replay) arrivesAt(sequence int64) bool {
+	for _, want := range r.known[sequence] {
+		if want != r.digest {
+			return false
+		}
+	}
+	return true
 }
 
 func (r *replay) newInfo(address Address, currency money.Currency, code int) accountInfo {
@@ -114,7 +129,7 @@ func (r *replay) replayPage(p *verifyPage) map[mark]bool {
 				r.applyEntries(sequence, 0, extras[sequence])
 			}
 			r.run.reset()
-			r.digested = false
+			r.digested, r.missed = false, true
 			continue
 		}
 		h := &p.headers[i-1]
@@ -309,19 +324,36 @@ func (r *replay) checkHash(h *verifyHeader) {
 			r.bad(InvariantHash, sequence, nil, "Its metadata are not texts.")
 			h.record.Metadata = nil
 		}
+		// A null reads as the empty text, and so has its hash.
+		h.odd = h.odd || holdsNull(h.metadata)
 	}
 	var hash [sha256.Size]byte
 	hash, r.scratch = h.record.Hash(r.scratch)
 	if !bytes.Equal(hash[:], h.hash) {
 		r.bad(InvariantHash, sequence, nil, "Its content hash is not that of its content: the header, an entry or an account's address was changed.")
 	} else if h.odd {
-		r.bad(InvariantHash, sequence, nil, "An optional field is present and empty, which the ledger never writes.")
+		r.bad(InvariantHash, sequence, nil, "An optional field is present and empty, or null, which the ledger never writes.")
 	}
 	if !r.digested {
 		return
 	}
 	r.digest = sha256.Sum256(append(r.digest[:], hash[:]...))
-	if want, ok := r.known[sequence]; ok && want != r.digest {
+	if !r.arrivesAt(sequence) {
 		r.bad(InvariantCheckpoint, sequence, nil, "The history up to here is not the one the checkpoint was taken of.")
 	}
+}
+
+// holdsNull reports whether a member of a JSON object is null.
+func holdsNull(object []byte) bool {
+	if !bytes.Contains(object, []byte("null")) {
+		return false
+	}
+	var members map[string]*json.RawMessage
+	err := json.Unmarshal(object, &members)
+	for _, value := range members {
+		if value == nil {
+			return true
+		}
+	}
+	return err != nil
 }

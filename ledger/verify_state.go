@@ -12,7 +12,8 @@ import (
 // into a fingerprint, which the stored rows must reproduce.
 
 const (
-	stateChunk = 1 << 10
+	stateBits  = 10
+	stateChunk = 1 << stateBits
 	// maxKnownAccounts bounds the addresses that are remembered.
 	maxKnownAccounts = 1 << 18
 )
@@ -52,7 +53,7 @@ type accountStates struct {
 }
 
 func (s *accountStates) of(id int32) *accountState {
-	chunk := s.chunks[id/stateChunk]
+	chunk := s.chunks[id>>stateBits]
 	if chunk == nil {
 		chunk = new([stateChunk]accountState)
 		if s.fresh {
@@ -60,7 +61,7 @@ func (s *accountStates) of(id int32) *accountState {
 				chunk[i].known = true
 			}
 		}
-		s.chunks[id/stateChunk] = chunk
+		s.chunks[id>>stateBits] = chunk
 	}
 	return &chunk[uint32(id)%stateChunk]
 }

@@ -26,13 +26,14 @@ SELECT t.sequence
  LIMIT 100`
 
 	sqlWalkSubjects = `
-SELECT s.subject, s.last_sequence, f.subject IS NOT NULL AND l.subject IS NOT NULL
+SELECT s.subject, s.last_sequence, f.subject IS NOT NULL AND (l.subject IS NOT NULL OR s.last_sequence = s.first_sequence)
   FROM (SELECT x.subject, x.first_sequence, x.last_sequence FROM subjects x
          WHERE x.book_id = $1 AND x.subject > $2 ORDER BY x.subject LIMIT $3) s
   LEFT JOIN LATERAL (SELECT x.subject FROM transactions x
                       WHERE x.book_id = $1 AND x.sequence = s.first_sequence AND x.subject = s.subject LIMIT 1) f ON true
   LEFT JOIN LATERAL (SELECT x.subject FROM transactions x
-                      WHERE x.book_id = $1 AND x.sequence = s.last_sequence AND x.subject = s.subject LIMIT 1) l ON true
+                      WHERE s.last_sequence <> s.first_sequence
+                        AND x.book_id = $1 AND x.sequence = s.last_sequence AND x.subject = s.subject LIMIT 1) l ON true
  ORDER BY s.subject`
 
 	sqlSubjectsThrough = `SELECT subjects_through <= last_sequence FROM books WHERE id = $1`

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"math"
 
 	"github.com/jackc/pgx/v5"
 
@@ -14,19 +15,23 @@ import (
 // slipped into the past, a reference that records nothing.
 
 const (
-	// Index entries only: an account's entries up to the head are as many as the number of its last one says. Without its
-	// own row an account is no account.
+	// Index entries only: an account's entries up to the head are as many as the number of its last one says. The last one
+	// is looked up by its whole key, because a search for it would go through every partition. Without its own row an
+	// account is no account.
 	sqlWalkEntries = `
-SELECT g.account_id, g.entries, g.place, coalesce(z.account_version, 0), g.beyond
-  FROM (SELECT w.account_id, count(*) FILTER (WHERE w.sequence <= $6) AS entries, max(w.sequence * 1000 + w.line) AS place,
+SELECT g.account_id, g.entries, g.later, g.place, coalesce(z.account_version, 0), g.beyond,
+       EXISTS (SELECT FROM accounts a WHERE a.book_id = $1 AND a.id = g.account_id)
+  FROM (SELECT w.account_id, count(*) FILTER (WHERE w.sequence <= $6) AS entries,
+               count(*) FILTER (WHERE w.sequence > $7 AND w.sequence <= $6) AS later, max(w.sequence * 1000 + w.line) AS place,
+               max(w.sequence * 1000 + w.line) FILTER (WHERE w.sequence <= $6) AS last,
                coalesce(min(w.sequence) FILTER (WHERE w.sequence > (SELECT b.last_sequence FROM books b WHERE b.id = $1)), 0) AS beyond
           FROM (SELECT x.account_id, x.sequence, x.line FROM entries x
                  WHERE x.book_id = $1 AND (x.account_id, x.sequence, x.line) > ($2, $3, $4)
                  ORDER BY x.account_id, x.sequence, x.line LIMIT $5) w
          GROUP BY w.account_id) g
   LEFT JOIN LATERAL (SELECT x.account_version FROM entries x
-                      WHERE x.book_id = $1 AND x.account_id = g.account_id AND x.sequence <= $6
-                      ORDER BY x.sequence DESC, x.line DESC LIMIT 1) z ON true
+                      WHERE x.book_id = $1 AND x.account_id = g.account_id AND x.sequence = g.last / 1000
+                        AND x.line = (g.last % 1000)::smallint LIMIT 1) z ON true
  ORDER BY g.account_id`
 
 	// The entries of one account that their header does not know.
@@ -60,20 +65,23 @@ const (
 
 // walkGroup is what a page of the walk says about one account.
 type walkGroup struct {
-	account                         int32
-	entries, place, version, beyond int64
+	account                                int32
+	entries, later, place, version, beyond int64
+	exists                                 bool // the account has a row
 }
 
-// walkEntries counts every account's entries up to the sequence through.
-func (v *verifier) walkEntries(ctx context.Context, through int64) error {
-	var at walkGroup // the account the last page ended in
-	limit, hunts := walkRows, 0
+// walkEntries counts every account's entries up to the sequence through, and those among them that belong to the
+// transactions verified: as many as those were found to have.
+func (v *verifier) walkEntries(ctx context.Context, through, accounted int64) error {
+	at := walkGroup{account: math.MinInt32} // the account the last page ended in; a forged one may have any number
+	limit, hunts, later, begun := walkRows, 0, int64(0), false
 	finish := func(g walkGroup) error {
 		v.walked += g.entries
+		later += g.later
 		if g.beyond > 0 {
 			v.found.add(VerifyFinding{Invariant: InvariantLines, Sequence: g.beyond, What: "There are entries beyond the book's head."})
 		}
-		if g.entries == g.version && v.accountExists(g.account) || hunts == maxHunts {
+		if g.entries == g.version && g.exists && v.met(g.account) || hunts == maxHunts {
 			return nil
 		}
 		hunts++
@@ -82,12 +90,12 @@ func (v *verifier) walkEntries(ctx context.Context, through int64) error {
 	for {
 		var groups []walkGroup
 		err := v.ledger.pool.ReadTx(ctx, func(tx pgx.Tx) error {
-			rows, err := tx.Query(ctx, sqlWalkEntries, v.book.ID, at.account, at.place/1000, at.place%1000, limit, through)
+			rows, err := tx.Query(ctx, sqlWalkEntries, v.book.ID, at.account, at.place/1000, at.place%1000, limit, through, v.options.After.Sequence)
 			if err != nil {
 				return err
 			}
 			groups, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (g walkGroup, err error) {
-				return g, row.Scan(&g.account, &g.entries, &g.place, &g.version, &g.beyond)
+				return g, row.Scan(&g.account, &g.entries, &g.later, &g.place, &g.version, &g.beyond, &g.exists)
 			})
 			return err
 		})
@@ -99,12 +107,12 @@ func (v *verifier) walkEntries(ctx context.Context, through int64) error {
 			return err
 		}
 		for _, g := range groups {
-			if g.account == at.account {
-				g.entries += at.entries
-				if g.beyond == 0 {
-					g.beyond = at.beyond
-				}
-			} else if at.account != 0 {
+			switch {
+			case !begun:
+				begun = true
+			case g.account == at.account:
+				g.join(at)
+			default:
 				if err := finish(at); err != nil {
 					return err
 				}
@@ -116,19 +124,32 @@ func (v *verifier) walkEntries(ctx context.Context, through int64) error {
 		}
 		v.tell("entries", v.walked, v.report.Entries)
 	}
-	if at.account == 0 {
-		return nil
+	if begun {
+		if err := finish(at); err != nil {
+			return err
+		}
 	}
-	return finish(at)
+	if later != accounted {
+		v.found.add(VerifyFinding{Invariant: InvariantLines, What: "There are " + formatInt(later) + " entries, and the transactions list " +
+			formatInt(accounted) + " of them."})
+	}
+	return nil
 }
 
-// accountExists reports whether the replay has met the account. Where none runs, the hunt asks the database.
-func (v *verifier) accountExists(id int32) bool {
-	if v.replay == nil || v.replay.totals == nil {
-		return true
+// join adds what an earlier page said about the same account.
+func (g *walkGroup) join(before walkGroup) {
+	if g.entries == 0 {
+		g.version = before.version
 	}
-	s := v.replay.states.of(id)
-	return s.version > 0
+	g.entries, g.later = g.entries+before.entries, g.later+before.later
+	if g.beyond == 0 {
+		g.beyond = before.beyond
+	}
+}
+
+// met reports whether the replay has met the account, as far as it can know.
+func (v *verifier) met(id int32) bool {
+	return v.replay == nil || v.replay.totals == nil || id > 0 && v.replay.states.of(id).version > 0
 }
 
 // hunt looks through an account's entries for those that belong to no transaction.
