@@ -170,6 +170,11 @@ func (o *order) expandStep(st *step, before money.Minor) Step {
 	if st.flat != 0 {
 		out.Flat = st.flat.Format(c)
 	}
+	for i := range st.parts {
+		p := &st.parts[i]
+		out.Rounding = st.rounding.String()
+		out.Parts = append(out.Parts, StepPart{Line: p.line, Total: p.base.Format(c), Rate: p.rate.String(), Exact: p.rate.Exact(p.base, c), Bound: p.bound, Amount: p.amount.Format(c)})
+	}
 	if st.rule != nil && st.rule.Tax != nil {
 		if out.TaxMode = o.taxMode(st.rule.Tax); st.tax != 0 {
 			out.Tax = st.tax.Format(c)
@@ -266,6 +271,25 @@ func (o *order) words(st *step, out *Step, before money.Minor) string {
 			b.WriteString(strings.ReplaceAll(out.Rounding, "_", "-"))
 			b.WriteString(" to ")
 		}
+		b.WriteString(out.Amount)
+	case len(st.parts) > 0:
+		for i := range out.Parts {
+			p := &out.Parts[i]
+			if i > 0 {
+				b.WriteString(" + ")
+			}
+			b.WriteString(p.Amount)
+			b.WriteString(" (")
+			b.WriteString(st.parts[i].rate.Percentage())
+			b.WriteString(" % of ")
+			b.WriteString(p.Total)
+			b.WriteByte(')')
+		}
+		if st.flat != 0 {
+			b.WriteString(" + ")
+			b.WriteString(out.Flat)
+		}
+		b.WriteString(" is ")
 		b.WriteString(out.Amount)
 	case st.weight != "":
 		b.WriteString("by weight ")

@@ -36,6 +36,7 @@ type Step struct {
 	Exact    string       `json:"exact,omitempty" doc:"Before rounding" example:"4.0473"`
 	Rounding string       `json:"rounding,omitempty" example:"half_even"`
 	Bound    string       `json:"bound,omitempty" enum:"min,cap" doc:"The bound that decided"`
+	Parts    []StepPart   `json:"parts,omitempty" nullable:"false" doc:"What was rounded by itself: each line, or each rate of a category"`
 	Amount   string       `json:"amount" doc:"What it comes to after the event" example:"4.05"`
 	Before   string       `json:"before" doc:"What it came to before the event" example:"0.00"`
 	// Tax is the part of Amount, or on top of it, that is tax on the fee.
@@ -44,6 +45,16 @@ type Step struct {
 	// Remainder is who bears what the rounding leaves.
 	Remainder string `json:"remainder,omitempty" example:"seller"`
 	Text      string `json:"text" doc:"The step in words"`
+}
+
+// StepPart is a part of a step that was rounded by itself.
+type StepPart struct {
+	Line   int    `json:"line,omitempty" doc:"The order's line; -1 is shipping, -2 gift wrap"`
+	Total  string `json:"base_total" example:"1.75"`
+	Rate   string `json:"rate" example:"0.06"`
+	Exact  string `json:"exact" example:"0.105"`
+	Bound  string `json:"bound,omitempty" enum:"min,cap"`
+	Amount string `json:"amount" example:"0.10"`
 }
 
 // BaseAmount is one component of a base.

@@ -123,6 +123,9 @@ func (s *Service) plan(ctx context.Context, book ledger.Book, e *prepared, fresh
 		}
 	}
 	if err := e.event.Data.plan(p); err != nil {
+		if p.order == nil {
+			return s.recordedElsewhere(ctx, book, e, err)
+		}
 		return fail(err)
 	}
 	if known != nil && p.order != nil {
@@ -149,6 +152,16 @@ func (s *Service) recordedBefore(ctx context.Context, book ledger.Book, e *prepa
 	r := s.replayed(ctx, book, o, t)
 	r.Event = *e.event
 	return nil, &r
+}
+
+// recordedElsewhere answers an event that cannot be planned: with what its reference recorded, if it was this event, and
+// otherwise with why.
+func (s *Service) recordedElsewhere(ctx context.Context, book ledger.Book, e *prepared, why error) (*planner, *Result) {
+	ts, err := s.ledger.ByReference(ctx, book, e.event.Reference)
+	if err != nil || len(ts) == 0 {
+		return nil, &Result{Event: *e.event, Err: why}
+	}
+	return s.recordedBefore(ctx, book, e, &order{transactions: ts}, &ts[0])
 }
 
 // replayed is the result of what was recorded before under a reference.

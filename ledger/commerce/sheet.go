@@ -38,6 +38,17 @@ type step struct {
 	amount   money.Minor
 	tax      money.Minor
 	pays     string // who bears it: seller, creator, platform, buyer
+	// parts are what the amount was rounded in, if that is more than one: lines, or categories with rates of their own.
+	parts []stepPart
+}
+
+// stepPart is a part of a step that was rounded by itself.
+type stepPart struct {
+	line   int // of the order, 0 for a part by rate
+	rate   money.Rate
+	base   money.Minor
+	amount money.Minor
+	bound  string
 }
 
 // line keys of allocations: goods by their line number, the others apart.
@@ -148,67 +159,70 @@ func (o *order) bounded(r *Rule, amount money.Minor) (money.Minor, string) {
 	return amount, ""
 }
 
-// value computes a rule on its base: per line or per order as the rule says, categories with rates of their own apart.
-func (o *order) value(r *Rule, m measure) (amount money.Minor, bound string, err error) {
+// value computes a rule on its base: per line or per order as the rule says, categories with rates of their own apart. The
+// parts are returned if the rule may have several.
+func (o *order) value(r *Rule, m measure) (amount money.Minor, bound string, parts []stepPart, err error) {
 	if m.total == 0 {
-		return 0, "", nil
+		return 0, "", nil, nil
 	}
+	flat := r.Flat[o.currency]
 	if r.Granularity == "line" {
-		for _, lines := range o.byLine(m) {
-			v, err := o.rated(r, lines)
+		for _, lots := range o.byLine(m) {
+			v, of, err := o.rated(r, lots)
 			if err != nil {
-				return 0, "", err
+				return 0, "", nil, err
 			}
-			v, b := o.bounded(r, v)
-			if b != "" {
-				bound = b
+			part := stepPart{line: o.keyOf(lots), rate: of[0].rate, base: of[0].base}
+			part.amount, part.bound = o.bounded(r, v)
+			if len(of) > 1 { // the captures of one line in two categories
+				part.rate, part.base = money.Rate{}, 0
 			}
-			amount += v
+			amount += part.amount
+			parts = append(parts, part)
 		}
-		return amount + r.Flat[o.currency], bound, nil
+		return amount + flat, "", parts, nil
 	}
-	if amount, err = o.rated(r, m.lots); err != nil {
-		return 0, "", err
+	if amount, parts, err = o.rated(r, m.lots); err != nil {
+		return 0, "", nil, err
 	}
-	amount, bound = o.bounded(r, amount+r.Flat[o.currency])
-	return amount, bound, nil
+	if len(r.Rates) == 0 {
+		parts = nil
+	}
+	amount, bound = o.bounded(r, amount+flat)
+	return amount, bound, parts, nil
 }
 
 // rated applies the rates to the parts of the lots, rounding once for each rate.
-func (o *order) rated(r *Rule, lots []money.Minor) (sum money.Minor, err error) {
+func (o *order) rated(r *Rule, lots []money.Minor) (sum money.Minor, parts []stepPart, err error) {
 	if len(r.Rates) == 0 {
-		for _, part := range lots {
-			sum += part
+		part := stepPart{rate: r.Rate}
+		for _, amount := range lots {
+			part.base += amount
 		}
-		return r.Rate.Of(sum, r.Rounding, o.unit)
+		part.amount, err = r.Rate.Of(part.base, r.Rounding, o.unit)
+		return part.amount, []stepPart{part}, err
 	}
-	type group struct {
-		rate money.Rate
-		base money.Minor
-	}
-	var groups []group
 next:
-	for i, part := range lots {
-		if part == 0 {
+	for i, amount := range lots {
+		if amount == 0 {
 			continue
 		}
 		rate := o.rateOf(r, &o.lots[i])
-		for j := range groups {
-			if groups[j].rate == rate {
-				groups[j].base += part
+		for j := range parts {
+			if parts[j].rate == rate {
+				parts[j].base += amount
 				continue next
 			}
 		}
-		groups = append(groups, group{rate, part})
+		parts = append(parts, stepPart{rate: rate, base: amount})
 	}
-	for _, g := range groups {
-		v, err := g.rate.Of(g.base, r.Rounding, o.unit)
-		if err != nil {
-			return 0, err
+	for i := range parts {
+		if parts[i].amount, err = parts[i].rate.Of(parts[i].base, r.Rounding, o.unit); err != nil {
+			return 0, nil, err
 		}
-		sum += v
+		sum += parts[i].amount
 	}
-	return sum, nil
+	return sum, parts, nil
 }
 
 // byLine divides a measure by the order's lines: the captures of one line belong together.
@@ -340,10 +354,10 @@ func (s *sheet) evaluate(r *Rule) (step, measure) {
 	if len(r.Base.Components) == 0 { // a flat amount depends on there being goods
 		m = o.measureBase(&goodsBase, r.keeps())
 	}
-	amount, bound, err := o.value(r, m)
+	amount, bound, parts, err := o.value(r, m)
 	s.fail(err)
-	st := step{rule: r, id: r.ID, base: m.components, total: m.total, rate: r.Rate, rated: len(r.Rates) == 0 && !r.Rate.IsZero(), rounding: r.Rounding,
-		bound: bound, amount: amount, pays: "seller"}
+	st := step{rule: r, id: r.ID, base: m.components, total: m.total, rate: r.Rate, rated: parts == nil && !r.Rate.IsZero(), rounding: r.Rounding,
+		bound: bound, amount: amount, pays: "seller", parts: parts}
 	if m.total > 0 {
 		st.flat = r.Flat[o.currency]
 	}
@@ -567,14 +581,14 @@ func (s *sheet) withholdSeller(r *Rule) {
 // allocation divides a fee among the order's lines for display and refund fees.
 func (o *order) allocation(r *Rule) (keys []int, amounts []money.Minor, err error) {
 	m := o.measureBase(&r.Base, r.keeps())
-	total, _, err := o.value(r, m)
+	total, _, _, err := o.value(r, m)
 	if err != nil || m.total == 0 {
 		return nil, nil, err
 	}
 	var bases []money.Minor
 	if r.Granularity == "line" {
 		for _, lots := range o.byLine(m) {
-			v, err := o.rated(r, lots)
+			v, _, err := o.rated(r, lots)
 			if err != nil {
 				return nil, nil, err
 			}
