@@ -46,7 +46,7 @@ func TestAccessMatrix(t *testing.T) {
 			}
 			body = string(b)
 		}
-		path := strings.NewReplacer("{book}", "uk", "{id}", "uk-1", "{address}", seller).Replace(op.Path)
+		path := strings.NewReplacer("{book}", "uk", "{id}", "uk-1", "{order}", "UK-1001", "{address}", seller).Replace(op.Path)
 		status := func(key string) int { return h.as(key, op.Method, path, body).StatusCode }
 		if op.Scope == "" {
 			if got := status(""); got != 200 {
