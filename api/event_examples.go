@@ -96,11 +96,12 @@ func sampleValue(t reflect.Type, tag reflect.StructTag) string {
 	case reflect.Bool:
 		return "true"
 	case reflect.String:
-		if example := tag.Get("example"); example != "" {
-			return fmt.Sprintf("%q", example)
+		for _, name := range []string{"example", "default", "enum"} {
+			if value, _, _ := strings.Cut(tag.Get(name), ","); value != "" {
+				return fmt.Sprintf("%q", value)
+			}
 		}
-		first, _, _ := strings.Cut(tag.Get("enum"), ",")
-		return fmt.Sprintf("%q", first)
+		return `"…"`
 	}
 	return fmt.Sprint(boundOf(tag, "minimum", 1))
 }
