@@ -1,16 +1,20 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"mizan/ledger/commerce"
@@ -272,4 +276,79 @@ func TestPatternsByHand(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestHandbookIsRead reads the event and the settlement that the handbook shows.
+func TestHandbookIsRead(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("docs/events.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := 0
+	for _, block := range strings.Split(string(page), "```json\n")[1:] {
+		body, _, _ := strings.Cut(block, "```")
+		var wrong []string
+		switch {
+		case strings.Contains(body, `"data":`):
+			_, wrong = readEvent(t, body)
+		case strings.Contains(body, `"if_due":`):
+			tree, err := parseJSON(body, maxNodes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := decoder{tree: tree}
+			if d.object(0, new(NewSettlement)); d.err() != nil {
+				wrong = append(wrong, d.err().Error())
+			}
+		default:
+			continue
+		}
+		if read++; len(wrong) > 0 {
+			t.Errorf("%v: %s", wrong, body)
+		}
+	}
+	if read != 2 {
+		t.Errorf("%d examples were read", read)
+	}
+}
+
+// FuzzReadEvent reads any text; what is accepted means the same to encoding/json.
+func FuzzReadEvent(f *testing.F) {
+	for _, kind := range commerce.EventTypes() {
+		f.Add(exampleOf(f, kind.Name))
+	}
+	f.Add(`{"type":"order.captured","reference":"r","data":{"creators":[{"creator":"a","agency":null}]}}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		tree, err := parseJSON(body, maxNodes)
+		if err != nil {
+			return
+		}
+		d := decoder{tree: tree}
+		e := d.event(0)
+		if d.err() != nil {
+			return
+		}
+		kind, err := commerce.TypeOf(e.Type)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var frame struct {
+			Type, Reference string
+			OccurredAt      time.Time `json:"occurred_at"`
+			Data            json.RawMessage
+		}
+		want := kind.New()
+		if err := json.Unmarshal([]byte(body), &frame); err != nil {
+			t.Fatal(err)
+		}
+		strict := json.NewDecoder(bytes.NewReader(frame.Data))
+		strict.DisallowUnknownFields()
+		if err := strict.Decode(want); err != nil {
+			t.Fatalf("%v: %s", err, body)
+		}
+		if diff := cmp.Diff(want, e.Data, cmpopts.EquateApproxTime(time.Microsecond), cmpopts.EquateEmpty()); diff != "" || frame.Reference != e.Reference {
+			t.Errorf("%s: %s", body, diff)
+		}
+	})
 }
