@@ -87,8 +87,11 @@ func objectWriter(t reflect.Type) jsonWriter {
 	var fields []field
 	for i := range t.NumField() {
 		f := t.Field(i)
+		if !f.IsExported() {
+			continue
+		}
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if !f.IsExported() || name == "" || name == "-" {
+		if name == "" || name == "-" {
 			panic(fmt.Sprintf("api: %s.%s has no name in answers", t, f.Name))
 		}
 		fields = append(fields, field{key: `"` + name + `":`, index: i, omits: omitsOf(f.Type, options), write: jsonWriterOf(f.Type)})

@@ -66,7 +66,9 @@ var eventParts = func() map[reflect.Type]bool {
 		}
 		parts[t] = true
 		for i := range t.NumField() {
-			add(t.Field(i).Type)
+			if f := t.Field(i); f.IsExported() {
+				add(f.Type)
+			}
 		}
 	}
 	for _, t := range commerce.EventTypes() {

@@ -45,8 +45,11 @@ func shapeOf(t reflect.Type) *shape {
 	s := &shape{}
 	for i := range t.NumField() {
 		f := t.Field(i)
+		if !f.IsExported() {
+			continue // what its own package keeps there is no business of callers'
+		}
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if !f.IsExported() || name == "" || name == "-" || i >= maxShapeMembers {
+		if name == "" || name == "-" || len(s.members) >= maxShapeMembers {
 			panic(fmt.Sprintf("api: %s.%s cannot be read from a request", t, f.Name))
 		}
 		if !strings.Contains(options, "omitempty") {
