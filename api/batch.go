@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 
 	"mizan/api/access"
@@ -21,6 +22,10 @@ var ErrBatchRefused = fault.New(fault.Invalid, "batch-refused",
 
 // maxBatchNodes bounds the values of a batch; 4 MiB hold fewer in any sensible batch.
 const maxBatchNodes = 500_000
+
+// maxAnswerRoom bounds the memory that is taken for an answer before it is written: a thousand sales with their
+// explanations fit.
+const maxAnswerRoom = 12 << 20
 
 // NewBatch is the body that posts several transactions.
 type NewBatch struct {
@@ -154,9 +159,13 @@ func (b *batch[T]) results(c *call, created int, one func(buf []byte, i int) ([]
 	var failed error
 	out := encode(http.StatusOK, false, func(buf []byte) []byte {
 		buf = append(buf, `{"results":[`...)
+		begin := len(buf)
 		for i, err := range b.errs {
 			if i > 0 {
 				buf = append(buf, ',')
+			}
+			if i == 1 { // the others will be about as long as the first: room for all at once instead of growing ten times
+				buf = slices.Grow(buf, min((len(buf)-begin)*len(b.errs), maxAnswerRoom))
 			}
 			if err != nil {
 				if Status(err) >= http.StatusInternalServerError && failed == nil {

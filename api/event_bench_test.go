@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"mizan/ledger"
 	"mizan/ledger/commerce"
 )
 
@@ -102,4 +103,22 @@ func BenchmarkEventBatchOverHTTP(b *testing.B) {
 		h.benchPost(b, "/v1/books/uk/events/batch", `{"events":[`+strings.Join(items, ",")+"]}", 200)
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "sales/s")
+}
+
+// BenchmarkEncodeEventBatch writes the answer to a batch of a thousand sales, in memory that is not there yet.
+func BenchmarkEncodeEventBatch(b *testing.B) {
+	sale := saleTransaction()
+	r := commerce.Result{Event: commerce.Event{Type: "order.captured", Reference: "order-captured-1001"}, Transactions: []ledger.Transaction{sale}, Explanation: saleExplanation()}
+	batch := batch[commerce.Event]{list: "events", errs: make([]error, 1000)}
+	c := &call{w: &recorder{}}
+	size := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		out := batch.results(c, 201, func(buf []byte, _ int) ([]byte, bool) {
+			return appendEvent(append(buf, `,"event":`...), &r), false
+		})
+		size = len(out.body)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/sale")
+	b.ReportMetric(float64(size)/1000, "bytes/sale")
 }

@@ -21,7 +21,10 @@ type postEventQuery struct {
 }
 
 // eventErrors are what an event may be refused for, besides what a posting may be refused for.
-var eventErrors = append([]*fault.Error{commerce.ErrEventType, commerce.ErrEventReserved}, postingErrors...)
+var eventErrors = append([]*fault.Error{
+	commerce.ErrEventType, commerce.ErrEventReserved, commerce.ErrOrderUnknown, commerce.ErrOrderState, commerce.ErrOrderTerms, commerce.ErrOrderEdited,
+	commerce.ErrRepeated, commerce.ErrDisputeUnknown, commerce.ErrChargeKind, commerce.ErrRuleMissing,
+}, postingErrors...)
 
 func eventOperations() []Operation {
 	one := reflect.TypeFor[eventJSON]()

@@ -39,21 +39,24 @@ func orderOperations() []Operation {
 				{Status: 201, Meaning: "Settled.", Body: one},
 				{Status: 200, Meaning: "Settled before; this is what that posted.", Body: one, Replayed: true},
 			},
-			Errors: postingErrors, handle: settleOrder,
+			Errors: append([]*fault.Error{
+				commerce.ErrOrderUnknown, commerce.ErrGated, commerce.ErrNotDue, commerce.ErrOrderState, commerce.ErrOrderEdited, commerce.ErrRuleMissing,
+			}, postingErrors...),
+			handle: settleOrder,
 		},
 		{
 			Method: http.MethodGet, Path: "/v1/books/{book}/orders/{order}", ID: "get-order", Group: "Orders", Summary: "Read an order",
 			Description: "Its state, the rules frozen on it, and the money waterfall: from what the buyer paid to what each receiver got, over all its events, summing to zero to the minor unit.",
 			Scope:       access.TransactionsRead,
 			Answers:     []Answer{{Status: 200, Meaning: "The order as it stands.", Body: reflect.TypeFor[commerce.Order]()}},
-			Errors:      []*fault.Error{ledger.ErrInvalid}, handle: getOrder,
+			Errors:      []*fault.Error{commerce.ErrOrderUnknown, commerce.ErrOrderEdited, ledger.ErrInvalid}, handle: getOrder,
 		},
 		{
 			Method: http.MethodGet, Path: "/v1/books/{book}/transactions/{id}/explanation", ID: "explain-transaction", Group: "Transactions", Summary: "Explain a transaction",
 			Description: "For each amount the rule and its version, the base, the exact value, how it was rounded and who bears the remainder.",
 			Scope:       access.TransactionsRead,
 			Answers:     []Answer{{Status: 200, Meaning: "Why its entries are what they are.", Body: reflect.TypeFor[commerce.Explanation]()}},
-			Errors:      []*fault.Error{ledger.ErrTransactionUnknown}, handle: explainTransaction,
+			Errors:      []*fault.Error{ledger.ErrTransactionUnknown, commerce.ErrOrderEdited}, handle: explainTransaction,
 		},
 	}
 }

@@ -18,6 +18,20 @@ var (
 	errStubOrder = fault.New(fault.NotFound, "not-found", "The engine is not here yet.")
 )
 
+// The engine's errors, as far as operations name them; here they have no codes of their own.
+var (
+	ErrOrderUnknown   = errStubOrder
+	ErrDisputeUnknown = errStubOrder
+	ErrChargeKind     = ErrEventType
+	ErrOrderState     = ledger.ErrStale
+	ErrOrderTerms     = ledger.ErrStale
+	ErrOrderEdited    = ledger.ErrStale
+	ErrRepeated       = ledger.ErrStale
+	ErrRuleMissing    = ledger.ErrStale
+	ErrGated          = ledger.ErrStale
+	ErrNotDue         = ledger.ErrStale
+)
+
 // RuleSets is a stub.
 type RuleSets struct{}
 
