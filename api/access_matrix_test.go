@@ -17,6 +17,7 @@ func TestAccessMatrix(t *testing.T) {
 	h := open(t)
 	h.must(201, "POST", "/v1/books", `{"code":"vn","name":"Example VN","currencies":["VND"],"time_zone":"Asia/Ho_Chi_Minh"}`)
 	h.must(201, "POST", posting, sale("r-1", "1.00"))
+	explained := h.event("order.captured", "an-event") // the other one has no explanation
 
 	keys := map[string]string{"none": "", "malformed": "mk_short", "static, wrong": testKey + "x"}
 	scoped := map[access.Scope]string{}
@@ -46,7 +47,10 @@ func TestAccessMatrix(t *testing.T) {
 			}
 			body = string(b)
 		}
-		path := strings.NewReplacer("{book}", "uk", "{id}", "uk-1", "{address}", seller).Replace(op.Path)
+		path := strings.NewReplacer("{book}", "uk", "{id}", "uk-1", "{order}", "UK-1001", "{address}", seller).Replace(op.Path)
+		if op.ID == "explain-transaction" {
+			path = strings.Replace(path, "uk-1", explained, 1)
+		}
 		status := func(key string) int { return h.as(key, op.Method, path, body).StatusCode }
 		if op.Scope == "" {
 			if got := status(""); got != 200 {

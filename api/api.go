@@ -17,14 +17,16 @@ import (
 
 	"mizan/api/access"
 	"mizan/ledger"
+	"mizan/ledger/commerce"
 )
 
 // Config is what the API is made of.
 type Config struct {
-	// Ledger, Access and Now are required.
-	Ledger *ledger.Ledger
-	Access *access.Service
-	Now    func() time.Time
+	// Ledger, Commerce, Access and Now are required. Commerce posts to the same ledger.
+	Ledger   *ledger.Ledger
+	Commerce *commerce.Service
+	Access   *access.Service
+	Now      func() time.Time
 	// Log receives one line per request and every unexpected error; nil discards them.
 	Log *slog.Logger
 	// Metrics is served at /metrics, and the API's own metrics are added to it. Register gauges of other parts on it. Nil
@@ -49,6 +51,7 @@ type service struct {
 	intake    *intake
 	verifying chan struct{} // one verification at a time
 	ledger    *ledger.Ledger
+	commerce  *commerce.Service
 	access    *access.Service
 	now       func() time.Time
 	log       *slog.Logger
@@ -74,13 +77,13 @@ func New(config Config) (http.Handler, error) {
 
 func newService(config Config) (*service, error) {
 	switch {
-	case config.Ledger == nil || config.Access == nil || config.Now == nil:
-		return nil, errors.New("api: Config needs Ledger, Access and Now")
+	case config.Ledger == nil || config.Commerce == nil || config.Access == nil || config.Now == nil:
+		return nil, errors.New("api: Config needs Ledger, Commerce, Access and Now")
 	case len(config.CursorKey) > 0 && len(config.CursorKey) < 16:
 		return nil, errors.New("api: Config.CursorKey is shorter than 16 bytes")
 	}
 	s := &service{
-		ledger: config.Ledger, access: config.Access, now: config.Now, log: config.Log, cursorKey: config.CursorKey,
+		ledger: config.Ledger, commerce: config.Commerce, access: config.Access, now: config.Now, log: config.Log, cursorKey: config.CursorKey,
 		ready: config.Ready, console: config.Console, docs: config.Docs,
 	}
 	if config.IntakeBytes <= 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 
 	"mizan/api/access"
@@ -21,6 +22,10 @@ var ErrBatchRefused = fault.New(fault.Invalid, "batch-refused",
 
 // maxBatchNodes bounds the values of a batch; 4 MiB hold fewer in any sensible batch.
 const maxBatchNodes = 500_000
+
+// maxAnswerRoom bounds the memory that is taken for an answer before it is written: a thousand sales with their
+// explanations fit.
+const maxAnswerRoom = 12 << 20
 
 // NewBatch is the body that posts several transactions.
 type NewBatch struct {
@@ -52,104 +57,180 @@ func batchOperation() Operation {
 	}
 }
 
-// batch is a decoded NewBatch. Items that could not be decoded have an error instead of a submission.
-type batch struct {
-	atomic      bool
-	submissions []ledger.Submission
-	errs        []error
+// batch is a decoded batch of transactions or of events. An item that could not be decoded has an error instead.
+type batch[T any] struct {
+	list   string // the member that holds the items
+	atomic bool
+	items  []T
+	errs   []error
 }
 
-// batch decodes a NewBatch. What is wrong inside an item is the item's own; what is wrong around them is the request's.
-func (d *decoder) batch(n int32) (b batch) {
+// decodeBatch decodes a batch. What is wrong inside an item is the item's own; what is wrong around them is the request's.
+func decodeBatch[T any](d *decoder, n int32, list string, item func(*decoder, int32) T) batch[T] {
+	b := batch[T]{list: list}
 	if !d.is(n, jsonObject) {
 		return b
 	}
-	transactions := int32(0)
+	items := int32(0)
 	for m := d.nodes[n].child; m != 0; m = d.nodes[m].next {
 		switch d.nodes[m].key {
 		case "atomic":
 			b.atomic = d.boolean(m)
-		case "transactions":
-			transactions = m
+		case list:
+			items = m
 		default:
 			d.unknown(m)
 		}
 	}
-	if transactions == 0 {
-		d.missing(n, "transactions")
+	if items == 0 {
+		d.missing(n, list)
 		return b
 	}
-	if !d.is(transactions, jsonArray) {
+	if !d.is(items, jsonArray) {
 		return b
 	}
-	switch count := d.nodes[transactions].count; {
+	switch count := d.nodes[items].count; {
 	case count == 0:
-		d.bad(transactions, "too-few", "A batch has at least one transaction.")
+		d.bad(items, "too-few", "A batch has at least one item.")
 	case count > ledger.MaxBatch:
-		d.bad(transactions, "too-many", "A batch has at most 1,000 transactions. Split it.")
+		d.bad(items, "too-many", "A batch has at most 1,000 items. Split it.")
 	}
 	if len(d.wrong) > 0 {
 		return b
 	}
-	b.submissions = make([]ledger.Submission, 0, d.nodes[transactions].count)
-	b.errs = make([]error, 0, d.nodes[transactions].count)
-	for m := d.nodes[transactions].child; m != 0; m = d.nodes[m].next {
-		item := decoder{tree: d.tree, root: m}
-		b.submissions = append(b.submissions, item.transaction(m))
-		b.errs = append(b.errs, item.err())
+	b.items = make([]T, 0, d.nodes[items].count)
+	b.errs = make([]error, 0, d.nodes[items].count)
+	for m := d.nodes[items].child; m != 0; m = d.nodes[m].next {
+		own := decoder{tree: d.tree, root: m}
+		b.items = append(b.items, item(&own, m))
+		b.errs = append(b.errs, own.err())
 	}
 	return b
 }
 
-func postBatch(c *call) (reply, error) {
-	dry := c.query.boolean("dry_run")
-	if c.query.wrong != nil {
-		return reply{}, c.query.wrong
-	}
-	if !dry {
-		if err := c.service.ledger.Congested(c.book); err != nil {
-			return reply{}, err
+// good returns the items that could be decoded, and the position of each. If one of an all-or-nothing batch could not, it
+// returns the refusal that names it.
+func (b *batch[T]) good() (items []T, at []int, err error) {
+	at = make([]int, 0, len(b.items))
+	for i, item := range b.items {
+		switch {
+		case b.errs[i] == nil:
+			items, at = append(items, item), append(at, i)
+		case b.atomic:
+			return nil, nil, b.refusal(i)
 		}
 	}
-	t, err := c.parseBody(maxBatchNodes)
+	return items, at, nil
+}
+
+// refused returns why an all-or-nothing batch failed, nil if it did not.
+func (b *batch[T]) refused() error {
+	for i, err := range b.errs {
+		if err != nil && !errors.Is(err, ledger.ErrGroupRefused) {
+			return b.refusal(i)
+		}
+	}
+	return nil
+}
+
+// place is where an item stands in the request.
+func (b *batch[T]) place(i int) string { return "/" + b.list + "/" + strconv.Itoa(i) }
+
+// refusal names the item that made the batch fail. What is no fault of the item's, such as a database that is away, is
+// answered as such.
+func (b *batch[T]) refusal(i int) error {
+	err := b.errs[i]
+	cause := shown(err)
+	if cause.Kind == fault.Unavailable || cause.Kind == fault.Internal {
+		return err
+	}
+	at := b.place(i)
+	refusal := ErrBatchRefused.Because(err).At(at, cause.Code, cause.Message)
+	for _, f := range cause.Fields {
+		f.Pointer = at + f.Pointer
+		refusal = refusal.WithFields(f)
+	}
+	return &itemError{index: i, err: refusal}
+}
+
+// results encodes the answer to a batch. one appends an item that is recorded, after a comma, and returns whether it was
+// recorded before; created is the status of one that was not.
+func (b *batch[T]) results(c *call, created int, one func(buf []byte, i int) ([]byte, bool)) reply {
+	var failed error
+	out := encode(http.StatusOK, false, func(buf []byte) []byte {
+		buf = append(buf, `{"results":[`...)
+		begin := len(buf)
+		for i, err := range b.errs {
+			if i > 0 {
+				buf = append(buf, ',')
+			}
+			if i == 1 { // the others will be about as long as the first: room for all at once instead of growing ten times
+				buf = slices.Grow(buf, min((len(buf)-begin)*len(b.errs), maxAnswerRoom))
+			}
+			if err != nil {
+				if Status(err) >= http.StatusInternalServerError && failed == nil {
+					failed = err
+				}
+				buf = appendItemProblem(buf, problemOf(err, c.w.requestID, b.place(i)))
+				continue
+			}
+			at := len(buf) + len(`{"status":`)
+			var replayed bool
+			if buf, replayed = one(strconv.AppendInt(append(buf, `{"status":`...), int64(created), 10), i); replayed {
+				copy(buf[at:], strconv.Itoa(http.StatusOK))
+			}
+			buf = append(buf, '}')
+		}
+		return append(buf, "]}"...)
+	})
+	c.w.failure = failed
+	return out
+}
+
+func appendItemProblem(buf []byte, p Problem) []byte {
+	body, err := json.Marshal(p)
 	if err != nil {
-		return reply{}, err
+		panic(err) // strings and integers always marshal
 	}
-	d := decoder{tree: t}
-	b := d.batch(0)
-	t.release()
-	if err := d.err(); err != nil {
-		return reply{}, err
-	}
-	outcomes, err := c.postAll(b, dry)
-	if err != nil {
-		return reply{}, err
-	}
-	status := http.StatusCreated
+	buf = strconv.AppendInt(append(buf, `{"status":`...), int64(p.Status), 10)
+	return append(append(append(buf, `,"problem":`...), body...), '}')
+}
+
+// createdStatus is the status of what is recorded now.
+func createdStatus(dry bool) int {
 	if dry {
-		status = http.StatusOK
+		return http.StatusOK
 	}
-	return c.results(outcomes, b.errs, status)
+	return http.StatusCreated
+}
+
+func postBatch(c *call) (reply, error) {
+	dry, err := c.readyToPost()
+	if err != nil {
+		return reply{}, err
+	}
+	b, err := decodeUpTo(c, maxBatchNodes, func(d *decoder, n int32) batch[ledger.Submission] {
+		return decodeBatch(d, n, "transactions", (*decoder).transaction)
+	})
+	if err != nil {
+		return reply{}, err
+	}
+	outcomes, err := c.postAll(&b, dry)
+	if err != nil {
+		return reply{}, err
+	}
+	return b.results(c, createdStatus(dry), func(buf []byte, i int) ([]byte, bool) {
+		return appendTransaction(append(buf, `,"transaction":`...), &outcomes[i].Transactions[0]), outcomes[i].Replayed
+	}), nil
 }
 
 // postAll posts what could be decoded and returns an outcome per item.
-func (c *call) postAll(b batch, dry bool) ([]ledger.Outcome, error) {
-	if b.atomic {
-		for i, err := range b.errs {
-			if err != nil {
-				return nil, batchRefused(i, err)
-			}
-		}
-	}
-	// Only what could be decoded goes to the ledger; the others have their errors already.
-	good, at := b.submissions[:0:0], make([]int, 0, len(b.submissions))
-	for i, s := range b.submissions {
-		if b.errs[i] == nil {
-			good, at = append(good, s), append(at, i)
-		}
+func (c *call) postAll(b *batch[ledger.Submission], dry bool) ([]ledger.Outcome, error) {
+	good, at, err := b.good()
+	if err != nil {
+		return nil, err
 	}
 	var outcomes []ledger.Outcome
-	var err error
 	switch {
 	case len(good) == 0:
 	case dry:
@@ -162,74 +243,13 @@ func (c *call) postAll(b batch, dry bool) ([]ledger.Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := make([]ledger.Outcome, len(b.submissions))
+	all := make([]ledger.Outcome, len(b.items))
 	for j, i := range at {
 		all[i] = outcomes[j]
 		b.errs[i] = outcomes[j].Err
 	}
 	if b.atomic {
-		return all, atomicRefusal(b.errs)
+		return all, b.refused()
 	}
 	return all, nil
-}
-
-// atomicRefusal returns why an atomic batch failed, nil if it did not.
-func atomicRefusal(errs []error) error {
-	for i, err := range errs {
-		if err != nil && !errors.Is(err, ledger.ErrGroupRefused) {
-			return batchRefused(i, err)
-		}
-	}
-	return nil
-}
-
-// batchRefused names the item that made the batch fail. What is no fault of the item's, such as a database that is away,
-// is answered as such.
-func batchRefused(i int, err error) error {
-	cause := shown(err)
-	if cause.Kind == fault.Unavailable || cause.Kind == fault.Internal {
-		return err
-	}
-	at := "/transactions/" + strconv.Itoa(i)
-	refusal := ErrBatchRefused.Because(err).At(at, cause.Code, cause.Message)
-	for _, f := range cause.Fields {
-		f.Pointer = at + f.Pointer
-		refusal = refusal.WithFields(f)
-	}
-	return &itemError{index: i, err: refusal}
-}
-
-// results encodes the answer to a batch.
-func (c *call) results(outcomes []ledger.Outcome, errs []error, created int) (reply, error) {
-	var failed error
-	out := encode(http.StatusOK, false, func(b []byte) []byte {
-		b = append(b, `{"results":[`...)
-		for i, o := range outcomes {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			if errs[i] == nil {
-				status := created
-				if o.Replayed {
-					status = http.StatusOK
-				}
-				b = strconv.AppendInt(append(b, `{"status":`...), int64(status), 10)
-				b = append(appendTransaction(append(b, `,"transaction":`...), &o.Transactions[0]), '}')
-				continue
-			}
-			p := problemOf(errs[i], c.w.requestID, "/transactions/"+strconv.Itoa(i))
-			if p.Status >= http.StatusInternalServerError && failed == nil {
-				failed = errs[i]
-			}
-			body, err := json.Marshal(p)
-			if err != nil {
-				panic(err) // strings and integers always marshal
-			}
-			b = strconv.AppendInt(append(b, `{"status":`...), int64(p.Status), 10)
-			b = append(append(append(b, `,"problem":`...), body...), '}')
-		}
-		return append(b, "]}"...)
-	})
-	c.w.failure = failed
-	return out, nil
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -40,6 +41,8 @@ type decoder struct {
 	*tree
 	root  int32 // where pointers begin: the document, or one item of a batch
 	wrong []fault.Field
+	// refusal is why nothing of the document can be judged, such as a type of event that does not exist.
+	refusal error
 }
 
 // bad reports a wrong node.
@@ -68,12 +71,23 @@ func (d *decoder) missing(object int32, name string) {
 	}
 }
 
-// err returns ledger.ErrInvalid with all that is wrong, or nil.
+// err returns the refusal, ledger.ErrInvalid with all that is wrong, or nil.
 func (d *decoder) err() error {
+	if d.refusal != nil {
+		return d.refusal
+	}
 	if len(d.wrong) == 0 {
 		return nil
 	}
 	return ledger.ErrInvalid.WithFields(d.wrong...)
+}
+
+// refuse refuses the whole document because of one node.
+func (d *decoder) refuse(n int32, err error) {
+	var e *fault.Error
+	if d.refusal = err; errors.As(err, &e) {
+		d.refusal = e.At(d.pointer(d.root, n), e.Code, e.Message)
+	}
 }
 
 // is reports whether a node has the kind, and reports it as wrong if not.

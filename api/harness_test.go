@@ -18,6 +18,7 @@ import (
 
 	"mizan/api/access"
 	"mizan/ledger"
+	"mizan/ledger/commerce"
 	"mizan/ledger/postgres/pgtest"
 )
 
@@ -99,7 +100,7 @@ func open(t testing.TB, change ...func(*Config)) *house {
 	})
 	h.access = access.New(h.db.Pool, access.Options{Now: h.clock.now, StaticKey: testKey})
 	config := Config{
-		Ledger: h.ledger, Access: h.access, Now: h.clock.now, CursorKey: []byte("cursor-key-of-the-tests"),
+		Ledger: h.ledger, Commerce: commerce.New(h.ledger, commerce.NewRuleSets(h.db.Pool, h.clock.now), h.clock.now), Access: h.access, Now: h.clock.now, CursorKey: []byte("cursor-key-of-the-tests"),
 		Log: slog.New(slog.NewJSONHandler(h.log, nil)), Version: "test",
 	}
 	for _, c := range change {

@@ -15,6 +15,9 @@ import (
 
 const securityName = "key"
 
+// schemaPrefix is where named schemas stand in the document.
+const schemaPrefix = "#/components/schemas/"
+
 func openAPIConfig(version string) huma.Config {
 	if version == "" {
 		version = "dev"
@@ -29,7 +32,7 @@ func openAPIConfig(version string) huma.Config {
 		},
 		Servers: []*huma.Server{{URL: "/", Description: "This service"}},
 		Components: &huma.Components{
-			Schemas: huma.NewMapRegistry("#/components/schemas/", schemaName),
+			Schemas: huma.NewMapRegistry(schemaPrefix, schemaName),
 			SecuritySchemes: map[string]*huma.SecurityScheme{
 				securityName: {Type: "http", Scheme: "bearer", Description: "A key with the scope that the operation names in x-scope."},
 			},
@@ -37,7 +40,8 @@ func openAPIConfig(version string) huma.Config {
 	}}
 }
 
-// schemaName is the type's own name with a capital letter and without the ending that keeps it apart in Go.
+// schemaName is the type's own name with a capital letter and without the ending that keeps it apart in Go. What the data
+// of events are made of is part of requests.
 func schemaName(t reflect.Type, hint string) string {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -46,7 +50,11 @@ func schemaName(t reflect.Type, hint string) string {
 	if name == "" {
 		name = hint
 	}
-	return strings.ToUpper(name[:1]) + name[1:]
+	name = strings.ToUpper(name[:1]) + name[1:]
+	if eventParts[t] {
+		name = "New" + name
+	}
+	return name
 }
 
 // openAnswers lets answers gain fields without breaking the callers that were generated from an older document. Requests,
@@ -72,9 +80,14 @@ func describe(op *Operation, schemas huma.Registry) *huma.Operation {
 	}
 	d.Parameters = append(pathParameters(op.Path, schemas), queryParameters(op.Query, schemas)...)
 	if op.Body != nil {
-		d.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
-			"application/json": {Schema: schemas.Schema(op.Body, true, op.ID), Example: op.Example},
-		}}
+		content := &huma.MediaType{Schema: schemas.Schema(op.Body, true, op.ID), Example: op.Example}
+		if len(op.Examples) > 0 {
+			content.Example, content.Examples = nil, map[string]*huma.Example{}
+			for name, value := range op.Examples {
+				content.Examples[name] = &huma.Example{Value: value}
+			}
+		}
+		d.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": content}}
 	}
 	for _, a := range op.Answers {
 		d.Responses[strconv.Itoa(a.Status)] = describeAnswer(op, a, schemas)
@@ -140,6 +153,7 @@ func describeRefusals(op *Operation, d *huma.Operation, schemas huma.Registry) {
 type pathFields struct {
 	Book    string `json:"book" pattern:"^[a-z][a-z0-9_]{0,31}$" doc:"The book's code" example:"uk"`
 	ID      string `json:"id" pattern:"^[a-z][a-z0-9_]{0,31}-[1-9][0-9]{0,17}$" doc:"The transaction's id" example:"uk-42"`
+	Order   string `json:"order" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The order's id" example:"UK-1001"`
 	Address string `json:"address" pattern:"^[A-Za-z0-9_.-]{1,64}(:[A-Za-z0-9_.-]{1,64}){1,8}$" doc:"The account's address" example:"liabilities:seller:available:sel_uk"`
 }
 

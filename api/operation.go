@@ -33,6 +33,8 @@ type Operation struct {
 	BodyLimit int64
 	// Example is a body that works, once the book exists.
 	Example any
+	// Examples are bodies by the name of what they show, instead of Example where there are several to be shown.
+	Examples map[string]any
 	// Answers are the successes.
 	Answers []Answer
 	// Errors are what it may be refused for, besides what every operation may be refused for.
@@ -66,7 +68,7 @@ const (
 func Operations() []Operation {
 	var all []Operation
 	for _, group := range [][]Operation{
-		bookOperations(), transactionOperations(), correctionOperations(), balanceOperations(), accountOperations(), verificationOperations(), systemOperations(),
+		bookOperations(), transactionOperations(), correctionOperations(), eventOperations(), orderOperations(), balanceOperations(), accountOperations(), verificationOperations(), systemOperations(),
 	} {
 		all = append(all, group...)
 	}

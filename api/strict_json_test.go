@@ -226,7 +226,7 @@ func BenchmarkDecodeBatch1MB(b *testing.B) {
 			b.Fatal(err)
 		}
 		d := decoder{tree: tree}
-		if batch := d.batch(0); len(batch.submissions) == 0 || len(d.wrong) > 0 {
+		if batch := decodeBatch(&d, 0, "transactions", (*decoder).transaction); len(batch.items) == 0 || len(d.wrong) > 0 {
 			b.Fatal(d.err())
 		}
 		tree.release()

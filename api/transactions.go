@@ -98,7 +98,12 @@ func transactionOperations() []Operation {
 }
 
 // decodeWith parses the body and decodes it, collecting all that is wrong with it.
-func decodeWith[T any](c *call, decode func(d *decoder, root int32) T) (v T, err error) {
+func decodeWith[T any](c *call, decode func(d *decoder, root int32) T) (T, error) {
+	return decodeUpTo(c, maxNodes, decode)
+}
+
+// decodeUpTo is decodeWith for a body of at most so many values.
+func decodeUpTo[T any](c *call, maxNodes int, decode func(d *decoder, root int32) T) (v T, err error) {
 	t, err := c.parseBody(maxNodes)
 	if err != nil {
 		return v, err
@@ -109,15 +114,23 @@ func decodeWith[T any](c *call, decode func(d *decoder, root int32) T) (v T, err
 	return v, d.err()
 }
 
-func postTransaction(c *call) (reply, error) {
-	dry := c.query.boolean("dry_run")
+// readyToPost reads whether a posting is a dry run, and refuses any other while the book's queue is nearly full: before
+// the body is read, so that a flood costs little.
+func (c *call) readyToPost() (dry bool, err error) {
+	dry = c.query.boolean("dry_run")
 	if c.query.wrong != nil {
-		return reply{}, c.query.wrong
+		return dry, c.query.wrong
 	}
 	if !dry {
-		if err := c.service.ledger.Congested(c.book); err != nil {
-			return reply{}, err
-		}
+		err = c.service.ledger.Congested(c.book)
+	}
+	return dry, err
+}
+
+func postTransaction(c *call) (reply, error) {
+	dry, err := c.readyToPost()
+	if err != nil {
+		return reply{}, err
 	}
 	submission, err := decodeWith(c, (*decoder).transaction)
 	if err != nil {

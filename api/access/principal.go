@@ -30,10 +30,14 @@ const (
 	BooksRead Scope = "books:read"
 	// BooksWrite creates books.
 	BooksWrite Scope = "books:write"
-	// TransactionsRead reads transactions, entries and the feed.
+	// TransactionsRead reads transactions, entries and the feed, and why they are what they are: explanations and orders.
 	TransactionsRead Scope = "transactions:read"
 	// TransactionsWrite posts transactions and batches, reverses and reposts.
 	TransactionsWrite Scope = "transactions:write"
+	// EventsWrite posts business events.
+	EventsWrite Scope = "events:write"
+	// SettlementsWrite settles orders: what their payees earned becomes available.
+	SettlementsWrite Scope = "settlements:write"
 	// BalancesRead reads balances and trial balances.
 	BalancesRead Scope = "balances:read"
 	// Everything is every scope there is and will be.
@@ -42,7 +46,7 @@ const (
 
 // Scopes returns every scope, in a stable order.
 func Scopes() []Scope {
-	return []Scope{BooksRead, BooksWrite, TransactionsRead, TransactionsWrite, BalancesRead, Everything}
+	return []Scope{BooksRead, BooksWrite, TransactionsRead, TransactionsWrite, EventsWrite, SettlementsWrite, BalancesRead, Everything}
 }
 
 // Kind says what sort of caller a principal is. The zero value is nobody.

@@ -129,11 +129,20 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, out any
 
 // post sends in to path and decodes the answer into out. It reports whether the answer is a replay of an earlier one.
 func (c *Client) post(ctx context.Context, path string, query url.Values, in, out any) (replayed bool, err error) {
-	body, err := json.Marshal(in)
+	body, err := encode(in)
 	if err != nil {
-		return false, fmt.Errorf("encode the request: %w", err)
+		return false, err
 	}
 	return c.send(ctx, path, query, body, out)
+}
+
+// encode writes the body of a request.
+func encode(in any) ([]byte, error) {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return nil, fmt.Errorf("encode the request: %w", err)
+	}
+	return body, nil
 }
 
 // send is post for a body that is JSON already.

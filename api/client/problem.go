@@ -34,6 +34,10 @@ var (
 	ErrUnreachable = &Problem{Code: codeUnreachable}
 )
 
+// errIncomplete means that a batch was not answered item by item.
+var errIncomplete = &Problem{Code: codeUnreadable, Title: "The answer is incomplete",
+	Detail: "The service answered another number of items than it was sent. Look the references up."}
+
 // Problem is the error of every call that reached for the service.
 type Problem struct {
 	// Status is the HTTP status, 0 if there was no answer.

@@ -172,8 +172,7 @@ func (c *Client) postBatch(ctx context.Context, book string, ts []NewTransaction
 		return nil, err
 	}
 	if len(out.Results) != len(ts) {
-		return nil, &Problem{Code: codeUnreadable, Title: "The answer is incomplete", Detail: "The service answered another number " +
-			"of items than it was sent. Look the references up."}
+		return nil, errIncomplete
 	}
 	return out.marked(), nil
 }

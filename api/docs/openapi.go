@@ -93,8 +93,15 @@ type schema struct {
 	MaxProperties        *int64
 	Minimum, Maximum     json.Number
 	OneOf, AnyOf, AllOf  []*schema
+	Discriminator        discriminator
 	AdditionalProperties schemaOrBool
 	ReadOnly             bool
+}
+
+// discriminator says which property tells the kinds of a schema apart, and which schema each of its values means.
+type discriminator struct {
+	PropertyName string
+	Mapping      map[string]string
 }
 
 // typeList reads both "string" and ["string","null"].

@@ -26,7 +26,7 @@ const referenceSlug = "api"
 var sections = []section{
 	{"Start", []string{"index", "quickstart"}},
 	{"Understand", []string{"concepts", "chart"}},
-	{"Use", []string{"posting", "balances", "feed", "problems", referenceSlug}},
+	{"Use", []string{"events", "posting", "balances", "feed", "problems", referenceSlug}},
 	{"Verify", []string{"verify", "audit", "canonical", "survival", "lessons"}},
 	{"Operate", []string{"running", "security", "architecture", "benchmarks", "changelog"}},
 }

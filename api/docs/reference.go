@@ -190,7 +190,7 @@ func (w *referenceWriter) objects() {
 	var names []string
 	seen := map[string]bool{}
 	for _, name := range sortedKeys(w.doc.Components.Schemas) {
-		if s := w.doc.Components.Schemas[name]; s != nil && len(s.Properties) > 0 && !seen[objectID(name)] {
+		if s := w.doc.Components.Schemas[name]; w.doc.described(s) && !seen[objectID(name)] {
 			seen[objectID(name)] = true
 			names = append(names, name)
 		}
@@ -205,7 +205,11 @@ func (w *referenceWriter) objects() {
 		if s.Description != "" {
 			w.blocks(strings.Split(s.Description, "\n"), 0)
 		}
-		w.fieldTable(w.doc.fields(s, false))
+		if kinds := w.doc.alternatives(s); len(kinds) > 0 {
+			w.alternatives(kinds, s.Discriminator.PropertyName)
+		} else {
+			w.fieldTable(w.doc.fields(s, false))
+		}
 		w.out.WriteString("</section>\n")
 	}
 }
@@ -243,14 +247,40 @@ func (w *referenceWriter) content(title, description string, content map[string]
 	}
 	w.out.WriteString("<p class=\"media\"><code>" + html.EscapeString(strings.Join(types, ", ")) + "</code></p>\n")
 	m := content[types[0]]
-	w.fieldTable(w.doc.fields(m.Schema, true))
+	if kinds := w.doc.alternatives(m.Schema); len(kinds) > 0 {
+		w.alternatives(kinds, w.doc.resolve(m.Schema).Discriminator.PropertyName)
+	} else {
+		w.fieldTable(w.doc.fields(m.Schema, true))
+	}
 	w.example(m)
 }
 
+// alternatives writes the kinds of a body that has several, each with a link to its fields.
+func (w *referenceWriter) alternatives(kinds []alternative, property string) {
+	w.blocks([]string{"It is one of these, told apart by `" + property + "`:"}, 0)
+	w.out.WriteString("<div class=\"table\" role=\"region\" aria-label=\"Kinds\" tabindex=\"0\"><table class=\"fields\">\n<tbody>\n")
+	for _, k := range kinds {
+		w.out.WriteString("<tr><td><code>" + html.EscapeString(k.Value) + "</code></td><td>" + w.object(k.Object) + "</td><td>" +
+			html.EscapeString(k.Description) + "</td></tr>\n")
+	}
+	w.out.WriteString("</tbody></table></div>\n")
+}
+
+// example writes the example of a body, or each of several under its name.
 func (w *referenceWriter) example(m media) {
-	if example := w.doc.exampleOf(m); strings.Contains(example, "\n") {
-		w.out.WriteString("<details><summary>Example</summary>\n<pre tabindex=\"0\"><code class=\"language-json\">" + html.EscapeString(example) +
-			"</code></pre></details>\n")
+	if len(m.Examples) > 1 {
+		for _, name := range sortedKeys(m.Examples) {
+			w.exampleText("Example: "+name, w.doc.exampleOf(media{Example: m.Examples[name].Value}))
+		}
+		return
+	}
+	w.exampleText("Example", w.doc.exampleOf(m))
+}
+
+func (w *referenceWriter) exampleText(title, example string) {
+	if strings.Contains(example, "\n") {
+		w.out.WriteString("<details><summary>" + html.EscapeString(title) + "</summary>\n<pre tabindex=\"0\"><code class=\"language-json\">" +
+			html.EscapeString(example) + "</code></pre></details>\n")
 	}
 }
 

@@ -63,6 +63,41 @@ func TestReference(t *testing.T) {
 	}
 }
 
+// kindsAPI has a body of several kinds, alone and in a list.
+const kindsAPI = `{"openapi":"3.1.0","info":{"title":"x"},"paths":{
+ "/one":{"post":{"operationId":"one","requestBody":{"content":{"application/json":{"schema":{"$ref":"#/components/schemas/Thing"},"examples":{
+  "a.done":{"value":{"type":"a.done","data":{"x":1}}},"b.done":{"value":{"type":"b.done"}}}}}},"responses":{"200":{"description":"OK"}}}},
+ "/many":{"post":{"operationId":"many","requestBody":{"content":{"application/json":{"schema":{"type":"object","properties":{"things":{"type":"array","items":{"$ref":"#/components/schemas/Thing"}}}}}}},
+  "responses":{"200":{"description":"OK"}}}}},
+"components":{"schemas":{
+ "Thing":{"oneOf":[{"$ref":"#/components/schemas/ADone"},{"$ref":"#/components/schemas/BDone"}],"discriminator":{"propertyName":"type","mapping":{"a.done":"#/components/schemas/ADone","b.done":"#/components/schemas/BDone","c.lost":"#/components/schemas/Nowhere"}}},
+ "ADone":{"type":"object","description":"A was done.","properties":{"type":{"type":"string"},"data":{"type":"object","properties":{"x":{"type":"integer"}}}}},
+ "BDone":{"type":"object","description":"B was <done>.","properties":{"type":{"type":"string"}}}}}}`
+
+func TestReferenceOfKinds(t *testing.T) {
+	t.Parallel()
+	page := get(t, Handler(func() []byte { return []byte(kindsAPI) }), "/docs/api").Body.String()
+	m, err := readMarkup(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"one of these, told apart by type", "a.done", "A was done.", "B was <done>.", "Example: a.done", "Example: b.done", "list of Thing"} {
+		if !strings.Contains(m.Text, want) {
+			t.Errorf("the reference does not show %q", want)
+		}
+	}
+	for _, link := range []string{"#object-adone", "#object-bdone", "#object-thing"} {
+		if !slices.Contains(m.Links, link) {
+			t.Errorf("the reference does not link to %s", link)
+		}
+	}
+	for _, unwanted := range []string{"things[].type", "c.lost"} {
+		if strings.Contains(m.Text, unwanted) {
+			t.Errorf("the reference mixes the fields of kinds, or shows one that is not there: %s", unwanted)
+		}
+	}
+}
+
 func TestReferenceWithoutDocument(t *testing.T) {
 	t.Parallel()
 	for name, openAPI := range map[string]func() []byte{
@@ -89,6 +124,7 @@ func TestReferenceFollowsTheDocument(t *testing.T) {
 
 func FuzzReference(f *testing.F) {
 	f.Add(sampleAPI)
+	f.Add(kindsAPI)
 	f.Add(strings.ReplaceAll(sampleAPI, "get-book", "create-book"))
 	f.Add(`{"paths":{"/":{"get":{"tags":[""],"responses":{"200":{"content":{"a":{"schema":{"type":[]}}}}}}}}}`)
 	f.Fuzz(func(t *testing.T, source string) {

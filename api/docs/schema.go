@@ -38,8 +38,8 @@ type flattener struct {
 
 func (f *flattener) object(prefix string, s *schema, above []*schema) {
 	s = f.doc.resolve(s)
-	if s == nil || len(above) >= maxDepth || slices.Contains(above, s) {
-		return
+	if s == nil || len(above) >= maxDepth || slices.Contains(above, s) || len(f.doc.alternatives(s)) > 0 {
+		return // kinds are described each by itself: together their fields would be those of no kind
 	}
 	above = append(slices.Clip(above), s)
 	for _, part := range slices.Concat(s.AllOf, s.OneOf, s.AnyOf) {
@@ -73,6 +73,23 @@ func (f *flattener) object(prefix string, s *schema, above []*schema) {
 	}
 }
 
+// alternative is one kind of a schema that has several: the value that tells it, and the object that describes it.
+type alternative struct{ Value, Object, Description string }
+
+// alternatives lists the kinds of a schema, by the values that tell them apart; none if it has no kinds.
+func (d *document) alternatives(s *schema) (kinds []alternative) {
+	if s = d.resolve(s); s == nil {
+		return nil
+	}
+	for _, value := range sortedKeys(s.Discriminator.Mapping) {
+		name := lastSegment(s.Discriminator.Mapping[value])
+		if target := d.Components.Schemas[name]; target != nil && len(target.Properties) > 0 {
+			kinds = append(kinds, alternative{value, name, target.Description})
+		}
+	}
+	return kinds
+}
+
 // propertyNames puts what must be sent first.
 func propertyNames(s *schema) []string {
 	names := make([]string, 0, len(s.Properties))
@@ -89,9 +106,14 @@ func propertyNames(s *schema) []string {
 	return names
 }
 
+// described reports whether a named schema has a section of its own: an object, or the kinds of one.
+func (d *document) described(s *schema) bool {
+	return s != nil && (len(s.Properties) > 0 || len(d.alternatives(s)) > 0)
+}
+
 // objectName is the name of the object that a schema refers to, "" if it refers to none.
 func (d *document) objectName(s *schema) string {
-	if target := d.resolve(s); s == nil || s.Ref == "" || target == nil || len(target.Properties) == 0 {
+	if s == nil || s.Ref == "" || !d.described(d.resolve(s)) {
 		return ""
 	}
 	return lastSegment(s.Ref)

@@ -50,7 +50,7 @@ func (f keysFlags) with(ctx context.Context, s *surroundings, fn func(*access.Se
 type keysCreateCmd struct {
 	keysFlags
 	Name      string        `required:"" help:"What the key is for, for people."`
-	Scope     []string      `required:"" help:"What its holder may do: books:read, books:write, transactions:read, transactions:write, balances:read, or * for everything. May be given several times."`
+	Scope     []string      `required:"" help:"What its holder may do: books:read, books:write, transactions:read, transactions:write, events:write, settlements:write, balances:read, or * for everything. May be given several times."`
 	Book      []string      `help:"Code of a book it may touch; every book without it. May be given several times."`
 	ExpiresIn time.Duration `help:"How long it is good for, such as 2160h; for ever without it." placeholder:"DURATION"`
 }

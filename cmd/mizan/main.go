@@ -63,6 +63,8 @@ type grammar struct {
 	Serve        serveCmd        `cmd:"" help:"Run the API on a PostgreSQL of yours, for production."`
 	Migrate      migrateCmd      `cmd:"" help:"Show or apply the migrations of the database."`
 	Post         postCmd         `cmd:"" help:"Post a transaction or a batch from a JSON file or standard input."`
+	Event        eventCmd        `cmd:"" help:"Post and explain business events."`
+	Order        orderCmd        `cmd:"" help:"Look at orders."`
 	Balance      balanceCmd      `cmd:"" help:"Print the balances of accounts."`
 	TrialBalance trialBalanceCmd `cmd:"" help:"Print the trial balance of a book."`
 	Entries      entriesCmd      `cmd:"" help:"Print the entries of an account with its running balance."`

@@ -3,12 +3,9 @@ package main
 // Post: transactions from a file or standard input, through the API.
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"os"
 
 	"mizan/api/client"
 )
@@ -26,7 +23,7 @@ type postCmd struct {
 
 // Run posts what the file holds. A refused item makes it fail after everything was sent.
 func (c *postCmd) Run(ctx context.Context, s *surroundings) error {
-	body, err := c.read(s.stdin)
+	body, err := readInput(c.File, s.stdin, maxPostBytes)
 	if err != nil {
 		return err
 	}
@@ -45,23 +42,6 @@ func (c *postCmd) Run(ctx context.Context, s *surroundings) error {
 		body = []byte(`{"atomic":false,"transactions":` + string(body) + `}`)
 	}
 	return c.many(ctx, s, remote, body)
-}
-
-func (c *postCmd) read(stdin io.Reader) ([]byte, error) {
-	from := stdin
-	if c.File != "-" {
-		file, err := os.Open(c.File)
-		if err != nil {
-			return nil, err
-		}
-		defer file.Close()
-		from = file
-	}
-	body, err := io.ReadAll(io.LimitReader(from, maxPostBytes))
-	if body = bytes.TrimSpace(body); err == nil && len(body) == 0 {
-		return nil, usageError("There is nothing to post: the input is empty.")
-	}
-	return body, err
 }
 
 // single tells a transaction from a list and from a batch, which has a member that no transaction has. Text that is no

@@ -20,6 +20,7 @@ import (
 	"mizan/api/console"
 	"mizan/api/docs"
 	"mizan/ledger"
+	"mizan/ledger/commerce"
 	"mizan/ledger/fault"
 	"mizan/ledger/postgres"
 )
@@ -57,12 +58,14 @@ type service struct {
 func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, config serviceConfig) (_ *service, err error) {
 	registry, batches := newRegistry()
 	books := ledger.New(pool, ledger.Options{Now: now, Log: config.log, OnBatch: batches.observe, MaxSkew: maxSkew})
+	ruleSets := commerce.NewRuleSets(pool, now)
 	var handler http.Handler
 	// The handbook shows the API as the API describes itself. It asks once, and no request comes before the handler is
 	// there.
 	described := sync.OnceValue(func() []byte { return ask(handler, "/openapi.json") })
 	handler, err = api.New(api.Config{
 		Ledger:    books,
+		Commerce:  commerce.New(books, ruleSets, now),
 		Access:    access.New(pool, access.Options{Now: now, StaticKey: config.staticKey}),
 		Now:       now,
 		Log:       config.log,
