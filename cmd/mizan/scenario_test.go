@@ -117,6 +117,37 @@ func playScenario(t *testing.T, remote *client.Client, sc scenario) {
 	}
 }
 
+// TestScenarioEvents seeds every scenario as mizan dev does, as events where they have them, and once more.
+func TestScenarioEvents(t *testing.T) {
+	t.Parallel()
+	scenarios, err := loadScenarios()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, remote := testService(t)
+	acts := 0
+	for _, sc := range scenarios {
+		first, err := sc.seed(t.Context(), remote)
+		if err != nil {
+			t.Fatalf("%s: %v", sc.Key, err)
+		}
+		if len(first.wrong) > 0 || first.replayed != 0 {
+			t.Errorf("%s: %+v", sc.Key, first)
+		}
+		again, err := sc.seed(t.Context(), remote)
+		if err != nil {
+			t.Fatalf("%s again: %v", sc.Key, err)
+		}
+		if again.posted != 0 || again.replayed != first.posted || len(again.wrong) > 0 || again.last != first.last {
+			t.Errorf("%s again: %+v", sc.Key, again)
+		}
+		acts += len(sc.Events)
+	}
+	if acts < 20 {
+		t.Errorf("only %d transactions are posted as events", acts)
+	}
+}
+
 // A comparison that finds nothing wrong must be able to find something.
 func TestScenarioComparisonCanFail(t *testing.T) {
 	t.Parallel()
