@@ -27,6 +27,7 @@ import (
 type benchCmd struct {
 	Posting  benchPostingCmd  `cmd:"" help:"Measure posting: the floor, in process and through HTTP, and print ratios."`
 	Overload benchOverloadCmd `cmd:"" help:"Offer several times what can be recorded, and show what is recorded meanwhile."`
+	Events   benchEventsCmd   `cmd:"" help:"Measure sales as business events against the same as bare transactions."`
 	Reading  benchReadingCmd  `cmd:"" help:"Show what a long export or a verification costs those who post meanwhile."`
 }
 
@@ -137,7 +138,7 @@ func (b *bench) open(ctx context.Context, dir string) (err error) {
 	}
 	b.ledger = ledger.New(b.pool, ledger.Options{Now: time.Now})
 	for _, code := range b.books {
-		book, _, err := b.ledger.CreateBook(ctx, ledger.NewBook{Code: code, Name: code, Currencies: []money.Currency{"USD"}, TimeZone: "UTC"})
+		book, _, err := b.ledger.CreateBook(ctx, ledger.NewBook{Code: code, Name: code, Currencies: []money.Currency{"USD"}, TimeZone: "UTC", Market: "US"})
 		if err != nil {
 			return err
 		}
