@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"mizan/ledger/commerce"
 )
 
 // Events over real HTTP. What they post is for package commerce to test; here it is how they are asked for and answered.
@@ -45,7 +47,7 @@ func (h *house) event(name, reference string) string {
 func TestPostEvent(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	body := capture(t, "UK-1")
+	body := strings.Replace(capture(t, "UK-1"), `"data"`, `"occurred_at":"2026-11-20T10:30:00.25+01:00","data"`, 1)
 	forecast := h.must(200, "POST", events+"?dry_run=true", body).json(t)
 	if h.must(200, "GET", "/v1/books/uk", "").json(t)["last_sequence"] != 0.0 {
 		t.Error("a dry run left something")
@@ -57,7 +59,7 @@ func TestPostEvent(t *testing.T) {
 	}
 	for _, v := range []map[string]any{forecast, posted} {
 		ts := v["transactions"].([]any)
-		if len(ts) != 1 || ts[0].(map[string]any)["id"] != "uk-1" || v["explanation"].(map[string]any)["event"] != "order.captured" {
+		if len(ts) != 1 || ts[0].(map[string]any)["id"] != "uk-1" || ts[0].(map[string]any)["occurred_at"] != "2026-11-20T09:30:00.250000Z" || v["explanation"].(map[string]any)["event"] != "order.captured" {
 			t.Errorf("%v", v)
 		}
 	}
@@ -179,6 +181,15 @@ func TestEventBatches(t *testing.T) {
 	if got := statuses(h.must(200, "POST", events+"/batch", `{"atomic":true,"events":[`+capture(t, "UK-3")+","+capture(t, "UK-4")+"]}")); !slices.Equal(got, []float64{201, 201}) {
 		t.Errorf("an atomic batch: %v", got)
 	}
+	// An item that could be read and is refused later fails the whole as well, and leaves nothing.
+	other := strings.Replace(exampleOf(t, "order.delivered"), "order-delivered-1001", "order-captured-UK-1", 1)
+	for _, query := range []string{"", "?dry_run=true"} {
+		p := h.refused(422, "batch-refused", "POST", events+"/batch"+query, `{"atomic":true,"events":[`+capture(t, "UK-5")+","+other+"]}").json(t)
+		if p["index"] != 1.0 || p["errors"].([]any)[0].(map[string]any)["code"] != "reference-reused" {
+			t.Errorf("%v", p)
+		}
+	}
+	h.must(404, "GET", orders+"/UK-5", "")
 	for name, c := range map[string]struct {
 		body    string
 		status  int
@@ -266,5 +277,33 @@ func TestOrders(t *testing.T) {
 	}
 	if again := h.must(200, "POST", settlement, `{"reserve":{"rate":"0.10","days":30}}`); again.body != first.body || again.Header.Get("Idempotent-Replayed") != "true" {
 		t.Errorf("settled again: %s", again.body)
+	}
+}
+
+// TestSettlementIsHandedOn reads a settlement as it is handed to package commerce.
+func TestSettlementIsHandedOn(t *testing.T) {
+	t.Parallel()
+	rate, days, none := "0.10", 30, 0
+	for body, want := range map[string]commerce.Settlement{
+		`{}`:                                         {},
+		`{"reserve":{}}`:                             {},
+		`{"reserve":null}`:                           {},
+		`{"reserve":{"rate":"0.10"}}`:                {ReserveRate: &rate},
+		`{"reserve":{"days":0}}`:                     {ReserveDays: &none},
+		`{"reserve":{"days":30,"rate":"0.10"}}`:      {ReserveRate: &rate, ReserveDays: &days},
+		`{"if_due":true,"reference":"r 1"}`:          {IfDue: true, Reference: "r 1"},
+		`{"settled_at":"2026-11-20T12:00:00+02:00"}`: {At: start},
+	} {
+		tree, err := parseJSON(body, maxNodes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, s := decoder{tree: tree}, NewSettlement{}
+		if d.object(0, &s); d.err() != nil {
+			t.Errorf("%s: %v", body, d.err())
+		}
+		if diff := cmp.Diff(want, s.settlement()); diff != "" {
+			t.Errorf("%s: %s", body, diff)
+		}
 	}
 }

@@ -86,14 +86,19 @@ func settleOrder(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	how := commerce.Settlement{Reference: body.Reference, At: body.SettledAt, IfDue: body.IfDue}
-	if body.Reserve != nil {
-		how.ReserveDays = body.Reserve.Days
-		if body.Reserve.Rate != "" {
-			how.ReserveRate = &body.Reserve.Rate
+	return recorded(c.service.commerce.Settle(c.ctx, c.book, order, body.settlement()), http.StatusCreated)
+}
+
+// settlement returns what the body asks for; what it leaves out is for the rules.
+func (s NewSettlement) settlement() commerce.Settlement {
+	how := commerce.Settlement{Reference: s.Reference, At: s.SettledAt, IfDue: s.IfDue}
+	if s.Reserve != nil {
+		how.ReserveDays = s.Reserve.Days
+		if s.Reserve.Rate != "" {
+			how.ReserveRate = &s.Reserve.Rate
 		}
 	}
-	return recorded(c.service.commerce.Settle(c.ctx, c.book, order, how), http.StatusCreated)
+	return how
 }
 
 func getOrder(c *call) (reply, error) {
