@@ -36,13 +36,25 @@ type Step struct {
 	Exact    string `json:"exact,omitempty"`
 	Rounding string `json:"rounding,omitempty"`
 	Bound    string `json:"bound,omitempty"`
-	Amount   string `json:"amount"`
-	Before   string `json:"before"`
-	Tax      string `json:"tax,omitempty"`
-	TaxMode  string `json:"tax_mode,omitempty"`
+	// Parts are what was rounded by itself: each line, or each rate of a category.
+	Parts   []StepPart `json:"parts,omitempty"`
+	Amount  string     `json:"amount"`
+	Before  string     `json:"before"`
+	Tax     string     `json:"tax,omitempty"`
+	TaxMode string     `json:"tax_mode,omitempty"`
 	// Remainder is who bears what the rounding leaves.
 	Remainder string `json:"remainder,omitempty"`
 	Text      string `json:"text"`
+}
+
+// StepPart is a part of a step that was rounded by itself. Line -1 is shipping, -2 gift wrap.
+type StepPart struct {
+	Line   int    `json:"line,omitempty"`
+	Total  string `json:"base_total"`
+	Rate   string `json:"rate"`
+	Exact  string `json:"exact"`
+	Bound  string `json:"bound,omitempty"`
+	Amount string `json:"amount"`
 }
 
 // BaseAmount is one component of a base, signed as it counts.
