@@ -88,7 +88,7 @@ func TestIntakeIsShared(t *testing.T) {
 		}
 		return h.as(greedy, "POST", posting, large).StatusCode == 503
 	})
-	h.must(201, "POST", posting, large)
+	h.must(201, "POST", posting, sale("R-2", "10.00")+strings.Repeat(" ", 15_000))
 }
 
 // wait asks until the answer is yes.
