@@ -18,6 +18,7 @@ const maxRules = 200
 var (
 	setName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 	ruleID  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
+	country = regexp.MustCompile(`^[A-Z]{2}$`)
 )
 
 // checker collects what is wrong with a rule set.
@@ -41,11 +42,14 @@ func (s *RuleSet) Check() []fault.Field {
 	if s.Version < 1 || s.Version > 1_000_000 {
 		c.bad("/version", "range", "Versions count from 1.")
 	}
-	if len(s.Market) != 2 || strings.ToUpper(s.Market) != s.Market {
+	if !country.MatchString(s.Market) {
 		c.bad("/market", "market", "A market is a country code in two capital letters.")
 	}
 	if s.ValidFrom.Year() < 2000 || s.ValidFrom.Year() > 2999 {
 		c.bad("/valid_from", "date-range", "A set is in force from a moment after 2000-01-01 on.")
+	}
+	if s.ValidFrom.Nanosecond()%1000 != 0 {
+		c.bad("/valid_from", "precision", "Times are exact to the microsecond. Leave the further decimals out.")
 	}
 	if s.Title == "" || len(s.Title) > 500 {
 		c.bad("/title", "text", "A set needs a title of up to 500 characters.")
@@ -114,8 +118,12 @@ var builtIn = []string{"seller", "creator", "creator_split", "tax", "platform_di
 
 // rule checks one rule by its kind.
 func (c *checker) rule(pointer string, r *Rule) {
-	if r.Rate.Compare(one) > 0 || r.MaxShare.Compare(one) > 0 {
+	c.unread(pointer, r)
+	if r.Rate.Compare(one) > 0 {
 		c.bad(pointer+"/rate", "rate-range", "A rate is a fraction of at most 1: 0.065 is 6.5 %.")
+	}
+	if r.MaxShare.Compare(one) > 0 {
+		c.bad(pointer+"/max_share", "rate-range", "A share is a fraction of at most 1: 0.5 is a half.")
 	}
 	c.rates(pointer, r)
 	if r.Granularity != "" && r.Granularity != "order" && r.Granularity != "line" {
@@ -132,7 +140,7 @@ func (c *checker) rule(pointer string, r *Rule) {
 	c.tax(pointer, r)
 	switch r.Kind {
 	case RuleFee:
-		c.base(pointer, &r.Base, len(r.Flat) == 0)
+		c.base(pointer, &r.Base, len(r.Flat) == 0 || !r.Rate.IsZero() || len(r.Rates) > 0)
 		c.account(pointer, r.To, "revenue:")
 	case RuleCommission, RulePartner:
 		c.base(pointer, &r.Base, true)
@@ -153,6 +161,51 @@ func (c *checker) rule(pointer string, r *Rule) {
 		}
 	default:
 		c.bad(pointer+"/kind", "enum", "The kind is fee, commission, agency, partner, withholding, refund_fee or charge.")
+	}
+}
+
+// readBy are the fields that each kind of rule reads beside those of every rule. A creator's withholding and a refund fee
+// have no base of components, and no minimum: it would be due on nothing.
+var readBy = map[RuleKind][]string{
+	RuleFee:         {"to", "base/components", "base/tax", "base/of", "rate", "rates", "flat", "min", "cap", "granularity", "tax", "on_refund"},
+	RuleCommission:  {"base/components", "base/tax", "base/of", "rate", "rates", "flat", "min", "cap", "granularity", "tax", "on_refund"},
+	RuleAgency:      {"tax", "max_share"},
+	RulePartner:     {"role", "base/components", "base/tax", "base/of", "rate", "rates", "flat", "min", "cap", "granularity", "tax", "on_refund"},
+	RuleWithholding: {"party", "to", "base/components", "base/tax", "base/of", "rate", "rates", "flat", "min", "cap", "granularity", "tax", "on_refund", "moment"},
+	RuleRefundFee:   {"to", "base/of", "rate", "cap", "granularity", "tax", "on_refund"},
+	RuleCharge:      {"event", "tax"},
+}
+
+var readOfCreator = []string{"party", "to", "base/of", "rate", "cap", "tax", "on_refund", "moment"}
+
+// unread refuses the fields that a rule has and nothing reads: whoever wrote them meant something by them.
+func (c *checker) unread(pointer string, r *Rule) {
+	read, known := readBy[r.Kind]
+	if !known {
+		return
+	}
+	if r.Kind == RuleWithholding && r.Party == "creator" {
+		read = readOfCreator
+	}
+	for _, field := range []struct {
+		name  string
+		given bool
+	}{
+		{"to", r.To != ""}, {"party", r.Party != ""}, {"role", r.Role != ""}, {"event", r.Event != ""},
+		{"base/components", len(r.Base.Components) > 0}, {"base/tax", r.Base.Tax != ""}, {"base/of", r.Base.Of != ""},
+		{"rate", !r.Rate.IsZero()}, {"rates", len(r.Rates) > 0}, {"flat", len(r.Flat) > 0}, {"min", len(r.Min) > 0}, {"cap", len(r.Cap) > 0},
+		{"granularity", r.Granularity != ""}, {"tax", r.Tax != nil}, {"on_refund", r.OnRefund != ""}, {"max_share", !r.MaxShare.IsZero()},
+		{"moment", r.Moment != ""},
+	} {
+		if field.given && !slices.Contains(read, field.name) {
+			c.bad(pointer+"/"+field.name, "unexpected", "Nothing reads this field in a rule of this kind. Leave it out.")
+		}
+	}
+	switch {
+	case r.Kind == RuleWithholding && r.Party == "creator" && r.OnRefund == "keep":
+		c.bad(pointer+"/on_refund", "unexpected", "A creator's tax is computed again when goods go back. Leave it out, or write recompute.")
+	case r.Kind == RuleRefundFee && r.Granularity == "order":
+		c.bad(pointer+"/granularity", "unexpected", "A refund fee is computed per line. Leave it out, or write line.")
 	}
 }
 

@@ -72,6 +72,8 @@ func readable(err error) string {
 		return "the field " + strconv.Quote(kind.Field) + " has the wrong type"
 	case errors.As(err, &syntax):
 		return "it is no JSON at byte " + strconv.FormatInt(syntax.Offset, 10)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "it ends too early"
 	case strings.HasPrefix(err.Error(), "json: unknown field "):
 		return "it has an unknown field"
 	}

@@ -60,6 +60,7 @@ var (
 type RuleSets struct {
 	pool *postgres.Pool
 	now  func() time.Time
+	most int // maxRuleSets
 
 	mu   sync.Mutex
 	read map[ledger.BookID]*bookRules
@@ -74,7 +75,7 @@ type bookRules struct {
 
 // NewRuleSets returns the rule sets in the database.
 func NewRuleSets(pool *postgres.Pool, now func() time.Time) *RuleSets {
-	return &RuleSets{pool: pool, now: now, read: map[ledger.BookID]*bookRules{}}
+	return &RuleSets{pool: pool, now: now, most: maxRuleSets, read: map[ledger.BookID]*bookRules{}}
 }
 
 // Add gives a book a rule set. The same content again is found, not added. It returns ErrRuleSetInvalid, ErrRuleSetMarket,
@@ -104,7 +105,7 @@ func (r *RuleSets) Add(ctx context.Context, book ledger.Book, content []byte) (s
 		return nil, false, ErrRuleSetPast
 	}
 	sum := sha256.Sum256(content)
-	tag, err := r.pool.Exec(ctx, sqlAddRuleSet, book.ID, set.Set, set.Version, set.ValidFrom.UTC(), now, sum[:], content, maxRuleSets)
+	tag, err := r.pool.Exec(ctx, sqlAddRuleSet, book.ID, set.Set, set.Version, set.ValidFrom.UTC(), now, sum[:], content, r.most)
 	if err != nil {
 		return nil, false, err
 	}
@@ -147,7 +148,7 @@ func (r *RuleSets) rules(ctx context.Context, book ledger.Book) (*bookRules, err
 		return known, nil
 	}
 	fresh := &bookRules{at: now, byID: map[string]*RuleSet{}}
-	rows, err := r.pool.Query(ctx, sqlListRuleSets, book.ID, maxRuleSets)
+	rows, err := r.pool.Query(ctx, sqlListRuleSets, book.ID, r.most)
 	if err != nil {
 		return nil, err
 	}
