@@ -148,7 +148,8 @@ func (r *RuleSets) rules(ctx context.Context, book ledger.Book) (*bookRules, err
 		return known, nil
 	}
 	fresh := &bookRules{at: now, byID: map[string]*RuleSet{}}
-	rows, err := r.pool.Query(ctx, sqlListRuleSets, book.ID, r.most)
+	// Adding at once may pass the limit by a few, and none of them may be missed.
+	rows, err := r.pool.Query(ctx, sqlListRuleSets, book.ID, 2*r.most)
 	if err != nil {
 		return nil, err
 	}
