@@ -22,9 +22,10 @@ import (
 
 // Config is what the API is made of.
 type Config struct {
-	// Ledger, Commerce, Access and Now are required. Commerce posts to the same ledger.
+	// Ledger, Commerce, Rules, Access and Now are required. Commerce posts to the same ledger by the same rules.
 	Ledger   *ledger.Ledger
 	Commerce *commerce.Service
+	Rules    *commerce.RuleSets
 	Access   *access.Service
 	Now      func() time.Time
 	// Log receives one line per request and every unexpected error; nil discards them.
@@ -52,6 +53,7 @@ type service struct {
 	verifying chan struct{} // one verification at a time
 	ledger    *ledger.Ledger
 	commerce  *commerce.Service
+	rules     *commerce.RuleSets
 	access    *access.Service
 	now       func() time.Time
 	log       *slog.Logger
@@ -77,13 +79,13 @@ func New(config Config) (http.Handler, error) {
 
 func newService(config Config) (*service, error) {
 	switch {
-	case config.Ledger == nil || config.Commerce == nil || config.Access == nil || config.Now == nil:
-		return nil, errors.New("api: Config needs Ledger, Commerce, Access and Now")
+	case config.Ledger == nil || config.Commerce == nil || config.Rules == nil || config.Access == nil || config.Now == nil:
+		return nil, errors.New("api: Config needs Ledger, Commerce, Rules, Access and Now")
 	case len(config.CursorKey) > 0 && len(config.CursorKey) < 16:
 		return nil, errors.New("api: Config.CursorKey is shorter than 16 bytes")
 	}
 	s := &service{
-		ledger: config.Ledger, commerce: config.Commerce, access: config.Access, now: config.Now, log: config.Log, cursorKey: config.CursorKey,
+		ledger: config.Ledger, commerce: config.Commerce, rules: config.Rules, access: config.Access, now: config.Now, log: config.Log, cursorKey: config.CursorKey,
 		ready: config.Ready, console: config.Console, docs: config.Docs,
 	}
 	if config.IntakeBytes <= 0 {

@@ -191,12 +191,12 @@ func TestReadiness(t *testing.T) {
 func TestConfigIsChecked(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	good := Config{Ledger: h.ledger, Commerce: commerce.New(h.ledger, nil, h.clock.now), Access: h.access, Now: h.clock.now}
+	good := Config{Ledger: h.ledger, Commerce: commerce.New(h.ledger, nil, h.clock.now), Rules: h.service.rules, Access: h.access, Now: h.clock.now}
 	if _, err := New(good); err != nil {
 		t.Error(err)
 	}
 	for _, spoil := range []func(*Config){
-		func(c *Config) { c.Ledger = nil }, func(c *Config) { c.Commerce = nil }, func(c *Config) { c.Access = nil }, func(c *Config) { c.Now = nil }, func(c *Config) { c.CursorKey = []byte("short") },
+		func(c *Config) { c.Ledger = nil }, func(c *Config) { c.Commerce = nil }, func(c *Config) { c.Rules = nil }, func(c *Config) { c.Access = nil }, func(c *Config) { c.Now = nil }, func(c *Config) { c.CursorKey = []byte("short") },
 	} {
 		bad := good
 		spoil(&bad)

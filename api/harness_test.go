@@ -99,8 +99,9 @@ func open(t testing.TB, change ...func(*Config)) *house {
 		}
 	})
 	h.access = access.New(h.db.Pool, access.Options{Now: h.clock.now, StaticKey: testKey})
+	rules := commerce.NewRuleSets(h.db.Pool, h.clock.now)
 	config := Config{
-		Ledger: h.ledger, Commerce: commerce.New(h.ledger, commerce.NewRuleSets(h.db.Pool, h.clock.now), h.clock.now), Access: h.access, Now: h.clock.now, CursorKey: []byte("cursor-key-of-the-tests"),
+		Ledger: h.ledger, Commerce: commerce.New(h.ledger, rules, h.clock.now), Rules: rules, Access: h.access, Now: h.clock.now, CursorKey: []byte("cursor-key-of-the-tests"),
 		Log: slog.New(slog.NewJSONHandler(h.log, nil)), Version: "test",
 	}
 	for _, c := range change {

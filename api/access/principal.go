@@ -38,6 +38,10 @@ const (
 	EventsWrite Scope = "events:write"
 	// SettlementsWrite settles orders: what their payees earned becomes available.
 	SettlementsWrite Scope = "settlements:write"
+	// RulesRead reads rule sets.
+	RulesRead Scope = "rules:read"
+	// RulesWrite gives books rule sets, which decide what sellers and creators are paid.
+	RulesWrite Scope = "rules:write"
 	// BalancesRead reads balances and trial balances.
 	BalancesRead Scope = "balances:read"
 	// Everything is every scope there is and will be.
@@ -46,7 +50,7 @@ const (
 
 // Scopes returns every scope, in a stable order.
 func Scopes() []Scope {
-	return []Scope{BooksRead, BooksWrite, TransactionsRead, TransactionsWrite, EventsWrite, SettlementsWrite, BalancesRead, Everything}
+	return []Scope{BooksRead, BooksWrite, TransactionsRead, TransactionsWrite, EventsWrite, SettlementsWrite, RulesRead, RulesWrite, BalancesRead, Everything}
 }
 
 // Kind says what sort of caller a principal is. The zero value is nobody.

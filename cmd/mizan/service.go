@@ -66,6 +66,7 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 	handler, err = api.New(api.Config{
 		Ledger:    books,
 		Commerce:  commerce.New(books, ruleSets, now),
+		Rules:     ruleSets,
 		Access:    access.New(pool, access.Options{Now: now, StaticKey: config.staticKey}),
 		Now:       now,
 		Log:       config.log,

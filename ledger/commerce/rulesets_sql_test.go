@@ -358,3 +358,37 @@ func TestRuleSetsNeverChange(t *testing.T) {
 		}
 	}
 }
+
+func TestStandings(t *testing.T) {
+	t.Parallel()
+	d := newRulesDesk(t)
+	uk, th := d.book(t, "uk", "UK"), d.book(t, "th", "TH")
+	from := testNow.Add(time.Hour)
+	d.add(t, uk, ownRules(t, "mine", 1, "UK", from))
+	d.add(t, uk, ownRules(t, "mine", 2, "UK", from.Add(time.Hour)))
+	states := func(book ledger.Book, at time.Time) (all string) {
+		list, err := d.sets.Standings(t.Context(), book, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range list {
+			all += s.ID() + " " + s.Origin + " " + s.State + "\n"
+		}
+		return all
+	}
+	for _, c := range []struct {
+		book ledger.Book
+		at   time.Time
+		want string
+	}{
+		{uk, from.Add(-time.Microsecond), "uk-1 shipped in_force\nmine-1 book next\nmine-2 book next\n"},
+		{uk, from, "uk-1 shipped past\nmine-1 book in_force\nmine-2 book next\n"},
+		{uk, from.Add(time.Hour), "uk-1 shipped past\nmine-1 book past\nmine-2 book in_force\n"},
+		{th, from, "th-1 shipped unsigned\n"},
+		{d.book(t, "fr", "FR"), from, ""},
+	} {
+		if got := states(c.book, c.at); got != c.want {
+			t.Errorf("%s at %s:\n%swant\n%s", c.book.Code, c.at, got, c.want)
+		}
+	}
+}
