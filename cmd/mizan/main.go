@@ -65,6 +65,7 @@ type grammar struct {
 	Post         postCmd         `cmd:"" help:"Post a transaction or a batch from a JSON file or standard input."`
 	Event        eventCmd        `cmd:"" help:"Post and explain business events."`
 	Order        orderCmd        `cmd:"" help:"Look at orders."`
+	Rules        rulesCmd        `cmd:"" help:"Look at the rules that decide what everybody gets, and give a book its own."`
 	Balance      balanceCmd      `cmd:"" help:"Print the balances of accounts."`
 	TrialBalance trialBalanceCmd `cmd:"" help:"Print the trial balance of a book."`
 	Entries      entriesCmd      `cmd:"" help:"Print the entries of an account with its running balance."`
