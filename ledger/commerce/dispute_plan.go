@@ -187,7 +187,7 @@ func (d *DisputeOpened) plan(p *planner) error {
 
 // elsewhere refuses a dispute that another order has already.
 func (d *DisputeOpened) elsewhere(p *planner) error {
-	subject, err := p.service.disputed(p.ctx, p.book, d.Dispute, p.order.currency)
+	subject, err := p.service.look.disputed(p.ctx, p.book, d.Dispute, p.order.currency)
 	if err == nil && subject != "order:"+d.Order {
 		err = ErrRepeated.With("Another order has a dispute of this id. Check the order.")
 	}

@@ -496,6 +496,9 @@ func (s *sheet) creator(c *creator, gross money.Minor) {
 		tax, err := r.Rate.Of(base, r.Rounding, o.unit)
 		s.fail(err)
 		tax, bound := o.bounded(r, tax)
+		if tax > net { // what rounding up would take beyond the share is not there to be withheld
+			tax, bound = net, "cap"
+		}
 		s.positions.add(r.To, tax)
 		s.steps = append(s.steps, step{rule: r, id: r.ID, receiver: string(r.To), of: "commission of " + c.id, total: base, rate: r.Rate, rated: true,
 			rounding: r.Rounding, bound: bound, amount: tax, pays: "creator"})
