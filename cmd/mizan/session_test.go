@@ -201,7 +201,7 @@ func testJSONOutput(t *testing.T, env map[string]string) {
 func TestDevSeedsOnce(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, nil)
-	for _, want := range []string{"14 transactions posted, 0 were there before", "0 transactions posted, 14 were there before"} {
+	for _, want := range []string{"15 transactions posted, 0 were there before", "0 transactions posted, 15 were there before"} {
 		p := h.start(t, []string{"MIZAN_LISTEN=127.0.0.1:0"}, untilServing, "dev")
 		if said := p.output(); !strings.Contains(said, want) || !strings.Contains(said, "78 balances checked, 0 not as expected") {
 			t.Fatalf("it should say %q, but said:\n%s", want, said)

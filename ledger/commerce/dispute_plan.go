@@ -31,10 +31,15 @@ type dispute struct {
 	// took are the lots as they were before a loss took from them, left as it left them: what lies between comes back if
 	// the dispute is won after all.
 	took, left []lot
+	taken      money.Minor
 	// charged are the extras that the loss brought.
 	charged positions
 	double  money.Minor // what the buyer got twice, at the platform's cost
-	feeBy   string      // who bore the fee of a loss
+	// owed is what of a loss that was won after all belongs to the buyer: a refund in between counted the loss as paid.
+	owed money.Minor
+	// recovered is what of such a loss the platform had borne, and gets back.
+	recovered money.Minor
+	feeBy     string // who bore the fee of a loss
 }
 
 // ErrDisputeUnknown means that there is no such dispute.
@@ -145,10 +150,15 @@ func (d *DisputeOpened) plan(p *planner) error {
 	if err := p.known(); err != nil {
 		return err
 	}
-	o := p.order
 	if err := d.elsewhere(p); err != nil {
 		return err
 	}
+	return d.open(p)
+}
+
+// open posts the opening, which nothing outside its order decides.
+func (d *DisputeOpened) open(p *planner) error {
+	o := p.order
 	if _, _, err := p.apply(d); err != nil {
 		return err
 	}
@@ -187,7 +197,7 @@ func (d *DisputeOpened) plan(p *planner) error {
 
 // elsewhere refuses a dispute that another order has already.
 func (d *DisputeOpened) elsewhere(p *planner) error {
-	subject, err := p.service.disputed(p.ctx, p.book, d.Dispute, p.order.currency)
+	subject, err := p.service.look.disputed(p.ctx, p.book, d.Dispute, p.order.currency)
 	if err == nil && subject != "order:"+d.Order {
 		err = ErrRepeated.With("Another order has a dispute of this id. Check the order.")
 	}
@@ -241,12 +251,13 @@ func (d *DisputeClosed) lose(o *order, x *dispute) error {
 	}
 	x.took = cloneLots(o.lots)
 	left, tax := o.money(false), o.taxOwed()
-	if err := o.takeAmount(min(x.amount, left), true); err != nil {
+	x.taken = min(x.amount, left)
+	if err := o.takeAmount(x.taken, true); err != nil {
 		return err
 	}
 	x.left = cloneLots(o.lots)
 	policy := o.set.Policies.Dispute
-	if twice := x.amount - min(x.amount, left); twice > 0 {
+	if twice := x.amount - x.taken; twice > 0 {
 		if policy.DoublePayment == "seller" {
 			x.charged.add(o.sellerPosition(), -twice)
 		} else {
@@ -289,13 +300,23 @@ func cloneLots(lots []lot) []lot {
 func (d *DisputeClosed) reopen(o *order, x *dispute) error {
 	x.state = disputeWon
 	i := slices.IndexFunc(o.tenders, func(t tender) bool { return t.paymentID == x.paymentID })
-	o.tenders[i].returned -= x.amount
+	borne := x.double
 	if x.liable == "platform" {
-		o.platformLoss -= x.amount
+		borne = x.amount
+	}
+	x.owed = borne - min(borne, o.platformLoss)
+	x.recovered = borne - x.owed
+	o.platformLoss -= x.recovered
+	took := x.took
+	if o.cancelled { // nothing of the order stands, so what the loss took from it belongs to the buyer
+		x.owed += x.taken
+		took = nil
+	}
+	o.tenders[i].returned -= x.amount - x.owed
+	if x.liable == "platform" {
 		return nil
 	}
-	o.platformLoss -= x.double
-	for i := range x.took {
+	for i := range took {
 		l := &o.lots[i]
 		taken := &x.left[i]
 		l.back.list -= taken.back.list - x.took[i].back.list
@@ -397,14 +418,15 @@ func (d *DisputeClosed) money(o *order, was, x *dispute) (lines []ledger.Line) {
 		add(cash, -returned)
 		switch {
 		case x.liable == "platform":
-			add(accountChargebackLoss, x.amount)
+			add(accountChargebackLoss, x.recovered)
 			add(accountDisputeFee, returned)
 		default:
-			add(accountChargebackLoss, x.double)
+			add(accountChargebackLoss, x.recovered)
 			if x.feeBy != "seller" || o.set.Policies.Dispute.FeeRecovery == "gross" {
 				add(accountDisputeFee, returned)
 			}
 		}
+		add(ledger.Address("liabilities:customer_refund_due:"+o.id), x.owed)
 	}
 	return lines
 }

@@ -210,6 +210,8 @@ func titleOf(st *step) string {
 		return "Donation rounded up"
 	case "partner":
 		return "Partner share"
+	case "beside_the_sale":
+		return "Kept and charged beside the sale"
 	}
 	return st.id
 }
@@ -232,65 +234,13 @@ func (o *order) words(st *step, out *Step, before money.Minor) string {
 	b.WriteString(out.Title)
 	b.WriteString(": ")
 	switch {
+	case (st.rated || st.parts != nil) && st.total == 0 && st.amount == 0:
+		b.WriteString("nothing is left that it is taken from: ")
+		b.WriteString(out.Amount)
 	case st.rated:
-		b.WriteString(st.rate.Percentage())
-		b.WriteString(" % of ")
-		b.WriteString(out.Total)
-		if len(out.Base) > 0 {
-			b.WriteString(" (")
-			for i, part := range out.Base {
-				amount := part.Amount
-				negative := strings.HasPrefix(amount, "-")
-				switch {
-				case negative:
-					b.WriteString(" - ")
-					amount = amount[1:]
-				case i > 0:
-					b.WriteString(" + ")
-				}
-				b.WriteString(strings.ReplaceAll(part.Component, "_", " "))
-				b.WriteByte(' ')
-				b.WriteString(amount)
-			}
-			b.WriteByte(')')
-		} else if st.of != "" {
-			b.WriteString(", the ")
-			b.WriteString(st.of)
-			b.WriteByte(',')
-		}
-		if st.flat != 0 {
-			b.WriteString(" plus ")
-			b.WriteString(out.Flat)
-		}
-		b.WriteString(" is ")
-		b.WriteString(out.Exact)
-		if st.bound != "" {
-			b.WriteString(", bounded to ")
-		} else {
-			b.WriteString(", rounded ")
-			b.WriteString(strings.ReplaceAll(out.Rounding, "_", "-"))
-			b.WriteString(" to ")
-		}
-		b.WriteString(out.Amount)
+		o.rateWords(&b, st, out)
 	case len(st.parts) > 0:
-		for i := range out.Parts {
-			p := &out.Parts[i]
-			if i > 0 {
-				b.WriteString(" + ")
-			}
-			b.WriteString(p.Amount)
-			b.WriteString(" (")
-			b.WriteString(st.parts[i].rate.Percentage())
-			b.WriteString(" % of ")
-			b.WriteString(p.Total)
-			b.WriteByte(')')
-		}
-		if st.flat != 0 {
-			b.WriteString(" + ")
-			b.WriteString(out.Flat)
-		}
-		b.WriteString(" is ")
-		b.WriteString(out.Amount)
+		partWords(&b, st, out)
 	case st.weight != "":
 		b.WriteString("by weight ")
 		b.WriteString(st.weight)
@@ -303,7 +253,11 @@ func (o *order) words(st *step, out *Step, before money.Minor) string {
 		b.WriteString(out.Amount)
 	}
 	if out.Tax != "" {
-		b.WriteString(map[bool]string{true: ", of which tax ", false: ", plus tax "}[out.TaxMode == "inclusive"])
+		if out.TaxMode == "inclusive" {
+			b.WriteString(", of which tax ")
+		} else {
+			b.WriteString(", plus tax ")
+		}
 		b.WriteString(out.Tax)
 	}
 	if before != 0 && before != st.amount {
@@ -312,6 +266,100 @@ func (o *order) words(st *step, out *Step, before money.Minor) string {
 	}
 	b.WriteByte('.')
 	return b.String()
+}
+
+// rateWords says a rate of a base: "9 % of 44.97 (list price of goods 49.98 - seller's discounts 5.00) is 4.0473, rounded
+// half-even to 4.05".
+func (o *order) rateWords(b *strings.Builder, st *step, out *Step) {
+	b.WriteString(st.rate.Percentage())
+	b.WriteString(" % of ")
+	b.WriteString(out.Total)
+	switch {
+	case len(out.Base) > 1:
+		b.WriteString(" (")
+		for i, part := range out.Base {
+			amount, negative := strings.CutPrefix(part.Amount, "-")
+			switch {
+			case negative && i > 0:
+				b.WriteString(" - ")
+			case negative:
+				b.WriteString("-")
+			case i > 0:
+				b.WriteString(" + ")
+			}
+			b.WriteString(componentWords[part.Component])
+			b.WriteByte(' ')
+			b.WriteString(amount)
+		}
+		b.WriteByte(')')
+	case len(out.Base) == 1:
+		b.WriteString(" (")
+		b.WriteString(componentWords[out.Base[0].Component])
+		b.WriteByte(')')
+	case st.of != "":
+		b.WriteString(", the ")
+		b.WriteString(st.of)
+		b.WriteByte(',')
+	}
+	b.WriteString(" is ")
+	b.WriteString(out.Exact)
+	rounded := st.amount - st.flat
+	if st.bound == "" {
+		b.WriteString(", rounded ")
+		b.WriteString(strings.ReplaceAll(out.Rounding, "_", "-"))
+		b.WriteString(" to ")
+		b.WriteString(rounded.Format(o.currency))
+	}
+	if st.flat != 0 {
+		b.WriteString(", plus a flat ")
+		b.WriteString(out.Flat)
+	}
+	switch st.bound {
+	case "cap":
+		b.WriteString(", capped at ")
+		b.WriteString(out.Amount)
+	case "min":
+		b.WriteString(", at least ")
+		b.WriteString(out.Amount)
+	default:
+		if st.flat != 0 {
+			b.WriteString(", is ")
+			b.WriteString(out.Amount)
+		}
+	}
+}
+
+// partWords says what was rounded in parts.
+func partWords(b *strings.Builder, st *step, out *Step) {
+	for i := range out.Parts {
+		p := &out.Parts[i]
+		if i > 0 {
+			b.WriteString(" + ")
+		}
+		b.WriteString(p.Amount)
+		b.WriteString(" (")
+		b.WriteString(st.parts[i].rate.Percentage())
+		b.WriteString(" % of ")
+		b.WriteString(p.Total)
+		if p.Bound == "cap" {
+			b.WriteString(", capped")
+		} else if p.Bound == "min" {
+			b.WriteString(", at least")
+		}
+		b.WriteByte(')')
+	}
+	if st.flat != 0 {
+		b.WriteString(" + ")
+		b.WriteString(out.Flat)
+	}
+	b.WriteString(" is ")
+	b.WriteString(out.Amount)
+}
+
+// componentWords are the components of a base as a reader knows them.
+var componentWords = map[string]string{
+	"goods_list": "list price of goods", "seller_discount": "seller's discounts", "platform_discount": "platform's discounts", "shipping": "shipping",
+	"gift_wrap": "gift wrap", "tax_added": "tax on top", "tax_included": "tax inside the price",
 }
 
 // reason says why one entry is there.

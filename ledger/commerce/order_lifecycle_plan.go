@@ -94,8 +94,6 @@ func (d *OrderCancelled) apply(o *order, _ *preparation) error {
 	for i := range o.lots {
 		o.lots[i].giveBackAll()
 	}
-	o.extras = nil
-	o.refundFee = nil
 	return o.payBack("", paid, d.cash(), d.PaymentRefundID, true)
 }
 

@@ -130,7 +130,7 @@ func (p *planner) fact(event string) error {
 // available returns a payee's whole available balance in the order's currency.
 func (p *planner) available(position ledger.Address) (money.Minor, error) {
 	kind, _, id, _ := splitPayee(position)
-	return p.service.balance(p.ctx, p.book, payeeAccount(kind, bucketAvailable, id), p.order.currency)
+	return p.service.look.balance(p.ctx, p.book, payeeAccount(kind, bucketAvailable, id), p.order.currency)
 }
 
 // balance is an account's balance in its favour (credit positive), zero for one that nothing was posted to.

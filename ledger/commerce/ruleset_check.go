@@ -114,7 +114,7 @@ func (c *checker) rules(sources map[string]bool) {
 }
 
 // builtIn are the ids of the sheet's own steps, which no rule may take.
-var builtIn = []string{"seller", "creator", "creator_split", "tax", "platform_discount", "duty", "donation_round_up", "bonus", "commission_deposit", "partner"}
+var builtIn = []string{"seller", "creator", "creator_split", "tax", "platform_discount", "duty", "donation_round_up", "bonus", "commission_deposit", "partner", "beside_the_sale"}
 
 // rule checks one rule by its kind.
 func (c *checker) rule(pointer string, r *Rule) {

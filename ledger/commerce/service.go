@@ -7,6 +7,7 @@ import (
 
 	"mizan/ledger"
 	"mizan/ledger/fault"
+	"mizan/ledger/money"
 )
 
 // Service records events. It is safe for concurrent use, in one process or many.
@@ -15,11 +16,21 @@ type Service struct {
 	rules  *RuleSets
 	now    func() time.Time
 	turns  turnstile
+	// look is what plans look up beyond their own order.
+	look lookups
+}
+
+// lookups are the questions that a plan asks the ledger beside the state of its order.
+type lookups struct {
+	balance  func(ctx context.Context, book ledger.Book, a ledger.Address, c money.Currency) (money.Minor, error)
+	disputed func(ctx context.Context, book ledger.Book, dispute string, c money.Currency) (subject string, err error)
 }
 
 // New returns a service that posts to the ledger by the rule sets.
 func New(l *ledger.Ledger, rules *RuleSets, now func() time.Time) *Service {
-	return &Service{ledger: l, rules: rules, now: now}
+	s := &Service{ledger: l, rules: rules, now: now}
+	s.look = lookups{s.balance, s.disputed}
+	return s
 }
 
 // maxAttempts bounds how often an event is planned again because its order moved on at another replica.
@@ -187,7 +198,7 @@ func (s *Service) subjectOf(ctx context.Context, book ledger.Book, e *prepared) 
 	switch d := e.event.Data.(type) {
 	case *DisputeClosed:
 		if d.order == "" {
-			subject, err := s.disputed(ctx, book, d.Dispute, "")
+			subject, err := s.look.disputed(ctx, book, d.Dispute, "")
 			if err != nil {
 				return "", err
 			}

@@ -282,7 +282,33 @@ func (o *order) compute() (*sheet, error) {
 	}
 	s.positions.add(o.sellerPosition(), s.seller)
 	s.steps = append(s.steps, step{id: "seller", receiver: "seller:" + o.seller, amount: s.seller, pays: "buyer"})
+	s.refundFees()
+	if beside := o.extras.of(o.sellerPosition()); beside != 0 {
+		s.steps = append(s.steps, step{id: "beside_the_sale", receiver: "seller:" + o.seller, amount: beside, pays: "seller"})
+	}
 	return s, s.err
+}
+
+// refundFees explains what was charged for refunds, line by line. The amounts are extras of the order already.
+func (s *sheet) refundFees() {
+	o := s.order
+	for i := range o.set.Rules {
+		r := &o.set.Rules[i]
+		memory := o.refundFees[r.ID]
+		if r.Kind != RuleRefundFee || len(memory) == 0 {
+			continue
+		}
+		st := step{rule: r, id: r.ID, receiver: string(r.To), of: "fee given back", rounding: r.Rounding, amount: o.refundFee[r.ID], pays: "seller"}
+		for _, l := range memory {
+			part := stepPart{line: l.key, rate: r.Rate, base: max(l.returned, 0)}
+			fee, err := r.Rate.Of(part.base, r.Rounding, o.unit)
+			s.fail(err)
+			part.amount, part.bound = o.bounded(r, fee)
+			st.total += part.base
+			st.parts = append(st.parts, part)
+		}
+		s.steps = append(s.steps, st)
+	}
 }
 
 // prices posts what the checkout delivered: taxes that the platform owes, duty, donations, and the platform's discounts.
@@ -496,6 +522,9 @@ func (s *sheet) creator(c *creator, gross money.Minor) {
 		tax, err := r.Rate.Of(base, r.Rounding, o.unit)
 		s.fail(err)
 		tax, bound := o.bounded(r, tax)
+		if tax > net { // what rounding up would take beyond the share is not there to be withheld
+			tax, bound = net, "cap"
+		}
 		s.positions.add(r.To, tax)
 		s.steps = append(s.steps, step{rule: r, id: r.ID, receiver: string(r.To), of: "commission of " + c.id, total: base, rate: r.Rate, rated: true,
 			rounding: r.Rounding, bound: bound, amount: tax, pays: "creator"})
