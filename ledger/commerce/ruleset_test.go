@@ -339,7 +339,7 @@ func TestWarnings(t *testing.T) {
 		{"assumption", "commission rests on an assumption.", changed(t, `"trust": "O"`, `"trust": "A"`)},
 		{"too much", "Together the rates take more than the whole price from the seller.", changed(t, `"rate": "0.06"`, `"rate": "0.9"`)},
 		{"too much of a category", "Together the rates take more than the whole price from the seller.", changed(t, `"rate": "0.04"`, `"rate": "0.9"`)},
-		{"unsigned", "The set is not researched; it cannot be used without a signature.",
+		{"unsigned", "Nobody has signed the set; it cannot be used without a signature.",
 			changed(t, `"researched": true`, `"researched": false`, `"signature": {"by": "Example Person, CFO", "at": "2029-12-01T09:00:00Z", "document": "DOC-7"},`, ``)},
 	} {
 		set, err := ParseRuleSet(c.content)
