@@ -145,10 +145,15 @@ func (d *DisputeOpened) plan(p *planner) error {
 	if err := p.known(); err != nil {
 		return err
 	}
-	o := p.order
 	if err := d.elsewhere(p); err != nil {
 		return err
 	}
+	return d.open(p)
+}
+
+// open posts the opening, which nothing outside its order decides.
+func (d *DisputeOpened) open(p *planner) error {
+	o := p.order
 	if _, _, err := p.apply(d); err != nil {
 		return err
 	}

@@ -262,10 +262,18 @@ func (d *RefundMade) plan(p *planner) error {
 	if err := p.known(); err != nil {
 		return err
 	}
-	o := p.order
 	if err := d.lookUp(p); err != nil {
 		return err
 	}
+	if err := d.give(p); err != nil {
+		return err
+	}
+	return p.applyReserve()
+}
+
+// give posts the refund itself, which nothing outside its order decides.
+func (d *RefundMade) give(p *planner) error {
+	o := p.order
 	before, after, err := p.apply(d)
 	if err != nil {
 		return err
@@ -291,10 +299,7 @@ func (d *RefundMade) plan(p *planner) error {
 	if len(lines) == 0 {
 		event = "order.fact_recorded"
 	}
-	if err := p.draft(draftOf{event: event, kind: p.event.Type, lines: lines, data: data, memo: "refund " + d.Refund, computed: true, before: before, after: after}); err != nil {
-		return err
-	}
-	return p.applyReserve()
+	return p.draft(draftOf{event: event, kind: p.event.Type, lines: lines, data: data, memo: "refund " + d.Refund, computed: true, before: before, after: after})
 }
 
 // storedRefund is a refund as it is kept: with what was found when it was planned.

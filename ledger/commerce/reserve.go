@@ -48,6 +48,12 @@ func (p *planner) applyReserve() error {
 	if err != nil {
 		return err
 	}
+	return p.coverDebt(held, available)
+}
+
+// coverDebt applies what is held to a debt: what is missing in available after this plan.
+func (p *planner) coverDebt(held, available money.Minor) error {
+	o := p.order
 	account := payeeAccount("seller", bucketAvailable, o.seller)
 	for _, d := range p.drafts {
 		for _, l := range d.Lines {

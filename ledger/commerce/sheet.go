@@ -481,7 +481,13 @@ func (s *sheet) creator(c *creator, gross money.Minor) {
 		}
 		tax, err := r.Rate.Of(base, r.Rounding, o.unit)
 		s.fail(err)
-		tax, bound := o.bounded(r, tax)
+		bound := ""
+		if base > 0 { // nothing is withheld from nothing, whatever the minimum
+			tax, bound = o.bounded(r, tax)
+		}
+		if most := max(net, 0); tax > most {
+			tax, bound = most, "base" // nor more than there is
+		}
 		s.positions.add(r.To, tax)
 		s.steps = append(s.steps, step{rule: r, id: r.ID, receiver: string(r.To), of: "commission of " + c.id, total: base, rate: r.Rate, rated: true,
 			rounding: r.Rounding, bound: bound, amount: tax, pays: "creator"})
