@@ -34,7 +34,9 @@ type dispute struct {
 	// charged are the extras that the loss brought.
 	charged positions
 	double  money.Minor // what the buyer got twice, at the platform's cost
-	feeBy   string      // who bore the fee of a loss
+	// owed is what of a loss that was won after all belongs to the buyer: a refund in between counted the loss as paid.
+	owed  money.Minor
+	feeBy string // who bore the fee of a loss
 }
 
 // ErrDisputeUnknown means that there is no such dispute.
@@ -294,12 +296,16 @@ func cloneLots(lots []lot) []lot {
 func (d *DisputeClosed) reopen(o *order, x *dispute) error {
 	x.state = disputeWon
 	i := slices.IndexFunc(o.tenders, func(t tender) bool { return t.paymentID == x.paymentID })
-	o.tenders[i].returned -= x.amount
+	borne := x.double
 	if x.liable == "platform" {
-		o.platformLoss -= x.amount
+		borne = x.amount
+	}
+	x.owed = borne - min(borne, o.platformLoss)
+	o.platformLoss -= borne - x.owed
+	o.tenders[i].returned -= x.amount - x.owed
+	if x.liable == "platform" {
 		return nil
 	}
-	o.platformLoss -= x.double
 	for i := range x.took {
 		l := &o.lots[i]
 		taken := &x.left[i]
@@ -402,14 +408,15 @@ func (d *DisputeClosed) money(o *order, was, x *dispute) (lines []ledger.Line) {
 		add(cash, -returned)
 		switch {
 		case x.liable == "platform":
-			add(accountChargebackLoss, x.amount)
+			add(accountChargebackLoss, x.amount-x.owed)
 			add(accountDisputeFee, returned)
 		default:
-			add(accountChargebackLoss, x.double)
+			add(accountChargebackLoss, x.double-x.owed)
 			if x.feeBy != "seller" || o.set.Policies.Dispute.FeeRecovery == "gross" {
 				add(accountDisputeFee, returned)
 			}
 		}
+		add(ledger.Address("liabilities:customer_refund_due:"+o.id), x.owed)
 	}
 	return lines
 }

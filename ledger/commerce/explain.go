@@ -159,6 +159,9 @@ func (o *order) expandStep(st *step, before money.Minor) Step {
 			out.Base = append(out.Base, BaseAmount{Component: componentNames[k], Amount: part.Format(c)})
 		}
 	}
+	if st.byRates {
+		out.Rounding = st.rounding.String()
+	}
 	if st.total != 0 || st.rated {
 		out.Total = st.total.Format(c)
 	}
@@ -175,6 +178,7 @@ func (o *order) expandStep(st *step, before money.Minor) Step {
 			out.Tax = st.tax.Format(c)
 		}
 	}
+	out.Parts = o.expandParts(st)
 	out.Remainder = remainderOf(st)
 	out.Text = o.words(st, &out, before)
 	return out
@@ -211,7 +215,7 @@ func titleOf(st *step) string {
 
 // remainderOf says who bears what the rounding of a step leaves.
 func remainderOf(st *step) string {
-	if !st.rated && st.weight == "" {
+	if !st.rated && !st.byRates && st.weight == "" {
 		return ""
 	}
 	if st.weight != "" {
@@ -259,13 +263,28 @@ func (o *order) words(st *step, out *Step, before money.Minor) string {
 		}
 		b.WriteString(" is ")
 		b.WriteString(out.Exact)
-		if st.bound != "" {
+		switch {
+		case st.bound != "":
 			b.WriteString(", bounded to ")
-		} else {
+		case len(out.Parts) > 0:
+			b.WriteString(", rounded ")
+			b.WriteString(strings.ReplaceAll(out.Rounding, "_", "-"))
+			b.WriteString(" line by line to ")
+		default:
 			b.WriteString(", rounded ")
 			b.WriteString(strings.ReplaceAll(out.Rounding, "_", "-"))
 			b.WriteString(" to ")
 		}
+		b.WriteString(out.Amount)
+	case len(out.Parts) > 0:
+		b.WriteString("of ")
+		b.WriteString(out.Total)
+		b.WriteString(" by the rates of the categories")
+		if st.flat != 0 {
+			b.WriteString(" plus ")
+			b.WriteString(out.Flat)
+		}
+		b.WriteString(map[bool]string{true: ", bounded to ", false: ", rounded one by one to "}[st.bound != ""])
 		b.WriteString(out.Amount)
 	case st.weight != "":
 		b.WriteString("by weight ")

@@ -38,12 +38,25 @@ type Step struct {
 	Bound    string       `json:"bound,omitempty" enum:"min,cap,base" doc:"The bound that decided; base: no more is withheld than there is"`
 	Amount   string       `json:"amount" doc:"What it comes to after the event" example:"4.05"`
 	Before   string       `json:"before" doc:"What it came to before the event" example:"0.00"`
+	// Parts are the values that were rounded one by one, by line or by the rates of categories; Amount is their sum with
+	// Flat, unless a bound decided.
+	Parts []StepPart `json:"parts,omitempty" nullable:"false"`
 	// Tax is the part of Amount, or on top of it, that is tax on the fee.
 	Tax     string `json:"tax,omitempty" example:"0.68"`
 	TaxMode string `json:"tax_mode,omitempty" example:"inclusive"`
 	// Remainder is who bears what the rounding leaves.
 	Remainder string `json:"remainder,omitempty" example:"seller"`
 	Text      string `json:"text" doc:"The step in words"`
+}
+
+// StepPart is a part of a step that was rounded by itself. One with a bound is what the bound changed its line by.
+type StepPart struct {
+	Of     string `json:"of" doc:"The line, shipping, gift wrap, or the category" example:"line 1"`
+	Base   string `json:"base,omitempty" example:"24.99"`
+	Rate   string `json:"rate,omitempty" example:"0.09"`
+	Exact  string `json:"exact,omitempty" example:"2.2491"`
+	Bound  string `json:"bound,omitempty" enum:"min,cap"`
+	Amount string `json:"amount" example:"2.25"`
 }
 
 // BaseAmount is one component of a base.

@@ -10,6 +10,9 @@ import (
 
 // What must hold after every step of a life, whatever happened.
 
+// explainEvery is how seldom an explanation is written and recomputed: it costs more than the step it explains.
+const explainEvery = 6
+
 // cash is the buyer's money with us: at the processors, taken from stored value or given as it, and disputed.
 func (b *pureBook) cash() (sum money.Minor) {
 	for a, m := range b.balances {
@@ -66,8 +69,11 @@ func (l *randomLife) check() error {
 		return o.edited
 	}
 	sum := money.Minor(0)
-	for _, m := range l.balances {
+	for a, m := range l.balances {
 		sum += m
+		if m < 0 && (a == accountDisputeFee || a == accountChargebackLoss) {
+			return fmt.Errorf("%s is %d below zero: a cost was recovered twice", a, -m)
+		}
 	}
 	if sum != 0 {
 		return fmt.Errorf("money in and money out differ by %d", sum)
@@ -90,7 +96,13 @@ func (l *randomLife) check() error {
 	if err := l.checkShares(s); err != nil {
 		return err
 	}
-	return checkSheet(o, s)
+	if err := checkReference(o, s); err != nil {
+		return err
+	}
+	if l.IntN(explainEvery) == 0 {
+		return checkExplained(o, s)
+	}
+	return nil
 }
 
 // checkPositions compares the balances with what the order believes it has posted.

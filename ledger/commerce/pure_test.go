@@ -190,12 +190,10 @@ func withoutZeros(list positions) positions {
 type randomLife struct {
 	*dice
 	*pureBook
-	seed  uint64
-	set   *RuleSet
-	first *OrderCaptured
-	log   []string
-	// charged says that the order has costs or gains by hand.
-	disputes []string
+	seed     uint64
+	set      *RuleSet
+	first    *OrderCaptured
+	steps    []lifeStepTaken
 	payments []string
 }
 
@@ -213,7 +211,7 @@ func (l *randomLife) play() (err error) {
 			err = fmt.Errorf("panic: %v", r)
 		}
 		if err != nil {
-			err = fmt.Errorf("-life.seed %d, %s: %w\n%s", l.seed, l.currency, err, strings.Join(l.log, "\n"))
+			err = fmt.Errorf("-life.seed %d, %s: %w\n%s", l.seed, l.currency, err, l.log())
 		}
 	}()
 	if fields := l.set.Check(); len(fields) > 0 {
@@ -255,16 +253,17 @@ func (l *randomLife) capture(number int) error {
 
 // try posts an event and checks every invariant after it.
 func (l *randomLife) try(data EventData, kind string) (done bool, err error) {
-	l.log = append(l.log, fmt.Sprintf("%s %s", kind, logOf(data)))
+	l.steps = append(l.steps, lifeStepTaken{kind: kind, data: data})
+	taken := &l.steps[len(l.steps)-1]
 	before := l.cash()
 	was := l.order.moneyState()
 	switch err := l.post(data, kind); {
 	case err == errRefusedByRules:
-		l.log[len(l.log)-1] += " REFUSED"
+		taken.outcome = "refused"
 		return false, l.check()
 	case err != nil:
 		if isInvalid(err) {
-			l.log[len(l.log)-1] += " INVALID " + err.Error()
+			taken.outcome = "invalid"
 			return false, nil
 		}
 		return false, err
@@ -283,7 +282,7 @@ func TestRandomLives(t *testing.T) {
 		if err := l.play(); err != nil {
 			t.Fatal(err)
 		}
-		t.Log(strings.Join(l.log, "\n"))
+		t.Log(l.log())
 		return
 	}
 	start := rand.Uint64()>>16 + 1
@@ -298,7 +297,7 @@ func TestRandomLives(t *testing.T) {
 			t.Run(fmt.Sprint(w), func(t *testing.T) {
 				t.Parallel()
 				for i := w; i < *lifeCount; i += workers {
-					l := newRandomLife(book, start + uint64(i))
+					l := newRandomLife(book, start+uint64(i))
 					if err := l.play(); err != nil {
 						t.Fatal(err)
 					}
@@ -322,11 +321,7 @@ func TestRandomLives(t *testing.T) {
 }
 
 func (l *randomLife) tally(m map[string]int) {
-	for _, line := range l.log {
-		kind, rest, _ := strings.Cut(line, " ")
-		if strings.HasSuffix(rest, "REFUSED") {
-			kind += "(refused)"
-		}
-		m[kind]++
+	for _, taken := range l.steps {
+		m[taken.kind+taken.outcome]++
 	}
 }

@@ -38,6 +38,9 @@ type step struct {
 	amount   money.Minor
 	tax      money.Minor
 	pays     string // who bears it: seller, creator, platform, buyer
+	// parts are the lots' parts of the base where the rule was rounded in parts, by line or by rates of categories.
+	parts   []money.Minor
+	byRates bool
 }
 
 // line keys of allocations: goods by their line number, the others apart.
@@ -182,11 +185,26 @@ func (o *order) rated(r *Rule, lots []money.Minor) (sum money.Minor, err error) 
 		}
 		return r.Rate.Of(sum, r.Rounding, o.unit)
 	}
-	type group struct {
-		rate money.Rate
-		base money.Minor
+	for _, g := range o.groups(r, lots) {
+		v, err := g.rate.Of(g.base, r.Rounding, o.unit)
+		if err != nil {
+			return 0, err
+		}
+		sum += v
 	}
-	var groups []group
+	return sum, nil
+}
+
+// rateGroup is the part of a base that one rate applies to.
+type rateGroup struct {
+	rate     money.Rate
+	base     money.Minor
+	category string // the first one, for readers
+}
+
+// groups divides the parts of lots by the rates that apply to them.
+func (o *order) groups(r *Rule, lots []money.Minor) []rateGroup {
+	var groups []rateGroup
 next:
 	for i, part := range lots {
 		if part == 0 {
@@ -199,16 +217,13 @@ next:
 				continue next
 			}
 		}
-		groups = append(groups, group{rate, part})
-	}
-	for _, g := range groups {
-		v, err := g.rate.Of(g.base, r.Rounding, o.unit)
-		if err != nil {
-			return 0, err
+		category := o.lots[i].category
+		if rate == r.Rate || category == "" {
+			category = "others"
 		}
-		sum += v
+		groups = append(groups, rateGroup{rate, part, category})
 	}
-	return sum, nil
+	return groups
 }
 
 // byLine divides a measure by the order's lines: the captures of one line belong together.
@@ -346,6 +361,9 @@ func (s *sheet) evaluate(r *Rule) (step, measure) {
 		bound: bound, amount: amount, pays: "seller"}
 	if m.total > 0 {
 		st.flat = r.Flat[o.currency]
+	}
+	if st.byRates = len(r.Rates) > 0; (st.byRates || r.Granularity == "line") && len(r.Base.Components) > 0 {
+		st.parts = m.lots
 	}
 	if len(r.Base.Components) == 0 {
 		st.base, st.total = [components]money.Minor{}, 0

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"mizan/ledger"
 	"mizan/ledger/fault"
@@ -13,9 +14,21 @@ import (
 
 // The steps of random lives.
 
-func logOf(data EventData) string {
-	b, _ := json.Marshal(data)
-	return string(b)
+// lifeStepTaken is a step that was tried.
+type lifeStepTaken struct {
+	kind    string
+	data    EventData
+	outcome string
+}
+
+// log says what happened, for a failure.
+func (l *randomLife) log() string {
+	var b strings.Builder
+	for _, taken := range l.steps {
+		text, _ := json.Marshal(taken.data)
+		fmt.Fprintln(&b, taken.kind, string(text), taken.outcome)
+	}
+	return b.String()
 }
 
 func isInvalid(err error) bool {
