@@ -35,8 +35,9 @@ type dispute struct {
 	charged positions
 	double  money.Minor // what the buyer got twice, at the platform's cost
 	// owed is what of a loss that was won after all belongs to the buyer: a refund in between counted the loss as paid.
-	owed  money.Minor
-	feeBy string // who bore the fee of a loss
+	owed    money.Minor
+	feeBy   string // who bore the fee of a loss
+	feeBack bool   // the processor gave the fee back, which it does once
 }
 
 // ErrDisputeUnknown means that there is no such dispute.
@@ -212,7 +213,7 @@ func (d *DisputeClosed) apply(o *order, _ *preparation) error {
 	}
 	switch {
 	case d.Outcome == "won" && x.state == disputeOpen:
-		x.state, x.held = disputeWon, nil
+		x.state, x.held, x.feeBack = disputeWon, nil, d.FeeReturned
 		return nil
 	case d.Outcome == "won" && x.state == disputeLost:
 		return d.reopen(o, x)
@@ -239,7 +240,7 @@ func (d *DisputeClosed) liable(o *order, x *dispute) string {
 // from the platform (M-17).
 func (d *DisputeClosed) lose(o *order, x *dispute) error {
 	x.state, x.liable = disputeLost, d.liable(o, x)
-	x.held = nil
+	x.held, x.feeBack = nil, d.FeeReturned
 	i := slices.IndexFunc(o.tenders, func(t tender) bool { return t.paymentID == x.paymentID })
 	o.tenders[i].returned += x.amount
 	if x.liable == "platform" {
@@ -295,6 +296,7 @@ func cloneLots(lots []lot) []lot {
 // reopen gives back what a loss took, because the dispute was won after all.
 func (d *DisputeClosed) reopen(o *order, x *dispute) error {
 	x.state = disputeWon
+	x.feeBack = x.feeBack || d.FeeReturned
 	i := slices.IndexFunc(o.tenders, func(t tender) bool { return t.paymentID == x.paymentID })
 	borne := x.double
 	if x.liable == "platform" {
@@ -382,7 +384,7 @@ func (d *DisputeClosed) money(o *order, was, x *dispute) (lines []ledger.Line) {
 		}
 	}
 	returned := money.Minor(0)
-	if d.FeeReturned {
+	if d.FeeReturned && !was.feeBack {
 		returned = x.fee
 	}
 	switch {

@@ -195,6 +195,8 @@ type randomLife struct {
 	first    *OrderCaptured
 	steps    []lifeStepTaken
 	payments []string
+	// disputeFees are all that disputes of the order cost so far.
+	disputeFees money.Minor
 }
 
 func newRandomLife(book ledger.Book, seed uint64) *randomLife {
