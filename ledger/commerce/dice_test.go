@@ -27,10 +27,14 @@ type dice struct {
 	currency money.Currency
 	unit     money.Minor
 	serial   int
+	// name is the order's id, and part of every id of the life.
+	name string
+	// noDebits leaves out decisions against a payee, which a book may refuse for want of money.
+	noDebits bool
 }
 
 func newDice(seed uint64) *dice {
-	d := &dice{Rand: rand.New(rand.NewPCG(seed, 0x6d697a616e))}
+	d := &dice{name: "life", Rand: rand.New(rand.NewPCG(seed, 0x6d697a616e))}
 	d.currency = lifeCurrencies[d.IntN(len(lifeCurrencies))]
 	d.unit = d.currency.PostingUnit()
 	return d
@@ -43,7 +47,7 @@ func pick[T any](d *dice, list ...T) T { return list[d.IntN(len(list))] }
 // id is a new id with a prefix.
 func (d *dice) id(prefix string) string {
 	d.serial++
-	return prefix + strconv.Itoa(d.serial)
+	return prefix + strconv.Itoa(d.serial) + "-" + d.name
 }
 
 // units is a random amount of up to most posting units; small ones are as likely as large ones.
@@ -102,10 +106,10 @@ func (d *dice) base(withShipping bool) Base {
 
 func (d *dice) bounds(r *Rule) {
 	if d.chance(25) {
-		r.Min = Amounts{d.currency: d.units(100)}
+		r.Min = Amounts{d.currency: d.unit + d.units(100)}
 	}
 	if d.chance(25) {
-		r.Cap = Amounts{d.currency: r.Min[d.currency] + d.units(5_000)}
+		r.Cap = Amounts{d.currency: r.Min[d.currency] + d.unit + d.units(5_000)}
 	}
 }
 
@@ -116,10 +120,10 @@ func (d *dice) fee(i int) Rule {
 		Base: d.base(true), Rounding: d.rounding(), Granularity: pick(d, "", "order", "line"), Source: "A"}
 	switch d.IntN(5) {
 	case 0:
-		r.Flat, r.Base = Amounts{d.currency: d.units(300)}, Base{}
+		r.Flat, r.Base = Amounts{d.currency: d.unit + d.units(300)}, Base{}
 		r.OnRefund = pick(d, "", "keep", "recompute")
 	case 1:
-		r.Flat = Amounts{d.currency: d.units(300)}
+		r.Flat = Amounts{d.currency: d.unit + d.units(300)}
 		fallthrough
 	default:
 		r.Rate = money.MustRate(d.rate(120))
@@ -225,11 +229,9 @@ func (d *dice) discounts(list money.Minor) (all []Discount, left money.Minor) {
 	return all, list
 }
 
-const lifeOrder = "life"
-
 // capture is a random capture of the order; later ones repeat the first's terms.
 func (d *dice) capture(number int, first *OrderCaptured) *OrderCaptured {
-	c := &OrderCaptured{Order: lifeOrder, Capture: number, Currency: string(d.currency), PlacedAt: time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC), Seller: "s"}
+	c := &OrderCaptured{Order: d.name, Capture: number, Currency: string(d.currency), PlacedAt: time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC), Seller: "s-" + d.name}
 	if d.chance(50) {
 		c.CategorySet = "big"
 	}

@@ -23,7 +23,7 @@ func (l *randomLife) pieces(units map[int]int) (refunds []*RefundMade) {
 	l.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	for len(all) > 0 {
 		n := 1 + l.IntN(len(all))
-		d := &RefundMade{Order: lifeOrder, Refund: l.id("rf"), Shipped: &yes}
+		d := &RefundMade{Order: l.dice.name, Refund: l.id("rf"), Shipped: &yes}
 		count := map[int]int{}
 		for _, line := range all[:n] {
 			count[line]++

@@ -2,6 +2,7 @@ package commerce
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -23,17 +24,18 @@ type pureBook struct {
 	sequence     int64
 	balances     map[ledger.Address]money.Minor // debit positive
 	transactions []ledger.Transaction
+	name         string
 	// byHand is what charges and adjustments moved, by position, in its favour.
 	byHand positions
 }
 
-func newPureBook(book ledger.Book, set *RuleSet) *pureBook {
-	b := &pureBook{book: book, balances: map[ledger.Address]money.Minor{}}
+func newPureBook(book ledger.Book, name string, set *RuleSet) *pureBook {
+	b := &pureBook{book: book, name: name, balances: map[ledger.Address]money.Minor{}}
 	now := func() time.Time { return testNow }
 	rules := NewRuleSets(nil, now)
 	rules.read[b.book.ID] = &bookRules{at: testNow, own: []*RuleSet{set}, byID: map[string]*RuleSet{set.ID(): set}}
 	b.service = New(nil, rules, now)
-	b.order = &order{book: b.book, id: lifeOrder}
+	b.order = &order{book: b.book, id: b.name}
 	return b
 }
 
@@ -144,7 +146,7 @@ func isCharge(event string) bool {
 
 // replayed is the order as its records say.
 func (b *pureBook) replayed() (*order, error) {
-	o := &order{book: b.book, id: lifeOrder, transactions: b.transactions, last: b.sequence}
+	o := &order{book: b.book, id: b.name, transactions: b.transactions, last: b.sequence}
 	return o, b.service.replay(context.Background(), o, len(b.transactions))
 }
 
@@ -202,7 +204,7 @@ type randomLife struct {
 func newRandomLife(book ledger.Book, seed uint64) *randomLife {
 	l := &randomLife{dice: newDice(seed), seed: seed}
 	l.set = l.rules()
-	l.pureBook = newPureBook(book, l.set)
+	l.pureBook = newPureBook(book, l.dice.name, l.set)
 	return l
 }
 
@@ -255,8 +257,13 @@ func (l *randomLife) capture(number int) error {
 
 // try posts an event and checks every invariant after it.
 func (l *randomLife) try(data EventData, kind string) (done bool, err error) {
-	l.steps = append(l.steps, lifeStepTaken{kind: kind, data: data})
+	text, err := json.Marshal(data)
+	if err != nil {
+		return false, err
+	}
+	l.steps = append(l.steps, lifeStepTaken{kind: kind, data: data, text: text, from: len(l.transactions)})
 	taken := &l.steps[len(l.steps)-1]
+	defer func() { taken.to = len(l.transactions) }()
 	before := l.cash()
 	was := l.order.moneyState()
 	switch err := l.post(data, kind); {

@@ -64,7 +64,7 @@ func recompute(text []byte) error {
 		switch {
 		case st.Receiver == "creators":
 			split = ratText(st.Amount)
-		case st.Rule == "creator_split":
+		case st.Rule == "creator_split" && st.Weight != "": // one that fell out of the sheet has none
 			weights, shares = append(weights, ratText(st.Weight)), append(shares, ratText(st.Amount))
 		}
 	}

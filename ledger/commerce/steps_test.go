@@ -1,7 +1,6 @@
 package commerce
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,14 +18,17 @@ type lifeStepTaken struct {
 	kind    string
 	data    EventData
 	outcome string
+	// text is the data before anything read it, from and to the transactions it recorded.
+	text     []byte
+	from, to int
+	ask      Settlement
 }
 
 // log says what happened, for a failure.
 func (l *randomLife) log() string {
 	var b strings.Builder
 	for _, taken := range l.steps {
-		text, _ := json.Marshal(taken.data)
-		fmt.Fprintln(&b, taken.kind, string(text), taken.outcome)
+		fmt.Fprintln(&b, taken.kind, string(taken.text), taken.outcome)
 	}
 	return b.String()
 }
@@ -53,21 +55,21 @@ func (l *randomLife) step() error {
 	case n < 83:
 		_, err = l.try(l.bonus(), "creator.bonus")
 	case n < 87:
-		_, err = l.try(&DepositReleased{Order: lifeOrder, Rate: l.rate(200)}, "commission.deposit_released")
+		_, err = l.try(&DepositReleased{Order: l.dice.name, Rate: l.rate(200)}, "commission.deposit_released")
 	case n < 90 && len(l.payments) > 0:
-		_, err = l.try(&PaymentFailed{Order: lifeOrder, PaymentID: pick(l.dice, l.payments...), Fee: l.amount(l.units(20)), Shipped: l.chance(50)}, "payment.failed")
+		_, err = l.try(&PaymentFailed{Order: l.dice.name, PaymentID: pick(l.dice, l.payments...), Fee: l.amount(l.units(20)), Shipped: l.chance(50)}, "payment.failed")
 	case n < 92:
-		_, err = l.try(&OrderCancelled{Order: lifeOrder}, "order.cancelled")
+		_, err = l.try(&OrderCancelled{Order: l.dice.name}, "order.cancelled")
 	case n < 94:
-		_, err = l.try(&OrderDelivered{Order: lifeOrder, DeliveredAt: testNow, LastParcel: l.chance(50)}, "order.delivered")
+		_, err = l.try(&OrderDelivered{Order: l.dice.name, DeliveredAt: testNow, LastParcel: l.chance(50)}, "order.delivered")
 	case n < 96:
-		_, err = l.try(&ChargeRecorded{Kind: "return.shipping_charged", Party: "s", Order: lifeOrder, Currency: string(l.currency), Amount: l.amount(l.unit + l.units(50)), Counterparty: "dhl"}, "charge.recorded")
+		_, err = l.try(&ChargeRecorded{Kind: "return.shipping_charged", Party: l.order.seller, Order: l.dice.name, Currency: string(l.currency), Amount: l.amount(l.unit + l.units(50)), Counterparty: "dhl"}, "charge.recorded")
 	case n < 98:
-		_, err = l.try(&AdjustmentPosted{Adjustment: l.id("adj"), Order: lifeOrder, Kind: "creator", Payee: "c0", Direction: pick(l.dice, "credit", "debit"),
+		_, err = l.try(&AdjustmentPosted{Adjustment: l.id("adj"), Order: l.dice.name, Kind: "creator", Payee: "c0", Direction: l.direction(),
 			Currency: string(l.currency), Amount: l.amount(l.unit + l.units(50)), Reason: "x", Document: "T-1"}, "adjustment.posted")
 	default:
 		if n := len(l.order.refunds); n > 0 {
-			_, err = l.try(&RefundFailed{Order: lifeOrder, Refund: l.order.refunds[l.IntN(n)].id}, "refund.failed")
+			_, err = l.try(&RefundFailed{Order: l.dice.name, Refund: l.order.refunds[l.IntN(n)].id}, "refund.failed")
 		}
 	}
 	return err
@@ -75,7 +77,7 @@ func (l *randomLife) step() error {
 
 // refund is a random refund that is often possible.
 func (l *randomLife) refund() *RefundMade {
-	d := &RefundMade{Order: lifeOrder, Refund: l.id("rf")}
+	d := &RefundMade{Order: l.dice.name, Refund: l.id("rf")}
 	if l.chance(70) {
 		shipped := l.chance(60)
 		d.Shipped = &shipped
@@ -115,7 +117,7 @@ func (l *randomLife) refund() *RefundMade {
 }
 
 func (l *randomLife) disputeOpened() *DisputeOpened {
-	d := &DisputeOpened{Order: lifeOrder, Dispute: l.id("dp"), PaymentID: "none", Fee: l.amount(l.units(30)), Reason: pick(l.dice, "fraudulent", "not_received")}
+	d := &DisputeOpened{Order: l.dice.name, Dispute: l.id("dp"), PaymentID: "none", Fee: l.amount(l.units(30)), Reason: pick(l.dice, "fraudulent", "not_received")}
 	var won []string
 	for _, x := range l.order.disputes {
 		if x.state == disputeWon {
@@ -154,7 +156,7 @@ func (l *randomLife) closeDispute() error {
 	if len(open) == 0 {
 		return nil
 	}
-	d := &DisputeClosed{Dispute: pick(l.dice, open...), Outcome: pick(l.dice, "won", "lost"), FeeReturned: l.chance(20), order: lifeOrder}
+	d := &DisputeClosed{Dispute: pick(l.dice, open...), Outcome: pick(l.dice, "won", "lost"), FeeReturned: l.chance(20), order: l.dice.name}
 	if d.Outcome == "lost" {
 		d.Liable = pick(l.dice, "", "seller", "platform")
 	}
@@ -168,19 +170,21 @@ func (l *randomLife) settle() error {
 		rate, days := pick(l.dice, "0.10", "0.333", "1"), 30
 		ask.ReserveRate, ask.ReserveDays = &rate, &days
 	}
-	if len(l.order.captures) == 0 {
-		return nil
+	waits := slices.ContainsFunc(l.order.payees(), func(at ledger.Address) bool { return l.order.bucketOf(at, bucketPending) != 0 })
+	if len(l.order.captures) == 0 || l.order.settled() && !waits {
+		return nil // the service answers with the settlement there was
 	}
 	d, err := l.order.settlement(testNow, ask)
 	if err != nil {
 		return nil
 	}
 	_, err = l.try(d, eventSettled)
+	l.steps[len(l.steps)-1].ask = ask
 	return err
 }
 
 func (l *randomLife) bonus() *CreatorBonus {
-	b := &CreatorBonus{Order: lifeOrder, Bonus: l.id("b"), Creator: pick(l.dice, "c0", "c9")}
+	b := &CreatorBonus{Order: l.dice.name, Bonus: l.id("b"), Creator: pick(l.dice, "c0", "c9")}
 	for _, f := range []string{"platform", "seller"} {
 		if l.chance(60) {
 			x := BonusFunder{Funder: f}
@@ -204,11 +208,11 @@ func (l *randomLife) end() error {
 		if x.state != disputeOpen {
 			continue
 		}
-		if _, err := l.try(&DisputeClosed{Dispute: x.id, Outcome: pick(l.dice, "won", "lost"), order: lifeOrder}, "dispute.closed"); err != nil {
+		if _, err := l.try(&DisputeClosed{Dispute: x.id, Outcome: pick(l.dice, "won", "lost"), order: l.dice.name}, "dispute.closed"); err != nil {
 			return err
 		}
 	}
-	done, err := l.try(&RefundMade{Order: lifeOrder, Refund: l.id("rf"), Full: true}, "refund.made")
+	done, err := l.try(&RefundMade{Order: l.dice.name, Refund: l.id("rf"), Full: true}, "refund.made")
 	if err != nil || !done {
 		return err
 	}
@@ -232,4 +236,11 @@ type lifeState struct{ goodwill, loss, refundable, lots money.Minor }
 
 func (o *order) moneyState() lifeState {
 	return lifeState{o.goodwill, o.platformLoss, o.refundable(), o.money(false)}
+}
+
+func (d *dice) direction() string {
+	if d.noDebits {
+		return "credit"
+	}
+	return pick(d, "credit", "debit")
 }
