@@ -2,6 +2,7 @@ package commerce
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 
@@ -196,6 +197,9 @@ func (d *DisputeOpened) open(p *planner) error {
 // elsewhere refuses a dispute that another order has already.
 func (d *DisputeOpened) elsewhere(p *planner) error {
 	subject, err := p.service.disputed(p.ctx, p.book, d.Dispute, p.order.currency)
+	if other := p.group.disputed(d.Dispute); other != "" {
+		subject, err = other, nil
+	}
 	if err == nil && subject != "order:"+d.Order {
 		err = ErrRepeated.With("Another order has a dispute of this id. Check the order.")
 	}
@@ -357,10 +361,11 @@ func (d *DisputeClosed) plan(p *planner) error {
 	}
 	lines := o.entries(changes, was.held)
 	lines = append(lines, d.money(o, &was, x)...)
+	kept := *d // what was asked for stays as it was
 	if d.Outcome == "lost" {
-		d.Liable = x.liable
+		kept.Liable = x.liable
 	}
-	data, err := p.stored()
+	data, err := json.Marshal(&kept)
 	if err != nil {
 		return err
 	}

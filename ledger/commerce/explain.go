@@ -174,7 +174,7 @@ func (o *order) expandStep(st *step, before money.Minor) Step {
 		out.Flat = st.flat.Format(c)
 	}
 	if st.rule != nil && st.rule.Tax != nil {
-		if out.TaxMode = o.taxMode(st.rule.Tax); st.tax != 0 {
+		if out.TaxMode = st.taxMode; st.tax != 0 {
 			out.Tax = st.tax.Format(c)
 		}
 	}

@@ -9,7 +9,6 @@ import (
 
 	"mizan/ledger"
 	"mizan/ledger/fault"
-	"mizan/ledger/money"
 )
 
 // Random lives through the service and PostgreSQL: each is lived in memory first, and the service must record the same
@@ -32,29 +31,14 @@ func TestServiceLives(t *testing.T) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
 			seed := start + uint64(n*livesPerBook)
-			book, _, err := w.ledger.CreateBook(t.Context(), ledger.NewBook{Code: fmt.Sprintf("lives_%d", n), Name: "Lives", Currencies: lifeCurrencies, TimeZone: "America/Chicago", Market: "US"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			bw := *w
-			bw.book = book
-			currency := newDice(seed).currency
-			rules := newDice(seed).rules()
-			content, err := json.Marshal(rules)
-			if err != nil {
-				t.Fatal(err)
-			}
-			bw.useRules(t, content)
-			for _, stored := range []string{"liabilities:store_credit:b", "liabilities:gift_card:g"} {
-				bw.raw(t, "test.funded", stored, currency, "assets:processor:pending:main", 1_000_000_000_000, stored, -1_000_000_000_000)
-			}
+			bw := w.lifeBook(t, fmt.Sprintf("lives_%d", n), seed)
 			for i := range livesPerBook {
-				bw.playBoth(t, seed+uint64(i), i, currency, rules)
+				bw.playBoth(t, seed+uint64(i), i, seed)
 				if t.Failed() {
 					return
 				}
 			}
-			report, err := w.ledger.Verify(t.Context(), book, ledger.VerifyOptions{})
+			report, err := w.ledger.Verify(t.Context(), bw.book, ledger.VerifyOptions{})
 			if err != nil || !report.Sound() {
 				t.Fatalf("-life.seed %d: the book does not verify: %v %+v", seed, err, report.Findings)
 			}
@@ -63,18 +47,12 @@ func TestServiceLives(t *testing.T) {
 }
 
 // playBoth lives a life in memory and through the service.
-func (w *workbench) playBoth(t *testing.T, seed uint64, n int, currency money.Currency, rules *RuleSet) {
+func (w *workbench) playBoth(t *testing.T, seed uint64, n int, rulesOf uint64) {
 	t.Helper()
-	l := &randomLife{dice: newDice(seed), seed: seed, set: rules}
-	l.dice.name, l.noDebits = fmt.Sprintf("life%d", n), true
-	l.currency, l.unit = currency, currency.PostingUnit() // amounts of the rules are in one currency
-	l.pureBook = newPureBook(w.book, l.dice.name, rules)
-	if err := l.play(); err != nil {
-		t.Fatal(err)
-	}
+	l := w.inMemory(t, seed, fmt.Sprintf("life%d", n), rulesOf)
 	fail := func(format string, args ...any) {
 		t.Helper()
-		t.Fatalf("-life.seed %d life %d: %s\n%s", seed, n, fmt.Sprintf(format, args...), l.log())
+		t.Fatalf("-life.seed %d life %d: %s\n%s", rulesOf, n, fmt.Sprintf(format, args...), l.log())
 	}
 	first := make([]Result, len(l.steps))
 	for i := range l.steps {

@@ -41,6 +41,8 @@ type step struct {
 	// parts are the lots' parts of the base where the rule was rounded in parts, by line or by rates of categories.
 	parts   []money.Minor
 	byRates bool
+	// taxMode is how a fee was taxed.
+	taxMode string
 }
 
 // line keys of allocations: goods by their line number, the others apart.
@@ -231,7 +233,7 @@ func (o *order) byLine(m measure) [][]money.Minor {
 	var keys []int
 	var lines [][]money.Minor
 next:
-	for i := range o.lots {
+	for i := range m.lots {
 		if m.lots[i] == 0 {
 			continue
 		}
@@ -242,7 +244,7 @@ next:
 				continue next
 			}
 		}
-		line := make([]money.Minor, len(o.lots))
+		line := make([]money.Minor, len(m.lots))
 		line[i] = m.lots[i]
 		keys, lines = append(keys, key), append(lines, line)
 	}
@@ -381,7 +383,8 @@ func (s *sheet) fee(r *Rule) {
 		return
 	}
 	net := st.amount
-	switch mode := s.order.taxMode(r.Tax); mode {
+	st.taxMode = s.order.taxMode(r.Tax)
+	switch st.taxMode {
 	case "inclusive":
 		var err error
 		net, st.tax, err = money.SplitInclusive(st.amount, r.Tax.Rate, r.Tax.Rounding, s.order.unit)
