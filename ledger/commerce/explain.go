@@ -175,10 +175,8 @@ func (o *order) expandStep(st *step, before money.Minor) Step {
 		out.Rounding = st.rounding.String()
 		out.Parts = append(out.Parts, StepPart{Line: p.line, Total: p.base.Format(c), Rate: p.rate.String(), Exact: p.rate.Exact(p.base, c), Bound: p.bound, Amount: p.amount.Format(c)})
 	}
-	if st.rule != nil && st.rule.Tax != nil {
-		if out.TaxMode = o.taxMode(st.rule.Tax); st.tax != 0 {
-			out.Tax = st.tax.Format(c)
-		}
+	if out.TaxMode = st.taxMode; st.tax != 0 {
+		out.Tax = st.tax.Format(c)
 	}
 	out.Remainder = remainderOf(st)
 	out.Text = o.words(st, &out, before)
@@ -320,6 +318,9 @@ func (o *order) rateWords(b *strings.Builder, st *step, out *Step) {
 		b.WriteString(out.Amount)
 	case "min":
 		b.WriteString(", at least ")
+		b.WriteString(out.Amount)
+	case "base":
+		b.WriteString(", of which there is ")
 		b.WriteString(out.Amount)
 	default:
 		if st.flat != 0 {
