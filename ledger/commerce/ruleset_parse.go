@@ -102,7 +102,7 @@ func refuseDuplicates(content []byte) error {
 		}
 		top := len(stack) - 1
 		if text, ok := token.(string); ok && top >= 0 && stack[top].key {
-			folded := strings.ToLower(text)
+			folded := strings.ToLower(strings.ToUpper(text)) // as the decoder matches keys: the long s is an s
 			if stack[top].keys[folded] {
 				return errors.New("a key occurs twice in one object")
 			}
