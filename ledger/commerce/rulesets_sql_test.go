@@ -362,10 +362,12 @@ func TestRuleSetsNeverChange(t *testing.T) {
 func TestStandings(t *testing.T) {
 	t.Parallel()
 	d := newRulesDesk(t)
-	uk, th := d.book(t, "uk", "UK"), d.book(t, "th", "TH")
+	uk, th, us := d.book(t, "uk", "UK"), d.book(t, "th", "TH"), d.book(t, "us", "US")
 	from := testNow.Add(time.Hour)
 	d.add(t, uk, ownRules(t, "mine", 1, "UK", from))
 	d.add(t, uk, ownRules(t, "mine", 2, "UK", from.Add(time.Hour)))
+	d.add(t, us, ownRules(t, "mine", 1, "US", from)) // of two that begin at once one is followed at once
+	d.add(t, us, ownRules(t, "mine", 2, "US", from))
 	states := func(book ledger.Book, at time.Time) (all string) {
 		list, err := d.sets.Standings(t.Context(), book, at)
 		if err != nil {
@@ -384,6 +386,7 @@ func TestStandings(t *testing.T) {
 		{uk, from.Add(-time.Microsecond), "uk-1 shipped in_force\nmine-1 book next\nmine-2 book next\n"},
 		{uk, from, "uk-1 shipped past\nmine-1 book in_force\nmine-2 book next\n"},
 		{uk, from.Add(time.Hour), "uk-1 shipped past\nmine-1 book past\nmine-2 book in_force\n"},
+		{us, from, "us-1 shipped past\nmine-1 book past\nmine-2 book in_force\n"},
 		{th, from, "th-1 shipped unsigned\n"},
 		{d.book(t, "fr", "FR"), from, ""},
 	} {
