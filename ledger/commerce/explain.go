@@ -287,14 +287,14 @@ func (o *order) rateWords(b *strings.Builder, st *step, out *Step) {
 			case i > 0:
 				b.WriteString(" + ")
 			}
-			b.WriteString(componentWords[part.Component])
+			b.WriteString(wordsOf(part.Component))
 			b.WriteByte(' ')
 			b.WriteString(amount)
 		}
 		b.WriteByte(')')
 	case len(out.Base) == 1:
 		b.WriteString(" (")
-		b.WriteString(componentWords[out.Base[0].Component])
+		b.WriteString(wordsOf(out.Base[0].Component))
 		b.WriteByte(')')
 	case st.of != "":
 		b.WriteString(", the ")
@@ -356,10 +356,9 @@ func partWords(b *strings.Builder, st *step, out *Step) {
 	b.WriteString(out.Amount)
 }
 
-// componentWords are the components of a base as a reader knows them.
-var componentWords = map[string]string{
-	"goods_list": "list price of goods", "seller_discount": "seller's discounts", "platform_discount": "platform's discounts", "shipping": "shipping",
-	"gift_wrap": "gift wrap", "tax_added": "tax on top", "tax_included": "tax inside the price",
+// wordsOf is a component of a base as a reader knows it.
+func wordsOf(component string) string {
+	return componentWords[slices.Index(componentNames[:], component)]
 }
 
 // reason says why one entry is there.

@@ -12,7 +12,7 @@ import (
 // What others got wrong, and bad inputs, as tests of ours. The handbook's page "What others got wrong" names them.
 
 // smallRules is a rule set with a commission by category and nothing else.
-const smallRules = `{"set":"small","version":1,"market":"US","valid_from":"2020-01-01T00:00:00Z","title":"Small","researched":true,"sources":[{"id":"a","trust":"A","text":"a test"}],
+const smallRules = `{"set":"small","version":1,"market":"US","valid_from":"2020-01-01T00:00:00Z","title":"Small","researched":true,"signature":{"by":"Example Person","at":"2019-12-01T00:00:00Z","document":"DOC-1"},"sources":[{"id":"a","trust":"A","text":"a test"}],
 "rules":[{"id":"commission","kind":"fee","title":"Commission","to":"revenue:referral_fee","base":{"components":["goods_list"]},"rate":"0.10","rates":[{"category":"b","rate":"0.15"}],"rounding":"half_even","source":"a"},
 {"id":"affiliate","kind":"commission","title":"Affiliate","base":{"components":["goods_list"]},"rate":"0.05","rounding":"half_even","source":"a"}],
 "policies":{"settlement":{"tiers":{"standard":7},"tier":"standard","reserve_rate":"0","reserve_days":0},"dispute":{"platform_reasons":[],"no_tax_relief":false,"fee_recovery":"net","hold_creators":false,"double_payment":"platform"},"payment_failure":{"liability":"platform"}}}`

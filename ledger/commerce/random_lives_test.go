@@ -89,7 +89,8 @@ func randomRules(rng *rand.Rand, c money.Currency) *RuleSet {
 		b := Base{Components: [][]Term{goods, paid, all}[rng.IntN(3)], Tax: []string{"", "exclude", "include"}[rng.IntN(3)]}
 		return b
 	}
-	s := &RuleSet{Set: "zz", Version: 1, Market: "ZZ", ValidFrom: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), Researched: true, Title: "random"}
+	s := &RuleSet{Set: "zz", Version: 1, Market: "ZZ", ValidFrom: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), Researched: true, Title: "random",
+		Signature: &Signature{By: "Example Person", At: testNow, Document: "DOC-1"}}
 	tax := func() *Tax {
 		if rng.IntN(2) == 0 {
 			return nil

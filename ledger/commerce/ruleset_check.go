@@ -149,8 +149,10 @@ func (c *checker) rule(pointer string, r *Rule) {
 		}
 	case RuleAgency:
 	case RuleWithholding:
+		c.priced(pointer, r)
 		c.withholding(pointer, r)
 	case RuleRefundFee:
+		c.priced(pointer, r)
 		c.account(pointer, r.To, "revenue:")
 		if !slices.ContainsFunc(c.set.Rules, func(f Rule) bool { return f.Kind == RuleFee && f.ID == r.Base.Of }) {
 			c.bad(pointer+"/base/of", "rule-unknown", "A refund fee names the fee it is charged on.")
@@ -206,6 +208,14 @@ func (c *checker) unread(pointer string, r *Rule) {
 		c.bad(pointer+"/on_refund", "unexpected", "A creator's tax is computed again when goods go back. Leave it out, or write recompute.")
 	case r.Kind == RuleRefundFee && r.Granularity == "order":
 		c.bad(pointer+"/granularity", "unexpected", "A refund fee is computed per line. Leave it out, or write line.")
+	}
+}
+
+// priced checks that a rule takes something: one that was meant to cost nothing is left out, one that forgot its rate is
+// found here.
+func (c *checker) priced(pointer string, r *Rule) {
+	if r.Rate.IsZero() && len(r.Rates) == 0 && len(r.Flat) == 0 {
+		c.bad(pointer+"/rate", "required", "The rule needs a rate or a flat amount.")
 	}
 }
 
@@ -352,8 +362,8 @@ func (s *RuleSet) Warnings() []string {
 	if largest.Compare(one) > 0 {
 		list = append(list, "Together the rates take more than the whole price from the seller.")
 	}
-	if !s.Researched && s.Signature == nil {
-		list = append(list, "The set is not researched; it cannot be used without a signature.")
+	if s.Signature == nil && (len(s.Set) > shippedNames || !s.Researched) {
+		list = append(list, "Nobody has signed the set; it cannot be used without a signature.")
 	}
 	return list
 }

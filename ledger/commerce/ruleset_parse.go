@@ -102,7 +102,10 @@ func refuseDuplicates(content []byte) error {
 		}
 		top := len(stack) - 1
 		if text, ok := token.(string); ok && top >= 0 && stack[top].key {
-			folded := strings.ToLower(strings.ToUpper(text)) // as the decoder matches keys: the long s is an s
+			if strings.ContainsFunc(text, func(r rune) bool { return r > '~' }) { // readers fold such letters differently
+				return errors.New("a key has letters that no field has")
+			}
+			folded := strings.ToLower(text)
 			if stack[top].keys[folded] {
 				return errors.New("a key occurs twice in one object")
 			}

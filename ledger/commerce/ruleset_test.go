@@ -325,7 +325,7 @@ func TestUnreadableRuleSets(t *testing.T) {
 		{"unknown field of a tax", "unknown field", changed(t, `"mode": "inclusive"`, `"mode": "inclusive", "secret_field": 1`)},
 		{"key twice", "twice", changed(t, `"version": 1`, `"version": 1, "version": 2`)},
 		{"key twice in another case", "twice", changed(t, `"version": 1`, `"version": 1, "Version": 2`)},
-		{"key twice, with a long s", "twice", changed(t, `"version": 1`, `"version": 1, "verſion": 2`)},
+		{"key with a long s", "letters that no field has", changed(t, `"version": 1`, `"version": 1, "verſion": 2`)},
 		{"key twice, escaped", "twice", changed(t, `"version": 1`, `"version": 1, "\u0076ersion": 2`)},
 		{"key twice in a rule", "twice", changed(t, `"rate": "0.06"`, `"rate": "0.06", "rate": "0.07"`)},
 		{"currency twice", "twice", changed(t, `{"GBP": "0.30"}`, `{"GBP": "0.30", "GBP": "0.20"}`)},
@@ -370,7 +370,7 @@ func TestWarnings(t *testing.T) {
 		{"assumption", "commission rests on an assumption.", changed(t, `"trust": "O"`, `"trust": "A"`)},
 		{"too much", "Together the rates take more than the whole price from the seller.", changed(t, `"rate": "0.06"`, `"rate": "0.9"`)},
 		{"too much of a category", "Together the rates take more than the whole price from the seller.", changed(t, `"rate": "0.04"`, `"rate": "0.9"`)},
-		{"unsigned", "The set is not researched; it cannot be used without a signature.",
+		{"unsigned", "Nobody has signed the set; it cannot be used without a signature.",
 			changed(t, `"researched": true`, `"researched": false`, `"signature": {"by": "Example Person, CFO", "at": "2029-12-01T09:00:00Z", "document": "DOC-7"},`, ``)},
 	} {
 		set, err := ParseRuleSet(c.content)

@@ -128,8 +128,8 @@ func (r *Rule) refundWords() string {
 	return "computed again when goods come back"
 }
 
-// baseWords are the components in words.
-var baseWords = [components]string{"goods", "the seller's discounts", "the platform's discounts", "shipping", "gift wrap", "tax added to the prices", "tax inside the prices"}
+// componentWords are the components in words.
+var componentWords = [components]string{"goods", "the seller's discounts", "the platform's discounts", "shipping", "gift wrap", "tax added to the prices", "tax inside the prices"}
 
 // words says what a rate applies to: goods first, then what is taken off and put on.
 func (b *Base) words() string {
@@ -156,7 +156,7 @@ func (b *Base) words() string {
 		case i > 0:
 			text += " plus "
 		}
-		text += baseWords[t.Component]
+		text += componentWords[t.Component]
 	}
 	return strings.TrimPrefix(text, " ")
 }

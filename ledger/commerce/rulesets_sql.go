@@ -34,6 +34,8 @@ const (
 	// was read less than maxAge ago knows every set that is in force now.
 	minLead = 10 * time.Minute
 	maxAge  = time.Minute
+	// shippedNames is the length of the names of shipped sets.
+	shippedNames = 2
 )
 
 var (
@@ -87,10 +89,8 @@ func (r *RuleSets) Add(ctx context.Context, book ledger.Book, content []byte) (s
 	if set.Market != book.Market {
 		return nil, false, ErrRuleSetMarket
 	}
-	for _, s := range ShippedRuleSets() {
-		if s.Set == set.Set {
-			return nil, false, ErrRuleSetExists.With("A shipped rule set has this name. Give your own another name.")
-		}
+	if len(set.Set) <= shippedNames { // also those of later releases
+		return nil, false, ErrRuleSetExists.With("Names of two letters are those of shipped rule sets. Give your own a longer name.")
 	}
 	if known, err := r.content(ctx, book, set.Set, set.Version); err == nil {
 		if !bytes.Equal(known, content) {
@@ -147,7 +147,12 @@ func (r *RuleSets) rules(ctx context.Context, book ledger.Book) (*bookRules, err
 	if known != nil && now.Sub(known.at) < maxAge && !now.Before(known.at) {
 		return known, nil
 	}
-	fresh := &bookRules{at: now, byID: map[string]*RuleSet{}}
+	return r.load(ctx, book, known)
+}
+
+// load reads a book's own sets. Those that are known are not parsed again.
+func (r *RuleSets) load(ctx context.Context, book ledger.Book, known *bookRules) (*bookRules, error) {
+	fresh := &bookRules{at: r.now(), byID: map[string]*RuleSet{}}
 	// Adding at once may pass the limit by a few, and none of them may be missed.
 	rows, err := r.pool.Query(ctx, sqlListRuleSets, book.ID, 2*r.most)
 	if err != nil {
@@ -174,32 +179,37 @@ func (r *RuleSets) rules(ctx context.Context, book ledger.Book) (*bookRules, err
 	return fresh, nil
 }
 
-// InForce returns the rules of a book at a moment: the latest that began before or then, the book's own before a shipped
-// one. It returns ErrRulesMissing or ErrRulesUnsigned.
+// InForce returns the rules of a book at a moment: the latest of its own that began before or then, and the latest shipped
+// one if it has none. Once a book has rules of its own, no release of ours changes them. It returns ErrRulesMissing or
+// ErrRulesUnsigned.
 func (r *RuleSets) InForce(ctx context.Context, book ledger.Book, at time.Time) (*RuleSet, error) {
 	known, err := r.rules(ctx, book)
 	if err != nil {
 		return nil, err
 	}
-	var found *RuleSet
-	consider := func(s *RuleSet) {
-		if s.Market == book.Market && !s.ValidFrom.After(at) && (found == nil || !s.ValidFrom.Before(found.ValidFrom)) {
-			found = s
+	latest := func(sets []*RuleSet) (found *RuleSet) {
+		for _, s := range sets {
+			if s.Market == book.Market && !s.ValidFrom.After(at) && (found == nil || !s.ValidFrom.Before(found.ValidFrom)) {
+				found = s
+			}
 		}
+		return found
 	}
-	for _, s := range ShippedRuleSets() {
-		consider(s)
+	if own := latest(known.own); own != nil {
+		// Whoever gives a book rules of its own answers for them by name, whatever the set says of its research.
+		if own.Signature == nil {
+			return nil, ErrRulesUnsigned
+		}
+		return own, nil
 	}
-	for _, s := range known.own {
-		consider(s)
-	}
-	switch {
+	switch found := latest(ShippedRuleSets()); {
 	case found == nil:
 		return nil, ErrRulesMissing
 	case !found.Researched && found.Signature == nil:
 		return nil, ErrRulesUnsigned
+	default:
+		return found, nil
 	}
-	return found, nil
 }
 
 // ByID returns a set of the book by its id, or ErrRuleSetUnknown.
@@ -215,8 +225,7 @@ func (r *RuleSets) ByID(ctx context.Context, book ledger.Book, id string) (*Rule
 	if known != nil && known.byID[id] != nil {
 		return known.byID[id], nil // it never changes
 	}
-	r.forget(book)
-	fresh, err := r.rules(ctx, book)
+	fresh, err := r.load(ctx, book, known)
 	if err != nil {
 		return nil, err
 	}
