@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -264,7 +265,7 @@ func (l *randomLife) try(data EventData, kind string) (done bool, err error) {
 	l.steps = append(l.steps, lifeStepTaken{kind: kind, data: data, text: text, from: len(l.transactions)})
 	taken := &l.steps[len(l.steps)-1]
 	defer func() { taken.to = len(l.transactions) }()
-	before := l.cash()
+	before, buckets := l.cash(), slices.Clone(l.order.buckets)
 	was := l.order.moneyState()
 	switch err := l.post(data, kind); {
 	case err == errRefusedByRules:
@@ -276,6 +277,9 @@ func (l *randomLife) try(data EventData, kind string) (done bool, err error) {
 			return false, nil
 		}
 		return false, err
+	}
+	if err := l.checkHold(data, buckets); err != nil {
+		return true, err
 	}
 	if err := l.checkCash(data, was, l.cash()-before); err != nil {
 		return true, err
