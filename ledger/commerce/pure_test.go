@@ -3,6 +3,7 @@ package commerce
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"mizan/ledger"
+	"mizan/ledger/fault"
 	"mizan/ledger/money"
 )
 
@@ -53,7 +55,10 @@ func (b *pureBook) post(data EventData, kind string) error {
 	}
 	p := &planner{ctx: context.Background(), service: b.service, book: b.book, event: &e, hash: hash, order: b.order}
 	if err := b.plan(p); err != nil {
-		b.order = nil
+		var known *fault.Error
+		if !errors.As(err, &known) {
+			return fmt.Errorf("%s: %w", kind, err) // no refusal, but a fault of ours
+		}
 		if b.order, err = b.replayed(); err != nil {
 			return fmt.Errorf("replaying after a refusal: %w", err)
 		}
