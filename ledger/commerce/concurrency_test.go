@@ -14,7 +14,7 @@ import (
 )
 
 // replica is another service on the same database.
-func (w *workbench) replica(t testing.TB) *workbench {
+func (w *workbench) another(t testing.TB) *workbench {
 	t.Helper()
 	l := ledger.New(w.db.Pool, ledger.Options{Now: w.now})
 	t.Cleanup(func() { l.Close(t.Context()) })
@@ -39,7 +39,7 @@ func TestSimultaneousRefunds(t *testing.T) {
 	w := newWorkbench(t, "UK", "Europe/London", "GBP")
 	w.post(t, "order.captured", "c", s2Sale)
 	w.post(t, "refund.made", "r0", `{"order":"UK-1","refund":"r0","lines":[{"line":1,"quantity":1}]}`)
-	both := []*workbench{w, w.replica(t)}
+	both := []*workbench{w, w.another(t)}
 	var mu sync.Mutex
 	made, refused := 0, map[string]int{}
 	var wg sync.WaitGroup
@@ -71,7 +71,7 @@ func TestSimultaneousRefunds(t *testing.T) {
 func TestRacingEvents(t *testing.T) {
 	t.Parallel()
 	w := newWorkbench(t, "UK", "Europe/London", "GBP")
-	other := w.replica(t)
+	other := w.another(t)
 	for n := range 10 {
 		sale := fmt.Sprintf(`{"order":"R-%d","currency":"GBP","placed_at":"2026-11-20T10:00:00Z","seller":"s","lines":[{"line":1,"sku":"A","quantity":5,"unit_price":"9.99"}],
 		"creators":[{"creator":"c","agency":{"id":"a","share":"0.3"}}],"payments":[{"processor":"main","payment_id":"pi_%d","amount":"49.95"}]}`, n, n)

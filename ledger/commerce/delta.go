@@ -44,27 +44,41 @@ func (o *order) credit(a ledger.Address, amount money.Minor) ledger.Line {
 	return ledger.Line{Account: a, Amount: -amount, Currency: o.currency}
 }
 
-// payeeLines moves a payee's position: what was held comes out of the hold, what remains of it goes back to the bucket.
+// payeeLines moves a payee's position. What was held comes out of the hold and covers a loss; the rest of it goes back to
+// where it was taken.
 func (o *order) payeeLines(lines []ledger.Line, position ledger.Address, amount, held money.Minor) []ledger.Line {
 	kind, _, id, _ := splitPayee(position)
+	pending := payeeAccount(kind, bucketPending, id)
 	if held > 0 {
 		lines = append(lines, o.credit(payeeAccount(kind, bucketDisputeHold, id), -held))
-		amount += held
 	}
-	pending := o.buckets.of(payeeAccount(kind, bucketPending, id))
-	switch {
-	case amount == 0:
-	case !o.settled() || amount > 0 && (pending > 0 || o.rest):
-		lines = append(lines, o.credit(payeeAccount(kind, bucketPending, id), amount))
-	case amount < 0 && pending > 0:
-		// A capture after the settlement waits in pending; it gives first.
-		first := max(amount, -pending)
-		lines = append(lines, o.credit(payeeAccount(kind, bucketPending, id), first))
-		if amount != first {
-			lines = append(lines, o.credit(payeeAccount(kind, bucketAvailable, id), amount-first))
+	if !o.settled() {
+		if amount += held; amount != 0 {
+			lines = append(lines, o.credit(pending, amount))
 		}
+		return lines
+	}
+	waits, available := money.Minor(0), held
+	if amount < 0 {
+		covered := min(held, -amount)
+		available -= covered
+		amount += covered
+	}
+	switch left := o.buckets.of(pending); {
+	case amount > 0 && (left > 0 || o.rest):
+		waits = amount
+	case amount < 0 && left > 0:
+		// A capture after the settlement waits in pending; it gives first.
+		waits = max(amount, -left)
+		available += amount - waits
 	default:
-		lines = append(lines, o.credit(payeeAccount(kind, bucketAvailable, id), amount))
+		available += amount
+	}
+	if waits != 0 {
+		lines = append(lines, o.credit(pending, waits))
+	}
+	if available != 0 {
+		lines = append(lines, o.credit(payeeAccount(kind, bucketAvailable, id), available))
 	}
 	return lines
 }

@@ -36,12 +36,11 @@ type dispute struct {
 	// charged are the extras that the loss brought.
 	charged positions
 	double  money.Minor // what the buyer got twice, at the platform's cost
-	// owed is what of a loss that was won after all belongs to the buyer: a refund in between counted the loss as paid.
-	owed money.Minor
-	// recovered is what of such a loss the platform had borne, and gets back.
-	recovered money.Minor
-	feeBy     string // who bore the fee of a loss
-	feeBack   bool   // the processor gave the fee back, which it does once
+	// recovered and owed are what becomes of a loss that was won after all: what the platform had borne of it comes back to
+	// it; what a refund or cancellation in between counted as paid belongs to the buyer.
+	recovered, owed money.Minor
+	feeBy           string // who bore the fee of a loss
+	feeBack         bool   // the processor gave the fee back, which it does once
 }
 
 // ErrDisputeUnknown means that there is no such dispute.
@@ -310,28 +309,18 @@ func (d *DisputeClosed) reopen(o *order, x *dispute) error {
 	if x.liable == "platform" {
 		borne = x.amount
 	}
-	x.owed = borne - min(borne, o.platformLoss)
-	x.recovered = borne - x.owed
+	x.recovered = min(borne, o.platformLoss)
+	x.owed = borne - x.recovered
 	o.platformLoss -= x.recovered
-	took := x.took
-	if o.cancelled { // nothing of the order stands, so what the loss took from it belongs to the buyer
-		x.owed += x.taken
-		took = nil
+	if o.cancelled {
+		x.owed += moneyOf(x.took) - moneyOf(x.left) // there is no sale for it to come back to
 	}
 	o.tenders[i].returned -= x.amount - x.owed
 	if x.liable == "platform" {
 		return nil
 	}
-	for i := range took {
-		l := &o.lots[i]
-		taken := &x.left[i]
-		l.back.list -= taken.back.list - x.took[i].back.list
-		l.back.sellerOff -= taken.back.sellerOff - x.took[i].back.sellerOff
-		l.back.platformOff -= taken.back.platformOff - x.took[i].back.platformOff
-		for j := range l.taxes {
-			l.taxes[j].back -= taken.taxes[j].back - x.took[i].taxes[j].back
-		}
-		l.unitsBack -= taken.unitsBack - x.took[i].unitsBack
+	if !o.cancelled {
+		x.restore(o.lots)
 	}
 	for _, c := range x.charged {
 		amount := c.amount
@@ -347,6 +336,28 @@ func (d *DisputeClosed) reopen(o *order, x *dispute) error {
 		o.extras.add(c.account, -amount)
 	}
 	return nil
+}
+
+// restore gives back to the lots what the loss took from them.
+func (x *dispute) restore(lots []lot) {
+	for i := range x.took {
+		l, before, after := &lots[i], &x.took[i], &x.left[i]
+		l.back.list -= after.back.list - before.back.list
+		l.back.sellerOff -= after.back.sellerOff - before.back.sellerOff
+		l.back.platformOff -= after.back.platformOff - before.back.platformOff
+		for j := range l.taxes {
+			l.taxes[j].back -= after.taxes[j].back - before.taxes[j].back
+		}
+		l.unitsBack -= after.unitsBack - before.unitsBack
+	}
+}
+
+// moneyOf is what the buyer paid for lots and has not got back.
+func moneyOf(lots []lot) (sum money.Minor) {
+	for i := range lots {
+		sum += lots[i].money(false)
+	}
+	return sum
 }
 
 // plan posts the end of the dispute.

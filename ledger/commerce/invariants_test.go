@@ -63,6 +63,37 @@ func (l *randomLife) checkCash(data EventData, was lifeState, moved money.Minor)
 	return nil
 }
 
+// checkHold: what a dispute held goes back to where it was taken, and what is only held is not what is paid (W-05, A-17).
+func (l *randomLife) checkHold(data EventData, before positions) error {
+	d, ok := data.(*DisputeClosed)
+	if !ok || d.Outcome != "won" || l.order.openDispute() != nil {
+		return nil
+	}
+	held := money.Minor(0)
+	for _, p := range before {
+		if _, bucket, _, payee := splitPayee(p.account); payee && bucket == bucketDisputeHold {
+			held += p.amount
+		}
+	}
+	if held == 0 {
+		return nil // it was won after it had been lost
+	}
+	for _, p := range before {
+		kind, bucket, id, payee := splitPayee(p.account)
+		if !payee || bucket == bucketDisputeHold {
+			continue
+		}
+		want := p.amount
+		if bucket == l.order.bucket() {
+			want += before.of(payeeAccount(kind, bucketDisputeHold, id))
+		}
+		if got := l.order.buckets.of(p.account); got != want {
+			return fmt.Errorf("after the hold %s has %d, before it and with what was held %d", p.account, got, want)
+		}
+	}
+	return nil
+}
+
 // check holds after every step.
 func (l *randomLife) check() error {
 	o := l.order

@@ -94,7 +94,23 @@ func (d *OrderCancelled) apply(o *order, _ *preparation) error {
 	for i := range o.lots {
 		o.lots[i].giveBackAll()
 	}
+	o.returnRefundFees()
 	return o.payBack("", paid, d.cash(), d.PaymentRefundID, true)
+}
+
+// returnRefundFees gives back what the platform charged for refunds. What refunds kept back from the buyer and what
+// disputes cost stays: that money is with others.
+func (o *order) returnRefundFees() {
+	if o.set == nil {
+		return // nothing was captured
+	}
+	for i := range o.set.Rules {
+		if r := &o.set.Rules[i]; r.Kind == RuleRefundFee && o.refundFee[r.ID] != 0 {
+			o.extras.add(o.sellerPosition(), o.refundFee[r.ID])
+			o.extras.add(r.To, -o.refundFee[r.ID])
+		}
+	}
+	o.refundFee = nil
 }
 
 func (d *OrderCancelled) computes() bool { return true }

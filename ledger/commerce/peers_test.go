@@ -198,7 +198,7 @@ func TestSplitsThatDoNotAddUp(t *testing.T) {
 }
 
 // TestRefundInputs: A44, A45, and refunds that say two things at once or nothing.
-func TestRefundInputs(t *testing.T) {
+func TestRefundsThatSayTooMuch(t *testing.T) {
 	t.Parallel()
 	w := newWorkbench(t, "US", "UTC", "USD")
 	w.useRules(t, []byte(smallRules))

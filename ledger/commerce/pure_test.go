@@ -3,13 +3,16 @@ package commerce
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"mizan/ledger"
+	"mizan/ledger/fault"
 	"mizan/ledger/money"
 )
 
@@ -52,7 +55,10 @@ func (b *pureBook) post(data EventData, kind string) error {
 	}
 	p := &planner{ctx: context.Background(), service: b.service, book: b.book, event: &e, hash: hash, order: b.order}
 	if err := b.plan(p); err != nil {
-		b.order = nil
+		var known *fault.Error
+		if !errors.As(err, &known) {
+			return fmt.Errorf("%s: %w", kind, err) // no refusal, but a fault of ours
+		}
 		if b.order, err = b.replayed(); err != nil {
 			return fmt.Errorf("replaying after a refusal: %w", err)
 		}
@@ -264,7 +270,7 @@ func (l *randomLife) try(data EventData, kind string) (done bool, err error) {
 	l.steps = append(l.steps, lifeStepTaken{kind: kind, data: data, text: text, from: len(l.transactions)})
 	taken := &l.steps[len(l.steps)-1]
 	defer func() { taken.to = len(l.transactions) }()
-	before := l.cash()
+	before, buckets := l.cash(), slices.Clone(l.order.buckets)
 	was := l.order.moneyState()
 	switch err := l.post(data, kind); {
 	case err == errRefusedByRules:
@@ -276,6 +282,9 @@ func (l *randomLife) try(data EventData, kind string) (done bool, err error) {
 			return false, nil
 		}
 		return false, err
+	}
+	if err := l.checkHold(data, buckets); err != nil {
+		return true, err
 	}
 	if err := l.checkCash(data, was, l.cash()-before); err != nil {
 		return true, err

@@ -74,7 +74,10 @@ func (o *order) chargeRefundFees(before []lineFees, shipped bool) error {
 		}
 		total := money.Minor(0)
 		for _, l := range memory {
-			fee, err := f.rule.Rate.Of(max(l.returned, 0), f.rule.Rounding, o.unit)
+			if l.returned <= 0 {
+				continue // no minimum for a line that gave nothing back
+			}
+			fee, err := f.rule.Rate.Of(l.returned, f.rule.Rounding, o.unit)
 			if err != nil {
 				return err
 			}

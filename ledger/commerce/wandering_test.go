@@ -45,7 +45,6 @@ type wanderer struct {
 	recorded []ledger.Transaction
 	n        int
 	log      []string
-	plain    bool // only whole units go back, so that the path does not matter
 }
 
 var wandererCurrencies = []money.Currency{"JPY", "VND", "USD", "GBP", "KWD", "IDR"}
