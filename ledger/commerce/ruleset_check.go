@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"mizan/ledger"
 	"mizan/ledger/fault"
@@ -20,6 +22,12 @@ var (
 	ruleID  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 	country = regexp.MustCompile(`^[A-Z]{2}$`)
 )
+
+// readableText reports whether people can be shown a text that is for them: something, within a length, and nothing that
+// moves a terminal's cursor or turns the direction of writing around.
+func readableText(text string, most int) bool {
+	return strings.TrimSpace(text) != "" && utf8.RuneCountInString(text) <= most && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
+}
 
 // checker collects what is wrong with a rule set.
 type checker struct {
@@ -51,16 +59,16 @@ func (s *RuleSet) Check() []fault.Field {
 	if s.ValidFrom.Nanosecond()%1000 != 0 {
 		c.bad("/valid_from", "precision", "Times are exact to the microsecond. Leave the further decimals out.")
 	}
-	if s.Title == "" || len(s.Title) > 500 {
-		c.bad("/title", "text", "A set needs a title of up to 500 characters.")
+	if !readableText(s.Title, 500) {
+		c.bad("/title", "text", "A set needs a title of up to 500 printable characters.")
 	}
-	if g := s.Signature; g != nil && (g.By == "" || g.Document == "" || g.At.IsZero()) {
+	if g := s.Signature; g != nil && (!readableText(g.By, 500) || !readableText(g.Document, 500) || g.At.IsZero()) {
 		c.bad("/signature", "signature", "A signature says who answers for the values, when, and in which document.")
 	}
 	sources := map[string]bool{}
 	for i, source := range s.Sources {
-		if source.ID == "" || source.Text == "" || !slices.Contains([]string{"O", "P", "T", "A"}, source.Trust) || sources[source.ID] {
-			c.bad(at("/sources", i), "source", "A source has an id of its own, a text, and a trust mark: O, P, T or A.")
+		if !readableText(source.ID, 64) || !readableText(source.Text, 2000) || !slices.Contains([]string{"O", "P", "T", "A"}, source.Trust) || sources[source.ID] {
+			c.bad(at("/sources", i), "source", "A source has an id of its own, a text of up to 2,000 printable characters, and a trust mark: O, P, T or A.")
 		}
 		sources[source.ID] = true
 	}
@@ -83,14 +91,17 @@ func (c *checker) rules(sources map[string]bool) {
 			c.bad(pointer+"/id", "rule-id", "A rule's id is lower-case words, unique in the set, and none of the sheet's own steps.")
 		}
 		ids[r.ID] = true
-		if r.Title == "" || len(r.Title) > 200 {
-			c.bad(pointer+"/title", "text", "A rule needs a title of up to 200 characters.")
+		if !readableText(r.Title, 200) {
+			c.bad(pointer+"/title", "text", "A rule needs a title of up to 200 printable characters.")
 		}
 		if !sources[r.Source] {
 			c.bad(pointer+"/source", "source-unknown", "A rule names one of the set's sources.")
 		}
 		if r.Rounding.String() == "unknown" {
 			c.bad(pointer+"/rounding", "rounding-unknown", "The rounding is half_even, half_up, floor or ceil.")
+		}
+		if r.Remainder != "" && !readableText(r.Remainder, 200) {
+			c.bad(pointer+"/remainder", "text", "Who bears the remainder is said in up to 200 printable characters.")
 		}
 		c.rule(pointer, r)
 		switch r.Kind {
@@ -254,6 +265,33 @@ func (c *checker) base(pointer string, b *Base, required bool) {
 	if taxed && b.Tax != "" {
 		c.bad(pointer+"/base/tax", "ambiguous", "The base names taxes among its components, so it cannot say exclude or include as well.")
 	}
+	c.sides(pointer+"/base/components", b)
+}
+
+// sides refuses a base that says something else than it measures: discounts and taxes are those of the goods, shipping and
+// gift wrap that are in the base, and a base is never below zero.
+func (c *checker) sides(pointer string, b *Base) {
+	goods, any := false, false
+	for _, t := range b.Components {
+		place := t.Component == GoodsList || t.Component == Shipping || t.Component == GiftWrap
+		any = any || place && !t.Negative
+		goods = goods || t.Component == GoodsList
+	}
+	for i, t := range b.Components {
+		switch t.Component {
+		case GoodsList, Shipping, GiftWrap:
+			if t.Negative {
+				c.bad(at(pointer, i), "base-side", "Goods, shipping and gift wrap are put on, not taken off. Leave out what does not count.")
+			}
+		case SellerDiscount, PlatformDiscount:
+			if !goods {
+				c.bad(at(pointer, i), "base-side", "Discounts are those of goods, so a base with a discount has goods_list too.")
+			}
+		}
+	}
+	if len(b.Components) > 0 && !any {
+		c.bad(pointer, "base-side", "A base has goods_list, shipping or gift_wrap: without them it is always zero.")
+	}
 }
 
 // account checks that a value goes to an account of the right kind.
@@ -289,6 +327,9 @@ func (c *checker) tax(pointer string, r *Rule) {
 	case "reverse_charge", "out_of_scope":
 	default:
 		c.bad(pointer+"/tax/mode", "enum", "The tax's mode is inclusive, exclusive, reverse_charge or out_of_scope.")
+	}
+	if r.Kind == RuleCharge && t.ReverseChargeWhen != "" {
+		c.bad(pointer+"/tax/reverse_charge_when", "unexpected", "Nothing reads this field in a charge. Leave it out.")
 	}
 }
 

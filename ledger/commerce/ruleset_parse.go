@@ -7,6 +7,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"mizan/ledger/fault"
 	"mizan/ledger/money"
@@ -33,6 +34,9 @@ func ParseRuleSet(content []byte) (*RuleSet, error) {
 	s, err := decodeRuleSet(content)
 	if err != nil {
 		return nil, err
+	}
+	if !utf8.Valid(content) {
+		return nil, ErrRuleSetInvalid.With("The rule set cannot be read: it is not UTF-8.")
 	}
 	if fields := s.Check(); len(fields) > 0 {
 		return nil, ErrRuleSetInvalid.WithFields(fields...)

@@ -143,11 +143,7 @@ func (b *Base) words() string {
 		return b.Of
 	}
 	terms := slices.Clone(b.Components)
-	slices.SortFunc(terms, func(x, y Term) int { return cmp.Compare(x.Component, y.Component) })
-	if i := slices.IndexFunc(terms, func(t Term) bool { return !t.Negative }); i > 0 { // nobody begins with what is taken off
-		first := terms[i]
-		terms = slices.Insert(slices.Delete(terms, i, i+1), 0, first)
-	}
+	slices.SortFunc(terms, func(x, y Term) int { return cmp.Compare(x.Component, y.Component) }) // a good base has goods, shipping or gift wrap in front
 	text := ""
 	for i, t := range terms {
 		switch {
