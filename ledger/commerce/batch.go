@@ -135,7 +135,7 @@ func (s *Service) attemptAtomic(ctx context.Context, book ledger.Book, ready []*
 		events[i] = *e.event
 	}
 	results = make([]Result, len(ready))
-	known := map[string]*order{}
+	known := newGroup()
 	var plans []*planner
 	var at []int
 	var submissions []ledger.Submission
@@ -165,39 +165,105 @@ func (s *Service) attemptAtomic(ctx context.Context, book ledger.Book, ready []*
 // DryRun answers what the events would post now, one on top of the other, and leaves no trace. With atomic, a refusal of
 // one is a refusal of all.
 func (s *Service) DryRun(ctx context.Context, book ledger.Book, events []Event, atomic bool) ([]Result, error) {
-	results := make([]Result, len(events))
-	known := map[string]*order{}
-	for i := range events {
-		results[i] = s.forecast(ctx, book, &events[i], known)
-		if results[i].Err != nil && atomic {
-			return refuseAll(events, i, results[i].Err), nil
+	refused := map[int]error{}
+	for {
+		f := &forecast{service: s, book: book, events: events, refused: refused, results: make([]Result, len(events)), group: newGroup()}
+		if culprit, err := f.plan(ctx); atomic && err != nil {
+			return refuseAll(events, culprit, err), nil
+		}
+		again, err := f.decide(ctx, atomic)
+		if err != nil || !again {
+			return f.results, err
 		}
 	}
-	return results, nil
 }
 
-// forecast plans one event over the known states and asks the ledger what it would decide.
-func (s *Service) forecast(ctx context.Context, book ledger.Book, e *Event, known map[string]*order) Result {
-	ready, err := s.prepare(book, e)
-	if err != nil {
-		return Result{Event: *e, Err: err}
+// forecast is one pass of a dry run.
+type forecast struct {
+	service *Service
+	book    ledger.Book
+	events  []Event
+	// refused are the events that the ledger refused in an earlier pass: what followed was planned over them.
+	refused map[int]error
+	results []Result
+	group   *group
+	plans   []*planner
+	at      []int // the event of each plan
+	repeats []int // events that repeat an earlier one of the dry run
+}
+
+// plan plans the events over each other. It returns the first that cannot be recorded.
+func (f *forecast) plan(ctx context.Context) (culprit int, first error) {
+	for i := range f.events {
+		e := &f.events[i]
+		f.results[i] = Result{Event: *e, Err: f.refused[i]}
+		if f.results[i].Err == nil {
+			f.results[i].Err = f.planOne(ctx, i)
+		}
+		if err := f.results[i].Err; err != nil && first == nil {
+			culprit, first = i, err
+		}
 	}
-	subject, err := s.subjectOf(ctx, book, ready)
+	return culprit, first
+}
+
+func (f *forecast) planOne(ctx context.Context, i int) error {
+	e := &f.events[i]
+	ready, err := f.service.prepare(f.book, e)
 	if err != nil {
-		return Result{Event: *e, Err: err}
+		return err
 	}
-	p, done := s.plan(ctx, book, ready, false, known)
+	if j, ok := f.group.done[e.Reference]; ok {
+		if f.plans[j].hash != ready.hash {
+			return ledger.ErrReferenceReused
+		}
+		f.repeats = append(f.repeats, i)
+		return nil
+	}
+	p, done := f.service.plan(ctx, f.book, ready, false, f.group)
 	if done != nil {
-		delete(known, subject) // a refused event may have left its order half way
-		return *done
+		f.results[i] = *done
+		return done.Err
 	}
-	submission := p.submission()
-	for i := range submission.Drafts {
-		submission.Drafts[i].Expect = nil // what the group's own earlier events did is not recorded
+	f.group.done[e.Reference] = len(f.plans)
+	f.plans, f.at = append(f.plans, p), append(f.at, i)
+	return nil
+}
+
+// decide asks the ledger about the plans. Again says that one was refused over which later ones were planned.
+func (f *forecast) decide(ctx context.Context, atomic bool) (again bool, err error) {
+	if len(f.plans) == 0 {
+		return false, nil
 	}
-	outcomes, err := s.ledger.DryRun(ctx, book, []ledger.Submission{submission}, false)
+	submissions := make([]ledger.Submission, len(f.plans))
+	for j, p := range f.plans {
+		submissions[j] = p.submission()
+		for k := range submissions[j].Drafts {
+			submissions[j].Drafts[k].Expect = nil // what the group's own earlier events did is not recorded
+		}
+	}
+	outcomes, err := f.service.ledger.DryRun(ctx, f.book, submissions, atomic)
 	if err != nil {
-		return Result{Event: *e, Err: err}
+		return false, err
 	}
-	return p.result(outcomes[0])
+	for j, out := range outcomes {
+		i := f.at[j]
+		f.results[i] = f.plans[j].result(out)
+		if out.Err == nil || atomic || f.refused[i] != nil {
+			continue
+		}
+		subject := f.plans[j].event.Data.subject()
+		for _, later := range f.plans[j+1:] {
+			if later.event.Data.subject() == subject {
+				f.refused[i] = out.Err
+				return true, nil
+			}
+		}
+	}
+	for _, i := range f.repeats {
+		first := f.results[f.at[f.group.done[f.events[i].Reference]]]
+		first.Replayed = first.Err == nil
+		f.results[i] = first
+	}
+	return false, nil
 }

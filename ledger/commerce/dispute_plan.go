@@ -2,6 +2,7 @@ package commerce
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 
@@ -40,6 +41,7 @@ type dispute struct {
 	// recovered is what of such a loss the platform had borne, and gets back.
 	recovered money.Minor
 	feeBy     string // who bore the fee of a loss
+	feeBack   bool   // the processor gave the fee back, which it does once
 }
 
 // ErrDisputeUnknown means that there is no such dispute.
@@ -198,6 +200,9 @@ func (d *DisputeOpened) open(p *planner) error {
 // elsewhere refuses a dispute that another order has already.
 func (d *DisputeOpened) elsewhere(p *planner) error {
 	subject, err := p.service.look.disputed(p.ctx, p.book, d.Dispute, p.order.currency)
+	if other := p.group.disputed(d.Dispute); other != "" {
+		subject, err = other, nil
+	}
 	if err == nil && subject != "order:"+d.Order {
 		err = ErrRepeated.With("Another order has a dispute of this id. Check the order.")
 	}
@@ -215,7 +220,7 @@ func (d *DisputeClosed) apply(o *order, _ *preparation) error {
 	}
 	switch {
 	case d.Outcome == "won" && x.state == disputeOpen:
-		x.state, x.held = disputeWon, nil
+		x.state, x.held, x.feeBack = disputeWon, nil, d.FeeReturned
 		return nil
 	case d.Outcome == "won" && x.state == disputeLost:
 		return d.reopen(o, x)
@@ -242,7 +247,7 @@ func (d *DisputeClosed) liable(o *order, x *dispute) string {
 // from the platform (M-17).
 func (d *DisputeClosed) lose(o *order, x *dispute) error {
 	x.state, x.liable = disputeLost, d.liable(o, x)
-	x.held = nil
+	x.held, x.feeBack = nil, d.FeeReturned
 	i := slices.IndexFunc(o.tenders, func(t tender) bool { return t.paymentID == x.paymentID })
 	o.tenders[i].returned += x.amount
 	if x.liable == "platform" {
@@ -299,6 +304,7 @@ func cloneLots(lots []lot) []lot {
 // reopen gives back what a loss took, because the dispute was won after all.
 func (d *DisputeClosed) reopen(o *order, x *dispute) error {
 	x.state = disputeWon
+	x.feeBack = x.feeBack || d.FeeReturned
 	i := slices.IndexFunc(o.tenders, func(t tender) bool { return t.paymentID == x.paymentID })
 	borne := x.double
 	if x.liable == "platform" {
@@ -365,10 +371,11 @@ func (d *DisputeClosed) plan(p *planner) error {
 	}
 	lines := o.entries(changes, was.held)
 	lines = append(lines, d.money(o, &was, x)...)
+	kept := *d // what was asked for stays as it was
 	if d.Outcome == "lost" {
-		d.Liable = x.liable
+		kept.Liable = x.liable
 	}
-	data, err := p.stored()
+	data, err := json.Marshal(&kept)
 	if err != nil {
 		return err
 	}
@@ -392,7 +399,7 @@ func (d *DisputeClosed) money(o *order, was, x *dispute) (lines []ledger.Line) {
 		}
 	}
 	returned := money.Minor(0)
-	if d.FeeReturned {
+	if d.FeeReturned && !was.feeBack {
 		returned = x.fee
 	}
 	switch {

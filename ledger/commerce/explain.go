@@ -173,10 +173,8 @@ func (o *order) expandStep(st *step, before money.Minor) Step {
 		out.Rounding = st.rounding.String()
 		out.Parts = append(out.Parts, StepPart{Line: p.line, Total: p.base.Format(c), Rate: p.rate.String(), Exact: p.rate.Exact(p.base, c), Bound: p.bound, Amount: p.amount.Format(c)})
 	}
-	if st.rule != nil && st.rule.Tax != nil {
-		if out.TaxMode = o.taxMode(st.rule.Tax); st.tax != 0 {
-			out.Tax = st.tax.Format(c)
-		}
+	if out.TaxMode = st.taxMode; st.tax != 0 {
+		out.Tax = st.tax.Format(c)
 	}
 	out.Remainder = remainderOf(st)
 	out.Text = o.words(st, &out, before)

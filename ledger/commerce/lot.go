@@ -98,6 +98,32 @@ func unitShares(total money.Minor, quantity, n int, unit money.Minor) money.Mino
 	return (each*money.Minor(n) + min(extra, money.Minor(n))) * unit
 }
 
+// kept is what the first k units of the lot have of its components. Where discounts take nearly the whole price, the shares
+// of a unit can cost the buyer less than nothing; then the platform's discount of the units gives way, so that no return
+// of units ever raises what the buyer has left to get back.
+func (l *lot) kept(k int, unit money.Minor) parts {
+	at := func(k int) parts {
+		return parts{unitShares(l.captured.list, l.quantity, k, unit), unitShares(l.captured.sellerOff, l.quantity, k, unit), unitShares(l.captured.platformOff, l.quantity, k, unit)}
+	}
+	p := at(k)
+	net := func(p parts) money.Minor { return max(p.list-p.sellerOff-p.platformOff, 0) }
+	// The net of the first k units rises and falls only where a component's larger shares end.
+	least := net(p)
+	for _, total := range []money.Minor{l.captured.list, l.captured.sellerOff, l.captured.platformOff} {
+		if end := int(total / unit % money.Minor(l.quantity)); end > k {
+			least = min(least, net(at(end)))
+		}
+	}
+	least = min(least, net(l.captured))
+	if p.list-p.sellerOff-p.platformOff == least {
+		return p
+	}
+	p.platformOff = min(max(p.list-p.sellerOff-least, 0), l.captured.platformOff)
+	p.sellerOff = min(p.list-p.platformOff-least, l.captured.sellerOff)
+	p.list = p.sellerOff + p.platformOff + least
+	return p
+}
+
 // giveBackUnits takes n units, the last ones first: each component of theirs as captured, at most what is left of it, and
 // everything with the last unit (decision on A-10).
 func (l *lot) giveBackUnits(n int, unit money.Minor) {
@@ -106,18 +132,24 @@ func (l *lot) giveBackUnits(n int, unit money.Minor) {
 		l.giveBackAll()
 		return
 	}
-	take := func(captured, back money.Minor) money.Minor {
-		share := unitShares(captured, l.quantity, kept+n, unit) - unitShares(captured, l.quantity, kept, unit)
-		return back + min(share, captured-back)
-	}
-	l.back.list = take(l.captured.list, l.back.list)
-	l.back.sellerOff = take(l.captured.sellerOff, l.back.sellerOff)
-	l.back.platformOff = take(l.captured.platformOff, l.back.platformOff)
+	before := l.money(false)
+	from, to := l.kept(kept+n, unit), l.kept(kept, unit)
+	take := func(share, captured, back money.Minor) money.Minor { return back + min(share, captured-back) }
+	l.back.list = take(from.list-to.list, l.captured.list, l.back.list)
+	l.back.sellerOff = take(from.sellerOff-to.sellerOff, l.captured.sellerOff, l.back.sellerOff)
+	l.back.platformOff = take(from.platformOff-to.platformOff, l.captured.platformOff, l.back.platformOff)
 	for i := range l.taxes {
-		l.taxes[i].back = take(l.taxes[i].amount, l.taxes[i].back)
+		t := &l.taxes[i]
+		share := unitShares(t.amount, l.quantity, kept+n, unit) - unitShares(t.amount, l.quantity, kept, unit)
+		t.back = take(share, t.amount, t.back)
 	}
 	l.unitsBack += n
 	l.settleDiscounts()
+	if more := l.money(false) - before; more > 0 { // after refunds of amounts: the discounts stay with what is left
+		fromPlatform := min(more, l.back.platformOff)
+		l.back.platformOff -= fromPlatform
+		l.back.sellerOff -= more - fromPlatform
+	}
 }
 
 // settleDiscounts keeps the buyer's part of the goods at zero or above: after refunds of amounts, what is left of the list

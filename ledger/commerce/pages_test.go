@@ -14,7 +14,7 @@ import (
 )
 
 // The handbook's pages about events are made from what the tests play, so that no page can promise another journal than
-// the one that is posted. testdata/pages holds the text of each page with directives on lines of their own:
+// the one that is posted. testdata/pages/event-*.md holds the text of each page with directives on lines of their own:
 //
 //	@fields order.captured   the table of the type's fields, from its struct tags
 //	@life capture-plain      a worked example, as it was played
@@ -40,7 +40,7 @@ func TestPages(t *testing.T) {
 	}
 	press.usual = press.lives["capture-plain"].Rules
 	press.bench = newWorkbench(t, "US", "America/Chicago", "USD")
-	templates, err := filepath.Glob("testdata/pages/*.md")
+	templates, err := filepath.Glob("testdata/pages/event-*.md")
 	if err != nil || len(templates) == 0 {
 		t.Fatalf("no pages: %v", err)
 	}
@@ -58,7 +58,7 @@ func TestPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range committed {
-		if !slices.Contains(templates, "testdata/pages/"+strings.TrimPrefix(filepath.Base(name), "event-")) {
+		if !slices.Contains(templates, "testdata/pages/"+filepath.Base(name)) {
 			t.Errorf("%s is made from nothing. Delete it.", name)
 		}
 	}
@@ -110,7 +110,7 @@ func (p *press) page(name string) {
 			p.t.Errorf("%s: there is nothing called %q", name, directive)
 		}
 	}
-	p.compare(pagesDir+"/event-"+filepath.Base(name), strings.ReplaceAll(b.String(), "\n\n\n", "\n\n"))
+	p.compare(pagesDir+"/"+filepath.Base(name), strings.ReplaceAll(b.String(), "\n\n\n", "\n\n"))
 }
 
 func (p *press) compare(file, page string) {

@@ -34,7 +34,7 @@ func TestPathIndependence(t *testing.T) {
 		seed := base + i
 		var ends []positions
 		for path := range uint64(3) {
-			g := newRandomLife(seed)
+			g := newWanderer(seed)
 			d := g.capture(1, nil)
 			if err := g.try("order.captured", d); err != nil {
 				t.Fatalf("seed %d: %v", seed, err)
@@ -79,7 +79,7 @@ func TestRefundEqualsSmallerSale(t *testing.T) {
 	compared := 0
 	for i := range uint64(4000) {
 		seed := base + i
-		large := newRandomLife(seed)
+		large := newWanderer(seed)
 		for j := range large.set.Rules {
 			if r := &large.set.Rules[j]; r.keeps() {
 				r.OnRefund, r.Flat = "recompute", nil
@@ -96,7 +96,7 @@ func TestRefundEqualsSmallerSale(t *testing.T) {
 		if err := large.try("refund.made", &RefundMade{Order: "L", Refund: "r", Lines: []RefundedLine{{Line: last.Line, Quantity: last.Quantity}}, Shipped: &no}); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
-		small := newRandomLife(seed)
+		small := newWanderer(seed)
 		small.set = large.set
 		small.service = small.newService()
 		rest := *d
@@ -128,7 +128,7 @@ func TestExplanationRecomputes(t *testing.T) {
 	base := rand.Uint64()
 	checked := 0
 	for i := range uint64(2000) {
-		g := newRandomLife(base + i)
+		g := newWanderer(base + i)
 		d := g.capture(1, nil)
 		if err := g.try("order.captured", d); err != nil {
 			t.Fatalf("seed %d: %v", base+i, err)
@@ -150,7 +150,7 @@ func TestExplanationRecomputes(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, st := range e.Steps {
-			checked += recompute(t, base+i, g, st)
+			checked += recomputeStep(t, base+i, g, st)
 		}
 	}
 	if checked < 5000 {
@@ -158,25 +158,25 @@ func TestExplanationRecomputes(t *testing.T) {
 	}
 }
 
-// recompute computes one step again and returns how many amounts it compared.
-func recompute(t *testing.T, seed uint64, g *randomLife, st Step) (compared int) {
+// recomputeStep computes one step again and returns how many amounts it compared.
+func recomputeStep(t *testing.T, seed uint64, g *wanderer, st Step) (compared int) {
 	t.Helper()
 	scale := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(g.currency.Digits())), nil))
 	unit := int64(g.unit)
-	minor := func(s string) *big.Rat { return new(big.Rat).Mul(ratOf(t, s), scale) }
+	minor := func(s string) *big.Rat { return new(big.Rat).Mul(exactOf(t, s), scale) }
 	if len(st.Base) > 0 {
 		sum := new(big.Rat)
 		for _, part := range st.Base {
-			sum.Add(sum, ratOf(t, part.Amount))
+			sum.Add(sum, exactOf(t, part.Amount))
 		}
-		if sum.Cmp(ratOf(t, st.Total)) != 0 {
+		if sum.Cmp(exactOf(t, st.Total)) != 0 {
 			t.Fatalf("seed %d: the parts of the base of %s come to %s, not %s", seed, st.Rule, sum.FloatString(3), st.Total)
 		}
 		compared++
 	}
 	once := func(total, rate, exact, amount, bound string, flat *big.Rat) {
-		value := new(big.Rat).Mul(ratOf(t, total), ratOf(t, rate))
-		if value.Cmp(ratOf(t, exact)) != 0 {
+		value := new(big.Rat).Mul(exactOf(t, total), exactOf(t, rate))
+		if value.Cmp(exactOf(t, exact)) != 0 {
 			t.Fatalf("seed %d: %s: %s of %s is not %s", seed, st.Rule, rate, total, exact)
 		}
 		mode, err := money.ParseRounding(st.Rounding)
@@ -194,9 +194,9 @@ func recompute(t *testing.T, seed uint64, g *randomLife, st Step) (compared int)
 		sum := new(big.Rat)
 		for _, p := range st.Parts {
 			once(p.Total, p.Rate, p.Exact, p.Amount, p.Bound, new(big.Rat))
-			sum.Add(sum, ratOf(t, p.Amount))
+			sum.Add(sum, exactOf(t, p.Amount))
 		}
-		if sum.Add(sum, ratOf(t, st.Flat)); st.Bound == "" && sum.Cmp(ratOf(t, st.Amount)) != 0 {
+		if sum.Add(sum, exactOf(t, st.Flat)); st.Bound == "" && sum.Cmp(exactOf(t, st.Amount)) != 0 {
 			t.Fatalf("seed %d: the parts of %s come to %s, not %s", seed, st.Rule, sum.FloatString(3), st.Amount)
 		}
 	case st.Rate != "":
@@ -211,7 +211,7 @@ func recompute(t *testing.T, seed uint64, g *randomLife, st Step) (compared int)
 // TestPolarPartialRefunds is peers' bug 25: net 52 and tax 10, refunded in six parts, end at 52 and 10.
 func TestPolarPartialRefunds(t *testing.T) {
 	t.Parallel()
-	g := newRandomLife(1)
+	g := newWanderer(1)
 	g.currency, g.unit = "USD", 1
 	g.book.Currencies = []money.Currency{"USD"}
 	g.set.Rules = nil

@@ -24,6 +24,8 @@ type planner struct {
 	// expect is the expectation of a plan that is about something else than an order.
 	expect *ledger.Expectation
 	drafts []ledger.Draft
+	// group is what is planned together with this event, nil if it is alone.
+	group *group
 	// explained is the reason of the event's main transaction.
 	explained *explained
 }
@@ -130,7 +132,12 @@ func (p *planner) fact(event string) error {
 // available returns a payee's whole available balance in the order's currency.
 func (p *planner) available(position ledger.Address) (money.Minor, error) {
 	kind, _, id, _ := splitPayee(position)
-	return p.service.look.balance(p.ctx, p.book, payeeAccount(kind, bucketAvailable, id), p.order.currency)
+	account := payeeAccount(kind, bucketAvailable, id)
+	balance, err := p.service.look.balance(p.ctx, p.book, account, p.order.currency)
+	if p.group != nil {
+		balance -= p.group.moved[balanceKey{account, p.order.currency}]
+	}
+	return balance, err
 }
 
 // balance is an account's balance in its favour (credit positive), zero for one that nothing was posted to.

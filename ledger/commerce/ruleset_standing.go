@@ -16,7 +16,8 @@ type Standing struct {
 	// Origin is shipped for a set that comes with Mizan, book for one that the book was given.
 	Origin string
 	// State is in_force for the set that orders placed now are computed by, next for one that has not begun, past for one
-	// that another has followed, and unsigned for one that is neither researched nor signed and so never computes anything.
+	// that another has followed, and unsigned for one that never computes anything: a book's own without signature, or a
+	// shipped one that is not researched. Once a book has rules of its own, all shipped ones are past.
 	State string
 }
 
@@ -30,9 +31,12 @@ func (r *RuleSets) Standings(ctx context.Context, book ledger.Book, at time.Time
 	if code := fault.CodeOf(err); err != nil && code != ErrRulesMissing.Code && code != ErrRulesUnsigned.Code {
 		return nil, err
 	}
-	shipped := map[*RuleSet]bool{}
+	shipped, ownBegun := map[*RuleSet]bool{}, false
 	for _, s := range ShippedRuleSets() {
 		shipped[s] = true
+	}
+	for _, s := range list {
+		ownBegun = ownBegun || !shipped[s] && !s.ValidFrom.After(at)
 	}
 	standings := make([]Standing, len(list))
 	for i, s := range list {
@@ -41,11 +45,11 @@ func (r *RuleSets) Standings(ctx context.Context, book ledger.Book, at time.Time
 			standings[i].Origin = "shipped"
 		}
 		switch {
-		case !s.Researched && s.Signature == nil:
+		case s.Signature == nil && !(s.Researched && shipped[s]):
 			standings[i].State = "unsigned"
 		case current != nil && s.ID() == current.ID():
 			standings[i].State = "in_force"
-		case s.ValidFrom.After(at):
+		case s.ValidFrom.After(at) && !(shipped[s] && ownBegun):
 			standings[i].State = "next"
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -148,6 +149,34 @@ func TestSampleRuleSetIsGood(t *testing.T) {
 	}
 }
 
+// What lies just on the good side of a bound is accepted.
+func TestBoundsOfRuleSets(t *testing.T) {
+	t.Parallel()
+	another := `{"id": "x", "kind": "withholding", "title": "X", "party": "creator", "to": "liabilities:tax:withholding:UK:pit", "rounding": "half_even", "source": "c", "base": {"of": "before_agency"}, "rate": "0.001"},`
+	var many strings.Builder
+	for i := range maxRules - 8 {
+		many.WriteString(strings.Replace(another, `"x"`, fmt.Sprintf(`"x%d"`, i), 1))
+	}
+	for name, content := range map[string][]byte{
+		"rates of 100 %":                ruleWith(t, "commission", `"rate": "0.06"`, `"rate": "1"`, `"rate": "0.04"`, `"rate": "1.000"`),
+		"twelve decimals":               ruleWith(t, "commission", `"rate": "0.06"`, `"rate": "0.333333333333"`),
+		"versions":                      changed(t, `"version": 1`, `"version": 1000000`),
+		"a long name":                   changed(t, `"mine"`, `"`+strings.Repeat("a", 32)+`"`),
+		"dates":                         changed(t, `2030-01-01T00:00:00Z`, `2999-12-31T23:59:59.999999Z`),
+		"cap and minimum":               ruleWith(t, "commission", `"50.00"`, `"0.40"`),
+		"tiers":                         changed(t, `"standard": 7, "express": 3`, `"standard": 0, "express": 365`),
+		"a long reserve":                changed(t, `"reserve_days": 30`, `"reserve_days": 3650`, `"reserve_rate": "0.10"`, `"reserve_rate": "1"`),
+		"no reserve":                    changed(t, `"reserve_days": 30`, `"reserve_days": 0`, `"reserve_rate": "0.10"`, `"reserve_rate": "0"`),
+		"the most rules":                changed(t, `{"id": "agency"`, many.String()+`{"id": "agency"`),
+		"the largest":                   append([]byte(sampleRules), bytes.Repeat([]byte(" "), maxRuleSetBytes-len(sampleRules))...),
+		"a category twice, in two sets": ruleWith(t, "commission", `"rate": "0.04"}`, `"rate": "0.04"}, {"category": "books", "rate": "0.05"}`),
+	} {
+		if _, err := ParseRuleSet(content); err != nil {
+			t.Errorf("%s: %v %+v", name, err, fieldsOf(err))
+		}
+	}
+}
+
 func fieldsOf(err error) []fault.Field {
 	if e, ok := err.(*fault.Error); ok {
 		return e.Fields
@@ -189,6 +218,7 @@ func TestBrokenRuleSets(t *testing.T) {
 		{"rule of an unknown source", "/rules/0/source", "source-unknown", ruleWith(t, "commission", `"source": "c"`, `"source": "d"`)},
 		{"rule of no source", "/rules/0/source", "source-unknown", ruleWith(t, "commission", `, "source": "c"`, ``)},
 		{"rate above one", "/rules/0/rate", "rate-range", ruleWith(t, "commission", `"rate": "0.06"`, `"rate": "1.000001"`)},
+		{"a rate of 100.01 % (A43)", "/rules/0/rate", "rate-range", ruleWith(t, "commission", `"rate": "0.06"`, `"rate": "1.0001"`)},
 		{"share above one", "/rules/2/max_share", "rate-range", ruleWith(t, "agency", `"max_share": "0.5"`, `"max_share": "1.5"`)},
 		{"category's rate above one", "/rules/0/rates/0", "category-rate", ruleWith(t, "commission", `"rate": "0.04"`, `"rate": "1.04"`)},
 		{"category without name", "/rules/0/rates/0", "category-rate", ruleWith(t, "commission", `"category": "books"`, `"category": ""`)},
@@ -295,6 +325,7 @@ func TestUnreadableRuleSets(t *testing.T) {
 		{"unknown field of a tax", "unknown field", changed(t, `"mode": "inclusive"`, `"mode": "inclusive", "secret_field": 1`)},
 		{"key twice", "twice", changed(t, `"version": 1`, `"version": 1, "version": 2`)},
 		{"key twice in another case", "twice", changed(t, `"version": 1`, `"version": 1, "Version": 2`)},
+		{"key with a long s", "letters that no field has", changed(t, `"version": 1`, `"version": 1, "verſion": 2`)},
 		{"key twice, escaped", "twice", changed(t, `"version": 1`, `"version": 1, "\u0076ersion": 2`)},
 		{"key twice in a rule", "twice", changed(t, `"rate": "0.06"`, `"rate": "0.06", "rate": "0.07"`)},
 		{"currency twice", "twice", changed(t, `{"GBP": "0.30"}`, `{"GBP": "0.30", "GBP": "0.20"}`)},

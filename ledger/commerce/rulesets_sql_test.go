@@ -120,6 +120,7 @@ func TestRuleSetsThatAreRefused(t *testing.T) {
 		{"now", ownRules(t, "mine", 1, "UK", testNow), ErrRuleSetPast},
 		{"too soon", ownRules(t, "mine", 1, "UK", testNow.Add(minLead-time.Microsecond)), ErrRuleSetPast},
 		{"broken", []byte(`{}`), ErrRuleSetInvalid},
+		{"a name that a release may take", ownRules(t, "xx", 1, "UK", from), ErrRuleSetExists},
 	} {
 		if _, created, err := d.sets.Add(t.Context(), uk, c.content); !errors.Is(err, c.want) || created {
 			t.Errorf("%s: %v %v", c.name, created, err)
@@ -242,6 +243,12 @@ func TestOwnRulesComeBeforeShipped(t *testing.T) {
 			t.Errorf("%s: %v %v", book, set, err)
 		}
 	}
+	// A shipped set that begins later does not take the place of the book's own.
+	us := d.book(t, "us", "US")
+	d.add(t, us, ownRules(t, "mine", 1, "US", first.AddDate(0, -6, 0)))
+	if set, err := d.sets.InForce(t.Context(), us, first.AddDate(1, 0, 0)); err != nil || set.ID() != "mine-1" {
+		t.Errorf("after a shipped one began: %v %v", set, err)
+	}
 	// The sets of another book are not found.
 	if _, err := d.sets.ByID(t.Context(), vn, "mine-1"); !errors.Is(err, ErrRuleSetUnknown) {
 		t.Errorf("another book's: %v", err)
@@ -362,10 +369,18 @@ func TestRuleSetsNeverChange(t *testing.T) {
 func TestStandings(t *testing.T) {
 	t.Parallel()
 	d := newRulesDesk(t)
-	uk, th := d.book(t, "uk", "UK"), d.book(t, "th", "TH")
+	uk, th, us := d.book(t, "uk", "UK"), d.book(t, "th", "TH"), d.book(t, "us", "US")
 	from := testNow.Add(time.Hour)
 	d.add(t, uk, ownRules(t, "mine", 1, "UK", from))
 	d.add(t, uk, ownRules(t, "mine", 2, "UK", from.Add(time.Hour)))
+	d.add(t, us, ownRules(t, "mine", 1, "US", from)) // of two that begin at once one is followed at once
+	d.add(t, us, ownRules(t, "mine", 2, "US", from))
+	unsigned := bytes.Replace(ownRules(t, "mine", 1, "VN", from), []byte(`"signature": {"by": "Example Person, CFO", "at": "2029-12-01T09:00:00Z", "document": "DOC-7"},`), nil, 1)
+	vn := d.book(t, "vn", "VN")
+	d.add(t, vn, unsigned)
+	if _, err := d.sets.InForce(t.Context(), vn, from); !errors.Is(err, ErrRulesUnsigned) {
+		t.Errorf("a book's own researched set that nobody signed: %v", err)
+	}
 	states := func(book ledger.Book, at time.Time) (all string) {
 		list, err := d.sets.Standings(t.Context(), book, at)
 		if err != nil {
@@ -384,6 +399,10 @@ func TestStandings(t *testing.T) {
 		{uk, from.Add(-time.Microsecond), "uk-1 shipped in_force\nmine-1 book next\nmine-2 book next\n"},
 		{uk, from, "uk-1 shipped past\nmine-1 book in_force\nmine-2 book next\n"},
 		{uk, from.Add(time.Hour), "uk-1 shipped past\nmine-1 book past\nmine-2 book in_force\n"},
+		{us, from, "us-1 shipped past\nmine-1 book past\nmine-2 book in_force\n"},
+		{vn, from.Add(-time.Microsecond), "vn-1 shipped in_force\nmine-1 book unsigned\n"},
+		{vn, from, "vn-1 shipped past\nmine-1 book unsigned\n"},
+		{uk, time.Date(2019, 1, 1, 0, 0, 0, 0, time.UTC), "uk-1 shipped next\nmine-1 book next\nmine-2 book next\n"},
 		{th, from, "th-1 shipped unsigned\n"},
 		{d.book(t, "fr", "FR"), from, ""},
 	} {

@@ -80,7 +80,7 @@ func (s *Service) postAlone(ctx context.Context, book ledger.Book, e *prepared) 
 			return r
 		}
 	}
-	subject, err := s.subjectOf(ctx, book, e)
+	subject, err := s.subjectOf(ctx, book, e, nil)
 	if err != nil {
 		return Result{Event: *e.event, Err: err}
 	}
@@ -113,16 +113,19 @@ func (s *Service) attempt(ctx context.Context, book ledger.Book, e *prepared, fr
 }
 
 // plan plans one event. Instead of a plan it returns a result if the event was recorded before, or cannot be recorded.
-// Known holds the states of orders that earlier events of the same group have moved.
-func (s *Service) plan(ctx context.Context, book ledger.Book, e *prepared, fresh bool, known map[string]*order) (*planner, *Result) {
+// A group is what earlier events planned together with this one have done; nil for an event alone.
+func (s *Service) plan(ctx context.Context, book ledger.Book, e *prepared, fresh bool, g *group) (*planner, *Result) {
 	fail := func(err error) (*planner, *Result) { return nil, &Result{Event: *e.event, Err: err} }
-	subject, err := s.subjectOf(ctx, book, e)
+	subject, err := s.subjectOf(ctx, book, e, g)
 	if err != nil {
 		return fail(err)
 	}
-	p := &planner{ctx: ctx, service: s, book: book, event: e.event, hash: e.hash}
+	p := &planner{ctx: ctx, service: s, book: book, event: e.event, hash: e.hash, group: g}
 	if id, ok := orderID(subject); ok {
-		if p.order = known[subject]; p.order == nil {
+		if g != nil {
+			p.order = g.orders[subject]
+		}
+		if p.order == nil {
 			if fresh {
 				p.order = &order{book: book, id: id}
 			} else if p.order, err = s.load(ctx, book, id, 0); err != nil {
@@ -133,15 +136,26 @@ func (s *Service) plan(ctx context.Context, book ledger.Book, e *prepared, fresh
 			return s.recordedBefore(ctx, book, e, p.order, t)
 		}
 	}
-	if err := e.event.Data.plan(p); err != nil {
-		if p.order == nil {
-			return s.recordedElsewhere(ctx, book, e, err)
+	if g == nil {
+		if err := e.event.Data.plan(p); err != nil {
+			if p.order == nil {
+				return s.recordedElsewhere(ctx, book, e, err)
+			}
+			return fail(err)
 		}
-		return fail(err)
+		return p, nil
 	}
-	if known != nil && p.order != nil {
-		known[subject] = p.order
+	if p.order != nil {
+		before := p.order.clone()
+		g.orders[subject] = p.order
+		if err := e.event.Data.plan(p); err != nil {
+			g.orders[subject] = before
+			return fail(err)
+		}
+	} else if err := e.event.Data.plan(p); err != nil {
+		return s.recordedElsewhere(ctx, book, e, err)
 	}
+	g.add(p.drafts)
 	return p, nil
 }
 
@@ -194,13 +208,16 @@ func (s *Service) replayed(ctx context.Context, book ledger.Book, o *order, t *l
 }
 
 // subjectOf is the event's subject; that of a dispute's end and of a reversal is looked up.
-func (s *Service) subjectOf(ctx context.Context, book ledger.Book, e *prepared) (string, error) {
+func (s *Service) subjectOf(ctx context.Context, book ledger.Book, e *prepared, g *group) (string, error) {
 	switch d := e.event.Data.(type) {
 	case *DisputeClosed:
 		if d.order == "" {
-			subject, err := s.look.disputed(ctx, book, d.Dispute, "")
-			if err != nil {
-				return "", err
+			subject := g.disputed(d.Dispute)
+			if subject == "" {
+				var err error
+				if subject, err = s.look.disputed(ctx, book, d.Dispute, ""); err != nil {
+					return "", err
+				}
 			}
 			id, ok := orderID(subject)
 			if !ok {

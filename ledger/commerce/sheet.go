@@ -42,6 +42,8 @@ type step struct {
 	parts []stepPart
 	// released says that a deposit ended because its tier is known.
 	released bool
+	// taxMode is how a fee was taxed.
+	taxMode string
 }
 
 // stepPart is a part of a step that was rounded by itself.
@@ -174,13 +176,20 @@ func (o *order) value(r *Rule, m measure) (amount money.Minor, bound string, par
 			if err != nil {
 				return 0, "", nil, err
 			}
-			part := stepPart{line: o.keyOf(lots), rate: of[0].rate, base: of[0].base}
-			part.amount, part.bound = o.bounded(r, v)
-			if len(of) > 1 { // the captures of one line in two categories
-				part.rate, part.base = money.Rate{}, 0
+			line := o.keyOf(lots)
+			bounded, by := o.bounded(r, v)
+			amount += bounded
+			if len(of) == 1 {
+				parts = append(parts, stepPart{line: line, rate: of[0].rate, base: of[0].base, amount: bounded, bound: by})
+				continue
 			}
-			amount += part.amount
-			parts = append(parts, part)
+			for _, part := range of { // the captures of one line in two categories
+				part.line = line
+				parts = append(parts, part)
+			}
+			if by != "" { // and what the bound of the line changes
+				parts = append(parts, stepPart{line: line, amount: bounded - v, bound: by})
+			}
 		}
 		return amount + flat, "", parts, nil
 	}
@@ -390,7 +399,7 @@ func (s *sheet) evaluate(r *Rule) (step, measure) {
 		st.flat = r.Flat[o.currency]
 	}
 	if len(r.Base.Components) == 0 {
-		st.base, st.total = [components]money.Minor{}, 0
+		st.base, st.total, st.parts = [components]money.Minor{}, 0, nil
 	}
 	return st, m
 }
@@ -405,7 +414,8 @@ func (s *sheet) fee(r *Rule) {
 		return
 	}
 	net := st.amount
-	switch mode := s.order.taxMode(r.Tax); mode {
+	st.taxMode = s.order.taxMode(r.Tax)
+	switch st.taxMode {
 	case "inclusive":
 		var err error
 		net, st.tax, err = money.SplitInclusive(st.amount, r.Tax.Rate, r.Tax.Rounding, s.order.unit)
@@ -523,9 +533,12 @@ func (s *sheet) creator(c *creator, gross, whole money.Minor) {
 		}
 		tax, err := r.Rate.Of(base, r.Rounding, o.unit)
 		s.fail(err)
-		tax, bound := o.bounded(r, tax)
-		if tax > net { // what rounding up would take beyond the share is not there to be withheld
-			tax, bound = net, "cap"
+		bound := ""
+		if base > 0 { // nothing is withheld from nothing, whatever the minimum
+			tax, bound = o.bounded(r, tax)
+		}
+		if most := max(net, 0); tax > most {
+			tax, bound = most, "base" // nor more than there is
 		}
 		s.positions.add(r.To, tax)
 		s.steps = append(s.steps, step{rule: r, id: r.ID, receiver: string(r.To), of: "commission of " + c.id, total: base, rate: r.Rate, rated: true,

@@ -24,7 +24,7 @@ func (f fractions) add(a ledger.Address, r *big.Rat) {
 	f[a].Add(f[a], r)
 }
 
-func ratOf(t testing.TB, s string) *big.Rat {
+func exactOf(t testing.TB, s string) *big.Rat {
 	t.Helper()
 	if s == "" {
 		s = "0"
@@ -99,7 +99,7 @@ type slowLine struct {
 // slowLines reads the lines of a capture.
 func slowLines(t testing.TB, d *OrderCaptured, c money.Currency) (lines []slowLine) {
 	scale := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(c.Digits())), nil))
-	minor := func(s string) *big.Rat { return new(big.Rat).Mul(ratOf(t, s), scale) }
+	minor := func(s string) *big.Rat { return new(big.Rat).Mul(exactOf(t, s), scale) }
 	unit := int64(c.PostingUnit())
 	taxes := func(l *slowLine, ts []LineTax) {
 		l.included, l.added, l.owed = new(big.Rat), new(big.Rat), fractions{}
@@ -127,7 +127,7 @@ func slowLines(t testing.TB, d *OrderCaptured, c money.Currency) (lines []slowLi
 			m := minor(off.Amount)
 			part := map[string]*big.Rat{"seller": new(big.Rat), "platform": m}[off.Funder]
 			if off.Funder == "cofunded" {
-				part = roundTo(new(big.Rat).Mul(m, ratOf(t, off.PlatformShare)), money.HalfEven, unit)
+				part = roundTo(new(big.Rat).Mul(m, exactOf(t, off.PlatformShare)), money.HalfEven, unit)
 			}
 			l.platform.Add(l.platform, part)
 			l.seller.Add(l.seller, new(big.Rat).Sub(m, part))
@@ -228,7 +228,7 @@ func slowSheet(t testing.TB, set *RuleSet, d *OrderCaptured, c money.Currency) f
 				}
 			}
 			if r.Granularity == "line" {
-				sum.Add(sum, bound(r, roundTo(new(big.Rat).Mul(base, ratOf(t, use)), r.Rounding, unit)))
+				sum.Add(sum, bound(r, roundTo(new(big.Rat).Mul(base, exactOf(t, use)), r.Rounding, unit)))
 				continue
 			}
 			if byRate[use] == nil {
@@ -245,7 +245,7 @@ func slowSheet(t testing.TB, set *RuleSet, d *OrderCaptured, c money.Currency) f
 			return sum.Add(sum, flat)
 		}
 		for _, use := range order {
-			sum.Add(sum, roundTo(new(big.Rat).Mul(byRate[use], ratOf(t, use)), r.Rounding, unit))
+			sum.Add(sum, roundTo(new(big.Rat).Mul(byRate[use], exactOf(t, use)), r.Rounding, unit))
 		}
 		return bound(r, sum.Add(sum, flat))
 	}
@@ -278,13 +278,13 @@ func slowFees(t testing.TB, set *RuleSet, seller *big.Rat, out fractions, value 
 		}
 		switch mode {
 		case "inclusive":
-			rate := ratOf(t, r.Tax.Rate.String())
+			rate := exactOf(t, r.Tax.Rate.String())
 			exact := new(big.Rat).Quo(new(big.Rat).Mul(v, rate), new(big.Rat).Add(rate, big.NewRat(1, 1)))
 			tax = roundTo(exact, r.Tax.Rounding, unit)
 			net = new(big.Rat).Sub(v, tax)
 			seller.Sub(seller, v)
 		case "exclusive":
-			tax = roundTo(new(big.Rat).Mul(v, ratOf(t, r.Tax.Rate.String())), r.Tax.Rounding, unit)
+			tax = roundTo(new(big.Rat).Mul(v, exactOf(t, r.Tax.Rate.String())), r.Tax.Rounding, unit)
 			seller.Sub(seller, v)
 			seller.Sub(seller, tax)
 		default:
@@ -317,13 +317,13 @@ func slowShares(t testing.TB, set *RuleSet, d *OrderCaptured, seller *big.Rat, o
 		seller.Sub(seller, gross)
 		weights := make([]*big.Rat, len(d.Creators))
 		for i, c := range d.Creators {
-			weights[i] = ratOf(t, c.Weight)
+			weights[i] = exactOf(t, c.Weight)
 		}
 		for i, share := range shareOut(gross, weights, unit) {
 			c := d.Creators[i]
 			net := new(big.Rat).Set(share)
 			if c.Agency != nil {
-				part := roundTo(new(big.Rat).Mul(share, ratOf(t, c.Agency.Share)), find(RuleAgency).Rounding, unit)
+				part := roundTo(new(big.Rat).Mul(share, exactOf(t, c.Agency.Share)), find(RuleAgency).Rounding, unit)
 				out.add(payeeAccount("agency", "pending", c.Agency.ID), part)
 				switch c.Agency.PaidBy {
 				case "seller":
@@ -344,7 +344,7 @@ func slowShares(t testing.TB, set *RuleSet, d *OrderCaptured, seller *big.Rat, o
 				if r.Base.Of == "before_agency" {
 					base = share
 				}
-				tax := bound(r, roundTo(new(big.Rat).Mul(base, ratOf(t, r.Rate.String())), r.Rounding, unit))
+				tax := bound(r, roundTo(new(big.Rat).Mul(base, exactOf(t, r.Rate.String())), r.Rounding, unit))
 				if tax.Cmp(net) > 0 {
 					tax = new(big.Rat).Set(net)
 				}
@@ -366,7 +366,7 @@ func TestSheetAgainstReference(t *testing.T) {
 	t.Parallel()
 	base := rand.Uint64()
 	for i := range uint64(5000) {
-		g := newRandomLife(base + i)
+		g := newWanderer(base + i)
 		d := g.capture(1, nil)
 		if err := g.try("order.captured", d); err != nil {
 			t.Fatalf("seed %d: %v", base+i, err)

@@ -23,8 +23,8 @@ import (
 // keeps. A failing life is printed with its seed.
 
 var (
-	lifeSeed  = flag.Uint64("life.seed", 0, "play one random life with this seed, and print it")
-	lifeCount = flag.Int("life.count", 100_000, "how many random lives are played")
+	wanderSeed  = flag.Uint64("wander.seed", 0, "play one random life with this seed, and print it")
+	wanderCount = flag.Int("wander.count", 20_000, "how many wandering orders are played")
 )
 
 // memory is the ledger that plans of random lives look at.
@@ -32,8 +32,8 @@ type memory struct {
 	balances map[ledger.Address]money.Minor // in the account's favour
 }
 
-// randomLife is one order on its way.
-type randomLife struct {
+// wanderer is one order on its way.
+type wanderer struct {
 	rng      *rand.Rand
 	set      *RuleSet
 	currency money.Currency
@@ -48,12 +48,12 @@ type randomLife struct {
 	plain    bool // only whole units go back, so that the path does not matter
 }
 
-var lifeCurrencies = []money.Currency{"JPY", "VND", "USD", "GBP", "KWD", "IDR"}
+var wandererCurrencies = []money.Currency{"JPY", "VND", "USD", "GBP", "KWD", "IDR"}
 
-func newRandomLife(seed uint64) *randomLife {
+func newWanderer(seed uint64) *wanderer {
 	rng := rand.New(rand.NewPCG(seed, 7))
-	c := lifeCurrencies[rng.IntN(len(lifeCurrencies))]
-	g := &randomLife{rng: rng, currency: c, unit: c.PostingUnit(), memory: memory{map[ledger.Address]money.Minor{}}}
+	c := wandererCurrencies[rng.IntN(len(wandererCurrencies))]
+	g := &wanderer{rng: rng, currency: c, unit: c.PostingUnit(), memory: memory{map[ledger.Address]money.Minor{}}}
 	g.set = randomRules(rng, c)
 	g.book = ledger.Book{ID: 1, NewBook: ledger.NewBook{Code: "life", Currencies: []money.Currency{c}, Market: "ZZ", TimeZone: "UTC"}}
 	g.service = g.newService()
@@ -62,7 +62,7 @@ func newRandomLife(seed uint64) *randomLife {
 }
 
 // newService returns a service that knows the life's rules and looks at its memory.
-func (g *randomLife) newService() *Service {
+func (g *wanderer) newService() *Service {
 	now := func() time.Time { return testNow }
 	rules := &RuleSets{now: now, read: map[ledger.BookID]*bookRules{1: {at: testNow, own: []*RuleSet{g.set}, byID: map[string]*RuleSet{g.set.ID(): g.set}}}}
 	return &Service{rules: rules, now: now, look: lookups{
@@ -134,13 +134,13 @@ func randomRules(rng *rand.Rand, c money.Currency) *RuleSet {
 	return s
 }
 
-func (g *randomLife) text(m money.Minor) string { return m.Format(g.currency) }
+func (g *wanderer) text(m money.Minor) string { return m.Format(g.currency) }
 
 // some draws an amount of up to most units.
-func (g *randomLife) some(most int) money.Minor { return money.Minor(g.rng.IntN(most+1)) * g.unit }
+func (g *wanderer) some(most int) money.Minor { return money.Minor(g.rng.IntN(most+1)) * g.unit }
 
 // try plans an event, and takes it over if it is not refused. A refused event changes nothing.
-func (g *randomLife) try(kind string, data EventData) error {
+func (g *wanderer) try(kind string, data EventData) error {
 	g.n++
 	e := &Event{Type: kind, Reference: fmt.Sprintf("r-%d", g.n), Data: data}
 	ready, err := g.service.prepare(g.book, e)
@@ -168,7 +168,7 @@ func (g *randomLife) try(kind string, data EventData) error {
 }
 
 // replayed is the order as its records say.
-func (g *randomLife) replayed() *order {
+func (g *wanderer) replayed() *order {
 	o := &order{book: g.book, id: "L", transactions: g.recorded, last: int64(len(g.recorded))}
 	if err := g.service.replay(context.Background(), o, len(g.recorded)); err != nil || o.edited != nil {
 		return nil
@@ -177,7 +177,7 @@ func (g *randomLife) replayed() *order {
 }
 
 // capture draws a capture of the order.
-func (g *randomLife) capture(number int, frozen *OrderCaptured) *OrderCaptured {
+func (g *wanderer) capture(number int, frozen *OrderCaptured) *OrderCaptured {
 	rng := g.rng
 	d := &OrderCaptured{Order: "L", Capture: number, Currency: string(g.currency), PlacedAt: time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC), Seller: "s", Channel: "app"}
 	kinds := []string{"sales", "vat", "gst"}
@@ -267,7 +267,7 @@ func (g *randomLife) capture(number int, frozen *OrderCaptured) *OrderCaptured {
 }
 
 // live plays the whole life and returns the first thing that does not hold.
-func (g *randomLife) live() error {
+func (g *wanderer) live() error {
 	first := g.capture(1, nil)
 	if err := g.try("order.captured", first); err != nil {
 		return fmt.Errorf("the capture is refused: %w", err)
@@ -292,7 +292,7 @@ func (g *randomLife) live() error {
 }
 
 // step draws an event. A refusal is an answer too.
-func (g *randomLife) step() error {
+func (g *wanderer) step() error {
 	rng := g.rng
 	id := fmt.Sprintf("x%d", g.n)
 	shipped := rng.IntN(2) == 0
@@ -321,7 +321,7 @@ func (g *randomLife) step() error {
 	}
 }
 
-func (g *randomLife) settle() error {
+func (g *wanderer) settle() error {
 	if len(g.order.gates()) > 0 || g.order.edited != nil {
 		return nil
 	}
@@ -329,7 +329,7 @@ func (g *randomLife) settle() error {
 }
 
 // dispute opens a dispute or closes one.
-func (g *randomLife) dispute(id string) error {
+func (g *wanderer) dispute(id string) error {
 	rng := g.rng
 	if len(g.order.disputes) > 0 && rng.IntN(4) > 0 {
 		x := g.order.disputes[rng.IntN(len(g.order.disputes))]
@@ -343,7 +343,7 @@ func (g *randomLife) dispute(id string) error {
 }
 
 // holds checks what must hold after every event.
-func (g *randomLife) holds() error {
+func (g *wanderer) holds() error {
 	s, err := g.order.compute()
 	if err != nil {
 		return err
@@ -384,7 +384,7 @@ func (g *randomLife) holds() error {
 }
 
 // end returns everything that is left and checks what remains; and the order replayed from its records is this order.
-func (g *randomLife) end() error {
+func (g *wanderer) end() error {
 	for _, x := range g.order.disputes {
 		if x.state == disputeOpen {
 			if err := g.try("dispute.closed", &DisputeClosed{Dispute: x.id, Outcome: "won", order: "L"}); err != nil {
@@ -431,7 +431,7 @@ func sorted(p positions) positions {
 }
 
 // onlyKept checks that a full return leaves nothing but what a rule keeps, and extras.
-func (g *randomLife) onlyKept() error {
+func (g *wanderer) onlyKept() error {
 	kept := positions{}
 	seller := money.Minor(0)
 	if !g.order.cancelled {
@@ -474,10 +474,10 @@ func (g *randomLife) onlyKept() error {
 	return nil
 }
 
-func TestRandomLives(t *testing.T) {
+func TestWanderingOrders(t *testing.T) {
 	t.Parallel()
-	if *lifeSeed != 0 {
-		g := newRandomLife(*lifeSeed)
+	if *wanderSeed != 0 {
+		g := newWanderer(*wanderSeed)
 		err := g.live()
 		t.Logf("%s %+v\n%s", g.currency, g.set.Rules, strings.Join(g.log, "\n"))
 		if err != nil {
@@ -492,16 +492,16 @@ func TestRandomLives(t *testing.T) {
 	failed, events := 0, 0
 	for w := range workers {
 		wg.Go(func() {
-			for i := w; i < *lifeCount; i += workers {
+			for i := w; i < *wanderCount; i += workers {
 				seed := base + uint64(i) + 1
-				g := newRandomLife(seed)
+				g := newWanderer(seed)
 				err := g.live()
 				mu.Lock()
 				events += len(g.recorded)
 				if err != nil {
 					failed++
 					if failed <= 5 {
-						t.Errorf("-life.seed=%d: %v", seed, err)
+						t.Errorf("-wander.seed=%d: %v", seed, err)
 					}
 				}
 				stop := failed > 20
@@ -513,8 +513,8 @@ func TestRandomLives(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if events < *lifeCount {
-		t.Errorf("%d lives recorded only %d transactions", *lifeCount, events)
+	if events < *wanderCount {
+		t.Errorf("%d lives recorded only %d transactions", *wanderCount, events)
 	}
-	t.Logf("%d lives, %d transactions, from seed %d", *lifeCount, events, base+1)
+	t.Logf("%d lives, %d transactions, from seed %d", *wanderCount, events, base+1)
 }
