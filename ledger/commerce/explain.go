@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
-	"strings"
 
 	"mizan/ledger"
 	"mizan/ledger/money"
@@ -143,12 +142,11 @@ func (x *explained) expandSteps(out *Explanation) {
 	for j := range x.before.steps { // what fell out of the sheet, such as all of a cancelled order
 		if b := &x.before.steps[j]; !used[j] && b.amount != 0 {
 			gone := step{rule: b.rule, id: b.id, receiver: b.receiver, of: b.of, rate: b.rate, rated: b.rated, rounding: b.rounding, pays: b.pays}
+			gone.released = b.id == "commission_deposit" && slices.ContainsFunc(x.after.steps, func(st step) bool { return st.rule == b.rule })
 			out.Steps = append(out.Steps, x.order.expandStep(&gone, b.amount))
 		}
 	}
 }
-
-var componentNames = [components]string{"goods_list", "seller_discount", "platform_discount", "shipping", "gift_wrap", "tax_added", "tax_included"}
 
 // expandStep puts one step into words.
 func (o *order) expandStep(st *step, before money.Minor) Step {
@@ -183,37 +181,6 @@ func (o *order) expandStep(st *step, before money.Minor) Step {
 	return out
 }
 
-func titleOf(st *step) string {
-	if st.rule != nil && st.rule.Title != "" {
-		return st.rule.Title
-	}
-	switch st.id {
-	case "tax":
-		return "Tax owed by the platform"
-	case "platform_discount":
-		return "Discounts paid by the platform"
-	case "seller":
-		return "The seller's remainder"
-	case "creator":
-		return "The creator's remainder"
-	case "creator_split":
-		return "Split among the creators"
-	case "agency":
-		return "Agency share"
-	case "bonus":
-		return "Bonus"
-	case "duty":
-		return "Duty for customs"
-	case "donation_round_up":
-		return "Donation rounded up"
-	case "partner":
-		return "Partner share"
-	case "beside_the_sale":
-		return "Kept and charged beside the sale"
-	}
-	return st.id
-}
-
 // remainderOf says who bears what the rounding of a step leaves (A-05).
 func remainderOf(st *step) string {
 	if !st.rated && st.weight == "" {
@@ -225,143 +192,6 @@ func remainderOf(st *step) string {
 	return st.pays
 }
 
-// words says a step in a sentence.
-func (o *order) words(st *step, out *Step, before money.Minor) string {
-	var b strings.Builder
-	b.Grow(160)
-	b.WriteString(out.Title)
-	b.WriteString(": ")
-	switch {
-	case (st.rated || st.parts != nil) && st.total == 0 && st.amount == 0:
-		b.WriteString("nothing is left that it is taken from: ")
-		b.WriteString(out.Amount)
-	case st.rated:
-		o.rateWords(&b, st, out)
-	case len(st.parts) > 0:
-		partWords(&b, st, out)
-	case st.weight != "":
-		b.WriteString("by weight ")
-		b.WriteString(st.weight)
-		b.WriteString(", ")
-		b.WriteString(out.Amount)
-	case st.flat != 0:
-		b.WriteString("a flat ")
-		b.WriteString(out.Amount)
-	default:
-		b.WriteString(out.Amount)
-	}
-	if out.Tax != "" {
-		if out.TaxMode == "inclusive" {
-			b.WriteString(", of which tax ")
-		} else {
-			b.WriteString(", plus tax ")
-		}
-		b.WriteString(out.Tax)
-	}
-	if before != 0 && before != st.amount {
-		b.WriteString("; before this event ")
-		b.WriteString(out.Before)
-	}
-	b.WriteByte('.')
-	return b.String()
-}
-
-// rateWords says a rate of a base: "9 % of 44.97 (list price of goods 49.98 - seller's discounts 5.00) is 4.0473, rounded
-// half-even to 4.05".
-func (o *order) rateWords(b *strings.Builder, st *step, out *Step) {
-	b.WriteString(st.rate.Percentage())
-	b.WriteString(" % of ")
-	b.WriteString(out.Total)
-	switch {
-	case len(out.Base) > 1:
-		b.WriteString(" (")
-		for i, part := range out.Base {
-			amount, negative := strings.CutPrefix(part.Amount, "-")
-			switch {
-			case negative && i > 0:
-				b.WriteString(" - ")
-			case negative:
-				b.WriteString("-")
-			case i > 0:
-				b.WriteString(" + ")
-			}
-			b.WriteString(wordsOf(part.Component))
-			b.WriteByte(' ')
-			b.WriteString(amount)
-		}
-		b.WriteByte(')')
-	case len(out.Base) == 1:
-		b.WriteString(" (")
-		b.WriteString(wordsOf(out.Base[0].Component))
-		b.WriteByte(')')
-	case st.of != "":
-		b.WriteString(", the ")
-		b.WriteString(st.of)
-		b.WriteByte(',')
-	}
-	b.WriteString(" is ")
-	b.WriteString(out.Exact)
-	rounded := st.amount - st.flat
-	if st.bound == "" {
-		b.WriteString(", rounded ")
-		b.WriteString(strings.ReplaceAll(out.Rounding, "_", "-"))
-		b.WriteString(" to ")
-		b.WriteString(rounded.Format(o.currency))
-	}
-	if st.flat != 0 {
-		b.WriteString(", plus a flat ")
-		b.WriteString(out.Flat)
-	}
-	switch st.bound {
-	case "cap":
-		b.WriteString(", capped at ")
-		b.WriteString(out.Amount)
-	case "min":
-		b.WriteString(", at least ")
-		b.WriteString(out.Amount)
-	case "base":
-		b.WriteString(", of which there is ")
-		b.WriteString(out.Amount)
-	default:
-		if st.flat != 0 {
-			b.WriteString(", is ")
-			b.WriteString(out.Amount)
-		}
-	}
-}
-
-// partWords says what was rounded in parts.
-func partWords(b *strings.Builder, st *step, out *Step) {
-	for i := range out.Parts {
-		p := &out.Parts[i]
-		if i > 0 {
-			b.WriteString(" + ")
-		}
-		b.WriteString(p.Amount)
-		b.WriteString(" (")
-		b.WriteString(st.parts[i].rate.Percentage())
-		b.WriteString(" % of ")
-		b.WriteString(p.Total)
-		if p.Bound == "cap" {
-			b.WriteString(", capped")
-		} else if p.Bound == "min" {
-			b.WriteString(", at least")
-		}
-		b.WriteByte(')')
-	}
-	if st.flat != 0 {
-		b.WriteString(" + ")
-		b.WriteString(out.Flat)
-	}
-	b.WriteString(" is ")
-	b.WriteString(out.Amount)
-}
-
-// wordsOf is a component of a base as a reader knows it.
-func wordsOf(component string) string {
-	return componentWords[slices.Index(componentNames[:], component)]
-}
-
 // reason says why one entry is there.
 func (x *explained) reason(l ledger.Line, steps []Step) EntryReason {
 	out := EntryReason{Account: string(l.Account), Direction: "debit", Amount: max(l.Amount, -l.Amount).Format(l.Currency)}
@@ -369,10 +199,10 @@ func (x *explained) reason(l ledger.Line, steps []Step) EntryReason {
 		out.Direction = "credit"
 	}
 	who := string(l.Account)
-	if kind, bucket, id, ok := splitPayee(l.Account); ok {
+	if kind, _, id, ok := splitPayee(l.Account); ok {
 		who = kind + ":" + id
-		out.Text = bucketWords(bucket, l.Amount < 0)
 	}
+	out.Text = entryWords(x.event, l.Account, l.Amount < 0)
 	if x.after != nil {
 		for i := range x.after.steps {
 			st := &x.after.steps[i]
@@ -380,9 +210,6 @@ func (x *explained) reason(l ledger.Line, steps []Step) EntryReason {
 				out.Rules = appendNew(out.Rules, st.id)
 			}
 		}
-	}
-	if out.Text == "" {
-		out.Text = accountWords(string(l.Account), l.Amount < 0)
 	}
 	return out
 }
@@ -399,51 +226,6 @@ func appendNew(list []string, s string) []string {
 // touches reports whether a step has part in an account.
 func (st *step) touches(a ledger.Address, who string) bool {
 	return st.receiver == string(a) || st.receiver == who || st.tax != 0 && st.rule != nil && st.rule.Tax != nil && st.rule.Tax.To == a
-}
-
-func bucketWords(bucket string, credit bool) string {
-	switch {
-	case bucket == bucketReserve && credit:
-		return "Kept in reserve until its date."
-	case bucket == bucketReserve:
-		return "Out of the reserve."
-	case bucket == bucketDisputeHold && credit:
-		return "Held while the dispute is open."
-	case bucket == bucketDisputeHold:
-		return "The dispute's hold ends."
-	case bucket == bucketPending && credit:
-		return "Earned; becomes available when the order settles."
-	case bucket == bucketPending:
-		return "Out of what waits for the settlement."
-	case credit:
-		return "Available for payout."
-	default:
-		return "Out of what is available."
-	}
-}
-
-func accountWords(account string, credit bool) string {
-	switch {
-	case strings.HasPrefix(account, "assets:processor:") && credit:
-		return "Money that left us at the processor."
-	case strings.HasPrefix(account, "assets:processor:"):
-		return "Money that came to us at the processor."
-	case strings.HasPrefix(account, "liabilities:tax:") && credit:
-		return "Tax to be paid on."
-	case strings.HasPrefix(account, "liabilities:tax:"):
-		return "Tax that is not owed any more."
-	case account == accountPlatformDiscount:
-		return "Discounts at the platform's cost."
-	case strings.HasPrefix(account, "revenue:") && credit:
-		return "The platform's fee."
-	case strings.HasPrefix(account, "revenue:"):
-		return "The platform's fee goes back."
-	case strings.HasPrefix(account, "liabilities:carrier:"):
-		return "Owed to the carrier."
-	case strings.HasPrefix(account, "expenses:"):
-		return "The platform's cost."
-	}
-	return "As the event says."
 }
 
 // summaryOf says in a sentence what an event means.

@@ -76,7 +76,18 @@ func TestLives(t *testing.T) {
 	}
 }
 
-func (w *workbench) playLife(t *testing.T, n int, l life) {
+// playedStep is a step with what became of it.
+type playedStep struct {
+	lifeStep
+	reference string
+	result    Result
+	// reasons are the reasons of the entries of each transaction.
+	reasons map[int64][]EntryReason
+}
+
+// playLife plays a worked example in a book of its own.
+func (w *workbench) playLife(t *testing.T, n int, l life) (played []playedStep) {
+	t.Helper()
 	book, _, err := w.ledger.CreateBook(t.Context(), ledger.NewBook{Code: fmt.Sprintf("life_%d", n), Name: l.Title, Currencies: []money.Currency{l.Currency}, TimeZone: "America/Chicago", Market: "US"})
 	if err != nil {
 		t.Fatal(err)
@@ -87,10 +98,12 @@ func (w *workbench) playLife(t *testing.T, n int, l life) {
 	order := ""
 	for i, s := range l.Steps {
 		name := fmt.Sprintf("%s step %d", l.Key, i+1)
+		reference := fmt.Sprintf("%s-%d", l.Key, i+1)
 		var r Result
 		switch {
 		case s.Raw != "":
-			lw.rawStep(t, fmt.Sprintf("raw-%d", i), s, l.Currency)
+			lw.rawStep(t, reference, s, l.Currency)
+			played = append(played, playedStep{lifeStep: s})
 			continue
 		case s.Settle != nil:
 			ask := Settlement{ReserveRate: s.Settle.Rate, ReserveDays: s.Settle.Days}
@@ -100,7 +113,7 @@ func (w *workbench) playLife(t *testing.T, n int, l life) {
 			r = lw.Settle(t.Context(), book, order, ask)
 		default:
 			data := strings.ReplaceAll(string(s.Data), `"us-1"`, `"`+book.Code+`-1"`)
-			r = lw.Post(t.Context(), book, event(t, s.Type, fmt.Sprintf("%s-%d", l.Key, i), data))
+			r = lw.Post(t.Context(), book, event(t, s.Type, reference, data))
 			var of struct{ Order string }
 			if json.Unmarshal(s.Data, &of) == nil && of.Order != "" {
 				order = of.Order
@@ -110,6 +123,7 @@ func (w *workbench) playLife(t *testing.T, n int, l life) {
 			if fault.CodeOf(r.Err) != s.Refused {
 				t.Fatalf("%s: %v, want %s", name, r.Err, s.Refused)
 			}
+			played = append(played, playedStep{lifeStep: s, reference: reference, result: r})
 			continue
 		}
 		if r.Err != nil {
@@ -117,6 +131,7 @@ func (w *workbench) playLife(t *testing.T, n int, l life) {
 		}
 		wantEntries(t, name, r, s.Entries...)
 		lw.checkExplanation(t, name, r)
+		played = append(played, playedStep{lifeStep: s, reference: reference, result: r, reasons: lw.reasonsOf(t, r)})
 	}
 	if order != "" {
 		o, err := lw.Order(t.Context(), book, order)
@@ -125,6 +140,21 @@ func (w *workbench) playLife(t *testing.T, n int, l life) {
 		}
 		checkWaterfall(t, l.Key, o)
 	}
+	return played
+}
+
+// reasonsOf reads the reasons of all entries back.
+func (w *workbench) reasonsOf(t *testing.T, r Result) map[int64][]EntryReason {
+	t.Helper()
+	reasons := map[int64][]EntryReason{}
+	for _, x := range r.Transactions {
+		again, err := w.Explain(t.Context(), w.book, x.Sequence)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reasons[x.Sequence] = again.Entries
+	}
+	return reasons
 }
 
 // checkExplanation compares the explanation that was answered with the one read back.

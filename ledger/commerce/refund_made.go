@@ -5,13 +5,13 @@ package commerce
 
 // RefundMade is one refund of an order.
 type RefundMade struct {
-	Order           string         `json:"order" pattern:"^[A-Za-z0-9_.-]{1,64}$" example:"UK-1"`
+	Order           string         `json:"order" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The order's id" example:"UK-1"`
 	Refund          string         `json:"refund" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The refund's own id, unique in the order" example:"RF-1"`
 	Full            bool           `json:"full,omitempty" doc:"Everything that is left, shipping too unless it is kept"`
 	Lines           []RefundedLine `json:"lines,omitempty" nullable:"false" maxItems:"200" doc:"Units that came back; the last ones first"`
-	Amount          string         `json:"amount,omitempty" pattern:"^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,3})?$" doc:"Money back without units, tax included (A-10)" example:"5.00"`
+	Amount          string         `json:"amount,omitempty" pattern:"^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,3})?$" doc:"Money back without units, tax included" example:"5.00"`
 	Shipping        string         `json:"shipping,omitempty" enum:"keep,refund" doc:"Left out: refunded with a full refund, kept otherwise"`
-	Fault           string         `json:"fault,omitempty" enum:"seller,buyer,platform,carrier"`
+	Fault           string         `json:"fault,omitempty" enum:"seller,buyer,platform,carrier" doc:"Whose fault the refund is"`
 	RestockingFee   string         `json:"restocking_fee,omitempty" pattern:"^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,3})?$" doc:"Kept back from the buyer for the seller" example:"0.00"`
 	LabelFee        string         `json:"label_fee,omitempty" pattern:"^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,3})?$" doc:"Kept back from the buyer for the return label's carrier" example:"0.00"`
 	Carrier         string         `json:"carrier,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The carrier of the return label" example:"evri"`
@@ -27,13 +27,13 @@ type RefundMade struct {
 
 // RefundedLine is a number of units of a line.
 type RefundedLine struct {
-	Line     int `json:"line" minimum:"1" maximum:"100000"`
-	Quantity int `json:"quantity" minimum:"1" maximum:"1000000"`
+	Line     int `json:"line" minimum:"1" maximum:"100000" doc:"The line's number in the order"`
+	Quantity int `json:"quantity" minimum:"1" maximum:"1000000" doc:"How many units came back"`
 }
 
 // RefundFailed says that the processor could not give the money to the buyer: it came back and is owed still.
 type RefundFailed struct {
-	Order  string `json:"order" pattern:"^[A-Za-z0-9_.-]{1,64}$" example:"UK-1"`
-	Refund string `json:"refund" pattern:"^[A-Za-z0-9_.-]{1,64}$" example:"RF-1"`
+	Order  string `json:"order" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The order's id" example:"UK-1"`
+	Refund string `json:"refund" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The refund's id" example:"RF-1"`
 	Buyer  string `json:"buyer,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"An opaque reference to the buyer; left out, the order's id" example:"buyer_1"`
 }

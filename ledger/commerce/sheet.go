@@ -40,6 +40,8 @@ type step struct {
 	pays     string // who bears it: seller, creator, platform, buyer
 	// parts are what the amount was rounded in, if that is more than one: lines, or categories with rates of their own.
 	parts []stepPart
+	// released says that a deposit ended because its tier is known.
+	released bool
 	// taxMode is how a fee was taxed.
 	taxMode string
 }
@@ -490,16 +492,16 @@ func (s *sheet) commission() {
 		return
 	}
 	for i := range o.creators {
-		s.creator(&o.creators[i], shares[i])
+		s.creator(&o.creators[i], shares[i], st.amount)
 	}
 }
 
 // creator divides one creator's gross commission.
-func (s *sheet) creator(c *creator, gross money.Minor) {
+func (s *sheet) creator(c *creator, gross, whole money.Minor) {
 	o := s.order
 	net := gross
 	if len(o.creators) > 1 {
-		s.steps = append(s.steps, step{id: "creator_split", receiver: "creator:" + c.id, weight: c.weight.String(), amount: gross, pays: "creators"})
+		s.steps = append(s.steps, step{id: "creator_split", receiver: "creator:" + c.id, total: whole, weight: c.weight.String(), amount: gross, pays: "creators"})
 	}
 	if c.agency != "" {
 		share, err := c.share.Of(gross, o.agencyRounding(), o.unit)
