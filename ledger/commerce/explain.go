@@ -232,50 +232,7 @@ func (o *order) words(st *step, out *Step, before money.Minor) string {
 	b.WriteString(": ")
 	switch {
 	case st.rated:
-		b.WriteString(st.rate.Percentage())
-		b.WriteString(" % of ")
-		b.WriteString(out.Total)
-		if len(out.Base) > 0 {
-			b.WriteString(" (")
-			for i, part := range out.Base {
-				amount := part.Amount
-				negative := strings.HasPrefix(amount, "-")
-				switch {
-				case negative:
-					b.WriteString(" - ")
-					amount = amount[1:]
-				case i > 0:
-					b.WriteString(" + ")
-				}
-				b.WriteString(strings.ReplaceAll(part.Component, "_", " "))
-				b.WriteByte(' ')
-				b.WriteString(amount)
-			}
-			b.WriteByte(')')
-		} else if st.of != "" {
-			b.WriteString(", the ")
-			b.WriteString(st.of)
-			b.WriteByte(',')
-		}
-		if st.flat != 0 {
-			b.WriteString(" plus ")
-			b.WriteString(out.Flat)
-		}
-		b.WriteString(" is ")
-		b.WriteString(out.Exact)
-		switch {
-		case st.bound != "":
-			b.WriteString(", bounded to ")
-		case len(out.Parts) > 0:
-			b.WriteString(", rounded ")
-			b.WriteString(strings.ReplaceAll(out.Rounding, "_", "-"))
-			b.WriteString(" line by line to ")
-		default:
-			b.WriteString(", rounded ")
-			b.WriteString(strings.ReplaceAll(out.Rounding, "_", "-"))
-			b.WriteString(" to ")
-		}
-		b.WriteString(out.Amount)
+		ratedWords(&b, st, out)
 	case len(out.Parts) > 0:
 		b.WriteString("of ")
 		b.WriteString(out.Total)
@@ -307,6 +264,54 @@ func (o *order) words(st *step, out *Step, before money.Minor) string {
 	}
 	b.WriteByte('.')
 	return b.String()
+}
+
+// ratedWords says a rate of a base.
+func ratedWords(b *strings.Builder, st *step, out *Step) {
+	b.WriteString(st.rate.Percentage())
+	b.WriteString(" % of ")
+	b.WriteString(out.Total)
+	if len(out.Base) > 0 {
+		b.WriteString(" (")
+		for i, part := range out.Base {
+			amount := part.Amount
+			negative := strings.HasPrefix(amount, "-")
+			switch {
+			case negative:
+				b.WriteString(" - ")
+				amount = amount[1:]
+			case i > 0:
+				b.WriteString(" + ")
+			}
+			b.WriteString(strings.ReplaceAll(part.Component, "_", " "))
+			b.WriteByte(' ')
+			b.WriteString(amount)
+		}
+		b.WriteByte(')')
+	} else if st.of != "" {
+		b.WriteString(", the ")
+		b.WriteString(st.of)
+		b.WriteByte(',')
+	}
+	if st.flat != 0 {
+		b.WriteString(" plus ")
+		b.WriteString(out.Flat)
+	}
+	b.WriteString(" is ")
+	b.WriteString(out.Exact)
+	switch {
+	case st.bound != "":
+		b.WriteString(", bounded to ")
+	case len(out.Parts) > 0:
+		b.WriteString(", rounded ")
+		b.WriteString(strings.ReplaceAll(out.Rounding, "_", "-"))
+		b.WriteString(" line by line to ")
+	default:
+		b.WriteString(", rounded ")
+		b.WriteString(strings.ReplaceAll(out.Rounding, "_", "-"))
+		b.WriteString(" to ")
+	}
+	b.WriteString(out.Amount)
 }
 
 // reason says why one entry is there.
