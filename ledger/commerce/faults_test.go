@@ -163,3 +163,27 @@ func TestRoundUpReleased(t *testing.T) {
 		w.verify(t)
 	}
 }
+
+// TestOnePaymentCapturedTwice (A-18): two captures of one payment are one tender: what a lost dispute of it took cannot be
+// refunded again.
+func TestOnePaymentCapturedTwice(t *testing.T) {
+	t.Parallel()
+	w := newPeerBench(t)
+	w.post(t, "order.captured", "c1", plainSale("o", "60.00"))
+	w.post(t, "order.captured", "c2", replaceAll(plainSale("o", "40.00"), `"order":"o"`, `"order":"o","capture":2`, `"line":1`, `"line":2`))
+	refundable := func(want string) {
+		t.Helper()
+		if o, err := w.Order(t.Context(), w.book, "o"); err != nil || o.Refundable != want {
+			t.Errorf("%v: %s may go back, want %s", err, o.Refundable, want)
+		}
+	}
+	w.post(t, "dispute.opened", "d", `{"order":"o","dispute":"dp","payment_id":"pi-o","amount":"70.00"}`)
+	refundable("30.00")
+	w.post(t, "dispute.closed", "l", `{"dispute":"dp","outcome":"lost","liable":"seller"}`)
+	refundable("30.00")
+	r := w.post(t, "payment.failed", "f", `{"order":"o","payment_id":"pi-o"}`)
+	if got := moved("assets:processor:available:main", r); got != 3000 {
+		t.Errorf("the failure took %d, want what was left", got)
+	}
+	refundable("0.00")
+}
