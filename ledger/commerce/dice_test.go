@@ -334,6 +334,9 @@ func (d *dice) pay(c *OrderCaptured, book ledger.Book) {
 			y.StoreCredit = "b"
 		default:
 			y.Processor, y.PaymentID = pick(d, "main", "other"), d.id("pi")
+			if d.chance(25) {
+				y.Processor, y.PaymentID = "main", "pi-"+d.name // one payment, captured again and again
+			}
 		}
 		if part > 0 {
 			c.Payments = append(c.Payments, y)

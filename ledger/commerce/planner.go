@@ -132,7 +132,11 @@ func (p *planner) fact(event string) error {
 // available returns a payee's whole available balance in the order's currency.
 func (p *planner) available(position ledger.Address) (money.Minor, error) {
 	kind, _, id, _ := splitPayee(position)
-	account := payeeAccount(kind, bucketAvailable, id)
+	return p.balance(payeeAccount(kind, bucketAvailable, id))
+}
+
+// balance is an account's balance in its favour in the order's currency, with what this plan's group posts.
+func (p *planner) balance(account ledger.Address) (money.Minor, error) {
 	balance, err := p.service.look.balance(p.ctx, p.book, account, p.order.currency)
 	if p.group != nil {
 		balance -= p.group.moved[balanceKey{account, p.order.currency}]

@@ -23,6 +23,8 @@ type RefundMade struct {
 
 	// happened says that the money left already and waits in suspense.
 	happened bool
+	// released says that a donation rounded up at the checkout went on to its beneficiary, so that it stays (W-11).
+	released bool
 }
 
 // RefundedLine is a number of units of a line.

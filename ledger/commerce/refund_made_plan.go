@@ -130,9 +130,11 @@ func (d *RefundMade) take(o *order, amount money.Minor, p *preparation) error {
 	switch {
 	case d.Full:
 		for i := range o.lots {
-			if l := &o.lots[i]; l.kind != lotShipping || d.Shipping != "keep" {
-				l.giveBackAll()
+			l := &o.lots[i]
+			if l.kind == lotShipping && d.Shipping == "keep" || l.kind == lotRoundUp && d.released {
+				continue
 			}
+			l.giveBackAll()
 		}
 		return nil
 	case amount > 0:
@@ -265,6 +267,9 @@ func (d *RefundMade) plan(p *planner) error {
 	if err := d.lookUp(p); err != nil {
 		return err
 	}
+	if err := d.lookUpDonations(p); err != nil {
+		return err
+	}
 	if err := d.give(p); err != nil {
 		return err
 	}
@@ -306,10 +311,31 @@ func (d *RefundMade) give(p *planner) error {
 type storedRefund struct {
 	*RefundMade
 	Happened bool `json:"cleared_suspense,omitempty"`
+	Released bool `json:"round_up_released,omitempty"`
 }
 
 func (d *RefundMade) stored() (json.RawMessage, error) {
-	return json.Marshal(storedRefund{d, d.happened})
+	return json.Marshal(storedRefund{d, d.happened, d.released})
+}
+
+// lookUpDonations finds out whether donations rounded up with the order wait still. What is missing went on.
+func (d *RefundMade) lookUpDonations(p *planner) error {
+	d.released = false
+	if !d.Full {
+		return nil // units and amounts never touch a donation
+	}
+	for i := range p.order.lots {
+		l := &p.order.lots[i]
+		if l.kind != lotRoundUp || l.empty() {
+			continue
+		}
+		waits, err := p.balance(ledger.Address(l.owner))
+		if err != nil {
+			return err
+		}
+		d.released = d.released || waits < l.parts(false).list
+	}
+	return nil
 }
 
 // maxSuspense bounds how many of the newest lines of the suspense account are searched for a refund that happened.

@@ -133,7 +133,7 @@ func storedEvent(r record, t *ledger.Transaction) (orderEvent, error) {
 	case "refund.made":
 		e := storedRefund{RefundMade: &RefundMade{}}
 		err := json.Unmarshal(r.Data, &e)
-		e.RefundMade.happened = e.Happened
+		e.RefundMade.happened, e.RefundMade.released = e.Happened, e.Released
 		return e.RefundMade, err
 	case eventSettled:
 		e := &settled{}

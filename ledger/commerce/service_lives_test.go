@@ -110,7 +110,7 @@ func (w *workbench) playBoth(t *testing.T, seed uint64, n int, rulesOf uint64) {
 }
 
 func (w *workbench) eventOf(t *testing.T, l *randomLife, i int) Event {
-	return event(t, l.steps[i].kind, fmt.Sprintf("%s-%d", l.dice.name, i), string(l.steps[i].text))
+	return event(t, l.steps[i].kind, fmt.Sprintf("%s-%d", l.dice.name, i), l.steps[i].text())
 }
 
 // send posts a step of a life to the service.

@@ -1,6 +1,7 @@
 package commerce
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,20 +16,27 @@ import (
 
 // lifeStepTaken is a step that was tried.
 type lifeStepTaken struct {
-	kind    string
-	data    EventData
-	outcome string
-	// text is the data before anything read it, from and to the transactions it recorded.
-	text     []byte
-	from, to int
+	kind     string
+	data     EventData
+	outcome  string
+	from, to int // the transactions it recorded
 	ask      Settlement
+}
+
+// text is the data as a caller sends it.
+func (s *lifeStepTaken) text() string {
+	text, err := json.Marshal(s.data)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
 }
 
 // log says what happened, for a failure.
 func (l *randomLife) log() string {
 	var b strings.Builder
 	for _, taken := range l.steps {
-		fmt.Fprintln(&b, taken.kind, string(taken.text), taken.outcome)
+		fmt.Fprintln(&b, taken.kind, taken.text(), taken.outcome)
 	}
 	return b.String()
 }

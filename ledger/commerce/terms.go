@@ -138,9 +138,20 @@ func (t *captureTerms) apply(o *order, _ *preparation) error {
 		o.lots = append(o.lots, l)
 	}
 	for _, p := range t.Payments {
-		o.tenders = append(o.tenders, p.tender())
+		o.addTender(p.tender())
 	}
 	return nil
+}
+
+// addTender adds what a capture took to the order's tenders; several captures of one payment are one tender.
+func (o *order) addTender(n tender) {
+	for i := range o.tenders {
+		if t := &o.tenders[i]; t.account == n.account && t.paymentID == n.paymentID && !t.failed {
+			t.captured += n.captured
+			return
+		}
+	}
+	o.tenders = append(o.tenders, n)
 }
 
 func (p termPayment) tender() tender {
