@@ -143,6 +143,7 @@ func (c *checker) rule(pointer string, r *Rule) {
 	if !slices.Contains([]string{"", "recompute", "keep", "charge"}, r.OnRefund) || (r.OnRefund == "charge") != (r.Kind == RuleRefundFee) && r.OnRefund != "" {
 		c.bad(pointer+"/on_refund", "enum", "on_refund is recompute or keep; charge belongs to refund fees.")
 	}
+	c.currencies(pointer, r)
 	for currency, least := range r.Min {
 		if most, ok := r.Cap[currency]; ok && most < least {
 			c.bad(pointer+"/cap", "cap-below-min", "The cap lies below the minimum.")
@@ -151,6 +152,7 @@ func (c *checker) rule(pointer string, r *Rule) {
 	c.tax(pointer, r)
 	switch r.Kind {
 	case RuleFee:
+		c.priced(pointer, r)
 		c.base(pointer, &r.Base, len(r.Flat) == 0 || !r.Rate.IsZero() || len(r.Rates) > 0)
 		c.account(pointer, r.To, "revenue:")
 	case RuleCommission, RulePartner:
@@ -227,6 +229,27 @@ func (c *checker) unread(pointer string, r *Rule) {
 func (c *checker) priced(pointer string, r *Rule) {
 	if r.Rate.IsZero() && len(r.Rates) == 0 && len(r.Flat) == 0 {
 		c.bad(pointer+"/rate", "required", "The rule needs a rate or a flat amount.")
+	}
+}
+
+// currencies checks that a rule's amounts are of the same currencies: in one that is missing anywhere no order could be
+// computed, although the set looks as if it could.
+func (c *checker) currencies(pointer string, r *Rule) {
+	named := map[money.Currency]bool{}
+	amounts := map[string]Amounts{"/flat": r.Flat, "/min": r.Min, "/cap": r.Cap}
+	for _, a := range amounts {
+		for currency := range a {
+			named[currency] = true
+		}
+	}
+	for _, field := range []string{"/flat", "/min", "/cap"} {
+		switch a := amounts[field]; {
+		case a == nil:
+		case len(a) == 0:
+			c.bad(pointer+field, "required", "Name an amount for each currency, or leave the field out.")
+		case len(a) < len(named):
+			c.bad(pointer+field, "currency-missing", "The rule has other amounts in a currency that is missing here. Name the amount for each currency.")
+		}
 	}
 }
 
@@ -324,7 +347,11 @@ func (c *checker) tax(pointer string, r *Rule) {
 		if _, err := ledger.StandardChart().Resolve(t.To); err != nil || !strings.HasPrefix(string(t.To), "liabilities:tax:vat:") {
 			c.bad(pointer+"/tax/to", "account-kind", "Tax on our fees goes to an account under liabilities:tax:vat:")
 		}
-	case "reverse_charge", "out_of_scope":
+	case "reverse_charge": // a rate is told for the record: the seller owes it
+	case "out_of_scope":
+		if !t.Rate.IsZero() || t.To != "" {
+			c.bad(pointer+"/tax/mode", "unexpected", "Nothing is taxed in this mode. Write a rate of 0 and no account, or another mode.")
+		}
 	default:
 		c.bad(pointer+"/tax/mode", "enum", "The tax's mode is inclusive, exclusive, reverse_charge or out_of_scope.")
 	}
@@ -363,6 +390,13 @@ func (c *checker) policies() {
 	if p.Settlement.ReserveRate.Compare(one) > 0 || p.Settlement.ReserveDays < 0 || p.Settlement.ReserveDays > 3650 ||
 		!p.Settlement.ReserveRate.IsZero() && p.Settlement.ReserveDays == 0 {
 		c.bad("/policies/settlement", "range", "A reserve is a rate of at most 1 for 1 to 3650 days.")
+	}
+	reasons := map[string]bool{}
+	for i, reason := range p.Dispute.PlatformReasons {
+		if !readableText(reason, 64) || reasons[reason] {
+			c.bad(at("/policies/dispute/platform_reasons", i), "reason", "A reason is up to 64 printable characters, and stands in the list once.")
+		}
+		reasons[reason] = true
 	}
 	if !slices.Contains([]string{"net", "gross"}, p.Dispute.FeeRecovery) {
 		c.bad("/policies/dispute/fee_recovery", "enum", "The fee's recovery is net or gross.")

@@ -38,6 +38,9 @@ func ParseRuleSet(content []byte) (*RuleSet, error) {
 	if !utf8.Valid(content) {
 		return nil, ErrRuleSetInvalid.With("The rule set cannot be read: it is not UTF-8.")
 	}
+	if hasNull(content) {
+		return nil, ErrRuleSetInvalid.With("The rule set cannot be read: a value is null, and nobody can tell what it was meant to be. Leave the field out, or write its value.")
+	}
 	if fields := s.Check(); len(fields) > 0 {
 		return nil, ErrRuleSetInvalid.WithFields(fields...)
 	}
@@ -61,7 +64,29 @@ func decodeRuleSet(content []byte) (*RuleSet, error) {
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, ErrRuleSetInvalid.With("The rule set cannot be read: something follows it.")
 	}
+	if s.Rules == nil { // so that a set without them is not written as null
+		s.Rules = []Rule{}
+	}
+	if s.Policies.Dispute.PlatformReasons == nil {
+		s.Policies.Dispute.PlatformReasons = []string{}
+	}
 	return &s, nil
+}
+
+// hasNull reports whether a readable document has a null. The decoder would read one as goods_list in a base, as a rate of
+// nothing, or as no cap. It is asked of new documents only: those that books have stay readable.
+func hasNull(content []byte) bool {
+	decoder := json.NewDecoder(bytes.NewReader(content))
+	decoder.UseNumber()
+	for {
+		token, err := decoder.Token()
+		if err != nil {
+			return false
+		}
+		if token == nil {
+			return true
+		}
+	}
 }
 
 // readable says what is wrong with a document without repeating it.

@@ -229,6 +229,13 @@ func TestBrokenRuleSets(t *testing.T) {
 		{"rule of no source", "/rules/0/source", "source-unknown", ruleWith(t, "commission", `, "source": "c"`, ``)},
 		{"rate above one", "/rules/0/rate", "rate-range", ruleWith(t, "commission", `"rate": "0.06"`, `"rate": "1.000001"`)},
 		{"a rate of 100.01 % (A43)", "/rules/0/rate", "rate-range", ruleWith(t, "commission", `"rate": "0.06"`, `"rate": "1.0001"`)},
+		{"fee without a price", "/rules/0/rate", "required", ruleWith(t, "commission", `"rate": "0.06",`, ``, `"rates": [{"category_set": "default", "category": "books", "rate": "0.04"}], "flat": {"GBP": "0.30"}, `, ``)},
+		{"cap of another currency", "/rules/0/cap", "currency-missing", ruleWith(t, "commission", `"cap": {"GBP": "50.00"}`, `"cap": {"EUR": "50.00"}`)},
+		{"minimum of one currency", "/rules/0/min", "currency-missing", ruleWith(t, "commission", `"flat": {"GBP": "0.30"}`, `"flat": {"GBP": "0.30", "EUR": "0.30"}`)},
+		{"cap of no currency", "/rules/0/cap", "required", ruleWith(t, "commission", `"cap": {"GBP": "50.00"}`, `"cap": {}`)},
+		{"rate of tax that is out of scope", "/rules/0/tax/mode", "unexpected", ruleWith(t, "commission", `"mode": "inclusive"`, `"mode": "out_of_scope"`)},
+		{"empty reason", "/policies/dispute/platform_reasons/0", "reason", changed(t, `["fraudulent"]`, `[""]`)},
+		{"reason twice", "/policies/dispute/platform_reasons/1", "reason", changed(t, `["fraudulent"]`, `["fraudulent", "fraudulent"]`)},
 		{"share above one", "/rules/2/max_share", "rate-range", ruleWith(t, "agency", `"max_share": "0.5"`, `"max_share": "1.5"`)},
 		{"category's rate above one", "/rules/0/rates/0", "category-rate", ruleWith(t, "commission", `"rate": "0.04"`, `"rate": "1.04"`)},
 		{"category without name", "/rules/0/rates/0", "category-rate", ruleWith(t, "commission", `"category": "books"`, `"category": ""`)},
@@ -347,6 +354,13 @@ func TestUnreadableRuleSets(t *testing.T) {
 		{"key twice, escaped", "twice", changed(t, `"version": 1`, `"version": 1, "\u0076ersion": 2`)},
 		{"not UTF-8", "UTF-8", changed(t, `"Ours"`, "\"Ours\xff\"")},
 		{"key twice in a rule", "twice", changed(t, `"rate": "0.06"`, `"rate": "0.06", "rate": "0.07"`)},
+		{"null component", "null", changed(t, `"components": ["goods_list", `, `"components": [null, `)},
+		{"null rate", "null", changed(t, `"rate": "0.06"`, `"rate": null`)},
+		{"null rounding", "null", changed(t, `"rounding": "half_even"`, `"rounding": null`)},
+		{"null cap", "null", changed(t, `"cap": {"GBP": "50.00"}`, `"cap": null`)},
+		{"null days", "null", changed(t, `"express": 3`, `"express": null`)},
+		{"null policy", "null", changed(t, `"no_tax_relief": false`, `"no_tax_relief": null`)},
+		{"null signature", "null", changed(t, `"signature": {"by": "Example Person, CFO", "at": "2029-12-01T09:00:00Z", "document": "DOC-7"}`, `"signature": null`)},
 		{"currency twice", "twice", changed(t, `{"GBP": "0.30"}`, `{"GBP": "0.30", "GBP": "0.20"}`)},
 		{"tier twice", "twice", changed(t, `"express": 3`, `"express": 3, "express": 4`)},
 		{"something follows", "follows", []byte(sampleRules + "{}")},
@@ -407,6 +421,7 @@ func FuzzParseRuleSet(f *testing.F) {
 	for _, seed := range []string{
 		sampleRules, ``, `null`, `{}`, `[[[[]]]]`, `{"rules":[{"flat":null,"base":{"components":null},"tax":null}]}`, `{"rules":[{"flat":{"GBP":null}}]}`,
 		`{"version":1e400}`, `{"valid_from":"2030-01-01T00:00:00+14:00"}`, `{"a":1,"A":2}`, "{\"title\":\"\xff\"}", `{"policies":{"settlement":{"tiers":null}}}`,
+		strings.Replace(sampleRules, `"platform_reasons": ["fraudulent"], `, ``, 1),
 	} {
 		f.Add([]byte(seed))
 	}

@@ -18,9 +18,10 @@ func TestSentences(t *testing.T) {
 			"at least GBP 0.40 per line, at most GBP 50.00 per line, rounded down; " + commissionTail,
 			ruleWith(t, "commission", `"half_even"`, `"floor"`, `"granularity": "order"`, `"granularity": "line"`)},
 		{"a base in another order", "commission", "Commission: 6 % (4 % for books) of goods less the seller's discounts plus shipping plus tax added to the prices less tax inside the prices, per order, plus EUR 0.35 or GBP 0.30 once per order, " +
-			"at least GBP 0.40 per order, at most GBP 50.00 per order, rounded up; " + commissionTail,
+			"at least EUR 0.45 or GBP 0.40 per order, at most EUR 60.00 or GBP 50.00 per order, rounded up; " + commissionTail,
 			ruleWith(t, "commission", `"half_even"`, `"ceil"`, `["goods_list", "-seller_discount"], "tax": "exclude"`, `["-tax_included", "tax_added", "-seller_discount", "shipping", "goods_list"]`,
-				`"category_set": "default", `, ``, `"flat": {"GBP": "0.30"}`, `"flat": {"GBP": "0.30", "EUR": "0.35"}`)},
+				`"category_set": "default", `, ``, `"flat": {"GBP": "0.30"}`, `"flat": {"GBP": "0.30", "EUR": "0.35"}`,
+				`"min": {"GBP": "0.40"}, "cap": {"GBP": "50.00"}`, `"min": {"EUR": "0.45", "GBP": "0.40"}, "cap": {"EUR": "60.00", "GBP": "50.00"}`)},
 		{"a flat fee", "commission", "Commission: GBP 0.30 once per order, rounded half-up; 20 % tax is added to the fee, rounded half-even; kept when goods come back.",
 			ruleWith(t, "commission", `"rounding": "half_even"`, `"rounding": "half_up"`, `"base": {"components": ["goods_list", "-seller_discount"], "tax": "exclude"}, "rate": "0.06",`, ``,
 				`"rates": [{"category_set": "default", "category": "books", "rate": "0.04"}],`, ``, `"min": {"GBP": "0.40"}, "cap": {"GBP": "50.00"},`, ``, `, "on_refund": "recompute"`, ``,

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,7 +26,10 @@ SELECT $1, $2, $3, $4, $5, $6, $7
     ON CONFLICT DO NOTHING`
 
 	sqlFindRuleSet  = `SELECT content FROM rule_sets WHERE book_id = $1 AND set_name = $2 AND version = $3`
-	sqlListRuleSets = `SELECT content FROM rule_sets WHERE book_id = $1 ORDER BY valid_from, set_name, version LIMIT $2`
+	sqlListRuleSets = `
+SELECT set_name || '-' || version,
+       CASE WHEN set_name || '-' || version = ANY($3) THEN NULL ELSE content END
+  FROM rule_sets WHERE book_id = $1 ORDER BY valid_from, set_name, version LIMIT $2`
 )
 
 const (
@@ -131,10 +136,14 @@ func (r *RuleSets) content(ctx context.Context, book ledger.Book, name string, v
 	return content, err
 }
 
+// forget lets the next question about the book's sets be answered from the database. The sets themselves are kept: they
+// never change.
 func (r *RuleSets) forget(book ledger.Book) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.read, book.ID)
+	if known := r.read[book.ID]; known != nil {
+		r.read[book.ID] = &bookRules{own: known.own, byID: known.byID}
+	}
 }
 
 // rules returns a book's own sets, read at most maxAge ago. A set takes effect at least minLead after it is recorded, so
@@ -150,28 +159,35 @@ func (r *RuleSets) rules(ctx context.Context, book ledger.Book) (*bookRules, err
 	return r.load(ctx, book, known)
 }
 
-// load reads a book's own sets. Those that are known are not parsed again.
+// load reads a book's own sets. Those that are known are neither sent nor parsed again.
 func (r *RuleSets) load(ctx context.Context, book ledger.Book, known *bookRules) (*bookRules, error) {
 	fresh := &bookRules{at: r.now(), byID: map[string]*RuleSet{}}
+	ids := []string{}
+	if known != nil {
+		ids = slices.Collect(maps.Keys(known.byID))
+	}
 	// Adding at once may pass the limit by a few, and none of them may be missed.
-	rows, err := r.pool.Query(ctx, sqlListRuleSets, book.ID, 2*r.most)
+	rows, err := r.pool.Query(ctx, sqlListRuleSets, book.ID, 2*r.most, ids)
 	if err != nil {
 		return nil, err
 	}
-	contents, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
+	type row struct {
+		ID      string
+		Content []byte
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[row])
 	if err != nil {
 		return nil, err
 	}
-	for _, content := range contents {
-		set, err := decodeRuleSet(content) // checked when it was added, by the checks of that time
-		if err != nil {
+	for _, l := range list {
+		var set *RuleSet
+		if l.Content == nil {
+			set = known.byID[l.ID]
+		} else if set, err = decodeRuleSet(l.Content); err != nil { // checked when it was added, by the checks of that time
 			return nil, err
 		}
-		if known != nil && known.byID[set.ID()] != nil {
-			set = known.byID[set.ID()]
-		}
 		fresh.own = append(fresh.own, set)
-		fresh.byID[set.ID()] = set
+		fresh.byID[l.ID] = set
 	}
 	r.mu.Lock()
 	r.read[book.ID] = fresh

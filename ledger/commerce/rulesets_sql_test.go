@@ -342,6 +342,45 @@ func TestAnotherReplicaSeesTheSet(t *testing.T) {
 	}
 }
 
+// A set that was read once is not read again: with a thousand of them that would take longer than a sale may.
+func TestRuleSetsAreReadOnce(t *testing.T) {
+	t.Parallel()
+	d := newRulesDesk(t)
+	uk, from := d.book(t, "uk", "UK"), testNow.Add(time.Hour)
+	d.add(t, uk, ownRules(t, "mine", 1, "UK", from))
+	inForce := func() *RuleSet {
+		set, err := d.sets.InForce(t.Context(), uk, from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return set
+	}
+	first := inForce()
+	for name, happens := range map[string]func() error{
+		"time":           func() error { d.clock.advance(maxAge); return nil },
+		"a list":         func() error { _, err := d.sets.List(t.Context(), uk); return err },
+		"an addition":    func() error { d.add(t, uk, ownRules(t, "mine", 2, "UK", from.Add(time.Hour))); return nil },
+		"an unknown set": func() error { _, err := d.sets.ByID(t.Context(), uk, "mine-9"); return ignoreUnknown(err) },
+	} {
+		if err := happens(); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if inForce() != first {
+			t.Errorf("after %s it was read again", name)
+		}
+	}
+	if set, err := d.sets.InForce(t.Context(), uk, from.Add(time.Hour)); err != nil || set.ID() != "mine-2" {
+		t.Errorf("the new set: %v %v", set, err)
+	}
+}
+
+func ignoreUnknown(err error) error {
+	if errors.Is(err, ErrRuleSetUnknown) {
+		return nil
+	}
+	return err
+}
+
 func TestRuleSetsNeverChange(t *testing.T) {
 	t.Parallel()
 	d := newRulesDesk(t)
