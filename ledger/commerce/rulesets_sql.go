@@ -94,6 +94,9 @@ func (r *RuleSets) Add(ctx context.Context, book ledger.Book, content []byte) (s
 	if set.Market != book.Market {
 		return nil, false, ErrRuleSetMarket
 	}
+	if set.Signature == nil { // from its valid_from on, every sale would be refused
+		return nil, false, ErrRuleSetInvalid.At("/signature", "required", "A book's own rule set says who answers for it: by, at and document.")
+	}
 	if len(set.Set) <= shippedNames { // also those of later releases
 		return nil, false, ErrRuleSetExists.With("Names of two letters are those of shipped rule sets. Give your own a longer name.")
 	}
