@@ -43,12 +43,8 @@ func (d *EntryReversed) plan(p *planner) error {
 	if err != nil {
 		return err
 	}
-	explanation, err := explanationOf(p.hash, "", 0, data)
-	if err != nil {
-		return err
-	}
 	draft := ledger.Draft{Event: ledger.EventReversed, OccurredAt: p.event.OccurredAt, Subject: original.Subject, LiveSession: original.LiveSession,
-		Channel: original.Channel, Campaign: original.Campaign, OriginalPeriod: original.Period, Reverses: sequence, Memo: d.Reason, Explanation: explanation}
+		Channel: original.Channel, Campaign: original.Campaign, OriginalPeriod: original.Period, Reverses: sequence, Memo: d.Reason, Explanation: explanationOf(p.hash, "", 0, data)}
 	for _, e := range original.Entries {
 		draft.Lines = append(draft.Lines, ledger.Line{Account: e.Account, Amount: -e.Amount, Currency: e.Currency, ExternalRef: e.ExternalRef})
 	}

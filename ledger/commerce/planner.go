@@ -62,11 +62,7 @@ func (p *planner) draft(d draftOf) error {
 	if kind == d.event {
 		kind = ""
 	}
-	explanation, err := explanationOf(p.hash, kind, d.part, d.data)
-	if err != nil {
-		return err
-	}
-	draft := ledger.Draft{Event: d.event, OccurredAt: p.event.OccurredAt, Subject: p.event.Data.subject(), Memo: d.memo, Lines: d.lines, Explanation: explanation}
+	draft := ledger.Draft{Event: d.event, OccurredAt: p.event.OccurredAt, Subject: p.event.Data.subject(), Memo: d.memo, Lines: d.lines, Explanation: explanationOf(p.hash, kind, d.part, d.data)}
 	if d.decision {
 		draft.Authority = ledger.ByDecision
 	}
