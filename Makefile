@@ -68,7 +68,7 @@ bench: build postgres ## Measure posting against the floor of this machine. ARGS
 # run a part of it.
 torture: postgres ## Live a million orders, kill the service and its database a thousand times, tamper with books, and check them.
 	@mkdir -p .mizan
-	go test ./ledger/commerce -run '^(TestRandomLives|TestReturnsArePathIndependent)$$' -count=1 -v -timeout 1h -life.count 1000000
+	go test ./ledger/commerce -run '^(TestRandomLives|TestReturnsArePathIndependent|TestWanderingOrders)$$' -count=1 -v -timeout 1h -life.count 1000000 -wander.count 300000 -life.fresh
 	go test ./ledger -run '^TestVerifyFindsTampering$$' -count=1 -v -timeout 1h -tamper.count 1500
 	go test ./cmd/mizan -run '^TestSurvival$$' -count=1 -v -parallel 8 -timeout 6h -survival.long -survival.report $(CURDIR)/.mizan/survival.json $(ARGS)
 

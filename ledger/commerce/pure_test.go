@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -299,7 +298,7 @@ func TestRandomLives(t *testing.T) {
 		return
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	start := rand.Uint64()>>16 + 1
+	start := freshSeed()
 	t.Logf("seeds from %d", start)
 	const workers = 4
 	tallies := make([]map[string]int, workers)

@@ -3,7 +3,6 @@ package commerce
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"testing"
 
 	"mizan/ledger"
@@ -16,7 +15,7 @@ import (
 func TestServiceBatches(t *testing.T) {
 	t.Parallel()
 	w := newWorkbench(t, "US", "America/Chicago", lifeCurrencies...)
-	start := rand.Uint64()>>16 + 1
+	start := freshSeed()
 	if *lifeSeed != 0 {
 		start = *lifeSeed
 	}

@@ -3,7 +3,6 @@ package commerce
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -22,7 +21,7 @@ const (
 func TestServiceLives(t *testing.T) {
 	t.Parallel()
 	w := newWorkbench(t, "US", "America/Chicago", lifeCurrencies...)
-	start := rand.Uint64()>>16 + 1
+	start := freshSeed()
 	if *lifeSeed != 0 {
 		start = *lifeSeed
 	}

@@ -3,7 +3,6 @@ package commerce
 import (
 	"fmt"
 	"math/big"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -364,7 +363,7 @@ func slowShares(t testing.TB, set *RuleSet, d *OrderCaptured, seller *big.Rat, o
 // TestSheetAgainstReference compares thousands of random sales with the slow sheet.
 func TestSheetAgainstReference(t *testing.T) {
 	t.Parallel()
-	base := rand.Uint64()
+	base := freshSeed()
 	for i := range uint64(5000) {
 		g := newWanderer(base + i)
 		d := g.capture(1, nil)

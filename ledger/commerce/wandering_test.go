@@ -484,7 +484,7 @@ func TestWanderingOrders(t *testing.T) {
 		}
 		return
 	}
-	base := uint64(time.Now().UnixNano())
+	base := freshSeed()
 	var wg sync.WaitGroup
 	workers := runtime.GOMAXPROCS(0)
 	var mu sync.Mutex
