@@ -52,6 +52,9 @@ func headOf(st *step) string {
 	case "seller", "creator":
 		return "Left for " + who
 	case "beside_the_sale":
+		if parts := strings.Split(st.receiver, ":"); len(parts) > 3 {
+			return "Tax that stays owed beside the sale, paid by the seller (" + parts[3] + ")"
+		}
 		return "Beside the sale, " + who
 	case "creator_split", "agency":
 		_, id, _ := strings.Cut(st.receiver, ":")
@@ -74,7 +77,7 @@ func (o *order) words(st *step, out *Step, before money.Minor) string {
 	}
 	switch {
 	case st.id == "beside_the_sale":
-		b.WriteString(besideWords(amount, o.currency))
+		b.WriteString(st.besideWords(amount, o.currency))
 	case st.released:
 		b.WriteString("released, so nothing is withheld any more")
 	case (st.rated || len(st.parts) > 0) && st.total == 0:
@@ -111,7 +114,7 @@ func (o *order) words(st *step, out *Step, before money.Minor) string {
 	if before != 0 && before != amount {
 		b.WriteString("; before this event ")
 		if st.id == "beside_the_sale" {
-			b.WriteString(besideWords(before, o.currency))
+			b.WriteString(st.besideWords(before, o.currency))
 		} else {
 			b.WriteString(before.Format(o.currency))
 		}
@@ -120,8 +123,11 @@ func (o *order) words(st *step, out *Step, before money.Minor) string {
 	return b.String()
 }
 
-// besideWords says what the seller keeps or is charged apart from the sale.
-func besideWords(amount money.Minor, c money.Currency) string {
+// besideWords says what the seller keeps or is charged apart from the sale, or what tax is owed apart from it.
+func (st *step) besideWords(amount money.Minor, c money.Currency) string {
+	if strings.HasPrefix(st.receiver, "liabilities:tax:") {
+		return amount.Format(c)
+	}
 	if amount < 0 {
 		return (-amount).Format(c) + " charged"
 	}
@@ -293,6 +299,12 @@ func lineName(key int) string {
 // entryWords says why an account of an event is debited or credited.
 func entryWords(event string, a ledger.Address, credit bool) string {
 	if _, bucket, _, ok := splitPayee(a); ok {
+		switch {
+		case bucket == bucketPending && strings.HasPrefix(event, "commission.") && event != "commission.deposit_released": // no order settles it
+			return side(credit, sides{"Out of what waits to be released.", "Earned; waits until it is released."})
+		case event == "shipping.charged" && credit:
+			return "The part that the platform pays."
+		}
 		return side(credit, bucketWords[bucket])
 	}
 	account := string(a)
@@ -332,8 +344,9 @@ var accountWords = []struct {
 	{"assets:processor:", sides{"Money that came to us at the processor.", "Money that left us at the processor."}},
 	{"assets:receivable:dispute:", sides{"Taken back by the bank; open until it decides.", "The bank has decided."}},
 	{accountSuspense, sides{"Waits until it is known what it is.", "It is known what it was."}},
-	{"liabilities:tax:withholding:", sides{"Less tax to be paid on for the payee.", "Tax to be paid on for the payee."}},
-	{"liabilities:tax:", sides{"Tax that is not owed any more.", "Tax to be paid on."}},
+	{"liabilities:tax:withholding:", sides{"Less is withheld for the tax office.", "Withheld from the payee for the tax office."}},
+	{"liabilities:tax:customs:", sides{"Duty that is not owed any more.", "Duty owed to customs."}},
+	{"liabilities:tax:", sides{"Tax that is not owed any more.", "Tax owed to the tax office."}},
 	{"liabilities:carrier:", sides{"Owed to the carrier no more.", "Owed to the carrier."}},
 	{"liabilities:commission_deposit:", sides{"Out of the deposit.", "Withheld until the tier is known."}},
 	{"liabilities:customer_refund_due:", sides{"Owed to the buyer no more.", "Owed to the buyer."}},

@@ -131,6 +131,7 @@ func (w *workbench) playLife(t *testing.T, n int, l life) (played []playedStep) 
 		}
 		wantEntries(t, name, r, s.Entries...)
 		lw.checkExplanation(t, name, r)
+		checkStepsTell(t, name, r)
 		played = append(played, playedStep{lifeStep: s, reference: reference, result: r, reasons: lw.reasonsOf(t, r)})
 	}
 	if order != "" {
@@ -155,6 +156,39 @@ func (w *workbench) reasonsOf(t *testing.T, r Result) map[int64][]EntryReason {
 		reasons[x.Sequence] = again.Entries
 	}
 	return reasons
+}
+
+// checkStepsTell compares the sentences with the journal: what the steps of each receiver changed by is what its accounts
+// were credited. A reader who adds up the sentences must not find another amount than the entries have.
+func checkStepsTell(t *testing.T, name string, r Result) {
+	t.Helper()
+	if len(r.Explanation.Steps) == 0 {
+		return
+	}
+	c := money.Currency(r.Explanation.Currency)
+	told, posted, divided := map[string]money.Minor{}, map[string]money.Minor{}, map[string]bool{"creators": true}
+	for _, st := range r.Explanation.Steps {
+		if st.TaxMode == "inclusive" { // a part of it is tax, in an account of its own
+			divided[st.Receiver] = true
+		}
+		if st.Rule != "creator_split" { // which the creator's own step divides further
+			told[st.Receiver] += signedMinor(t, st.Amount, c) - signedMinor(t, st.Before, c)
+		}
+	}
+	for _, x := range r.Transactions {
+		for _, e := range x.Entries {
+			who := string(e.Account)
+			if kind, _, id, ok := splitPayee(e.Account); ok {
+				who = kind + ":" + id
+			}
+			posted[who] -= e.Amount
+		}
+	}
+	for who, amount := range told {
+		if posted[who] != amount && !divided[who] {
+			t.Errorf("%s: the steps give %s %s, the entries %s", name, who, amount.Format(c), posted[who].Format(c))
+		}
+	}
 }
 
 // checkExplanation compares the explanation that was answered with the one read back.

@@ -18,9 +18,10 @@ import (
 func (p *press) life(b *strings.Builder, l life) {
 	fmt.Fprintf(b, "### %s\n\n", l.Title)
 	if !bytes.Equal(compact(p.t, l.Rules), compact(p.t, p.usual)) {
-		b.WriteString("Rules that differ here:\n\n")
-		p.rules(b, l.Rules, p.usual)
-		b.WriteString("\n")
+		var differ strings.Builder
+		if p.rules(&differ, l.Rules, p.usual); differ.Len() > 0 { // a set may only leave out what the example does not use
+			b.WriteString("Rules that differ here:\n\n" + differ.String() + "\n")
+		}
 	}
 	steps := p.bench.playLife(p.t, len(p.used), l)
 	for i := range steps {

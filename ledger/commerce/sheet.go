@@ -1,6 +1,8 @@
 package commerce
 
 import (
+	"strings"
+
 	"mizan/ledger"
 	"mizan/ledger/money"
 )
@@ -296,6 +298,11 @@ func (o *order) compute() (*sheet, error) {
 	s.refundFees()
 	if beside := o.extras.of(o.sellerPosition()); beside != 0 {
 		s.steps = append(s.steps, step{id: "beside_the_sale", receiver: "seller:" + o.seller, amount: beside, pays: "seller"})
+	}
+	for _, x := range o.extras { // tax that a lost dispute does not reduce (W-26.4)
+		if x.amount != 0 && strings.HasPrefix(string(x.account), "liabilities:tax:") {
+			s.steps = append(s.steps, step{id: "beside_the_sale", receiver: string(x.account), amount: x.amount, pays: "seller"})
+		}
 	}
 	return s, s.err
 }
