@@ -68,7 +68,16 @@ const (
 func Operations() []Operation {
 	var all []Operation
 	for _, group := range [][]Operation{
-		bookOperations(), transactionOperations(), correctionOperations(), eventOperations(), orderOperations(), ruleSetOperations(), balanceOperations(), accountOperations(), verificationOperations(), systemOperations(),
+		bookOperations(),
+		transactionOperations(),
+		correctionOperations(),
+		eventOperations(),
+		orderOperations(),
+		ruleSetOperations(),
+		balanceOperations(),
+		accountOperations(),
+		verificationOperations(),
+		systemOperations(),
 	} {
 		all = append(all, group...)
 	}

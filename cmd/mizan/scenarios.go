@@ -5,11 +5,12 @@ package main
 
 import (
 	"context"
-	_ "embed"
+	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -20,8 +21,10 @@ import (
 //go:embed scenarios.json
 var scenariosJSON []byte
 
-//go:embed scenario_events.json
-var scenarioEventsJSON []byte
+// scenarioEvents are the acts of each scenario, in a file that is named by its key.
+//
+//go:embed scenarios
+var scenarioEvents embed.FS
 
 // scenario is one book's story.
 type scenario struct {
@@ -59,12 +62,18 @@ func loadScenarios() ([]scenario, error) {
 	if err := json.Unmarshal(scenariosJSON, &file); err != nil {
 		return nil, fmt.Errorf("read the scenarios: %w", err)
 	}
-	var events map[string]map[string][]scenarioAct
-	if err := json.Unmarshal(scenarioEventsJSON, &events); err != nil {
-		return nil, fmt.Errorf("read the scenarios' events: %w", err)
-	}
 	for i := range file.Scenarios {
-		file.Scenarios[i].Events = events[file.Scenarios[i].Key]
+		sc := &file.Scenarios[i]
+		b, err := scenarioEvents.ReadFile("scenarios/" + sc.Key + ".json")
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = json.Unmarshal(b, &sc.Events)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read the events of scenario %s: %w", sc.Key, err)
+		}
 	}
 	return file.Scenarios, nil
 }

@@ -120,12 +120,13 @@ func (d *CommissionEarned) prepare(p *preparation) {
 }
 
 func (d *CommissionEarned) plan(p *planner) error {
-	if page, err := p.service.ledger.Transactions(p.ctx, p.book, ledger.TransactionQuery{Subject: d.subject(), Limit: 1}); err != nil {
+	told, err := p.story(d.subject())
+	if err != nil {
 		return err
-	} else if len(page.Transactions) > 0 && page.Transactions[0].Reference != p.event.Reference {
+	}
+	if told.begun() {
 		return ErrRepeated.With("A commission of this id was recorded before.")
 	}
-	p.expect = &ledger.Expectation{Subject: d.subject()}
 	prep := &preparation{book: p.book}
 	c := prep.useCurrency("/currency", d.Currency)
 	amount := prep.amount("/amount", d.Amount)
@@ -151,11 +152,11 @@ var ErrCommissionUnknown = ErrOrderUnknown.With("No commission of this id was re
 
 // plan takes a part of a commission back, at most what is left of it, from where the creator's share sits.
 func (d *CommissionClawback) plan(p *planner) error {
-	page, err := p.service.ledger.Transactions(p.ctx, p.book, ledger.TransactionQuery{Subject: d.subject(), Limit: 1000})
+	told, err := p.story(d.subject())
 	if err != nil {
 		return err
 	}
-	ts := page.Transactions
+	ts := told.transactions
 	if len(ts) == 0 || len(ts[0].Entries) == 0 {
 		return ErrCommissionUnknown
 	}
@@ -187,7 +188,6 @@ func (d *CommissionClawback) plan(p *planner) error {
 	if shares[pending] < amount {
 		from = available
 	}
-	p.expect = &ledger.Expectation{Subject: d.subject(), LastSequence: ts[len(ts)-1].Sequence}
 	data, err := p.stored()
 	if err != nil {
 		return err

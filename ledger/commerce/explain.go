@@ -28,7 +28,10 @@ func (s *Service) Explain(ctx context.Context, book ledger.Book, sequence int64)
 	}
 	id, isOrder := orderID(t.Subject)
 	if !isOrder {
-		return x.expand(), x.readData(r)
+		if r.Part == 0 {
+			err = x.readData(r)
+		}
+		return x.expand(), err
 	}
 	if t.Reverses != 0 {
 		x.order = &order{id: id}
@@ -51,9 +54,13 @@ func (x *explained) readData(r record) error {
 	if r.Kind == "order.captured" || r.Kind == eventSettled || len(r.Data) == 0 {
 		return nil
 	}
-	kind, err := TypeOf(r.Kind)
-	if err != nil {
+	kind, ok := recordedType(r.Kind)
+	if !ok {
 		return nil // an event of another package of ours
+	}
+	if kind.Stored != nil {
+		x.told = kind.Stored()
+		return json.Unmarshal(r.Data, x.told)
 	}
 	x.data = kind.New()
 	return json.Unmarshal(r.Data, x.data)
@@ -110,8 +117,15 @@ func (x *explained) expand() *Explanation {
 			out.Steps, x.after = []Step{}, nil // the event left the sheet alone
 		}
 	}
+	if x.told != nil {
+		out.Steps = x.told.tell()
+	}
 	for _, l := range x.lines {
-		out.Entries = append(out.Entries, x.reason(l, out.Steps))
+		reason := x.reason(l, out.Steps)
+		if string(l.Currency) != out.Currency {
+			reason.Currency = string(l.Currency)
+		}
+		out.Entries = append(out.Entries, reason)
 	}
 	return out
 }
@@ -211,6 +225,13 @@ func (x *explained) reason(l ledger.Line, steps []Step) EntryReason {
 			}
 		}
 	}
+	if x.told != nil {
+		for i := range steps {
+			if steps[i].Receiver == who || steps[i].Receiver == string(l.Account) {
+				out.Rules = appendNew(out.Rules, steps[i].Rule)
+			}
+		}
+	}
 	return out
 }
 
@@ -233,8 +254,11 @@ func summaryOf(event string) string {
 	if t, err := TypeOf(event); err == nil {
 		return t.Meaning
 	}
-	if s, ok := summaries[event]; ok {
+	if s, ok := partMeanings[event]; ok {
 		return s
+	}
+	if t, ok := recordedType(event); ok {
+		return t.Meaning
 	}
 	for _, k := range chargeKinds {
 		if k.kind == event {
@@ -244,7 +268,8 @@ func summaryOf(event string) string {
 	return event
 }
 
-var summaries = map[string]string{
+// orderParts are the meanings of what an order's events post under names of their own.
+var orderParts = map[string]string{
 	"refund.full":                "Everything that was left of the order went back to the buyer.",
 	"refund.partial":             "A part of the order went back to the buyer; every rule is computed again on what remains.",
 	"refund.with_restocking_fee": "Goods went back; the seller keeps a restocking fee.",

@@ -68,6 +68,7 @@ type EntryReason struct {
 	Account   string   `json:"account" example:"revenue:referral_fee"`
 	Direction string   `json:"direction" enum:"debit,credit"`
 	Amount    string   `json:"amount" example:"3.37"`
+	Currency  string   `json:"currency,omitempty" doc:"Given if it is another than the explanation's" example:"USD"`
 	Rules     []string `json:"rules,omitempty" nullable:"false" doc:"The steps it comes from"`
 	Text      string   `json:"text"`
 }

@@ -15,6 +15,8 @@ type group struct {
 	orders map[string]*order
 	// moved is what the group's events post so far, debit positive.
 	moved map[balanceKey]money.Minor
+	// told are the group's own transactions about subjects other than orders.
+	told map[string][]ledger.Transaction
 	// done are the group's own events by reference, as indexes.
 	done map[string]int
 }
@@ -25,12 +27,15 @@ type balanceKey struct {
 }
 
 func newGroup() *group {
-	return &group{orders: map[string]*order{}, moved: map[balanceKey]money.Minor{}, done: map[string]int{}}
+	return &group{orders: map[string]*order{}, moved: map[balanceKey]money.Minor{}, told: map[string][]ledger.Transaction{}, done: map[string]int{}}
 }
 
 // add notes what a plan posts.
-func (g *group) add(drafts []ledger.Draft) {
+func (g *group) add(reference string, drafts []ledger.Draft) {
 	for i := range drafts {
+		if subject := drafts[i].Subject; subject != "" && !isOrder(subject) {
+			g.told[subject] = append(g.told[subject], foretold(reference, &drafts[i]))
+		}
 		for _, l := range drafts[i].Lines {
 			g.moved[balanceKey{l.Account, l.Currency}] += l.Amount
 		}

@@ -100,21 +100,36 @@ func (w *workbench) balances(t testing.TB) map[string]string {
 // wantEntries compares the net per account of what a result posted with lines like "Dr assets:processor:pending:main 1.00".
 func wantEntries(t testing.TB, name string, r Result, want ...string) {
 	t.Helper()
-	nets := map[string]money.Minor{}
-	var c money.Currency
+	usual := money.Currency("")
 	for _, x := range r.Transactions {
 		for _, e := range x.Entries {
-			nets[string(e.Account)] += e.Amount
-			c = e.Currency
+			usual = e.Currency
+		}
+	}
+	wantEntriesIn(t, name, usual, r, want...)
+}
+
+// wantEntriesIn is wantEntries with the currency that an entry need not name.
+func wantEntriesIn(t testing.TB, name string, usual money.Currency, r Result, want ...string) {
+	t.Helper()
+	nets := map[balanceKey]money.Minor{}
+	for _, x := range r.Transactions {
+		for _, e := range x.Entries {
+			nets[balanceKey{e.Account, e.Currency}] += e.Amount
 		}
 	}
 	got := []string{}
-	for a, m := range nets {
-		switch {
-		case m > 0:
-			got = append(got, "Dr "+a+" "+m.Format(c))
-		case m < 0:
-			got = append(got, "Cr "+a+" "+(-m).Format(c))
+	for k, m := range nets {
+		side := "Dr "
+		if m < 0 {
+			side, m = "Cr ", -m
+		}
+		entry := side + string(k.account) + " " + m.Format(k.currency)
+		if k.currency != usual {
+			entry += " " + string(k.currency)
+		}
+		if m != 0 {
+			got = append(got, entry)
 		}
 	}
 	sort.Strings(got)

@@ -3,6 +3,7 @@ package commerce
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,22 +18,26 @@ import (
 // A life is the worked example of an event: the steps of an order with the entries an accountant expects. The lives are
 // also what the handbook's pages show.
 type life struct {
-	Key      string          `json:"key"`
-	Title    string          `json:"title"`
-	Source   string          `json:"source"`
-	Currency money.Currency  `json:"currency"`
-	Rules    json.RawMessage `json:"rules"`
-	Steps    []lifeStep      `json:"steps"`
+	Key      string         `json:"key"`
+	Title    string         `json:"title"`
+	Source   string         `json:"source"`
+	Currency money.Currency `json:"currency"`
+	// Currencies are further currencies of the book; an entry names its currency if it is one of them.
+	Currencies []money.Currency `json:"currencies"`
+	Rules      json.RawMessage  `json:"rules"`
+	Steps      []lifeStep       `json:"steps"`
 }
 
 type lifeStep struct {
-	Say     string          `json:"say"`
-	Type    string          `json:"type"`
-	Data    json.RawMessage `json:"data"`
-	Raw     string          `json:"raw"`
-	Settle  *lifeSettlement `json:"settle"`
-	Refused string          `json:"refused"`
-	Entries []string        `json:"entries"`
+	Say    string          `json:"say"`
+	Type   string          `json:"type"`
+	Data   json.RawMessage `json:"data"`
+	Raw    string          `json:"raw"`
+	Settle *lifeSettlement `json:"settle"`
+	// Act is an operation of ours beside the events, by its name in lifeActs.
+	Act     string   `json:"act"`
+	Refused string   `json:"refused"`
+	Entries []string `json:"entries"`
 }
 
 type lifeSettlement struct {
@@ -40,6 +45,18 @@ type lifeSettlement struct {
 	Days *int       `json:"days"`
 	At   *time.Time `json:"at"`
 }
+
+// lifeActs are the operations beside the events that a step can name, by family.
+var lifeActs = func() map[string]lifeAct {
+	all := map[string]lifeAct{}
+	for _, family := range []map[string]lifeAct{donationActs, giftActs, importActs, simulcastActs, treasuryActs} {
+		maps.Copy(all, family)
+	}
+	return all
+}()
+
+// lifeAct carries out an operation as a step of a worked example.
+type lifeAct func(t testing.TB, w *workbench, reference string, data json.RawMessage) Result
 
 func loadLives(t testing.TB) []life {
 	t.Helper()
@@ -88,7 +105,7 @@ type playedStep struct {
 // playLife plays a worked example in a book of its own.
 func (w *workbench) playLife(t *testing.T, n int, l life) (played []playedStep) {
 	t.Helper()
-	book, _, err := w.ledger.CreateBook(t.Context(), ledger.NewBook{Code: fmt.Sprintf("life_%d", n), Name: l.Title, Currencies: []money.Currency{l.Currency}, TimeZone: "America/Chicago", Market: "US"})
+	book, _, err := w.ledger.CreateBook(t.Context(), ledger.NewBook{Code: fmt.Sprintf("life_%d", n), Name: l.Title, Currencies: append([]money.Currency{l.Currency}, l.Currencies...), TimeZone: "America/Chicago", Market: "US"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,6 +128,8 @@ func (w *workbench) playLife(t *testing.T, n int, l life) (played []playedStep) 
 				ask.At = *s.Settle.At
 			}
 			r = lw.Settle(t.Context(), book, order, ask)
+		case s.Act != "":
+			r = lifeActs[s.Act](t, &lw, reference, s.Data)
 		default:
 			data := strings.ReplaceAll(string(s.Data), `"us-1"`, `"`+book.Code+`-1"`)
 			r = lw.Post(t.Context(), book, event(t, s.Type, reference, data))
@@ -129,7 +148,7 @@ func (w *workbench) playLife(t *testing.T, n int, l life) (played []playedStep) 
 		if r.Err != nil {
 			t.Fatalf("%s: %v", name, r.Err)
 		}
-		wantEntries(t, name, r, s.Entries...)
+		wantEntriesIn(t, name, l.Currency, r, s.Entries...)
 		lw.checkExplanation(t, name, r)
 		checkStepsTell(t, name, r)
 		played = append(played, playedStep{lifeStep: s, reference: reference, result: r, reasons: lw.reasonsOf(t, r)})
@@ -162,7 +181,7 @@ func (w *workbench) reasonsOf(t *testing.T, r Result) map[int64][]EntryReason {
 // were credited. A reader who adds up the sentences must not find another amount than the entries have.
 func checkStepsTell(t *testing.T, name string, r Result) {
 	t.Helper()
-	if len(r.Explanation.Steps) == 0 {
+	if r.Explanation == nil || len(r.Explanation.Steps) == 0 {
 		return
 	}
 	c := money.Currency(r.Explanation.Currency)
@@ -177,6 +196,9 @@ func checkStepsTell(t *testing.T, name string, r Result) {
 	}
 	for _, x := range r.Transactions {
 		for _, e := range x.Entries {
+			if e.Currency != c {
+				continue
+			}
 			who := string(e.Account)
 			if kind, _, id, ok := splitPayee(e.Account); ok {
 				who = kind + ":" + id
@@ -239,14 +261,21 @@ func signedMinor(t testing.TB, s string, c money.Currency) money.Minor {
 
 func (w *workbench) rawStep(t *testing.T, reference string, s lifeStep, c money.Currency) {
 	t.Helper()
-	var lines []any
+	var lines []ledger.Line
 	for _, e := range s.Entries {
 		f := strings.Fields(e)
-		m := signedMinor(t, f[2], c)
+		in := c
+		if len(f) == 4 {
+			in = money.Currency(f[3])
+		}
+		m := signedMinor(t, f[2], in)
 		if f[0] == "Cr" {
 			m = -m
 		}
-		lines = append(lines, f[1], int(m))
+		lines = append(lines, ledger.Line{Account: ledger.Address(f[1]), Amount: m, Currency: in})
 	}
-	w.raw(t, s.Raw, reference, c, lines...)
+	out := w.ledger.Post(t.Context(), w.book, ledger.Submission{Reference: reference, Drafts: []ledger.Draft{{Event: s.Raw, Lines: lines}}})
+	if out.Err != nil {
+		t.Fatal(out.Err)
+	}
 }

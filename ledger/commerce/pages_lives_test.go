@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"mizan/ledger"
@@ -58,7 +59,7 @@ func (p *press) step(b *strings.Builder, s *playedStep) {
 		b.WriteString("Posted by hand:\n\n")
 		rawJournal(b, s.Entries)
 		return
-	case s.Settle == nil:
+	case s.Settle == nil && s.Act == "":
 		b.WriteString("```json\n" + sent(p.t, s.Type, s.reference, s.Data) + "```\n\n")
 	}
 	r := s.result
@@ -108,17 +109,29 @@ func (p *press) journal(b *strings.Builder, s *playedStep, x *ledger.Transaction
 		p.t.Fatalf("%d reasons for %d entries", len(reasons), len(x.Entries))
 	}
 	b.WriteString("| account | debit | credit | |\n|---|---:|---:|---|\n")
-	debits, c := money.Minor(0), money.Currency("")
+	debits := map[money.Currency]money.Minor{}
+	var currencies []money.Currency
+	for _, e := range x.Entries {
+		if debits[e.Currency] += max(e.Amount, 0); !slices.Contains(currencies, e.Currency) {
+			currencies = append(currencies, e.Currency)
+		}
+	}
 	for i, e := range x.Entries {
-		c = e.Currency
-		debit, credit := "", (-e.Amount).Format(c)
+		c := e.Currency
+		amount := max(e.Amount, -e.Amount).Format(c)
+		if len(currencies) > 1 {
+			amount += " " + string(c)
+		}
+		debit, credit := "", amount
 		if e.Amount > 0 {
-			debit, credit = e.Amount.Format(c), ""
-			debits += e.Amount
+			debit, credit = amount, ""
 		}
 		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", e.Account, debit, credit, reasons[i].Text)
 	}
-	fmt.Fprintf(b, "| total %s | %s | %s | |\n\n", c, debits.Format(c), debits.Format(c))
+	for _, c := range currencies {
+		fmt.Fprintf(b, "| total %s | %s | %s | |\n", c, debits[c].Format(c), debits[c].Format(c))
+	}
+	b.WriteString("\n")
 }
 
 // rawJournal writes what an example begins with.
@@ -126,10 +139,11 @@ func rawJournal(b *strings.Builder, entries []string) {
 	b.WriteString("| account | debit | credit |\n|---|---:|---:|\n")
 	for _, e := range entries {
 		f := strings.Fields(e)
+		amount := strings.Join(f[2:], " ")
 		if f[0] == "Dr" {
-			fmt.Fprintf(b, "| `%s` | %s | |\n", f[1], f[2])
+			fmt.Fprintf(b, "| `%s` | %s | |\n", f[1], amount)
 		} else {
-			fmt.Fprintf(b, "| `%s` | | %s |\n", f[1], f[2])
+			fmt.Fprintf(b, "| `%s` | | %s |\n", f[1], amount)
 		}
 	}
 	b.WriteString("\n")

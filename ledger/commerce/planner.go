@@ -21,9 +21,9 @@ type planner struct {
 	hash    [32]byte
 	// order is the state of the event's order, empty if it is new; nil for events about something else.
 	order *order
-	// expect is the expectation of a plan that is about something else than an order.
-	expect *ledger.Expectation
-	drafts []ledger.Draft
+	// expects are what the plan rests on beside its order: the subjects whose stories it read.
+	expects []ledger.Expectation
+	drafts  []ledger.Draft
 	// group is what is planned together with this event, nil if it is alone.
 	group *group
 	// explained is the reason of the event's main transaction.
@@ -37,13 +37,22 @@ type explained struct {
 	before, after *sheet
 	lines         []ledger.Line
 	data          EventData
+	// told tells how the amounts were computed, where no order's sheet does.
+	told teller
 }
 
 // draftOf is what a plan says of one transaction.
 type draftOf struct {
-	event    string
-	kind     string // the event's type, where the transaction's event is another
-	part     int
+	event string
+	kind  string // the event's type, where the transaction's event is another
+	part  int
+	// subject is what the transaction is about, if not what the event is about.
+	subject  string
+	campaign string
+	// liveSession and channel are the event's own, where no order has them.
+	liveSession, channel string
+	// original is the period of what the event refers to (W-17).
+	original ledger.Period
 	lines    []ledger.Line
 	data     json.RawMessage
 	memo     string
@@ -51,35 +60,55 @@ type draftOf struct {
 	// computed says that the lines come from the sheet, and that before and after explain them.
 	computed      bool
 	before, after *sheet
+	// told tells how the amounts were computed.
+	told teller
 }
 
 // draft adds a transaction to the plan and to the order's state.
 func (p *planner) draft(d draftOf) error {
-	if sum := sumOf(d.lines); sum != 0 {
-		return fmt.Errorf("commerce: %s of %s does not balance by %d", d.event, p.event.Data.subject(), sum)
+	if err := balanced(d.lines); err != nil {
+		return fmt.Errorf("commerce: %s of %s %w", d.event, p.event.Data.subject(), err)
 	}
 	kind := d.kind
 	if kind == d.event {
 		kind = ""
 	}
 	draft := ledger.Draft{Event: d.event, OccurredAt: p.event.OccurredAt, Subject: p.event.Data.subject(), Memo: d.memo, Lines: d.lines, Explanation: explanationOf(p.hash, kind, d.part, d.data)}
+	if d.subject != "" {
+		draft.Subject = d.subject
+	}
+	draft.Campaign, draft.LiveSession, draft.Channel, draft.OriginalPeriod = d.campaign, d.liveSession, d.channel, d.original
 	if d.decision {
 		draft.Authority = ledger.ByDecision
 	}
-	if o := p.order; o != nil {
+	if o := p.order; o != nil && d.subject == "" {
 		draft.Subject = "order:" + o.id
 		draft.LiveSession, draft.Channel = o.liveSession, o.channel
 		draft.OriginalPeriod = o.capturedIn
 		draft.Expect = []ledger.Expectation{{Subject: draft.Subject, LastSequence: o.last}}
 		o.absorb(d.lines, d.computed)
 	}
-	if p.expect != nil {
-		draft.Expect = append(draft.Expect, *p.expect)
-	}
+	draft.Expect = append(draft.Expect, p.expects...)
 	if d.part == 0 {
-		p.explained = &explained{event: d.event, order: p.order, before: d.before, after: d.after, lines: d.lines, data: p.event.Data}
+		p.explained = &explained{event: d.event, order: p.order, before: d.before, after: d.after, lines: d.lines, data: p.event.Data, told: d.told}
 	}
 	p.drafts = append(p.drafts, draft)
+	return nil
+}
+
+// balanced returns an error that names the first currency in which the lines do not sum to zero.
+func balanced(lines []ledger.Line) error {
+	for i := range lines {
+		sum := money.Minor(0)
+		for j := range lines {
+			if lines[j].Currency == lines[i].Currency {
+				sum += lines[j].Amount
+			}
+		}
+		if sum != 0 {
+			return fmt.Errorf("does not balance by %d %s", sum, lines[i].Currency)
+		}
+	}
 	return nil
 }
 
@@ -133,9 +162,14 @@ func (p *planner) available(position ledger.Address) (money.Minor, error) {
 
 // balance is an account's balance in its favour in the order's currency, with what this plan's group posts.
 func (p *planner) balance(account ledger.Address) (money.Minor, error) {
-	balance, err := p.service.look.balance(p.ctx, p.book, account, p.order.currency)
+	return p.balanceIn(account, p.order.currency)
+}
+
+// balanceIn is an account's balance in its favour in a currency, with what this plan's group posts.
+func (p *planner) balanceIn(account ledger.Address, c money.Currency) (money.Minor, error) {
+	balance, err := p.service.look.balance(p.ctx, p.book, account, c)
 	if p.group != nil {
-		balance -= p.group.moved[balanceKey{account, p.order.currency}]
+		balance -= p.group.moved[balanceKey{account, c}]
 	}
 	return balance, err
 }

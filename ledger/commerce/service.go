@@ -24,12 +24,13 @@ type Service struct {
 type lookups struct {
 	balance  func(ctx context.Context, book ledger.Book, a ledger.Address, c money.Currency) (money.Minor, error)
 	disputed func(ctx context.Context, book ledger.Book, dispute string, c money.Currency) (subject string, err error)
+	story    func(ctx context.Context, book ledger.Book, q ledger.TransactionQuery) (ledger.TransactionPage, error)
 }
 
 // New returns a service that posts to the ledger by the rule sets.
 func New(l *ledger.Ledger, rules *RuleSets, now func() time.Time) *Service {
 	s := &Service{ledger: l, rules: rules, now: now}
-	s.look = lookups{s.balance, s.disputed}
+	s.look = lookups{s.balance, s.disputed, l.Transactions}
 	return s
 }
 
@@ -84,10 +85,15 @@ func (s *Service) postAlone(ctx context.Context, book ledger.Book, e *prepared) 
 	if err != nil {
 		return Result{Event: *e.event, Err: err}
 	}
-	if !isOrder(subject) {
-		return s.repeat(ctx, book, e)
-	}
 	var r Result
+	if !isOrder(subject) { // most stories are told by one event at a time: wait for a turn only if another was told meanwhile
+		if r = s.attempt(ctx, book, e, false); fault.CodeOf(r.Err) != ledger.ErrStale.Code {
+			return r
+		}
+		if shared, ok := e.event.Data.(interface{ contends() string }); ok {
+			subject = shared.contends()
+		}
+	}
 	if err := s.turns.take(ctx, turn{book.ID, subject}, func() error { r = s.repeat(ctx, book, e); return nil }); err != nil {
 		return Result{Event: *e.event, Err: err}
 	}
@@ -155,7 +161,7 @@ func (s *Service) plan(ctx context.Context, book ledger.Book, e *prepared, fresh
 	} else if err := e.event.Data.plan(p); err != nil {
 		return s.recordedElsewhere(ctx, book, e, err)
 	}
-	g.add(p.drafts)
+	g.add(e.event.Reference, p.drafts)
 	return p, nil
 }
 
@@ -262,7 +268,7 @@ func (p *planner) result(out ledger.Outcome) Result {
 	r := Result{Event: *p.event, Transactions: out.Transactions, Replayed: out.Replayed, Err: out.Err}
 	switch {
 	case out.Err != nil:
-	case out.Replayed && p.order != nil:
+	case out.Replayed:
 		// What was recorded may rest on another state than this plan; explain what is recorded.
 		main := out.Transactions[0].Sequence
 		for i := range out.Transactions {

@@ -71,6 +71,9 @@ func (g *wanderer) newService() *Service {
 		disputed: func(context.Context, ledger.Book, string, money.Currency) (string, error) {
 			return "", ErrDisputeUnknown
 		},
+		story: func(context.Context, ledger.Book, ledger.TransactionQuery) (ledger.TransactionPage, error) {
+			return ledger.TransactionPage{}, nil
+		},
 	}}
 }
 

@@ -1,0 +1,3 @@
+package commerce
+
+var donationActs map[string]lifeAct

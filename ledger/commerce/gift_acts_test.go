@@ -1,0 +1,3 @@
+package commerce
+
+var giftActs map[string]lifeAct

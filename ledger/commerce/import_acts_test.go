@@ -1,0 +1,3 @@
+package commerce
+
+var importActs map[string]lifeAct

@@ -1,0 +1,3 @@
+package commerce
+
+var simulcastActs map[string]lifeAct

@@ -1,0 +1,3 @@
+package commerce
+
+var treasuryActs map[string]lifeAct
