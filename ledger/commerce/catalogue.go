@@ -11,7 +11,9 @@ import (
 // eventTypes are the types that this door accepts, by name.
 var eventTypes = sortedTypes(
 	orderTypes,
+	currencyTypes,
 	donationTypes,
+	exchangeTypes,
 	giftTypes,
 	importTypes,
 	simulcastTypes,
@@ -21,7 +23,9 @@ var eventTypes = sortedTypes(
 // ownTypes are the types that only Mizan's own operations record. They have a shape, so that their reasons can be read
 // back.
 var ownTypes = sortedTypes(
+	currencyOwnTypes,
 	donationOwnTypes,
+	exchangeOwnTypes,
 	giftOwnTypes,
 	importOwnTypes,
 	simulcastOwnTypes,
@@ -31,7 +35,9 @@ var ownTypes = sortedTypes(
 // partMeanings say what the transactions of an event mean that have another name than the event's type.
 var partMeanings = mergedMeanings(
 	orderParts,
+	currencyParts,
 	donationParts,
+	exchangeParts,
 	giftParts,
 	importParts,
 	simulcastParts,

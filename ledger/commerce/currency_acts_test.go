@@ -1,0 +1,3 @@
+package commerce
+
+var currencyActs map[string]lifeAct

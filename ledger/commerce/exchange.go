@@ -1,0 +1,9 @@
+package commerce
+
+// Changes of orders: exchanges, lines cancelled, attributions moved, rates raised afterwards.
+
+var exchangeTypes []EventType
+
+var exchangeOwnTypes []EventType
+
+var exchangeParts map[string]string

@@ -1,0 +1,3 @@
+package commerce
+
+var exchangeActs map[string]lifeAct
