@@ -75,7 +75,8 @@ func (s *Service) sheetsAround(ctx context.Context, book ledger.Book, x *explain
 	i := len(o.transactions) - 1
 	r, _, _ := recordOf(&o.transactions[i])
 	e, err := storedEvent(r, &o.transactions[i])
-	if err != nil || !computedEvent(e) {
+	_, settles := e.(*settled)
+	if err != nil || !computedEvent(e) && !(settles && len(o.pledges) > 0) {
 		return err
 	}
 	earlier := &order{book: book, id: o.id, transactions: o.transactions[:i]}

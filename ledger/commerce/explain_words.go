@@ -23,6 +23,11 @@ var stepTitles = map[string]string{
 	"bonus":             "Bonus",
 	"duty":              "Duty for customs",
 	"donation_round_up": "Donation rounded up",
+	"exchange":          "Held for an exchange",
+	"tier":              "Commission",
+	"pledge":            "Given from the commission",
+	"pledge_given":      "Given to a campaign",
+	"pledge_released":   "Released to the beneficiary before, so it stays there and the creator bears it",
 	"partner":           "Partner share",
 	"beside_the_sale":   "Kept and charged beside the sale",
 }
@@ -35,6 +40,8 @@ func titleOf(st *step) string {
 	switch {
 	case st.id == "commission_deposit":
 		return title + ", withheld as a deposit"
+	case st.id == "tier":
+		return title + ", at the rate of a later tier"
 	case title == "":
 		return st.id
 	}
@@ -51,6 +58,18 @@ func headOf(st *step) string {
 		}
 	case "seller", "creator":
 		return "Left for " + who
+	case "exchange":
+		return title
+	case "pledge":
+		if parts := strings.Split(st.receiver, ":"); len(parts) > 4 {
+			return title + " to " + parts[3] + " for campaign " + parts[4]
+		}
+	case "pledge_released":
+		return title
+	case "pledge_given":
+		return title + ", " + who + ", " + st.of
+	case "tier":
+		return title + ", paid by the " + st.pays
 	case "beside_the_sale":
 		if parts := strings.Split(st.receiver, ":"); len(parts) > 3 {
 			return "Tax that stays owed beside the sale, paid by the seller (" + parts[3] + ")"
@@ -72,7 +91,7 @@ func (o *order) words(st *step, out *Step, before money.Minor) string {
 	b.WriteString(headOf(st))
 	b.WriteString(": ")
 	amount := st.amount
-	if st.id == "platform_discount" { // what the platform gives is below zero in the sheet
+	if st.id == "platform_discount" || st.id == "pledge_given" { // what the platform gives is below zero in the sheet
 		amount, before = -amount, -before
 	}
 	switch {

@@ -5,7 +5,7 @@ import (
 )
 
 // A lot is one line of one capture: goods, or shipping, gift wrap, duty or a donation round-up as lines of their own
-// . It holds what was captured by component and what has gone back, so every base can be computed on what remains.
+// or what an exchange has taken back and not given again (M-09). It holds what was captured by component and what has gone back, so every base can be computed on what remains.
 
 type lotKind uint8
 
@@ -15,6 +15,7 @@ const (
 	lotGiftWrap
 	lotDuty
 	lotRoundUp
+	lotExchange
 )
 
 // lotTax is one tax of a lot as the checkout delivered it.
@@ -30,15 +31,15 @@ type parts struct{ list, sellerOff, platformOff money.Minor }
 
 type lot struct {
 	kind      lotKind
-	line      int // of the order; 0 for lots that are no goods
-	sku       string
+	line      int    // of the order; 0 for lots that are no goods
+	sku       string // or the id of the exchange
 	category  string
 	quantity  int
 	unitsBack int
 	captured  parts
 	back      parts
 	taxes     []lotTax
-	// owner is the account that a duty or round-up goes to.
+	// owner is the account that a duty, a round-up or the money of an exchange goes to.
 	owner string
 }
 

@@ -101,6 +101,7 @@ type order struct {
 	commissionRate, depositRate   *money.Rate
 	finalRate                     *money.Rate // of a released deposit
 	creators                      []creator
+	attributed                    []creator // as the first capture said, before any move
 	partners                      []partner
 	captures                      []int
 	rest                          bool // a capture after the settlement: what it adds waits in pending
@@ -108,6 +109,10 @@ type order struct {
 	tenders                       []tender
 	discounted, deemed, cancelled bool
 	bonuses                       []bonus
+	moves                         []string         // attributions moved, by id
+	tiers                         []tierAdjustment // rates changed afterwards
+	pledges                       []pledge
+	exchanged                     []string // exchanges whose new goods were captured
 	refunds                       []refund
 	duplicates                    []duplicate
 	disputes                      []dispute
@@ -232,6 +237,11 @@ func (o *order) gates() []string {
 	for i := range o.disputes {
 		if o.disputes[i].state == disputeOpen {
 			gates = append(gates, "dispute:"+o.disputes[i].id)
+		}
+	}
+	for i := range o.lots {
+		if l := &o.lots[i]; l.kind == lotExchange && !l.empty() {
+			gates = append(gates, "exchange:"+l.sku)
 		}
 	}
 	return gates

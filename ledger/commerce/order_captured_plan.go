@@ -214,9 +214,20 @@ func (d *OrderCaptured) readShares(p *preparation, t *captureTerms) {
 	if t.Deposit != nil && len(d.Creators) == 0 {
 		p.bad("/commission_deposit_rate", "unexpected", "A deposit withholds a commission; name the creators.")
 	}
+	t.Creators = readCreators(p, d.Creators)
+	for i := range d.Partners {
+		c, pointer := &d.Partners[i], at("/partners", i)
+		p.id(pointer+"/partner", c.Partner, true)
+		p.id(pointer+"/role", c.Role, true)
+		t.Partners = append(t.Partners, termPartner{ID: c.Partner, Role: c.Role, Rate: rate(pointer+"/rate", c.Rate)})
+	}
+}
+
+// readCreators reads the creators of a sale with their agencies.
+func readCreators(p *preparation, creators []Creator) (terms []termCreator) {
 	weighty := false
-	for i := range d.Creators {
-		c, pointer := &d.Creators[i], at("/creators", i)
+	for i := range creators {
+		c, pointer := &creators[i], at("/creators", i)
 		p.id(pointer+"/creator", c.Creator, true)
 		out := termCreator{ID: c.Creator, Weight: p.weight(pointer+"/weight", c.Weight)}
 		weighty = weighty || !out.Weight.IsZero()
@@ -231,24 +242,18 @@ func (d *OrderCaptured) readShares(p *preparation, t *captureTerms) {
 				out.PaidBy = ""
 			}
 		}
-		t.Creators = append(t.Creators, out)
+		terms = append(terms, out)
 	}
-	if len(d.Creators) > 0 && !weighty {
+	if len(creators) > 0 && !weighty {
 		p.because("/creators", money.ErrWeights)
 	}
-	for i := range d.Partners {
-		c, pointer := &d.Partners[i], at("/partners", i)
-		p.id(pointer+"/partner", c.Partner, true)
-		p.id(pointer+"/role", c.Role, true)
-		t.Partners = append(t.Partners, termPartner{ID: c.Partner, Role: c.Role, Rate: rate(pointer+"/rate", c.Rate)})
-	}
+	return terms
 }
 
-// readPayments reads the tenders, whose sum is what the lines say (A43 of the bad inputs: nothing is made up).
-func (d *OrderCaptured) readPayments(p *preparation, t *captureTerms) {
-	paid := money.Minor(0)
-	for i := range d.Payments {
-		y, pointer := &d.Payments[i], at("/payments", i)
+// readTenders reads how the buyer paid, and what it comes to.
+func readTenders(p *preparation, t *captureTerms, payments []Payment) (paid money.Minor) {
+	for i := range payments {
+		y, pointer := &payments[i], at("/payments", i)
 		out := termPayment{Amount: cents(p.amount(pointer+"/amount", y.Amount))}
 		named := 0
 		if y.Processor != "" || y.PaymentID != "" {
@@ -273,12 +278,18 @@ func (d *OrderCaptured) readPayments(p *preparation, t *captureTerms) {
 		paid += money.Minor(out.Amount)
 		if paid > maxEventAmount {
 			p.because(pointer+"/amount", money.ErrOverflow)
-			return
+			return 0
 		}
 		if out.Amount > 0 {
 			t.Payments = append(t.Payments, out)
 		}
 	}
+	return paid
+}
+
+// readPayments reads the tenders, whose sum is what the lines say (A43 of the bad inputs: nothing is made up).
+func (d *OrderCaptured) readPayments(p *preparation, t *captureTerms) {
+	paid := readTenders(p, t, d.Payments)
 	if len(p.fields) > 0 {
 		return
 	}
@@ -313,6 +324,7 @@ func (d *OrderCaptured) plan(p *planner) error {
 	if err != nil {
 		return err
 	}
+	o.give(after)
 	lines := make([]ledger.Line, 0, 12)
 	for _, y := range t.Payments {
 		lines = append(lines, ledger.Line{Account: y.tender().account, Amount: money.Minor(y.Amount), Currency: o.currency, ExternalRef: y.ID})
@@ -324,11 +336,14 @@ func (d *OrderCaptured) plan(p *planner) error {
 	}
 	event := "order.captured"
 	if len(lines) == 0 {
-		event = "order.fact_recorded" // an order of value zero, such as a sample
+		event = "order.fact_recorded"
 	}
 	memo := ""
-	if t.number() > 1 {
+	switch {
+	case t.number() > 1:
 		memo = "capture " + strconv.Itoa(t.number())
+	case len(lines) == 0:
+		memo = "sample" // an order of value zero
 	}
 	return p.draft(draftOf{event: event, kind: "order.captured", lines: lines, data: stored, memo: memo, before: before, after: after, computed: true})
 }
@@ -348,19 +363,26 @@ func (p *planner) freezeRules(t *captureTerms) error {
 			return err
 		}
 	}
-	agency := o.rule(RuleAgency, "")
-	for i := range t.Creators {
-		most := one
-		if agency != nil && !agency.MaxShare.IsZero() {
-			most = agency.MaxShare
-		}
-		if t.Creators[i].Share.Compare(most) > 0 {
-			return ledger.ErrInvalid.At("/data"+at("/creators", i)+"/agency/share", "agency-share", "The agency's share is above the largest that the rules allow, "+most.Percentage()+" %.")
-		}
+	if err := o.allowAgencies(t.Creators); err != nil {
+		return err
 	}
 	for i := range t.Partners {
 		if t.Partners[i].Rate == nil && o.rule(RulePartner, t.Partners[i].Role) == nil {
 			return ledger.ErrInvalid.At("/data"+at("/partners", i)+"/role", "partner-role", "The rule set has no rate for this role. Send the rate.")
+		}
+	}
+	return nil
+}
+
+// allowAgencies refuses an agency's share above the largest that the order's rules allow.
+func (o *order) allowAgencies(creators []termCreator) error {
+	most := one
+	if agency := o.rule(RuleAgency, ""); agency != nil && !agency.MaxShare.IsZero() {
+		most = agency.MaxShare
+	}
+	for i := range creators {
+		if creators[i].Share.Compare(most) > 0 {
+			return ledger.ErrInvalid.At("/data"+at("/creators", i)+"/agency/share", "agency-share", "The agency's share is above the largest that the rules allow, "+most.Percentage()+" %.")
 		}
 	}
 	return nil

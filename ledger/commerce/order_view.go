@@ -169,7 +169,7 @@ func receiverOf(event string, a ledger.Address) string {
 		}
 		return "buyer"
 	case strings.HasPrefix(s, "assets:receivable:dispute:"), strings.HasPrefix(s, "liabilities:store_credit:"),
-		strings.HasPrefix(s, "liabilities:gift_card:"), strings.HasPrefix(s, "liabilities:customer_refund_due:"):
+		strings.HasPrefix(s, "liabilities:gift_card:"), strings.HasPrefix(s, "liabilities:customer_refund_due:"), strings.HasPrefix(s, "liabilities:exchange_clearing:"):
 		return "buyer"
 	case strings.HasPrefix(s, "liabilities:carrier:"):
 		return "carrier:" + s[len("liabilities:carrier:"):]

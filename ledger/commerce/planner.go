@@ -130,7 +130,10 @@ func (p *planner) apply(e orderEvent) (before, after *sheet, err error) {
 	if err := prep.err(); err != nil {
 		return nil, nil, err
 	}
-	after, err = p.order.compute()
+	if after, err = p.order.compute(); err != nil {
+		return nil, nil, err
+	}
+	after, err = p.keepReleased(after)
 	return before, after, err
 }
 

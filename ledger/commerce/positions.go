@@ -62,7 +62,7 @@ func isPosition(a ledger.Address) bool {
 	}
 	return strings.HasPrefix(s, "revenue:") || strings.HasPrefix(s, "liabilities:tax:") ||
 		strings.HasPrefix(s, "liabilities:commission_deposit:") || strings.HasPrefix(s, "liabilities:donation:") ||
-		strings.HasPrefix(s, "liabilities:carrier:") || s == accountBonus
+		strings.HasPrefix(s, "liabilities:carrier:") || strings.HasPrefix(s, "liabilities:exchange_clearing:") || s == accountBonus
 }
 
 // Accounts that the events post to.
@@ -82,6 +82,9 @@ const (
 
 func disputeAccount(id string) ledger.Address {
 	return ledger.Address("assets:receivable:dispute:" + id)
+}
+func clearingAccount(order string) ledger.Address {
+	return ledger.Address("liabilities:exchange_clearing:" + order)
 }
 func carrierAccount(id string) ledger.Address { return ledger.Address("liabilities:carrier:" + id) }
 
@@ -118,4 +121,14 @@ func (p positions) of(a ledger.Address) money.Minor {
 		}
 	}
 	return 0
+}
+
+// take returns a position and leaves zero.
+func (p positions) take(a ledger.Address) (amount money.Minor) {
+	for i := range p {
+		if p[i].account == a {
+			amount, p[i].amount = p[i].amount, 0
+		}
+	}
+	return amount
 }

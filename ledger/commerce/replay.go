@@ -109,6 +109,11 @@ func (s *Service) replayOne(ctx context.Context, o *order, t *ledger.Transaction
 		o.capturedIn = t.Effective
 	}
 	o.absorbEntries(t, computedEvent(e))
+	if len(o.pledges) > 0 && computedEvent(e) {
+		if err := o.replayPledges(); err != nil {
+			return err
+		}
+	}
 	if after, ok := e.(interface{ applied(*order) error }); ok {
 		return after.applied(o)
 	}
@@ -135,6 +140,11 @@ func storedEvent(r record, t *ledger.Transaction) (orderEvent, error) {
 		err := json.Unmarshal(r.Data, &e)
 		e.RefundMade.happened, e.RefundMade.released = e.Happened, e.Released
 		return e.RefundMade, err
+	case "order.line_cancelled":
+		e := storedCancellation{LineCancelled: &LineCancelled{}}
+		err := json.Unmarshal(r.Data, &e)
+		e.happened = e.Happened
+		return e.LineCancelled, err
 	case eventSettled:
 		e := &settled{}
 		return e, json.Unmarshal(r.Data, e)

@@ -21,7 +21,7 @@ const defaultReserveDays = 30
 
 var (
 	// ErrGated means that something keeps the order from settling.
-	ErrGated = fault.New(fault.Conflict, "settlement-gated", "The order cannot settle while an after-sales case or a dispute is open. Close it first.")
+	ErrGated = fault.New(fault.Conflict, "settlement-gated", "The order cannot settle while an after-sales case, a dispute or an exchange is open. Close it first.")
 	// ErrNotDue means that the order's settlement clock has not run out.
 	ErrNotDue = fault.New(fault.Conflict, "settlement-not-due", "The order's settlement is not due yet.")
 )
@@ -33,6 +33,9 @@ type settled struct {
 	ReserveRate money.Rate `json:"rate,omitzero"`
 	ReserveDays int        `json:"days,omitempty"`
 	ReleaseAt   int64      `json:"release,omitempty"`
+
+	// given is what the order's pledges give with it.
+	given positions
 }
 
 func (d *settled) subject() string      { return "order:" + d.Order }
@@ -50,6 +53,7 @@ func (d *settled) apply(o *order, _ *preparation) error {
 		return err
 	}
 	o.reserve.offset = o.net(o.sellerPosition()) + o.bucketOf(o.sellerPosition(), bucketDisputeHold) - s.seller
+	d.given = o.settlePledges(s)
 	return nil
 }
 
@@ -90,6 +94,10 @@ func (d *settled) plan(p *planner) error {
 		return err
 	}
 	o := p.order
+	before, after, err := p.apply(d)
+	if err != nil {
+		return err
+	}
 	var lines []ledger.Line
 	for _, at := range o.payees() {
 		kind, _, id, _ := splitPayee(at)
@@ -97,7 +105,7 @@ func (d *settled) plan(p *planner) error {
 		if share == 0 {
 			continue
 		}
-		available := share
+		available := share + d.given.take(at)
 		lines = append(lines, o.credit(at, -share))
 		if kind == "seller" && share > 0 && !d.ReserveRate.IsZero() && d.ReleaseAt != 0 {
 			kept, err := d.ReserveRate.Of(share, money.HalfEven, o.unit)
@@ -113,18 +121,29 @@ func (d *settled) plan(p *planner) error {
 			lines = append(lines, o.credit(payeeAccount(kind, bucketAvailable, id), available))
 		}
 	}
+	for _, g := range d.given {
+		kind, _, id, payee := splitPayee(g.account)
+		switch {
+		case g.amount == 0:
+		case payee:
+			lines = append(lines, o.credit(payeeAccount(kind, bucketAvailable, id), g.amount))
+		default:
+			lines = append(lines, o.credit(g.account, g.amount))
+		}
+	}
 	data, err := p.stored()
 	if err != nil {
-		return err
-	}
-	if _, _, err := p.apply(d); err != nil {
 		return err
 	}
 	event := eventSettled
 	if len(lines) == 0 {
 		event = "order.fact_recorded"
 	}
-	return p.draft(draftOf{event: event, kind: eventSettled, lines: lines, data: data})
+	settlement := draftOf{event: event, kind: eventSettled, lines: lines, data: data}
+	if len(o.pledges) > 0 {
+		settlement.before, settlement.after = before, after
+	}
+	return p.draft(settlement)
 }
 
 // Settle moves an order's money from pending to available. An order that settled before and of which nothing waits is

@@ -20,7 +20,10 @@ type sheet struct {
 	seller money.Minor
 	// commissionBase and goods are kept for the rules that build on them.
 	commissionBase money.Minor
-	err            error
+	// earned is what each creator gets of the commission, and given what each pledge gives of it.
+	earned positions
+	given  []money.Minor
+	err    error
 }
 
 // step is one line of the sheet, in numbers; its words are made when it is read.
@@ -286,6 +289,7 @@ func (o *order) compute() (*sheet, error) {
 		}
 	}
 	s.commission()
+	s.pledged()
 	s.partners()
 	s.bonuses()
 	for i := range o.set.Rules {
@@ -343,13 +347,10 @@ func (s *sheet) prices() (seller money.Minor) {
 	for i := range o.lots {
 		l := &o.lots[i]
 		switch l.kind {
-		case lotDuty, lotRoundUp:
+		case lotDuty, lotRoundUp, lotExchange:
 			amount := l.parts(false).list
 			s.positions.add(ledger.Address(l.owner), amount)
-			id := "duty"
-			if l.kind == lotRoundUp {
-				id = "donation_round_up"
-			}
+			id := map[lotKind]string{lotDuty: "duty", lotRoundUp: "donation_round_up", lotExchange: "exchange"}[l.kind]
 			s.steps = append(s.steps, step{id: id, receiver: l.owner, amount: amount, pays: "buyer"})
 			seller -= amount
 			continue
@@ -465,14 +466,10 @@ func (s *sheet) commission() {
 		s.fail(ErrRuleMissing.With("The rule set has no commission rule, so a sale with creators cannot be computed. Add a rule set that has one."))
 		return
 	}
-	priced := *r
-	if o.commissionRate != nil {
-		priced.Rate, priced.Rates = *o.commissionRate, nil
-	}
+	priced := *o.firstCommission()
 	if o.depositRate != nil {
-		priced.Rates = nil
 		if o.finalRate == nil {
-			priced.Rate = *o.depositRate
+			priced.Rate, priced.Rates = *o.depositRate, nil
 			st, m := s.evaluate(&priced)
 			s.commissionBase = m.total
 			st.rule, st.id, st.receiver = r, "commission_deposit", "liabilities:commission_deposit:"+o.seller
@@ -481,7 +478,6 @@ func (s *sheet) commission() {
 			s.steps = append(s.steps, st)
 			return
 		}
-		priced.Rate = *o.finalRate
 		s.positions.add(ledger.Address("liabilities:commission_deposit:"+o.seller), 0)
 	}
 	st, m := s.evaluate(&priced)
@@ -489,17 +485,18 @@ func (s *sheet) commission() {
 	st.rule, st.receiver = r, "creators"
 	s.seller -= st.amount
 	s.steps = append(s.steps, st)
+	gross := s.tiers(st.amount)
 	weights := make([]money.Weight, len(o.creators))
 	for i := range o.creators {
 		weights[i] = o.creators[i].weight
 	}
-	shares, err := money.Allocate(st.amount, weights, o.unit)
+	shares, err := money.Allocate(gross, weights, o.unit)
 	if err != nil {
 		s.fail(err)
 		return
 	}
 	for i := range o.creators {
-		s.creator(&o.creators[i], shares[i], st.amount)
+		s.creator(&o.creators[i], shares[i], gross)
 	}
 }
 
@@ -553,6 +550,7 @@ func (s *sheet) creator(c *creator, gross, whole money.Minor) {
 		net -= tax
 	}
 	s.positions.add(payeeAccount("creator", bucketPending, c.id), net)
+	s.earned.add(payeeAccount("creator", bucketPending, c.id), net)
 	s.steps = append(s.steps, step{id: "creator", receiver: "creator:" + c.id, amount: net, pays: "seller"})
 }
 

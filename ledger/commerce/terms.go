@@ -129,6 +129,12 @@ func (t *captureTerms) apply(o *order, _ *preparation) error {
 		return ErrOrderTerms
 	}
 	o.captures = append(o.captures, t.number())
+	o.sell(t)
+	return nil
+}
+
+// sell adds goods and what paid for them to the order.
+func (o *order) sell(t *captureTerms) {
 	o.rest = o.rest || o.settled()
 	for _, l := range t.lotsOf() {
 		o.discounted = o.discounted || l.captured.platformOff != 0
@@ -140,7 +146,6 @@ func (t *captureTerms) apply(o *order, _ *preparation) error {
 	for _, p := range t.Payments {
 		o.addTender(p.tender())
 	}
-	return nil
 }
 
 // addTender adds what a capture took to the order's tenders; several captures of one payment are one tender.
@@ -168,12 +173,18 @@ func (t *captureTerms) freeze(o *order) {
 	o.placedAt = time.UnixMicro(t.Placed).UTC()
 	o.commissionRate, o.depositRate = t.Rate, t.Deposit
 	o.liveSession, o.channel = t.liveSession, t.channel
-	for _, c := range t.Creators {
-		o.creators = append(o.creators, creator{id: c.ID, weight: c.Weight, agency: c.Agency, share: c.Share, paidBy: c.PaidBy})
-	}
+	o.creators = creatorsOf(t.Creators)
+	o.attributed = o.creators
 	for _, p := range t.Partners {
 		o.partners = append(o.partners, partner{id: p.ID, role: p.Role, rate: p.Rate})
 	}
+}
+
+func creatorsOf(terms []termCreator) (list []creator) {
+	for _, c := range terms {
+		list = append(list, creator{id: c.ID, weight: c.Weight, agency: c.Agency, share: c.Share, paidBy: c.PaidBy})
+	}
+	return list
 }
 
 // agrees reports whether a later capture says the same about what is frozen, or leaves it out.
@@ -185,9 +196,7 @@ func (t *captureTerms) agrees(o *order) bool {
 		return false
 	}
 	if len(t.Creators) > 0 {
-		var frozen order
-		t.freeze(&frozen)
-		if !slices.Equal(frozen.creators, o.creators) {
+		if named := creatorsOf(t.Creators); !slices.Equal(named, o.attributed) && !slices.Equal(named, o.creators) {
 			return false
 		}
 	}

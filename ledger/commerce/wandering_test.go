@@ -298,7 +298,11 @@ func (g *wanderer) step() error {
 	rng := g.rng
 	id := fmt.Sprintf("x%d", g.n)
 	shipped := rng.IntN(2) == 0
-	switch rng.IntN(12) {
+	switch rng.IntN(18) {
+	case 12, 13, 14, 15, 16:
+		return g.change(id)
+	case 17:
+		return g.exchange(id)
 	case 0, 1, 2:
 		l := RefundedLine{Line: 1 + rng.IntN(3), Quantity: 1 + rng.IntN(2)}
 		return g.try("refund.made", &RefundMade{Order: "L", Refund: id, Lines: []RefundedLine{l}, Shipped: &shipped, Shipping: []string{"", "keep", "refund"}[rng.IntN(3)]})
@@ -321,6 +325,90 @@ func (g *wanderer) step() error {
 		}
 		return g.try("charge.recorded", &ChargeRecorded{Kind: "shipping.charged", Party: "s", Order: "L", Currency: string(g.currency), Amount: g.text(g.unit + g.some(20)), Counterparty: "x"})
 	}
+}
+
+// change draws one of the events that change an order.
+func (g *wanderer) change(id string) error {
+	rng := g.rng
+	switch rng.IntN(5) {
+	case 0:
+		return g.try("order.line_cancelled", &LineCancelled{Order: "L", Cancellation: id, Lines: []RefundedLine{{Line: 1 + rng.IntN(3), Quantity: 1 + rng.IntN(2)}},
+			Shipping: []string{"", "keep", "refund"}[rng.IntN(3)]})
+	case 1:
+		creators := []Creator{{Creator: fmt.Sprintf("c%d", rng.IntN(6)), Weight: fmt.Sprint(rng.IntN(9) + 1)}}
+		if rng.IntN(2) == 0 {
+			creators = append(creators, Creator{Creator: "m", Agency: &Agency{ID: "a1", Share: fmt.Sprintf("0.%02d", rng.IntN(60)), PaidBy: []string{"", "creator", "seller", "platform"}[rng.IntN(4)]}})
+		}
+		return g.try("attribution.moved", &AttributionMoved{Order: "L", Move: id, Creators: creators, Reason: "r"})
+	case 2:
+		return g.try("commission.tier_adjusted", &TierAdjusted{Order: "L", TierChange: id, Rate: fmt.Sprintf("0.%03d", rng.IntN(400)), Payer: []string{"seller", "platform"}[rng.IntN(2)],
+			Consent: []string{"", "DOC-1"}[rng.IntN(2)]})
+	case 3:
+		if account := ledger.Address("liabilities:donation:pending:ngo:k"); rng.IntN(3) == 0 { // a part of it is released to the beneficiary
+			g.memory.balances[account] -= g.some(int(g.memory.balances[account] / g.unit))
+		}
+		return nil
+	default:
+		return g.try("donation.from_sale", &DonationFromSale{Order: "L", Pledge: id, Creator: fmt.Sprintf("c%d", rng.IntN(4)), Beneficiary: "ngo", Campaign: "k", Rate: fmt.Sprintf("0.%03d", 1+rng.IntN(999))})
+	}
+}
+
+// exchange takes units back for goods that cost more, less or nothing.
+func (g *wanderer) exchange(id string) error {
+	rng := g.rng
+	back := []RefundedLine{{Line: 1 + rng.IntN(3), Quantity: 1}}
+	d := &ExchangeCaptured{Order: "L", Exchange: id}
+	before := g.order.money(false)
+	if rng.IntN(3) == 0 {
+		d.Returned = back
+		o := g.order.clone()
+		prep := &preparation{book: g.book, currency: g.currency, unit: g.unit}
+		if o.takeForExchange(id, "/returned", back, prep) != nil || prep.err() != nil {
+			return nil
+		}
+		before = o.exchange(id).money(false)
+	} else {
+		if err := g.try("exchange.returned", &ExchangeReturned{Order: "L", Exchange: id, Lines: back}); err != nil {
+			return err
+		}
+		if g.order.money(false) != before {
+			return fmt.Errorf("an exchange changed what the buyer has paid from %d to %d", before, g.order.money(false))
+		}
+		if !slices.Contains(g.order.gates(), "exchange:"+id) && g.order.exchange(id).money(false) != 0 {
+			return fmt.Errorf("an open exchange does not keep the order from settling")
+		}
+		if err := g.holds(); err != nil || rng.IntN(4) == 0 {
+			return err // it stays open
+		}
+		before = g.order.exchange(id).money(false)
+	}
+	if rng.IntN(5) > 0 {
+		tax := []LineTax{{Jurisdiction: "ZZ", Kind: "vat", OwedBy: "platform", Amount: g.text(g.some(20)), Included: false}}
+		d.Lines = []CapturedLine{{Line: 100 + g.n, SKU: "X", Category: []string{"", "a", "b", "c"}[rng.IntN(4)], Quantity: 1 + rng.IntN(3), UnitPrice: g.text(g.some(300)), Tax: tax}}
+		prep := &preparation{book: g.book, currency: g.currency, unit: g.unit}
+		due := money.Minor(0)
+		for _, l := range d.terms(&order{currency: g.currency}, prep).lotsOf() {
+			due += l.money(true)
+		}
+		if due > before {
+			d.Payments = []Payment{{Processor: "main", PaymentID: "pi_" + id, Amount: g.text(due - before)}}
+		}
+	}
+	if err := g.try("exchange.captured", d); err != nil {
+		return err
+	}
+	if left := g.order.buckets.of(clearingAccount("L")); left != 0 && len(g.order.gates()) == 0 {
+		return fmt.Errorf("the clearing account is left with %d", left)
+	}
+	return nil
+}
+
+// released is what the order's pledges left with their beneficiaries.
+func (g *wanderer) released() (sum money.Minor) {
+	for _, x := range g.order.pledges {
+		sum += x.released
+	}
+	return sum
 }
 
 func (g *wanderer) settle() error {
@@ -356,12 +444,12 @@ func (g *wanderer) holds() error {
 		}
 	}
 	for _, p := range s.positions {
-		if kind, _, _, ok := splitPayee(p.account); ok && kind != "seller" && p.amount < 0 {
+		if kind, _, _, ok := splitPayee(p.account); ok && kind != "seller" && p.amount < -g.released() {
 			return fmt.Errorf("%s: the sheet owes %d", p.account, p.amount)
 		}
 	}
 	for a, m := range g.memory.balances {
-		if m < 0 && (strings.Contains(string(a), ":dispute_hold:") || strings.Contains(string(a), ":reserve:") || strings.HasPrefix(string(a), "liabilities:commission_deposit:")) {
+		if m < 0 && (strings.Contains(string(a), ":dispute_hold:") || strings.HasPrefix(string(a), "liabilities:donation:") || strings.Contains(string(a), ":reserve:") || strings.HasPrefix(string(a), "liabilities:commission_deposit:")) {
 			return fmt.Errorf("%s: %d", a, m)
 		}
 	}
@@ -418,6 +506,7 @@ func (g *wanderer) end() error {
 		{"lots", g.order.lots, again.lots}, {"posted", sorted(g.order.posted), sorted(again.posted)}, {"buckets", sorted(g.order.buckets), sorted(again.buckets)},
 		{"extras", sorted(g.order.extras), sorted(again.extras)}, {"tenders", g.order.tenders, again.tenders}, {"refunds", g.order.refunds, again.refunds},
 		{"losses", [2]money.Minor{g.order.goodwill, g.order.platformLoss}, [2]money.Minor{again.goodwill, again.platformLoss}},
+		{"pledges", g.order.pledges, again.pledges}, {"creators", g.order.creators, again.creators}, {"tiers", g.order.tiers, again.tiers}, {"exchanges", g.order.exchanged, again.exchanged},
 	} {
 		if !reflect.DeepEqual(pair.a, pair.b) {
 			return fmt.Errorf("%s replayed: %+v, was %+v", pair.name, pair.b, pair.a)
@@ -469,6 +558,10 @@ func (g *wanderer) onlyKept() error {
 	kept.add(g.order.sellerPosition(), seller)
 	for _, e := range g.order.extras {
 		kept.add(e.account, e.amount)
+	}
+	for _, x := range g.order.pledges {
+		kept.add(x.account, x.released)
+		kept.add(payeeAccount("creator", bucketPending, x.creator), -x.released)
 	}
 	if want, got := sorted(kept), sorted(g.order.posted); !slices.Equal(want, got) {
 		return fmt.Errorf("after a full return %+v is left, want %+v", got, want)
