@@ -2,8 +2,9 @@ package commerce
 
 // Corrections of events: the reversal of the last thing that happened to an order, and adjustments by hand with a reason.
 
-// EntryReversed reverses one recorded transaction with all its lines. Of an order's, only the last that moved money can
-// be reversed: what came after was computed from it.
+// EntryReversed reverses one recorded transaction with all its lines, or withdraws a recorded fact. What came after it in
+// the story of an order, a donation or a sale was computed from it, so only the last can be reversed, and of an event with
+// several transactions the later ones first.
 type EntryReversed struct {
 	Transaction string `json:"transaction" pattern:"^[a-z][a-z0-9_]{0,31}-[1-9][0-9]{0,17}$" doc:"The id of the transaction" example:"uk-42"`
 	Reason      string `json:"reason" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"Why, in your words" example:"captured_by_mistake"`

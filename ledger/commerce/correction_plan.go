@@ -1,6 +1,10 @@
 package commerce
 
 import (
+	"cmp"
+	"slices"
+	"strings"
+
 	"mizan/ledger"
 	"mizan/ledger/money"
 )
@@ -17,8 +21,8 @@ func (d *EntryReversed) prepare(p *preparation) {
 	}
 }
 
-// plan mirrors a transaction. Of an order's computed transactions only the last can be reversed: what came after it was
-// computed from it.
+// plan mirrors a transaction, or withdraws a fact. What came after it in the same story was computed from it, so only the
+// last can be undone.
 func (d *EntryReversed) plan(p *planner) error {
 	sequence, err := ledger.ParseTransactionID(p.book.Code, d.Transaction)
 	if err != nil {
@@ -28,53 +32,134 @@ func (d *EntryReversed) plan(p *planner) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case original.Reverses != 0:
-		return ledger.ErrReversalOfReversal
-	case len(original.Entries) == 0:
-		return ledger.ErrNothingToReverse
-	}
-	if p.order != nil {
-		if err := p.order.reversible(&original); err != nil {
-			return err
-		}
+	if err := p.reversible(&original); err != nil {
+		return err
 	}
 	data, err := p.stored()
 	if err != nil {
 		return err
 	}
-	draft := ledger.Draft{Event: ledger.EventReversed, OccurredAt: p.event.OccurredAt, Subject: original.Subject, LiveSession: original.LiveSession,
-		Channel: original.Channel, Campaign: original.Campaign, OriginalPeriod: original.Period, Reverses: sequence, Memo: d.Reason, Explanation: explanationOf(p.hash, "", 0, data)}
+	event, kind := ledger.EventReversed, ""
+	if len(original.Entries) == 0 { // what posted nothing is undone by what posts nothing
+		event, kind = "order.fact_recorded", ledger.EventReversed
+	}
+	draft := ledger.Draft{Event: event, OccurredAt: p.event.OccurredAt, Subject: original.Subject, LiveSession: original.LiveSession,
+		Channel: original.Channel, Campaign: original.Campaign, OriginalPeriod: original.Period, Reverses: sequence, Memo: d.Reason, Explanation: explanationOf(p.hash, kind, 0, data)}
 	for _, e := range original.Entries {
 		draft.Lines = append(draft.Lines, ledger.Line{Account: e.Account, Amount: -e.Amount, Currency: e.Currency, ExternalRef: e.ExternalRef})
 	}
 	if p.order != nil {
 		draft.Expect = []ledger.Expectation{{Subject: original.Subject, LastSequence: p.order.last}}
 	}
+	draft.Expect = append(draft.Expect, p.expects...)
 	p.drafts = append(p.drafts, draft)
-	p.explained = &explained{event: draft.Event, lines: draft.Lines, data: d}
+	p.explained = &explained{event: ledger.EventReversed, lines: draft.Lines, data: d}
 	if p.order != nil {
 		p.explained.order = &order{id: p.order.id}
 	}
 	return nil
 }
 
-// ErrNotLast means that later events of the order were computed from the transaction.
-var ErrNotLast = ErrOrderState.With("Later events of this order were computed from this transaction. Reverse the latest first, or record what happened as a refund.")
+// ErrNotLast means that later events were computed from the transaction.
+var ErrNotLast = ErrOrderState.With("Later events were computed from this transaction. Reverse the latest first, or record what happened as an event.")
 
-// reversible reports whether an order's transaction may be reversed: no later one that stands was computed after it.
-func (o *order) reversible(original *ledger.Transaction) error {
-	undone := o.undone()
-	for i := range o.transactions {
-		t := &o.transactions[i]
-		if t.Sequence <= original.Sequence || undone[t.Sequence] {
-			continue
+// standAlone are the events that nothing later is computed from, though they may be about the same subject.
+var standAlone = []string{"charge.recorded", "adjustment.posted", "processor.fee_recorded", "processor.funds_available"}
+
+// reversible refuses to reverse what later transactions stand on: those of the same story, and the later parts of the same
+// event, whatever they are about.
+func (p *planner) reversible(original *ledger.Transaction) error {
+	r, _, byEvent := recordOf(original)
+	_, ours := recordedType(r.Kind)
+	switch {
+	case original.Reverses != 0:
+		return ledger.ErrReversalOfReversal
+	case !byEvent && len(original.Entries) == 0:
+		return ledger.ErrNothingToReverse
+	case byEvent && !ours && r.Kind != eventSettled:
+		return ErrEventReserved.With("This transaction was posted by another of Mizan's services, which keeps its own state. Use that service's operations instead.")
+	}
+	var after []ledger.Transaction
+	switch {
+	case p.order != nil:
+		after = p.order.later(original)
+	case original.Subject != "" && !slices.Contains(standAlone, r.Kind):
+		s, err := p.story(original.Subject)
+		if err != nil {
+			return err
 		}
-		if r, _, ok := recordOf(t); ok && r.Kind != "charge.recorded" && r.Kind != "adjustment.posted" && t.Reference != original.Reference {
-			return ErrNotLast
+		after = later(s.transactions, original, nil)
+	}
+	parts, err := p.laterParts(original)
+	if err != nil {
+		return err
+	}
+	for _, t := range parts {
+		if !slices.ContainsFunc(after, func(x ledger.Transaction) bool { return x.Sequence == t.Sequence }) {
+			after = append(after, t)
 		}
 	}
-	return nil
+	if len(after) == 0 {
+		return nil
+	}
+	slices.SortFunc(after, func(a, b ledger.Transaction) int { return cmp.Compare(b.Sequence, a.Sequence) })
+	return ErrNotLast.Withf("Later transactions stand on this one. Reverse them first, from the left: %s. Or record what happened as an event.", named(after))
+}
+
+// laterParts are the transactions that the same event posted after this one, and that stand.
+func (p *planner) laterParts(original *ledger.Transaction) (list []ledger.Transaction, err error) {
+	parts, err := p.service.ledger.ByReference(p.ctx, p.book, original.Reference)
+	if err != nil {
+		return nil, err
+	}
+	for i := range parts {
+		t := &parts[i]
+		if t.Sequence <= original.Sequence {
+			continue
+		}
+		links, err := p.service.ledger.LinksTo(p.ctx, p.book, t.Sequence)
+		if err != nil {
+			return nil, err
+		}
+		if links.ReversedBy == 0 || links.RepostedBy != 0 {
+			list = append(list, *t)
+		}
+	}
+	return list, nil
+}
+
+// later are an order's transactions that stand and came after one, without those that nothing is computed from.
+func (o *order) later(original *ledger.Transaction) []ledger.Transaction {
+	return later(o.transactions, original, o.undone())
+}
+
+func later(ts []ledger.Transaction, original *ledger.Transaction, undone map[int64]bool) (list []ledger.Transaction) {
+	for i := range ts {
+		t := &ts[i]
+		r, _, ok := recordOf(t)
+		early := t.Sequence != 0 && t.Sequence <= original.Sequence // those of a group have no sequence yet
+		if ok && !early && !undone[t.Sequence] && !slices.Contains(standAlone, r.Kind) {
+			list = append(list, *t)
+		}
+	}
+	return list
+}
+
+// maxNamed bounds the transactions that a refusal names.
+const maxNamed = 5
+
+// named lists the ids of transactions.
+func named(ts []ledger.Transaction) string {
+	ids := make([]string, 0, maxNamed+1)
+	for i := range ts {
+		switch {
+		case i == maxNamed:
+			ids = append(ids, "…")
+		case i < maxNamed && ts[i].Sequence != 0:
+			ids = append(ids, ts[i].ID())
+		}
+	}
+	return strings.Join(ids, ", ")
 }
 
 func (d *AdjustmentPosted) subject() string {

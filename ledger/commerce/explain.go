@@ -19,6 +19,9 @@ func (s *Service) Explain(ctx context.Context, book ledger.Book, sequence int64)
 		return nil, err
 	}
 	x := &explained{event: t.Event}
+	if t.Reverses != 0 {
+		x.event = ledger.EventReversed
+	}
 	for _, e := range t.Entries {
 		x.lines = append(x.lines, ledger.Line{Account: e.Account, Amount: e.Amount, Currency: e.Currency, ExternalRef: e.ExternalRef})
 	}

@@ -16,6 +16,8 @@ type TierAdjusted struct {
 	Rate       string `json:"rate" pattern:"^(0|[1-9][0-9]*)(\\.[0-9]{1,12})?$" doc:"The commission's rate from now on" example:"0.12"`
 	Payer      string `json:"payer" enum:"seller,platform" doc:"Who pays the difference, or gets it back"`
 	Consent    string `json:"consent,omitempty" pattern:"^[!-~]([ -~]{0,126}[!-~])?$" doc:"The document in which the creators agreed to a lower rate; required for one" example:"DOC-88"`
+
+	cut bool // the rate is lower than the one before
 }
 
 // tierAdjustment is a rate that came later, with who pays the difference to the one before.
@@ -70,7 +72,7 @@ func (d *TierAdjusted) apply(o *order, p *preparation) error {
 	if err != nil {
 		return err
 	}
-	if after.whole < before.whole {
+	if d.cut = after.whole < before.whole; d.cut {
 		switch {
 		case d.Consent == "":
 			p.bad("/consent", "required", "A lower rate needs the document in which the creators agreed to it.")
@@ -163,15 +165,7 @@ func (d *TierAdjusted) plan(p *planner) error {
 	if err := p.known(); err != nil {
 		return err
 	}
-	cut, err := p.order.commissions(true)
-	if err != nil {
-		return err
-	}
 	before, after, err := p.apply(d)
-	if err != nil {
-		return err
-	}
-	now, err := p.order.commissions(true)
 	if err != nil {
 		return err
 	}
@@ -184,6 +178,6 @@ func (d *TierAdjusted) plan(p *planner) error {
 	if len(lines) == 0 {
 		event = "order.fact_recorded"
 	}
-	return p.draft(draftOf{event: event, kind: p.event.Type, lines: lines, data: data, memo: "tier " + d.TierChange, decision: now.whole < cut.whole,
+	return p.draft(draftOf{event: event, kind: p.event.Type, lines: lines, data: data, memo: "tier " + d.TierChange, decision: d.cut,
 		computed: true, before: before, after: after})
 }
