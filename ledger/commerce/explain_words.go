@@ -59,7 +59,7 @@ func headOf(st *step) string {
 	case "seller", "creator":
 		return "Left for " + who
 	case "exchange":
-		return title
+		return title + " (" + st.of + ")"
 	case "pledge":
 		if parts := strings.Split(st.receiver, ":"); len(parts) > 4 {
 			return title + " to " + parts[3] + " for campaign " + parts[4]
@@ -112,9 +112,9 @@ func (o *order) words(st *step, out *Step, before money.Minor) string {
 		b.WriteString(out.Total)
 		b.WriteString(" by a weight of ")
 		b.WriteString(st.weight)
-		if sum, ok := o.weights(); ok {
+		if st.weights != "" {
 			b.WriteString(" in ")
-			b.WriteString(sum)
+			b.WriteString(st.weights)
 		}
 		b.WriteString(" and largest remainder")
 	case st.flat != 0:
@@ -154,15 +154,15 @@ func (st *step) besideWords(amount money.Minor, c money.Currency) string {
 }
 
 // weights is the sum of the creators' weights.
-func (o *order) weights() (string, bool) {
+func (o *order) weights() string {
 	var sum money.Weight
 	for i := range o.creators {
 		var err error
 		if sum, err = sum.Add(o.creators[i].weight); err != nil {
-			return "", false
+			return ""
 		}
 	}
-	return sum.String(), true
+	return sum.String()
 }
 
 // rateInWords says what a rate comes to.

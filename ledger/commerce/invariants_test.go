@@ -47,6 +47,8 @@ func (l *randomLife) checkCash(data EventData, was lifeState, moved money.Minor)
 			want = -(was.lots - l.order.money(false) - read(d.RestockingFee) - read(d.LabelFee))
 			want += was.goodwill - l.order.goodwill + was.loss - l.order.platformLoss
 		}
+	case *LineCancelled, *ExchangeCaptured:
+		want = l.order.money(false) - was.lots
 	case *OrderCancelled:
 		want = -(was.lots - l.order.money(false)) + was.goodwill - l.order.goodwill + was.loss - l.order.platformLoss
 	case *DisputeOpened:

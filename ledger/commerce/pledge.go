@@ -110,10 +110,13 @@ func (s *sheet) pledged() {
 		net := max(s.earned.of(position), 0)
 		amount, err := x.rate.Of(net, money.HalfEven, o.unit)
 		s.fail(err)
-		amount = max(min(amount, left.of(position)), 0)
+		bound := ""
+		if most := max(left.of(position), 0); amount > most {
+			amount, bound = most, "base"
+		}
 		left.add(position, -amount)
 		s.steps = append(s.steps, step{id: "pledge", receiver: string(x.account), of: "commission of " + x.creator + " for pledge " + x.id, total: net, rate: x.rate, rated: true,
-			rounding: money.HalfEven, amount: amount, pays: "creator"})
+			rounding: money.HalfEven, bound: bound, amount: amount, pays: "creator"})
 		if gone := x.released - amount; gone > 0 {
 			s.steps = append(s.steps, step{id: "pledge_released", receiver: string(x.account), of: "pledge " + x.id, amount: gone, pays: "creator"})
 			amount = x.released

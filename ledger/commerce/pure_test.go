@@ -37,6 +37,9 @@ func newPureBook(book ledger.Book, name string, set *RuleSet) *pureBook {
 	rules := NewRuleSets(nil, now)
 	rules.read[b.book.ID] = &bookRules{at: testNow, own: []*RuleSet{set}, byID: map[string]*RuleSet{set.ID(): set}}
 	b.service = New(nil, rules, now)
+	b.service.look.balance = func(_ context.Context, _ ledger.Book, a ledger.Address, _ money.Currency) (money.Minor, error) {
+		return -b.balances[a], nil
+	}
 	b.order = &order{book: b.book, id: b.name}
 	return b
 }
@@ -167,6 +170,7 @@ func (o *order) fingerprint() string {
 	for _, c := range o.creators {
 		fmt.Fprintln(&s, "creator", c.id, c.weight, c.agency, c.paidBy, c.share)
 	}
+	fmt.Fprintln(&s, "changes", o.attributed, o.moves, o.tiers, o.pledges, o.exchanged)
 	for _, p := range o.partners {
 		fmt.Fprintln(&s, "partner", p.id, p.role, rate(p.rate))
 	}

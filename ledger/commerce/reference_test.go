@@ -253,7 +253,7 @@ func (f *reference) delivered() {
 		f.add("revenue:contra:platform_discount", new(big.Rat).Neg(off))
 		f.seller.Add(f.seller, list)
 		f.seller.Sub(f.seller, own) // the platform's part of the discounts comes back to the seller
-		if l.kind == lotDuty || l.kind == lotRoundUp {
+		if l.kind == lotDuty || l.kind == lotRoundUp || l.kind == lotExchange {
 			f.pays(ledger.Address(l.owner), list)
 			continue
 		}
@@ -329,12 +329,48 @@ func (f *reference) commission() {
 		return
 	}
 	f.seller.Sub(f.seller, gross)
+	for _, t := range o.tiers {
+		rule.Rate, rule.Rates = t.rate, nil
+		now := f.rule(&rule)
+		more := new(big.Rat).Sub(now, gross)
+		if t.payer == "platform" {
+			f.add("expenses:creator_bonus", new(big.Rat).Neg(more))
+		} else {
+			f.seller.Sub(f.seller, more)
+		}
+		gross = now
+	}
 	var weights []*big.Rat
 	for _, c := range o.creators {
 		weights = append(weights, ratRate(c.weight))
 	}
 	for i, share := range largestRemainder(gross, weights, f.unit) {
 		f.creator(&o.creators[i], share, agencyMode)
+	}
+	if !o.settledAt.IsZero() {
+		f.pledges()
+	}
+}
+
+// pledges are what creators give of their commission, at most all of it.
+func (f *reference) pledges() {
+	earned, left := map[string]*big.Rat{}, map[string]*big.Rat{}
+	for _, x := range f.o.pledges {
+		a := ledger.Address("liabilities:creator:pending:" + x.creator)
+		if earned[x.creator] == nil {
+			earned[x.creator], left[x.creator] = new(big.Rat), new(big.Rat)
+			if f.at[a] != nil {
+				earned[x.creator].Set(f.at[a])
+				left[x.creator].Set(f.at[a])
+			}
+		}
+		given := roundRat(new(big.Rat).Mul(earned[x.creator], ratRate(x.rate)), "half_even", f.unit)
+		if given.Cmp(left[x.creator]) > 0 {
+			given.Set(left[x.creator])
+		}
+		left[x.creator].Sub(left[x.creator], given)
+		f.add(x.account, given)
+		f.add(a, new(big.Rat).Neg(given))
 	}
 }
 

@@ -38,6 +38,7 @@ type step struct {
 	rated    bool // rate is meant, even if it is zero
 	flat     money.Minor
 	weight   string
+	weights  string // their sum when the sheet was computed
 	rounding money.Rounding
 	bound    string
 	amount   money.Minor
@@ -351,7 +352,7 @@ func (s *sheet) prices() (seller money.Minor) {
 			amount := l.parts(false).list
 			s.positions.add(ledger.Address(l.owner), amount)
 			id := map[lotKind]string{lotDuty: "duty", lotRoundUp: "donation_round_up", lotExchange: "exchange"}[l.kind]
-			s.steps = append(s.steps, step{id: id, receiver: l.owner, amount: amount, pays: "buyer"})
+			s.steps = append(s.steps, step{id: id, receiver: l.owner, of: l.sku, amount: amount, pays: "buyer"})
 			seller -= amount
 			continue
 		}
@@ -505,7 +506,7 @@ func (s *sheet) creator(c *creator, gross, whole money.Minor) {
 	o := s.order
 	net := gross
 	if len(o.creators) > 1 {
-		s.steps = append(s.steps, step{id: "creator_split", receiver: "creator:" + c.id, total: whole, weight: c.weight.String(), amount: gross, pays: "creators"})
+		s.steps = append(s.steps, step{id: "creator_split", receiver: "creator:" + c.id, total: whole, weight: c.weight.String(), weights: o.weights(), amount: gross, pays: "creators"})
 	}
 	if c.agency != "" {
 		share, err := c.share.Of(gross, o.agencyRounding(), o.unit)

@@ -50,8 +50,10 @@ func isInvalid(err error) bool {
 func (l *randomLife) step() error {
 	var err error
 	switch n := l.IntN(100); {
-	case n < 40:
+	case n < 22:
 		_, err = l.try(l.refund(), "refund.made")
+	case n < 40:
+		err = l.change()
 	case n < 48:
 		err = l.capture(len(l.order.captures) + 1)
 	case n < 58:
