@@ -24,6 +24,8 @@ type planner struct {
 	// expects are what the plan rests on beside its order: the subjects whose stories it read.
 	expects []ledger.Expectation
 	drafts  []ledger.Draft
+	// waiting are donations as they waited when the plan decided what of them comes back.
+	waiting []waitingDonation
 	// group is what is planned together with this event, nil if it is alone.
 	group *group
 	// explained is the reason of the event's main transaction.

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"mizan/ledger"
+	"mizan/ledger/fault"
 	"mizan/ledger/money"
 )
 
@@ -164,7 +165,7 @@ func (p *planner) keepReleased(after *sheet) (*sheet, error) {
 		if back <= 0 {
 			continue
 		}
-		waits, err := p.balance(account)
+		waits, err := p.waits(account)
 		if err != nil {
 			return nil, err
 		}
@@ -212,4 +213,31 @@ func (o *order) keepPledges(after *sheet, account ledger.Address, amount money.M
 			amount -= part
 		}
 	}
+}
+
+// waitingDonation is what a donation's account held when a plan looked.
+type waitingDonation struct {
+	account ledger.Address
+	held    money.Minor
+}
+
+// waits is what waits on a donation's account. The plan rests on it.
+func (p *planner) waits(account ledger.Address) (money.Minor, error) {
+	held, err := p.balance(account)
+	p.waiting = append(p.waiting, waitingDonation{account, held})
+	return held, err
+}
+
+// outrun turns the refusal of a floor into a stale plan if a donation was released while the event was planned: money that
+// goes back to a buyer is a fact, and no floor refuses it.
+func (p *planner) outrun(out ledger.Outcome) ledger.Outcome {
+	if p.order == nil || fault.CodeOf(out.Err) != ledger.ErrFloor.Code {
+		return out
+	}
+	for _, w := range p.waiting {
+		if held, err := p.balance(w.account); err == nil && held != w.held {
+			return ledger.Outcome{Err: ledger.ErrStale}
+		}
+	}
+	return out
 }

@@ -329,7 +329,7 @@ func (d *RefundMade) lookUpDonations(p *planner) error {
 		if l.kind != lotRoundUp || l.empty() {
 			continue
 		}
-		waits, err := p.balance(ledger.Address(l.owner))
+		waits, err := p.waits(ledger.Address(l.owner))
 		if err != nil {
 			return err
 		}

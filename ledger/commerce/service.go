@@ -115,7 +115,7 @@ func (s *Service) attempt(ctx context.Context, book ledger.Book, e *prepared, fr
 	if done != nil {
 		return *done
 	}
-	return p.result(s.ledger.Post(ctx, book, p.submission()))
+	return p.result(p.outrun(s.ledger.Post(ctx, book, p.submission())))
 }
 
 // plan plans one event. Instead of a plan it returns a result if the event was recorded before, or cannot be recorded.
