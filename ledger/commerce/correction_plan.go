@@ -54,9 +54,27 @@ func (d *EntryReversed) plan(p *planner) error {
 	draft.Expect = append(draft.Expect, p.expects...)
 	p.drafts = append(p.drafts, draft)
 	p.explained = &explained{event: ledger.EventReversed, lines: draft.Lines, data: d}
-	if p.order != nil {
-		p.explained.order = &order{id: p.order.id}
+	if p.order == nil {
+		return nil
 	}
+	p.explained.order = &order{id: p.order.id}
+	if p.group == nil {
+		return nil
+	}
+	return p.goOnWithout(&original, &draft)
+}
+
+// goOnWithout gives the later events of a group the order as it is after the reversal.
+func (p *planner) goOnWithout(original *ledger.Transaction, draft *ledger.Draft) error {
+	o := p.order
+	reversal := foretold(p.event.Reference, draft)
+	reversal.Book, reversal.Sequence = original.Book, o.last+1
+	again := &order{book: o.book, id: o.id, last: o.last, transactions: append(slices.Clone(o.transactions), reversal)}
+	if err := p.service.replay(p.ctx, again, len(again.transactions)); err != nil {
+		return err
+	}
+	again.ahead = true
+	*o = *again
 	return nil
 }
 
@@ -81,6 +99,8 @@ func (p *planner) reversible(original *ledger.Transaction) error {
 	}
 	var after []ledger.Transaction
 	switch {
+	case p.order != nil && p.order.ahead:
+		return ErrNotLast.With("Another event of the same batch changed this order before. Send the reversal first, or by itself.")
 	case p.order != nil:
 		after = p.order.later(original)
 	case original.Subject != "" && !slices.Contains(standAlone, r.Kind):

@@ -192,3 +192,32 @@ func TestReversalOfOthers(t *testing.T) {
 		t.Errorf("reversing a payout: %v", r.Err)
 	}
 }
+
+// TestExchangeRestartsTheClock: after an exchange the order is not due until the new goods have arrived.
+func TestExchangeRestartsTheClock(t *testing.T) {
+	t.Parallel()
+	w := newPeerBench(t)
+	w.sellChanged(t, "o")
+	w.post(t, "order.delivered", "d", `{"order":"o","delivered_at":"2026-11-22T10:00:00Z","last_parcel":true}`)
+	due := func() *Order {
+		o, err := w.Order(t.Context(), w.book, "o")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	first := due().DueAt
+	w.post(t, "exchange.returned", "b", `{"order":"o","exchange":"E","lines":[{"line":1,"quantity":1}]}`)
+	if gates := fmt.Sprint(due().Gates); gates != "[exchange:E]" {
+		t.Errorf("an open exchange shows the gates %s", gates)
+	}
+	w.post(t, "exchange.captured", "x", `{"order":"o","exchange":"E","lines":[{"line":2,"sku":"B","quantity":1,"unit_price":"50.00"}]}`)
+	o := due()
+	if r := w.Settle(t.Context(), w.book, "o", Settlement{IfDue: true}); o.DueAt != nil || len(o.Gates) > 0 || fault.CodeOf(r.Err) != ErrNotDue.Code {
+		t.Errorf("before the delivery of the new goods: due %v, gates %v, settling says %v", o.DueAt, o.Gates, r.Err)
+	}
+	w.post(t, "order.delivered", "d2", `{"order":"o","delivered_at":"2026-12-01T10:00:00Z","last_parcel":true}`)
+	if second := due().DueAt; first == nil || second == nil || !second.After(*first) {
+		t.Errorf("due at first %v, then %v", first, second)
+	}
+}

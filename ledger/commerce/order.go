@@ -135,6 +135,8 @@ type order struct {
 	// transactions are the order's own, oldest first.
 	transactions []ledger.Transaction
 	edited       error
+	// ahead says that the state holds more than the recorded transactions: a group goes on with it.
+	ahead bool
 }
 
 // reserve is what was kept of the seller's share at settlement.

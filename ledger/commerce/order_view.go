@@ -61,7 +61,9 @@ func (o *order) view(all []ledger.Transaction) *Order {
 	if o.set != nil {
 		v.RuleSet = o.set.ID()
 	}
-	if o.commissionRate != nil {
+	if n := len(o.tiers); n > 0 {
+		v.CommissionRate = o.tiers[n-1].rate.String()
+	} else if o.commissionRate != nil {
 		v.CommissionRate = o.commissionRate.String()
 	} else if o.set != nil && len(o.creators) > 0 {
 		if r := o.rule(RuleCommission, ""); r != nil {

@@ -89,6 +89,7 @@ func (p *planner) draft(d draftOf) error {
 		draft.OriginalPeriod = o.capturedIn
 		draft.Expect = []ledger.Expectation{{Subject: draft.Subject, LastSequence: o.last}}
 		o.absorb(d.lines, d.computed)
+		o.ahead = true
 	}
 	draft.Expect = append(draft.Expect, p.expects...)
 	if d.part == 0 {

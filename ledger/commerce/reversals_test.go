@@ -94,3 +94,42 @@ func (w *workbench) refuseUnder(t *testing.T, all []ledger.Transaction, i int) {
 		t.Errorf("%s %s under its later part %s: %v", all[i-1].ID(), all[i-1].Event, x.ID(), r.Err)
 	}
 }
+
+// TestReversalInABatch: what follows a reversal in the same batch goes on without what was reversed, as it would alone; the
+// dry run says the same.
+func TestReversalInABatch(t *testing.T) {
+	t.Parallel()
+	for _, atomic := range []bool{true, false} {
+		w := newPeerBench(t)
+		w.sellChanged(t, "o")
+		refund := w.post(t, "refund.made", "r", `{"order":"o","refund":"R","amount":"40.00"}`)
+		charge := w.post(t, "commission.earned", "e", `{"commission":"A","seller":"s","creator":"d","currency":"USD","amount":"5.00"}`)
+		events := func() []Event {
+			return []Event{
+				event(t, "entry.reversed", "u1", fmt.Sprintf(`{"transaction":%q,"reason":"mistake"}`, refund.Transactions[0].ID())),
+				event(t, "refund.made", "r2", `{"order":"o","refund":"R","full":true,"shipped":false}`),
+				event(t, "entry.reversed", "u2", fmt.Sprintf(`{"transaction":%q,"reason":"mistake"}`, charge.Transactions[0].ID())),
+				event(t, "commission.earned", "e2", `{"commission":"A","seller":"s","creator":"d","currency":"USD","amount":"6.00"}`),
+			}
+		}
+		dry, err := w.DryRun(t.Context(), w.book, events(), atomic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		post := w.PostBatch
+		if atomic {
+			post = w.PostAtomic
+		}
+		for i, r := range post(t.Context(), w.book, events()) {
+			if r.Err != nil || dry[i].Err != nil || entriesOf(r.Transactions) != entriesOf(dry[i].Transactions) {
+				t.Errorf("atomic %t, event %d: %v, dry %v\n%s\n%s", atomic, i, r.Err, dry[i].Err, entriesOf(r.Transactions), entriesOf(dry[i].Transactions))
+			}
+		}
+		want := map[string]string{"assets:processor:pending:main USD": "100.00", "assets:processor:available:main USD": "-100.00",
+			"liabilities:seller:available:s USD": "-6.00", "liabilities:creator:pending:d USD": "6.00"}
+		if got := w.balances(t); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("atomic %t: %v, want %v", atomic, got, want)
+		}
+		w.verify(t)
+	}
+}

@@ -60,12 +60,24 @@ func (p *planner) story(subject string) (*story, error) {
 	if !slices.ContainsFunc(p.expects, func(e ledger.Expectation) bool { return e.Subject == subject }) {
 		p.expects = append(p.expects, ledger.Expectation{Subject: subject, LastSequence: s.last})
 	}
-	if undone := (&order{transactions: s.transactions}).undone(); undone != nil {
+	undone := (&order{transactions: s.transactions}).undone()
+	var told []ledger.Transaction
+	if p.group != nil {
+		for _, t := range p.group.told[subject] {
+			if t.Reverses == 0 {
+				told = append(told, t)
+				continue
+			}
+			if undone == nil {
+				undone = map[int64]bool{}
+			}
+			undone[t.Reverses] = true
+		}
+	}
+	if undone != nil {
 		s.transactions = slices.DeleteFunc(s.transactions, func(t ledger.Transaction) bool { return undone[t.Sequence] })
 	}
-	if p.group != nil {
-		s.transactions = append(s.transactions, p.group.told[subject]...)
-	}
+	s.transactions = append(s.transactions, told...)
 	return s, nil
 }
 
@@ -138,7 +150,7 @@ func storedAs[T any](t *ledger.Transaction) (out T, err error) {
 // foretold is a draft as if it were recorded, for the events of a group that come after it.
 func foretold(reference string, d *ledger.Draft) ledger.Transaction {
 	t := ledger.Transaction{Reference: reference, Event: d.Event, OccurredAt: d.OccurredAt, Subject: d.Subject, LiveSession: d.LiveSession,
-		Channel: d.Channel, Campaign: d.Campaign, Memo: d.Memo, Explanation: d.Explanation}
+		Channel: d.Channel, Campaign: d.Campaign, Memo: d.Memo, Reverses: d.Reverses, Explanation: d.Explanation}
 	for i, l := range d.Lines {
 		t.Entries = append(t.Entries, ledger.Entry{Line: i + 1, Account: l.Account, Currency: l.Currency, Amount: l.Amount, ExternalRef: l.ExternalRef})
 	}
