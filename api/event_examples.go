@@ -30,6 +30,10 @@ var exampleData = map[string]string{
 	"DisputeClosed":    `{"dispute":"dp_1","outcome":"lost","liable":"seller","fee_returned":false}`,
 	"ChargeRecorded":   `{"kind":"warehouse.storage_charged","party":"sel_uk","currency":"GBP","amount":"12.40","service_period":["2026-11-01","2026-11-30"],"document":"INV-7"}`,
 	"CreatorBonus":     `{"order":"UK-1001","bonus":"B-1","creator":"cre_amy","funders":[{"funder":"platform","amount":"3.00"}]}`,
+	"LineCancelled":    `{"order":"UK-1001","cancellation":"CA-1","lines":[{"line":1,"quantity":1}],"reason":"sold_out"}`,
+	"ExchangeReturned": `{"order":"UK-1001","exchange":"EX-1","lines":[{"line":1,"quantity":1}],"reason":"wrong_size"}`,
+	"ExchangeCaptured": `{"order":"UK-1001","exchange":"EX-1","lines":[{"line":2,"sku":"SKU-10","category":"fashion","quantity":1,"unit_price":"29.99"}],` +
+		`"payments":[{"processor":"main","payment_id":"pi_1002","amount":"9.00"}]}`,
 	"FeeRecorded":      `{"processor":"main","kind":"fee","payment_id":"pi_1001","amount":"0.87","currency":"GBP"}`,
 	"FundsAvailable":   `{"processor":"main","amount":"44.10","currency":"GBP","payment_ids":["pi_1001"]}`,
 	"PaymentFailed":    `{"order":"UK-1001","payment_id":"pi_1001","fee":"4.00","shipped":false}`,

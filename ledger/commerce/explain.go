@@ -161,6 +161,7 @@ func (x *explained) expandSteps(out *Explanation) {
 		if b := &x.before.steps[j]; !used[j] && b.amount != 0 {
 			gone := step{rule: b.rule, id: b.id, receiver: b.receiver, of: b.of, rate: b.rate, rated: b.rated, rounding: b.rounding, pays: b.pays}
 			gone.released = b.id == "commission_deposit" && slices.ContainsFunc(x.after.steps, func(st step) bool { return st.rule == b.rule })
+			gone.moved = x.event == "attribution.moved"
 			out.Steps = append(out.Steps, x.order.expandStep(&gone, b.amount))
 		}
 	}
@@ -175,7 +176,7 @@ func (o *order) expandStep(st *step, before money.Minor) Step {
 			out.Base = append(out.Base, BaseAmount{Component: componentNames[k], Amount: part.Format(c)})
 		}
 	}
-	if st.total != 0 || st.rated {
+	if st.total != 0 || st.rated || st.weight != "" {
 		out.Total = st.total.Format(c)
 	}
 	if st.rated {

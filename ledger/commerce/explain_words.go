@@ -99,6 +99,8 @@ func (o *order) words(st *step, out *Step, before money.Minor) string {
 		b.WriteString(st.besideWords(amount, o.currency))
 	case st.released:
 		b.WriteString("released, so nothing is withheld any more")
+	case st.moved:
+		b.WriteString("nothing, because the commission belongs to others")
 	case (st.rated || len(st.parts) > 0) && st.total == 0:
 		b.WriteString(out.Amount)
 		b.WriteString(", because nothing is left to compute it on")

@@ -48,6 +48,8 @@ type step struct {
 	parts []stepPart
 	// released says that a deposit ended because its tier is known.
 	released bool
+	// moved says that what it gave belongs to other creators.
+	moved bool
 	// taxMode is how a fee was taxed.
 	taxMode string
 }
