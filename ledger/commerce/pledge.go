@@ -1,6 +1,7 @@
 package commerce
 
 import (
+	"context"
 	"slices"
 
 	"mizan/ledger"
@@ -221,11 +222,75 @@ type waitingDonation struct {
 	held    money.Minor
 }
 
-// waits is what waits on a donation's account. The plan rests on it.
+// waits is what waits on a donation's account of what the order has given. The plan rests on it.
 func (p *planner) waits(account ledger.Address) (money.Minor, error) {
-	held, err := p.balance(account)
+	held, err := p.waitsNow(account)
 	p.waiting = append(p.waiting, waitingDonation{account, held})
 	return held, err
+}
+
+// gift is what a transaction of an order gave to a donation's account, or took back.
+type gift struct {
+	sequence int64
+	amount   money.Minor
+}
+
+// waitsNow is what the account holds, but no more than what is left of the order's own gifts: the rest is others'.
+func (p *planner) waitsNow(account ledger.Address) (money.Minor, error) {
+	held, err := p.balance(account)
+	if err != nil || p.group != nil && p.order.ahead {
+		return held, err
+	}
+	var gifts []gift
+	own := money.Minor(0)
+	for i := range p.order.transactions {
+		t := &p.order.transactions[i]
+		for _, e := range t.Entries {
+			if e.Account == account && e.Currency == p.order.currency {
+				gifts = append(gifts, gift{t.Sequence, -e.Amount})
+				own -= e.Amount
+			}
+		}
+	}
+	if len(gifts) == 0 {
+		return held, nil
+	}
+	gone, err := p.service.look.released(p.ctx, p.book, account, p.order.currency, gifts)
+	return min(held, own-gone), err
+}
+
+// maxDonationLines bounds the newest lines of a donation's account that are searched.
+const maxDonationLines = 10_000
+
+// released is how much of an order's gifts went on to the beneficiary: the most by which the account has ever held less than
+// the order had given to it by then.
+func (s *Service) released(ctx context.Context, book ledger.Book, a ledger.Address, c money.Currency, gifts []gift) (gone money.Minor, err error) {
+	own := money.Minor(0)
+	for _, g := range gifts {
+		own += g.amount
+	}
+	q := ledger.HistoryQuery{Account: a, Currency: c, Descending: true, Limit: 1000}
+	for searched := 0; searched < maxDonationLines; searched += q.Limit {
+		page, err := s.ledger.History(ctx, book, q)
+		if err != nil {
+			return 0, err
+		}
+		for _, l := range page.Lines {
+			for len(gifts) > 0 && gifts[len(gifts)-1].sequence > l.Sequence {
+				own -= gifts[len(gifts)-1].amount
+				gifts = gifts[:len(gifts)-1]
+			}
+			if len(gifts) == 0 {
+				return gone, nil
+			}
+			gone = max(gone, own+l.BalanceAfter)
+			q.AfterSequence, q.AfterLine = l.Sequence, l.Line
+		}
+		if !page.More {
+			break
+		}
+	}
+	return gone, nil
 }
 
 // outrun turns the refusal of a floor into a stale plan if a donation was released while the event was planned: money that
@@ -235,7 +300,7 @@ func (p *planner) outrun(out ledger.Outcome) ledger.Outcome {
 		return out
 	}
 	for _, w := range p.waiting {
-		if held, err := p.balance(w.account); err == nil && held != w.held {
+		if held, err := p.waitsNow(w.account); err == nil && held != w.held {
 			return ledger.Outcome{Err: ledger.ErrStale}
 		}
 	}

@@ -40,6 +40,9 @@ func newPureBook(book ledger.Book, name string, set *RuleSet) *pureBook {
 	b.service.look.balance = func(_ context.Context, _ ledger.Book, a ledger.Address, _ money.Currency) (money.Minor, error) {
 		return -b.balances[a], nil
 	}
+	b.service.look.released = func(context.Context, ledger.Book, ledger.Address, money.Currency, []gift) (money.Minor, error) {
+		return 0, nil // nothing is released beside the order
+	}
 	b.order = &order{book: b.book, id: b.name}
 	return b
 }

@@ -24,13 +24,14 @@ type Service struct {
 type lookups struct {
 	balance  func(ctx context.Context, book ledger.Book, a ledger.Address, c money.Currency) (money.Minor, error)
 	disputed func(ctx context.Context, book ledger.Book, dispute string, c money.Currency) (subject string, err error)
+	released func(ctx context.Context, book ledger.Book, a ledger.Address, c money.Currency, gifts []gift) (money.Minor, error)
 	story    func(ctx context.Context, book ledger.Book, q ledger.TransactionQuery) (ledger.TransactionPage, error)
 }
 
 // New returns a service that posts to the ledger by the rule sets.
 func New(l *ledger.Ledger, rules *RuleSets, now func() time.Time) *Service {
 	s := &Service{ledger: l, rules: rules, now: now}
-	s.look = lookups{s.balance, s.disputed, l.Transactions}
+	s.look = lookups{s.balance, s.disputed, s.released, l.Transactions}
 	return s
 }
 
