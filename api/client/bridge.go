@@ -15,11 +15,13 @@ type Bridge struct {
 	From     string `json:"from"`
 	To       string `json:"to"`
 	// Gross is what buyers paid, tax and shipping included, and Payments how many captures are behind it.
-	Gross    string          `json:"gross"`
-	Payments int64           `json:"payments"`
-	Months   []BridgeMonth   `json:"months"`
-	Quarters []BridgeQuarter `json:"quarters"`
-	Lines    []BridgeLine    `json:"lines"`
+	Gross string `json:"gross"`
+	// GrossWithoutTax leaves out the tax that the platform owes to the authority.
+	GrossWithoutTax string          `json:"gross_without_tax"`
+	Payments        int64           `json:"payments"`
+	Months          []BridgeMonth   `json:"months"`
+	Quarters        []BridgeQuarter `json:"quarters"`
+	Lines           []BridgeLine    `json:"lines"`
 	// Payouts is what was paid out, negative; Carried is what the seller's accounts hold more than before.
 	Payouts string          `json:"payouts"`
 	Carried []BridgeCarried `json:"carried"`
@@ -27,9 +29,11 @@ type Bridge struct {
 
 // BridgeMonth is the gross of a month.
 type BridgeMonth struct {
-	Month    string `json:"month"`
-	Gross    string `json:"gross"`
-	Payments int64  `json:"payments"`
+	Month string `json:"month"`
+	Gross string `json:"gross"`
+	// GrossWithoutTax leaves out the tax that the platform owes to the authority.
+	GrossWithoutTax string `json:"gross_without_tax"`
+	Payments        int64  `json:"payments"`
 }
 
 // BridgeQuarter is a quarter as DAC7 asks for it.

@@ -24,6 +24,9 @@ type Bridge struct {
 	To       string `json:"to" doc:"Last month" example:"2026-12"`
 	// Gross is what buyers paid, tax and shipping included, before fees and refunds.
 	Gross string `json:"gross" doc:"What buyers paid, tax and shipping included" example:"227.33"`
+	// GrossWithoutTax leaves out the tax that the platform owes to the authority: whether a form's gross holds it differs
+	// (errata C-10).
+	GrossWithoutTax string `json:"gross_without_tax" doc:"The gross less the tax that the platform owes to the authority, for forms that leave it out" example:"210.00"`
 	// Payments counts the captures behind it.
 	Payments int64           `json:"payments" doc:"How many captures" example:"2"`
 	Months   []BridgeMonth   `json:"months" nullable:"false" doc:"The gross by month"`
@@ -36,9 +39,11 @@ type Bridge struct {
 
 // BridgeMonth is the gross of a month.
 type BridgeMonth struct {
-	Month    string `json:"month" example:"2026-11"`
-	Gross    string `json:"gross" example:"64.95"`
-	Payments int64  `json:"payments" example:"1"`
+	Month string `json:"month" example:"2026-11"`
+	Gross string `json:"gross" example:"64.95"`
+	// GrossWithoutTax is the gross less the tax that the platform owes to the authority.
+	GrossWithoutTax string `json:"gross_without_tax" example:"60.00"`
+	Payments        int64  `json:"payments" example:"1"`
 }
 
 // BridgeQuarter is a quarter as DAC7 asks for it.
@@ -133,6 +138,7 @@ type bridgeSums struct {
 	taken, given                             money.Minor
 	payments                                 int64
 	refunds, fees, taxes, withheld, platform money.Minor // of a month
+	captured                                 money.Minor // tax that captures brought
 }
 
 // month returns a month's sums.
@@ -159,9 +165,7 @@ func (b *bridging) add(c *ledger.Contra) {
 	switch step {
 	case "gross":
 		m.given += net
-		if c.Event != "order.cancelled" {
-			m.payments += c.Transactions
-		}
+		m.payments += c.Transactions
 		return
 	case "payouts":
 		b.payouts += net
@@ -172,6 +176,9 @@ func (b *bridging) add(c *ledger.Contra) {
 		m.fees -= net
 	case "tax_collected":
 		m.taxes -= net
+		if isCapture(c.Event) {
+			m.captured -= net
+		}
 	case "tax_withheld":
 		m.withheld -= net
 	case "platform_funding":
@@ -216,7 +223,7 @@ func bridgeStepOf(c *ledger.Contra) string {
 		return "fee_tax"
 	case strings.HasPrefix(a, "assets:processor:"), strings.HasPrefix(a, "liabilities:gift_card:"), strings.HasPrefix(a, "liabilities:store_credit:"),
 		strings.HasPrefix(a, "assets:receivable:cod:"), strings.HasPrefix(a, "liabilities:exchange_clearing:"), a == accountSuspense:
-		if c.Event == "order.captured" || c.Event == "order.cod_delivered" || c.Event == "exchange.captured" {
+		if isCapture(c.Event) {
 			return "gross"
 		}
 		return "refunds"
@@ -229,6 +236,11 @@ func bridgeStepOf(c *ledger.Contra) string {
 	return "other"
 }
 
+// isCapture reports whether an event brings a buyer's money.
+func isCapture(event string) bool {
+	return event == "order.captured" || event == "order.cod_delivered" || event == "exchange.captured"
+}
+
 // bridgeSteps is the order of the steps.
 var bridgeSteps = []string{"tax_collected", "refunds", "platform_funding", "fees", "fee_tax", "commissions", "tax_withheld", "shipping", "disputes", "deposits", "other"}
 
@@ -236,7 +248,7 @@ var bridgeSteps = []string{"tax_collected", "refunds", "platform_funding", "fees
 func (b *bridging) bridge() *Bridge {
 	c := b.currency
 	out := &Bridge{Currency: string(c), Months: []BridgeMonth{}, Quarters: []BridgeQuarter{}, Lines: []BridgeLine{}, Carried: []BridgeCarried{}, Payouts: b.payouts.Format(c)}
-	gross := money.Minor(0)
+	gross, captured := money.Minor(0), money.Minor(0)
 	periods := make([]ledger.Period, 0, len(b.months))
 	for p := range b.months {
 		periods = append(periods, p)
@@ -259,11 +271,12 @@ func (b *bridging) bridge() *Bridge {
 		sums.given, sums.payments, sums.refunds, sums.platform = sums.given+m.given, sums.payments+m.payments, sums.refunds+m.refunds, sums.platform+m.platform
 		sums.fees, sums.taxes, sums.withheld = sums.fees+m.fees, sums.taxes+m.taxes, sums.withheld+m.withheld
 		gross += m.given
+		captured += m.captured
 		out.Payments += m.payments
-		out.Months = append(out.Months, BridgeMonth{Month: p.String(), Gross: m.given.Format(c), Payments: m.payments})
+		out.Months = append(out.Months, BridgeMonth{Month: p.String(), Gross: m.given.Format(c), GrossWithoutTax: (m.given - m.captured).Format(c), Payments: m.payments})
 	}
 	flush()
-	out.Gross = gross.Format(c)
+	out.Gross, out.GrossWithoutTax = gross.Format(c), (gross - captured).Format(c)
 	for k, s := range b.steps {
 		out.Lines = append(out.Lines, BridgeLine{Step: k.step, Account: string(k.account), Taken: s.taken.Format(c), Given: s.given.Format(c), Net: (s.taken + s.given).Format(c)})
 	}

@@ -19,8 +19,8 @@ func TestBridge(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &Bridge{
-		Seller: "sel_wh", Currency: "USD", From: "2027-01", To: "2027-01", Gross: "227.33", Payments: 2,
-		Months:   []BridgeMonth{{Month: "2027-01", Gross: "227.33", Payments: 2}},
+		Seller: "sel_wh", Currency: "USD", From: "2027-01", To: "2027-01", Gross: "227.33", GrossWithoutTax: "210.00", Payments: 2,
+		Months:   []BridgeMonth{{Month: "2027-01", Gross: "227.33", GrossWithoutTax: "210.00", Payments: 2}},
 		Quarters: []BridgeQuarter{{Quarter: "2027-Q1", Consideration: "118.72", Payments: 2, Fees: "31.28", TaxWithheld: "0.00", TaxCollected: "12.38"}},
 		Lines: []BridgeLine{
 			{"tax_collected", "liabilities:tax:sales:US-TX", "-17.33", "4.95", "-12.38"},
