@@ -114,9 +114,6 @@ func (s *Service) replayOne(ctx context.Context, o *order, t *ledger.Transaction
 			return err
 		}
 	}
-	if after, ok := e.(interface{ applied(*order) error }); ok {
-		return after.applied(o)
-	}
 	return nil
 }
 
