@@ -25,12 +25,13 @@ type lookups struct {
 	balance  func(ctx context.Context, book ledger.Book, a ledger.Address, c money.Currency) (money.Minor, error)
 	disputed func(ctx context.Context, book ledger.Book, dispute string, c money.Currency) (subject string, err error)
 	story    func(ctx context.Context, book ledger.Book, q ledger.TransactionQuery) (ledger.TransactionPage, error)
+	holdings func(ctx context.Context, book ledger.Book, q ledger.HoldingsQuery) ([]ledger.Holding, int64, error)
 }
 
 // New returns a service that posts to the ledger by the rule sets.
 func New(l *ledger.Ledger, rules *RuleSets, now func() time.Time) *Service {
 	s := &Service{ledger: l, rules: rules, now: now}
-	s.look = lookups{s.balance, s.disputed, l.Transactions}
+	s.look = lookups{s.balance, s.disputed, l.Transactions, l.Holdings}
 	return s
 }
 
