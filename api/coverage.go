@@ -20,7 +20,7 @@ func coverageOperations() []Operation {
 	return []Operation{{
 		Method: http.MethodGet, Path: "/v1/books/{book}/coverage", ID: "get-coverage", Group: "Balances", Summary: "Read the coverage of what is owed",
 		Description: "Per currency the cash that is kept for others, by where it is, and what is owed, by to whom; what of it is our own and may be swept, or what must be funded today. " +
-			"Only balances above zero count as owed: nobody's debt covers what is owed to somebody else.",
+			"A balance below zero does not lower it: nobody's debt covers what is owed to somebody else.",
 		Scope: access.BalancesRead, Query: reflect.TypeFor[coverageQuery](),
 		Answers: []Answer{{Status: 200, Meaning: "The coverage as it stands.", Body: reflect.TypeFor[commerce.Coverage]()}},
 		Errors:  []*fault.Error{ledger.ErrHoldingTooLarge, ledger.ErrInvalid}, handle: getCoverage,

@@ -22,7 +22,7 @@ type Coverage struct {
 type CurrencyCoverage struct {
 	Currency string          `json:"currency" example:"USD"`
 	Cash     []CoverageLine  `json:"cash" nullable:"false" doc:"The cash that counts, by where it is"`
-	Owed     []CoverageLine  `json:"owed" nullable:"false" doc:"What is owed, by to whom; only balances above zero"`
+	Owed     []CoverageLine  `json:"owed" nullable:"false" doc:"What is owed, by to whom; a debt to us does not lower it"`
 	Debts    []CoverageLine  `json:"debts" nullable:"false" doc:"What others owe us; it covers nothing"`
 	Totals   CoverageTotals  `json:"totals"`
 	Checks   []CoverageCheck `json:"checks" nullable:"false" doc:"What must hold, and whether it does"`
