@@ -5,6 +5,7 @@ import (
 	"reflect"
 
 	"mizan/api/access"
+	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/failpoint"
 	"mizan/ledger/fault"
@@ -24,6 +25,8 @@ type postEventQuery struct {
 var eventErrors = append([]*fault.Error{
 	commerce.ErrEventType, commerce.ErrEventReserved, commerce.ErrOrderUnknown, commerce.ErrOrderState, commerce.ErrOrderTerms, commerce.ErrOrderEdited,
 	commerce.ErrRepeated, commerce.ErrDisputeUnknown, commerce.ErrChargeKind, commerce.ErrRuleMissing,
+	commerce.ErrSweepTooLarge, commerce.ErrCashMissing, commerce.ErrTransferUnknown, commerce.ErrTransferDone, commerce.ErrOwedLess,
+	commerce.ErrItemUnknown, commerce.ErrItemGone, commerce.ErrDebtSmaller, commerce.ErrInDebt, ledger.ErrHoldingTooLarge,
 }, postingErrors...)
 
 func eventOperations() []Operation {

@@ -76,6 +76,7 @@ func Operations() []Operation {
 		ruleSetOperations(),
 		balanceOperations(),
 		bridgeOperations(),
+		coverageOperations(),
 		accountOperations(),
 		verificationOperations(),
 		systemOperations(),

@@ -206,6 +206,7 @@ func TestReads(t *testing.T) {
 		"/v1/books/uk/balances?as_of=2026-11-20T09:00:00Z&limit=1":                     {`"at_sequence":0,"data":[],"next_cursor":null`},
 		"/v1/books/uk/balances?prefix=liabilities:&currency=GBP":                       {`"data":[{"account":"` + seller + `","currency":"GBP","debits":"0.00","credits":"15.00","normal_side":"credit","balance":"15.00"}]`},
 		"/v1/books/uk/trial-balance":                                                   {`"code":1010`, `"debit_balance":"15.00","credit_balance":"0.00"`, `"totals":[{"currency":"GBP","debits":"15.00","credits":"15.00","debit_balance":"15.00","credit_balance":"15.00"}]`},
+		"/v1/books/uk/coverage":                                                        {`"name":"processor","amount":"15.00"`, `"surplus":"0.00","sweepable":"0.00","to_fund":"0.00"`, `"name":"coverage","result":"holds"`},
 		"/v1/books/uk/trial-balance?period=2026-11":                                    {`"period":"2026-11"`, `"opening_balance":"0.00","debits":"15.00"`},
 		"/v1/books/uk/trial-balance?period=2026-12":                                    {`"opening_balance":"15.00","debits":"0.00","credits":"0.00","balance":"15.00"`},
 		"/v1/books/uk/trial-balance?detail=account":                                    {`"account":"` + clearing + `"`, `"totals":[{"currency":"GBP","debits":"15.00","credits":"15.00"}]`},

@@ -188,6 +188,7 @@ func TestClientKnowsEveryField(t *testing.T) {
 		"/v1/books/uk/balances":                              &list[client.Balance]{},
 		"/v1/books/uk/trial-balance":                         &trial{},
 		"/v1/books/uk/trial-balance?period=2026-11":          &trial{},
+		"/v1/books/uk/coverage":                              &client.Coverage{},
 		"/v1/books/uk/accounts/revenue:referral_fee/entries": &list[client.AccountEntry]{},
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+path, nil)

@@ -68,6 +68,7 @@ type grammar struct {
 	Rules        rulesCmd        `cmd:"" help:"Look at the rules that decide what everybody gets, and give a book its own."`
 	Balance      balanceCmd      `cmd:"" help:"Print the balances of accounts."`
 	TrialBalance trialBalanceCmd `cmd:"" help:"Print the trial balance of a book."`
+	Coverage     coverageCmd     `cmd:"" help:"Print whether the money kept for others is there, and how much may be swept."`
 	Entries      entriesCmd      `cmd:"" help:"Print the entries of an account with its running balance."`
 	Export       exportCmd       `cmd:"" help:"Write the books for others to check."`
 	Verify       verifyCmd       `cmd:"" help:"Recompute the books from their rows and say whether they are sound."`

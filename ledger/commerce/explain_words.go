@@ -390,6 +390,8 @@ var accountWords = []struct {
 	{"liabilities:seller_deposit:", sides{"Out of the shop's deposit.", "The shop's deposit."}},
 	{"liabilities:unclaimed:", sides{"Not unclaimed any more.", "Unclaimed; kept for whom it belongs to."}},
 	{"liabilities:payout_in_transit", sides{"Arrived, or back.", "On its way to its receiver."}},
+	{accountSuspenseIn, sides{"It is known whose it is.", "Waits until it is known whose it is."}},
+	{"equity:", sides{"Brought forward.", "Brought forward."}},
 	{accountSuspense, sides{"Waits until it is known what it is.", "It is known what it was."}},
 	{"liabilities:tax:withholding:", sides{"Less is withheld for the tax office.", "Withheld from the payee for the tax office."}},
 	{"liabilities:tax:customs:", sides{"Duty that is not owed any more.", "Duty owed to customs."}},

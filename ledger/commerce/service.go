@@ -26,12 +26,13 @@ type lookups struct {
 	disputed func(ctx context.Context, book ledger.Book, dispute string, c money.Currency) (subject string, err error)
 	released func(ctx context.Context, book ledger.Book, a ledger.Address, c money.Currency, gifts []gift) (money.Minor, error)
 	story    func(ctx context.Context, book ledger.Book, q ledger.TransactionQuery) (ledger.TransactionPage, error)
+	holdings func(ctx context.Context, book ledger.Book, q ledger.HoldingsQuery) ([]ledger.Holding, int64, error)
 }
 
 // New returns a service that posts to the ledger by the rule sets.
 func New(l *ledger.Ledger, rules *RuleSets, now func() time.Time) *Service {
 	s := &Service{ledger: l, rules: rules, now: now}
-	s.look = lookups{s.balance, s.disputed, s.released, l.Transactions}
+	s.look = lookups{balance: s.balance, disputed: s.disputed, released: s.released, story: l.Transactions, holdings: l.Holdings}
 	return s
 }
 
