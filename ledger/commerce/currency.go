@@ -96,6 +96,11 @@ func (a WantedAmount) prepare(p *preparation, pointer string) (money.Currency, m
 	return c, p.positive(pointer+"/amount", a.Amount)
 }
 
+// kept is an amount in minor units as a record keeps it, beside its currency.
+type kept int64
+
+func (k kept) minor() money.Minor { return money.Minor(k) }
+
 // happened is when the planned event happened.
 func (p *planner) happened() time.Time {
 	if p.event.OccurredAt.IsZero() {

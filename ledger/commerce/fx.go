@@ -127,7 +127,7 @@ func (p *planner) freshRate(quoted time.Time) error {
 // conversionStored is a conversion with what was looked up: the amounts in minor units.
 type conversionStored struct {
 	FXConverted
-	Amount money.Minor `json:"amount"`
+	Amount kept `json:"amount"`
 }
 
 func (s *conversionStored) rates() (mid, margin, client money.Rate) {
@@ -140,10 +140,10 @@ func (s *conversionStored) rates() (mid, margin, client money.Rate) {
 func (s *conversionStored) amounts() (worth, client money.Minor, err error) {
 	mid, _, rate := s.rates()
 	from, to := money.Currency(s.From.Currency), money.Currency(s.To)
-	if worth, err = money.Exchange(s.Amount, from, to, mid, money.HalfEven); err != nil || rate.IsZero() {
+	if worth, err = money.Exchange(s.Amount.minor(), from, to, mid, money.HalfEven); err != nil || rate.IsZero() {
 		return worth, 0, err
 	}
-	client, err = money.Exchange(s.Amount, from, to, rate, money.HalfEven)
+	client, err = money.Exchange(s.Amount.minor(), from, to, rate, money.HalfEven)
 	return worth, client, err
 }
 
@@ -157,8 +157,8 @@ func (s *conversionStored) tell() []Step {
 	from, to := money.Currency(s.From.Currency), money.Currency(s.To)
 	t := &tale{currency: to}
 	published := "mid rate " + mid.String() + " of " + s.Source + " at " + s.QuotedAt.UTC().Format(time.RFC3339)
-	t.exchanged("fx_mid", "Worth at mid", string(accountFXPosition), s.Amount, from, mid, -worth, published)
-	t.exchanged("fx_client", "What the payee gets", s.Payee.String(), s.Amount, from, client, paid,
+	t.exchanged("fx_mid", "Worth at mid", string(accountFXPosition), s.Amount.minor(), from, mid, -worth, published)
+	t.exchanged("fx_client", "What the payee gets", s.Payee.String(), s.Amount.minor(), from, client, paid,
 		"the mid rate less a margin of "+percent(margin))
 	t.steps[1].Remainder = string(accountFXMargin)
 	t.plain("fx_margin", "Margin", string(accountFXMargin), worth-paid, "what is left of "+worth.Format(to)+" at mid")
@@ -212,7 +212,7 @@ func (d *FXConverted) plan(p *planner) error {
 	if d.From.Amount == "" {
 		amount = available
 	}
-	s := &conversionStored{FXConverted: *d, Amount: amount}
+	s := &conversionStored{FXConverted: *d, Amount: kept(amount)}
 	if amount <= 0 {
 		return ErrNothingToConvert
 	}
@@ -248,11 +248,11 @@ func (p *planner) toldDraft(d draftOf, s teller) (err error) {
 // debtStored is a recovery with the debt that was paid, in minor units.
 type debtStored struct {
 	FXDebtRecovered
-	Amount money.Minor `json:"amount"`
+	Amount kept `json:"amount"`
 }
 
 func (s *debtStored) cost() (money.Minor, error) {
-	return money.Exchange(s.Amount, money.Currency(s.Debt.Currency), money.Currency(s.From), money.MustRate(s.Mid), money.HalfEven)
+	return money.Exchange(s.Amount.minor(), money.Currency(s.Debt.Currency), money.Currency(s.From), money.MustRate(s.Mid), money.HalfEven)
 }
 
 func (s *debtStored) tell() []Step {
@@ -262,7 +262,7 @@ func (s *debtStored) tell() []Step {
 	}
 	t := &tale{currency: money.Currency(s.From)}
 	published := "mid rate of " + s.Source + " at " + s.QuotedAt.UTC().Format(time.RFC3339) + " without a margin"
-	t.exchanged("fx_debt", "Paid for the debt", s.Payee.String(), s.Amount, money.Currency(s.Debt.Currency), money.MustRate(s.Mid), -cost, published)
+	t.exchanged("fx_debt", "Paid for the debt", s.Payee.String(), s.Amount.minor(), money.Currency(s.Debt.Currency), money.MustRate(s.Mid), -cost, published)
 	return t.steps
 }
 
@@ -286,7 +286,7 @@ func (d *FXDebtRecovered) plan(p *planner) error {
 	if amount <= 0 || amount > -balance {
 		return ErrNothingToConvert.With("The payee owes less than that in the debt's currency. Nothing was posted.")
 	}
-	s := &debtStored{FXDebtRecovered: *d, Amount: amount}
+	s := &debtStored{FXDebtRecovered: *d, Amount: kept(amount)}
 	cost, err := s.cost()
 	if err != nil {
 		return err

@@ -103,7 +103,7 @@ func (d *FXSettledByProcessor) plan(p *planner) error {
 // leg is the position in one currency, debit positive.
 type leg struct {
 	Currency money.Currency `json:"currency"`
-	Amount   money.Minor    `json:"amount"`
+	Amount   kept           `json:"amount"`
 }
 
 // position reads the position in all currencies at one moment, with what the plan's group posts.
@@ -119,9 +119,9 @@ func (p *planner) position() ([]leg, error) {
 			}
 			i := slices.IndexFunc(legs, func(l leg) bool { return l.Currency == key.currency })
 			if i < 0 {
-				legs = append(legs, leg{key.currency, moved})
+				legs = append(legs, leg{key.currency, kept(moved)})
 			} else {
-				legs[i].Amount += moved
+				legs[i].Amount += kept(moved)
 			}
 		}
 	}
@@ -140,7 +140,7 @@ type positionStored struct {
 
 func (s *positionStored) tell() []Step {
 	t := &tale{currency: s.Currency}
-	t.plain("fx_residual", "Realised difference", string(accountFXPosition), s.Amount, "what executed conversions left in the position")
+	t.plain("fx_residual", "Realised difference", string(accountFXPosition), s.Amount.minor(), "what executed conversions left in the position")
 	return t.steps
 }
 
@@ -161,7 +161,7 @@ func (d *FXPositionClosed) plan(p *planner) error {
 	}
 	for _, l := range legs {
 		if l.Currency != p.book.Functional {
-			return ErrPositionOpen.Withf("%s %s are still open. Record their execution first, or revalue what stays open.", l.Amount.Format(l.Currency), l.Currency)
+			return ErrPositionOpen.Withf("%s %s are still open. Record their execution first, or revalue what stays open.", l.Amount.minor().Format(l.Currency), l.Currency)
 		}
 	}
 	if len(legs) == 0 {
@@ -169,7 +169,7 @@ func (d *FXPositionClosed) plan(p *planner) error {
 	}
 	left := legs[0]
 	return p.toldDraft(draftOf{event: "fx.position_closed", lines: []ledger.Line{
-		{Account: accountFXGainLoss, Amount: left.Amount, Currency: left.Currency},
-		{Account: accountFXPosition, Amount: -left.Amount, Currency: left.Currency},
+		{Account: accountFXGainLoss, Amount: left.Amount.minor(), Currency: left.Currency},
+		{Account: accountFXPosition, Amount: -left.Amount.minor(), Currency: left.Currency},
 	}}, &positionStored{FXPositionClosed: *d, leg: left})
 }

@@ -50,8 +50,8 @@ func (p *preparation) account(pointer, address string) {
 // redenominatedStored is the change of an account with its balances, a credit positive.
 type redenominatedStored struct {
 	Redenominated
-	Old money.Minor `json:"old"`
-	New money.Minor `json:"new"`
+	Old kept `json:"old"`
+	New kept `json:"new"`
 }
 
 func (s *redenominatedStored) tell() []Step {
@@ -61,9 +61,9 @@ func (s *redenominatedStored) tell() []Step {
 	if kind, _, id, ok := splitPayee(ledger.Address(receiver)); ok {
 		receiver = kind + ":" + id
 	}
-	t.plain("legal_rate", "Changed by law", receiver, s.New, s.Old.Format(from)+" "+string(from)+" at "+money.MustRate(s.Rate).String()+
+	t.plain("legal_rate", "Changed by law", receiver, s.New.minor(), s.Old.minor().Format(from)+" "+string(from)+" at "+money.MustRate(s.Rate).String()+
 		" "+string(from)+" for one "+string(to)+", rounded half up")
-	t.steps[0].Total, t.steps[0].Rate, t.steps[0].Rounding, t.steps[0].Remainder = s.Old.Format(from), money.MustRate(s.Rate).String(), "half_up", string(accountFXGainLoss)
+	t.steps[0].Total, t.steps[0].Rate, t.steps[0].Rounding, t.steps[0].Remainder = s.Old.minor().Format(from), money.MustRate(s.Rate).String(), "half_up", string(accountFXGainLoss)
 	return t.steps
 }
 
@@ -88,7 +88,7 @@ func (d *Redenominated) plan(p *planner) error {
 		lines = append(lines, ledger.Line{Account: account, Amount: -now, Currency: to}, ledger.Line{Account: accountFXPosition, Amount: now, Currency: to})
 	}
 	lines = append(lines, ledger.Line{Account: account, Amount: old, Currency: from}, ledger.Line{Account: accountFXPosition, Amount: -old, Currency: from})
-	s := &redenominatedStored{Redenominated: *d, Old: old, New: now}
+	s := &redenominatedStored{Redenominated: *d, Old: kept(old), New: kept(now)}
 	if now == 0 { // less than half a unit: only the old currency's amount goes
 		data, err := storedJSON(s)
 		if err != nil {

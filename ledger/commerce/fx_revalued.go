@@ -66,7 +66,7 @@ type revaluedStored struct {
 // worth is what a leg comes to in the functional currency.
 func (s *revaluedStored) worth(l leg) (money.Minor, error) {
 	if l.Currency == s.Functional {
-		return l.Amount, nil
+		return l.Amount.minor(), nil
 	}
 	i := slices.IndexFunc(s.Rates, func(r ClosingRate) bool { return r.Currency == string(l.Currency) })
 	if i < 0 {
@@ -76,7 +76,7 @@ func (s *revaluedStored) worth(l leg) (money.Minor, error) {
 	if err != nil {
 		return 0, err
 	}
-	return money.Exchange(l.Amount, l.Currency, s.Functional, rate, money.HalfEven)
+	return money.Exchange(l.Amount.minor(), l.Currency, s.Functional, rate, money.HalfEven)
 }
 
 // difference is what the position would lose, if it were exchanged at the closing rates.
@@ -105,7 +105,7 @@ func (s *revaluedStored) tell() []Step {
 			continue
 		}
 		r := s.Rates[slices.IndexFunc(s.Rates, func(r ClosingRate) bool { return r.Currency == string(l.Currency) })]
-		t.exchanged("fx_open", "Open in "+string(l.Currency), string(accountFXRevaluation), l.Amount, l.Currency, money.MustRate(r.Rate), worth,
+		t.exchanged("fx_open", "Open in "+string(l.Currency), string(accountFXRevaluation), l.Amount.minor(), l.Currency, money.MustRate(r.Rate), worth,
 			"the closing rate of "+r.Source+" at "+r.QuotedAt.UTC().Format(time.RFC3339))
 	}
 	return t.steps

@@ -55,7 +55,7 @@ func (s *Service) positionNow(ctx context.Context, book ledger.Book) (legs []leg
 	page, err := s.ledger.Balances(ctx, book, ledger.BalanceQuery{Prefix: string(accountFXPosition), Limit: 1000})
 	for _, b := range page.Balances {
 		if b.Account == accountFXPosition {
-			legs = append(legs, leg{b.Currency, money.Minor(b.Debits - b.Credits)})
+			legs = append(legs, leg{b.Currency, kept(b.Debits - b.Credits)})
 		}
 	}
 	return legs, page.AtSequence, err
@@ -78,7 +78,7 @@ func (s *Service) FXPosition(ctx context.Context, book ledger.Book) (*FXPosition
 				return nil, err
 			}
 		}
-		out.Legs = append(out.Legs, FXLeg{Currency: string(l.Currency), Balance: l.Amount.Format(l.Currency), Listed: listed.Format(l.Currency)})
+		out.Legs = append(out.Legs, FXLeg{Currency: string(l.Currency), Balance: l.Amount.minor().Format(l.Currency), Listed: listed.Format(l.Currency)})
 	}
 	return out, nil
 }
@@ -93,7 +93,7 @@ func (s *Service) listOpen(ctx context.Context, book ledger.Book, l leg, out *FX
 		}
 		for _, e := range page.Lines {
 			query.AfterSequence, query.AfterLine = e.Sequence, e.Line
-			if listed == l.Amount {
+			if listed == l.Amount.minor() {
 				return listed, nil
 			}
 			if (e.Amount < 0) != (l.Amount < 0) {
@@ -104,7 +104,7 @@ func (s *Service) listOpen(ctx context.Context, book ledger.Book, l leg, out *FX
 				return listed, nil
 			}
 			open := e.Amount
-			if rest := l.Amount - listed; max(open, -open) > max(rest, -rest) {
+			if rest := l.Amount.minor() - listed; max(open, -open) > max(rest, -rest) {
 				open = rest
 			}
 			listed += open
@@ -119,7 +119,7 @@ func (s *Service) listOpen(ctx context.Context, book ledger.Book, l leg, out *FX
 			return listed, nil
 		}
 	}
-	out.More = listed != l.Amount
+	out.More = listed != l.Amount.minor()
 	return listed, nil
 }
 

@@ -48,14 +48,14 @@ func (d *YearClosed) prepare(p *preparation) {
 type yearStored struct {
 	YearClosed
 	Currency money.Currency `json:"currency"`
-	Revenue  money.Minor    `json:"revenue"`
-	Expenses money.Minor    `json:"expenses"`
+	Revenue  kept           `json:"revenue"`
+	Expenses kept           `json:"expenses"`
 }
 
 func (s *yearStored) tell() []Step {
 	t := &tale{currency: s.Currency}
-	t.plain("year_result", "Result of "+yearText(s.Year), string(accountRetained), s.Revenue-s.Expenses,
-		"which is revenue of "+s.Revenue.Format(s.Currency)+" less expenses of "+s.Expenses.Format(s.Currency))
+	t.plain("year_result", "Result of "+yearText(s.Year), string(accountRetained), s.Revenue.minor()-s.Expenses.minor(),
+		"which is revenue of "+s.Revenue.minor().Format(s.Currency)+" less expenses of "+s.Expenses.minor().Format(s.Currency))
 	return t.steps
 }
 
@@ -111,9 +111,9 @@ func (d *YearClosed) close(p *planner, part int, rows []ledger.Line, at time.Tim
 			return err
 		}
 		if strings.HasPrefix(string(l.Account), "revenue:") {
-			s.Revenue += l.Amount
+			s.Revenue += kept(l.Amount)
 		} else {
-			s.Expenses -= l.Amount
+			s.Expenses -= kept(l.Amount)
 		}
 	}
 	if sum != 0 {
