@@ -39,8 +39,8 @@ type FXConverted struct {
 	Payee      PayeeRef     `json:"payee" doc:"Whose money it is"`
 	From       WantedAmount `json:"from" doc:"What is exchanged; without an amount, all that is available"`
 	To         string       `json:"to" pattern:"^[A-Z]{3}$" doc:"The currency that the payee gets" example:"USD"`
-	Mid        string       `json:"mid" pattern:"^(0|[1-9][0-9]{0,8})(\\.[0-9]{1,12})?$" doc:"How much of the new currency one of the old is worth at mid" example:"1.2700"`
-	Margin     string       `json:"margin" pattern:"^(0|[1-9][0-9]{0,8})(\\.[0-9]{1,12})?$" doc:"Our part of the mid rate, at most 0.02" example:"0.0100"`
+	Mid        string       `json:"mid" pattern:"^(0|[1-9][0-9]*)(\\.[0-9]{1,12})?$" doc:"How much of the new currency one of the old is worth at mid" example:"1.2700"`
+	Margin     string       `json:"margin" pattern:"^(0|[1-9][0-9]*)(\\.[0-9]{1,12})?$" doc:"Our part of the mid rate, at most 0.02" example:"0.0100"`
 	RateID     string       `json:"rate_id,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The source's id of the rate" example:"R-77"`
 	Source     string       `json:"source" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"Who published the mid rate" example:"ecb"`
 	QuotedAt   time.Time    `json:"quoted_at" format:"date-time" doc:"When it was published, at most 24 hours before" example:"2026-11-20T09:00:00Z"`
@@ -52,7 +52,7 @@ type FXDebtRecovered struct {
 	Payee    PayeeRef     `json:"payee" doc:"Whose debt it is"`
 	Debt     WantedAmount `json:"debt" doc:"What is paid of the debt; without an amount, all of it"`
 	From     string       `json:"from" pattern:"^[A-Z]{3}$" doc:"The currency that pays it" example:"USD"`
-	Mid      string       `json:"mid" pattern:"^(0|[1-9][0-9]{0,8})(\\.[0-9]{1,12})?$" doc:"How much of the paying currency one of the debt's is worth at mid" example:"1.2700"`
+	Mid      string       `json:"mid" pattern:"^(0|[1-9][0-9]*)(\\.[0-9]{1,12})?$" doc:"How much of the paying currency one of the debt's is worth at mid" example:"1.2700"`
 	RateID   string       `json:"rate_id,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The source's id of the rate" example:"R-78"`
 	Source   string       `json:"source" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"Who published the mid rate" example:"ecb"`
 	QuotedAt time.Time    `json:"quoted_at" format:"date-time" doc:"When it was published, at most 24 hours before" example:"2026-11-20T09:00:00Z"`
@@ -176,12 +176,20 @@ func (t *tale) exchanged(rule, title, receiver string, base money.Minor, from mo
 	if because != "" {
 		text += ", " + because + ","
 	}
-	text += " is " + exact
+	text += " is " + exactWords(exact, worth)
 	if !sameDecimal(exact, worth) {
 		text += ", rounded half even to " + worth
 	}
 	t.steps = append(t.steps, Step{Rule: rule, Title: title, Receiver: receiver, Total: base.Format(from), Rate: price.String(), Exact: exact,
 		Rounding: money.HalfEven.String(), Amount: amount.Format(t.currency), Before: money.Minor(0).Format(t.currency), Text: text + "."})
+}
+
+// exactWords writes an exact amount like the rounded one, if they are the same.
+func exactWords(exact, rounded string) string {
+	if sameDecimal(exact, rounded) {
+		return rounded
+	}
+	return exact
 }
 
 // sameDecimal reports whether two decimals are the same number, however many zeros follow the point.

@@ -14,11 +14,11 @@ import (
 
 // Redenominated replaces a currency by another in one account (M-30).
 type Redenominated struct {
-	Redenomination string `json:"redenomination" pattern:"^[A-Za-z0-9_.-]{1,40}$" doc:"The id of the change, one for all accounts" example:"HRK-EUR"`
+	Redenomination string `json:"redenomination" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The id of the change, one for all accounts, at most 40 characters" example:"HRK-EUR"`
 	Account        string `json:"account" maxLength:"255" pattern:"^[a-z_]+(:[A-Za-z0-9_.-]{1,64})+$" doc:"The account that changes" example:"liabilities:seller:available:sel_hr"`
 	From           string `json:"from" pattern:"^[A-Z]{3}$" doc:"The old currency" example:"USD"`
 	To             string `json:"to" pattern:"^[A-Z]{3}$" doc:"The new currency" example:"GBP"`
-	Rate           string `json:"rate" pattern:"^(0|[1-9][0-9]{0,8})(\\.[0-9]{1,12})?$" doc:"The legal rate: how much of the old currency one of the new is worth" example:"7.53450"`
+	Rate           string `json:"rate" pattern:"^(0|[1-9][0-9]*)(\\.[0-9]{1,12})?$" doc:"The legal rate: how much of the old currency one of the new is worth" example:"7.53450"`
 	Document       string `json:"document" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The law or the order" example:"LAW-57-2022"`
 }
 
@@ -30,6 +30,9 @@ func (d *Redenominated) subject() string {
 
 func (d *Redenominated) prepare(p *preparation) {
 	p.id("/redenomination", d.Redenomination, true)
+	if len(d.Redenomination) > 40 {
+		p.bad("/redenomination", "id", "This id has at most 40 characters.")
+	}
 	p.account("/account", d.Account)
 	if d.Account == string(accountFXPosition) {
 		p.bad("/account", "account", "The position follows from the other accounts.")

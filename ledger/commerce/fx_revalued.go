@@ -20,7 +20,7 @@ type FXRevalued struct {
 // ClosingRate is what one unit of a currency is worth in the book's functional currency at the close.
 type ClosingRate struct {
 	Currency string    `json:"currency" pattern:"^[A-Z]{3}$" doc:"The open currency" example:"GBP"`
-	Rate     string    `json:"rate" pattern:"^(0|[1-9][0-9]{0,8})(\\.[0-9]{1,12})?$" doc:"How much of the functional currency one of it is worth" example:"1.2600"`
+	Rate     string    `json:"rate" pattern:"^(0|[1-9][0-9]*)(\\.[0-9]{1,12})?$" doc:"How much of the functional currency one of it is worth" example:"1.2600"`
 	Source   string    `json:"source" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"Who published the rate" example:"ecb"`
 	QuotedAt time.Time `json:"quoted_at" format:"date-time" doc:"When it was published" example:"2026-11-30T16:00:00Z"`
 }

@@ -14,10 +14,10 @@ import (
 type SetOffOut struct {
 	Transfer string         `json:"transfer" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The transfer's reference, the same in both books" example:"IC-1"`
 	Payee    PayeeRef       `json:"payee" doc:"Whose debt it is"`
-	Book     string         `json:"book" pattern:"^[a-z][a-z0-9_]{0,31}$" doc:"The other book" example:"us"`
+	Book     string         `json:"book" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The other book" example:"us"`
 	From     CurrencyAmount `json:"from" doc:"What is taken of the payee"`
 	To       string         `json:"to,omitempty" pattern:"^[A-Z]{3}$" doc:"The currency of the debt; left out, the same" example:"USD"`
-	Mid      string         `json:"mid,omitempty" pattern:"^(0|[1-9][0-9]{0,8})(\\.[0-9]{1,12})?$" doc:"With another currency: how much of it one of what is taken is worth at mid" example:"1.2500"`
+	Mid      string         `json:"mid,omitempty" pattern:"^(0|[1-9][0-9]*)(\\.[0-9]{1,12})?$" doc:"With another currency: how much of it one of what is taken is worth at mid" example:"1.2500"`
 	Source   string         `json:"source,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"Who published the mid rate" example:"ecb"`
 	QuotedAt time.Time      `json:"quoted_at,omitempty" format:"date-time" doc:"When it was published, at most 24 hours before" example:"2026-11-20T09:00:00Z"`
 	Consent  string         `json:"consent" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The document in which the payee agreed" example:"DOC-12"`
@@ -27,7 +27,7 @@ type SetOffOut struct {
 type SetOffIn struct {
 	Transfer string         `json:"transfer" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The transfer's reference, the same in both books" example:"IC-1"`
 	Payee    PayeeRef       `json:"payee" doc:"Whose debt it is"`
-	Book     string         `json:"book" pattern:"^[a-z][a-z0-9_]{0,31}$" doc:"The other book" example:"uk"`
+	Book     string         `json:"book" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The other book" example:"uk"`
 	Amount   CurrencyAmount `json:"amount" doc:"What is paid of the debt"`
 	Consent  string         `json:"consent" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The document in which the payee agreed" example:"DOC-12"`
 }
@@ -35,7 +35,7 @@ type SetOffIn struct {
 // IntercompanyCharged is a service between books: one has the income, the other the cost.
 type IntercompanyCharged struct {
 	Transfer  string         `json:"transfer" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The transfer's reference, the same in both books" example:"IC-2"`
-	Book      string         `json:"book" pattern:"^[a-z][a-z0-9_]{0,31}$" doc:"The other book" example:"us"`
+	Book      string         `json:"book" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The other book" example:"us"`
 	Direction string         `json:"direction" enum:"owed_to_them,owed_to_us" doc:"Who owes it"`
 	Account   string         `json:"account" maxLength:"255" pattern:"^(revenue|expenses)(:[A-Za-z0-9_.-]{1,64})+$" doc:"The cost or the income" example:"expenses:processor_fee"`
 	Amount    CurrencyAmount `json:"amount" doc:"The charge"`
@@ -45,7 +45,7 @@ type IntercompanyCharged struct {
 // IntercompanyPaid pays another book.
 type IntercompanyPaid struct {
 	Transfer string         `json:"transfer" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The transfer's reference, the same in both books" example:"IC-1"`
-	Book     string         `json:"book" pattern:"^[a-z][a-z0-9_]{0,31}$" doc:"The other book" example:"us"`
+	Book     string         `json:"book" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The other book" example:"us"`
 	Bank     string         `json:"bank" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"Our operating account at the bank" example:"main"`
 	Amount   CurrencyAmount `json:"amount" doc:"What was paid"`
 }
