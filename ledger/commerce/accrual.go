@@ -30,7 +30,7 @@ type AuditAdjusted struct {
 	Reason     string       `json:"reason" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"Why" example:"uncollectable"`
 	Document   string       `json:"document" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The auditors' document" example:"AUDIT-2026-7"`
 	ApprovedBy []string     `json:"approved_by" nullable:"false" minItems:"2" maxItems:"2" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The two people who approved it, by their ids" example:"[\"u_17\",\"u_23\"]"`
-	Entries    []SignedLine `json:"entries" nullable:"false" minItems:"2" maxItems:"400" doc:"What it changes; each currency balances"`
+	Entries    []SignedLine `json:"entries" nullable:"false" minItems:"1" maxItems:"400" doc:"What it changes, two entries or more; each currency balances"`
 }
 
 // SignedLine is an entry of what people have signed.

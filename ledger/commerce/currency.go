@@ -67,6 +67,7 @@ func (r PayeeRef) prepare(p *preparation, pointer string) {
 
 func (r PayeeRef) available() ledger.Address { return payeeAccount(r.Kind, bucketAvailable, r.ID) }
 
+// String returns kind:id.
 func (r PayeeRef) String() string { return r.Kind + ":" + r.ID }
 
 // CurrencyAmount is an amount in its currency.

@@ -15,7 +15,7 @@ import (
 // OpeningBalance is a signed batch of balances (M-32).
 type OpeningBalance struct {
 	Batch    string         `json:"batch" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The batch's id" example:"MIG-2026-11"`
-	SignedBy []string       `json:"signed_by" nullable:"false" minItems:"2" maxItems:"2" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The two people who signed it, by their ids" example:"[\"u_17\",\"u_23\"]"`
+	SignedBy []string       `json:"signed_by" nullable:"false" minItems:"1" maxItems:"2" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The two people who signed it, by their ids" example:"[\"u_17\",\"u_23\"]"`
 	Document string         `json:"document" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The signed document" example:"DOC-88"`
 	Totals   []OpeningTotal `json:"totals" nullable:"false" minItems:"1" maxItems:"50" doc:"The signed totals of each currency"`
 	Items    []SignedLine   `json:"items" nullable:"false" minItems:"1" maxItems:"400" doc:"The balances"`
