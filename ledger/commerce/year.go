@@ -61,8 +61,7 @@ func (s *yearStored) tell() []Step {
 
 // plan closes each currency in a transaction of its own, or several where one would be too long.
 func (d *YearClosed) plan(p *planner) error {
-	told, err := p.story(d.subject())
-	if err != nil {
+	if _, err := p.story(d.subject()); err != nil { // first of all: the close rests on no other coming between
 		return err
 	}
 	if p.group != nil && len(p.group.moved) > 0 {
@@ -81,11 +80,8 @@ func (d *YearClosed) plan(p *planner) error {
 	if err != nil {
 		return err
 	}
-	if len(rows) == 0 && told.begun() {
-		return ErrRepeated.With("The year was closed before, and nothing has come since.")
-	}
 	if len(rows) == 0 {
-		return ErrNothingToConvert.With("The year has neither revenue nor expenses: there is nothing to close.")
+		return p.nothingToClose(d.subject())
 	}
 	for part, c := 0, 0; c < len(p.book.Currencies); c++ {
 		of := slices.DeleteFunc(slices.Clone(rows), func(l ledger.Line) bool { return l.Currency != p.book.Currencies[c] })
@@ -97,6 +93,18 @@ func (d *YearClosed) plan(p *planner) error {
 		}
 	}
 	return nil
+}
+
+// nothingToClose says why a year has no balances: it was closed before, perhaps a moment ago, or had none.
+func (p *planner) nothingToClose(subject string) error {
+	told, err := p.story(subject)
+	switch {
+	case err != nil:
+		return err
+	case told.begun():
+		return ErrRepeated.With("The year was closed before, and nothing has come since.")
+	}
+	return ErrNothingToConvert.With("The year has neither revenue nor expenses: there is nothing to close.")
 }
 
 // close moves balances, which are all of one currency, to retained earnings.
