@@ -75,9 +75,9 @@ func Operations() []Operation {
 		orderOperations(),
 		ruleSetOperations(),
 		balanceOperations(),
-		currencyOperations(),
 		accountOperations(),
 		verificationOperations(),
+		currencyOperations(),
 		systemOperations(),
 	} {
 		all = append(all, group...)
