@@ -34,9 +34,14 @@ var exampleData = map[string]string{
 	"ExchangeReturned": `{"order":"UK-1001","exchange":"EX-1","lines":[{"line":1,"quantity":1}],"reason":"wrong_size"}`,
 	"ExchangeCaptured": `{"order":"UK-1001","exchange":"EX-1","lines":[{"line":2,"sku":"SKU-10","category":"fashion","quantity":1,"unit_price":"29.99"}],` +
 		`"payments":[{"processor":"main","payment_id":"pi_1002","amount":"9.00"}]}`,
-	"FeeRecorded":      `{"processor":"main","kind":"fee","payment_id":"pi_1001","amount":"0.87","currency":"GBP"}`,
-	"FundsAvailable":   `{"processor":"main","amount":"44.10","currency":"GBP","payment_ids":["pi_1001"]}`,
-	"PaymentFailed":    `{"order":"UK-1001","payment_id":"pi_1001","fee":"4.00","shipped":false}`,
+	"FeeRecorded":    `{"processor":"main","kind":"fee","payment_id":"pi_1001","amount":"0.87","currency":"GBP"}`,
+	"FundsAvailable": `{"processor":"main","amount":"44.10","currency":"GBP","payment_ids":["pi_1001"]}`,
+	"PaymentFailed":  `{"order":"UK-1001","payment_id":"pi_1001","fee":"4.00","shipped":false}`,
+	"AuditAdjusted": `{"adjustment":"AUD-1","effective_period":"2026-10","reason":"uncollectable","document":"AUDIT-2026-7","approved_by":["u_17","u_23"],` +
+		`"entries":[{"account":"expenses:bad_debt","direction":"debit","amount":"40.00","currency":"GBP"},{"account":"assets:receivable:brand:b","direction":"credit","amount":"40.00","currency":"GBP"}]}`,
+	"OpeningBalance": `{"batch":"MIG-2026-11","signed_by":["u_17","u_23"],"document":"DOC-88","totals":[{"currency":"GBP","debits":"1000.00","credits":"8.90"}],` +
+		`"items":[{"account":"assets:processor:available:main","direction":"debit","amount":"1000.00","currency":"GBP"},{"account":"liabilities:seller:reserve:sel_uk","direction":"credit","amount":"8.90","currency":"GBP"}]}`,
+	"Redenominated":    `{"redenomination":"DKK-EUR","account":"liabilities:seller:available:sel_uk","from":"DKK","to":"EUR","rate":"7.53450","document":"LAW-57"}`,
 	"AdjustmentPosted": `{"adjustment":"ADJ-1","order":"UK-1001","kind":"seller","payee":"sel_uk","direction":"credit","currency":"GBP","amount":"5.00","reason":"fee_waived","document":"TICKET-77"}`,
 }
 

@@ -27,6 +27,7 @@ var eventErrors = append([]*fault.Error{
 	commerce.ErrRepeated, commerce.ErrDisputeUnknown, commerce.ErrChargeKind, commerce.ErrRuleMissing,
 	commerce.ErrSweepTooLarge, commerce.ErrCashMissing, commerce.ErrTransferUnknown, commerce.ErrTransferDone, commerce.ErrOwedLess,
 	commerce.ErrItemUnknown, commerce.ErrItemGone, commerce.ErrDebtSmaller, commerce.ErrInDebt, ledger.ErrHoldingTooLarge,
+	commerce.ErrRateOld, commerce.ErrNothingToConvert, commerce.ErrPositionOpen, commerce.ErrTooEarly, commerce.ErrYearOpen, commerce.ErrYearLarge, commerce.ErrOpeningTotals,
 }, postingErrors...)
 
 func eventOperations() []Operation {

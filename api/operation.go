@@ -79,6 +79,7 @@ func Operations() []Operation {
 		coverageOperations(),
 		accountOperations(),
 		verificationOperations(),
+		currencyOperations(),
 		systemOperations(),
 	} {
 		all = append(all, group...)

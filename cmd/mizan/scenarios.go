@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"mizan/api/client"
 	"mizan/ledger/money"
@@ -42,7 +43,9 @@ type scenarioAct struct {
 	Type      string          `json:"type"`
 	Data      json.RawMessage `json:"data"`
 	Settle    string          `json:"settle"`
-	Reserve   *client.Reserve `json:"reserve"`
+	// OccurredAt is when it happened; zero means when it is recorded.
+	OccurredAt time.Time       `json:"occurred_at"`
+	Reserve    *client.Reserve `json:"reserve"`
 }
 
 // expectedBalance is what an account must hold in the end, positive on its normal side. No other account may hold
@@ -93,6 +96,9 @@ func (sc scenario) book() client.NewBook {
 			if !slices.Contains(book.Currencies, line.Currency) {
 				book.Currencies = append(book.Currencies, line.Currency)
 			}
+			if line.Account == "expenses:fx_gain_loss" { // gains and losses of exchange are of the currency it reports in
+				book.FunctionalCurrency = line.Currency
+			}
 		}
 	}
 	if m, ok := markets[book.Currencies[0]]; ok {
@@ -115,7 +121,14 @@ type seeded struct {
 // seed posts a scenario through the API and compares the balances after its last transaction.
 func (sc scenario) seed(ctx context.Context, remote *client.Client) (done seeded, err error) {
 	done.book = sc.book()
-	if _, err := remote.CreateBook(ctx, done.book); err != nil {
+	_, err = remote.CreateBook(ctx, done.book)
+	if p := (*client.Problem)(nil); errors.As(err, &p) && p.Code == "book-exists" && done.book.FunctionalCurrency != "" {
+		// The book is from a version of Mizan that let the first currency be the functional one.
+		first := done.book
+		first.FunctionalCurrency = ""
+		_, err = remote.CreateBook(ctx, first)
+	}
+	if err != nil {
 		return done, fmt.Errorf("create book %s: %w", done.book.Code, err)
 	}
 	err = sc.act(ctx, remote, &done)
@@ -168,7 +181,7 @@ func (a scenarioAct) post(ctx context.Context, remote *client.Client, book strin
 	if a.Settle != "" {
 		return remote.SettleOrder(ctx, book, a.Settle, client.Settlement{Reference: a.Reference, Reserve: a.Reserve})
 	}
-	return remote.PostEvent(ctx, book, client.NewEvent{Type: a.Type, Reference: a.Reference, Data: a.Data})
+	return remote.PostEvent(ctx, book, client.NewEvent{Type: a.Type, Reference: a.Reference, OccurredAt: a.OccurredAt, Data: a.Data})
 }
 
 // post posts transactions as a batch.

@@ -9,6 +9,7 @@ import (
 
 	"mizan/ledger"
 	"mizan/ledger/fault"
+	"mizan/ledger/money"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -234,7 +235,7 @@ func TestEveryTypeReplays(t *testing.T) {
 	for n, l := range loadLives(t) {
 		t.Run(l.Key, func(t *testing.T) {
 			lw := *w
-			book, _, err := w.ledger.CreateBook(t.Context(), ledger.NewBook{Code: fmt.Sprintf("again_%d", n), Name: l.Title, Currencies: w.book.Currencies[:1], TimeZone: "UTC", Market: "US"})
+			book, _, err := w.ledger.CreateBook(t.Context(), ledger.NewBook{Code: fmt.Sprintf("again_%d", n), Name: l.Title, Currencies: append([]money.Currency{l.Currency}, l.Currencies...), TimeZone: "UTC", Market: "US"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -257,6 +258,10 @@ func (w *workbench) playTwice(t *testing.T, l life) {
 		switch {
 		case s.Raw != "":
 			w.rawStep(t, fmt.Sprintf("raw-%d", i), s, l.Currency)
+		case s.Act != "":
+			if r := lifeActs[s.Act](t, w, fmt.Sprintf("act-%d", i), s.Data); r.Err != nil && s.Refused == "" {
+				t.Fatal(r.Err)
+			}
 		case s.Settle != nil:
 			if r := w.Settle(t.Context(), w.book, order, Settlement{ReserveRate: s.Settle.Rate, ReserveDays: s.Settle.Days}); r.Err != nil && s.Refused == "" {
 				t.Fatal(r.Err)

@@ -329,6 +329,12 @@ func entryWords(event string, a ledger.Address, credit bool) string {
 		return side(credit, bucketWords[bucket])
 	}
 	account := string(a)
+	switch {
+	case event == "year.closed" && !strings.HasPrefix(account, "equity:"):
+		return "The year's balance."
+	case event == "fx.position_closed" && a == accountFXPosition:
+		return "What executed conversions left."
+	}
 	if event == "processor.funds_available" {
 		return side(credit, sides{"Available at the processor.", "No longer waiting at the processor."})
 	}
@@ -375,6 +381,11 @@ var accountWords = []struct {
 	{"assets:treasury_in_transit:", sides{"On its way between our own accounts.", "Arrived, or back."}},
 	{"assets:cash_in_transit:", sides{"On its way to its receiver.", "Arrived, or back."}},
 	{"assets:fx_position", sides{"We hold more of this currency.", "We owe more of this currency."}},
+	{string(accountFXMargin), sides{"The platform's margin goes back.", "The platform's margin."}},
+	{string(accountFXGainLoss), sides{"A loss of exchange.", "A gain of exchange."}},
+	{string(accountFXUnrealised), sides{"A loss of exchange, not realised.", "A gain of exchange, not realised."}},
+	{string(accountRetained), sides{"The year's loss.", "The year's profit."}},
+	{string(accountOpening), sides{"Debts that the book begins with.", "What the book begins with."}},
 	{"assets:fx_revaluation", sides{"Open currency is worth more than when it was taken.", "Open currency is worth less than when it was taken."}},
 	{"assets:tax:input:", sides{"Tax on our costs that we get back.", "Tax on our costs that was set off."}},
 	{"assets:due_from:", sides{"Another book of ours owes it.", "The other book owes it no more."}},

@@ -92,6 +92,9 @@ func (p *press) field(b *strings.Builder, of string, f reflect.StructField) {
 
 // forms are the patterns in words.
 var forms = map[string]string{
+	`^[a-z_]+(:[A-Za-z0-9_.-]{1,64})+$`:              "address of an account",
+	`^(revenue|expenses)(:[A-Za-z0-9_.-]{1,64})+$`:   "address of an account",
+	`^[0-9]{4}-[0-9]{2}$`:                            "month",
 	`^[A-Za-z0-9_.-]{1,64}$`:                         "id",
 	`^[A-Z]{3}$`:                                     "currency",
 	`^(0|[1-9][0-9]{0,14})(\.[0-9]{1,3})?$`:          "amount",

@@ -71,3 +71,20 @@ func TestExchangeProperty(t *testing.T) {
 		}
 	})
 }
+
+// TestDiscounted takes margins from prices: exactly or not at all.
+func TestDiscounted(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct{ price, part, want string }{
+		{"1.27", "0.01", "1.2573"}, {"1", "0", "1"}, {"1.27", "1", "0"}, {"0.0000121", "0.0075", "0.00001200925"},
+		{"999999999.99", "0.02", "979999999.9902"}, {"0.000000000001", "0.01", ""}, {"1", "1.1", ""},
+	} {
+		got, err := money.MustRate(x.price).Discounted(money.MustRate(x.part))
+		switch {
+		case x.want == "" && err == nil:
+			t.Errorf("%s less %s is %s", x.price, x.part, got)
+		case x.want != "" && (err != nil || got != money.MustRate(x.want)):
+			t.Errorf("%s less %s is %s, %v, want %s", x.price, x.part, got, err, x.want)
+		}
+	}
+}
