@@ -55,7 +55,9 @@ type BrandWrittenOff struct {
 	Document string `json:"document" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"What allows it: the contract, or who approved" example:"CONTRACT-9"`
 }
 
-var simulcastTypes = []EventType{
+var simulcastTypes = sortedTypes(brandTypes, storedValueTypes, customsTypes, payLaterTypes)
+
+var brandTypes = []EventType{
 	{Name: "brand.credit_applied", Meaning: "What a brand had paid too much is used for its open sales; what that pays for becomes available.", New: func() EventData { return &BrandCreditApplied{} }, Stored: func() teller { return &brandRecord{} }},
 	{Name: "brand.invoice_paid", Meaning: "A brand paid for sales at its own checkout; the payees' shares of what it paid become available.", New: func() EventData { return &BrandInvoicePaid{} }, Stored: func() teller { return &brandRecord{} }},
 	{Name: "brand.written_off", Meaning: "What a brand owes for a sale is given up.", New: func() EventData { return &BrandWrittenOff{} }, Stored: func() teller { return &saleChange{} }},
