@@ -290,3 +290,8 @@ func (t *tale) was(st *Step, before string) {
 
 // keptAs encodes what is kept.
 func keptAs(v any) (json.RawMessage, error) { return json.Marshal(v) }
+
+// tellsIn is the currency of a sale, also of one so small that it posts nothing.
+func (t *saleTerms) tellsIn() money.Currency { return t.Currency }
+
+func (c *saleChange) tellsIn() money.Currency { return c.Terms.Currency }
