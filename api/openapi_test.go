@@ -254,7 +254,7 @@ func TestExamplesWork(t *testing.T) {
 		if err := h.document().ValidateSchemaJSON(schema, v); err != nil {
 			t.Errorf("%s: the example is not of the documented shape: %v", op.ID, err)
 		}
-		path := strings.NewReplacer("{book}", "uk", "{id}", "uk-1", "{order}", "UK-1001").Replace(op.Path)
+		path := strings.NewReplacer("{book}", "uk", "{id}", "uk-1", "{order}", "UK-1001", "{sale}", "B").Replace(op.Path)
 		if op.ID == "create-book" {
 			body = []byte(strings.Replace(string(body), `"uk"`, `"uk2"`, 1))
 		}

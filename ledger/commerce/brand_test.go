@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 
 	"mizan/ledger"
@@ -279,4 +281,56 @@ func TestBrandPaymentsRace(t *testing.T) {
 		t.Errorf("available %d, pending %d, want %d in all", available, pending, earned)
 	}
 	w.verify(t)
+}
+
+// TestBrandGroups records the same events one by one, as an atomic batch and as a dry run: each comes to the same entries.
+func TestBrandGroups(t *testing.T) {
+	t.Parallel()
+	w := brandBench(t)
+	events := func(brand string) (list []Event) {
+		for i, x := range [][2]string{
+			{"simulcast.reported", `{"sale":"%s-1","brand":"%s","currency":"USD","amount":"100.00","creators":[{"creator":"c"}]}`},
+			{"simulcast.reported", `{"sale":"%s-2","brand":"%s","currency":"USD","amount":"100.00","creators":[{"creator":"c"}]}`},
+			{"brand.invoice_paid", `{"document":"%s","brand":"%s","currency":"USD","amount":"15.00","bank_account":"main"}`},
+			{"simulcast.return_reported", `{"sale":"%s-1","amount":"60.00","document":"%s"}`},
+			{"brand.credit_applied", `{"sales":["%s-2"],"brand":"%s","currency":"USD"}`},
+			{"brand.written_off", `{"sale":"%s-2","amount":"0.10","borne_by":"payees","document":"%s"}`},
+			{"brand.invoice_paid", `{"document":"%s","brand":"%s","currency":"USD","amount":"1.00","bank_account":"main"}`},
+		} {
+			list = append(list, event(t, x[0], fmt.Sprintf("%s-e%d", brand, i), fmt.Sprintf(x[1], brand, brand)))
+		}
+		return list
+	}
+	entries := func(results []Result) (list []string) {
+		t.Helper()
+		for i, r := range results {
+			if r.Err != nil {
+				t.Fatalf("%d: %v", i, r.Err)
+			}
+			for _, x := range r.Transactions {
+				for _, e := range x.Entries {
+					list = append(list, fmt.Sprintf("%d %s %s %d", i, x.Event, strings.TrimRight(string(e.Account), "123456789"), e.Amount))
+				}
+			}
+		}
+		return list
+	}
+	var alone []Result
+	for _, e := range events("x1") {
+		alone = append(alone, w.Post(t.Context(), w.book, e))
+	}
+	want := entries(alone)
+	dry, err := w.DryRun(t.Context(), w.book, events("x2"), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, got := range map[string][]string{
+		"dry run": entries(dry),
+		"atomic":  entries(w.PostAtomic(t.Context(), w.book, events("x2"))),
+		"batch":   entries(w.PostBatch(t.Context(), w.book, events("x3"))),
+	} {
+		if !slices.Equal(got, want) {
+			t.Errorf("%s:\n got %s\nwant %s", name, strings.Join(got, "\n     "), strings.Join(want, "\n     "))
+		}
+	}
 }
