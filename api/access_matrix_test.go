@@ -38,6 +38,9 @@ func TestAccessMatrix(t *testing.T) {
 	}
 	h.clock.forward(time.Second)
 
+	if r := h.as(good, "POST", "/v1/books/uk/events", `{"type":"simulcast.reported","reference":"sale-B","data":{"sale":"B","brand":"b","currency":"GBP","amount":"10.00"}}`); r.StatusCode != 201 {
+		t.Fatalf("%d %s", r.StatusCode, r.body)
+	}
 	for _, op := range Operations() {
 		body := ""
 		if op.Body != nil {

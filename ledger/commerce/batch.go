@@ -29,14 +29,15 @@ func (s *Service) PostBatch(ctx context.Context, book ledger.Book, events []Even
 		}
 		ready[i] = e
 		subject := e.event.Data.subject()
-		if subject == "" && looksUp(e) || busy[subject] {
+		apart := subject == "" && looksUp(e) || surveys(e)
+		if apart || busy[subject] {
 			flush()
 		}
 		if subject != "" {
 			busy[subject] = true
 		}
 		wave = append(wave, i)
-		if subject == "" && looksUp(e) { // its order is not known yet: nothing may follow it in the same wave
+		if apart { // what it is about is not known yet: nothing may follow it in the same wave
 			flush()
 		}
 	}
@@ -48,6 +49,15 @@ func (s *Service) PostBatch(ctx context.Context, book ledger.Book, events []Even
 func looksUp(e *prepared) bool {
 	switch e.event.Data.(type) {
 	case *DisputeClosed, *EntryReversed:
+		return true
+	}
+	return false
+}
+
+// surveys reports whether an event chooses what it is about from what was recorded before it.
+func surveys(e *prepared) bool {
+	switch e.event.Data.(type) {
+	case *BrandInvoicePaid, *BrandCreditApplied:
 		return true
 	}
 	return false

@@ -123,6 +123,9 @@ func (x *explained) expand() *Explanation {
 	}
 	if x.told != nil {
 		out.Steps = x.told.tell()
+		if t, ok := x.told.(interface{ tellsIn() money.Currency }); ok && out.Currency == "" {
+			out.Currency = string(t.tellsIn()) // of a fact: it has no lines to show it
+		}
 	}
 	for _, l := range x.lines {
 		reason := x.reason(l, out.Steps)

@@ -17,6 +17,8 @@ type group struct {
 	moved map[balanceKey]money.Minor
 	// told are the group's own transactions about subjects other than orders.
 	told map[string][]ledger.Transaction
+	// subjects are those of told, in the order they were first told of.
+	subjects []string
 	// done are the group's own events by reference, as indexes.
 	done map[string]int
 }
@@ -34,6 +36,9 @@ func newGroup() *group {
 func (g *group) add(reference string, drafts []ledger.Draft) {
 	for i := range drafts {
 		if subject := drafts[i].Subject; subject != "" && !isOrder(subject) {
+			if len(g.told[subject]) == 0 {
+				g.subjects = append(g.subjects, subject)
+			}
 			g.told[subject] = append(g.told[subject], foretold(reference, &drafts[i]))
 		}
 		for _, l := range drafts[i].Lines {
