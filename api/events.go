@@ -24,6 +24,7 @@ type postEventQuery struct {
 var eventErrors = append([]*fault.Error{
 	commerce.ErrEventType, commerce.ErrEventReserved, commerce.ErrOrderUnknown, commerce.ErrOrderState, commerce.ErrOrderTerms, commerce.ErrOrderEdited,
 	commerce.ErrRepeated, commerce.ErrDisputeUnknown, commerce.ErrChargeKind, commerce.ErrRuleMissing,
+	commerce.ErrStoryTooLong, commerce.ErrSolicitedShare,
 }, postingErrors...)
 
 func eventOperations() []Operation {
