@@ -195,6 +195,8 @@ func TestBodiesDocumented(t *testing.T) {
 			d.object(0, new(NewSettlement))
 		case reflect.TypeFor[NewRelease]():
 			d.object(0, new(NewRelease))
+		case reflect.TypeFor[NewSplit]():
+			d.object(0, new(NewSplit))
 		case reflect.TypeFor[NewEvent](), reflect.TypeFor[NewEventBatch](), reflect.TypeFor[NewRuleSet]():
 			continue // TestEventShapes reads every field of every type, and package commerce a rule set
 		default:

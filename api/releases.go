@@ -9,12 +9,18 @@ import (
 	"mizan/ledger/fault"
 )
 
-// Releases: earnings without an order become available.
+// Releases: earnings without an order become available, and are divided by the payee's standing order.
 
 // NewRelease is the body that releases earnings.
 type NewRelease struct {
 	Reference string `json:"reference,omitempty" minLength:"1" maxLength:"255" pattern:"^[!-~]([ -~]{0,253}[!-~])?$" doc:"Your own name for it; left out, creator.released: and the source" example:"release-T-1"`
 	Source    string `json:"source" minLength:"3" maxLength:"128" doc:"What the earnings come from: gift, tip, subscription or commission, a colon and its id" example:"tip:T-1"`
+}
+
+// NewSplit is the body that divides what a payee has available.
+type NewSplit struct {
+	Reference string `json:"reference,omitempty" minLength:"1" maxLength:"255" pattern:"^[!-~]([ -~]{0,253}[!-~])?$" doc:"Your own name for it; left out, payout.split: and the split's id" example:"split-SP-1"`
+	commerce.Split
 }
 
 func releaseOperations() []Operation {
@@ -32,7 +38,35 @@ func releaseOperations() []Operation {
 			commerce.ErrReleaseSource, commerce.ErrOrderUnknown, commerce.ErrNothingWaits, commerce.ErrStoryTooLong, commerce.ErrOrderEdited,
 		}, postingErrors...),
 		handle: releaseEarnings,
+	}, {
+		Method: http.MethodPost, Path: "/v1/books/{book}/splits", ID: "split-earnings", Group: "Events", Summary: "Divide what a payee has available",
+		Description: "Receivers get their rates in order, of the whole amount or of what those before left; the payee keeps the remainder. No agency is paid twice for a gift, or out of what was given for people in need.",
+		Scope:       access.SettlementsWrite, Body: reflect.TypeFor[NewSplit](), BodyLimit: bodyLimit,
+		Example: map[string]any{"split": "SP-1", "kind": "creator", "payee": "cre_amy", "currency": "GBP", "amount": "5.00",
+			"receivers": []map[string]any{{"kind": "agency", "id": "mcn_ldn", "base": "gross", "rate": "0.10"}}},
+		Answers: []Answer{
+			{Status: 201, Meaning: "Divided.", Body: one},
+			{Status: 200, Meaning: "Divided before under this reference; this is what that posted.", Body: one, Replayed: true},
+		},
+		Errors: append([]*fault.Error{
+			commerce.ErrSplitAgency, commerce.ErrOrderUnknown, commerce.ErrOrderState, commerce.ErrRepeated, commerce.ErrStoryTooLong, commerce.ErrOrderEdited,
+		}, postingErrors...),
+		handle: splitEarnings,
 	}}
+}
+
+func splitEarnings(c *call) (reply, error) {
+	if err := c.service.ledger.Congested(c.book); err != nil {
+		return reply{}, err
+	}
+	body, err := decodeWith(c, func(d *decoder, n int32) (s NewSplit) {
+		d.object(n, &s)
+		return s
+	})
+	if err != nil {
+		return reply{}, err
+	}
+	return recorded(c.service.commerce.Split(c.ctx, c.book, body.Reference, body.Split), http.StatusCreated)
 }
 
 func releaseEarnings(c *call) (reply, error) {
