@@ -19,8 +19,20 @@ type NewRelease struct {
 
 // NewSplit is the body that divides what a payee has available.
 type NewSplit struct {
-	Reference string `json:"reference,omitempty" minLength:"1" maxLength:"255" pattern:"^[!-~]([ -~]{0,253}[!-~])?$" doc:"Your own name for it; left out, payout.split: and the split's id" example:"split-SP-1"`
-	commerce.Split
+	Reference string                   `json:"reference,omitempty" minLength:"1" maxLength:"255" pattern:"^[!-~]([ -~]{0,253}[!-~])?$" doc:"Your own name for it; left out, payout.split: and the split's id" example:"split-SP-1"`
+	Split     string                   `json:"split" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The split's own id" example:"SP-1"`
+	Kind      string                   `json:"kind" enum:"seller,creator,agency,partner" doc:"What the payee is"`
+	Payee     string                   `json:"payee" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The payee whose money it is" example:"cre_camp"`
+	Currency  string                   `json:"currency" pattern:"^[A-Z]{3}$" doc:"Its currency" example:"USD"`
+	Amount    string                   `json:"amount" pattern:"^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,3})?$" doc:"How much of what is available is split" example:"33.03"`
+	Receivers []commerce.SplitReceiver `json:"receivers" nullable:"false" minItems:"1" maxItems:"20" doc:"Who gets what, in order"`
+	Source    string                   `json:"source,omitempty" maxLength:"128" doc:"The gift that the money comes from, as gift and its id; its agency cannot be paid once more" example:"gift:G-1"`
+	Solicited bool                     `json:"solicited,omitempty" doc:"Whether the money was given for people in need; no agency then takes a share"`
+}
+
+// split is what the body asks for.
+func (s NewSplit) split() commerce.Split {
+	return commerce.Split{Split: s.Split, Kind: s.Kind, Payee: s.Payee, Currency: s.Currency, Amount: s.Amount, Receivers: s.Receivers, Source: s.Source, Solicited: s.Solicited}
 }
 
 func releaseOperations() []Operation {
@@ -66,7 +78,7 @@ func splitEarnings(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return recorded(c.service.commerce.Split(c.ctx, c.book, body.Reference, body.Split), http.StatusCreated)
+	return recorded(c.service.commerce.Split(c.ctx, c.book, body.Reference, body.split()), http.StatusCreated)
 }
 
 func releaseEarnings(c *call) (reply, error) {
