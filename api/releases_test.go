@@ -42,7 +42,7 @@ func TestSplit(t *testing.T) {
 	}
 	h.refused(409, "reference-reused", "POST", splits, body("0.2"))
 	h.refused(409, "already-recorded", "POST", splits, strings.Replace(body("0.2"), "{", `{"reference":"r2",`, 1))
-	h.refused(409, "insufficient-funds", "POST", splits, strings.Replace(body("1"), "SP-1", "SP-2", 1))
+	h.refused(422, "insufficient-funds", "POST", splits, strings.Replace(body("1"), "SP-1", "SP-2", 1))
 	h.refused(409, "split-agency", "POST", splits, strings.Replace(strings.Replace(body("0.1"), "SP-1", "SP-3", 1), "{", `{"solicited":true,`, 1))
 	h.refused(422, "validation-failed", "POST", splits, strings.Replace(body("1.1"), "SP-1", "SP-4", 1))
 	h.refused(422, "validation-failed", "POST", splits, strings.Replace(body("0.1"), "mcn_ldn", "", 1))
