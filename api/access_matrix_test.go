@@ -17,6 +17,7 @@ func TestAccessMatrix(t *testing.T) {
 	h := open(t)
 	h.must(201, "POST", "/v1/books", `{"code":"vn","name":"Example VN","currencies":["VND"],"time_zone":"Asia/Ho_Chi_Minh"}`)
 	h.must(201, "POST", posting, sale("r-1", "1.00"))
+	h.must(201, "POST", "/v1/books/uk/events", releasableTip)
 	explained := h.event("order.captured", "an-event") // the other one has no explanation
 
 	keys := map[string]string{"none": "", "malformed": "mk_short", "static, wrong": testKey + "x"}

@@ -41,8 +41,13 @@ var exampleData = map[string]string{
 		`"entries":[{"account":"expenses:bad_debt","direction":"debit","amount":"40.00","currency":"GBP"},{"account":"assets:receivable:brand:b","direction":"credit","amount":"40.00","currency":"GBP"}]}`,
 	"OpeningBalance": `{"batch":"MIG-2026-11","signed_by":["u_17","u_23"],"document":"DOC-88","totals":[{"currency":"GBP","debits":"1000.00","credits":"8.90"}],` +
 		`"items":[{"account":"assets:processor:available:main","direction":"debit","amount":"1000.00","currency":"GBP"},{"account":"liabilities:seller:reserve:sel_uk","direction":"credit","amount":"8.90","currency":"GBP"}]}`,
-	"Redenominated":    `{"redenomination":"DKK-EUR","account":"liabilities:seller:available:sel_uk","from":"DKK","to":"EUR","rate":"7.53450","document":"LAW-57"}`,
-	"AdjustmentPosted": `{"adjustment":"ADJ-1","order":"UK-1001","kind":"seller","payee":"sel_uk","direction":"credit","currency":"GBP","amount":"5.00","reason":"fee_waived","document":"TICKET-77"}`,
+	"Redenominated":       `{"redenomination":"DKK-EUR","account":"liabilities:seller:available:sel_uk","from":"DKK","to":"EUR","rate":"7.53450","document":"LAW-57"}`,
+	"AdjustmentPosted":    `{"adjustment":"ADJ-1","order":"UK-1001","kind":"seller","payee":"sel_uk","direction":"credit","currency":"GBP","amount":"5.00","reason":"fee_waived","document":"TICKET-77"}`,
+	"CoinsPurchased":      `{"purchase":"CP-1","store":"apple","currency":"GBP","amount":"106.00","store_fee":"31.80"}`,
+	"CoinsRefunded":       `{"purchase":"CP-1","gifts":["G-1"]}`,
+	"GiftSent":            `{"gift":"G-1","creator":"cre_camp","live_session":"LS-3","currency":"GBP","amount":"106.00","share":"0.3116"}`,
+	"SubscriptionCharged": `{"subscription":"SUB-2","creator":"cre_amy","plan":"annual","currency":"GBP","amount":"59.88","share":"0.5","processor":"main","payment_id":"pi_s2"}`,
+	"SubscriptionEarned":  `{"subscription":"SUB-2","month":1}`,
 }
 
 // eventExamples returns the example of each type.

@@ -74,6 +74,7 @@ func Operations() []Operation {
 		eventOperations(),
 		orderOperations(),
 		simulcastOperations(),
+		releaseOperations(),
 		ruleSetOperations(),
 		balanceOperations(),
 		bridgeOperations(),

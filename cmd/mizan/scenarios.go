@@ -37,7 +37,7 @@ type scenario struct {
 	Events map[string][]scenarioAct `json:"-"`
 }
 
-// scenarioAct is an event, or the settlement of an order.
+// scenarioAct is an event, the settlement of an order, a release of earnings or a split of them.
 type scenarioAct struct {
 	Reference string          `json:"reference"`
 	Type      string          `json:"type"`
@@ -46,6 +46,8 @@ type scenarioAct struct {
 	// OccurredAt is when it happened; zero means when it is recorded.
 	OccurredAt time.Time       `json:"occurred_at"`
 	Reserve    *client.Reserve `json:"reserve"`
+	Release    string          `json:"release"`
+	Split      *client.Split   `json:"split"`
 }
 
 // expectedBalance is what an account must hold in the end, positive on its normal side. No other account may hold
@@ -180,6 +182,14 @@ func (sc scenario) act(ctx context.Context, remote *client.Client, done *seeded)
 func (a scenarioAct) post(ctx context.Context, remote *client.Client, book string) (client.Event, error) {
 	if a.Settle != "" {
 		return remote.SettleOrder(ctx, book, a.Settle, client.Settlement{Reference: a.Reference, Reserve: a.Reserve})
+	}
+	if a.Release != "" {
+		return remote.ReleaseEarnings(ctx, book, client.Release{Reference: a.Reference, Source: a.Release})
+	}
+	if a.Split != nil {
+		split := *a.Split
+		split.Reference = a.Reference
+		return remote.SplitEarnings(ctx, book, split)
 	}
 	return remote.PostEvent(ctx, book, client.NewEvent{Type: a.Type, Reference: a.Reference, OccurredAt: a.OccurredAt, Data: a.Data})
 }

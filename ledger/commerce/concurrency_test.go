@@ -266,6 +266,10 @@ func (w *workbench) playTwice(t *testing.T, l life) {
 			if r := w.Settle(t.Context(), w.book, order, Settlement{ReserveRate: s.Settle.Rate, ReserveDays: s.Settle.Days}); r.Err != nil && s.Refused == "" {
 				t.Fatal(r.Err)
 			}
+		case s.Act != "":
+			if r := lifeActs[s.Act](t, w, fmt.Sprintf("act-%d", i), s.Data); r.Err != nil && s.Refused == "" {
+				t.Fatal(r.Err)
+			}
 		default:
 			var of struct{ Order string }
 			if json.Unmarshal(s.Data, &of) == nil && of.Order != "" {
