@@ -29,6 +29,8 @@ var (
 	ErrCampaignUnknown = fault.New(fault.NotFound, "campaign-unknown", "No campaign of this id is published in the book. Check its id, or publish it first.")
 	// ErrCampaignExists means that the id belongs to a campaign with other content.
 	ErrCampaignExists = fault.New(fault.Conflict, "campaign-exists", "A campaign of this id is published with other content. Publish a new version of it, or take another id.")
+	// ErrBeneficiaryUnknown means that a campaign has no such beneficiary.
+	ErrBeneficiaryUnknown = fault.New(fault.NotFound, "beneficiary-unknown", "The campaign has no such beneficiary. Check its id.")
 	// ErrCampaignVersion means that a version would leave out numbers.
 	ErrCampaignVersion = fault.New(fault.Conflict, "campaign-version", "A campaign's versions are numbered without gaps. Publish the next one.")
 	// ErrCampaignMoney means that a campaign has less money, or less of it where it is needed, than a decision would move.

@@ -200,7 +200,9 @@ func (t *tally) uncount(g *givenStored, b *backStored) {
 	t.Refunded += int64(gift)
 	t.Cash -= b.Charge + b.DisputeFee
 	for _, s := range g.Shares {
-		t.of(s.Payee).BackFees += s.Fee
+		b := t.of(s.Payee)
+		b.BackFees += s.Fee
+		b.Ours -= s.Ours
 	}
 	for _, s := range b.Shares {
 		of := t.of(s.Payee)

@@ -69,6 +69,7 @@ type giftShare struct {
 	// Fee is the part of the card fee that its share bore, Match its part of the match that was paid at once.
 	Fee   int64 `json:"fee,omitempty"`
 	Match int64 `json:"match,omitempty"`
+	Ours  int64 `json:"platform_fee,omitempty"`
 }
 
 func (g *givenStored) money() (gift, tip money.Minor) {
@@ -161,8 +162,12 @@ func (d *DonationReceived) given(c *campaignTerms) (*givenStored, error) {
 	if err != nil {
 		return nil, err
 	}
+	cut, err := money.Allocate(ours, c.weights, unit)
+	if err != nil {
+		return nil, err
+	}
 	for i, b := range c.Beneficiaries {
-		g.Shares = append(g.Shares, giftShare{Payee: b.Payee, Weight: c.weights[i], Amount: int64(shares[i]), Fee: int64(fees[i])})
+		g.Shares = append(g.Shares, giftShare{Payee: b.Payee, Weight: c.weights[i], Amount: int64(shares[i]), Fee: int64(fees[i]), Ours: int64(cut[i])})
 	}
 	return g, nil
 }
@@ -238,6 +243,7 @@ func (t *tally) count(g *givenStored, gift, tip money.Minor) {
 		b := t.of(s.Payee)
 		b.Donated += s.Amount
 		b.Fees += s.Fee
+		b.Ours += s.Ours
 		b.Matched += s.Match
 	}
 	for i := range t.Of {

@@ -50,6 +50,8 @@ type shareTally struct {
 	BackMatched int64 `json:"bm,omitempty"`
 	Fees        int64 `json:"f,omitempty"`
 	BackFees    int64 `json:"bf,omitempty"`
+	// Ours is the platform's published fee on its shares of donations that stand.
+	Ours int64 `json:"o,omitempty"`
 	// Redirected to it (In) and away from it (Out).
 	In  int64 `json:"in,omitempty"`
 	Out int64 `json:"out,omitempty"`
