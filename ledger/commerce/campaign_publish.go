@@ -1,7 +1,9 @@
 package commerce
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"strconv"
 	"time"
 
@@ -29,7 +31,29 @@ func (s *Service) PublishVersion(ctx context.Context, book ledger.Book, c Campai
 	return r
 }
 
-// DonationSettings are what a campaign leaves out.
+// PublishNext records the next version of a campaign. The content of the latest version again is answered as the first
+// time.
+func (s *Service) PublishNext(ctx context.Context, book ledger.Book, c CampaignPublished) Result {
+	versions, err := s.versions(ctx, book, c.ID)
+	if err != nil {
+		return Result{Err: err}
+	}
+	last := versions[len(versions)-1]
+	was, err := json.Marshal(last.CampaignPublished)
+	if err != nil {
+		return Result{Err: err}
+	}
+	is, err := json.Marshal(c)
+	if err != nil {
+		return Result{Err: err}
+	}
+	if bytes.Equal(was, is) {
+		return s.PublishVersion(ctx, book, c, last.Version)
+	}
+	return s.PublishVersion(ctx, book, c, last.Version+1)
+}
+
+// What a campaign leaves out.
 const (
 	defaultForwardDays   = 15
 	defaultSafeguardDays = 1

@@ -32,13 +32,13 @@ type DisbursementPaid struct {
 // DisbursementFailed says that the bank could not pay, or was never told to.
 type DisbursementFailed struct {
 	Disbursement string `json:"disbursement" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The disbursement" example:"DB-1"`
-	Reason       string `json:"reason" pattern:"^[a-z][a-z0-9_]{0,63}$" doc:"Why, as a code" example:"account_closed"`
+	Reason       string `json:"reason" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"Why, in your words" example:"account_closed"`
 }
 
 // DisbursementReturned says that a payment which had arrived came back.
 type DisbursementReturned struct {
 	Disbursement string `json:"disbursement" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The disbursement" example:"DB-1"`
-	Reason       string `json:"reason" pattern:"^[a-z][a-z0-9_]{0,63}$" doc:"Why, as a code" example:"account_closed"`
+	Reason       string `json:"reason" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"Why, in your words" example:"account_closed"`
 }
 
 // ErrDisbursementUnknown means that no such disbursement was created.
@@ -224,10 +224,10 @@ func (d *disbursement) step(p *planner, debit, credit ledger.Address) error {
 	if err != nil {
 		return err
 	}
-	if err := p.draft(draftOf{event: p.event.Type, campaign: d.Campaign, lines: x.lines, data: data}); err != nil {
+	if err := p.counted(d.c, d.t, 1); err != nil {
 		return err
 	}
-	return p.counted(d.c, d.t, 1)
+	return p.draft(draftOf{event: p.event.Type, campaign: d.Campaign, lines: x.lines, data: data})
 }
 
 // back gives a disbursement's money back to what waits.

@@ -92,7 +92,7 @@ type DonationRedirected struct {
 	Campaign    string `json:"campaign" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The campaign" example:"winter24"`
 	From        string `json:"from" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The beneficiary that cannot get it" example:"local_c"`
 	To          string `json:"to" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The alternate" example:"ngo_alt"`
-	Reason      string `json:"reason" pattern:"^[a-z][a-z0-9_]{0,63}$" doc:"Why, as a code" example:"verification_failed"`
+	Reason      string `json:"reason" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"Why, in your words" example:"verification_failed"`
 	Document    string `json:"document" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The document that decides it, such as the notice to donors" example:"DOC-9"`
 }
 
@@ -102,21 +102,21 @@ type DonationReleased struct {
 	Beneficiaries []string `json:"beneficiaries,omitempty" nullable:"false" maxItems:"40" doc:"Whose shares; left out, those of all who are not held" example:"[\"ngo_a\"]"`
 	Through       string   `json:"through,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The last donation that is released with those before it; left out, all" example:"D3"`
 	Early         bool     `json:"early,omitempty" doc:"Release before the refund windows are over"`
-	Reason        string   `json:"reason,omitempty" pattern:"^[a-z][a-z0-9_]{0,63}$" doc:"Why early, as a code" example:"emergency"`
+	Reason        string   `json:"reason,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"Why early, in your words" example:"emergency"`
 }
 
 // DonationHeld holds a beneficiary's money of a campaign.
 type DonationHeld struct {
 	Campaign    string `json:"campaign" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The campaign" example:"winter24"`
 	Beneficiary string `json:"beneficiary" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"Whose money" example:"local_c"`
-	Reason      string `json:"reason" pattern:"^[a-z][a-z0-9_]{0,63}$" doc:"Why, as a code" example:"sanctions_check"`
+	Reason      string `json:"reason" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"Why, in your words" example:"sanctions_check"`
 }
 
 // DonationHoldReleased ends a hold.
 type DonationHoldReleased struct {
 	Campaign    string `json:"campaign" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The campaign" example:"winter24"`
 	Beneficiary string `json:"beneficiary" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"Whose money" example:"local_c"`
-	Reason      string `json:"reason" pattern:"^[a-z][a-z0-9_]{0,63}$" doc:"Why, as a code" example:"cleared"`
+	Reason      string `json:"reason" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"Why, in your words" example:"cleared"`
 	Document    string `json:"document,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The document that decides it" example:"DOC-12"`
 }
 

@@ -28,6 +28,7 @@ func (d *DonationReleased) prepare(p *preparation) {
 			}
 		}
 	}
+	p.id("/reason", d.Reason, false)
 	if d.Early && d.Reason == "" {
 		p.bad("/reason", "required", "An early release needs a reason.")
 	}
@@ -55,11 +56,7 @@ func (d *DonationRedirected) prepare(p *preparation) {
 	needsReason(p, d.Reason)
 }
 
-func needsReason(p *preparation, reason string) {
-	if reason == "" {
-		p.bad("/reason", "required", "This needs a reason.")
-	}
-}
+func needsReason(p *preparation, reason string) { p.id("/reason", reason, true) }
 
 // campaignEvent reads what every event of a campaign as a whole starts from.
 func (p *planner) campaignEvent(id string) (*campaignTerms, *tally, error) {
