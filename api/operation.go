@@ -76,6 +76,7 @@ func Operations() []Operation {
 		campaignOperations(),
 		ruleSetOperations(),
 		balanceOperations(),
+		bridgeOperations(),
 		accountOperations(),
 		verificationOperations(),
 		systemOperations(),
