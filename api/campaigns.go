@@ -54,7 +54,7 @@ func campaignOperations() []Operation {
 			Errors: unknown, handle: getCampaign,
 		},
 		{
-			Method: http.MethodGet, Path: "/v1/books/{book}/campaigns/{campaign}/beneficiaries/{payee}", ID: "get-campaign-beneficiary", Group: "Campaigns", Summary: "Read a beneficiary's statement of a campaign",
+			Method: http.MethodGet, Path: "/v1/books/{book}/campaigns/{campaign}/beneficiaries/{beneficiary}", ID: "get-campaign-beneficiary", Group: "Campaigns", Summary: "Read a beneficiary's statement of a campaign",
 			Scope: access.TransactionsRead, Answers: []Answer{{Status: 200, Meaning: "What it was given, what went back, what it has got.", Body: reflect.TypeFor[commerce.CampaignShare]()}},
 			Errors: append([]*fault.Error{commerce.ErrBeneficiaryUnknown}, unknown...), handle: getCampaignBeneficiary,
 		},
@@ -169,7 +169,7 @@ func getCampaignBeneficiary(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	payee, err := c.segment("payee")
+	payee, err := c.segment("beneficiary")
 	if err != nil {
 		return reply{}, err
 	}

@@ -33,6 +33,7 @@ var exampleData = map[string]string{
 	"FeeRecorded":      `{"processor":"main","kind":"fee","payment_id":"pi_1001","amount":"0.87","currency":"GBP"}`,
 	"FundsAvailable":   `{"processor":"main","amount":"44.10","currency":"GBP","payment_ids":["pi_1001"]}`,
 	"PaymentFailed":    `{"order":"UK-1001","payment_id":"pi_1001","fee":"4.00","shipped":false}`,
+	"DonationReceived": `{"donation":"D3","campaign":"winter24","currency":"GBP","amount":"106.00","tip":"5.00","cover_fee":false,"payments":[{"processor":"main","payment_id":"pi_d3","amount":"111.00"}]}`,
 	"AdjustmentPosted": `{"adjustment":"ADJ-1","order":"UK-1001","kind":"seller","payee":"sel_uk","direction":"credit","currency":"GBP","amount":"5.00","reason":"fee_waived","document":"TICKET-77"}`,
 }
 

@@ -20,7 +20,7 @@ type DonationDisbursed struct {
 // DisbursementSubmitted says that the bank was told to pay.
 type DisbursementSubmitted struct {
 	Disbursement string `json:"disbursement" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The disbursement" example:"DB-1"`
-	BankAccount  string `json:"bank_account,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The safeguarded account it is paid from; left out, main"`
+	BankAccount  string `json:"bank_account,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" default:"main" doc:"The safeguarded account it is paid from" example:"main"`
 }
 
 // DisbursementPaid says that the beneficiary has the money.

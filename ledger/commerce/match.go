@@ -27,24 +27,24 @@ type MatchFunded struct {
 	Campaign    string  `json:"campaign" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The campaign" example:"winter24"`
 	Funder      string  `json:"funder" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"Who pays: platform, or a sponsor's id" example:"platform"`
 	Amount      string  `json:"amount" pattern:"^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,3})?$" doc:"What is there now" example:"150.00"`
-	CapPerDonor *string `json:"cap_per_donor,omitempty" nullable:"true" pattern:"^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,3})?$" doc:"How much at most for one donor, if it was not pledged before; left out, no such cap"`
+	CapPerDonor *string `json:"cap_per_donor,omitempty" nullable:"true" pattern:"^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,3})?$" doc:"How much at most for one donor, if it was not pledged before; left out, no such cap" example:"100.00"`
 	Ratio       string  `json:"ratio,omitempty" pattern:"^(0|[1-9][0-9]*)(\\.[0-9]{1,12})?$" default:"1" doc:"How much for each unit given, if it was not pledged before" example:"1"`
-	BankAccount string  `json:"bank_account,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The safeguarded account that a sponsor's money came to; left out, main"`
+	BankAccount string  `json:"bank_account,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" default:"main" doc:"The safeguarded account that a sponsor's money came to" example:"main"`
 }
 
 // MatchCashMoved is the platform's own money moved to the safeguarded account, for a match.
 type MatchCashMoved struct {
 	Campaign    string `json:"campaign" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The campaign" example:"winter24"`
 	Amount      string `json:"amount" pattern:"^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,3})?$" doc:"What was moved" example:"150.00"`
-	From        string `json:"from,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The operating account it came from; left out, main"`
-	BankAccount string `json:"bank_account,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The safeguarded account it came to; left out, main"`
+	From        string `json:"from,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" default:"main" doc:"The operating account it came from" example:"main"`
+	BankAccount string `json:"bank_account,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" default:"main" doc:"The safeguarded account it came to" example:"main"`
 }
 
 // MatchClosed ends a campaign's matching: what is unspent goes back to the funders.
 type MatchClosed struct {
 	Campaign    string `json:"campaign" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The campaign" example:"winter24"`
-	To          string `json:"to,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The operating account that the platform's rest goes to; left out, main"`
-	BankAccount string `json:"bank_account,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The safeguarded account it leaves; left out, main"`
+	To          string `json:"to,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" default:"main" doc:"The operating account that the platform's rest goes to" example:"main"`
+	BankAccount string `json:"bank_account,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" default:"main" doc:"The safeguarded account it leaves" example:"main"`
 }
 
 // MatchPromisesPaid pays promised matches from funds that are there, in the order of the donations.

@@ -14,8 +14,8 @@ type DonationSafeguarded struct {
 	Movement    string `json:"movement" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The movement's id" example:"SG-1"`
 	Campaign    string `json:"campaign" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The campaign" example:"winter24"`
 	Amount      string `json:"amount" pattern:"^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,3})?$" doc:"What is moved" example:"154.32"`
-	Processor   string `json:"processor,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The account at the processor; left out, main"`
-	BankAccount string `json:"bank_account,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The safeguarded account; left out, main"`
+	Processor   string `json:"processor,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" default:"main" doc:"The account at the processor" example:"main"`
+	BankAccount string `json:"bank_account,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" default:"main" doc:"The safeguarded account" example:"main"`
 }
 
 // DonationUnsafeguarded says that safeguarded cash goes back to the processor, to pay refunds from.
@@ -23,8 +23,8 @@ type DonationUnsafeguarded struct {
 	Movement    string `json:"movement" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The movement's id" example:"SG-2"`
 	Campaign    string `json:"campaign" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The campaign" example:"winter24"`
 	Amount      string `json:"amount" pattern:"^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,3})?$" doc:"What is moved" example:"50.00"`
-	Processor   string `json:"processor,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The account at the processor; left out, main"`
-	BankAccount string `json:"bank_account,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The safeguarded account; left out, main"`
+	Processor   string `json:"processor,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" default:"main" doc:"The account at the processor" example:"main"`
+	BankAccount string `json:"bank_account,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" default:"main" doc:"The safeguarded account" example:"main"`
 }
 
 // SafeguardLanded says that a movement arrived.
@@ -38,7 +38,7 @@ type FeeFunded struct {
 	Funding  string `json:"funding" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The funding's id" example:"FF-1"`
 	Campaign string `json:"campaign" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The campaign" example:"winter24"`
 	Amount   string `json:"amount" pattern:"^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,3})?$" doc:"What is paid" example:"0.48"`
-	From     string `json:"from,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The account at the processor with the platform's money; left out, main"`
+	From     string `json:"from,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" default:"main" doc:"The account at the processor with the platform's money" example:"main"`
 	To       string `json:"to" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The account at the processor with donation cash; the same one if there is no other" example:"donations"`
 }
 
