@@ -113,7 +113,7 @@ func (s *Service) Campaign(ctx context.Context, book ledger.Book, id string) (*C
 		share.Percentage = percentageOf(last, b.Payee)
 		out.Beneficiaries = append(out.Beneficiaries, *share)
 		sums.kept += b.kept()
-		sums.surplus += b.Surplus
+		sums.surplus += b.Surplus - b.BackSurplus
 		sums.paid += b.Paid
 		if b.Held != "" {
 			sums.held += int64(waits)

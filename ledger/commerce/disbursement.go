@@ -114,13 +114,17 @@ func (d *DonationDisbursed) plan(p *planner) error {
 	if err := prep.err(); err != nil {
 		return err
 	}
+	kept, err := p.keptSafe(c, t, d.Beneficiary)
+	if err != nil {
+		return err
+	}
 	switch {
 	case amount <= 0:
 		return ErrPromise.With("Only released donations are disbursed, and none of this beneficiary are. Release them first.")
 	case d.Amount != "" && asked != amount:
 		return ErrPromise.Withf("%s %s is released for this beneficiary, and all of it is disbursed at once. Correct the amount, or release more first.", amount.Format(c.currency), c.Currency)
-	case int64(amount) > t.Safe:
-		return ErrCampaignMoney.Withf("The safeguarded account holds %s %s of this campaign. Move its donations there first.", money.Minor(t.Safe).Format(c.currency), c.Currency)
+	case int64(amount) > t.Safe-kept:
+		return ErrCampaignMoney.Withf("The safeguarded account holds %s %s of this campaign beside its matching money. Move its donations there first.", money.Minor(t.Safe-kept).Format(c.currency), c.Currency)
 	}
 	stored := disbursedStored{*d, int64(amount), c.Currency, b.Released, b.Disbursed}
 	b.Disbursed, b.DisbursedStep = b.Released, t.Step

@@ -47,6 +47,7 @@ type backPart struct {
 	Account string `json:"account,omitempty"` // none if the beneficiary keeps it
 	Amount  int64  `json:"amount"`
 	Match   int64  `json:"match,omitempty"`
+	Surplus int64  `json:"surplus,omitempty"` // of the amount, what a lower card fee had given
 }
 
 // wentBack reports whether a donation was refunded or disputed.
@@ -136,7 +137,7 @@ func (p *planner) sharesBack(b *backStored, c *campaignTerms, t *tally, g *given
 		}
 	}
 	for _, s := range g.Shares {
-		part := backPart{Payee: s.Payee, Amount: s.Amount + extra[s.Payee], Match: s.Match + matched[s.Payee]}
+		part := backPart{Payee: s.Payee, Amount: s.Amount + extra[s.Payee], Match: s.Match + matched[s.Payee], Surplus: extra[s.Payee]}
 		if part.Amount+part.Match == 0 {
 			continue
 		}
@@ -206,6 +207,7 @@ func (t *tally) uncount(g *givenStored, b *backStored) {
 	}
 	for _, s := range b.Shares {
 		of := t.of(s.Payee)
+		of.BackSurplus += s.Surplus
 		if s.Account == "" {
 			t.Borne += s.Amount
 			continue

@@ -55,6 +55,8 @@ type shareTally struct {
 	// Redirected to it (In) and away from it (Out).
 	In  int64 `json:"in,omitempty"`
 	Out int64 `json:"out,omitempty"`
+	// BackSurplus is what of the surplus belonged to donations that went back.
+	BackSurplus int64 `json:"bs,omitempty"`
 	// Paid is what arrived, Sending what is on its way.
 	Paid    int64 `json:"pd,omitempty"`
 	Sending int64 `json:"se,omitempty"`

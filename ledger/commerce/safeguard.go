@@ -120,8 +120,12 @@ func (p *planner) move(m *movementStored) error {
 	m.Minor = int64(amount)
 	x := &transfer{currency: c.currency}
 	if m.Out {
-		if m.Minor > t.Safe {
-			return ErrCampaignMoney.Withf("The safeguarded account holds %s %s of this campaign. Move less back.", money.Minor(t.Safe).Format(c.currency), c.Currency)
+		kept, err := p.keptSafe(c, t, "")
+		if err != nil {
+			return err
+		}
+		if m.Minor > t.Safe-kept {
+			return ErrCampaignMoney.Withf("The safeguarded account holds %s %s of this campaign beside its matching money. Move less back.", money.Minor(t.Safe-kept).Format(c.currency), c.Currency)
 		}
 		t.Safe -= m.Minor
 		x.debit(routeOut, amount)
@@ -165,6 +169,31 @@ func (p *planner) owed(c *campaignTerms, t *tally) (int64, error) {
 		sum += int64(held)
 	}
 	return sum, nil
+}
+
+// keptSafe is the matching money that must stay in the safeguarded account: the fund, what is moved for it, and matches that
+// wait for their beneficiaries and may come back to it. The beneficiary that is paid now keeps nothing of what is released.
+func (p *planner) keptSafe(c *campaignTerms, t *tally, paid string) (int64, error) {
+	fund, err := p.balanceIn(matchFund(c.ID), c.currency)
+	if err != nil {
+		return 0, err
+	}
+	kept := int64(fund) + t.Match.Moved
+	for _, b := range t.Of {
+		waits, err := p.balanceIn(donationPending(b.Payee, c.ID), c.currency)
+		if err != nil {
+			return 0, err
+		}
+		if b.Payee != paid {
+			released, err := p.balanceIn(donationAvailable(b.Payee, c.ID), c.currency)
+			if err != nil {
+				return 0, err
+			}
+			waits += released
+		}
+		kept += min(int64(waits), b.Matched-b.BackMatched)
+	}
+	return kept, nil
 }
 
 func (d *SafeguardLanded) plan(p *planner) error {
