@@ -19,6 +19,7 @@ import (
 
 	"mizan/api/access"
 	"mizan/ledger"
+	"mizan/ledger/commerce"
 )
 
 // document is the served OpenAPI document as a checker sees it, with its answers closed, so that a field that is sent
@@ -193,6 +194,8 @@ func TestBodiesDocumented(t *testing.T) {
 			d.book(0)
 		case reflect.TypeFor[NewSettlement]():
 			d.object(0, new(NewSettlement))
+		case reflect.TypeFor[commerce.CampaignPublished]():
+			d.object(0, new(commerce.CampaignPublished))
 		case reflect.TypeFor[NewEvent](), reflect.TypeFor[NewEventBatch](), reflect.TypeFor[NewRuleSet]():
 			continue // TestEventShapes reads every field of every type, and package commerce a rule set
 		default:

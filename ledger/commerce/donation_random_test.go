@@ -15,7 +15,7 @@ import (
 func TestDonationHistories(t *testing.T) {
 	t.Parallel()
 	start := freshSeed()
-	for n := range uint64(max(3, *lifeCount/300)) {
+	for n := range uint64(max(3, *lifeCount/1500)) {
 		t.Run(fmt.Sprint(start+n), func(t *testing.T) {
 			t.Parallel()
 			w := newWorkbench(t, "UK", "Europe/London", "GBP")
