@@ -54,9 +54,6 @@ type CampaignPublished struct {
 	// MatchReallocate says that a match which came back with a refund serves later donations.
 	MatchReallocate   bool `json:"match_reallocate_on_refund,omitempty" doc:"Whether a match that came back with a refund serves later donations"`
 	PlatformDisclosed bool `json:"platform_beneficiary_disclosed,omitempty" doc:"Donors are told that the platform itself is a beneficiary"`
-
-	// version is the number that is to be published.
-	version int
 }
 
 // CampaignBeneficiary is one share of a campaign's donations.
@@ -154,13 +151,24 @@ type publishedStored struct {
 	Version int `json:"version"`
 }
 
-func (d *CampaignPublished) plan(p *planner) error {
+// publishing is a version that must get its number.
+type publishing struct {
+	CampaignPublished
+	version int
+}
+
+func (d *publishing) plan(p *planner) error { return d.publish(p, d.version) }
+
+func (d *CampaignPublished) plan(p *planner) error { return d.publish(p, 1) }
+
+// publish records the next version, which must not be below the number.
+func (d *CampaignPublished) publish(p *planner, number int) error {
 	told, err := p.story(d.subject())
 	if err != nil {
 		return err
 	}
 	version := len(told.named(eventPublished)) + 1
-	if version < d.version {
+	if version < number {
 		return ErrCampaignVersion.Withf("The campaign's next version is %d. Publish that.", version)
 	}
 	if version > 1 {

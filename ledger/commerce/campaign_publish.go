@@ -23,8 +23,7 @@ func (s *Service) Publish(ctx context.Context, book ledger.Book, c CampaignPubli
 // PublishVersion records a version of a campaign, for later donations. Besides the errors of Publish it returns
 // ErrCampaignUnknown and ErrCampaignVersion.
 func (s *Service) PublishVersion(ctx context.Context, book ledger.Book, c CampaignPublished, version int) Result {
-	c.version = version
-	r := s.Post(ctx, book, Event{Type: eventPublished, Reference: eventPublished + ":" + c.ID + ":" + strconv.Itoa(version), Data: &c})
+	r := s.Post(ctx, book, Event{Type: eventPublished, Reference: eventPublished + ":" + c.ID + ":" + strconv.Itoa(version), Data: &publishing{c, version}})
 	if fault.CodeOf(r.Err) == ledger.ErrReferenceReused.Code {
 		r.Err = ErrCampaignExists
 	}

@@ -123,12 +123,12 @@ func (d *DonationReceived) given(c *campaignTerms) (*givenStored, error) {
 	unit := c.currency.PostingUnit()
 	gift, tip := g.money()
 	base := gift
-	fee, err := quoted(c, base)
+	fee, err := quoted(c, gift)
 	if err != nil {
 		return nil, err
 	}
 	if d.CoverFee {
-		if base, fee, err = money.GrossUp(gift, c.quote, c.flat, money.HalfEven, unit); err != nil {
+		if base, _, err = money.GrossUp(gift, c.quote, c.flat, money.HalfEven, unit); err != nil {
 			return nil, err
 		}
 		fee = base - gift // a unit more than the fee would be the beneficiaries', but there is none

@@ -256,9 +256,9 @@ func (d *DonationRedirected) plan(p *planner) error {
 		}
 		return ErrPromise.Withf("%s was not named in advance as one who may get this money (named: %s). Publish a version that names it, and give donors notice.", d.To, named)
 	}
-	to := t.of(d.To)
-	from := t.of(d.From) // after of, which may move them
-	if to = t.of(d.To); to.Held != "" {
+	t.of(d.To) // adds it, which may move the others
+	from, to := t.of(d.From), t.of(d.To)
+	if to.Held != "" {
 		return ErrPromise.Withf("The money of %s is held (%s).", d.To, to.Held)
 	}
 	if to.Redirected != "" {

@@ -49,7 +49,7 @@ type CampaignSafeguarding struct {
 type coverage struct {
 	pending, available, fund, passthrough, bank, fee int64
 	safe, moving, cash, tallied                      int64
-	shortfall, toMove, published                     int64
+	shortfall, toMove                                int64
 	humanitarianFee                                  int64
 	broken                                           map[string]bool
 	campaigns                                        []CampaignSafeguarding
