@@ -19,6 +19,14 @@ func TestAccessMatrix(t *testing.T) {
 	h.must(201, "POST", posting, sale("r-1", "1.00"))
 	h.must(201, "POST", "/v1/books/uk/events", releasableTip)
 	explained := h.event("order.captured", "an-event") // the other one has no explanation
+	campaign, err := json.Marshal(campaignExample())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := h.do(http.MethodPost, "/v1/books/uk/campaigns", string(campaign)); a.StatusCode != http.StatusCreated {
+		t.Fatalf("publish a campaign: %d %s", a.StatusCode, a.body)
+	}
+	h.event("donation.received", "a-donation")
 
 	keys := map[string]string{"none": "", "malformed": "mk_short", "static, wrong": testKey + "x"}
 	scoped := map[access.Scope]string{}

@@ -48,6 +48,7 @@ var exampleData = map[string]string{
 	"GiftSent":            `{"gift":"G-1","creator":"cre_camp","live_session":"LS-3","currency":"GBP","amount":"106.00","share":"0.3116"}`,
 	"SubscriptionCharged": `{"subscription":"SUB-2","creator":"cre_amy","plan":"annual","currency":"GBP","amount":"59.88","share":"0.5","processor":"main","payment_id":"pi_s2"}`,
 	"SubscriptionEarned":  `{"subscription":"SUB-2","month":1}`,
+	"DonationReceived":    `{"donation":"D3","campaign":"winter24","currency":"GBP","amount":"106.00","tip":"5.00","cover_fee":false,"payments":[{"processor":"main","payment_id":"pi_d3","amount":"111.00"}]}`,
 }
 
 // eventExamples returns the example of each type.

@@ -151,13 +151,16 @@ func describeRefusals(op *Operation, d *huma.Operation, schemas huma.Registry) {
 
 // pathFields documents the parameters that paths have.
 type pathFields struct {
-	Book    string `json:"book" pattern:"^[a-z][a-z0-9_]{0,31}$" doc:"The book's code" example:"uk"`
-	ID      string `json:"id" pattern:"^[a-z][a-z0-9_]{0,31}-[1-9][0-9]{0,17}$" doc:"The transaction's id" example:"uk-42"`
-	Order   string `json:"order" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The order's id" example:"UK-1001"`
-	Seller  string `json:"seller" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The seller's id" example:"sel_uk"`
-	Sale    string `json:"sale" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The sale's id" example:"B"`
-	Set     string `json:"set" pattern:"^[a-z][a-z0-9_]{0,31}-[1-9][0-9]{0,6}$" doc:"The rule set's id" example:"uk-1"`
-	Address string `json:"address" pattern:"^[A-Za-z0-9_.-]{1,64}(:[A-Za-z0-9_.-]{1,64}){1,8}$" doc:"The account's address" example:"liabilities:seller:available:sel_uk"`
+	Book        string `json:"book" pattern:"^[a-z][a-z0-9_]{0,31}$" doc:"The book's code" example:"uk"`
+	ID          string `json:"id" pattern:"^[a-z][a-z0-9_]{0,31}-[1-9][0-9]{0,17}$" doc:"The transaction's id" example:"uk-42"`
+	Order       string `json:"order" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The order's id" example:"UK-1001"`
+	Seller      string `json:"seller" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The seller's id" example:"sel_uk"`
+	Sale        string `json:"sale" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The sale's id" example:"B"`
+	Set         string `json:"set" pattern:"^[a-z][a-z0-9_]{0,31}-[1-9][0-9]{0,6}$" doc:"The rule set's id" example:"uk-1"`
+	Address     string `json:"address" pattern:"^[A-Za-z0-9_.-]{1,64}(:[A-Za-z0-9_.-]{1,64}){1,8}$" doc:"The account's address" example:"liabilities:seller:available:sel_uk"`
+	Campaign    string `json:"campaign" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The campaign's id" example:"winter24"`
+	Beneficiary string `json:"beneficiary" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The beneficiary's id" example:"ngo_a"`
+	Donation    string `json:"donation" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The donation's id" example:"D3"`
 }
 
 func pathParameters(path string, schemas huma.Registry) []*huma.Param {

@@ -75,6 +75,7 @@ func Operations() []Operation {
 		orderOperations(),
 		simulcastOperations(),
 		releaseOperations(),
+		campaignOperations(),
 		ruleSetOperations(),
 		balanceOperations(),
 		bridgeOperations(),

@@ -37,7 +37,7 @@ type scenario struct {
 	Events map[string][]scenarioAct `json:"-"`
 }
 
-// scenarioAct is an event, the settlement of an order, a release of earnings or a split of them.
+// scenarioAct is an event, the settlement of an order, a release of earnings, a split of them, or the publication of a campaign.
 type scenarioAct struct {
 	Reference string          `json:"reference"`
 	Type      string          `json:"type"`
@@ -48,6 +48,7 @@ type scenarioAct struct {
 	Reserve    *client.Reserve `json:"reserve"`
 	Release    string          `json:"release"`
 	Split      *client.Split   `json:"split"`
+	Campaign   json.RawMessage `json:"campaign"`
 }
 
 // expectedBalance is what an account must hold in the end, positive on its normal side. No other account may hold
@@ -114,6 +115,8 @@ type seeded struct {
 	book client.NewBook
 	// posted counts what was recorded now, replayed what had been before.
 	posted, replayed int
+	// acted says that an event of the scenario was recorded, or found.
+	acted bool
 	// last is the sequence of the scenario's last transaction.
 	last int64
 	// wrong lists balances that are not as expected; empty is good.
@@ -134,8 +137,9 @@ func (sc scenario) seed(ctx context.Context, remote *client.Client) (done seeded
 		return done, fmt.Errorf("create book %s: %w", done.book.Code, err)
 	}
 	err = sc.act(ctx, remote, &done)
-	if p := (*client.Problem)(nil); errors.As(err, &p) && p.Code == "reference-reused" && done.posted == 0 && done.replayed == 0 {
+	if p := (*client.Problem)(nil); errors.As(err, &p) && p.Code == "reference-reused" && !done.acted {
 		// The book is from a version of Mizan that posted the scenario as transactions; they say the same.
+		done = seeded{book: done.book}
 		err = done.post(ctx, remote, sc.Transactions)
 	}
 	if err != nil {
@@ -171,6 +175,7 @@ func (sc scenario) act(ctx context.Context, remote *client.Client, done *seeded)
 				return fmt.Errorf("post %s into book %s: %w", a.Reference, done.book.Code, err)
 			}
 			done.count(recorded.Replayed)
+			done.acted = done.acted || a.Campaign == nil
 			for _, t := range recorded.Transactions {
 				done.last = max(done.last, t.Sequence)
 			}
@@ -190,6 +195,9 @@ func (a scenarioAct) post(ctx context.Context, remote *client.Client, book strin
 		split := *a.Split
 		split.Reference = a.Reference
 		return remote.SplitEarnings(ctx, book, split)
+	}
+	if a.Campaign != nil {
+		return remote.PublishCampaign(ctx, book, a.Campaign)
 	}
 	return remote.PostEvent(ctx, book, client.NewEvent{Type: a.Type, Reference: a.Reference, OccurredAt: a.OccurredAt, Data: a.Data})
 }
@@ -221,21 +229,44 @@ func (done *seeded) count(replayed bool) {
 	}
 }
 
-// compare returns what differs between the expected balances and those held, by "address currency side".
+// compare returns what differs between the expected balances and those held, by "address currency side". Where events add
+// an owner to an address, what is held below the expected address is summed (errata W-21).
 func (sc scenario) compare(held map[string]string) (wrong []string) {
+	sums := map[string]money.Minor{}
+	for key, balance := range held {
+		address, rest, _ := strings.Cut(key, " ")
+		for _, e := range sc.Expected {
+			if strings.HasPrefix(address, e.Account+":") {
+				address = e.Account
+			}
+		}
+		currency, _, _ := strings.Cut(rest, " ")
+		text, negative := strings.CutPrefix(balance, "-")
+		amount, err := money.ParseAmount(text, money.Currency(currency))
+		if err != nil {
+			wrong = append(wrong, fmt.Sprintf("%s: %q is no amount", key, balance))
+			continue
+		}
+		if negative {
+			amount = -amount
+		}
+		sums[address+" "+rest] += amount
+	}
 	expected := map[string]bool{}
 	for _, e := range sc.Expected {
 		key := e.Account + " " + string(e.Currency) + " " + e.NormalSide
 		expected[key] = true
-		if got, ok := held[key]; !ok {
+		if got, ok := sums[key]; !ok {
 			wrong = append(wrong, fmt.Sprintf("%s: expected %s, but there is no such account", key, e.Balance))
-		} else if got != e.Balance {
-			wrong = append(wrong, fmt.Sprintf("%s: expected %s, holds %s", key, e.Balance, got))
+		} else if got.Format(e.Currency) != e.Balance {
+			wrong = append(wrong, fmt.Sprintf("%s: expected %s, holds %s", key, e.Balance, got.Format(e.Currency)))
 		}
 	}
-	for key, balance := range held {
-		if !expected[key] && nonZero(balance) != "" {
-			wrong = append(wrong, fmt.Sprintf("%s: expected nothing, holds %s", key, balance))
+	for key, sum := range sums {
+		_, rest, _ := strings.Cut(key, " ")
+		currency, _, _ := strings.Cut(rest, " ")
+		if !expected[key] && sum != 0 {
+			wrong = append(wrong, fmt.Sprintf("%s: expected nothing, holds %s", key, sum.Format(money.Currency(currency))))
 		}
 	}
 	slices.Sort(wrong)

@@ -36,7 +36,7 @@ func (d *DepositReceived) prepare(p *preparation) {
 }
 
 func (d *DepositReceived) plan(p *planner) error {
-	if err := p.fresh("A deposit of this id was recorded before."); err != nil {
+	if err := p.firstTime("A deposit of this id was recorded before."); err != nil {
 		return err
 	}
 	prep, c := p.read(d.Currency)
@@ -71,7 +71,7 @@ func tooMuch(debt money.Minor, c money.Currency) error {
 }
 
 func (d *DepositApplied) plan(p *planner) error {
-	if err := p.fresh("This deposit was used under this id before."); err != nil {
+	if err := p.firstTime("This deposit was used under this id before."); err != nil {
 		return err
 	}
 	prep, c := p.read(d.Currency)
@@ -97,7 +97,7 @@ func (d *DepositRefunded) prepare(p *preparation) {
 }
 
 func (d *DepositRefunded) plan(p *planner) error {
-	if err := p.fresh("A payout of this id was created before."); err != nil {
+	if err := p.firstTime("A payout of this id was created before."); err != nil {
 		return err
 	}
 	prep, c := p.read(d.Currency)
@@ -127,7 +127,7 @@ func (d *DebtCardRecovered) prepare(p *preparation) {
 
 // plan posts the charge in full; its fee is a fact of its own, as with every charge (W-08).
 func (d *DebtCardRecovered) plan(p *planner) error {
-	if err := p.fresh("A recovery of this id was recorded before."); err != nil {
+	if err := p.firstTime("A recovery of this id was recorded before."); err != nil {
 		return err
 	}
 	prep, c := p.read(d.Currency)
@@ -148,7 +148,7 @@ func (d *DebtRecoveredElsewhere) prepare(p *preparation) {
 }
 
 func (d *DebtRecoveredElsewhere) plan(p *planner) error {
-	if err := p.fresh("A recovery of this id was recorded before."); err != nil {
+	if err := p.firstTime("A recovery of this id was recorded before."); err != nil {
 		return err
 	}
 	prep, c := p.read(d.Currency)
@@ -193,7 +193,7 @@ func (d *WrittenOffRecovered) prepare(p *preparation) {
 
 // plan gives back to the expense what was written off, and the rest to the payee.
 func (d *WrittenOffRecovered) plan(p *planner) error {
-	if err := p.fresh("A recovery of this id was recorded before."); err != nil {
+	if err := p.firstTime("A recovery of this id was recorded before."); err != nil {
 		return err
 	}
 	prep, c := p.read(d.Currency)

@@ -43,7 +43,7 @@ func (d *CarrierInvoicePaid) prepare(p *preparation) {
 }
 
 func (d *CarrierInvoicePaid) plan(p *planner) error {
-	if err := p.fresh("This invoice was paid before."); err != nil {
+	if err := p.firstTime("This invoice was paid before."); err != nil {
 		return err
 	}
 	prep, c := p.read(d.Currency)
@@ -91,7 +91,7 @@ func (d *CarrierClaimPaid) plan(p *planner) error {
 			}
 		}
 		bucket = o.bucket()
-	} else if err := p.fresh("A claim of this id was paid before."); err != nil {
+	} else if err := p.firstTime("A claim of this id was paid before."); err != nil {
 		return err
 	}
 	return p.move(c, d.Claim, leg{bankAccount("operating", d.Bank), amount, d.Claim}, leg{payeeAccount("seller", bucket, d.Seller), -amount, ""})
@@ -154,7 +154,7 @@ func (d *remittedTax) tell() []Step {
 }
 
 func (d *TaxRemitted) plan(p *planner) error {
-	if err := p.fresh("A remittance of this id was recorded before."); err != nil {
+	if err := p.firstTime("A remittance of this id was recorded before."); err != nil {
 		return err
 	}
 	prep, c := p.read(d.Currency)
@@ -209,7 +209,7 @@ func (d *WithholdingRemitted) prepare(p *preparation) {
 }
 
 func (d *WithholdingRemitted) plan(p *planner) error {
-	if err := p.fresh("A remittance of this id was recorded before."); err != nil {
+	if err := p.firstTime("A remittance of this id was recorded before."); err != nil {
 		return err
 	}
 	prep, c := p.read(d.Currency)

@@ -44,7 +44,7 @@ func (d *ProcessorInvoiced) prepare(p *preparation) {
 }
 
 func (d *ProcessorInvoiced) plan(p *planner) error {
-	if err := p.fresh("An invoice of this id was recorded before."); err != nil {
+	if err := p.firstTime("An invoice of this id was recorded before."); err != nil {
 		return err
 	}
 	prep, c := p.read(d.Currency)
@@ -81,7 +81,7 @@ func (d *RefundCost) prepare(p *preparation) {
 }
 
 func (d *RefundCost) plan(p *planner) error {
-	if err := p.fresh("The cost of this refund was recorded before."); err != nil {
+	if err := p.firstTime("The cost of this refund was recorded before."); err != nil {
 		return err
 	}
 	prep, c := p.read(d.Currency)
@@ -98,7 +98,7 @@ func (d *ProcessorReserveHeld) prepare(p *preparation) {
 }
 
 func (d *ProcessorReserveHeld) plan(p *planner) error {
-	if err := p.fresh("A hold of this id was recorded before."); err != nil {
+	if err := p.firstTime("A hold of this id was recorded before."); err != nil {
 		return err
 	}
 	prep, c := p.read(d.Currency)
@@ -146,7 +146,7 @@ func (d *ProcessorAdjusted) prepare(p *preparation) {
 }
 
 func (d *ProcessorAdjusted) plan(p *planner) error {
-	if err := p.fresh("An adjustment of this id was recorded before."); err != nil {
+	if err := p.firstTime("An adjustment of this id was recorded before."); err != nil {
 		return err
 	}
 	prep, c := p.read(d.Currency)

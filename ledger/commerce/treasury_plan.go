@@ -77,8 +77,8 @@ func (p *planner) moveBy(decision bool, c money.Currency, memo string, legs ...l
 	return p.draft(draftOf{event: p.event.Type, data: data, memo: memo, decision: decision, lines: linesOf(c, legs...)})
 }
 
-// fresh rests on the event's subject having no story yet.
-func (p *planner) fresh(why string) error {
+// firstTime rests on the event's subject having no story yet.
+func (p *planner) firstTime(why string) error {
 	told, err := p.story(p.event.Data.subject())
 	if err == nil && told.begun() {
 		return ErrRepeated.With(why)
@@ -139,7 +139,7 @@ type coverageChecked struct {
 }
 
 func (d *TreasurySwept) plan(p *planner) error {
-	if err := p.fresh("A transfer of this id was sent before. Give this one an id of its own."); err != nil {
+	if err := p.firstTime("A transfer of this id was sent before. Give this one an id of its own."); err != nil {
 		return err
 	}
 	if _, err := p.story(d.contends()); err != nil {
@@ -244,7 +244,7 @@ func (d *ProcessorToppedUp) prepare(p *preparation) {
 
 // plan sends at most what the bank account holds. Of two top-ups at once the second is decided on what the first left.
 func (d *ProcessorToppedUp) plan(p *planner) error {
-	if err := p.fresh("A transfer of this id was sent before. Give this one an id of its own."); err != nil {
+	if err := p.firstTime("A transfer of this id was sent before. Give this one an id of its own."); err != nil {
 		return err
 	}
 	if _, err := p.story(d.contends()); err != nil {

@@ -48,7 +48,7 @@ func (d *BalanceUnclaimed) prepare(p *preparation) {
 }
 
 func (d *BalanceUnclaimed) plan(p *planner) error {
-	if err := p.fresh("Unclaimed money of this id was recorded before."); err != nil {
+	if err := p.firstTime("Unclaimed money of this id was recorded before."); err != nil {
 		return err
 	}
 	prep, c := p.read(d.Currency)
@@ -113,7 +113,7 @@ func (d *RefundRepaid) prepare(p *preparation) {
 }
 
 func (d *RefundRepaid) plan(p *planner) error {
-	if err := p.fresh("A repayment of this id was recorded before."); err != nil {
+	if err := p.firstTime("A repayment of this id was recorded before."); err != nil {
 		return err
 	}
 	prep, c := p.read(d.Currency)
