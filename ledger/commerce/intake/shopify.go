@@ -22,7 +22,9 @@ type verdict struct {
 	event  *commerce.Event
 }
 
-func parked(reason, detail string) verdict { return verdict{state: Parked, reason: reason, detail: detail} }
+func parked(reason, detail string) verdict {
+	return verdict{state: Parked, reason: reason, detail: detail}
+}
 
 func ignored(reason, detail string) verdict {
 	return verdict{state: Ignored, reason: reason, detail: detail}
