@@ -47,11 +47,19 @@ func TestAccessMatrix(t *testing.T) {
 			}
 			body = string(b)
 		}
-		path := strings.NewReplacer("{book}", "uk", "{id}", "uk-1", "{order}", "UK-1001", "{set}", "uk-1", "{address}", seller).Replace(op.Path)
+		path := strings.NewReplacer("{book}", "uk", "{id}", "uk-1", "{order}", "UK-1001", "{set}", "uk-1", "{message}", "1", "{source}", "shopify", "{address}", seller).Replace(op.Path)
 		if op.ID == "explain-transaction" {
 			path = strings.Replace(path, "uk-1", explained, 1)
 		}
 		status := func(key string) int { return h.as(key, op.Method, path, body).StatusCode }
+		if op.Signed { // a key does not stand for a signature
+			for name, key := range map[string]string{"none": "", "every scope": good} {
+				if got := status(key); got != 401 && got != 400 {
+					t.Errorf("%s without a signature, with key %s: %d", op.ID, name, got)
+				}
+			}
+			continue
+		}
 		if op.Scope == "" {
 			if got := status(""); got != 200 {
 				t.Errorf("%s asks for a key: %d", op.ID, got)

@@ -23,7 +23,8 @@ type postEventQuery struct {
 // eventErrors are what an event may be refused for, besides what a posting may be refused for.
 var eventErrors = append([]*fault.Error{
 	commerce.ErrEventType, commerce.ErrEventReserved, commerce.ErrOrderUnknown, commerce.ErrOrderState, commerce.ErrOrderTerms, commerce.ErrOrderEdited,
-	commerce.ErrRepeated, commerce.ErrDisputeUnknown, commerce.ErrChargeKind, commerce.ErrRuleMissing,
+	commerce.ErrRepeated, commerce.ErrDisputeUnknown, commerce.ErrChargeKind, commerce.ErrRuleMissing, commerce.ErrImportUnknown,
+	commerce.ErrFieldUnknown, commerce.ErrStatementSum, commerce.ErrStatementParty,
 }, postingErrors...)
 
 func eventOperations() []Operation {

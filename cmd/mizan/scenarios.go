@@ -43,6 +43,8 @@ type scenarioAct struct {
 	Data      json.RawMessage `json:"data"`
 	Settle    string          `json:"settle"`
 	Reserve   *client.Reserve `json:"reserve"`
+	// ReleaseImported is the imported order that is released.
+	ReleaseImported string `json:"release_imported"`
 }
 
 // expectedBalance is what an account must hold in the end, positive on its normal side. No other account may hold
@@ -167,6 +169,9 @@ func (sc scenario) act(ctx context.Context, remote *client.Client, done *seeded)
 func (a scenarioAct) post(ctx context.Context, remote *client.Client, book string) (client.Event, error) {
 	if a.Settle != "" {
 		return remote.SettleOrder(ctx, book, a.Settle, client.Settlement{Reference: a.Reference, Reserve: a.Reserve})
+	}
+	if a.ReleaseImported != "" {
+		return remote.ReleaseImported(ctx, book, a.ReleaseImported, a.Reference)
 	}
 	return remote.PostEvent(ctx, book, client.NewEvent{Type: a.Type, Reference: a.Reference, Data: a.Data})
 }
