@@ -19,6 +19,8 @@ func TestAccessMatrix(t *testing.T) {
 	h.must(201, "POST", posting, sale("r-1", "1.00"))
 	explained := h.event("order.captured", "an-event") // the other one has no explanation
 
+	h.imported()
+
 	keys := map[string]string{"none": "", "malformed": "mk_short", "static, wrong": testKey + "x"}
 	scoped := map[access.Scope]string{}
 	for _, s := range access.Scopes() {

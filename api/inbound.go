@@ -65,6 +65,9 @@ type importSourceJSON struct {
 	Reads   intake.Source `json:"reads" doc:"How its orders are read"`
 }
 
+// NewRetry is the body that has a message tried again; there is nothing to say in it.
+type NewRetry struct{}
+
 // NewRelease is the body that releases an imported order.
 type NewRelease struct {
 	Reference  string    `json:"reference,omitempty" minLength:"1" maxLength:"255" pattern:"^[!-~]([ -~]{0,253}[!-~])?$" doc:"Your own name for it; left out, import.released: and the order's id" example:"import-released-1001"`
@@ -94,13 +97,14 @@ func inboundOperations() []Operation {
 			Errors:  []*fault.Error{ErrCursor, ledger.ErrInvalid}, handle: listInbound,
 		},
 		{
-			Method: http.MethodGet, Path: "/v1/books/{book}/inbound/{message}", ID: "get-inbound", Group: "Imports", Summary: "Read an inbound message",
+			Method: http.MethodGet, Path: "/v1/books/{book}/inbound/messages/{message}", ID: "get-inbound", Group: "Imports", Summary: "Read an inbound message",
 			Description: "With its body as it came, which may hold personal data of buyers.", Scope: access.InboundRead,
 			Answers: []Answer{{Status: 200, Meaning: "The message.", Body: full}}, Errors: []*fault.Error{intake.ErrMessageUnknown}, handle: getInbound,
 		},
 		{
-			Method: http.MethodPost, Path: "/v1/books/{book}/inbound/{message}/retry", ID: "retry-inbound", Group: "Imports", Summary: "Try an inbound message again",
+			Method: http.MethodPost, Path: "/v1/books/{book}/inbound/messages/{message}/retry", ID: "retry-inbound", Group: "Imports", Summary: "Try an inbound message again",
 			Description: "It is taken up at once. Do it after correcting why it was parked.", Scope: access.InboundWrite,
+			Body: reflect.TypeFor[NewRetry](), BodyLimit: bodyLimit, Example: map[string]any{},
 			Answers: []Answer{{Status: 200, Meaning: "It is tried again.", Body: full}},
 			Errors:  []*fault.Error{intake.ErrMessageUnknown, intake.ErrMessageDone}, handle: retryInbound,
 		},
@@ -254,6 +258,12 @@ func getInbound(c *call) (reply, error) {
 func retryInbound(c *call) (reply, error) {
 	in, id, err := c.message()
 	if err != nil {
+		return reply{}, err
+	}
+	if _, err := decodeWith(c, func(d *decoder, n int32) (r NewRetry) {
+		d.object(n, &r)
+		return r
+	}); err != nil {
 		return reply{}, err
 	}
 	m, err := in.Retry(c.ctx, c.book, id)

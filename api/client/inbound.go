@@ -42,7 +42,7 @@ func (c *Client) Inbound(ctx context.Context, book, state string) iter.Seq2[Inbo
 // RetryInbound has a message tried again at once.
 func (c *Client) RetryInbound(ctx context.Context, book, id string) (InboundMessage, error) {
 	var m InboundMessage
-	_, err := c.post(ctx, place("v1", "books", book, "inbound", id, "retry"), nil, struct{}{}, &m)
+	_, err := c.post(ctx, place("v1", "books", book, "inbound", "messages", id, "retry"), nil, struct{}{}, &m)
 	return m, err
 }
 
