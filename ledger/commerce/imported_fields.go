@@ -61,6 +61,7 @@ var statementFields = func() []statementField {
 	add(treatFee, "revenue:storage_fee", "storage_fee")
 	add(treatFee, "revenue:removal_fee", "removal_fee")
 	add(treatFee, "revenue:fulfilment_fee", "fulfilment_fee")
+	add(treatFee, "expenses:goodwill", "adjustment_amount")
 	add(treatFee, "expenses:inventory_reimbursement", "inventory_reimbursement", "inventory_clawback")
 	for _, n := range []string{"sfp_service_fee", "mall_service_fee", "flash_sales_service_fee", "live_specials_fee", "voucher_xtra_service_fee",
 		"bonus_cashback_service_fee", "pre_order_service_fee", "installation_service_fee", "shipping_fee_guarantee_service_fee", "campaign_resource_fee",
