@@ -26,8 +26,8 @@ const referenceSlug = "api"
 var sections = []section{
 	{"Start", []string{"index", "quickstart"}},
 	{"Understand", []string{"concepts", "chart"}},
-	{"Use", []string{"events", "rules", "posting", "balances", "feed", "problems", referenceSlug}},
-	{"Business events", []string{"event-order", "event-fees", "event-settlement", "event-refund", "event-dispute", "event-charge", "event-commission", "event-payment", "event-correction"}},
+	{"Use", []string{"events", "imports", "rules", "posting", "balances", "feed", "problems", referenceSlug}},
+	{"Business events", []string{"event-order", "event-fees", "event-settlement", "event-refund", "event-dispute", "event-charge", "event-commission", "event-import", "event-payment", "event-correction"}},
 	{"Verify", []string{"verify", "audit", "canonical", "survival", "lessons"}},
 	{"Operate", []string{"running", "security", "architecture", "benchmarks", "changelog"}},
 }

@@ -121,8 +121,9 @@ func (sc scenario) seed(ctx context.Context, remote *client.Client) (done seeded
 		return done, fmt.Errorf("create book %s: %w", done.book.Code, err)
 	}
 	err = sc.act(ctx, remote, &done)
-	if p := (*client.Problem)(nil); errors.As(err, &p) && p.Code == "reference-reused" && done.posted == 0 && done.replayed == 0 {
+	if p := (*client.Problem)(nil); errors.As(err, &p) && p.Code == "reference-reused" && done.posted == 0 {
 		// The book is from a version of Mizan that posted the scenario as transactions; they say the same.
+		done.replayed = 0
 		err = done.post(ctx, remote, sc.Transactions)
 	}
 	if err != nil {

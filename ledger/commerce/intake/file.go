@@ -68,9 +68,10 @@ func broken(line int, says string, args ...any) error {
 }
 
 const (
-	// MaxFileBytes and MaxFileRows bound a file.
+	// MaxFileBytes bounds a file.
 	MaxFileBytes = 256 << 20
-	MaxFileRows  = 500_000
+	// MaxFileRows bounds its rows.
+	MaxFileRows = 500_000
 	maxColumns   = 500
 )
 
