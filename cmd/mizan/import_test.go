@@ -31,7 +31,7 @@ func TestImport(t *testing.T) {
 	run(one).want(t, exitDone, "0 transactions posted, 1 were there before, 0 breaks")
 	run(two+one).want(t, exitDone, "1 transactions posted, 1 were there before", "141.00 GBP; in the book are 141.00")
 	run("T-1,ST-1,576,GBP,100.00,-7.00,,93.00\n").want(t, exitRefused, "BREAK line 2, transaction T-1: reference-reused", "a difference of 93.00")
-	run("T-3,ST-1,578,GBP,10.00,-0.60,-0.40,9.00\n").want(t, exitRefused, "BREAK line 2, transaction T-3: unknown-field")
+	run("T-3,ST-1,578,GBP,10.00,-0.60,-0.40,9.00\n").want(t, exitRefused, "BREAK line 2, transaction T-3: statement-field-unknown")
 	run("T-3,ST-1,578,GBP,10.00,-0.60,,9.00\n").want(t, exitRefused, "BREAK line 2, transaction T-3: statement-sum")
 	run("T-4,ST-1,579,GBP,\"1,00\",,,1.00\n").want(t, exitRefused, "Line 2: the amount in subtotal_before_discount")
 	balances, err := client.Collect(remote.Balances(t.Context(), "uk", client.BalanceQuery{}), 10)

@@ -13,7 +13,7 @@ import (
 
 var (
 	// ErrFieldUnknown means that a statement has money in a field that has no treatment.
-	ErrFieldUnknown = fault.New(fault.Invalid, "unknown-field",
+	ErrFieldUnknown = fault.New(fault.Invalid, "statement-field-unknown",
 		"The statement has money in a field that Mizan does not know. Nothing was posted; report the field, or correct its name.")
 	// ErrStatementSum means that the amounts that count do not come to what the transaction settles.
 	ErrStatementSum = fault.New(fault.Invalid, "statement-sum",

@@ -72,7 +72,7 @@ const (
 	MaxFileBytes = 256 << 20
 	// MaxFileRows bounds its rows.
 	MaxFileRows = 500_000
-	maxColumns   = 500
+	maxColumns  = 500
 )
 
 // ReadFile reads a whole statement. It returns ErrFile, with the line, for a file that cannot be trusted.

@@ -36,7 +36,7 @@ type SourceCreator struct {
 var ErrSource = fault.New(fault.Invalid, "source-invalid", "The description of the source cannot be used. Correct the fields named; nothing was changed.")
 
 // ErrSourceUnknown means that a book has no such source.
-var ErrSourceUnknown = fault.New(fault.NotFound, "source-unknown", "The book has no such import source. Describe it first.")
+var ErrSourceUnknown = fault.New(fault.NotFound, "import-source-unknown", "The book has no such import source. Describe it first.")
 
 // ParseSource reads the description of a source strictly.
 func ParseSource(content []byte) (s Source, err error) {
