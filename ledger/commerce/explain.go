@@ -119,6 +119,9 @@ func (x *explained) expand() *Explanation {
 	}
 	if x.told != nil {
 		out.Steps = x.told.tell()
+		if in, ok := x.told.(interface{ in() money.Currency }); ok && len(x.lines) == 0 { // a fact has no line that says it
+			out.Currency = string(in.in())
+		}
 	}
 	for _, l := range x.lines {
 		reason := x.reason(l, out.Steps)

@@ -146,3 +146,6 @@ func (s *importedSale) steps(base money.Minor, of string) []Step {
 	t.plain("seller", "Paid by seller "+s.Seller, "seller:"+s.Seller, -shares.fee-shares.commission, "fee and commission")
 	return t.steps
 }
+
+// in is the currency of the shares.
+func (s *importedSale) in() money.Currency { return s.Currency }
