@@ -18,6 +18,7 @@ import (
 	"mizan/api/access"
 	"mizan/ledger"
 	"mizan/ledger/commerce"
+	"mizan/ledger/commerce/intake"
 )
 
 // Config is what the API is made of.
@@ -28,6 +29,8 @@ type Config struct {
 	Rules    *commerce.RuleSets
 	Access   *access.Service
 	Now      func() time.Time
+	// Intake stores and applies inbound messages; without it there are none. Whoever made it runs it.
+	Intake *intake.Service
 	// Log receives one line per request and every unexpected error; nil discards them.
 	Log *slog.Logger
 	// Metrics is served at /metrics, and the API's own metrics are added to it. Register gauges of other parts on it. Nil
@@ -49,7 +52,8 @@ type Config struct {
 }
 
 type service struct {
-	intake    *intake
+	room      *room
+	intakes   *intake.Service
 	verifying chan struct{} // one verification at a time
 	ledger    *ledger.Ledger
 	commerce  *commerce.Service
@@ -85,13 +89,13 @@ func newService(config Config) (*service, error) {
 		return nil, errors.New("api: Config.CursorKey is shorter than 16 bytes")
 	}
 	s := &service{
-		ledger: config.Ledger, commerce: config.Commerce, rules: config.Rules, access: config.Access, now: config.Now, log: config.Log, cursorKey: config.CursorKey,
+		ledger: config.Ledger, commerce: config.Commerce, rules: config.Rules, intakes: config.Intake, access: config.Access, now: config.Now, log: config.Log, cursorKey: config.CursorKey,
 		ready: config.Ready, console: config.Console, docs: config.Docs,
 	}
 	if config.IntakeBytes <= 0 {
 		config.IntakeBytes = defaultIntake
 	}
-	s.intake, s.verifying = newIntake(config.IntakeBytes), make(chan struct{}, 1)
+	s.room, s.verifying = newRoom(config.IntakeBytes), make(chan struct{}, 1)
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

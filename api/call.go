@@ -75,10 +75,10 @@ func (c *call) answer() (reply, error) {
 	}
 	if c.op.BodyLimit > 0 {
 		c.held = c.weight()
-		if !c.service.intake.take(c.principal.ID, c.held) {
+		if !c.service.room.take(c.principal.ID, c.held) {
 			return reply{}, ErrOverloaded
 		}
-		defer func() { c.service.intake.give(c.principal.ID, c.held) }()
+		defer func() { c.service.room.give(c.principal.ID, c.held) }()
 	}
 	return c.op.handle(c)
 }

@@ -30,6 +30,7 @@ var eventErrors = append([]*fault.Error{
 	commerce.ErrRateOld, commerce.ErrNothingToConvert, commerce.ErrPositionOpen, commerce.ErrTooEarly, commerce.ErrYearOpen, commerce.ErrYearLarge, commerce.ErrOpeningTotals,
 	commerce.ErrSaleUnknown, commerce.ErrSaleState, commerce.ErrTooManySales, commerce.ErrNoCredit, commerce.ErrStoredValueSpent, commerce.ErrStoryTooLong, commerce.ErrSolicitedShare,
 	commerce.ErrPromise, commerce.ErrCampaignUnknown, commerce.ErrCampaignMoney, commerce.ErrRefundWindow, commerce.ErrDonationUnknown, commerce.ErrDisbursementUnknown, commerce.ErrMovementUnknown,
+	commerce.ErrImportUnknown, commerce.ErrFieldUnknown, commerce.ErrStatementSum, commerce.ErrStatementParty,
 }, postingErrors...)
 
 func eventOperations() []Operation {

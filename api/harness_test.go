@@ -19,6 +19,7 @@ import (
 	"mizan/api/access"
 	"mizan/ledger"
 	"mizan/ledger/commerce"
+	"mizan/ledger/commerce/intake"
 	"mizan/ledger/postgres/pgtest"
 )
 
@@ -61,6 +62,7 @@ type house struct {
 	t       testing.TB
 	db      *pgtest.DB
 	ledger  *ledger.Ledger
+	intake  *intake.Service
 	access  *access.Service
 	clock   *clock
 	log     *syncBuffer
@@ -100,14 +102,19 @@ func open(t testing.TB, change ...func(*Config)) *house {
 	})
 	h.access = access.New(h.db.Pool, access.Options{Now: h.clock.now, StaticKey: testKey})
 	rules := commerce.NewRuleSets(h.db.Pool, h.clock.now)
+	events := commerce.New(h.ledger, rules, h.clock.now)
+	secrets, err := intake.ParseSecrets(testSecrets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.intake = intake.New(h.db.Pool, h.ledger, events, intake.Options{Secrets: secrets, Now: h.clock.now})
 	config := Config{
-		Ledger: h.ledger, Commerce: commerce.New(h.ledger, rules, h.clock.now), Rules: rules, Access: h.access, Now: h.clock.now, CursorKey: []byte("cursor-key-of-the-tests"),
+		Ledger: h.ledger, Commerce: events, Intake: h.intake, Rules: rules, Access: h.access, Now: h.clock.now, CursorKey: []byte("cursor-key-of-the-tests"),
 		Log: slog.New(slog.NewJSONHandler(h.log, nil)), Version: "test",
 	}
 	for _, c := range change {
 		c(&config)
 	}
-	var err error
 	if h.service, err = newService(config); err != nil {
 		t.Fatal(err)
 	}

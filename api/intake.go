@@ -21,19 +21,19 @@ const defaultIntake = 40 << 20
 
 // One key never holds more than three quarters of the room: whoever announces large bodies and sends them slowly, by
 // mistake or not, leaves the others theirs.
-type intake struct {
+type room struct {
 	mu    sync.Mutex
 	room  int64            // bytes left
 	share int64            // what one key may hold
 	held  map[string]int64 // by key, of those that hold anything
 }
 
-func newIntake(bytes int64) *intake {
-	return &intake{room: bytes, share: bytes - bytes/4, held: map[string]int64{}}
+func newRoom(bytes int64) *room {
+	return &room{room: bytes, share: bytes - bytes/4, held: map[string]int64{}}
 }
 
 // take reserves room for a body of a key's and reports whether there was any. What was taken must be given back.
-func (in *intake) take(key string, bytes int64) bool {
+func (in *room) take(key string, bytes int64) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if bytes > in.room || in.held[key]+bytes > in.share {
@@ -44,7 +44,7 @@ func (in *intake) take(key string, bytes int64) bool {
 	return true
 }
 
-func (in *intake) give(key string, bytes int64) {
+func (in *room) give(key string, bytes int64) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.room += bytes
@@ -75,7 +75,7 @@ type weighed struct {
 func (w *weighed) Read(p []byte) (int, error) {
 	n, err := w.from.Read(p)
 	if w.received += int64(n); w.received > w.c.held {
-		if !w.c.service.intake.take(w.c.principal.ID, unannounced) {
+		if !w.c.service.room.take(w.c.principal.ID, unannounced) {
 			return n, ErrOverloaded
 		}
 		w.c.held += unannounced

@@ -26,6 +26,8 @@ type Operation struct {
 	Summary, Description string
 	// Scope is what the caller's key must have; empty means that no key is asked for.
 	Scope access.Scope
+	// Signed says that the request proves by its own signature who sends it, and that no key is asked for.
+	Signed bool
 	// Query is a struct whose fields are the parameters, nil for none.
 	Query reflect.Type
 	// Body is the type of the request's body, nil for none; BodyLimit bounds it in bytes.
@@ -77,6 +79,7 @@ func Operations() []Operation {
 		releaseOperations(),
 		campaignOperations(),
 		ruleSetOperations(),
+		inboundOperations(),
 		balanceOperations(),
 		bridgeOperations(),
 		coverageOperations(),

@@ -51,8 +51,14 @@ func TestOutage(t *testing.T) {
 		t.Errorf("an item of a batch: %v", got)
 	}
 	h.must(503, "POST", posting+"/batch", `{"atomic":true,"transactions":[`+sale("r-3", "1.00")+`]}`)
+	if a := h.shop("shop-secret-new", "w-1", "orders/paid", shopOrder()); a.StatusCode != 503 { // K24: never 200 before it is stored
+		t.Errorf("an inbound message: %d %s", a.StatusCode, a.body)
+	}
 	h.must(200, "GET", "/livez", "")
 	connections("true")
+	if a := h.shop("shop-secret-new", "w-1", "orders/paid", shopOrder()); a.StatusCode != 200 || a.json(t)["stored"] != true {
+		t.Errorf("the inbound message again: %d %s", a.StatusCode, a.body)
+	}
 	h.must(201, "POST", posting, sale("r-2", "1.00"))
 	h.must(200, "GET", "/v1/books/uk/balances", "")
 }

@@ -19,6 +19,7 @@ const (
 	segmentPattern   = `^[A-Za-z0-9_.-]{1,64}$`
 	channelPattern   = `^[A-Za-z0-9_.-]{1,64}(:[A-Za-z0-9_.-]{1,64})?$`
 	amountPattern    = `^(0|[1-9][0-9]{0,14})(\.[0-9]{1,3})?$`
+	signedPattern    = `^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,3})?$`
 	ratePattern      = `^(0|[1-9][0-9]*)(\.[0-9]{1,12})?$`
 	currencyPattern  = `^[A-Z]{3}$`
 	documentPattern  = `^[!-~]([ -~]{0,126}[!-~])?$`
@@ -38,6 +39,8 @@ var patternRules = map[string]textRule{
 	segmentPattern: {fits: ledger.IsSegment, code: "id", message: "This is 1 to 64 of A-Z a-z 0-9 _ . -"},
 	channelPattern: {fits: isChannel, code: "channel", message: "This is a word such as app, or a word and an id such as embed:partner-1."},
 	amountPattern: {fits: func(s string) bool { return isDecimal(s, 15, 3) }, code: money.ErrAmountFormat.Code,
+		message: money.ErrAmountFormat.Message, number: noNumber},
+	signedPattern: {fits: func(s string) bool { return isDecimal(strings.TrimPrefix(s, "-"), 15, 3) }, code: money.ErrAmountFormat.Code,
 		message: money.ErrAmountFormat.Message, number: noNumber},
 	ratePattern: {fits: func(s string) bool { return isDecimal(s, len(s), 12) }, code: money.ErrRateFormat.Code,
 		message: money.ErrRateFormat.Message, number: noNumber},

@@ -42,6 +42,10 @@ const (
 	RulesRead Scope = "rules:read"
 	// RulesWrite gives books rule sets, which decide what sellers and creators are paid.
 	RulesWrite Scope = "rules:write"
+	// InboundRead reads messages of shops and processors as they came, which may hold personal data.
+	InboundRead Scope = "inbound:read"
+	// InboundWrite has such messages tried again and says how a shop's orders are read.
+	InboundWrite Scope = "inbound:write"
 	// BalancesRead reads balances and trial balances.
 	BalancesRead Scope = "balances:read"
 	// Everything is every scope there is and will be.
@@ -50,7 +54,7 @@ const (
 
 // Scopes returns every scope, in a stable order.
 func Scopes() []Scope {
-	return []Scope{BooksRead, BooksWrite, TransactionsRead, TransactionsWrite, EventsWrite, SettlementsWrite, RulesRead, RulesWrite, BalancesRead, Everything}
+	return []Scope{BooksRead, BooksWrite, TransactionsRead, TransactionsWrite, EventsWrite, SettlementsWrite, RulesRead, RulesWrite, InboundRead, InboundWrite, BalancesRead, Everything}
 }
 
 // Kind says what sort of caller a principal is. The zero value is nobody.

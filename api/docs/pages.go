@@ -26,9 +26,9 @@ const referenceSlug = "api"
 var sections = []section{
 	{"Start", []string{"index", "quickstart"}},
 	{"Understand", []string{"concepts", "chart"}},
-	{"Use", []string{"events", "rules", "posting", "balances", "feed", "problems", referenceSlug}},
+	{"Use", []string{"events", "imports", "rules", "posting", "balances", "feed", "problems", referenceSlug}},
 	{"Business events", []string{"event-order", "event-fees", "event-settlement", "event-refund", "event-dispute", "event-charge", "event-commission", "event-exchange", "event-payment",
-		"event-donation", "event-gift", "event-simulcast", "event-stored-value", "event-treasury", "event-currency", "event-books", "event-correction"}},
+		"event-donation", "event-gift", "event-simulcast", "event-stored-value", "event-import", "event-treasury", "event-currency", "event-books", "event-correction"}},
 	{"Verify", []string{"verify", "audit", "canonical", "survival", "lessons"}},
 	{"Operate", []string{"running", "security", "architecture", "benchmarks", "changelog"}},
 }

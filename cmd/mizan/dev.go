@@ -16,11 +16,12 @@ import (
 
 type devCmd struct {
 	databaseFlags
-	Listen   string     `help:"Address of the API; only this machine's own are allowed." default:"127.0.0.1:8080" placeholder:"ADDRESS"`
-	Data     string     `help:"Directory for the private PostgreSQL and the development key." default:".mizan" placeholder:"DIR"`
-	Empty    bool       `help:"Do not post the demo books."`
-	APIKey   string     `name:"api-key" help:"API key that may do everything. Without it a random one is kept in the data directory." placeholder:"KEY"`
-	LogLevel slog.Level `help:"Least level to log: debug, info, warn or error." default:"warn" placeholder:"LEVEL"`
+	Listen             string     `help:"Address of the API; only this machine's own are allowed." default:"127.0.0.1:8080" placeholder:"ADDRESS"`
+	Data               string     `help:"Directory for the private PostgreSQL and the development key." default:".mizan" placeholder:"DIR"`
+	Empty              bool       `help:"Do not post the demo books."`
+	APIKey             string     `name:"api-key" help:"API key that may do everything. Without it a random one is kept in the data directory." placeholder:"KEY"`
+	WebhookSecretsFile string     `name:"webhook-secrets-file" help:"File with the secrets that inbound messages are signed with, a line book/source=secret each; instead of the variable MIZAN_WEBHOOK_SECRETS." type:"path" placeholder:"FILE"`
+	LogLevel           slog.Level `help:"Least level to log: debug, info, warn or error." default:"warn" placeholder:"LEVEL"`
 }
 
 // Run serves until ctx ends, and then stops everything in order.
@@ -29,6 +30,10 @@ func (c *devCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	if !local(c.Listen) {
 		return errNotLocal.With("In development mode Mizan listens on this machine only, because whoever reaches it sees every book. " +
 			"Use an address such as 127.0.0.1:8080, or mizan serve.")
+	}
+	secrets, err := s.webhookSecrets(c.WebhookSecretsFile)
+	if err != nil {
+		return err
 	}
 	// Taken first, so that an address in use is told before anything is started.
 	listener, err := listen(ctx, c.Listen)
@@ -54,7 +59,7 @@ func (c *devCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	if err != nil {
 		return orderly(ctx, err)
 	}
-	v, err := newService(ctx, pool, s.now, serviceConfig{staticKey: key, cursorKey: []byte(cursorKey), open: true,
+	v, err := newService(ctx, pool, s.now, serviceConfig{staticKey: key, cursorKey: []byte(cursorKey), open: true, secrets: secrets,
 		log: newLog(s.stderr, "text", c.LogLevel)})
 	if err != nil {
 		return err

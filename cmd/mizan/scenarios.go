@@ -49,6 +49,8 @@ type scenarioAct struct {
 	Release    string          `json:"release"`
 	Split      *client.Split   `json:"split"`
 	Campaign   json.RawMessage `json:"campaign"`
+	// ReleaseImported is the imported order that is released.
+	ReleaseImported string `json:"release_imported"`
 }
 
 // expectedBalance is what an account must hold in the end, positive on its normal side. No other account may hold
@@ -198,6 +200,9 @@ func (a scenarioAct) post(ctx context.Context, remote *client.Client, book strin
 	}
 	if a.Campaign != nil {
 		return remote.PublishCampaign(ctx, book, a.Campaign)
+	}
+	if a.ReleaseImported != "" {
+		return remote.ReleaseImported(ctx, book, a.ReleaseImported, a.Reference)
 	}
 	return remote.PostEvent(ctx, book, client.NewEvent{Type: a.Type, Reference: a.Reference, OccurredAt: a.OccurredAt, Data: a.Data})
 }

@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"mizan/ledger/commerce/intake"
 )
 
 // maxSecretBytes bounds what is read from a file that someone named by mistake.
@@ -27,6 +29,15 @@ func (s *surroundings) secret(variable, file string) (string, error) {
 		return value, nil
 	}
 	return readSecret(file)
+}
+
+// webhookSecrets returns the secrets of inbound messages, none if nothing says any.
+func (s *surroundings) webhookSecrets(file string) (intake.Secrets, error) {
+	text, err := s.secret("MIZAN_WEBHOOK_SECRETS", file)
+	if err != nil {
+		return intake.Secrets{}, err
+	}
+	return intake.ParseSecrets(text)
 }
 
 // readSecret returns the content of a file without the line's end.

@@ -11,13 +11,14 @@ import (
 
 type serveCmd struct {
 	databaseFlags
-	Listen         string     `help:"Address of the API." default:"127.0.0.1:8080" placeholder:"ADDRESS"`
-	BehindTLSProxy bool       `name:"behind-tls-proxy" help:"Allow an address beyond this machine: a proxy in front of it ends TLS, and nobody else reaches it."`
-	Migrate        bool       `help:"Apply pending migrations first, as the owner (MIZAN_OWNER_DATABASE_URL)."`
-	MaxConnections int32      `help:"Connections to the database at most." default:"20" placeholder:"N"`
-	CursorKeyFile  string     `name:"cursor-key-file" help:"File with the key that cursors are signed with, instead of the variable MIZAN_CURSOR_KEY; replicas share it. Without it a cursor does not outlive a restart." type:"path" placeholder:"FILE"`
-	LogFormat      string     `help:"Format of the log: json or text." enum:"json,text" default:"json"`
-	LogLevel       slog.Level `help:"Least level to log: debug, info, warn or error." default:"info" placeholder:"LEVEL"`
+	Listen             string     `help:"Address of the API." default:"127.0.0.1:8080" placeholder:"ADDRESS"`
+	BehindTLSProxy     bool       `name:"behind-tls-proxy" help:"Allow an address beyond this machine: a proxy in front of it ends TLS, and nobody else reaches it."`
+	Migrate            bool       `help:"Apply pending migrations first, as the owner (MIZAN_OWNER_DATABASE_URL)."`
+	MaxConnections     int32      `help:"Connections to the database at most." default:"20" placeholder:"N"`
+	CursorKeyFile      string     `name:"cursor-key-file" help:"File with the key that cursors are signed with, instead of the variable MIZAN_CURSOR_KEY; replicas share it. Without it a cursor does not outlive a restart." type:"path" placeholder:"FILE"`
+	WebhookSecretsFile string     `name:"webhook-secrets-file" help:"File with the secrets that inbound messages are signed with, a line book/source=secret each, two at most of a source; instead of the variable MIZAN_WEBHOOK_SECRETS." type:"path" placeholder:"FILE"`
+	LogFormat          string     `help:"Format of the log: json or text." enum:"json,text" default:"json"`
+	LogLevel           slog.Level `help:"Least level to log: debug, info, warn or error." default:"info" placeholder:"LEVEL"`
 }
 
 // Run serves until ctx ends and then stops in order.
@@ -37,6 +38,10 @@ func (c *serveCmd) Run(ctx context.Context, s *surroundings) error {
 		return usageError("--migrate needs the owner's address. Set MIZAN_OWNER_DATABASE_URL.")
 	}
 	cursorKey, err := s.secret("MIZAN_CURSOR_KEY", c.CursorKeyFile)
+	if err != nil {
+		return err
+	}
+	secrets, err := s.webhookSecrets(c.WebhookSecretsFile)
 	if err != nil {
 		return err
 	}
@@ -61,7 +66,7 @@ func (c *serveCmd) Run(ctx context.Context, s *surroundings) error {
 	if err != nil {
 		return orderly(ctx, err)
 	}
-	v, err := newService(ctx, pool, s.now, serviceConfig{cursorKey: []byte(cursorKey), log: log})
+	v, err := newService(ctx, pool, s.now, serviceConfig{cursorKey: []byte(cursorKey), secrets: secrets, log: log})
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ import (
 	"mizan/api/docs"
 	"mizan/ledger"
 	"mizan/ledger/commerce"
+	"mizan/ledger/commerce/intake"
 	"mizan/ledger/fault"
 	"mizan/ledger/postgres"
 )
@@ -40,7 +41,9 @@ type serviceConfig struct {
 	cursorKey []byte
 	// open shows the console to whoever reaches it, which is for development on one machine.
 	open bool
-	log  *slog.Logger
+	// secrets are what inbound messages are signed with.
+	secrets intake.Secrets
+	log     *slog.Logger
 }
 
 // maxSkew is how far this machine's clock may be from the database's before nothing is recorded any more. It leaves room
@@ -52,6 +55,8 @@ type service struct {
 	pool   *postgres.Pool
 	ledger *ledger.Ledger
 	server *api.Server
+	// intake applies inbound messages while the service runs.
+	intake *intake.Service
 }
 
 // newService puts the parts together on a migrated database. The service owns the pool: serve closes it.
@@ -59,13 +64,16 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 	registry, batches := newRegistry()
 	books := ledger.New(pool, ledger.Options{Now: now, Log: config.log, OnBatch: batches.observe, MaxSkew: maxSkew})
 	ruleSets := commerce.NewRuleSets(pool, now)
+	events := commerce.New(books, ruleSets, now)
+	inbound := intake.New(pool, books, events, intake.Options{Secrets: config.secrets, Now: now, Log: config.log})
 	var handler http.Handler
 	// The handbook shows the API as the API describes itself. It asks once, and no request comes before the handler is
 	// there.
 	described := sync.OnceValue(func() []byte { return ask(handler, "/openapi.json") })
 	handler, err = api.New(api.Config{
 		Ledger:    books,
-		Commerce:  commerce.New(books, ruleSets, now),
+		Commerce:  events,
+		Intake:    inbound,
 		Rules:     ruleSets,
 		Access:    access.New(pool, access.Options{Now: now, StaticKey: config.staticKey}),
 		Now:       now,
@@ -81,13 +89,18 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 		defer pool.Close()
 		return nil, errors.Join(err, books.Close(ctx))
 	}
-	return &service{pool: pool, ledger: books,
+	return &service{pool: pool, ledger: books, intake: inbound,
 		server: api.NewServer(handler, books.Close, api.ServerOptions{Log: config.log})}, nil
 }
 
 // serve answers requests until ctx ends, lets what was begun come to its end, and closes the ledger and the pool.
 func (v *service) serve(ctx context.Context, listener net.Listener) error {
 	defer v.pool.Close()
+	applying, stop := context.WithCancel(ctx)
+	var worker sync.WaitGroup
+	worker.Go(func() { v.intake.Run(applying) })
+	defer worker.Wait() // before the pool is closed
+	defer stop()
 	return v.server.Serve(ctx, listener)
 }
 

@@ -42,6 +42,7 @@ func (d *FXTreasuryExecuted) subject() string   { return "fx_deal:" + d.Deal }
 func (d *FXSettledByProcessor) subject() string { return "fx_exchange:" + d.Exchange }
 func (d *FXPositionClosed) subject() string     { return "fx_position:close" }
 
+// storedJSON is a stored form as a record keeps it.
 func storedJSON(v any) (json.RawMessage, error) { return json.Marshal(v) }
 
 func (d *FXTreasuryExecuted) prepare(p *preparation) {

@@ -134,7 +134,7 @@ func (w *workbench) playLife(t *testing.T, n int, l life) (played []playedStep) 
 			data := strings.ReplaceAll(string(s.Data), `"us-1"`, `"`+book.Code+`-1"`)
 			r = lw.Post(t.Context(), book, event(t, s.Type, reference, data))
 			var of struct{ Order string }
-			if json.Unmarshal(s.Data, &of) == nil && of.Order != "" {
+			if json.Unmarshal(s.Data, &of) == nil && of.Order != "" && !strings.HasPrefix(s.Type, "import.") {
 				order = of.Order
 			}
 		}

@@ -98,6 +98,7 @@ var forms = map[string]string{
 	`^[A-Za-z0-9_.-]{1,64}$`:                         "id",
 	`^[A-Z]{3}$`:                                     "currency",
 	`^(0|[1-9][0-9]{0,14})(\.[0-9]{1,3})?$`:          "amount",
+	`^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,3})?$`:        "amount, perhaps negative",
 	`^(0|[1-9][0-9]*)(\.[0-9]{1,12})?$`:              "number",
 	`^[A-Za-z0-9_.-]{1,64}(:[A-Za-z0-9_.-]{1,64})?$`: "id, or two with a colon",
 	`^(original|store_credit:[A-Za-z0-9_.-]{1,64})$`: "`original` or `store_credit:` with an id",

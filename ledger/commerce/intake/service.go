@@ -1,0 +1,277 @@
+package intake
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"time"
+
+	"mizan/ledger"
+	"mizan/ledger/commerce"
+	"mizan/ledger/fault"
+	"mizan/ledger/postgres"
+)
+
+// Service stores inbound messages and applies them. It is safe for concurrent use, in one process or many: two replicas
+// may take up the same message, and the reference of its event makes it happen once.
+type Service struct {
+	store    store
+	ledger   *ledger.Ledger
+	commerce *commerce.Service
+	secrets  Secrets
+	now      func() time.Time
+	log      *slog.Logger
+	nudged   chan struct{}
+}
+
+// Options are what a service is made of besides its parts. Now is required.
+type Options struct {
+	Secrets Secrets
+	Now     func() time.Time
+	// Log receives conflicts and what cannot be applied; nil discards it.
+	Log *slog.Logger
+}
+
+// New returns a service on the database of the ledger.
+func New(pool *postgres.Pool, books *ledger.Ledger, events *commerce.Service, o Options) *Service {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Service{store: store{pool}, ledger: books, commerce: events, secrets: o.Secrets, now: o.Now, log: o.Log, nudged: make(chan struct{}, 1)}
+}
+
+// Secrets are the secrets that messages are signed with.
+func (s *Service) Secrets() Secrets { return s.secrets }
+
+// Now is the service's clock.
+func (s *Service) Now() time.Time { return s.now() }
+
+// MaxBody bounds the bytes of a message.
+const MaxBody = 1 << 20
+
+// Receive stores a message whose signature was verified. When it returns without an error the message is durable. A message
+// that was stored before is answered with fresh false; ErrMessageConflict means that another body came under its id.
+func (s *Service) Receive(ctx context.Context, book ledger.Book, m Message) (id int64, fresh bool, err error) {
+	if !label(m.MessageID, 128) || !label(m.Topic, 128) || len(m.Origin) > 255 || len(m.Body) > MaxBody {
+		return 0, false, ErrMessage
+	}
+	m.SHA256, m.ReceivedAt = digest(m.Body), s.now().UTC().Truncate(time.Microsecond)
+	m.About = aboutOf(m.Source, m.Topic, m.Body)
+	fresh, same, err := s.store.insert(ctx, book.ID, &m)
+	switch {
+	case err != nil:
+		return 0, false, err
+	case !same:
+		s.log.Error("an inbound message came again with another body", "book", book.Code, "source", m.Source, "message", m.MessageID)
+		return 0, false, ErrMessageConflict
+	case fresh:
+		s.nudge()
+	}
+	return m.ID, fresh, nil
+}
+
+// label reports whether a text is printable ASCII of bounded length.
+func label(text string, most int) bool {
+	return text != "" && len(text) <= most && !bytes.ContainsFunc([]byte(text), func(r rune) bool { return r < ' ' || r > '~' })
+}
+
+// nudge lets the worker look at once.
+func (s *Service) nudge() {
+	select {
+	case s.nudged <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+const (
+	batchSize = 50
+	// lease is how long a message stays with whoever took it up.
+	lease = time.Minute
+	// pollEvery bounds how long a message waits that was stored by another replica.
+	pollEvery = 2 * time.Second
+	// firstRetry doubles with each attempt, up to lastRetry.
+	firstRetry = time.Second
+	lastRetry  = 15 * time.Minute
+)
+
+// Run applies messages until ctx ends.
+func (s *Service) Run(ctx context.Context) {
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		n, err := s.Work(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.log.Error("inbound messages could not be applied", "error", err)
+		}
+		if n == batchSize && err == nil {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-s.nudged:
+		case <-tick.C:
+		}
+	}
+}
+
+// Work applies one batch of the messages that are due and returns how many it took up.
+func (s *Service) Work(ctx context.Context) (int, error) {
+	now := s.now().UTC().Truncate(time.Microsecond)
+	list, err := s.store.claim(ctx, now, now.Add(lease), batchSize)
+	var failed error
+	for i := range list {
+		if err := s.apply(ctx, &list[i]); err != nil {
+			failed = errors.Join(failed, err) // its lease runs out, and it is tried again
+		}
+	}
+	return len(list), errors.Join(err, failed)
+}
+
+// apply judges one message, records its event, and only then notes that it was applied.
+func (s *Service) apply(ctx context.Context, c *claimed) error {
+	book, err := s.ledger.Book(ctx, c.book)
+	if err != nil {
+		return err
+	}
+	m := &c.Message
+	v, err := s.judge(ctx, book, m)
+	if err != nil {
+		return err
+	}
+	m.NextAttempt = time.Time{}
+	if v.event != nil {
+		m.Reference = v.event.Reference
+		v = s.record(ctx, book, m, *v.event)
+	}
+	m.State, m.Reason, m.Detail = v.state, v.reason, clip(v.detail)
+	if m.State == Received || m.Reason == ReasonPredecessor {
+		m.NextAttempt = s.now().UTC().Truncate(time.Microsecond).Add(backoff(m.Attempts))
+	}
+	if err := s.store.settle(ctx, book.ID, m); err != nil {
+		return err
+	}
+	if m.Topic == topicPaid && m.About != "" && (m.State == Applied || m.State == Ignored) {
+		err = s.store.wake(ctx, book.ID, m, s.now().UTC().Truncate(time.Microsecond))
+		s.nudge()
+	}
+	return err
+}
+
+func clip(text string) string { return text[:min(len(text), 1000)] }
+
+// backoff is how long to wait after so many attempts.
+func backoff(attempts int) time.Duration {
+	return min(firstRetry<<min(max(attempts-1, 0), 20), lastRetry)
+}
+
+// judge says what a message comes to.
+func (s *Service) judge(ctx context.Context, book ledger.Book, m *Message) (verdict, error) {
+	if m.Source == SourceStripe {
+		return readStripe(m), nil
+	}
+	content, _, err := s.store.source(ctx, book.ID, m.Source)
+	if fault.CodeOf(err) == ErrSourceUnknown.Code {
+		return parked(ReasonNoSource, "Nobody has said how the orders of this source are read. Describe the source and try the message again."), nil
+	}
+	if err != nil {
+		return verdict{}, err
+	}
+	source, err := ParseSource(content)
+	if err != nil {
+		return parked(ReasonNoSource, "The description of the source cannot be read."), nil
+	}
+	return readShopify(book, m, &source), nil
+}
+
+// record records the event of a message and says what became of it.
+func (s *Service) record(ctx context.Context, book ledger.Book, m *Message, e commerce.Event) verdict {
+	r := s.commerce.Post(ctx, book, e)
+	var known *fault.Error
+	switch code := fault.CodeOf(r.Err); {
+	case r.Err == nil:
+		return verdict{state: Applied}
+	case code == commerce.ErrImportUnknown.Code:
+		if yes, err := s.store.orderIgnored(ctx, book.ID, m); err == nil && yes {
+			return ignored(ReasonOrderIgnored, "The order of this refund was ignored.")
+		}
+		return parked(ReasonPredecessor, "The order of this refund was not applied yet. It is tried again as soon as it is.")
+	case errors.As(r.Err, &known) && known.Kind != fault.Internal && known.Kind != fault.Unavailable && code != ledger.ErrStale.Code:
+		return parked(code, known.Message)
+	}
+	s.log.Error("an inbound message could not be applied", "book", book.Code, "message", m.ID, "error", r.Err)
+	return verdict{state: Received, reason: "not-applied", detail: "It could not be applied now and is tried again."}
+}
+
+// Retry has a message tried again at once.
+func (s *Service) Retry(ctx context.Context, book ledger.Book, id int64) (Message, error) {
+	done, err := s.store.retry(ctx, book.ID, id, s.now().UTC().Truncate(time.Microsecond))
+	if err != nil {
+		return Message{}, err
+	}
+	m, err := s.store.message(ctx, book.ID, id)
+	if err == nil && !done {
+		return m, ErrMessageDone
+	}
+	s.nudge()
+	return m, err
+}
+
+// Message returns one message with its body, or ErrMessageUnknown.
+func (s *Service) Message(ctx context.Context, book ledger.Book, id int64) (Message, error) {
+	return s.store.message(ctx, book.ID, id)
+}
+
+// Query chooses messages. The zero value of a field does not choose; Limit is required.
+type Query struct {
+	State  State
+	Source string
+	// After is the id after which the list goes on.
+	After int64
+	Limit int
+}
+
+// Messages lists messages without their bodies, oldest first.
+func (s *Service) Messages(ctx context.Context, book ledger.Book, q Query) ([]Message, error) {
+	return s.store.messages(ctx, book.ID, q)
+}
+
+// Source returns the latest description of a source and its version, or ErrSourceUnknown.
+func (s *Service) Source(ctx context.Context, book ledger.Book, name string) (Source, int, error) {
+	content, version, err := s.store.source(ctx, book.ID, name)
+	if err != nil {
+		return Source{}, 0, err
+	}
+	source, err := ParseSource(content)
+	return source, version, err
+}
+
+// Describe says how a source is read from now on. The same description again changes nothing.
+func (s *Service) Describe(ctx context.Context, book ledger.Book, name string, source Source) (version int, err error) {
+	if name != SourceShopify {
+		return 0, ErrSourceUnknown.With("Only shopify can be described as a source.")
+	}
+	if err := source.check(); err != nil {
+		return 0, err
+	}
+	content, err := json.Marshal(source)
+	if err != nil {
+		return 0, err
+	}
+	for range 5 {
+		known, version, err := s.store.source(ctx, book.ID, name)
+		if err == nil && bytes.Equal(known, content) {
+			return version, nil
+		}
+		if err != nil && fault.CodeOf(err) != ErrSourceUnknown.Code {
+			return 0, err
+		}
+		if added, err := s.store.addSource(ctx, book.ID, name, s.now().UTC().Truncate(time.Microsecond), content); err != nil {
+			return 0, err
+		} else if added {
+			return version + 1, nil
+		}
+	}
+	return 0, ErrSource.With("The source is being described by others at the same time. Try again.")
+}
