@@ -47,7 +47,7 @@ func TestAccessMatrix(t *testing.T) {
 			}
 			body = string(b)
 		}
-		path := strings.NewReplacer("{book}", "uk", "{id}", "uk-1", "{order}", "UK-1001", "{set}", "uk-1", "{address}", seller).Replace(op.Path)
+		path := examplePath(op.Path)
 		if op.ID == "explain-transaction" {
 			path = strings.Replace(path, "uk-1", explained, 1)
 		}

@@ -154,6 +154,7 @@ type pathFields struct {
 	Book    string `json:"book" pattern:"^[a-z][a-z0-9_]{0,31}$" doc:"The book's code" example:"uk"`
 	ID      string `json:"id" pattern:"^[a-z][a-z0-9_]{0,31}-[1-9][0-9]{0,17}$" doc:"The transaction's id" example:"uk-42"`
 	Order   string `json:"order" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The order's id" example:"UK-1001"`
+	Seller  string `json:"seller" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The seller's id" example:"sel_uk"`
 	Set     string `json:"set" pattern:"^[a-z][a-z0-9_]{0,31}-[1-9][0-9]{0,6}$" doc:"The rule set's id" example:"uk-1"`
 	Address string `json:"address" pattern:"^[A-Za-z0-9_.-]{1,64}(:[A-Za-z0-9_.-]{1,64}){1,8}$" doc:"The account's address" example:"liabilities:seller:available:sel_uk"`
 }

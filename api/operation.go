@@ -75,6 +75,7 @@ func Operations() []Operation {
 		orderOperations(),
 		ruleSetOperations(),
 		balanceOperations(),
+		bridgeOperations(),
 		accountOperations(),
 		verificationOperations(),
 		systemOperations(),

@@ -132,13 +132,18 @@ func (q *query) currency() money.Currency {
 
 // period returns a month, 0 if none was sent.
 func (q *query) period() ledger.Period {
-	s := q.values.Get("period")
+	return q.month("period", 0)
+}
+
+// month returns a month, otherwise if none was sent.
+func (q *query) month(name string, otherwise ledger.Period) ledger.Period {
+	s := q.values.Get(name)
 	if s == "" {
-		return 0
+		return otherwise
 	}
 	p, err := ledger.ParsePeriod(s)
 	if err != nil {
-		q.invalid("period", fault.CodeOf(err), ledger.ErrPeriod.Message)
+		q.invalid(name, fault.CodeOf(err), ledger.ErrPeriod.Message)
 	}
 	return p
 }

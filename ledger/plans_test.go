@@ -45,6 +45,9 @@ var hotStatements = map[string]struct{ sql, args string }{
 	"as of":                {sqlSequenceAsOf, `1, now()`},
 	"head":                 {sqlBookHead, `1`},
 	"trial balance detail": {sqlTrialBalanceAccounts, `1, 0, 999912, '', '', 10`},
+	"contra accounts":      {sqlContraAccounts, `1, '{assets:processor:pending:main}', 'GBP'`},
+	"contra sequences":     {sqlContraSequences, `1, '{1,2}', 0, 100`},
+	"contras":              {sqlContras, `1, '{5,6}', 0, 999912, 'GBP', '{1,2}'`},
 	"linked":               {sqlLinksTo, `1, 5`},
 }
 

@@ -83,6 +83,16 @@ func (o *order) payeeLines(lines []ledger.Line, position ledger.Address, amount,
 	return lines
 }
 
+// sumIn is sumOf for the lines in one currency.
+func sumIn(lines []ledger.Line, c money.Currency) (sum money.Minor) {
+	for i := range lines {
+		if lines[i].Currency == c {
+			sum += lines[i].Amount
+		}
+	}
+	return sum
+}
+
 // sumOf returns the sum of lines, debit positive; a balanced transaction has zero.
 func sumOf(lines []ledger.Line) (sum money.Minor) {
 	for i := range lines {

@@ -168,7 +168,7 @@ func (d *DisputeOpened) open(p *planner) error {
 		return err
 	}
 	x := o.dispute(d.Dispute)
-	if x == nil || !money0(d.Amount) {
+	if x == nil || !moreThanZero(d.Amount) {
 		return p.draft(draftOf{event: "order.fact_recorded", kind: p.event.Type, data: data, memo: "inquiry " + d.Dispute})
 	}
 	cash := processorAccount(bucketAvailable, x.processor)

@@ -163,6 +163,16 @@ func (w *workbench) playLife(t *testing.T, n int, l life) (played []playedStep) 
 	return played
 }
 
+// playedBook is the book that a worked example was played in.
+func (w *workbench) playedBook(t testing.TB, n int) ledger.Book {
+	t.Helper()
+	book, err := w.ledger.Book(t.Context(), fmt.Sprintf("life_%d", n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return book
+}
+
 // reasonsOf reads the reasons of all entries back.
 func (w *workbench) reasonsOf(t *testing.T, r Result) map[int64][]EntryReason {
 	t.Helper()

@@ -99,14 +99,10 @@ func (p *planner) draft(d draftOf) error {
 // balanced returns an error that names the first currency in which the lines do not sum to zero.
 func balanced(lines []ledger.Line) error {
 	for i := range lines {
-		sum := money.Minor(0)
-		for j := range lines {
-			if lines[j].Currency == lines[i].Currency {
-				sum += lines[j].Amount
+		if c := lines[i].Currency; i == 0 || c != lines[i-1].Currency {
+			if sum := sumIn(lines, c); sum != 0 {
+				return fmt.Errorf("does not balance by %d %s", sum, c)
 			}
-		}
-		if sum != 0 {
-			return fmt.Errorf("does not balance by %d %s", sum, lines[i].Currency)
 		}
 	}
 	return nil

@@ -36,7 +36,7 @@ func (d *RefundMade) prepare(p *preparation) {
 	if d.Goodwill && d.Amount == "" {
 		p.bad("/goodwill", "unexpected", "Goodwill is an amount.")
 	}
-	if d.Amount != "" && (d.Shipping == "refund" || money0(d.RestockingFee) || money0(d.LabelFee)) {
+	if d.Amount != "" && (d.Shipping == "refund" || moreThanZero(d.RestockingFee) || moreThanZero(d.LabelFee)) {
 		p.bad("/amount", "refund-extent", "A refund of an amount never reaches shipping and keeps nothing back. Send the amount the buyer gets.")
 	}
 	if buyer, ok := strings.CutPrefix(d.To, "store_credit:"); ok {
@@ -53,8 +53,8 @@ func (d *RefundMade) prepare(p *preparation) {
 	}
 }
 
-// money0 reports whether an optional amount says more than zero; how it is written is judged with the currency.
-func money0(s string) bool { return strings.Trim(s, "0.") != "" }
+// moreThanZero reports whether an optional amount says more than zero; how it is written is judged with the currency.
+func moreThanZero(s string) bool { return strings.Trim(s, "0.") != "" }
 
 // amounts are the refund's own, in the order's currency.
 func (d *RefundMade) amounts(p *preparation) (amount, restocking, label money.Minor) {
@@ -250,7 +250,7 @@ func (d *RefundMade) event() string {
 		return "refund.platform_goodwill"
 	case strings.HasPrefix(d.To, "store_credit:"):
 		return "refund.to_store_credit"
-	case money0(d.RestockingFee):
+	case moreThanZero(d.RestockingFee):
 		return "refund.with_restocking_fee"
 	case d.Full:
 		return "refund.full"

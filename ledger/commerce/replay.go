@@ -109,9 +109,6 @@ func (s *Service) replayOne(ctx context.Context, o *order, t *ledger.Transaction
 		o.capturedIn = t.Effective
 	}
 	o.absorbEntries(t, computedEvent(e))
-	if after, ok := e.(interface{ applied(*order) error }); ok {
-		return after.applied(o)
-	}
 	return nil
 }
 

@@ -53,7 +53,7 @@ func (d *settled) apply(o *order, _ *preparation) error {
 	return nil
 }
 
-// Due returns when the settlement clock runs out: the start of the local day N + 1 days after the delivery of the last
+// due returns when the settlement clock runs out: the start of the local day N + 1 days after the delivery of the last
 // parcel. ok is false while the last parcel has not arrived.
 func (o *order) due() (at time.Time, ok bool) {
 	if !o.complete || o.set == nil {

@@ -2,6 +2,7 @@ package commerce
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 
 	"mizan/ledger"
@@ -32,7 +33,7 @@ var ErrStoryTooLong = fault.New(fault.Conflict, "story-too-long",
 	"This has more transactions than can be followed. Use another id for what comes next, or post it as a transaction.")
 
 // errRecordedBefore means that the story holds the planned event already: it is answered as the first time.
-var errRecordedBefore = fault.New(fault.Conflict, "recorded-before", "This event was recorded before.")
+var errRecordedBefore = errors.New("commerce: this event was recorded before")
 
 // story reads a subject's story. The plan rests on it from then on. In a group it goes on with what the group's earlier
 // events add.
