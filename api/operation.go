@@ -74,6 +74,7 @@ func Operations() []Operation {
 		eventOperations(),
 		orderOperations(),
 		ruleSetOperations(),
+		rehearsalOperations(),
 		balanceOperations(),
 		bridgeOperations(),
 		accountOperations(),

@@ -28,7 +28,7 @@ const (
 	// rehearsalPage is how many transactions are read at once, rehearsalReads how many such pages a page of the rehearsal
 	// reads when it finds few orders among them.
 	rehearsalPage  = 500
-	rehearsalReads = 10
+	rehearsalReads = 40
 )
 
 // RehearsalQuery asks for a page of a rehearsal.
