@@ -70,6 +70,7 @@ func (c *rulesRehearseCmd) Run(ctx context.Context, s *surroundings) error {
 // rehearsalReport is a whole rehearsal, with how many gain by it and lose.
 type rehearsalReport struct {
 	client.Rehearsal
+	// Winners and Losers are payees; one who gains in a currency and loses in another is both.
 	Winners int `json:"winners"`
 	Losers  int `json:"losers"`
 }
@@ -138,6 +139,7 @@ func sizeOf(o client.RehearsedOrder) money.Minor {
 // report is everything added up, the largest differences first.
 func (t *rehearsalTable) report() *rehearsalReport {
 	out := &rehearsalReport{Rehearsal: t.all}
+	gain, lose := map[string]bool{}, map[string]bool{}
 	for i, list := range []*[]client.RehearsedSum{&out.Payees, &out.Accounts, &out.Totals} {
 		rows := make([]*rehearsalRow, 0, len(t.sums[i]))
 		for _, row := range t.sums[i] {
@@ -152,14 +154,15 @@ func (t *rehearsalTable) report() *rehearsalReport {
 			d := row.then - row.now
 			switch {
 			case i == 0 && d > 0:
-				out.Winners++
+				gain[row.Who] = true
 			case i == 0 && d < 0:
-				out.Losers++
+				lose[row.Who] = true
 			}
 			row.Now, row.Proposed, row.Difference = row.now.Format(row.Currency), row.then.Format(row.Currency), d.Format(row.Currency)
 			*list = append(*list, row.RehearsedSum)
 		}
 	}
+	out.Winners, out.Losers = len(gain), len(lose)
 	out.Largest, out.Failed = append([]client.RehearsedOrder{}, out.Largest...), append([]client.RehearsalFailure{}, out.Failed...)
 	return out
 }
