@@ -71,8 +71,10 @@ type place struct {
 
 // marketTally counts what the market has seen.
 type marketTally struct {
-	orders, viral, returns, disputes, won, settlements, charges int
-	gross, paid, refunded                                       map[money.Currency]money.Minor
+	orders, viral, cancelled, returns, disputes, won, settlements, charges int
+	gross, paid                                                            map[money.Currency]money.Minor
+	// disputed is what open disputes are about.
+	disputed map[money.Currency]money.Minor
 }
 
 // newMarket draws the whole market.
@@ -85,9 +87,16 @@ func newMarket(plan marketPlan) []*bazaar {
 		place{jurisdiction: "US-CA", carrier: "ground", processor: "main", currencies: []money.Currency{"USD"}, weights: []int{1}, taxOnTop: true})}
 }
 
+// marketFamilies are what happens beside sales, a file for each family. One that lets the processor take money in notes it
+// in pending.
+var marketFamilies = []func(*bazaar){
+	(*bazaar).warehouses,
+	(*bazaar).offPlatform,
+}
+
 func newBazaar(plan marketPlan, book client.NewBook, home place) *bazaar {
 	b := &bazaar{plan: plan, book: book, home: home, prefix: fmt.Sprintf("m%d-%d", plan.seed, plan.days)}
-	b.tally = marketTally{gross: map[money.Currency]money.Minor{}, paid: map[money.Currency]money.Minor{}, refunded: map[money.Currency]money.Minor{}}
+	b.tally = marketTally{gross: map[money.Currency]money.Minor{}, paid: map[money.Currency]money.Minor{}, disputed: map[money.Currency]money.Minor{}}
 	b.pending = make([]map[money.Currency]money.Minor, plan.days)
 	for i := range b.pending {
 		b.pending[i] = map[money.Currency]money.Minor{}
@@ -99,9 +108,10 @@ func newBazaar(plan marketPlan, book client.NewBook, home place) *bazaar {
 	for day := range plan.days {
 		b.trade(day)
 	}
-	b.warehouses()
-	b.offPlatform()
-	b.funds()
+	for _, family := range marketFamilies {
+		family(b)
+	}
+	b.funds() // last: it makes available what the others took
 	slices.SortStableFunc(b.happenings, func(x, y happening) int { return cmp.Or(x.at.Compare(y.at), cmp.Compare(x.lane, y.lane)) })
 	return b
 }

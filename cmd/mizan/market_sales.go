@@ -196,7 +196,7 @@ func (b *bazaar) life(s *drawnSale, payment string) {
 	lane := s.seller.id
 	if fate == fateCancelled {
 		if b.say(s.at.Add(time.Duration(1+s.IntN(20))*time.Hour), lane, "order.cancelled", "cancelled:"+s.id, &commerce.OrderCancelled{Order: s.id, Reason: "buyer"}) {
-			b.tally.refunded[s.currency] += s.paid
+			b.tally.cancelled++
 		}
 		return
 	}
@@ -271,9 +271,13 @@ func (b *bazaar) dispute(s *drawnSale, payment string, delivered, due time.Time)
 		return due
 	}
 	b.tally.disputes++
+	b.tally.disputed[s.currency] += s.paid
 	outcome := []string{"won", "lost"}[s.IntN(2)]
-	if b.say(closed, lane, "dispute.closed", "dispute_closed:"+s.id, &commerce.DisputeClosed{Dispute: id, Outcome: outcome, FeeReturned: outcome == "won"}) && outcome == "won" {
-		b.tally.won++
+	if b.say(closed, lane, "dispute.closed", "dispute_closed:"+s.id, &commerce.DisputeClosed{Dispute: id, Outcome: outcome, FeeReturned: outcome == "won"}) {
+		b.tally.disputed[s.currency] -= s.paid
+		if outcome == "won" {
+			b.tally.won++
+		}
 	}
 	if due.After(opened) {
 		return closed.Add(24*time.Hour + due.Sub(opened))

@@ -50,6 +50,7 @@ func seedMarket(ctx context.Context, remote *client.Client, plan marketPlan, now
 type marketSummary struct {
 	*bazaar
 	creators []earner
+	refunded map[money.Currency]money.Minor
 	owing    int // sellers whose returns came after they were settled
 	wrong    []error
 }
@@ -65,13 +66,13 @@ const marketSample = 25
 
 // look reads the book's balances and checks what must always hold.
 func (b *bazaar) look(ctx context.Context, remote *client.Client) (*marketSummary, error) {
-	s := &marketSummary{bazaar: b}
+	s := &marketSummary{bazaar: b, refunded: map[money.Currency]money.Minor{}}
 	tb, err := remote.TrialBalance(ctx, b.book.Code, "")
 	if err != nil {
 		return nil, err
 	}
 	s.check(checkTotals(tb))
-	earned := map[string]money.Minor{}
+	earned, expected := map[string]money.Minor{}, b.expected()
 	for a, err := range remote.Balances(ctx, b.book.Code, client.BalanceQuery{}) {
 		if err != nil {
 			return nil, err
@@ -85,6 +86,13 @@ func (b *bazaar) look(ctx context.Context, remote *client.Client) (*marketSummar
 			}
 			earned[parts[3]] += m
 		}
+		if want, known := expected[openKey{groupOf(a.Account), a.Currency}]; known {
+			m, err := signedAmount(a.Balance, a.Currency)
+			if err != nil {
+				return nil, err
+			}
+			expected[openKey{groupOf(a.Account), a.Currency}] = want - m
+		}
 		if !strings.HasPrefix(a.Balance, "-") {
 			continue
 		}
@@ -96,11 +104,66 @@ func (b *bazaar) look(ctx context.Context, remote *client.Client) (*marketSummar
 			s.check(fmt.Errorf("%s of book %s holds %s %s", a.Account, b.book.Code, a.Balance, a.Currency))
 		}
 	}
+	for key, left := range expected {
+		if left != 0 {
+			s.check(fmt.Errorf("%s of book %s differs by %s %s from what happened", key.group, b.book.Code, left.Format(key.currency), key.currency))
+		}
+	}
 	for _, id := range slices.Sorted(maps.Keys(earned)) {
 		s.creators = append(s.creators, earner{id, earned[id]})
 	}
 	slices.SortStableFunc(s.creators, func(x, y earner) int { return cmp.Compare(y.amount, x.amount) })
-	return s, s.sample(ctx, remote)
+	return s, errors.Join(s.sample(ctx, remote), s.refunds(ctx, remote))
+}
+
+// openKey is a group of accounts in a currency.
+type openKey struct {
+	group    string
+	currency money.Currency
+}
+
+const (
+	groupPending  = "assets:processor:pending"
+	groupDisputes = "assets:receivable:dispute"
+)
+
+// groupOf is an account's address without its last segment.
+func groupOf(account string) string {
+	return account[:max(strings.LastIndexByte(account, ':'), 0)]
+}
+
+// expected is what must be open at the market's end, from what happened and not from the books: what the processor still
+// keeps, and the disputes that have not ended.
+func (b *bazaar) expected() map[openKey]money.Minor {
+	open := map[openKey]money.Minor{}
+	for _, c := range b.home.currencies {
+		open[openKey{groupPending, c}], open[openKey{groupDisputes, c}] = 0, b.tally.disputed[c]
+		for _, takings := range b.pending[max(len(b.pending)-fundsAfter, 0):] {
+			open[openKey{groupPending, c}] += takings[c]
+		}
+	}
+	return open
+}
+
+// refunds adds up what went back to buyers.
+func (s *marketSummary) refunds(ctx context.Context, remote *client.Client) error {
+	for _, event := range []string{"order.cancelled", "refund.full", "refund.partial", "refund.platform_goodwill"} {
+		for t, err := range remote.Transactions(ctx, s.book.Code, client.TransactionQuery{Event: event}) {
+			if err != nil {
+				return err
+			}
+			for _, e := range t.Entries {
+				if strings.HasPrefix(e.Account, "assets:processor:") && e.Direction == "credit" {
+					m, err := money.ParseAmount(e.Amount, e.Currency)
+					if err != nil {
+						return err
+					}
+					s.refunded[e.Currency] += m
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // mayBeNegative reports whether an account's balance may lie on its other side: a seller's charges before his first sale,
@@ -155,8 +218,7 @@ func (s *marketSummary) write(w io.Writer) error {
 	facts.add("  orders", fmt.Sprintf("%d, of them %d in one viral night", t.orders, t.viral))
 	facts.add("  gross sold", sums(t.gross))
 	facts.add("  paid by buyers", sums(t.paid))
-	facts.add("  cancelled", sums(t.refunded))
-	facts.add("  returns", fmt.Sprint(t.returns))
+	facts.add("  given back to buyers", fmt.Sprintf("%s; %d orders cancelled, %d returns", sums(s.refunded), t.cancelled, t.returns))
 	facts.add("  disputes", fmt.Sprintf("%d, %d won so far", t.disputes, t.won))
 	facts.add("  settled by the clock", fmt.Sprint(t.settlements))
 	facts.add("  charges", fmt.Sprint(t.charges))
