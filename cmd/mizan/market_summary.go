@@ -178,7 +178,7 @@ func (s *marketSummary) check(err error) {
 	}
 }
 
-// sample adds up the waterfalls of some orders.
+// sample adds up the waterfalls of some orders, and looks whether something waits in an order that is through.
 func (s *marketSummary) sample(ctx context.Context, remote *client.Client) error {
 	step := max(len(s.orders)/marketSample, 1)
 	for i := 0; i < len(s.orders); i += step {
@@ -188,6 +188,11 @@ func (s *marketSummary) sample(ctx context.Context, remote *client.Client) error
 		}
 		sum := money.Minor(0)
 		for _, r := range o.Waterfall {
+			for _, part := range r.Parts {
+				if (o.State == "settled" || o.State == "cancelled") && isWaiting(part.Account) && nonZero(part.Amount) != "" {
+					s.check(fmt.Errorf("order %s is %s, and %s waits in %s", o.Order, o.State, part.Amount, part.Account))
+				}
+			}
 			m, err := signedAmount(r.Net, money.Currency(o.Currency))
 			if err != nil {
 				return err
@@ -199,6 +204,12 @@ func (s *marketSummary) sample(ctx context.Context, remote *client.Client) error
 		}
 	}
 	return nil
+}
+
+// isWaiting reports whether an account holds what waits for a payee.
+func isWaiting(account string) bool {
+	parts := strings.Split(account, ":")
+	return len(parts) == 4 && parts[0] == "liabilities" && parts[2] == "pending" && parts[1] != "donation"
 }
 
 // write prints the summary.

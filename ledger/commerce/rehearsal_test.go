@@ -259,6 +259,42 @@ func TestRehearsalOfCharges(t *testing.T) {
 	}
 }
 
+// TestRehearsalOfReversals reverses the last event of orders, posts one again, and posts by hand: under the same rules
+// nothing differs, and under others only what stands does.
+func TestRehearsalOfReversals(t *testing.T) {
+	t.Parallel()
+	w := newWorkbench(t, "UK", "Europe/London", "GBP")
+	capture := func(order string) Result {
+		return w.post(t, "order.captured", "c"+order, fmt.Sprintf(`{"order":%q,"currency":"GBP","placed_at":"2026-11-10T10:00:00Z","seller":"s","channel":"app","creators":[{"creator":"c"}],"commission_rate":"0.1",
+			"lines":[{"line":1,"sku":"K","quantity":2,"unit_price":"50.00"}],"payments":[{"processor":"main","payment_id":"pi_%s","amount":"100.00"}]}`, order, order))
+	}
+	reverse := func(reference string, r Result) {
+		w.post(t, "entry.reversed", reference, fmt.Sprintf(`{"transaction":%q,"reason":"mistake"}`, r.Transactions[0].ID()))
+	}
+	reverse("r1", capture("gone"))
+	capture("refunded")
+	reverse("r2", w.post(t, "refund.made", "m1", `{"order":"refunded","refund":"R","lines":[{"line":1,"quantity":1}]}`))
+	capture("half")
+	w.post(t, "refund.made", "m2", `{"order":"half","refund":"R","lines":[{"line":1,"quantity":1}]}`)
+	capture("settled")
+	if r := w.Settle(t.Context(), w.book, "settled", Settlement{}); r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	reverse("r3", w.post(t, "dispute.opened", "d1", `{"order":"settled","dispute":"dp","payment_id":"pi_settled","amount":"100.00","fee":"15.00"}`))
+	shipped, err := json.Marshal(shippedSet(t, "uk-1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := wantNothing(t, "the same rules", w.rehearseAll(t, changedSet(t, shipped, nil), 2)); n != 4 {
+		t.Errorf("%d orders were played, want 4", n)
+	}
+	page := w.rehearseAll(t, changedSet(t, shipped, func(s *RuleSet) { s.Rules[0].Rate = money.MustRate("0.10") }), 0)[0]
+	// A point more of 100.00 twice and of 50.00 once; of what was reversed, nothing.
+	if len(page.Failed) != 0 || page.Changed != 3 || page.Payees[1].Who != "seller:s" || page.Payees[1].Difference != "-2.50" || page.Payees[0].Difference != "0.00" {
+		t.Errorf("%+v", page)
+	}
+}
+
 // shippedSet returns a shipped set by its id.
 func shippedSet(t testing.TB, id string) *RuleSet {
 	t.Helper()
