@@ -58,6 +58,9 @@ type bazaar struct {
 	// pending is what the processor holds back, by day and currency.
 	pending []map[money.Currency]money.Minor
 	orders  []string
+	// abroad counts the plain settled sales of each seller in each currency that is not the book's own; a sale that came
+	// to something else takes the seller out.
+	abroad map[string]int
 }
 
 // place is where a book trades.
@@ -71,8 +74,8 @@ type place struct {
 
 // marketTally counts what the market has seen.
 type marketTally struct {
-	orders, viral, cancelled, returns, disputes, won, settlements, charges int
-	gross, paid                                                            map[money.Currency]money.Minor
+	orders, viral, cancelled, returns, disputes, won, settlements, charges, simulcasts, conversions int
+	gross, paid                                                                                     map[money.Currency]money.Minor
 	// disputed is what open disputes are about.
 	disputed map[money.Currency]money.Minor
 }
@@ -92,10 +95,12 @@ func newMarket(plan marketPlan) []*bazaar {
 var marketFamilies = []func(*bazaar){
 	(*bazaar).warehouses,
 	(*bazaar).offPlatform,
+	(*bazaar).brands,
+	(*bazaar).conversions,
 }
 
 func newBazaar(plan marketPlan, book client.NewBook, home place) *bazaar {
-	b := &bazaar{plan: plan, book: book, home: home, prefix: fmt.Sprintf("m%d-%d", plan.seed, plan.days)}
+	b := &bazaar{plan: plan, book: book, home: home, abroad: map[string]int{}, prefix: fmt.Sprintf("m%d-%d", plan.seed, plan.days)}
 	b.tally = marketTally{gross: map[money.Currency]money.Minor{}, paid: map[money.Currency]money.Minor{}, disputed: map[money.Currency]money.Minor{}}
 	b.pending = make([]map[money.Currency]money.Minor, plan.days)
 	for i := range b.pending {
@@ -137,12 +142,14 @@ func (b *bazaar) say(at time.Time, lane, kind, id string, data any) bool {
 	return true
 }
 
-// settle notes the settlement of an order.
-func (b *bazaar) settle(at time.Time, lane, order string, reserve *client.Reserve) {
-	if at.Before(b.end()) {
-		b.tally.settlements++
-		b.happenings = append(b.happenings, happening{at: at, lane: lane, settle: order, how: client.Settlement{Reference: b.prefix + ":settled:" + order, SettledAt: at, Reserve: reserve, IfDue: true}})
+// settle notes the settlement of an order, unless it lies after the market's end. It reports whether it happens.
+func (b *bazaar) settle(at time.Time, lane, order string, reserve *client.Reserve) bool {
+	if !at.Before(b.end()) {
+		return false
 	}
+	b.tally.settlements++
+	b.happenings = append(b.happenings, happening{at: at, lane: lane, settle: order, how: client.Settlement{Reference: b.prefix + ":settled:" + order, SettledAt: at, Reserve: reserve, IfDue: true}})
+	return true
 }
 
 // dayOf is the market's day of a moment.

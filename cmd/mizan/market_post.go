@@ -42,21 +42,29 @@ func (b *bazaar) post(ctx context.Context, remote *client.Client) (done marketPo
 		done.replayed = len(b.happenings)
 		return done, nil
 	}
-	for from := 0; from < len(b.happenings); {
-		to, day := from, b.dayOf(b.happenings[from].at)
-		for to < len(b.happenings) && b.dayOf(b.happenings[to].at) == day {
-			to++
-		}
-		if err := b.postDay(ctx, remote, b.happenings[from:to], &done); err != nil {
-			return done, err
-		}
-		from = to
+	if err := b.postDays(ctx, remote, b.happenings, &done); err != nil {
+		return done, err
 	}
 	_, err = remote.PostEvent(ctx, b.book.Code, client.NewEvent{Type: "commission.earned", Reference: b.marker(), OccurredAt: b.end().Add(-time.Second), Data: map[string]string{
 		"commission": b.prefix + "-last", "seller": b.people.sellers[0].id, "creator": b.people.hosts[0].id, "currency": string(b.home.currencies[0]), "amount": "1.00"}})
 	done.events++
 	done.transactions++
 	return done, err
+}
+
+// postDays posts one day after the other.
+func (b *bazaar) postDays(ctx context.Context, remote *client.Client, list []happening, done *marketPosted) error {
+	for from := 0; from < len(list); {
+		to, day := from, b.dayOf(list[from].at)
+		for to < len(list) && b.dayOf(list[to].at) == day {
+			to++
+		}
+		if err := b.postDay(ctx, remote, list[from:to], done); err != nil {
+			return err
+		}
+		from = to
+	}
+	return nil
 }
 
 // postDay posts a day: in several lanes at once, what belongs to one seller in one of them.

@@ -192,8 +192,11 @@ const (
 
 // life draws what becomes of a sale.
 func (b *bazaar) life(s *drawnSale, payment string) {
-	fate := draw(s.Rand, []int{860, 30, 75, 10, 10, 15})
 	lane := s.seller.id
+	fate := draw(s.Rand, []int{860, 30, 75, 10, 10, 15})
+	if b.abroad[lane+string(s.currency)] -= 1_000_000; fate == fatePlain {
+		b.abroad[lane+string(s.currency)] += 1_000_000
+	}
 	if fate == fateCancelled {
 		if b.say(s.at.Add(time.Duration(1+s.IntN(20))*time.Hour), lane, "order.cancelled", "cancelled:"+s.id, &commerce.OrderCancelled{Order: s.id, Reason: "buyer"}) {
 			b.tally.cancelled++
@@ -219,7 +222,9 @@ func (b *bazaar) life(s *drawnSale, payment string) {
 		days := 20
 		reserve = &client.Reserve{Rate: "0.10", Days: &days}
 	}
-	b.settle(due, lane, s.id, reserve)
+	if b.settle(due, lane, s.id, reserve) && fate == fatePlain {
+		b.abroad[lane+string(s.currency)]++
+	}
 }
 
 // extras are what some sales have beside: a bonus, the end of a deposit, a label.

@@ -169,7 +169,7 @@ func (s *marketSummary) refunds(ctx context.Context, remote *client.Client) erro
 // mayBeNegative reports whether an account's balance may lie on its other side: a seller's charges before his first sale,
 // fees that were given back, and what orders still settle.
 func mayBeNegative(account string) bool {
-	return strings.HasPrefix(account, "revenue:") || strings.HasPrefix(account, "expenses:") || strings.HasPrefix(account, "liabilities:seller:pending:")
+	return strings.HasPrefix(account, "revenue:") || strings.HasPrefix(account, "expenses:") || strings.HasPrefix(account, "assets:fx_position") || strings.HasPrefix(account, "liabilities:seller:pending:")
 }
 
 func (s *marketSummary) check(err error) {
@@ -233,6 +233,9 @@ func (s *marketSummary) write(w io.Writer) error {
 	facts.add("  disputes", fmt.Sprintf("%d, %d won so far", t.disputes, t.won))
 	facts.add("  settled by the clock", fmt.Sprint(t.settlements))
 	facts.add("  charges", fmt.Sprint(t.charges))
+	if t.simulcasts+t.conversions > 0 {
+		facts.add("  simulcast sales", fmt.Sprintf("%d; %d conversions", t.simulcasts, t.conversions))
+	}
 	facts.add("  payees in debt", fmt.Sprint(s.owing))
 	var top []string
 	for _, e := range s.creators[:min(len(s.creators), 3)] {

@@ -90,7 +90,7 @@ func TestMarketSeeds(t *testing.T) {
 		t.Fatal(err)
 	}
 	var done marketPosted
-	if err := begun.postDay(t.Context(), other, begun.happenings, &done); err != nil {
+	if err := begun.postDays(t.Context(), other, begun.happenings, &done); err != nil {
 		t.Fatal(err)
 	}
 	if done, err := first.post(t.Context(), other); err != nil || done.replayed != len(begun.happenings) {
