@@ -24,6 +24,8 @@ type postEventQuery struct {
 var eventErrors = append([]*fault.Error{
 	commerce.ErrEventType, commerce.ErrEventReserved, commerce.ErrOrderUnknown, commerce.ErrOrderState, commerce.ErrOrderTerms, commerce.ErrOrderEdited,
 	commerce.ErrRepeated, commerce.ErrDisputeUnknown, commerce.ErrChargeKind, commerce.ErrRuleMissing,
+	commerce.ErrPromise, commerce.ErrCampaignUnknown, commerce.ErrCampaignMoney, commerce.ErrRefundWindow, commerce.ErrDonationUnknown,
+	commerce.ErrDisbursementUnknown, commerce.ErrMovementUnknown, commerce.ErrStoryTooLong,
 }, postingErrors...)
 
 func eventOperations() []Operation {

@@ -73,6 +73,7 @@ func Operations() []Operation {
 		correctionOperations(),
 		eventOperations(),
 		orderOperations(),
+		campaignOperations(),
 		ruleSetOperations(),
 		rehearsalOperations(),
 		balanceOperations(),

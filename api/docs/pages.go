@@ -27,7 +27,7 @@ var sections = []section{
 	{"Start", []string{"index", "quickstart"}},
 	{"Understand", []string{"concepts", "chart"}},
 	{"Use", []string{"events", "rules", "posting", "balances", "feed", "problems", referenceSlug}},
-	{"Business events", []string{"event-order", "event-fees", "event-settlement", "event-refund", "event-dispute", "event-charge", "event-commission", "event-payment", "event-correction"}},
+	{"Business events", []string{"event-order", "event-fees", "event-settlement", "event-refund", "event-dispute", "event-charge", "event-commission", "event-donation", "event-payment", "event-correction"}},
 	{"Verify", []string{"verify", "audit", "canonical", "survival", "lessons"}},
 	{"Operate", []string{"running", "security", "architecture", "benchmarks", "changelog"}},
 }

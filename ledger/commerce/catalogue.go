@@ -62,7 +62,7 @@ var orderTypes = []EventType{
 	{Name: "payment.duplicate_received", Meaning: "A paid order was paid once more; the money is owed to the buyer.", New: func() EventData { return &DuplicateReceived{} }},
 	{Name: "payment.duplicate_refunded", Meaning: "A second payment went back to the buyer.", New: func() EventData { return &DuplicateRefunded{} }},
 	{Name: "payment.failed", Meaning: "A captured payment failed afterwards.", New: func() EventData { return &PaymentFailed{} }},
-	{Name: "processor.fee_recorded", Meaning: "The processor took its fee for a payment.", New: func() EventData { return &FeeRecorded{} }},
+	{Name: "processor.fee_recorded", Meaning: "The processor took its fee for a payment.", New: func() EventData { return &FeeRecorded{} }, Stored: func() teller { return &feeStored{} }},
 	{Name: "processor.funds_available", Meaning: "Money became available at the processor.", New: func() EventData { return &FundsAvailable{} }},
 	{Name: "refund.failed", Meaning: "The processor could not give a refund to the buyer.", New: func() EventData { return &RefundFailed{} }},
 	{Name: "refund.made", Meaning: "Money went back to the buyer: for the whole order, for units, or as an amount.", New: func() EventData { return &RefundMade{} }},

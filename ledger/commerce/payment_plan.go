@@ -39,6 +39,17 @@ func (d *FeeRecorded) plan(p *planner) error {
 	if cash == "" {
 		cash = bucketPending
 	}
+	if p.fresh && p.group == nil { // most fees are of ordinary sales: nothing else is known of their payment
+		p.expects = append(p.expects, ledger.Expectation{Subject: d.subject()})
+	} else {
+		told, err := p.story(d.subject())
+		if err != nil {
+			return err
+		}
+		if list := told.named(eventPaymentNoted); len(list) > 0 {
+			return d.ofDonation(p, told, list[0])
+		}
+	}
 	return p.pair("processor.fee_recorded", d.Currency, d.Amount, accountProcessorFee, processorAccount(cash, d.Processor), d.PaymentID)
 }
 

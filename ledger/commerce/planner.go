@@ -23,7 +23,9 @@ type planner struct {
 	order *order
 	// expects are what the plan rests on beside its order: the subjects whose stories it read.
 	expects []ledger.Expectation
-	drafts  []ledger.Draft
+	// fresh says that the plan may take its subject to be new; if it is not, the plan is made again.
+	fresh  bool
+	drafts []ledger.Draft
 	// group is what is planned together with this event, nil if it is alone.
 	group *group
 	// explained is the reason of the event's main transaction.

@@ -51,7 +51,8 @@ func (s *Service) Post(ctx context.Context, book ledger.Book, e Event) Result {
 type prepared struct {
 	event *Event
 	hash  [32]byte
-	// fresh says that the event is planned at first as if its order were new, which spares most sales the look at it.
+	// fresh says that the event is planned at first as if its order, or its payment, were new, which spares most sales the
+	// look at it.
 	fresh bool
 }
 
@@ -70,7 +71,8 @@ func (s *Service) prepare(book ledger.Book, e *Event) (*prepared, error) {
 		return nil, err
 	}
 	d, capture := e.Data.(*OrderCaptured)
-	return &prepared{event: e, hash: hash, fresh: capture && d.terms.number() == 1}, nil
+	_, fee := e.Data.(*FeeRecorded)
+	return &prepared{event: e, hash: hash, fresh: fee || capture && d.terms.number() == 1}, nil
 }
 
 // postAlone posts one event, again and again until its order stood still while it was planned.
@@ -126,7 +128,7 @@ func (s *Service) plan(ctx context.Context, book ledger.Book, e *prepared, fresh
 	if err != nil {
 		return fail(err)
 	}
-	p := &planner{ctx: ctx, service: s, book: book, event: e.event, hash: e.hash, group: g}
+	p := &planner{ctx: ctx, service: s, book: book, event: e.event, hash: e.hash, group: g, fresh: fresh}
 	if id, ok := orderID(subject); ok {
 		if g != nil {
 			p.order = g.orders[subject]

@@ -145,3 +145,27 @@ func foretold(reference string, d *ledger.Draft) ledger.Transaction {
 	}
 	return t
 }
+
+// lastOf is the last transaction of a subject whose record carries its state on, nil for a subject that nothing is
+// recorded about. The plan rests on it from then on. It reads one transaction however long the story is.
+func (p *planner) lastOf(subject string) (*ledger.Transaction, error) {
+	page, err := p.service.look.story(p.ctx, p.book, ledger.TransactionQuery{Subject: subject, Descending: true, Limit: 1})
+	if err != nil {
+		return nil, err
+	}
+	var last *ledger.Transaction
+	sequence := int64(0)
+	if len(page.Transactions) > 0 {
+		last = &page.Transactions[0]
+		sequence = last.Sequence
+	}
+	if !slices.ContainsFunc(p.expects, func(e ledger.Expectation) bool { return e.Subject == subject }) {
+		p.expects = append(p.expects, ledger.Expectation{Subject: subject, LastSequence: sequence})
+	}
+	if p.group != nil {
+		if told := p.group.told[subject]; len(told) > 0 {
+			last = &told[len(told)-1]
+		}
+	}
+	return last, nil
+}
