@@ -6,6 +6,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -58,6 +59,8 @@ type bazaar struct {
 	// pending is what the processor holds back, by day and currency.
 	pending []map[money.Currency]money.Minor
 	orders  []string
+	// begins are what must be there before anything happens.
+	begins []func(context.Context, *client.Client) error
 	// abroad counts the plain settled sales of each seller in each currency that is not the book's own; a sale that came
 	// to something else takes the seller out.
 	abroad map[string]int
@@ -74,8 +77,9 @@ type place struct {
 
 // marketTally counts what the market has seen.
 type marketTally struct {
-	orders, viral, cancelled, returns, disputes, won, settlements, charges, simulcasts, conversions int
-	gross, paid                                                                                     map[money.Currency]money.Minor
+	orders, viral, cancelled, returns, disputes, won, settlements, charges, simulcasts, conversions, donations int
+	gross, paid                                                                                                map[money.Currency]money.Minor
+	given                                                                                                      money.Minor // to the campaign, in the book's own currency
 	// disputed is what open disputes are about.
 	disputed map[money.Currency]money.Minor
 }
@@ -97,6 +101,7 @@ var marketFamilies = []func(*bazaar){
 	(*bazaar).offPlatform,
 	(*bazaar).brands,
 	(*bazaar).conversions,
+	(*bazaar).donations,
 }
 
 func newBazaar(plan marketPlan, book client.NewBook, home place) *bazaar {

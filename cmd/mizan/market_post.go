@@ -42,6 +42,11 @@ func (b *bazaar) post(ctx context.Context, remote *client.Client) (done marketPo
 		done.replayed = len(b.happenings)
 		return done, nil
 	}
+	for _, begin := range b.begins {
+		if err := begin(ctx, remote); err != nil {
+			return done, fmt.Errorf("prepare book %s: %w", b.book.Code, err)
+		}
+	}
 	if err := b.postDays(ctx, remote, b.happenings, &done); err != nil {
 		return done, err
 	}

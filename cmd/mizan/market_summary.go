@@ -236,6 +236,9 @@ func (s *marketSummary) write(w io.Writer) error {
 	if t.simulcasts+t.conversions > 0 {
 		facts.add("  simulcast sales", fmt.Sprintf("%d; %d conversions", t.simulcasts, t.conversions))
 	}
+	if t.donations > 0 {
+		facts.add("  donations", fmt.Sprintf("%d, %s %s", t.donations, t.given.Format(s.home.currencies[0]), s.home.currencies[0]))
+	}
 	facts.add("  payees in debt", fmt.Sprint(s.owing))
 	var top []string
 	for _, e := range s.creators[:min(len(s.creators), 3)] {

@@ -89,6 +89,9 @@ func TestMarketSeeds(t *testing.T) {
 	if _, err := other.CreateBook(t.Context(), begun.book); err != nil {
 		t.Fatal(err)
 	}
+	if err := begun.begins[0](t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
 	var done marketPosted
 	if err := begun.postDays(t.Context(), other, begun.happenings, &done); err != nil {
 		t.Fatal(err)
