@@ -68,8 +68,8 @@ type importSourceJSON struct {
 // NewRetry is the body that has a message tried again; there is nothing to say in it.
 type NewRetry struct{}
 
-// NewRelease is the body that releases an imported order.
-type NewRelease struct {
+// NewImportRelease is the body that releases an imported order.
+type NewImportRelease struct {
 	Reference  string    `json:"reference,omitempty" minLength:"1" maxLength:"255" pattern:"^[!-~]([ -~]{0,253}[!-~])?$" doc:"Your own name for it; left out, import.released: and the order's id" example:"import-released-1001"`
 	ReleasedAt time.Time `json:"released_at,omitempty" format:"date-time" doc:"When it is released, with its zone; left out, it is when it is recorded" example:"2026-11-29T09:00:00Z"`
 }
@@ -123,7 +123,7 @@ func inboundOperations() []Operation {
 		{
 			Method: http.MethodPost, Path: "/v1/books/{book}/imported_orders/{order}/release", ID: "release-imported-order", Group: "Imports", Summary: "Release an imported order",
 			Description: "What its creators and agencies earned becomes available. Unless it was imported with release on_window, it is refused while the seller is below zero.",
-			Scope:       access.SettlementsWrite, Body: reflect.TypeFor[NewRelease](), BodyLimit: bodyLimit, Example: map[string]any{},
+			Scope:       access.SettlementsWrite, Body: reflect.TypeFor[NewImportRelease](), BodyLimit: bodyLimit, Example: map[string]any{},
 			Answers: []Answer{
 				{Status: 201, Meaning: "Released.", Body: reflect.TypeFor[eventJSON]()},
 				{Status: 200, Meaning: "Released before under this reference.", Body: reflect.TypeFor[eventJSON](), Replayed: true},
@@ -310,7 +310,7 @@ func releaseImported(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	body, err := decodeWith(c, func(d *decoder, n int32) (r NewRelease) {
+	body, err := decodeWith(c, func(d *decoder, n int32) (r NewImportRelease) {
 		d.object(n, &r)
 		return r
 	})

@@ -197,6 +197,8 @@ func TestBodiesDocumented(t *testing.T) {
 			d.object(0, new(NewSettlement))
 		case reflect.TypeFor[NewRelease]():
 			d.object(0, new(NewRelease))
+		case reflect.TypeFor[NewImportRelease]():
+			d.object(0, new(NewImportRelease))
 		case reflect.TypeFor[NewSplit]():
 			d.object(0, new(NewSplit))
 		case reflect.TypeFor[commerce.CampaignPublished]():

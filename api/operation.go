@@ -80,6 +80,7 @@ func Operations() []Operation {
 		campaignOperations(),
 		ruleSetOperations(),
 		inboundOperations(),
+		rehearsalOperations(),
 		balanceOperations(),
 		bridgeOperations(),
 		coverageOperations(),

@@ -182,6 +182,19 @@ func (q *query) instant(name string, now time.Time) time.Time {
 	return at
 }
 
+// moment returns a time that may lie in the future, or otherwise if none was sent.
+func (q *query) moment(name string, otherwise time.Time) time.Time {
+	s := q.values.Get(name)
+	if s == "" {
+		return otherwise
+	}
+	at, ok := parseInstant(s)
+	if !ok || at.Before(earliest) {
+		q.invalid(name, "date-time", instantMessage+" It lies after 2000-01-01. Write + as %2B in a query.")
+	}
+	return at
+}
+
 // parameterNames returns the names that a struct of documented parameters declares.
 func parameterNames(t reflect.Type) []string {
 	if t == nil {

@@ -16,6 +16,7 @@ import (
 
 type devCmd struct {
 	databaseFlags
+	marketFlags
 	Listen             string     `help:"Address of the API; only this machine's own are allowed." default:"127.0.0.1:8080" placeholder:"ADDRESS"`
 	Data               string     `help:"Directory for the private PostgreSQL and the development key." default:".mizan" placeholder:"DIR"`
 	Empty              bool       `help:"Do not post the demo books."`
@@ -27,6 +28,10 @@ type devCmd struct {
 // Run serves until ctx ends, and then stops everything in order.
 func (c *devCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	started := s.now()
+	plan, err := c.plan()
+	if err != nil {
+		return err
+	}
 	if !local(c.Listen) {
 		return errNotLocal.With("In development mode Mizan listens on this machine only, because whoever reaches it sees every book. " +
 			"Use an address such as 127.0.0.1:8080, or mizan serve.")
@@ -69,7 +74,7 @@ func (c *devCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	address := "http://" + listener.Addr().String()
 	fmt.Fprintf(s.stdout, "Mizan is ready after %.1f s: %s\n", s.now().Sub(started).Seconds(), address)
 	if !c.Empty {
-		c.seed(ctx, s, address, key)
+		c.seed(ctx, s, address, key, plan)
 	}
 	c.explain(s.stdout, address)
 	if err := <-served; err != nil {
@@ -96,12 +101,12 @@ func (c *devCmd) keys() (key, cursorKey string, err error) {
 
 // seed posts the demo books. The service goes on without them if that fails: the data may be older than this program, or
 // somebody's own.
-func (c *devCmd) seed(ctx context.Context, s *surroundings, address, key string) {
+func (c *devCmd) seed(ctx context.Context, s *surroundings, address, key string, plan marketPlan) {
 	remote, err := client.New(address, key, client.Options{UserAgent: "mizan-dev"})
 	if err == nil {
 		defer remote.CloseIdleConnections()
 		begun := s.now()
-		if err = seedAll(ctx, remote, s.stdout); err == nil {
+		if err = seedDemo(ctx, remote, plan, s.now, s.stdout); err == nil {
 			fmt.Fprintf(s.stdout, "Seeding took %s.\n", s.now().Sub(begun).Round(10*time.Millisecond))
 		}
 	}

@@ -127,18 +127,18 @@ func (r *importReport) send(ctx context.Context, remote *client.Client, c *impor
 
 // settledBy is what a transaction adds to the statement's total: what it settles, and the movement of its reserve.
 func settledBy(e *commerce.ImportedSettlement, c money.Currency) money.Minor {
-	sum := signedAmount(e.Settlement, c)
+	sum := importedAmount(e.Settlement, c)
 	for _, a := range e.Amounts {
 		switch a.Field {
 		case "reserve_amount", "previous_reserve", "current_reserve":
-			sum += signedAmount(a.Amount, c)
+			sum += importedAmount(a.Amount, c)
 		}
 	}
 	return sum
 }
 
-// signedAmount reads an amount that the file's reader has written.
-func signedAmount(text string, c money.Currency) money.Minor {
+// importedAmount reads an amount that the file's reader has written.
+func importedAmount(text string, c money.Currency) money.Minor {
 	negative := len(text) > 0 && text[0] == '-'
 	if negative {
 		text = text[1:]
@@ -163,7 +163,7 @@ func (r *importReport) write(w io.Writer, st *intake.Statement, dry bool) error 
 				names = append(names, a.Field)
 			}
 			counts[a.Field]++
-			sums[a.Field] += signedAmount(a.Amount, st.Currency)
+			sums[a.Field] += importedAmount(a.Amount, st.Currency)
 		}
 	}
 	slices.Sort(names)

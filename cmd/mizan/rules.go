@@ -15,11 +15,12 @@ import (
 )
 
 type rulesCmd struct {
-	List  rulesListCmd  `cmd:"" help:"List the rule sets that come with Mizan, or those of a book."`
-	Show  rulesShowCmd  `cmd:"" help:"Print a rule set, each rule as a sentence."`
-	Diff  rulesDiffCmd  `cmd:"" help:"Say what one rule set changes of another."`
-	Check rulesCheckCmd `cmd:"" help:"Say whether a file is a rule set that can be used."`
-	Add   rulesAddCmd   `cmd:"" help:"Give a book a rule set. It never changes; a correction is the next version."`
+	List     rulesListCmd     `cmd:"" help:"List the rule sets that come with Mizan, or those of a book."`
+	Show     rulesShowCmd     `cmd:"" help:"Print a rule set, each rule as a sentence."`
+	Diff     rulesDiffCmd     `cmd:"" help:"Say what one rule set changes of another."`
+	Check    rulesCheckCmd    `cmd:"" help:"Say whether a file is a rule set that can be used."`
+	Rehearse rulesRehearseCmd `cmd:"" help:"Say what a proposed rule set would have come to for orders that were placed. Nothing is posted."`
+	Add      rulesAddCmd      `cmd:"" help:"Give a book a rule set. It never changes; a correction is the next version."`
 }
 
 // maxRuleSetFile bounds what is read of a file: more than a rule set may have, so that its own bound is what refuses it.

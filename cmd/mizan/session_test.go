@@ -156,7 +156,7 @@ func TestDevRefusals(t *testing.T) {
 	mizan(t, env, sale, "post", "nowhere").want(t, exitRefused, "book-unknown")
 	mizan(t, env, "", "post", "nowhere").want(t, exitUsage, "empty")
 	mizan(t, env, sale, "post", "nowhere", "/does/not/exist").want(t, exitRefused, "no such file")
-	mizan(t, env, "", "seed").want(t, exitDone, "11 books, 78 balances checked, 0 not as expected")
+	mizan(t, env, "", "seed", "--days", "0").want(t, exitDone, "11 books, 78 balances checked, 0 not as expected")
 	mizan(t, env, sale, "post", "s2", "--dry-run").want(t, exitDone, "would be recorded")
 	mizan(t, env, "["+sale+","+strings.Replace(strings.Replace(sale, "order-1", "order-2", 1), "2.50", "2.51", 1)+"]", "post", "s2").
 		want(t, exitRefused, "order-1  order.captured  recorded", "item 1: unbalanced", "1 of 2 items were refused")
@@ -202,8 +202,8 @@ func TestDevSeedsOnce(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, nil)
 	for _, want := range []string{"15 transactions posted, 0 were there before", "0 transactions posted, 15 were there before"} {
-		p := h.start(t, []string{"MIZAN_LISTEN=127.0.0.1:0"}, untilServing, "dev")
-		if said := p.output(); !strings.Contains(said, want) || !strings.Contains(said, "78 balances checked, 0 not as expected") {
+		p := h.start(t, []string{"MIZAN_LISTEN=127.0.0.1:0"}, untilServing, "dev", "--days", "2")
+		if said := p.output(); !strings.Contains(said, want) || !strings.Contains(said, "78 balances checked, 0 not as expected") || !strings.Contains(said, "2 days from 2025-06-01") {
 			t.Fatalf("it should say %q, but said:\n%s", want, said)
 		}
 		for _, page := range []string{"/", "/docs", "/docs/api", "/openapi.json", "/livez", "/readyz", "/metrics"} {

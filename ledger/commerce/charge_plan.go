@@ -138,7 +138,11 @@ func (d *ChargeRecorded) plan(p *planner) error {
 	line := func(a ledger.Address, m money.Minor) ledger.Line {
 		return ledger.Line{Account: a, Amount: m, Currency: c}
 	}
-	net, tax, taxTo, onTop, err := p.chargeTax(d, c, amount)
+	rule, err := p.chargeRule(d.Kind)
+	if err != nil {
+		return err
+	}
+	net, tax, taxTo, onTop, err := chargeTax(rule, c, amount)
 	if err != nil {
 		return err
 	}
@@ -158,10 +162,9 @@ func (d *ChargeRecorded) plan(p *planner) error {
 
 // chargeTax divides a charge by the tax rule of its kind, of the rule set in force when it happened (M-15). Without a rule
 // the charge bears no tax.
-func (p *planner) chargeTax(d *ChargeRecorded, c money.Currency, amount money.Minor) (net, tax money.Minor, to ledger.Address, onTop money.Minor, err error) {
-	r, err := p.chargeRule(d.Kind)
-	if err != nil || r == nil || r.Tax == nil {
-		return amount, 0, "", 0, err
+func chargeTax(r *Rule, c money.Currency, amount money.Minor) (net, tax money.Minor, to ledger.Address, onTop money.Minor, err error) {
+	if r == nil || r.Tax == nil {
+		return amount, 0, "", 0, nil
 	}
 	switch r.Tax.Mode {
 	case "inclusive":
@@ -186,10 +189,5 @@ func (p *planner) chargeRule(kind string) (*Rule, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := range set.Rules {
-		if r := &set.Rules[i]; r.Kind == RuleCharge && r.Event == kind {
-			return r, nil
-		}
-	}
-	return nil, nil
+	return set.chargeRule(kind), nil
 }

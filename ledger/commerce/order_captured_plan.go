@@ -356,8 +356,13 @@ func (p *planner) freezeRules(t *captureTerms) error {
 	if err != nil {
 		return err
 	}
-	o.set, t.Rules = set, set.ID()
-	o.tier = set.Policies.Settlement.Tier
+	t.Rules = set.ID()
+	return o.serve(set, t)
+}
+
+// serve takes the rule set for the order, if it can serve its terms.
+func (o *order) serve(set *RuleSet, t *captureTerms) error {
+	o.set, o.tier = set, set.Policies.Settlement.Tier
 	for i := range set.Rules {
 		if err := set.Rules[i].usableIn(o.currency); err != nil {
 			return err
