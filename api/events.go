@@ -28,7 +28,7 @@ var eventErrors = append([]*fault.Error{
 	commerce.ErrSweepTooLarge, commerce.ErrCashMissing, commerce.ErrTransferUnknown, commerce.ErrTransferDone, commerce.ErrOwedLess,
 	commerce.ErrItemUnknown, commerce.ErrItemGone, commerce.ErrDebtSmaller, commerce.ErrInDebt, ledger.ErrHoldingTooLarge,
 	commerce.ErrRateOld, commerce.ErrNothingToConvert, commerce.ErrPositionOpen, commerce.ErrTooEarly, commerce.ErrYearOpen, commerce.ErrYearLarge, commerce.ErrOpeningTotals,
-	commerce.ErrSaleUnknown, commerce.ErrSaleState, commerce.ErrTooManySales, commerce.ErrNoCredit, commerce.ErrStoredValueSpent, commerce.ErrStoryTooLong, commerce.ErrSolicitedShare,
+	commerce.ErrSaleUnknown, commerce.ErrSaleState, commerce.ErrTooManySales, commerce.ErrNoCredit, commerce.ErrStoredValueSpent, commerce.ErrStoryTooLong, commerce.ErrSolicitedShare, commerce.ErrCoinHistory, commerce.ErrCoinGifts,
 	commerce.ErrPromise, commerce.ErrCampaignUnknown, commerce.ErrCampaignMoney, commerce.ErrRefundWindow, commerce.ErrDonationUnknown, commerce.ErrDisbursementUnknown, commerce.ErrMovementUnknown,
 	commerce.ErrImportUnknown, commerce.ErrFieldUnknown, commerce.ErrStatementSum, commerce.ErrStatementParty,
 }, postingErrors...)

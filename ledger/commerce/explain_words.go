@@ -321,7 +321,7 @@ func lineName(key int) string {
 func entryWords(event string, a ledger.Address, credit bool) string {
 	if _, bucket, _, ok := splitPayee(a); ok {
 		switch {
-		case bucket == bucketPending && strings.HasPrefix(event, "commission.") && event != "commission.deposit_released": // no order settles it
+		case bucket == bucketPending && waitsForRelease(event):
 			return side(credit, sides{"Out of what waits to be released.", "Earned; waits until it is released."})
 		case event == "shipping.charged" && credit:
 			return "The part that the platform pays."
@@ -344,6 +344,16 @@ func entryWords(event string, a ledger.Address, credit bool) string {
 		}
 	}
 	return "As the event says."
+}
+
+// waitsForRelease reports whether what an event gives waits until somebody releases it, because no order settles it.
+func waitsForRelease(event string) bool {
+	family, _, _ := strings.Cut(event, ".")
+	switch family {
+	case "gift", "tip", "subscription":
+		return true
+	}
+	return family == "commission" && event != "commission.deposit_released" || event == eventReleased
 }
 
 // sides are the words for a debit and for a credit.
