@@ -21,7 +21,7 @@ const defaultReserveDays = 30
 
 var (
 	// ErrGated means that something keeps the order from settling.
-	ErrGated = fault.New(fault.Conflict, "settlement-gated", "The order cannot settle while an after-sales case, a dispute or an exchange is open. Close it first.")
+	ErrGated = fault.New(fault.Conflict, "settlement-gated", "The order cannot settle while an after-sales case, a dispute, an exchange or a carrier's cash is open. Close it first.")
 	// ErrNotDue means that the order's settlement clock has not run out.
 	ErrNotDue = fault.New(fault.Conflict, "settlement-not-due", "The order's settlement is not due yet.")
 )
