@@ -232,7 +232,11 @@ func (o *order) settlement(now time.Time, ask Settlement) (*settled, error) {
 		return nil, o.edited
 	}
 	if gates := o.gates(); len(gates) > 0 {
-		return nil, ErrGated.Withf("The order cannot settle while this is open: %s. Close it first.", strings.Join(gates, ", "))
+		open := strings.Join(gates, ", ")
+		if strings.HasPrefix(gates[0], "cod:") { // nothing else is open: cash comes last
+			return nil, ErrGated.Withf("The order cannot settle while its cash is still with a carrier: %s. Record the remittance first.", open)
+		}
+		return nil, ErrGated.Withf("The order cannot settle while this is open: %s. Close it first.", open)
 	}
 	settledAt := now
 	if !ask.At.IsZero() {
