@@ -299,3 +299,23 @@ func TestCODDue(t *testing.T) {
 		t.Errorf("after the last: due %v, gates %v, paid %s, %v", o.DueAt, o.Gates, o.Paid, err)
 	}
 }
+
+// TestCODBridge: the seller's bridge has the cash as gross and what the carrier kept as a cost of shipping.
+func TestCODBridge(t *testing.T) {
+	t.Parallel()
+	w := newWorkbench(t, "US", "America/Chicago", "USD")
+	w.post(t, eventCODDelivered, "a", codSale("a"))
+	w.post(t, eventRemitted, "r", codRemittance("GHN-1", "100.00", "3.00", "a"))
+	w.post(t, "refund.made", "f", `{"order":"a","refund":"1","lines":[{"line":1,"quantity":1}]}`)
+	b, err := w.Bridge(t.Context(), w.book, "s", "USD", 202611, 202711)
+	if err != nil || b.Gross != "100.00" || b.Payments != 1 {
+		t.Fatalf("the bridge is %+v, %v", b, err)
+	}
+	nets := map[string]string{}
+	for _, l := range b.Lines {
+		nets[l.Step] = l.Account + " " + l.Net
+	}
+	if nets["shipping"] != "assets:receivable:cod -3.00" || nets["refunds"] != "assets:processor -50.00" {
+		t.Errorf("the steps are %v", nets)
+	}
+}
