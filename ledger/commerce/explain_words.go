@@ -425,6 +425,7 @@ var accountWords = []struct {
 	{"liabilities:donation:", sides{"Back from the campaign.", "For the campaign."}},
 	{accountPlatformDiscount, sides{"Discounts at the platform's cost.", "Discounts that the platform need not pay."}},
 	{"revenue:", sides{"The platform's fee goes back.", "The platform's fee."}},
+	{"expenses:collection_fee:", sides{"What the carrier kept for collecting the cash.", "What the carrier kept is undone."}},
 	{accountChargebackLoss, sides{"The platform bears the loss.", "The platform's loss is undone."}},
 	{accountDisputeFee, sides{"What the processor charges for the dispute.", "The platform does not bear this fee."}},
 	{accountProcessorFee, sides{"What the processor charges.", "What the processor gave back."}},
