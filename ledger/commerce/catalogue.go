@@ -28,6 +28,7 @@ var ownTypes = sortedTypes(
 	exchangeOwnTypes,
 	giftOwnTypes,
 	importOwnTypes,
+	openingOwnTypes,
 	simulcastOwnTypes,
 	treasuryOwnTypes,
 )
@@ -40,6 +41,7 @@ var partMeanings = mergedMeanings(
 	exchangeParts,
 	giftParts,
 	importParts,
+	openingParts,
 	simulcastParts,
 	treasuryParts,
 )
