@@ -82,7 +82,7 @@ func (d *OpeningBatch) prepare(p *preparation) {
 	orders, disputes := map[string]bool{}, map[string]bool{}
 	for i := range d.Orders {
 		x := &d.Orders[i]
-		x.batch = d
+		x.document = d.Document
 		p.within(at("/orders", i), x.prepare)
 		if orders[x.Terms.Order] {
 			p.bad(at("/orders", i)+"/terms/order", "repeated", "Each order is named once.")
@@ -239,7 +239,6 @@ func (s *Service) Open(ctx context.Context, book ledger.Book, d *OpeningBatch, d
 	reference := "opening:" + d.Batch
 	events := []Event{{Type: eventOpenedBatch, Reference: reference, OccurredAt: d.AsOf, Data: d}}
 	for i := range d.Orders {
-		d.Orders[i].batch = d
 		events = append(events, Event{Type: eventOpenedOrder, Reference: reference + ":" + d.Orders[i].Terms.Order, OccurredAt: d.AsOf, Data: &d.Orders[i]})
 	}
 	if len(d.Orders) > MaxOpeningOrders {

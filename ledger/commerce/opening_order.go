@@ -24,8 +24,8 @@ type OpeningOrder struct {
 	// AcceptDifference keeps a difference between what was posted and the rules.
 	AcceptDifference bool `json:"accept_difference,omitempty" doc:"true: what was posted stands although the rules give something else; the difference stays with the order for ever"`
 
-	opened *openedOrder
-	batch  *OpeningBatch
+	opened   *openedOrder
+	document string // that holds it
 }
 
 // OpeningPosted is what a receiver had got of the order.

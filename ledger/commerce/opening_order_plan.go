@@ -32,11 +32,8 @@ func (d *OpeningOrder) prepare(p *preparation) {
 		return // said with the terms
 	}
 	p.currency, p.unit = c, c.PostingUnit()
-	e := &openedOrder{Terms: d.Terms.terms}
+	e := &openedOrder{Terms: d.Terms.terms, Document: d.document}
 	d.opened = e
-	if d.batch != nil {
-		e.Document = d.batch.Document
-	}
 	d.readPosted(p, e)
 	placed := d.Terms.PlacedAt
 	e.Delivered, e.Settled = p.later("/delivered_at", d.DeliveredAt, placed), p.later("/settled_at", d.SettledAt, placed)
