@@ -164,7 +164,8 @@ func (d *OpeningBatch) openAll(p *planner) (lines []ledger.Line, err error) {
 		}
 	}
 	if len(fields) > 0 {
-		return nil, ErrOpeningDifference.WithFields(fields...)
+		first := ErrOpeningDifference.With("What was posted is not what the rules give. " + fields[0].Message + " Correct the terms or what was posted, or accept the difference of the order; nothing was posted.")
+		return nil, first.WithFields(fields...)
 	}
 	return lines, nil
 }

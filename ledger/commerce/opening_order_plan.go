@@ -69,11 +69,17 @@ func (p *preparation) later(pointer string, t, than time.Time) int64 {
 
 // within lets a part of the data be prepared with its pointers below another.
 func (p *preparation) within(pointer string, prepare func(*preparation)) {
-	inner := &preparation{book: p.book}
-	prepare(inner)
+	_ = p.inside(pointer, func(inner *preparation) error { prepare(inner); return nil })
+}
+
+// inside is within for what may also be refused as a whole.
+func (p *preparation) inside(pointer string, do func(*preparation) error) error {
+	inner := &preparation{book: p.book, currency: p.currency, unit: p.unit}
+	err := do(inner)
 	for _, f := range inner.fields {
 		p.bad(pointer+strings.TrimPrefix(f.Pointer, "/data"), f.Code, f.Message)
 	}
+	return err
 }
 
 // readPosted reads what was posted for each receiver.
@@ -216,8 +222,9 @@ func (d *openedOrder) past(o *order, p *preparation) error {
 	if d.Settled != 0 {
 		deeds = append(deeds, deed{d.Settled, func() error { return d.settle(o) }})
 	}
-	for _, r := range d.Refunds {
-		deeds = append(deeds, deed{r.At, func() error { return r.Refund.apply(o, p) }})
+	for i, r := range d.Refunds {
+		refund := func(q *preparation) error { return r.Refund.apply(o, q) }
+		deeds = append(deeds, deed{r.At, func() error { return p.inside(at("/refunds", i)+"/refund", refund) }})
 	}
 	slices.SortStableFunc(deeds, func(a, b deed) int { return int(min(max(a.at-b.at, -1), 1)) })
 	for _, x := range deeds {
@@ -273,7 +280,8 @@ func (d *openedOrder) disputed(o *order, p *preparation) error {
 	if d.Dispute == nil {
 		return nil
 	}
-	if err := d.Dispute.apply(o, p); err != nil || p.err() != nil {
+	open := func(q *preparation) error { return d.Dispute.apply(o, q) }
+	if err := p.inside("/dispute", open); err != nil || p.err() != nil {
 		return err
 	}
 	x := o.dispute(d.Dispute.Dispute)
@@ -363,19 +371,24 @@ func (d *openedOrder) tell() []Step {
 		opens[x.Account] += money.Minor(x.Amount)
 	}
 	for _, x := range d.Posted {
-		who := x.Account
+		who, name := x.Account, x.Account
 		kind, _, id, payee := splitPayee(ledger.Address(x.Account))
-		open := opens[x.Account]
+		open, held := opens[x.Account], money.Minor(0)
 		if payee {
-			who = kind + ":" + id
-			open += opens[string(payeeAccount(kind, bucketReserve, id))] + opens[string(payeeAccount(kind, bucketDisputeHold, id))]
+			who, name = kind+":"+id, kind+" "+id
+			held = opens[string(payeeAccount(kind, bucketDisputeHold, id))]
+			open += opens[string(payeeAccount(kind, bucketReserve, id))] + held
 		}
-		t.plain("opening", "Open", who, open, "of "+money.Minor(x.Amount).Format(c)+" that was posted before the opening")
+		because := money.Minor(x.Amount).Format(c) + " had been posted before the opening"
+		if held != 0 {
+			because += ", and the dispute holds " + held.Format(c)
+		}
+		t.plain("opening", "Open for "+name, who, open, because)
 	}
 	if d.Dispute != nil {
 		account := string(disputeAccount(d.Dispute.Dispute))
-		t.plain("opening_dispute", "Open dispute", account, opens[account], "which the processor took before the opening")
+		t.plain("opening_dispute", "Open dispute", account, opens[account], "because the processor took "+(-opens[account]).Format(c)+" before the opening")
 	}
-	t.plain("opening", "Balancing amount", string(accountOpening), -sum, "which is what the order owes, in our favour what it is owed")
+	t.plain("opening", "Balancing amount", string(accountOpening), -sum, "what the order is owed less what it owes")
 	return t.steps
 }
