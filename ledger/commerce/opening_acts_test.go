@@ -4,27 +4,39 @@ import (
 	"encoding/json"
 	"sync"
 	"testing"
+
+	"mizan/ledger"
 )
 
-// openings are the latest documents of the books of worked examples.
-var openings sync.Map // from ledger.BookID to []byte
+// openingDocument names a document of a worked example's book.
+type openingDocument struct {
+	book  ledger.BookID
+	batch string
+}
+
+// openings are the documents that worked examples posted.
+var openings sync.Map // from openingDocument to []byte
 
 var openingActs = map[string]lifeAct{
 	"opening": func(t testing.TB, w *workbench, _ string, data json.RawMessage) Result {
-		results, err := w.Open(t.Context(), w.book, openingOf(t, data), false)
+		d := openingOf(t, data)
+		results, err := w.Open(t.Context(), w.book, d, false)
 		if err != nil {
 			return Result{Err: err}
 		}
-		openings.Store(w.book.ID, []byte(data))
+		openings.Store(openingDocument{w.book.ID, d.Batch}, []byte(data))
 		return results[0]
 	},
 	// The document again is answered with what each order recorded.
 	"opened-order": func(t testing.TB, w *workbench, _ string, data json.RawMessage) Result {
-		var ask struct{ Order string }
+		var ask struct{ Batch, Order string }
 		if err := json.Unmarshal(data, &ask); err != nil {
 			t.Fatal(err)
 		}
-		document, _ := openings.Load(w.book.ID)
+		document, ok := openings.Load(openingDocument{w.book.ID, ask.Batch})
+		if !ok {
+			return Result{Err: ErrOrderUnknown}
+		}
 		results, err := w.Open(t.Context(), w.book, openingOf(t, document.([]byte)), false)
 		if err != nil {
 			return Result{Err: err}
@@ -34,8 +46,7 @@ var openingActs = map[string]lifeAct{
 				return r
 			}
 		}
-		t.Fatalf("no order %s", ask.Order)
-		return Result{}
+		return Result{Err: ErrOrderUnknown}
 	},
 }
 
