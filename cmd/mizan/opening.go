@@ -40,7 +40,7 @@ func (c *openingCmd) Run(ctx context.Context, s *surroundings) error {
 	case c.DryRun:
 		verb = "would be posted"
 	}
-	fmt.Fprintf(s.stdout, "%s with %d orders %s\n", opened.Batch, opened.Orders, verb)
+	fmt.Fprintf(s.stdout, "%s  %s  open orders: %d\n", opened.Batch, verb, opened.Orders)
 	for _, t := range opened.Transactions {
 		table := newTable(t.Subject, ">DEBIT", ">CREDIT", "CUR")
 		for _, e := range t.Entries {
