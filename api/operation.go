@@ -77,6 +77,7 @@ func Operations() []Operation {
 		openingOperations(),
 		orderOperations(),
 		simulcastOperations(),
+		giftOperations(),
 		releaseOperations(),
 		campaignOperations(),
 		ruleSetOperations(),
