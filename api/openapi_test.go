@@ -201,6 +201,8 @@ func TestBodiesDocumented(t *testing.T) {
 			d.object(0, new(NewImportRelease))
 		case reflect.TypeFor[NewSplit]():
 			d.object(0, new(NewSplit))
+		case reflect.TypeFor[commerce.OpeningBatch]():
+			d.object(0, new(commerce.OpeningBatch))
 		case reflect.TypeFor[commerce.CampaignPublished]():
 			d.object(0, new(commerce.CampaignPublished))
 		case reflect.TypeFor[NewRetry]():
@@ -232,6 +234,9 @@ func full(t reflect.Type) any {
 		}
 		m := map[string]any{}
 		for i := range t.NumField() {
+			if !t.Field(i).IsExported() {
+				continue
+			}
 			name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
 			m[name] = full(t.Field(i).Type)
 			if example := t.Field(i).Tag.Get("example"); example != "" && t.Field(i).Type.Kind() == reflect.String {

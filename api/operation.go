@@ -74,6 +74,7 @@ func Operations() []Operation {
 		transactionOperations(),
 		correctionOperations(),
 		eventOperations(),
+		openingOperations(),
 		orderOperations(),
 		simulcastOperations(),
 		giftOperations(),

@@ -65,6 +65,7 @@ type grammar struct {
 	Post         postCmd         `cmd:"" help:"Post a transaction or a batch from a JSON file or standard input."`
 	Event        eventCmd        `cmd:"" help:"Post and explain business events."`
 	Import       importCmd       `cmd:"" help:"Import a marketplace's statement from a file."`
+	Opening      openingCmd      `cmd:"" help:"Open a book with the balances and open orders of a signed document."`
 	Order        orderCmd        `cmd:"" help:"Look at orders."`
 	Rules        rulesCmd        `cmd:"" help:"Look at the rules that decide what everybody gets, and give a book its own."`
 	Balance      balanceCmd      `cmd:"" help:"Print the balances of accounts."`

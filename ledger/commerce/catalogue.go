@@ -29,6 +29,7 @@ var ownTypes = sortedTypes(
 	exchangeOwnTypes,
 	giftOwnTypes,
 	importOwnTypes,
+	openingOwnTypes,
 	simulcastOwnTypes,
 	treasuryOwnTypes,
 )
@@ -41,6 +42,7 @@ var partMeanings = mergedMeanings(
 	exchangeParts,
 	giftParts,
 	importParts,
+	openingParts,
 	simulcastParts,
 	treasuryParts,
 )

@@ -57,7 +57,7 @@ var (
 var reservedPrefixes = []string{"payout.", "recon.", "reserve.", "hold.", "period."}
 
 // reservedTypes are further types of Mizan's own.
-var reservedTypes = []string{"order.settled", "debt.netted", "simulcast.settled", "creator.released", "import.released"}
+var reservedTypes = []string{"order.settled", "debt.netted", "simulcast.settled", "creator.released", "import.released", eventOpenedOrder, eventOpenedBatch}
 
 // Result is what became of one event.
 type Result struct {

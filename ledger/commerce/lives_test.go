@@ -49,7 +49,7 @@ type lifeSettlement struct {
 // lifeActs are the operations beside the events that a step can name, by family.
 var lifeActs = func() map[string]lifeAct {
 	all := map[string]lifeAct{}
-	for _, family := range []map[string]lifeAct{currencyActs, donationActs, exchangeActs, giftActs, importActs, simulcastActs, treasuryActs} {
+	for _, family := range []map[string]lifeAct{currencyActs, donationActs, exchangeActs, giftActs, importActs, openingActs, simulcastActs, treasuryActs} {
 		maps.Copy(all, family)
 	}
 	return all
@@ -86,9 +86,9 @@ func loadLives(t testing.TB) []life {
 func TestLives(t *testing.T) {
 	t.Parallel()
 	w := newWorkbench(t, "US", "America/Chicago", "USD")
-	for i, l := range loadLives(t) {
+	for _, l := range loadLives(t) {
 		t.Run(l.Key, func(t *testing.T) {
-			w.playLife(t, i, l)
+			w.playLife(t, l)
 		})
 	}
 }
@@ -103,9 +103,9 @@ type playedStep struct {
 }
 
 // playLife plays a worked example in a book of its own.
-func (w *workbench) playLife(t *testing.T, n int, l life) (played []playedStep) {
+func (w *workbench) playLife(t *testing.T, l life) (played []playedStep) {
 	t.Helper()
-	book, _, err := w.ledger.CreateBook(t.Context(), ledger.NewBook{Code: fmt.Sprintf("life_%d", n), Name: l.Title, Currencies: append([]money.Currency{l.Currency}, l.Currencies...), TimeZone: "America/Chicago", Market: "US"})
+	book, _, err := w.ledger.CreateBook(t.Context(), ledger.NewBook{Code: l.book(), Name: l.Title, Currencies: append([]money.Currency{l.Currency}, l.Currencies...), TimeZone: "America/Chicago", Market: "US"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,10 +163,17 @@ func (w *workbench) playLife(t *testing.T, n int, l life) (played []playedStep) 
 	return played
 }
 
+// book is the code of the book that the example is played in. Pages show it in the ids of transactions, so it does not
+// depend on the other examples.
+func (l life) book() string {
+	code := strings.NewReplacer("-", "_", ".", "_").Replace(l.Key)
+	return code[:min(len(code), 32)]
+}
+
 // playedBook is the book that a worked example was played in.
-func (w *workbench) playedBook(t testing.TB, n int) ledger.Book {
+func (w *workbench) playedBook(t testing.TB, l life) ledger.Book {
 	t.Helper()
-	book, err := w.ledger.Book(t.Context(), fmt.Sprintf("life_%d", n))
+	book, err := w.ledger.Book(t.Context(), l.book())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ var (
 	// ErrOpeningTotals means that the items do not come to the signed totals.
 	ErrOpeningTotals = fault.New(fault.Invalid, "opening-totals", "The items do not come to the totals that were signed. Correct the items, or have the right totals signed; nothing was posted.")
 	// ErrOpeningOrder means that a balance belongs to open orders.
-	ErrOpeningOrder = fault.New(fault.Invalid, "opening-order", "What a payee has pending belongs to open orders. Send each open order's own event, with its terms, so that its refunds can end at zero.")
+	ErrOpeningOrder = fault.New(fault.Invalid, "opening-order", "What a payee has pending belongs to open orders. Send each open order with its terms and with what was posted for it, as an order of the opening, so that its refunds can end at zero.")
 )
 
 const accountOpening ledger.Address = "equity:opening"
@@ -56,16 +56,21 @@ func (d *OpeningBalance) prepare(p *preparation) {
 			p.bad(at("/items", i)+"/account", ErrOpeningOrder.Code, ErrOpeningOrder.Message)
 		}
 	}
-	if n := len(d.Totals); n == 0 || n > 50 {
+	prepareTotals(p, d.Totals)
+}
+
+// prepareTotals reads signed totals.
+func prepareTotals(p *preparation, totals []OpeningTotal) {
+	if n := len(totals); n == 0 || n > 50 {
 		p.bad("/totals", "count", "A batch has the totals of 1 to 50 currencies.")
 		return
 	}
-	for i, t := range d.Totals {
+	for i, t := range totals {
 		p.useCurrency(at("/totals", i)+"/currency", t.Currency)
 		p.unit = 1
 		p.amount(at("/totals", i)+"/debits", t.Debits)
 		p.amount(at("/totals", i)+"/credits", t.Credits)
-		if slices.ContainsFunc(d.Totals[:i], func(x OpeningTotal) bool { return x.Currency == t.Currency }) {
+		if slices.ContainsFunc(totals[:i], func(x OpeningTotal) bool { return x.Currency == t.Currency }) {
 			p.bad(at("/totals", i)+"/currency", "repeated", "Each currency is named once.")
 		}
 	}
@@ -119,23 +124,13 @@ func (d *OpeningBalance) plan(p *planner) error {
 	}
 	prep := &preparation{book: p.book}
 	lines := d.lines(prep)
-	currencies := currenciesOf(lines)
-	if len(currencies) != len(d.Totals) {
-		return ErrOpeningTotals
+	if err := tie(d.Totals, lines); err != nil {
+		return err
 	}
-	for _, c := range currencies {
+	for _, c := range currenciesOf(lines) {
 		debits, credits, err := totalsIn(lines, c)
 		if err != nil {
 			return err
-		}
-		i := slices.IndexFunc(d.Totals, func(t OpeningTotal) bool { return t.Currency == string(c) })
-		if i < 0 {
-			return ErrOpeningTotals
-		}
-		prep.currency, prep.unit = c, 1
-		if prep.amount("", d.Totals[i].Debits) != debits || prep.amount("", d.Totals[i].Credits) != credits {
-			return ErrOpeningTotals.Withf("The items in %s come to debits of %s and credits of %s, not to the totals that were signed. Nothing was posted.",
-				c, debits.Format(c), credits.Format(c))
 		}
 		if debits != credits {
 			lines = append(lines, ledger.Line{Account: accountOpening, Amount: credits - debits, Currency: c})

@@ -24,7 +24,7 @@ func (p *press) life(b *strings.Builder, l life) {
 			b.WriteString("Rules that differ here:\n\n" + differ.String() + "\n")
 		}
 	}
-	steps := p.bench.playLife(p.t, len(p.used), l)
+	steps := p.bench.playLife(p.t, l)
 	for i := range steps {
 		s := &steps[i]
 		if s.Say == "" {

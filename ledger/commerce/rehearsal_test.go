@@ -65,12 +65,12 @@ func wantNothing(t testing.TB, name string, pages []*Rehearsal) (orders int) {
 func TestRehearsalOfLives(t *testing.T) {
 	t.Parallel()
 	w := newWorkbench(t, "US", "America/Chicago", "USD")
-	for i, l := range loadLives(t) {
+	for _, l := range loadLives(t) {
 		t.Run(l.Key, func(t *testing.T) {
-			w.playLife(t, i, l)
+			w.playLife(t, l)
 			lw := *w
 			var err error
-			if lw.book, err = w.ledger.Book(t.Context(), fmt.Sprintf("life_%d", i)); err != nil {
+			if lw.book, err = w.ledger.Book(t.Context(), l.book()); err != nil {
 				t.Fatal(err)
 			}
 			wantNothing(t, l.Key, lw.rehearseAll(t, changedSet(t, l.Rules, nil), 0))

@@ -95,6 +95,12 @@ func (s *Service) replayOne(ctx context.Context, o *order, t *ledger.Transaction
 		return fmt.Errorf("commerce: transaction %s: %w", t.ID(), err)
 	}
 	first := len(o.captures) == 0
+	if opened, ok := e.(*openedOrder); ok { // which goes on from what its rules give
+		if o.set, err = s.rules.ByID(ctx, o.book, opened.Terms.Rules); err != nil {
+			return err
+		}
+		o.tier, o.capturedIn = o.set.Policies.Settlement.Tier, t.Effective
+	}
 	prep := &preparation{book: o.book, currency: o.currency, unit: o.unit}
 	if err := e.apply(o, prep); err != nil || prep.err() != nil {
 		o.edited = ErrOrderEdited.Because(fmt.Errorf("transaction %s: %w", t.ID(), errors.Join(err, prep.err())))
@@ -132,6 +138,13 @@ func storedEvent(r record, t *ledger.Transaction) (orderEvent, error) {
 	case eventCaptured, eventCODDelivered:
 		terms := &captureTerms{liveSession: t.LiveSession, channel: t.Channel}
 		return terms, json.Unmarshal(r.Data, terms)
+	case eventOpenedOrder:
+		e := &openedOrder{}
+		err := json.Unmarshal(r.Data, e)
+		if e.Terms != nil {
+			e.Terms.liveSession, e.Terms.channel = t.LiveSession, t.Channel
+		}
+		return e, err
 	case "refund.made":
 		e := storedRefund{RefundMade: &RefundMade{}}
 		err := json.Unmarshal(r.Data, &e)

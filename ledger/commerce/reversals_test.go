@@ -21,12 +21,12 @@ var unreversed = []string{ledger.ErrAlreadyReversed.Code, ledger.ErrReversalOfRe
 func TestEveryLifeReverses(t *testing.T) {
 	t.Parallel()
 	w := newWorkbench(t, "US", "America/Chicago", "USD")
-	for i, l := range loadLives(t) {
+	for _, l := range loadLives(t) {
 		t.Run(l.Key, func(t *testing.T) {
-			w.playLife(t, i, l)
+			w.playLife(t, l)
 			lw := *w
 			var err error
-			if lw.book, err = w.ledger.Book(t.Context(), fmt.Sprintf("life_%d", i)); err != nil {
+			if lw.book, err = w.ledger.Book(t.Context(), l.book()); err != nil {
 				t.Fatal(err)
 			}
 			lw.reverseAll(t)
