@@ -54,6 +54,8 @@ type Statement struct {
 	Currency money.Currency
 	// Fields are the totals by field, in order of their names.
 	Fields []FieldTotal
+
+	whole bool // it was read to its end
 }
 
 // FieldTotal is what one field of a statement comes to.
@@ -138,6 +140,7 @@ func (t *sheet) end() error {
 	for _, name := range slices.Sorted(maps.Keys(t.fields)) {
 		t.out.Fields = append(t.out.Fields, *t.fields[name])
 	}
+	t.out.whole = true
 	if t.out.Said && t.out.Sum != t.out.Total {
 		c := t.out.Currency
 		return ErrFile.Withf("The amounts come to %s and the file says %s, a difference of %s. It is cut off or was edited; nothing was imported.",
@@ -198,7 +201,7 @@ func (t *sheet) judge(record []string, err error) error {
 	case errors.As(err, &parse):
 		return broken(parse.Line, "its quotes do not match.")
 	case err != nil:
-		return ErrFile.Because(err)
+		return err // of whatever the file is read from
 	}
 	for _, cell := range record {
 		if !utf8.ValidString(cell) || strings.ContainsRune(cell, 0) {
