@@ -109,6 +109,8 @@ type call struct {
 	path   string
 	query  url.Values
 	body   []byte
+	// file is sent instead of the body, from its beginning at every attempt.
+	file io.ReadSeeker
 }
 
 // place joins the segments of a path, each escaped.
@@ -172,7 +174,11 @@ func (c *Client) do(ctx context.Context, q call, out any) (http.Header, error) {
 
 // attempt sends the question once. Every error is a *Problem.
 func (c *Client) attempt(ctx context.Context, q call) (http.Header, []byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
+	timeout := c.options.Timeout
+	if q.file != nil {
+		timeout = max(timeout, uploadTimeout)
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	address := strings.TrimSuffix(c.base.String(), "/") + q.path
 	if len(q.query) > 0 {
@@ -182,12 +188,17 @@ func (c *Client) attempt(ctx context.Context, q call) (http.Header, []byte, erro
 	if err != nil {
 		return nil, nil, unreachable(err)
 	}
+	if q.file != nil {
+		if err := q.attach(req); err != nil {
+			return nil, nil, err
+		}
+	}
 	req.Header.Set("Accept", "application/json, application/problem+json")
 	req.Header.Set("User-Agent", c.options.UserAgent)
 	if c.key != "" {
 		req.Header.Set("Authorization", "Bearer "+c.key)
 	}
-	if q.method == http.MethodPost {
+	if q.method == http.MethodPost && q.file == nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	res, err := c.http.Do(req)

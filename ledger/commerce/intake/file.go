@@ -60,9 +60,9 @@ type Statement struct {
 
 // FieldTotal is what one field of a statement comes to.
 type FieldTotal struct {
-	Field  string      `json:"field"`
-	Count  int         `json:"count"`
-	Amount money.Minor `json:"amount"`
+	Field  string
+	Count  int
+	Amount money.Minor
 }
 
 // Settled is a transaction of a file, with the line on which it begins.

@@ -49,13 +49,17 @@ RETURNING b.code, m.id, m.options, coalesce(m.sha256, ''), m.bytes, m.recorded_a
 
 	sqlRenew = `UPDATE imports SET next_attempt = $4 WHERE book_id = $1 AND id = $2 AND attempts = $3 AND next_attempt IS NOT NULL`
 
+	sqlPostpone = `
+UPDATE imports SET next_attempt = $4, reason = 'not-applied', detail = 'It could not be applied now and is tried again.'
+ WHERE book_id = $1 AND id = $2 AND attempts = $3 AND next_attempt IS NOT NULL`
+
 	sqlNoteCheck = `
 UPDATE imports SET state = $4, reason = $5, detail = $6, currency = $7, rows = $8, said = $9, stated_total = $10, our_total = $11, totals = $12,
        next_attempt = $13
  WHERE book_id = $1 AND id = $2 AND attempts = $3 AND state = 'checking'`
 
 	sqlEndImport = `
-UPDATE imports SET state = 'done', next_attempt = NULL WHERE book_id = $1 AND id = $2 AND attempts = $3 AND state = 'applying'`
+UPDATE imports SET state = 'done', next_attempt = NULL, reason = '', detail = '' WHERE book_id = $1 AND id = $2 AND attempts = $3 AND state = 'applying'`
 
 	sqlRetryImport = `
 UPDATE imports m SET state = 'applying', tries = tries + 1, next_attempt = $3 WHERE m.book_id = $1 AND m.id = $2 AND m.state = 'done'
@@ -161,7 +165,19 @@ func (i *Import) scan(row pgx.CollectableRow, before ...any) error {
 	}
 	copy(i.SHA256[:], sum)
 	i.Currency, i.Counts = money.Currency(currency), map[RowState]int{}
-	return errors.Join(json.Unmarshal([]byte(i.optionsText), &i.Options), json.Unmarshal(totals, &i.Fields))
+	var kept []keptTotal
+	err = errors.Join(json.Unmarshal([]byte(i.optionsText), &i.Options), json.Unmarshal(totals, &kept))
+	for _, k := range kept {
+		i.Fields = append(i.Fields, FieldTotal{k.Field, k.Count, money.Minor(k.Amount)})
+	}
+	return err
+}
+
+// keptTotal is a FieldTotal as it is kept, in the smallest units of the import's currency.
+type keptTotal struct {
+	Field  string `json:"field"`
+	Count  int    `json:"count"`
+	Amount int64  `json:"amount"`
 }
 
 // held turns an update of an import that another worker holds by now into errTaken.
@@ -179,19 +195,20 @@ func (s store) renew(ctx context.Context, book ledger.BookID, i *Import, until t
 
 // postpone has an import taken up later; not if another worker holds it.
 func (s store) postpone(ctx context.Context, book ledger.BookID, i *Import, until time.Time) error {
-	if err := s.renew(ctx, book, i, until); !errors.Is(err, errTaken) {
+	if err := s.held(ctx, sqlPostpone, book, i.ID, i.attempts, until); !errors.Is(err, errTaken) {
 		return err
 	}
 	return nil
 }
 
 func (s store) noteCheck(ctx context.Context, book ledger.BookID, i *Import, until time.Time) error {
-	totals, err := json.Marshal(i.Fields)
+	kept := make([]keptTotal, len(i.Fields))
+	for n, f := range i.Fields {
+		kept[n] = keptTotal{f.Field, f.Count, int64(f.Amount)}
+	}
+	totals, err := json.Marshal(kept)
 	if err != nil {
 		return err
-	}
-	if i.Fields == nil {
-		totals = []byte("[]")
 	}
 	var next *time.Time
 	if i.State != ImportRefused {
