@@ -193,7 +193,7 @@ func importUpload(c *call) (reply, error) {
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong
 	}
-	body, err := c.upload()
+	body, err := c.upload(dry)
 	if err != nil {
 		return reply{}, err
 	}
@@ -218,7 +218,7 @@ func importUpload(c *call) (reply, error) {
 }
 
 // upload returns the body as a file that is read while it comes in, and gives the call the time for it.
-func (c *call) upload() (io.Reader, error) {
+func (c *call) upload(dry bool) (io.Reader, error) {
 	for _, encoding := range c.r.Header["Content-Encoding"] {
 		if !strings.EqualFold(strings.TrimSpace(encoding), "identity") {
 			return nil, errFileMedia
@@ -233,7 +233,11 @@ func (c *call) upload() (io.Reader, error) {
 	}
 	c.cancel()
 	c.ctx, c.cancel = context.WithTimeout(c.r.Context(), uploadTimeout)
-	return &uploaded{c: c, from: http.MaxBytesReader(c.w, c.r.Body, c.op.BodyLimit), control: http.NewResponseController(c.w)}, nil
+	u := &uploaded{c: c, from: http.MaxBytesReader(c.w, c.r.Body, c.op.BodyLimit), control: http.NewResponseController(c.w), stride: uploadStride}
+	if dry {
+		u.stride = 1 // the rows are judged between one read and the next
+	}
+	return u, nil
 }
 
 var (
@@ -246,13 +250,14 @@ type uploaded struct {
 	c       *call
 	from    io.Reader
 	control *http.ResponseController
+	stride  int
 	left    int // bytes until the time is given anew
 }
 
 // Read returns ErrBodySize, ErrBodyTime or ErrBodyCut.
 func (u *uploaded) Read(b []byte) (int, error) {
 	if u.left <= 0 {
-		u.left = uploadStride
+		u.left = u.stride
 		window, cancel := context.WithTimeout(u.c.ctx, readWindow)
 		at, _ := window.Deadline()
 		cancel()

@@ -109,8 +109,10 @@ type call struct {
 	path   string
 	query  url.Values
 	body   []byte
-	// file is sent instead of the body, from its beginning at every attempt.
-	file io.ReadSeeker
+	// file, of so many bytes, is sent instead of the body. Every attempt reads it by itself: one that failed may still be
+	// reading.
+	file io.ReaderAt
+	size int64
 }
 
 // place joins the segments of a path, each escaped.
@@ -189,9 +191,8 @@ func (c *Client) attempt(ctx context.Context, q call) (http.Header, []byte, erro
 		return nil, nil, unreachable(err)
 	}
 	if q.file != nil {
-		if err := q.attach(req); err != nil {
-			return nil, nil, err
-		}
+		req.Body, req.GetBody, req.ContentLength = io.NopCloser(io.NewSectionReader(q.file, 0, q.size)), nil, q.size
+		req.Header.Set("Content-Type", "application/octet-stream")
 	}
 	req.Header.Set("Accept", "application/json, application/problem+json")
 	req.Header.Set("User-Agent", c.options.UserAgent)

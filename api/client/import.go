@@ -4,7 +4,6 @@ package client
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"iter"
 	"net/http"
@@ -14,20 +13,6 @@ import (
 
 // uploadTimeout bounds one attempt to send a file.
 const uploadTimeout = 6 * time.Minute
-
-// attach makes a file, from its beginning, the body of a request.
-func (q *call) attach(req *http.Request) error {
-	size, err := q.file.Seek(0, io.SeekEnd)
-	if err == nil {
-		_, err = q.file.Seek(0, io.SeekStart)
-	}
-	if err != nil {
-		return fmt.Errorf("read the file: %w", err)
-	}
-	req.Body, req.GetBody, req.ContentLength = io.NopCloser(q.file), nil, size
-	req.Header.Set("Content-Type", "application/octet-stream")
-	return nil
-}
 
 // NewImport says what a file does not. Format is tiktok, amazon-v2 or csv; Role is platform, bookkeeper or attribution.
 type NewImport struct {
@@ -102,9 +87,9 @@ type ImportRow struct {
 	Amount    string `json:"amount"`
 }
 
-// ImportFile sends a file. It is applied after the answer: ask for it with GetImport. The same file again changes nothing
+// ImportFile sends a file of so many bytes. It is applied after the answer: ask for it with GetImport. The same file again changes nothing
 // and is answered as it stands, with Replayed set.
-func (c *Client) ImportFile(ctx context.Context, book string, n NewImport, file io.ReadSeeker) (Import, error) {
+func (c *Client) ImportFile(ctx context.Context, book string, n NewImport, file io.ReaderAt, size int64) (Import, error) {
 	query := url.Values{}
 	for name, value := range map[string]string{"format": n.Format, "role": n.Role, "seller": n.Seller, "channel": n.Channel, "processor": n.Processor,
 		"carrier": n.Carrier, "creator": n.Creator, "agency": n.Agency, "jurisdiction": n.Jurisdiction} {
@@ -114,7 +99,7 @@ func (c *Client) ImportFile(ctx context.Context, book string, n NewImport, file 
 		query.Set("dry_run", "true")
 	}
 	var i Import
-	header, err := c.do(ctx, call{method: http.MethodPost, path: place("v1", "books", book, "imports"), query: query, file: file}, &i)
+	header, err := c.do(ctx, call{method: http.MethodPost, path: place("v1", "books", book, "imports"), query: query, file: file, size: size}, &i)
 	i.Replayed = header.Get("Idempotent-Replayed") == "true"
 	return i, err
 }

@@ -55,13 +55,17 @@ func (c *importCmd) Run(ctx context.Context, s *surroundings) error {
 		return err
 	}
 	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
 	remote, err := c.connect(s)
 	if err != nil {
 		return err
 	}
 	defer remote.CloseIdleConnections()
 	i, err := remote.ImportFile(ctx, c.Book, client.NewImport{Format: c.Format, Role: c.Role, Seller: c.Seller, Channel: c.Channel, Processor: c.Processor,
-		Carrier: c.Carrier, Creator: c.Creator, Agency: c.Agency, Jurisdiction: c.Jurisdiction, DryRun: c.DryRun}, file)
+		Carrier: c.Carrier, Creator: c.Creator, Agency: c.Agency, Jurisdiction: c.Jurisdiction, DryRun: c.DryRun}, file, info.Size())
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ CREATE TABLE import_rows (
     FOREIGN KEY (book_id, import_id) REFERENCES imports (book_id, id)
 );
 COMMENT ON COLUMN import_rows.row IS 'the line of the file on which the row, or the first of a transaction, stands';
-CREATE INDEX import_rows_state ON import_rows (book_id, import_id, state, row);
+CREATE INDEX import_rows_state ON import_rows (book_id, import_id, state, row) INCLUDE (amount);
 
 -- Which row of which file a transaction of a channel was applied from: there is one, however many files hold it.
 CREATE TABLE import_identities (

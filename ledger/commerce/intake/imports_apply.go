@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"mizan/ledger"
@@ -226,11 +227,25 @@ func (s *Service) judgeRows(ctx context.Context, book ledger.Book, i *Import, li
 		return nil, err
 	}
 	for k, r := range results {
-		if err := rows[at[k]].take(&r, events[k].Reference, i.RecordedAt); err != nil {
+		row := &rows[at[k]]
+		if err := row.take(&r, events[k].Reference, i.RecordedAt); err != nil {
 			return nil, err
+		}
+		if row.Reason == ReasonUnknownField {
+			row.Detail = clip(fmt.Sprintf("Line %d: there is money in %s, which is not known.", row.Row, strings.Join(unknownFields(&list[at[k]].Event), ", ")))
 		}
 	}
 	return rows, nil
+}
+
+// unknownFields names the fields of a transaction that are not known.
+func unknownFields(e *commerce.ImportedSettlement) (names []string) {
+	for _, a := range e.Amounts {
+		if known, _ := commerce.StatementField(a.Field); !known {
+			names = append(names, a.Field)
+		}
+	}
+	return names
 }
 
 // owner is the row that a transaction was applied from.
@@ -272,7 +287,11 @@ func (r *ImportRow) take(result *commerce.Result, reference string, received tim
 		if code == commerce.ErrFieldUnknown.Code {
 			code = ReasonUnknownField
 		}
-		r.State, r.Reason, r.Detail = RowParked, code, clip(fmt.Sprintf("Line %d: %s", r.Row, known.Message))
+		says := known.Message
+		for _, f := range known.Fields {
+			says += " " + f.Message
+		}
+		r.State, r.Reason, r.Detail = RowParked, code, clip(fmt.Sprintf("Line %d: %s", r.Row, says))
 	}
 	return nil
 }

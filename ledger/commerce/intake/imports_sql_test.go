@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -161,6 +162,92 @@ func TestRetriedRows(t *testing.T) {
 	b.wantImport(id, "done 1 1 0 0 1 2820 1880")
 }
 
+// TestRandomFiles cuts one history into overlapping files with bad rows among them: whatever the order, each good row is in
+// the book once, and a dry run has said before what would become of each file. The seed is printed.
+func TestRandomFiles(t *testing.T) {
+	t.Parallel()
+	seed := *arrivalSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("-arrival-seed=%d", seed)
+	dice := rand.New(rand.NewPCG(seed, 9))
+	b := newBench(t)
+	for range 3 {
+		b.newBook()
+		const rows = 150
+		lines, good := make([]string, rows), make([]bool, rows)
+		for n := range lines {
+			note := []string{"2026-11-01", "1999-01-01", ",-"}[max(0, dice.IntN(12)-9)]
+			if good[n] = note == "2026-11-01"; note == ",-" {
+				lines[n] = fmt.Sprintf("T-%d,ST-1,,USD,10.00,-1.00,-0.50,8.50,\n", n)
+				continue
+			}
+			lines[n] = fmt.Sprintf("T-%d,ST-1,,USD,10.00,-1.00,,9.00,%s\n", n, note)
+		}
+		seen := map[int]bool{}
+		for range 6 {
+			from := dice.IntN(rows)
+			to := from + 1 + dice.IntN(rows-from)
+			want := map[RowState]int{}
+			pick := dice.Perm(to - from)
+			text := settlementHead
+			for _, n := range pick {
+				n += from
+				switch text += lines[n]; {
+				case !good[n]:
+					want[RowParked]++
+				case seen[n]:
+					want[RowRepeated]++
+				default:
+					want[RowApplied]++
+					seen[n] = true
+				}
+			}
+			dry, _, err := b.DryRunImport(t.Context(), b.book, asBookkeeper, strings.NewReader(text))
+			if err != nil || !maps.Equal(dry.Counts, want) {
+				t.Fatalf("seed %d, dry run: %v, want %v, %v", seed, dry.Counts, want, err)
+			}
+			i, err := b.ImportByID(t.Context(), b.book, b.putApplied(asBookkeeper, text))
+			if err != nil || i.State != ImportDone || !maps.Equal(i.Counts, want) || i.Booked != dry.Booked || i.Ours != dry.Ours || i.SHA256 != dry.SHA256 || i.Bytes != dry.Bytes {
+				t.Fatalf("seed %d: %+v, want %v, %v", seed, i, want, err)
+			}
+			b.forward(time.Minute)
+		}
+		if want := fmt.Sprintf(`"assets:receivable:channel:tiktok":"-%d.00"`, 9*len(seen)); !strings.Contains(b.state(), want) {
+			t.Errorf("seed %d: %s, want %s", seed, b.state(), want)
+		}
+	}
+}
+
+// TestSameFileAtOnce sends one file over several connections at the same time: it is one import.
+func TestSameFileAtOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	ids, fresh := map[int64]bool{}, 0
+	for range 6 {
+		group.Go(func() {
+			i, isFresh, err := b.Import(t.Context(), b.book, asBookkeeper, strings.NewReader(settlement(1, 20)))
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			ids[i.ID] = true
+			if isFresh {
+				fresh++
+			}
+		})
+	}
+	group.Wait()
+	list, err := b.Imports(t.Context(), b.book, 0, 10)
+	if err != nil || len(ids) != 1 || fresh != 1 || len(list) != 1 {
+		t.Errorf("%d imports, %d of them new, %d are kept, %v", len(ids), fresh, len(list), err)
+	}
+}
+
 // TestImportedBefore imports what the book knows from events that were sent one by one, under the same references.
 func TestImportedBefore(t *testing.T) {
 	t.Parallel()
@@ -188,6 +275,7 @@ func TestRefusedFiles(t *testing.T) {
 	}{
 		{amazon, short, ReasonTotal, "a difference of 1.00"},
 		{asBookkeeper, settlement(1, 300) + "T-301,ST-1,1,USD,\"1,00\",,,1.00,\n", ReasonFile, "Line 302: the amount in subtotal_before_discount"},
+		{asBookkeeper, settlement(1, 2) + "T-2,ST-1,1,USD,10.00,-0.60,,9.40,\n", ReasonFile, "Line 4: the transaction stands in the file twice"},
 		{asBookkeeper, "nonsense", ReasonFile, "the column transaction_id is missing"},
 	} {
 		id := b.putApplied(c.o, c.text)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -165,7 +166,7 @@ func (s *Service) apply(ctx context.Context, c *claimed) error {
 	return err
 }
 
-func clip(text string) string { return text[:min(len(text), 1000)] }
+func clip(text string) string { return strings.ToValidUTF8(text[:min(len(text), 1000)], "") }
 
 // backoff is how long to wait after so many attempts.
 func backoff(attempts int) time.Duration {
