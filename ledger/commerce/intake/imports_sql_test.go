@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -10,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"mizan/ledger/commerce"
 	"mizan/ledger/fault"
@@ -283,6 +286,10 @@ func TestRefusedFiles(t *testing.T) {
 		if err != nil || i.State != ImportRefused || i.Reason != c.reason || !strings.Contains(i.Detail, c.says) || len(i.Counts) != 0 {
 			t.Errorf("%+v, %v, want %s", i, err, c.says)
 		}
+		if _, fresh, err := b.Import(t.Context(), b.book, c.o, strings.NewReader(c.text)); err != nil || !fresh {
+			t.Errorf("a refused file is not looked at again: %v", err)
+		}
+		b.applyFiles(b.Service)
 		if dry, _, err := b.DryRunImport(t.Context(), b.book, c.o, strings.NewReader(c.text)); err != nil || dry.State != ImportRefused || dry.Reason != c.reason || dry.Detail != i.Detail {
 			t.Errorf("dry run: %+v, %v", dry, err)
 		}
@@ -409,14 +416,7 @@ func TestTwoWorkers(t *testing.T) {
 	}
 
 	three := b.put(asBookkeeper, settlement(401, 410))
-	claim := func() *importWork {
-		_, i, err := b.store.claimImport(t.Context(), b.clock(), b.clock().Add(lease))
-		if err != nil || i == nil {
-			t.Fatal(i, err)
-		}
-		return &importWork{Service: b.Service, book: b.book, i: i, until: b.clock().Add(lease)}
-	}
-	slow := claim()
+	slow := b.claimFile()
 	if n, err := b.WorkImports(t.Context()); n != 0 || err != nil {
 		t.Errorf("a claimed file was taken up: %d, %v", n, err)
 	}
@@ -426,6 +426,109 @@ func TestTwoWorkers(t *testing.T) {
 		t.Errorf("who lost the file notes something: %v", err)
 	}
 	b.wantImport(three.ID, "done 10 0 0 0 0 94000 94000")
+}
+
+// claimFile takes up the import that is due, as a worker does.
+func (b *bench) claimFile() *importWork {
+	b.t.Helper()
+	_, i, err := b.store.claimImport(b.t.Context(), b.clock(), b.clock().Add(lease))
+	if err != nil || i == nil {
+		b.t.Fatal(i, err)
+	}
+	return &importWork{Service: b.Service, book: b.book, i: i, until: b.clock().Add(lease)}
+}
+
+// TestLateWorkers lets a worker end after it has recorded rows and before it could note them, and another come back late:
+// the rows are this import's, and the late one notes nothing.
+func TestLateWorkers(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	id := b.put(asBookkeeper, settlement(1, 3)).ID
+	b.forward(time.Second)
+	late := b.claimFile()
+	if err := late.check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var list []Settled
+	if _, err := scan(strings.NewReader(settlement(1, 3)), late.i.Options.file(b.clock()), func(s *Settled) error {
+		list = append(list, *s)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for n := range list[:2] {
+		if r := b.events.Post(t.Context(), b.book, commerce.Event{Type: "import.settlement_line", Reference: list[n].Reference(), Data: &list[n].Event}); r.Err != nil {
+			t.Fatal(r.Err)
+		}
+	}
+	b.forward(lease)
+	other := b.claimFile()
+	if err := late.applyBatch(t.Context(), list); !errors.Is(err, errTaken) {
+		t.Errorf("who lost the file notes rows: %v", err)
+	}
+	b.wantImport(id, "applying 0 0 0 0 0 28200 0")
+	if err := other.apply(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.wantImport(id, "done 3 0 0 0 0 28200 28200")
+	if err := late.apply(t.Context()); err != errTaken {
+		t.Errorf("who lost the file ends it: %v", err)
+	}
+}
+
+// TestClaims has many workers take up many files at once: each file goes to one of them.
+func TestClaims(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	const files = 30
+	for n := range files {
+		b.put(asBookkeeper, settlement(n, n))
+	}
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	claims := map[int64]int{}
+	for range 6 {
+		group.Go(func() {
+			for range 2 * files { // a worker that finds all that is due held by others finds none
+				_, i, err := b.store.claimImport(t.Context(), b.clock(), b.clock().Add(lease))
+				if err != nil {
+					t.Error(err)
+				}
+				if i == nil {
+					continue
+				}
+				mu.Lock()
+				claims[i.ID]++
+				mu.Unlock()
+			}
+		})
+	}
+	group.Wait()
+	for id, n := range claims {
+		if n != 1 {
+			t.Errorf("import %d was taken up %d times", id, n)
+		}
+	}
+	if len(claims) != files {
+		t.Errorf("%d of %d files were taken up", len(claims), files)
+	}
+}
+
+// TestDamagedFile refuses a file whose stored parts are not what was received.
+func TestDamagedFile(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	id := b.put(asBookkeeper, settlement(1, 2)).ID
+	owner, err := pgx.Connect(t.Context(), b.db.OwnerURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer owner.Close(t.Context())
+	if _, err := owner.Exec(t.Context(), "ALTER TABLE import_parts DISABLE TRIGGER kept; UPDATE import_parts SET content = convert_to(replace(convert_from(content, 'UTF8'), 'T-2', 'T-9'), 'UTF8')"); err != nil {
+		t.Fatal(err)
+	}
+	b.applyFiles(b.Service)
+	b.wantImport(id, "refuseddamaged 0 0 0 0 0 18800 0")
 }
 
 // TestImportsAreKept shows that the application cannot change a file that was received.
