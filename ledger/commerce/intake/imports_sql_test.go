@@ -476,6 +476,40 @@ func TestLateWorkers(t *testing.T) {
 	}
 }
 
+// TestRowsOfTwoFiles lets two files post the same transaction before either has noted it: it is the first one's.
+func TestRowsOfTwoFiles(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	var work []*importWork
+	var rows [][]ImportRow
+	for n := range 2 {
+		b.put(asBookkeeper, settlement(1, 1+n))
+		w := b.claimFile()
+		if err := w.check(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var list []Settled
+		if _, err := scan(strings.NewReader(settlement(1, 1+n)), w.i.Options.file(b.clock()), func(s *Settled) error {
+			list = append(list, *s)
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		judged, err := b.judgeRows(t.Context(), b.book, w.i, list, func(events []commerce.Event) ([]commerce.Result, error) { return b.events.PostBatch(t.Context(), b.book, events), nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		work, rows = append(work, w), append(rows, judged)
+	}
+	for n, w := range work {
+		if err := b.store.noteRows(t.Context(), b.book.ID, w.i, rows[n], b.clock().Add(lease)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.wantImport(work[0].i.ID, "applying 1 0 0 0 0 9400 9400")
+	b.wantImport(work[1].i.ID, "applying 1 1 0 0 0 18800 18800")
+}
+
 // TestClaims has many workers take up many files at once: each file goes to one of them.
 func TestClaims(t *testing.T) {
 	t.Parallel()
