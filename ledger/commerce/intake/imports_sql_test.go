@@ -495,7 +495,9 @@ func TestRowsOfTwoFiles(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		judged, err := b.judgeRows(t.Context(), b.book, w.i, list, func(events []commerce.Event) ([]commerce.Result, error) { return b.events.PostBatch(t.Context(), b.book, events), nil })
+		judged, err := b.judgeRows(t.Context(), b.book, w.i, list, func(events []commerce.Event) ([]commerce.Result, error) {
+			return b.events.PostBatch(t.Context(), b.book, events), nil
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
