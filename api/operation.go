@@ -80,6 +80,7 @@ func Operations() []Operation {
 		eventOperations(),
 		orderOperations(),
 		simulcastOperations(),
+		giftOperations(),
 		releaseOperations(),
 		campaignOperations(),
 		ruleSetOperations(),

@@ -54,7 +54,7 @@ func (s *Service) Explain(ctx context.Context, book ledger.Book, sequence int64)
 
 // readData reads the event's data back, for its words.
 func (x *explained) readData(r record) error {
-	if r.Kind == "order.captured" || r.Kind == eventSettled || len(r.Data) == 0 {
+	if isCapture(r.Kind) && r.Kind != "exchange.captured" || r.Kind == eventSettled || len(r.Data) == 0 {
 		return nil
 	}
 	kind, ok := recordedType(r.Kind)

@@ -18,6 +18,8 @@ type Service struct {
 	turns  turnstile
 	// look is what plans look up beyond their own order.
 	look lookups
+	// mostQueued bounds the entries of an account that are read back as a queue.
+	mostQueued int
 }
 
 // lookups are the questions that a plan asks the ledger beside the state of its order.
@@ -31,7 +33,7 @@ type lookups struct {
 
 // New returns a service that posts to the ledger by the rule sets.
 func New(l *ledger.Ledger, rules *RuleSets, now func() time.Time) *Service {
-	s := &Service{ledger: l, rules: rules, now: now}
+	s := &Service{ledger: l, rules: rules, now: now, mostQueued: maxOfQueue}
 	s.look = lookups{balance: s.balance, disputed: s.disputed, released: s.released, story: l.Transactions, holdings: l.Holdings}
 	return s
 }
