@@ -154,9 +154,13 @@ func TestInboundRefusals(t *testing.T) {
 	}
 }
 
-// imported stores a message, describes its shop, and imports an order that may be released at once.
+// imported stores a message, describes its shop, and imports a file, and an order that may be released at once.
 func (h *house) imported() {
 	h.t.Helper()
+	if a := h.file("?format=tiktok&role=bookkeeper&seller=sel_uk", statementHead+"T-1,ST-1,GBP,10.00,,-1.00,9.00,\n"); a.StatusCode != 201 {
+		h.t.Fatal(a.body)
+	}
+	h.applyFiles(h.intake) // its row is parked, so that there is something to try again
 	if a := h.shop("shop-secret-new", "w-0", "products/update", "{}"); a.StatusCode != 200 {
 		h.t.Fatal(a.body)
 	}

@@ -58,6 +58,9 @@ const unannounced = 64 << 10
 
 // weight is what a request's body holds before it is read.
 func (c *call) weight() int64 {
+	if c.op.BodyHolds > 0 {
+		return c.op.BodyHolds
+	}
 	if c.r.ContentLength >= 0 {
 		return min(c.r.ContentLength, c.op.BodyLimit)
 	}

@@ -87,7 +87,14 @@ func describe(op *Operation, schemas huma.Registry) *huma.Operation {
 				content.Examples[name] = &huma.Example{Value: value}
 			}
 		}
-		d.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": content}}
+		d.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}}
+		media := op.BodyMedia
+		if media == nil {
+			media = []string{"application/json"}
+		}
+		for _, m := range media {
+			d.RequestBody.Content[m] = content
+		}
 	}
 	for _, a := range op.Answers {
 		d.Responses[strconv.Itoa(a.Status)] = describeAnswer(op, a, schemas)
@@ -163,6 +170,7 @@ type pathFields struct {
 	Donation    string `json:"donation" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The donation's id" example:"D3"`
 	Gift        string `json:"gift" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The gift's id" example:"G-1"`
 	Message     string `json:"message" pattern:"^[1-9][0-9]{0,17}$" doc:"The inbound message's id" example:"1"`
+	Import      string `json:"import" pattern:"^[1-9][0-9]{0,17}$" doc:"The import's id" example:"1"`
 	Source      string `json:"source" pattern:"^[a-z][a-z0-9_-]{0,31}$" doc:"The source's name" example:"shopify"`
 }
 

@@ -208,9 +208,9 @@ func TestBodiesDocumented(t *testing.T) {
 		case reflect.TypeFor[NewRetry]():
 			d.object(0, new(NewRetry))
 		case reflect.TypeFor[NewEvent](), reflect.TypeFor[NewEventBatch](), reflect.TypeFor[NewRuleSet](),
-			reflect.TypeFor[map[string]any](), reflect.TypeFor[intake.Source]():
-			// TestEventShapes reads every field of every type, package commerce a rule set, and package intake messages and
-			// sources.
+			reflect.TypeFor[map[string]any](), reflect.TypeFor[intake.Source](), reflect.TypeFor[importFile]():
+			// TestEventShapes reads every field of every type, package commerce a rule set, and package intake messages,
+			// sources and files.
 			continue
 		default:
 			t.Errorf("%s has a body this test does not know", op.ID)

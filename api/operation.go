@@ -33,6 +33,10 @@ type Operation struct {
 	// Body is the type of the request's body, nil for none; BodyLimit bounds it in bytes.
 	Body      reflect.Type
 	BodyLimit int64
+	// BodyMedia are the content types of a body that is a file and no JSON, and BodyHolds what it holds of the room for
+	// bodies, because it is not kept whole.
+	BodyMedia []string
+	BodyHolds int64
 	// Example is a body that works, once the book exists.
 	Example any
 	// Examples are bodies by the name of what they show, instead of Example where there are several to be shown.
@@ -82,6 +86,7 @@ func Operations() []Operation {
 		campaignOperations(),
 		ruleSetOperations(),
 		inboundOperations(),
+		importOperations(),
 		rehearsalOperations(),
 		balanceOperations(),
 		bridgeOperations(),

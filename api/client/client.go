@@ -109,6 +109,10 @@ type call struct {
 	path   string
 	query  url.Values
 	body   []byte
+	// file, of so many bytes, is sent instead of the body. Every attempt reads it by itself: one that failed may still be
+	// reading.
+	file io.ReaderAt
+	size int64
 }
 
 // place joins the segments of a path, each escaped.
@@ -172,7 +176,11 @@ func (c *Client) do(ctx context.Context, q call, out any) (http.Header, error) {
 
 // attempt sends the question once. Every error is a *Problem.
 func (c *Client) attempt(ctx context.Context, q call) (http.Header, []byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
+	timeout := c.options.Timeout
+	if q.file != nil {
+		timeout = max(timeout, uploadTimeout)
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	address := strings.TrimSuffix(c.base.String(), "/") + q.path
 	if len(q.query) > 0 {
@@ -182,12 +190,16 @@ func (c *Client) attempt(ctx context.Context, q call) (http.Header, []byte, erro
 	if err != nil {
 		return nil, nil, unreachable(err)
 	}
+	if q.file != nil {
+		req.Body, req.GetBody, req.ContentLength = io.NopCloser(io.NewSectionReader(q.file, 0, q.size)), nil, q.size
+		req.Header.Set("Content-Type", "application/octet-stream")
+	}
 	req.Header.Set("Accept", "application/json, application/problem+json")
 	req.Header.Set("User-Agent", c.options.UserAgent)
 	if c.key != "" {
 		req.Header.Set("Authorization", "Bearer "+c.key)
 	}
-	if q.method == http.MethodPost {
+	if q.method == http.MethodPost && q.file == nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	res, err := c.http.Do(req)

@@ -12,8 +12,8 @@ import (
 
 const statementHead = "transaction_id,statement_id,order_id,currency,subtotal_before_discount,platform_commission,moon_fee,settlement_amount\n"
 
-// TestImport imports a statement: as a dry run, really, again, longer, with a changed row and with money in an unknown
-// column.
+// TestImport imports a statement: as a dry run, really, again, longer, with a changed row, with money in an
+// unknown column, and tried again.
 func TestImport(t *testing.T) {
 	t.Parallel()
 	env, remote := market(t)
@@ -26,14 +26,18 @@ func TestImport(t *testing.T) {
 		return mizan(t, env, "", append([]string{"import", "--book", "uk", "--format", "tiktok", "--role", "bookkeeper", "--seller", "sel_uk", file}, flags...)...)
 	}
 	const one, two = "T-1,ST-1,576,GBP,100.00,-6.00,,94.00\n", "T-2,ST-1,577,GBP,50.00,-3.00,0.00,47.00\n"
-	run(one, "--dry-run").want(t, exitDone, "1 transactions would be posted, 0 were there before, 0 breaks", "platform_commission", "-6.00")
-	run(one).want(t, exitDone, "1 transactions posted, 0 were there before", "The statement comes to 94.00 GBP; in the book are 94.00, a difference of 0.00.")
-	run(one).want(t, exitDone, "0 transactions posted, 1 were there before, 0 breaks")
-	run(two+one).want(t, exitDone, "1 transactions posted, 1 were there before", "141.00 GBP; in the book are 141.00")
-	run("T-1,ST-1,576,GBP,100.00,-7.00,,93.00\n").want(t, exitRefused, "BREAK line 2, transaction T-1: reference-reused", "a difference of 93.00")
-	run("T-3,ST-1,578,GBP,10.00,-0.60,-0.40,9.00\n").want(t, exitRefused, "BREAK line 2, transaction T-3: statement-field-unknown")
+	run(one, "--dry-run").want(t, exitDone, "1 rows would be applied, 0 were there before, 0 parked", "platform_commission", "-6.00")
+	run(one).want(t, exitDone, "is stored as import 1", "1 rows applied, 0 were there before", "come to 94.00 GBP; in the book are 94.00, a difference of 0.00.")
+	run(one).want(t, exitDone, "was received before as import 1", "1 rows applied")
+	run(two+one).want(t, exitDone, "1 rows applied, 1 were there before", "141.00 GBP; in the book are 141.00")
+	run("T-1,ST-1,576,GBP,100.00,-7.00,,93.00\n").want(t, exitRefused, "BREAK line 2, transaction T-1: changed: ", "a difference of 93.00")
+	const unknown = "T-3,ST-1,578,GBP,10.00,-0.60,-0.40,9.00\n"
+	run(unknown, "--dry-run").want(t, exitRefused, "BREAK line 2, transaction T-3: unknown-field")
+	run(unknown, "--no-wait").want(t, exitDone, "is stored as import")
+	run(unknown).want(t, exitRefused, "was received before", "BREAK line 2, transaction T-3: unknown-field", "1 parked")
+	run(unknown, "--retry").want(t, exitRefused, "BREAK line 2, transaction T-3: unknown-field")
 	run("T-3,ST-1,578,GBP,10.00,-0.60,,9.00\n").want(t, exitRefused, "BREAK line 2, transaction T-3: statement-sum")
-	run("T-4,ST-1,579,GBP,\"1,00\",,,1.00\n").want(t, exitRefused, "Line 2: the amount in subtotal_before_discount")
+	run("T-4,ST-1,579,GBP,\"1,00\",,,1.00\n").want(t, exitRefused, "REFUSED file-invalid: Line 2: the amount in subtotal_before_discount")
 	balances, err := client.Collect(remote.Balances(t.Context(), "uk", client.BalanceQuery{}), 10)
 	if err != nil {
 		t.Fatal(err)

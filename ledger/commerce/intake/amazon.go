@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"fmt"
 	"strings"
 
 	"mizan/ledger"
@@ -76,7 +77,9 @@ func (t *sheet) amazonRow(record []string) error {
 		return err
 	}
 	if m == 0 {
-		t.out.Empty++
+		s := &Settled{Line: t.line(), Event: t.options.Settlement, Empty: true}
+		s.Event.Transaction, s.Event.Currency = fmt.Sprintf("line-%d", s.Line), string(t.out.Currency)
+		t.together = append(t.together, s)
 		return nil
 	}
 	kind, description := get("transaction-type"), get("amount-description")
@@ -85,23 +88,24 @@ func (t *sheet) amazonRow(record []string) error {
 	if get("order-id") == "" { // a charge or reserve of its own
 		id = shortHash(get("settlement-id"), kind, get("amount-type"), description, get("posted-date-time"), get("sku"))
 	}
-	i, ok := t.seen[id]
+	s, ok := t.seen[id]
 	if !ok {
-		i = len(t.out.Transactions)
-		t.seen[id] = i
-		s := Settled{Line: t.line(), Event: t.options.Settlement}
+		s = &Settled{Line: t.line(), Event: t.options.Settlement}
+		t.seen[id] = s
 		e := &s.Event
-		e.Transaction, e.Statement, e.Order, e.Currency = id, get("settlement-id"), get("order-id"), string(t.out.Currency)
+		e.Transaction, e.Currency = id, string(t.out.Currency)
+		e.Statement, e.Order = strings.Clone(get("settlement-id")), strings.Clone(get("order-id")) // a cell keeps its whole row in memory
 		if !ledger.IsSegment(e.Statement) || e.Order != "" && !ledger.IsSegment(e.Order) {
 			return broken(t.line(), "the id of the settlement or order is missing, or has other characters than A-Z a-z 0-9 _ . -")
 		}
 		e.Settlement = money.Minor(0).Format(t.out.Currency)
-		t.out.Transactions = append(t.out.Transactions, s)
+		t.together = append(t.together, s)
 	}
-	if t.out.Sum, err = money.Add(t.out.Sum, m); err != nil {
-		return broken(t.line(), "the sum of the file is too large.")
+	t.checkDates(s, record)
+	if s.Amount, err = money.Add(s.Amount, m); err != nil {
+		return broken(t.line(), "the sum of the transaction is too large.")
 	}
-	return t.addTo(&t.out.Transactions[i].Event, field, m)
+	return t.addTo(&s.Event, field, m)
 }
 
 // addTo adds an amount to a field of a transaction, and to what it settles unless it is a reserve.

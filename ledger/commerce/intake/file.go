@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"mizan/ledger"
@@ -36,25 +38,43 @@ type FileOptions struct {
 	Format Format
 	// Settlement holds what every transaction of the file has in common: role, channel, seller and parties.
 	Settlement commerce.ImportedSettlement
+	// Now is when it is read: what is dated after it cannot be true.
+	Now time.Time
 }
 
-// Statement is what a file holds.
+// Statement is what a file comes to.
 type Statement struct {
-	Transactions []Settled
+	// Rows counts its transactions, with those that hold no money.
+	Rows int
 	// Total is what the file says it comes to, and Said whether it says it.
 	Total money.Minor
 	Said  bool
 	// Sum is what its transactions come to, with reserves.
 	Sum      money.Minor
 	Currency money.Currency
-	// Empty counts the rows that hold no money.
-	Empty int
+	// Fields are the totals by field, in order of their names.
+	Fields []FieldTotal
+
+	whole bool // it was read to its end
+}
+
+// FieldTotal is what one field of a statement comes to.
+type FieldTotal struct {
+	Field  string
+	Count  int
+	Amount money.Minor
 }
 
 // Settled is a transaction of a file, with the line on which it begins.
 type Settled struct {
 	Line  int
 	Event commerce.ImportedSettlement
+	// Amount is what it adds to the statement's total: what it settles, and the movement of its reserve.
+	Amount money.Minor
+	// Empty says that it holds no money.
+	Empty bool
+	// Reason and Detail say why it must not be posted, for programs and for people; empty if nothing speaks against it.
+	Reason, Detail string
 }
 
 // Reference is the name that a transaction is recorded under, which makes importing it again change nothing.
@@ -69,15 +89,16 @@ func broken(line int, says string, args ...any) error {
 
 const (
 	// MaxFileBytes bounds a file.
-	MaxFileBytes = 256 << 20
+	MaxFileBytes = 64 << 20
 	// MaxFileRows bounds its rows.
 	MaxFileRows = 500_000
 	maxColumns  = 500
 )
 
-// ReadFile reads a whole statement. It returns ErrFile, with the line, for a file that cannot be trusted.
-func ReadFile(from io.Reader, o FileOptions) (*Statement, error) {
-	t := &sheet{options: o, out: &Statement{}}
+// scan reads a statement from its first line to its last and hands each transaction on, in order of their lines. It returns
+// ErrFile, with the line, for a file that cannot be trusted, beside what was read of it until then.
+func scan(from io.Reader, o FileOptions, each func(*Settled) error) (*Statement, error) {
+	t := &sheet{options: o, out: &Statement{}, each: each, fields: map[string]*FieldTotal{}}
 	limited := &io.LimitedReader{R: from, N: MaxFileBytes + 1}
 	t.csv = csv.NewReader(limited)
 	t.csv.ReuseRecord = true
@@ -85,7 +106,7 @@ func ReadFile(from io.Reader, o FileOptions) (*Statement, error) {
 		t.csv.Comma, t.csv.LazyQuotes = '\t', true
 	}
 	if err := t.header(); err != nil {
-		return nil, err
+		return t.out, err
 	}
 	row := t.transaction
 	if o.Format == AmazonV2 {
@@ -97,19 +118,59 @@ func ReadFile(from io.Reader, o FileOptions) (*Statement, error) {
 			break
 		}
 		if err = t.judge(record, err); err != nil {
-			return nil, err
+			return t.out, err
 		}
 		if limited.N <= 0 || rows >= MaxFileRows {
-			return nil, broken(t.line(), "the file has more than %d MiB or %d rows. Split it.", MaxFileBytes>>20, MaxFileRows)
+			return t.out, broken(t.line(), "the file has more than %d MiB or %d rows. Split it.", MaxFileBytes>>20, MaxFileRows)
 		}
 		if err := row(record); err != nil {
-			return nil, err
+			return t.out, err
 		}
 	}
-	if t.out.Said && t.out.Sum != t.out.Total {
-		return nil, ErrFile.Withf("The amounts come to %s and the file says %s. It is cut off or was edited; nothing was imported.", t.out.Sum.Format(t.out.Currency), t.out.Total.Format(t.out.Currency))
+	return t.out, t.end()
+}
+
+// end hands on what could not be before the last line, and compares the sum with what the file says.
+func (t *sheet) end() error {
+	for _, s := range t.together {
+		if err := t.hand(s); err != nil {
+			return err
+		}
 	}
-	return t.out, nil
+	for _, name := range slices.Sorted(maps.Keys(t.fields)) {
+		t.out.Fields = append(t.out.Fields, *t.fields[name])
+	}
+	t.out.whole = true
+	if t.out.Said && t.out.Sum != t.out.Total {
+		c := t.out.Currency
+		return ErrFile.Withf("The amounts come to %s and the file says %s, a difference of %s. It is cut off or was edited; nothing was imported.",
+			t.out.Sum.Format(c), t.out.Total.Format(c), (t.out.Total - t.out.Sum).Format(c))
+	}
+	return nil
+}
+
+// hand hands a transaction on and adds it to the totals.
+func (t *sheet) hand(s *Settled) (err error) {
+	t.out.Rows++
+	for _, a := range s.Event.Amounts {
+		f := t.fields[a.Field]
+		if f == nil {
+			f = &FieldTotal{Field: strings.Clone(a.Field)}
+			t.fields[f.Field] = f
+		}
+		m, err := t.amount(a.Field, a.Amount)
+		if err != nil {
+			return err
+		}
+		f.Count++
+		if f.Amount, err = money.Add(f.Amount, m); err != nil {
+			return broken(s.Line, "the sum of the file is too large.")
+		}
+	}
+	if t.out.Sum, err = money.Add(t.out.Sum, s.Amount); err != nil {
+		return broken(s.Line, "the sum of the file is too large.")
+	}
+	return t.each(s)
 }
 
 // sheet is a file being read.
@@ -119,7 +180,11 @@ type sheet struct {
 	columns []string
 	at      map[string]int
 	out     *Statement
-	seen    map[string]int // transactions by id, with their index
+	each    func(*Settled) error
+	fields  map[string]*FieldTotal
+	seen    map[string]*Settled // by id; nil where one row is a whole transaction
+	// together are transactions that are put together of several rows.
+	together []*Settled
 }
 
 func (t *sheet) line() int {
@@ -136,7 +201,7 @@ func (t *sheet) judge(record []string, err error) error {
 	case errors.As(err, &parse):
 		return broken(parse.Line, "its quotes do not match.")
 	case err != nil:
-		return ErrFile.Because(err)
+		return err // of whatever the file is read from
 	}
 	for _, cell := range record {
 		if !utf8.ValidString(cell) || strings.ContainsRune(cell, 0) {
@@ -158,7 +223,7 @@ func (t *sheet) header() error {
 	if len(record) > maxColumns {
 		return broken(1, "there are more than %d columns.", maxColumns)
 	}
-	t.at, t.seen = map[string]int{}, map[string]int{}
+	t.at, t.seen = map[string]int{}, map[string]*Settled{}
 	for i, name := range record {
 		if i == 0 {
 			name = strings.TrimPrefix(name, "\ufeff")
@@ -233,7 +298,7 @@ func (t *sheet) transaction(record []string) error {
 	if err := t.useCurrency(t.cell(record, "currency")); err != nil {
 		return err
 	}
-	s := Settled{Line: t.line(), Event: t.options.Settlement}
+	s := &Settled{Line: t.line(), Event: t.options.Settlement}
 	e := &s.Event
 	e.Transaction, e.Statement, e.Order, e.Currency = t.cell(record, "transaction_id"), t.cell(record, "statement_id"), t.cell(record, "order_id"), string(t.out.Currency)
 	if e.Statement == "" {
@@ -250,11 +315,22 @@ func (t *sheet) transaction(record []string) error {
 	if _, twice := t.seen[e.Transaction]; twice {
 		return broken(s.Line, "the transaction stands in the file twice.")
 	}
+	t.seen[strings.Clone(e.Transaction)] = nil // a cell keeps its whole row in memory
+	if err := t.amounts(s, record); err != nil {
+		return err
+	}
+	t.checkDates(s, record)
+	return t.hand(s)
+}
+
+// amounts reads the fields of a row that is a whole transaction.
+func (t *sheet) amounts(s *Settled, record []string) (err error) {
+	e := &s.Event
 	settled, err := t.amount("settlement_amount", t.cell(record, "settlement_amount"))
 	if err != nil {
 		return err
 	}
-	sum := settled
+	s.Amount = settled
 	for i, name := range t.columns {
 		if slices.Contains(keptColumns, name) {
 			continue
@@ -272,20 +348,14 @@ func (t *sheet) transaction(record []string) error {
 			continue
 		}
 		if name == "reserve_amount" {
-			sum += m
+			if s.Amount, err = money.Add(s.Amount, m); err != nil {
+				return broken(s.Line, "the sum of the transaction is too large.")
+			}
 		}
 		e.Amounts = append(e.Amounts, commerce.SettledAmount{Field: fieldName(name), Amount: m.Format(t.out.Currency)})
 	}
-	if len(e.Amounts) == 0 && settled == 0 {
-		t.out.Empty++
-		return nil
-	}
+	s.Empty = len(e.Amounts) == 0 && settled == 0
 	e.Settlement = settled.Format(t.out.Currency)
-	t.seen[e.Transaction] = len(t.out.Transactions)
-	t.out.Transactions = append(t.out.Transactions, s)
-	if t.out.Sum, err = money.Add(t.out.Sum, sum); err != nil {
-		return broken(s.Line, "the sum of the file is too large.")
-	}
 	return nil
 }
 

@@ -3,15 +3,40 @@ package intake
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"mizan/ledger/commerce"
 	"mizan/ledger/fault"
 	"mizan/ledger/money"
 )
 
-func read(t *testing.T, format Format, text string) (*Statement, error) {
+// wholeFile is a file with its transactions.
+type wholeFile struct {
+	*Statement
+	Transactions []Settled
+	Empty        int
+}
+
+// readNow is when the tests' files are read.
+var readNow = time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+
+func read(t *testing.T, format Format, text string) (*wholeFile, error) {
 	t.Helper()
-	return ReadFile(strings.NewReader(text), FileOptions{Format: format, Settlement: commerce.ImportedSettlement{Role: "bookkeeper", Channel: string(format), Seller: "s"}})
+	out, last := &wholeFile{}, 0
+	options := FileOptions{Format: format, Now: readNow, Settlement: commerce.ImportedSettlement{Role: "bookkeeper", Channel: string(format), Seller: "s"}}
+	st, err := scan(strings.NewReader(text), options, func(s *Settled) error {
+		if s.Line <= last {
+			t.Errorf("line %d comes after %d", s.Line, last)
+		}
+		if last = s.Line; s.Empty {
+			out.Empty++
+		} else {
+			out.Transactions = append(out.Transactions, *s)
+		}
+		return nil
+	})
+	out.Statement = st
+	return out, err
 }
 
 // TestTransactionFiles reads statements of one transaction a row, with columns in any order, a BOM, line ends of both
@@ -62,6 +87,28 @@ func TestAmazonFiles(t *testing.T) {
 	}
 }
 
+// TestDates parks what cannot have happened then, and believes every form that marketplaces write (P01 to P12).
+func TestDates(t *testing.T) {
+	t.Parallel()
+	for _, date := range []string{"0000-01-01", "0001-01-01", "9999-12-31", "294277-01-01", "infinity", "-infinity", "now", "2025-02-30", "2026-11-20T09:00:60Z",
+		"2026-11-20T09:00:00+25:00", "1763632800", "2026-11-20T10:06:00Z", "2026-11-22", "1999-12-31", "31.12.1999", "2026-11-20 09:00:00 CET"} {
+		s, err := read(t, CSV, "transaction_id,currency,settlement_amount,vat,statement_time\nT-1,USD,-1.00,-1.00,"+date+"\nT-2,USD,-1.00,-1.00,\n")
+		if err != nil || len(s.Transactions) != 2 || s.Transactions[0].Reason != ReasonDate || !strings.HasPrefix(s.Transactions[0].Detail, "Line 2: ") || s.Transactions[1].Reason != "" {
+			t.Errorf("%s: %+v, %v", date, s.Transactions, err)
+		}
+	}
+	for _, date := range []string{"2026-11-20", "2026/11/20", "2026-11-20T10:04:00Z", "2026-11-20T10:00:00+01:00", "20.11.2026 09:00:00 UTC", "2026-11-21", "2000-01-01", "2026-11-20 09:00:00"} {
+		s, err := read(t, CSV, "transaction_id,currency,settlement_amount,vat,statement_time\nT-1,USD,-1.00,-1.00,"+date+"\n")
+		if err != nil || s.Transactions[0].Reason != "" {
+			t.Errorf("%s: %+v, %v", date, s.Transactions, err)
+		}
+	}
+	text := amazonHeader + "99\t\t3.00\tUSD\t\t\t\t\t\t\t\t\t\n99\t\t\t\tOrder\t1\t\t\tItemPrice\tPrincipal\t1.00\t2026-11-02\t\n99\t\t\t\tOrder\t1\t\t\tItemPrice\tPrincipal\t2.00\t2027-11-02\t\n"
+	if s, err := read(t, AmazonV2, text); err != nil || len(s.Transactions) != 1 || !strings.HasPrefix(s.Transactions[0].Detail, "Line 4: ") {
+		t.Errorf("%+v, %v", s.Transactions, err)
+	}
+}
+
 // TestBrokenFiles refuses what cannot be trusted, with the line, and imports nothing of it.
 func TestBrokenFiles(t *testing.T) {
 	t.Parallel()
@@ -92,7 +139,7 @@ func TestBrokenFiles(t *testing.T) {
 	row := "99\t\t\t\tOrder\t1\t\t\tItemPrice\tPrincipal\t1.00\t\t\n"
 	for text, says := range map[string]string{
 		amazonHeader + row: "first row",
-		amazonHeader + "99\t\t2.00\tUSD\t\t\t\t\t\t\t\t\t\n" + row:                                     "come to 1.00 and the file says 2.00",
+		amazonHeader + "99\t\t2.00\tUSD\t\t\t\t\t\t\t\t\t\n" + row:                                     "come to 1.00 and the file says 2.00, a difference of 1.00",
 		amazonHeader + strings.Repeat("99\t\t1.00\tUSD\t\t\t\t\t\t\t\t\t\n", 2):                        "two settlements",
 		amazonHeader + "99\t\t1.00\tUSD\t\t\t\t\t\t\t\t\t\n" + strings.Replace(row, "1.00", "1,00", 1): "Line 3: the amount",
 	} {

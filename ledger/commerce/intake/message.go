@@ -62,6 +62,16 @@ const (
 	ReasonNoSource      = "source-missing"
 	ReasonOrigin        = "other-shop"
 	ReasonPayouts       = "waits-for-payouts"
+	ReasonDate          = "date-impossible"
+	ReasonNoAmount      = "no-money"
+	ReasonChanged       = "changed"
+)
+
+// Reasons why files are refused.
+const (
+	ReasonFile    = "file-invalid"
+	ReasonTotal   = "total-differs"
+	ReasonDamaged = "damaged"
 )
 
 var (

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"strings"
+	"sync"
 	"time"
 
 	"mizan/ledger"
@@ -14,7 +16,7 @@ import (
 	"mizan/ledger/postgres"
 )
 
-// Service stores inbound messages and applies them. It is safe for concurrent use, in one process or many: two replicas
+// Service stores inbound messages and files, and applies them. It is safe for concurrent use, in one process or many: two replicas
 // may take up the same message, and the reference of its event makes it happen once.
 type Service struct {
 	store    store
@@ -24,6 +26,8 @@ type Service struct {
 	now      func() time.Time
 	log      *slog.Logger
 	nudged   chan struct{}
+	// nudgedImports is nudged for files, which are applied beside messages.
+	nudgedImports chan struct{}
 }
 
 // Options are what a service is made of besides its parts. Now is required.
@@ -39,7 +43,7 @@ func New(pool *postgres.Pool, books *ledger.Ledger, events *commerce.Service, o 
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{store: store{pool}, ledger: books, commerce: events, secrets: o.Secrets, now: o.Now, log: o.Log, nudged: make(chan struct{}, 1)}
+	return &Service{store: store{pool}, ledger: books, commerce: events, secrets: o.Secrets, now: o.Now, log: o.Log, nudged: make(chan struct{}, 1), nudgedImports: make(chan struct{}, 1)}
 }
 
 // Secrets are the secrets that messages are signed with.
@@ -96,8 +100,11 @@ const (
 	lastRetry  = 15 * time.Minute
 )
 
-// Run applies messages until ctx ends.
+// Run applies messages and files until ctx ends.
 func (s *Service) Run(ctx context.Context) {
+	var files sync.WaitGroup
+	defer files.Wait()
+	files.Go(func() { s.runImports(ctx) })
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for ctx.Err() == nil {
@@ -159,7 +166,7 @@ func (s *Service) apply(ctx context.Context, c *claimed) error {
 	return err
 }
 
-func clip(text string) string { return text[:min(len(text), 1000)] }
+func clip(text string) string { return strings.ToValidUTF8(text[:min(len(text), 1000)], "") }
 
 // backoff is how long to wait after so many attempts.
 func backoff(attempts int) time.Duration {
