@@ -16,6 +16,7 @@ var eventTypes = sortedTypes(
 	exchangeTypes,
 	giftTypes,
 	importTypes,
+	minorTypes,
 	simulcastTypes,
 	treasuryTypes,
 )
@@ -40,6 +41,7 @@ var partMeanings = mergedMeanings(
 	exchangeParts,
 	giftParts,
 	importParts,
+	minorParts,
 	simulcastParts,
 	treasuryParts,
 )

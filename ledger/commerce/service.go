@@ -16,6 +16,7 @@ type Service struct {
 	rules  *RuleSets
 	now    func() time.Time
 	turns  turnstile
+	payees payeeTable
 	// look is what plans look up beyond their own order.
 	look lookups
 }
@@ -26,6 +27,9 @@ type lookups struct {
 	disputed func(ctx context.Context, book ledger.Book, dispute string, c money.Currency) (subject string, err error)
 	released func(ctx context.Context, book ledger.Book, a ledger.Address, c money.Currency, gifts []gift) (money.Minor, error)
 	story    func(ctx context.Context, book ledger.Book, q ledger.TransactionQuery) (ledger.TransactionPage, error)
+	payee    func(ctx context.Context, book ledger.Book, id string) (Payee, error)
+	// minors are those of the creators that are minors now.
+	minors   func(ctx context.Context, book ledger.Book, creators []string) ([]minor, error)
 	holdings func(ctx context.Context, book ledger.Book, q ledger.HoldingsQuery) ([]ledger.Holding, int64, error)
 }
 
@@ -33,6 +37,10 @@ type lookups struct {
 func New(l *ledger.Ledger, rules *RuleSets, now func() time.Time) *Service {
 	s := &Service{ledger: l, rules: rules, now: now}
 	s.look = lookups{balance: s.balance, disputed: s.disputed, released: s.released, story: l.Transactions, holdings: l.Holdings}
+	if rules != nil { // payees are kept in the same database
+		s.payees = payeeTable{rules.pool}
+	}
+	s.look.minors, s.look.payee = s.payees.minors, s.payees.latest
 	return s
 }
 
