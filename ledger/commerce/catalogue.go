@@ -51,7 +51,7 @@ var orderTypes = []EventType{
 	{Name: "after_sales.closed", Meaning: "An after-sales case ended; the order may settle if nothing else keeps it.", New: func() EventData { return &AfterSalesClosed{} }},
 	{Name: "after_sales.opened", Meaning: "The buyer opened an after-sales case; the order does not settle while it is open.", New: func() EventData { return &AfterSalesOpened{} }},
 	{Name: "charge.recorded", Meaning: "A service for a seller, such as shipping or storage, its correction or a reimbursement.", New: func() EventData { return &ChargeRecorded{} }},
-	{Name: "commission.clawback", Meaning: "A part of a commission without an order of ours is taken back.", New: func() EventData { return &CommissionClawback{} }},
+	{Name: "commission.clawback", Meaning: "A part of a commission without an order of ours is taken back.", New: func() EventData { return &CommissionClawback{} }, Stored: func() teller { return &clawbackKept{} }},
 	{Name: "commission.deposit_released", Meaning: "A tiered plan's deposit ends: the creators get the rate reached, the seller the rest.", New: func() EventData { return &DepositReleased{} }},
 	{Name: "commission.earned", Meaning: "A creator earned a commission on a sale that is no order of ours.", New: func() EventData { return &CommissionEarned{} }},
 	{Name: "creator.bonus", Meaning: "A creator of an order gets an extra from the platform, the seller or both.", New: func() EventData { return &CreatorBonus{} }},

@@ -95,6 +95,6 @@ func (d *CommissionClawback) outOfTrust(p *planner, told *story, creator string,
 	if err != nil {
 		return trustMove{}, err
 	}
-	move.After = max(min(move.After, before), before-min(free, amount))
+	move.After = max(min(move.After, move.Before), move.Before-cents(min(free, amount)))
 	return move, nil
 }

@@ -48,19 +48,19 @@ type trustMove struct {
 	// Rounding is minorRounding, kept with the rate.
 	Rounding money.Rounding `json:"m"`
 	// Gross is what the creator earns of the source in all; Before and After are what of it is set aside.
-	Gross  money.Minor `json:"g"`
-	Before money.Minor `json:"b,omitempty"`
-	After  money.Minor `json:"a"`
+	Gross  cents `json:"g"`
+	Before cents `json:"b,omitempty"`
+	After  cents `json:"a"`
 }
 
 // newTrustMove computes what is to be set aside.
 func newTrustMove(m minor, c money.Currency, gross, before money.Minor) (trustMove, error) {
 	after, err := m.Rate.Of(max(gross, 0), minorRounding, c.PostingUnit())
-	return trustMove{minor: m, Currency: c, Rounding: minorRounding, Gross: max(gross, 0), Before: before, After: after}, err
+	return trustMove{minor: m, Currency: c, Rounding: minorRounding, Gross: cents(max(gross, 0)), Before: cents(before), After: cents(after)}, err
 }
 
 // change is what goes into the trust; negative is what comes out of it.
-func (m *trustMove) change() money.Minor { return m.After - m.Before }
+func (m *trustMove) change() money.Minor { return money.Minor(m.After - m.Before) }
 
 // trustSteps tell moves of the trust. What goes into it is the creator's own money, so the steps of each move sum to zero.
 func trustSteps(moves []trustMove) []Step {
@@ -68,18 +68,18 @@ func trustSteps(moves []trustMove) []Step {
 	for i := range moves {
 		m := &moves[i]
 		who := "creator:" + m.Creator
-		target, err := m.Rate.Of(m.Gross, m.Rounding, m.Currency.PostingUnit())
+		target, err := m.Rate.Of(money.Minor(m.Gross), m.Rounding, m.Currency.PostingUnit())
 		if err != nil {
 			return nil
 		}
 		t := &tale{currency: m.Currency}
-		t.rated(bucketTrust, "Set aside for the minor", who, "the gross earnings", m.Gross, m.Rate, 0, m.Rounding, target, who)
+		t.rated(bucketTrust, "Set aside for the minor", who, "the gross earnings", money.Minor(m.Gross), m.Rate, 0, m.Rounding, target, who)
 		st := &t.steps[0]
-		st.Before, st.Amount = m.Before.Format(m.Currency), m.After.Format(m.Currency)
+		st.Before, st.Amount = money.Minor(m.Before).Format(m.Currency), money.Minor(m.After).Format(m.Currency)
 		switch {
-		case m.After > target:
+		case money.Minor(m.After) > target:
 			t.bounded("deposited", "of which more was deposited or paid out already, so there stays")
-		case m.After < target:
+		case money.Minor(m.After) < target:
 			t.bounded("base", "but no more is set aside than was released, which is")
 		}
 		if m.Before != 0 {
@@ -88,6 +88,10 @@ func trustSteps(moves []trustMove) []Step {
 		because := "into the trust"
 		if m.change() < 0 {
 			because = "out of the trust instead of what is available"
+		}
+		if m.change() == 0 {
+			steps = append(steps, t.steps...)
+			continue
 		}
 		t.plain(bucketTrust, "Kept for the minor", who, -m.change(), because)
 		steps = append(steps, t.steps...)
@@ -174,13 +178,13 @@ func (p *planner) keepTrust(lines []ledger.Line, after *sheet, settling bool) ([
 		case change > 0 && !settling && o.buckets.of(at)-amountOn(lines, at) > 0:
 			continue
 		case change > 0:
-			move.After = move.Before + min(change, max(o.buckets.of(available)-amountOn(lines, available), 0))
+			move.After = move.Before + cents(min(change, max(o.buckets.of(available)-amountOn(lines, available), 0)))
 		case change < 0:
 			free, err := p.trustFree(m.Creator, o.currency)
 			if err != nil {
 				return nil, nil, err
 			}
-			move.After = move.Before - min(-change, free)
+			move.After = move.Before - cents(min(-change, free))
 		}
 		change := move.change()
 		if change == 0 {
@@ -230,7 +234,7 @@ func (o *order) trustMoves(lines []ledger.Line, after *sheet) (moves []trustMove
 		if err != nil {
 			return nil, err
 		}
-		move.After = now
+		move.After = cents(now)
 		moves = append(moves, move)
 	}
 	return moves, nil

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"mizan/ledger"
+	"mizan/ledger/money"
 	"mizan/ledger/postgres"
 )
 
@@ -78,5 +79,11 @@ func (t payeeTable) minors(ctx context.Context, book ledger.Book, ids []string) 
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[minor])
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (m minor, err error) {
+		var rate string
+		if err = row.Scan(&m.Creator, &rate); err == nil {
+			m.Rate, err = money.ParseRate(rate)
+		}
+		return m, err
+	})
 }

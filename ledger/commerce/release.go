@@ -126,7 +126,7 @@ func (d *released) setAside(p *planner, told *story, c money.Currency, waiting p
 		if err != nil {
 			return nil, err
 		}
-		move.After = min(max(move.After, before), before+released)
+		move.After = min(max(move.After, move.Before), move.Before+cents(released))
 		if move.change() != 0 {
 			moves = append(moves, move)
 		}

@@ -21,5 +21,8 @@ COMMENT ON COLUMN payees.kind IS 'kind, country and currency are those of the fi
 COMMENT ON COLUMN payees.trust_rate IS 'the part of a minor''s gross earnings that is set aside; empty for anybody else';
 SELECT guard_table('payees', '');
 
+-- That an event took something out of the trust of a minor is noted in the story of the trust.
+INSERT INTO fact_events (event) VALUES ('minor_trust.reduced');
+
 REVOKE ALL ON payees FROM PUBLIC;
 GRANT SELECT, INSERT ON payees TO mizan_app;
