@@ -65,11 +65,13 @@ type BaseAmount struct {
 
 // EntryReason is the reason of one entry. Direction is "debit" or "credit"; Rules are the steps it comes from.
 type EntryReason struct {
-	Account   string   `json:"account"`
-	Direction string   `json:"direction"`
-	Amount    string   `json:"amount"`
-	Rules     []string `json:"rules,omitempty"`
-	Text      string   `json:"text"`
+	Account   string `json:"account"`
+	Direction string `json:"direction"`
+	Amount    string `json:"amount"`
+	// Currency is given if it is another than the explanation's.
+	Currency string   `json:"currency,omitempty"`
+	Rules    []string `json:"rules,omitempty"`
+	Text     string   `json:"text"`
 }
 
 // Explanation returns why the entries of the transaction with the id are what they are.

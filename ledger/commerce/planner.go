@@ -28,6 +28,8 @@ type planner struct {
 	drafts []ledger.Draft
 	// waiting are donations as they waited when the plan decided what of them comes back.
 	waiting []waitingDonation
+	// waited says instead of the books what waited on a donation's account, where an event is played again.
+	waited func(account ledger.Address) money.Minor
 	// group is what is planned together with this event, nil if it is alone.
 	group *group
 	// explained is the reason of the event's main transaction.

@@ -27,12 +27,17 @@ type replayUnder struct {
 	// planned are the references whose transactions are planned again, with their further parts.
 	planned map[string]bool
 	all     []ledger.Transaction
+	// kept are the donation accounts that kept something an event would have taken back, because it had been released.
+	kept map[ledger.Address]bool
 }
 
 // rehearseOrder plays the transactions of one order again under a set. Its error says why that cannot be done.
 func (s *Service) rehearseOrder(ctx context.Context, book ledger.Book, id string, ts []ledger.Transaction, set *RuleSet) (*rehearsed, error) {
 	r := &replayUnder{service: s, ctx: ctx, book: book, set: set, order: &order{book: book, id: id, transactions: ts}, result: newRehearsed(), planned: map[string]bool{}, all: ts}
 	undone := r.order.undone()
+	if err := r.findKept(); err != nil {
+		return nil, err
+	}
 	for i := range ts {
 		t := &ts[i]
 		r.result.recorded(t, r.result.now)
@@ -72,14 +77,41 @@ func (r *replayUnder) play(t *ledger.Transaction, undone bool) error {
 	r.planned[t.Reference] = true
 	p := &planner{ctx: r.ctx, service: r.service, book: r.book, order: r.order,
 		event: &Event{Type: rec.Kind, Reference: t.Reference, OccurredAt: t.OccurredAt, Data: dataOf(e, r.order.id)}}
+	p.waited = func(account ledger.Address) money.Minor { return r.waited(t, account) }
 	if err := plan(p); err != nil {
 		return err
 	}
 	r.result.proposed(p.drafts)
-	if after, ok := e.(interface{ applied(*order) error }); ok {
-		return after.applied(r.order)
+	return nil
+}
+
+// findKept finds out which donation accounts kept released money, by the order as it was recorded.
+func (r *replayUnder) findKept() error {
+	was := &order{book: r.book, id: r.order.id, transactions: r.all}
+	if err := r.service.replay(r.ctx, was, len(r.all)); err != nil {
+		return err
+	}
+	r.kept = map[ledger.Address]bool{}
+	for i := range was.pledges {
+		if x := &was.pledges[i]; x.released > 0 {
+			r.kept[x.account] = true
+		}
 	}
 	return nil
+}
+
+// waited is what waited on a donation's account when a transaction was recorded: what it took back, if the account kept
+// anything, and otherwise as much as was wanted.
+func (r *replayUnder) waited(t *ledger.Transaction, account ledger.Address) (back money.Minor) {
+	if !r.kept[account] {
+		return maxEventAmount
+	}
+	for _, e := range t.Entries {
+		if e.Account == account {
+			back += e.Amount
+		}
+	}
+	return back
 }
 
 // asRecorded takes a transaction over as it was posted.

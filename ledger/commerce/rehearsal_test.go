@@ -269,7 +269,10 @@ func TestRehearsalOfReversals(t *testing.T) {
 			"lines":[{"line":1,"sku":"K","quantity":2,"unit_price":"50.00"}],"payments":[{"processor":"main","payment_id":"pi_%s","amount":"100.00"}]}`, order, order))
 	}
 	reverse := func(reference string, r Result) {
-		w.post(t, "entry.reversed", reference, fmt.Sprintf(`{"transaction":%q,"reason":"mistake"}`, r.Transactions[0].ID()))
+		for i := range r.Transactions { // the later parts of an event first
+			x := r.Transactions[len(r.Transactions)-1-i]
+			w.post(t, "entry.reversed", fmt.Sprint(reference, i), fmt.Sprintf(`{"transaction":%q,"reason":"mistake"}`, x.ID()))
+		}
 	}
 	reverse("r1", capture("gone"))
 	capture("refunded")
