@@ -78,6 +78,7 @@ func Operations() []Operation {
 		simulcastOperations(),
 		releaseOperations(),
 		campaignOperations(),
+		payeeOperations(),
 		ruleSetOperations(),
 		inboundOperations(),
 		rehearsalOperations(),
