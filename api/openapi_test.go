@@ -201,6 +201,10 @@ func TestBodiesDocumented(t *testing.T) {
 			d.object(0, new(NewImportRelease))
 		case reflect.TypeFor[NewSplit]():
 			d.object(0, new(NewSplit))
+		case reflect.TypeFor[NewPayee]():
+			d.object(0, new(NewPayee))
+		case reflect.TypeFor[ChangedPayee]():
+			d.object(0, new(ChangedPayee))
 		case reflect.TypeFor[commerce.CampaignPublished]():
 			d.object(0, new(commerce.CampaignPublished))
 		case reflect.TypeFor[NewRetry]():

@@ -396,7 +396,6 @@ var accountWords = []struct {
 	{"liabilities:match_fund:", sides{"Out of the money for matching.", "Money for matching."}},
 	{"liabilities:match_pledge:", sides{"The pledge is funded, or over.", "Pledged, not funded yet."}},
 	{"liabilities:processor_fee_passthrough", sides{"The quoted card fee was used, or passed on.", "The quoted card fee, until the real one is known."}},
-	{"assets:bank:trust:", sides{"In the minor's trust account.", "Out of the minor's trust account."}},
 	{"liabilities:exchange_clearing:", sides{"What the exchange took.", "What the exchange brought."}},
 	{"liabilities:deferred_revenue", sides{"Earned now.", "Paid ahead; earned over time."}},
 	{"liabilities:seller_deposit:", sides{"Out of the shop's deposit.", "The shop's deposit."}},

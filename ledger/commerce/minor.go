@@ -83,17 +83,15 @@ func trustSteps(moves []trustMove) []Step {
 			t.bounded("base", "but no more is set aside than was released, which is")
 		}
 		if m.Before != 0 {
-			st.Text = st.Text[:len(st.Text)-1] + "; it was " + st.Before + "."
+			st.Text = st.Text[:len(st.Text)-1] + "; before this event " + st.Before + "."
 		}
-		because := "into the trust"
+		title, because := "From what is available", "into the trust"
 		if m.change() < 0 {
-			because = "out of the trust instead of what is available"
+			title, because = "Back to what is available", "out of the trust"
 		}
-		if m.change() == 0 {
-			steps = append(steps, t.steps...)
-			continue
+		if m.change() != 0 {
+			t.plain(bucketTrust, title, who, -m.change(), because)
 		}
-		t.plain(bucketTrust, "Kept for the minor", who, -m.change(), because)
 		steps = append(steps, t.steps...)
 	}
 	return steps
