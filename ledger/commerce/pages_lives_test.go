@@ -78,7 +78,7 @@ func (p *press) step(b *strings.Builder, s *playedStep) {
 		}
 		p.journal(b, s, x)
 	}
-	if posted == 0 && len(r.Transactions) == 0 { // nothing of the ledger's
+	if posted == 0 && minorActs[s.Act] != nil { // nothing of the ledger's
 		b.WriteString("```json\n" + string(compact(p.t, s.Data)) + "\n```\n\n")
 		return
 	}
