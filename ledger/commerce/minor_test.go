@@ -268,3 +268,27 @@ func TestMinorRefusals(t *testing.T) {
 		t.Errorf("refused events left something: %v %v", after, err)
 	}
 }
+
+// TestRandomLivesOfMinors plays random lives of orders whose creators are all minors: refunds, disputes, bonuses, cancellations
+// and further captures, before and after the settlement.
+func TestRandomLivesOfMinors(t *testing.T) {
+	t.Parallel()
+	book := newWorkbench(t, "US", "America/Chicago", lifeCurrencies...).book // lives need the book only, not the database
+	start, lives, trusts := freshSeed(), *lifeCount/20, 0
+	if *lifeSeed != 0 {
+		start, lives = *lifeSeed, 1
+	}
+	for i := range uint64(lives) {
+		l := newRandomLife(book, start+i)
+		l.trustRate = money.MustRate([]string{"0.15", "0.333", "0.65", "1"}[i%4])
+		if err := l.play(); err != nil {
+			t.Fatal(err)
+		}
+		if len(l.order.minors) > 0 {
+			trusts++
+		}
+	}
+	if lives > 100 && trusts < lives/10 {
+		t.Errorf("only %d of %d lives came to a trust", trusts, lives)
+	}
+}
