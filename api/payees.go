@@ -53,6 +53,10 @@ type payeeListJSON struct {
 	NextCursor *string     `json:"next_cursor" doc:"Send it as cursor for the next page; null on the last"`
 }
 
+type trustListJSON struct {
+	Data []commerce.Trust `json:"data" nullable:"false" doc:"For each currency in which something is set aside or deposited"`
+}
+
 func payeeOperations() []Operation {
 	one := reflect.TypeFor[PayeeJSON]()
 	return []Operation{
@@ -82,6 +86,12 @@ func payeeOperations() []Operation {
 			Example: map[string]any{"version": 1, "settlement_tier": "short"},
 			Answers: []Answer{{Status: 200, Meaning: "Changed. The same change sent again is answered in the same way.", Body: one}},
 			Errors:  []*fault.Error{commerce.ErrPayeeUnknown, commerce.ErrPayeeVersion, commerce.ErrGuardian, ledger.ErrInvalid}, handle: changePayee,
+		},
+		{
+			Method: http.MethodGet, Path: "/v1/books/{book}/payees/{payee}/trust", ID: "get-trust", Group: "Payees", Summary: "Read what is set aside for a minor",
+			Description: "What is owed to the child, what of it is in the trust account, and what should be there by now. Ask on every business day, and deposit what is due.",
+			Scope:       access.BalancesRead,
+			Answers:     []Answer{{Status: 200, Meaning: "The trust now.", Body: reflect.TypeFor[trustListJSON]()}}, Errors: []*fault.Error{ledger.ErrInvalid}, handle: getTrust,
 		},
 	}
 }
@@ -147,6 +157,18 @@ func getPayee(c *call) (reply, error) {
 		return reply{}, err
 	}
 	return document(http.StatusOK, payeeOf(p))
+}
+
+func getTrust(c *call) (reply, error) {
+	id, err := c.segment("payee")
+	if err != nil {
+		return reply{}, err
+	}
+	list, err := c.service.commerce.Trusts(c.ctx, c.book, id, c.service.now())
+	if err != nil {
+		return reply{}, err
+	}
+	return document(http.StatusOK, trustListJSON{list})
 }
 
 func changePayee(c *call) (reply, error) {

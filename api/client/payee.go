@@ -65,3 +65,19 @@ func (c *Client) ChangePayee(ctx context.Context, book, id string, change PayeeC
 	err := c.patch(ctx, place("v1", "books", book, "payees", id), change, &p)
 	return p, err
 }
+
+// Trust is what is set aside for a minor in one currency.
+type Trust struct {
+	Currency string `json:"currency"`
+	// SetAside is owed to the minor, Deposited is in the trust account, and Due should be there by now and is not.
+	SetAside  string `json:"set_aside"`
+	Deposited string `json:"deposited"`
+	Due       string `json:"due"`
+}
+
+// Trust returns what is set aside for a minor, in each currency in which there is any.
+func (c *Client) Trust(ctx context.Context, book, payee string) ([]Trust, error) {
+	var list page[Trust]
+	err := c.get(ctx, place("v1", "books", book, "payees", payee, "trust"), nil, &list)
+	return list.Data, err
+}

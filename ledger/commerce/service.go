@@ -210,9 +210,14 @@ func (s *Service) recordedElsewhere(ctx context.Context, book ledger.Book, e *pr
 // replayed is the result of what was recorded before under a reference.
 func (s *Service) replayed(ctx context.Context, book ledger.Book, o *order, t *ledger.Transaction) Result {
 	r := Result{Event: Event{Type: t.Event, Reference: t.Reference}, Replayed: true}
-	main := t
-	for i := range o.transactions {
-		x := &o.transactions[i]
+	main, recorded := t, o.transactions
+	if len(o.minors) > 0 { // facts about trusts stand in stories of their own
+		if recorded, r.Err = s.ledger.ByReference(ctx, book, t.Reference); r.Err != nil {
+			return r
+		}
+	}
+	for i := range recorded {
+		x := &recorded[i]
 		if x.Reference != t.Reference {
 			continue
 		}
