@@ -129,11 +129,11 @@ func (s *Service) Campaign(ctx context.Context, book ledger.Book, id string) (*C
 
 // tallyNow reads a campaign's tally as it stands, nil if nothing was given yet.
 func (s *Service) tallyNow(ctx context.Context, book ledger.Book, id string) (*tally, error) {
-	page, err := s.ledger.Transactions(ctx, book, ledger.TransactionQuery{Subject: tallySubject(id), Descending: true, Limit: 1})
-	if err != nil || len(page.Transactions) == 0 {
+	last, _, err := s.lastOf(ctx, book, tallySubject(id))
+	if err != nil || last == nil {
 		return nil, err
 	}
-	return tallyOf(&page.Transactions[0])
+	return tallyOf(last)
 }
 
 // shareOf reads what a beneficiary has; waits is what it is still to get and not on its way.

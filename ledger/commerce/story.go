@@ -1,6 +1,7 @@
 package commerce
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -159,17 +160,12 @@ func foretold(reference string, d *ledger.Draft) ledger.Transaction {
 }
 
 // lastOf is the last transaction of a subject whose record carries its state on, nil for a subject that nothing is
-// recorded about. The plan rests on it from then on. It reads one transaction however long the story is.
+// recorded about. The plan rests on it from then on. However long the story is, it reads one transaction, and more only
+// after reversals.
 func (p *planner) lastOf(subject string) (*ledger.Transaction, error) {
-	page, err := p.service.look.story(p.ctx, p.book, ledger.TransactionQuery{Subject: subject, Descending: true, Limit: 1})
+	last, sequence, err := p.service.lastOf(p.ctx, p.book, subject)
 	if err != nil {
 		return nil, err
-	}
-	var last *ledger.Transaction
-	sequence := int64(0)
-	if len(page.Transactions) > 0 {
-		last = &page.Transactions[0]
-		sequence = last.Sequence
 	}
 	if !slices.ContainsFunc(p.expects, func(e ledger.Expectation) bool { return e.Subject == subject }) {
 		p.expects = append(p.expects, ledger.Expectation{Subject: subject, LastSequence: sequence})
@@ -180,4 +176,33 @@ func (p *planner) lastOf(subject string) (*ledger.Transaction, error) {
 		}
 	}
 	return last, nil
+}
+
+// lastOf is the last transaction of a subject that stands, and the sequence of the very last one.
+func (s *Service) lastOf(ctx context.Context, book ledger.Book, subject string) (last *ledger.Transaction, sequence int64, err error) {
+	q := ledger.TransactionQuery{Subject: subject, Descending: true, Limit: 1}
+	var read []ledger.Transaction
+	for {
+		page, err := s.look.story(ctx, book, q)
+		if err != nil {
+			return nil, 0, err
+		}
+		read = append(read, page.Transactions...)
+		if len(read) == 0 {
+			return nil, 0, nil
+		}
+		undone := (&order{transactions: read}).undone()
+		for i := range read {
+			if !undone[read[i].Sequence] { // a reversal comes after what it undoes, so it has been read
+				return &read[i], read[0].Sequence, nil
+			}
+		}
+		if !page.More {
+			return nil, read[0].Sequence, nil
+		}
+		if len(read) > maxOfStory {
+			return nil, 0, ErrStoryTooLong
+		}
+		q.After, q.Limit = read[len(read)-1].Sequence, pageOfStory
+	}
 }

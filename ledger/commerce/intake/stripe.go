@@ -8,8 +8,8 @@ import (
 // Messages of the payment processor. They are verified and kept; what they say is read again from the processor itself
 // before it is applied, which is the business of payouts.
 
-// StripeVersion is the version of the processor's messages that payouts read.
-const StripeVersion = "2026-08-26"
+// StripeVersion is the version of the processor's messages that payouts read: the one that its client library is made for.
+const StripeVersion = "2024-06-20"
 
 type stripeEvent struct {
 	ID      string `json:"id"`
