@@ -47,7 +47,7 @@ func (d *TrustReleased) prepare(p *preparation) {
 	p.useCurrency("/currency", d.Currency)
 }
 
-// trust reads the trust's story, and refuses an id that was used before under another reference.
+// trustChapters reads the trust's story, and refuses an id that was used before under another reference.
 func trustChapters[T any](p *planner, event, creator, id string, idOf func(T) string) error {
 	told, err := p.story(trustSubject(creator))
 	if err != nil {
