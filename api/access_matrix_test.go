@@ -27,6 +27,9 @@ func TestAccessMatrix(t *testing.T) {
 		t.Fatalf("publish a campaign: %d %s", a.StatusCode, a.body)
 	}
 	h.event("donation.received", "a-donation")
+	for _, e := range chainEvents {
+		h.must(201, "POST", "/v1/books/uk/events", e)
+	}
 
 	h.imported()
 

@@ -21,7 +21,11 @@ var exampleData = map[string]string{
 		`"tax":[{"jurisdiction":"UK","kind":"vat","owed_by":"seller","amount":"0.00","included":true}]}],` +
 		`"shipping":{"amount":"2.99","tax":[]},"creators":[{"creator":"cre_amy","weight":"1","agency":{"id":"mcn_ldn","share":"0.30","paid_by":"creator"}}],` +
 		`"commission_rate":"0.15","payments":[{"processor":"main","payment_id":"pi_1001","amount":"44.97"}]}`,
-	"OrderDelivered":   `{"order":"UK-1001","delivered_at":"2026-11-20T09:30:00Z","parcel":1,"last_parcel":true}`,
+	"OrderDelivered": `{"order":"UK-1001","delivered_at":"2026-11-20T09:30:00Z","parcel":1,"last_parcel":true}`,
+	"CODDelivered": `{"order":"UK-1001","carrier":"evri","delivered_at":"2026-11-20T09:30:00Z","currency":"GBP","placed_at":"2026-11-20T09:00:00Z","seller":"sel_uk",` +
+		`"lines":[{"line":1,"sku":"SKU-9","category":"fashion","quantity":1,"unit_price":"24.99"}],"shipping":{"amount":"2.99"}}`,
+	"CODRemitted":      `{"remittance":"EVRI-77","carrier":"evri","bank_account":"main","currency":"GBP","fee_paid_by":"seller","orders":[{"order":"UK-1001","amount":"27.98","carrier_fee":"0.90"}]}`,
+	"CODRefused":       `{"order":"UK-1002","seller":"sel_uk","carrier":"evri","currency":"GBP","freight_out":"3.10","freight_back":"3.10","reason":"not_at_home"}`,
 	"AfterSalesOpened": `{"order":"UK-1001","case":"RMA-7","reason":"damaged"}`,
 	"AfterSalesClosed": `{"order":"UK-1001","case":"RMA-7","outcome":"refunded"}`,
 	"OrderCancelled":   `{"order":"UK-1001","reason":"buyer"}`,

@@ -24,11 +24,11 @@ type postEventQuery struct {
 // eventErrors are what an event may be refused for, besides what a posting may be refused for.
 var eventErrors = append([]*fault.Error{
 	commerce.ErrEventType, commerce.ErrEventReserved, commerce.ErrOrderUnknown, commerce.ErrOrderState, commerce.ErrOrderTerms, commerce.ErrOrderEdited,
-	commerce.ErrRepeated, commerce.ErrDisputeUnknown, commerce.ErrChargeKind, commerce.ErrRuleMissing,
+	commerce.ErrRepeated, commerce.ErrRemitted, commerce.ErrDisputeUnknown, commerce.ErrChargeKind, commerce.ErrRuleMissing,
 	commerce.ErrSweepTooLarge, commerce.ErrCashMissing, commerce.ErrTransferUnknown, commerce.ErrTransferDone, commerce.ErrOwedLess,
 	commerce.ErrItemUnknown, commerce.ErrItemGone, commerce.ErrDebtSmaller, commerce.ErrInDebt, ledger.ErrHoldingTooLarge,
 	commerce.ErrRateOld, commerce.ErrNothingToConvert, commerce.ErrPositionOpen, commerce.ErrTooEarly, commerce.ErrYearOpen, commerce.ErrYearLarge, commerce.ErrOpeningTotals,
-	commerce.ErrSaleUnknown, commerce.ErrSaleState, commerce.ErrTooManySales, commerce.ErrNoCredit, commerce.ErrStoredValueSpent, commerce.ErrStoryTooLong, commerce.ErrSolicitedShare,
+	commerce.ErrSaleUnknown, commerce.ErrSaleState, commerce.ErrTooManySales, commerce.ErrNoCredit, commerce.ErrStoredValueSpent, commerce.ErrStoryTooLong, commerce.ErrSolicitedShare, commerce.ErrCoinHistory, commerce.ErrCoinGifts,
 	commerce.ErrPromise, commerce.ErrCampaignUnknown, commerce.ErrCampaignMoney, commerce.ErrRefundWindow, commerce.ErrDonationUnknown, commerce.ErrDisbursementUnknown, commerce.ErrMovementUnknown,
 	commerce.ErrImportUnknown, commerce.ErrFieldUnknown, commerce.ErrStatementSum, commerce.ErrStatementParty,
 	commerce.ErrGiftToMinor, commerce.ErrTrustExceeded, commerce.ErrStillMinor, commerce.ErrNothingWaits,

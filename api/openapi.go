@@ -162,6 +162,7 @@ type pathFields struct {
 	Beneficiary string `json:"beneficiary" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The beneficiary's id" example:"ngo_a"`
 	Donation    string `json:"donation" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The donation's id" example:"D3"`
 	Payee       string `json:"payee" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The payee's id" example:"cre_amy"`
+	Gift        string `json:"gift" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The gift's id" example:"G-1"`
 	Message     string `json:"message" pattern:"^[1-9][0-9]{0,17}$" doc:"The inbound message's id" example:"1"`
 	Source      string `json:"source" pattern:"^[a-z][a-z0-9_-]{0,31}$" doc:"The source's name" example:"shopify"`
 }

@@ -76,6 +76,7 @@ func Operations() []Operation {
 		eventOperations(),
 		orderOperations(),
 		simulcastOperations(),
+		giftOperations(),
 		releaseOperations(),
 		campaignOperations(),
 		payeeOperations(),

@@ -15,6 +15,8 @@ import (
 type NewRelease struct {
 	Reference string `json:"reference,omitempty" minLength:"1" maxLength:"255" pattern:"^[!-~]([ -~]{0,253}[!-~])?$" doc:"Your own name for it; left out, creator.released: and the source" example:"release-T-1"`
 	Source    string `json:"source" minLength:"3" maxLength:"128" doc:"What the earnings come from: gift, tip, subscription or commission, a colon and its id" example:"tip:T-1"`
+	IfDue     bool   `json:"if_due,omitempty" doc:"Refuses earnings whose days are not over: a gift's hold_days, 7 for the others"`
+	When      string `json:"release_when,omitempty" enum:"on_time,store_paid" default:"on_time" doc:"store_paid: refuses a gift of coins that the app store has not paid for"`
 }
 
 // NewSplit is the body that divides what a payee has available.
@@ -47,7 +49,7 @@ func releaseOperations() []Operation {
 			{Status: 200, Meaning: "Released before under this reference; this is what that posted.", Body: one, Replayed: true},
 		},
 		Errors: append([]*fault.Error{
-			commerce.ErrReleaseSource, commerce.ErrOrderUnknown, commerce.ErrNothingWaits, commerce.ErrGiftToMinor, commerce.ErrStoryTooLong, commerce.ErrOrderEdited,
+			commerce.ErrReleaseSource, commerce.ErrOrderUnknown, commerce.ErrNothingWaits, commerce.ErrGiftToMinor, commerce.ErrNotReleasable, commerce.ErrCoinHistory, commerce.ErrOrderState, commerce.ErrRepeated, commerce.ErrStoryTooLong, commerce.ErrOrderEdited,
 		}, postingErrors...),
 		handle: releaseEarnings,
 	}, {
@@ -61,7 +63,7 @@ func releaseOperations() []Operation {
 			{Status: 200, Meaning: "Divided before under this reference; this is what that posted.", Body: one, Replayed: true},
 		},
 		Errors: append([]*fault.Error{
-			commerce.ErrSplitAgency, commerce.ErrOrderUnknown, commerce.ErrOrderState, commerce.ErrRepeated, commerce.ErrStoryTooLong, commerce.ErrOrderEdited,
+			commerce.ErrSplitAgency, commerce.ErrSplitSource, commerce.ErrOrderUnknown, commerce.ErrOrderState, commerce.ErrRepeated, commerce.ErrStoryTooLong, commerce.ErrOrderEdited,
 		}, postingErrors...),
 		handle: splitEarnings,
 	}}
@@ -92,5 +94,5 @@ func releaseEarnings(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return recorded(c.service.commerce.Release(c.ctx, c.book, commerce.Release{Reference: body.Reference, Source: body.Source}), http.StatusCreated)
+	return recorded(c.service.commerce.Release(c.ctx, c.book, commerce.Release{Reference: body.Reference, Source: body.Source, IfDue: body.IfDue, When: body.When}), http.StatusCreated)
 }

@@ -47,3 +47,16 @@ func TestSplit(t *testing.T) {
 	h.refused(422, "validation-failed", "POST", splits, strings.Replace(body("1.1"), "SP-1", "SP-4", 1))
 	h.refused(422, "validation-failed", "POST", splits, strings.Replace(body("0.1"), "mcn_ldn", "", 1))
 }
+
+// TestReleaseWhenDue asks for releases that come too early.
+func TestReleaseWhenDue(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	const releases = "/v1/books/uk/releases"
+	h.must(201, "POST", "/v1/books/uk/events", releasableTip)
+	h.refused(409, "release-not-due", "POST", releases, `{"source":"tip:T-1","if_due":true}`)
+	h.refused(422, "validation-failed", "POST", releases, `{"source":"tip:T-1","release_when":"later"}`)
+	old := strings.NewReplacer("T-1", "T-2", "tip-1", "tip-2", `"data"`, `"occurred_at":"2024-01-01T10:00:00Z","data"`).Replace(releasableTip)
+	h.must(201, "POST", "/v1/books/uk/events", old)
+	h.must(201, "POST", releases, `{"source":"tip:T-2","if_due":true,"release_when":"store_paid"}`)
+}

@@ -10,6 +10,10 @@ type Release struct {
 	Reference string `json:"reference,omitempty"`
 	// Source is what the earnings come from: gift, tip, subscription or commission, a colon and its id.
 	Source string `json:"source"`
+	// IfDue refuses earnings whose days are not over.
+	IfDue bool `json:"if_due,omitempty"`
+	// When is on_time, or empty; or store_paid, which refuses a gift of coins that the app store has not paid for.
+	When string `json:"release_when,omitempty"`
 }
 
 // ReleaseEarnings makes what a source has in pending available. The same reference again returns what that posted, Replayed.

@@ -57,7 +57,7 @@ func looksUp(e *prepared) bool {
 // surveys reports whether an event chooses what it is about from what was recorded before it.
 func surveys(e *prepared) bool {
 	switch e.event.Data.(type) {
-	case *BrandInvoicePaid, *BrandCreditApplied:
+	case *BrandInvoicePaid, *BrandCreditApplied, *CODRemitted:
 		return true
 	}
 	return false

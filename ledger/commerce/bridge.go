@@ -188,6 +188,9 @@ func (b *bridging) add(c *ledger.Contra) {
 	if step == "refunds" { // whoever paid it back
 		k.account = "assets:processor"
 	}
+	if c.Event == eventRemitted { // the cash against what of it reached the bank: what the carrier kept
+		k.account = "assets:receivable:cod"
+	}
 	if b.steps[k] == nil {
 		b.steps[k] = &bridgeSums{}
 	}
@@ -219,10 +222,12 @@ var stepsByPrefix = []struct{ prefix, step string }{
 func bridgeStepOf(c *ledger.Contra) string {
 	a := string(c.Account)
 	switch {
+	case c.Event == eventRemitted:
+		return "shipping"
 	case strings.HasSuffix(a, ":on-fees"):
 		return "fee_tax"
 	case strings.HasPrefix(a, "assets:processor:"), strings.HasPrefix(a, "liabilities:gift_card:"), strings.HasPrefix(a, "liabilities:store_credit:"),
-		strings.HasPrefix(a, "assets:receivable:cod:"), strings.HasPrefix(a, "liabilities:exchange_clearing:"), a == accountSuspense:
+		strings.HasPrefix(a, codPrefix), strings.HasPrefix(a, "liabilities:customer_refund_due:"), strings.HasPrefix(a, "liabilities:exchange_clearing:"), a == accountSuspense:
 		if isCapture(c.Event) {
 			return "gross"
 		}
@@ -238,7 +243,7 @@ func bridgeStepOf(c *ledger.Contra) string {
 
 // isCapture reports whether an event brings a buyer's money.
 func isCapture(event string) bool {
-	return event == "order.captured" || event == "order.cod_delivered" || event == "exchange.captured"
+	return event == eventCaptured || event == eventCODDelivered || event == "exchange.captured"
 }
 
 // bridgeSteps is the order of the steps.

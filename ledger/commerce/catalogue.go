@@ -11,6 +11,7 @@ import (
 // eventTypes are the types that this door accepts, by name.
 var eventTypes = sortedTypes(
 	orderTypes,
+	codTypes,
 	currencyTypes,
 	donationTypes,
 	exchangeTypes,

@@ -16,6 +16,7 @@ type CoinsPurchased struct {
 // StoreFeeRecorded is a store's fee that came apart from the purchases.
 type StoreFeeRecorded struct {
 	Store    string `json:"store" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The app store" example:"apple"`
+	Purchase string `json:"purchase,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The purchase that it is for; left out, for many" example:"CP-1"`
 	Currency string `json:"currency" pattern:"^[A-Z]{3}$" doc:"The fee's currency" example:"USD"`
 	Amount   string `json:"amount" pattern:"^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,3})?$" doc:"The fee" example:"31.80"`
 	Document string `json:"document,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The store's statement" example:"AP-2026-11"`
@@ -37,10 +38,10 @@ type CoinsExpired struct {
 	Amount   string `json:"amount" pattern:"^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,3})?$" doc:"What the coins are worth" example:"4.00"`
 }
 
-// CoinsRefunded undoes a purchase of coins, first the gifts that it paid for (W-04).
+// CoinsRefunded undoes a purchase of coins, first the gifts that it paid for (W-04, A-29).
 type CoinsRefunded struct {
 	Purchase        string   `json:"purchase" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The purchase's id" example:"CP-1"`
-	Gifts           []string `json:"gifts,omitempty" nullable:"false" maxItems:"50" doc:"The gifts that it paid for, newest first" example:"[\"G-1\"]"`
+	Gifts           []string `json:"gifts,omitempty" nullable:"false" maxItems:"50" doc:"The gifts that it paid for, as a check; left out, they are found" example:"[\"G-1\"]"`
 	Clawback        string   `json:"clawback,omitempty" enum:"creator,platform" default:"creator" doc:"Who bears the gifts: everybody who got something of them, or the platform"`
 	PaymentRefundID string   `json:"payment_refund_id,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The processor's id of the refund" example:"re_c1"`
 }
@@ -50,6 +51,6 @@ type CoinsDisputed struct {
 	Purchase string   `json:"purchase" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The purchase's id" example:"CP-1"`
 	Dispute  string   `json:"dispute" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The processor's id of the dispute" example:"dp_c1"`
 	Fee      string   `json:"fee,omitempty" pattern:"^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,3})?$" doc:"What the processor charges for it" example:"15.00"`
-	Gifts    []string `json:"gifts,omitempty" nullable:"false" maxItems:"50" doc:"The gifts that the purchase paid for, newest first" example:"[\"G-1\"]"`
+	Gifts    []string `json:"gifts,omitempty" nullable:"false" maxItems:"50" doc:"The gifts that the purchase paid for, as a check; left out, they are found" example:"[\"G-1\"]"`
 	Clawback string   `json:"clawback,omitempty" enum:"creator,platform" default:"creator" doc:"Who bears the gifts: everybody who got something of them, or the platform"`
 }

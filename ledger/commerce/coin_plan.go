@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"mizan/ledger"
+	"mizan/ledger/fault"
 	"mizan/ledger/money"
 )
 
@@ -15,12 +16,19 @@ func storeAccount(store string) ledger.Address {
 	return ledger.Address("assets:receivable:appstore:" + store)
 }
 
-func (d *CoinsPurchased) subject() string   { return "coins:" + d.Purchase }
-func (d *CoinsRefunded) subject() string    { return "coins:" + d.Purchase }
-func (d *CoinsDisputed) subject() string    { return "coins:" + d.Purchase }
-func (d *CoinsExpired) subject() string     { return "coin_expiry:" + d.Expiry }
-func (d *StoreFeeRecorded) subject() string { return "" }
-func (d *StoreSettled) subject() string     { return "" }
+func (d *CoinsPurchased) subject() string { return "coins:" + d.Purchase }
+func (d *CoinsRefunded) subject() string  { return "coins:" + d.Purchase }
+func (d *CoinsDisputed) subject() string  { return "coins:" + d.Purchase }
+func (d *CoinsExpired) subject() string   { return "coin_expiry:" + d.Expiry }
+func (d *StoreSettled) subject() string   { return "" }
+
+// subject is the purchase, if the fee is that of one.
+func (d *StoreFeeRecorded) subject() string {
+	if d.Purchase == "" {
+		return ""
+	}
+	return "coins:" + d.Purchase
+}
 
 func (d *CoinsPurchased) prepare(p *preparation) {
 	p.id("/purchase", d.Purchase, true)
@@ -90,13 +98,33 @@ func (d *CoinsPurchased) plan(p *planner) error {
 
 func (d *StoreFeeRecorded) prepare(p *preparation) {
 	p.id("/store", d.Store, true)
+	p.id("/purchase", d.Purchase, false)
 	p.id("/document", d.Document, false)
 	p.useCurrency("/currency", d.Currency)
 	p.unit = 1 // the store's own arithmetic is not bound to our posting unit
 	p.positive("/amount", d.Amount)
 }
 
+// plan posts the fee. That of one purchase is told with the purchase: it is part of what the purchase's gifts cost, and the
+// store gives it back with the purchase.
 func (d *StoreFeeRecorded) plan(p *planner) error {
+	if d.Purchase != "" {
+		told, bought, err := p.purchase(d.Purchase)
+		if err != nil {
+			return err
+		}
+		c, amount, _, err := bought.amounts()
+		if err != nil {
+			return err
+		}
+		fee, err := money.ParseAmount(d.Amount, money.Currency(d.Currency))
+		if err != nil {
+			return err
+		}
+		if bought.Store != d.Store || string(c) != d.Currency || fee-told.net(accountStoreFee, c) > amount {
+			return ErrOrderTerms.With("The purchase was in another store or currency, or its fees would be more than its price. Nothing was posted.")
+		}
+	}
 	return p.pair("appstore.fee_recorded", d.Currency, d.Amount, accountStoreFee, storeAccount(d.Store), d.Document)
 }
 
@@ -187,28 +215,75 @@ func (p *planner) purchase(id string) (*story, CoinsPurchased, error) {
 	return told, kept, err
 }
 
-// undoGifts reverses the gifts that a purchase paid for; more than it bought cannot be its own. The drafts take two parts
-// each, from the given one on.
-func (p *planner) undoGifts(gifts []string, platformBears bool, c money.Currency, bought money.Minor, part int) error {
-	back := money.Minor(0)
-	for i, id := range gifts {
-		_, sent, err := p.gift(id)
-		if err != nil {
-			return err
+// maxGiftsOfLot bounds the gifts that go back with a purchase.
+const maxGiftsOfLot = 200
+
+// undoGifts undoes what a purchase paid for (A-29), the newest gift first. Gifts that the caller named must be those. Only if
+// the purchase lies too far back to be followed are named gifts taken as they are; more than it bought cannot be its own. The
+// drafts take two parts for each gift, from the given one on.
+func (p *planner) undoGifts(purchase string, named []string, platformBears bool, c money.Currency, bought money.Minor, part int) ([]undoneGift, error) {
+	paid, err := p.paidGifts(purchase, c)
+	switch {
+	case fault.CodeOf(err) == ErrCoinHistory.Code && len(named) > 0:
+		if paid, err = p.wholeGifts(named, c, bought); err != nil {
+			return nil, err
 		}
-		if sent.Currency != string(c) {
-			return ErrOrderTerms.With("A gift is in another currency than the purchase. Nothing was posted.")
-		}
-		coins, err := p.reverseGift(id, platformBears, part+2*i, nil)
-		if err != nil {
-			return err
-		}
-		if back += coins; back > bought {
-			return ErrOrderTerms.With("The gifts are worth more than the purchase, so it did not pay for all of them. Nothing was posted.")
+	case err != nil:
+		return nil, err
+	case len(paid) > maxGiftsOfLot:
+		return nil, ErrCoinGifts.Withf("The purchase paid for %d gifts, and at most %d go back at once. Record it as a transaction.", len(paid), maxGiftsOfLot)
+	case len(named) > 0:
+		if err := agree(named, paid); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	var list []undoneGift
+	for i := range paid {
+		undone, err := p.undoGift(paid[i], platformBears, part+2*i, nil)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, undone)
+	}
+	return list, nil
 }
+
+// wholeGifts are gifts as the caller named them.
+func (p *planner) wholeGifts(named []string, c money.Currency, bought money.Minor) (list []paidGift, err error) {
+	for _, id := range named {
+		told, sent, err := p.gift(id)
+		if err != nil {
+			return nil, err
+		}
+		if sent.Currency != string(c) {
+			return nil, ErrOrderTerms.With("A gift is in another currency than the purchase. Nothing was posted.")
+		}
+		coins := -told.net(accountCoins, c)
+		if bought -= coins; bought < 0 {
+			return nil, ErrOrderTerms.With("The gifts are worth more than the purchase, so it did not pay for all of them. Nothing was posted.")
+		}
+		list = append(list, paidGift{id, coins})
+	}
+	return list, nil
+}
+
+// coinsRefunded is a refund as it is kept, with the gifts that it undid.
+type coinsRefunded struct {
+	CoinsRefunded
+	Currency string       `json:"currency"`
+	Undone   []undoneGift `json:"undone,omitempty"`
+}
+
+func (d *coinsRefunded) tell() []Step { return tellUndone(d.Currency, d.Undone) }
+
+// coinsDisputed is a dispute as it is kept, with the gifts that it undid.
+type coinsDisputed struct {
+	CoinsDisputed
+	Currency string       `json:"currency"`
+	Undone   []undoneGift `json:"undone,omitempty"`
+}
+
+func (d *coinsDisputed) tell() []Step { return tellUndone(d.Currency, d.Undone) }
 
 func (d *CoinsRefunded) plan(p *planner) error {
 	told, bought, err := p.purchase(d.Purchase)
@@ -219,15 +294,16 @@ func (d *CoinsRefunded) plan(p *planner) error {
 	if err != nil {
 		return err
 	}
-	data, err := p.stored()
+	kept := &coinsRefunded{CoinsRefunded: *d, Currency: string(c)}
+	if kept.Undone, err = p.undoGifts(d.Purchase, d.Gifts, d.Clawback == "platform", c, amount, 2); err != nil {
+		return err
+	}
+	data, err := json.Marshal(kept)
 	if err != nil {
 		return err
 	}
-	if err := p.undoGifts(d.Gifts, d.Clawback == "platform", c, amount, 2); err != nil {
-		return err
-	}
 	paid := bought.paidTo(bucketAvailable)
-	if err := p.draft(draftOf{event: "coins.purchase_refunded", data: data, lines: []ledger.Line{
+	if err := p.draft(draftOf{event: "coins.purchase_refunded", data: data, told: kept, lines: []ledger.Line{
 		{Account: accountCoins, Amount: amount, Currency: c}, {Account: paid, Amount: -amount, Currency: c, ExternalRef: d.PaymentRefundID},
 	}}); err != nil {
 		return err
@@ -255,14 +331,15 @@ func (d *CoinsDisputed) plan(p *planner) error {
 	if err := prep.err(); err != nil {
 		return err
 	}
-	data, err := json.Marshal(d)
-	if err != nil {
+	kept := &coinsDisputed{CoinsDisputed: *d, Currency: string(c)}
+	if kept.Undone, err = p.undoGifts(d.Purchase, d.Gifts, d.Clawback == "platform", c, amount, 2); err != nil {
 		return err
 	}
-	if err := p.undoGifts(d.Gifts, d.Clawback == "platform", c, amount, 2); err != nil {
+	data, err := json.Marshal(kept)
+	if err != nil {
 		return err
 	}
 	lines := creditLines(c, positions{{accountCoins, -amount}, {accountDisputeFee, -fee}, {processorAccount(bucketAvailable, bought.Processor), amount + fee}})
 	lines[len(lines)-1].ExternalRef = d.Dispute
-	return p.draft(draftOf{event: "coins.disputed", data: data, lines: lines})
+	return p.draft(draftOf{event: "coins.disputed", data: data, told: kept, lines: lines})
 }

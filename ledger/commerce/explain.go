@@ -71,7 +71,7 @@ func (x *explained) readTrusts() error {
 
 // readData reads the event's data back, for its words.
 func (x *explained) readData(r record) error {
-	if r.Kind == "order.captured" || r.Kind == eventSettled || len(r.Data) == 0 {
+	if isCapture(r.Kind) && r.Kind != "exchange.captured" || r.Kind == eventSettled || len(r.Data) == 0 {
 		return nil
 	}
 	kind, ok := recordedType(r.Kind)

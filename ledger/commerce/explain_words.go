@@ -321,7 +321,7 @@ func lineName(key int) string {
 func entryWords(event string, a ledger.Address, credit bool) string {
 	if _, bucket, _, ok := splitPayee(a); ok {
 		switch {
-		case bucket == bucketPending && strings.HasPrefix(event, "commission.") && event != "commission.deposit_released": // no order settles it
+		case bucket == bucketPending && waitsForRelease(event):
 			return side(credit, sides{"Out of what waits to be released.", "Earned; waits until it is released."})
 		case event == "shipping.charged" && credit:
 			return "The part that the platform pays."
@@ -344,6 +344,16 @@ func entryWords(event string, a ledger.Address, credit bool) string {
 		}
 	}
 	return "As the event says."
+}
+
+// waitsForRelease reports whether what an event gives waits until somebody releases it, because no order settles it.
+func waitsForRelease(event string) bool {
+	family, _, _ := strings.Cut(event, ".")
+	switch family {
+	case "gift", "tip", "subscription":
+		return true
+	}
+	return family == "commission" && event != "commission.deposit_released" || event == eventReleased
 }
 
 // sides are the words for a debit and for a credit.
@@ -415,6 +425,7 @@ var accountWords = []struct {
 	{"liabilities:donation:", sides{"Back from the campaign.", "For the campaign."}},
 	{accountPlatformDiscount, sides{"Discounts at the platform's cost.", "Discounts that the platform need not pay."}},
 	{"revenue:", sides{"The platform's fee goes back.", "The platform's fee."}},
+	{"expenses:collection_fee:", sides{"What the carrier kept for collecting the cash.", "What the carrier kept is undone."}},
 	{accountChargebackLoss, sides{"The platform bears the loss.", "The platform's loss is undone."}},
 	{accountDisputeFee, sides{"What the processor charges for the dispute.", "The platform does not bear this fee."}},
 	{accountProcessorFee, sides{"What the processor charges.", "What the processor gave back."}},

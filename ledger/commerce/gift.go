@@ -5,9 +5,9 @@ package commerce
 var giftTypes = []EventType{
 	{Name: "appstore.fee_recorded", Meaning: "An app store took its fee for sales of coins.", New: func() EventData { return &StoreFeeRecorded{} }},
 	{Name: "appstore.settled", Meaning: "An app store paid what it had collected for coins.", New: func() EventData { return &StoreSettled{} }},
-	{Name: "coins.disputed", Meaning: "A payment for coins was taken back by the buyer's bank.", New: func() EventData { return &CoinsDisputed{} }},
+	{Name: "coins.disputed", Meaning: "A payment for coins was taken back by the buyer's bank.", New: func() EventData { return &CoinsDisputed{} }, Stored: func() teller { return &coinsDisputed{} }},
 	{Name: "coins.expired", Meaning: "Coins nobody used lapsed, where the law allows it.", New: func() EventData { return &CoinsExpired{} }},
-	{Name: "coins.purchase_refunded", Meaning: "A purchase of coins was undone, with the gifts it paid for.", New: func() EventData { return &CoinsRefunded{} }},
+	{Name: "coins.purchase_refunded", Meaning: "A purchase of coins was undone, with the gifts it paid for.", New: func() EventData { return &CoinsRefunded{} }, Stored: func() teller { return &coinsRefunded{} }},
 	{Name: "coins.purchased", Meaning: "A viewer bought coins, in an app store or on the web.", New: func() EventData { return &CoinsPurchased{} }},
 	{Name: "gift.reversed", Meaning: "A gift was undone; its coins are unspent again.", New: func() EventData { return &GiftReversed{} }},
 	{Name: "gift.sent", Meaning: "A viewer gave coins to a creator.", New: func() EventData { return &GiftSent{} }, Stored: func() teller { return &giftSent{} }},
@@ -27,6 +27,7 @@ var giftOwnTypes = []EventType{
 var giftParts = map[string]string{
 	"appstore.fee_reversed":      "The app store gave its fee back.",
 	"gift.agency_bonus":          "The platform paid the creator's agency a bonus for a gift.",
+	eventReduced:                 "A part of a gift was undone, with the purchase that paid for it.",
 	"gift.agency_bonus_reversed": "The agency's bonus for a gift was taken back.",
 }
 

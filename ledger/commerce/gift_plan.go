@@ -178,7 +178,8 @@ func creditLines(c money.Currency, list positions) []ledger.Line {
 	return lines
 }
 
-// gift reads a gift's story and how it was sent.
+// gift reads a gift's story and how it was sent, with what of it everybody has still. Of a gift that a purchase paid for in
+// part and was undone, that is less than was sent.
 func (p *planner) gift(id string) (*story, giftSent, error) {
 	told, err := p.story("gift:" + id)
 	if err != nil {
@@ -192,6 +193,9 @@ func (p *planner) gift(id string) (*story, giftSent, error) {
 		return nil, giftSent{}, ErrOrderState.With("The gift was reversed.")
 	}
 	kept, err := storedAs[giftSent](sent)
+	if err == nil && len(told.named(eventReduced)) > 0 {
+		kept.Amount = told.given(money.Currency(kept.Currency)).Format(money.Currency(kept.Currency))
+	}
 	return told, kept, err
 }
 
@@ -269,51 +273,4 @@ func (d *GiftTruedUp) plan(p *planner) error {
 		list.add(payeeAccount("agency", bucket, sent.Agency.ID), after.agency-before.agency)
 	}
 	return p.draft(draftOf{event: "gift.trued_up", liveSession: sent.LiveSession, lines: creditLines(c, list), data: data, told: kept})
-}
-
-func (d *GiftReversed) prepare(p *preparation) {
-	p.id("/gift", d.Gift, true)
-	p.oneOf("/clawback", d.Clawback, "creator", "platform")
-}
-
-func (d *GiftReversed) plan(p *planner) error {
-	data, err := p.stored()
-	if err != nil {
-		return err
-	}
-	_, err = p.reverseGift(d.Gift, d.Clawback == "platform", 0, data)
-	return err
-}
-
-// reverseGift gives a gift's coins back, as drafts from the given part on, and returns what they are worth. Everybody gives
-// back what the gift's story has given them, from the bucket where it now is.
-func (p *planner) reverseGift(id string, platformBears bool, part int, data json.RawMessage) (money.Minor, error) {
-	told, sent, err := p.gift(id)
-	if err != nil {
-		return 0, err
-	}
-	c := money.Currency(sent.Currency)
-	coins := -told.net(accountCoins, c)
-	gift, bonus := positions{}, positions{}
-	if platformBears {
-		gift = positions{{accountChargebackLoss, -coins}, {accountCoins, coins}}
-	} else {
-		for _, x := range told.nets(c) {
-			kind, _, _, _ := splitPayee(x.account)
-			switch {
-			case x.account == accountBonus, kind == "agency" && sent.Agency != nil && sent.Agency.PaidBy == "platform":
-				bonus.add(x.account, -x.amount)
-			default:
-				gift.add(x.account, -x.amount)
-			}
-		}
-	}
-	subject := "gift:" + id
-	if err := p.draft(draftOf{event: "gift.reversed", kind: p.event.Type, part: part, subject: subject, liveSession: sent.LiveSession, lines: creditLines(c, gift), data: data}); err != nil {
-		return 0, err
-	}
-	if lines := creditLines(c, bonus); len(lines) > 0 {
-		return coins, p.draft(draftOf{event: "gift.agency_bonus_reversed", kind: p.event.Type, part: part + 1, subject: subject, liveSession: sent.LiveSession, lines: lines})
-	}
-	return coins, nil
 }

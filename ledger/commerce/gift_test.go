@@ -232,6 +232,11 @@ func TestGiftsTogether(t *testing.T) {
 			event(t, "gift.sent", n+"2", `{"gift":"G`+n+`","creator":"c","currency":"USD","amount":"9.97","share":"0.5","agency":{"id":"a","share":"0.05","paid_by":"platform"}}`),
 			event(t, "gift.trued_up", n+"3", `{"gift":"G`+n+`","share":"0.53"}`),
 			event(t, "coins.purchase_refunded", n+"4", `{"purchase":"P`+n+`","gifts":["G`+n+`"]}`),
+			event(t, "coins.purchased", n+"5", `{"purchase":"Q`+n+`","store":"apple","currency":"USD","amount":"10.00"}`),
+			event(t, "coins.purchased", n+"6", `{"purchase":"R`+n+`","store":"apple","currency":"USD","amount":"10.00"}`),
+			event(t, "gift.sent", n+"7", `{"gift":"H`+n+`","creator":"c","currency":"USD","amount":"12.00","share":"0.5","agency":{"id":"a","share":"0.05","paid_by":"platform"}}`),
+			event(t, "coins.purchase_refunded", n+"8", `{"purchase":"Q`+n+`"}`),
+			event(t, "coins.purchase_refunded", n+"9", `{"purchase":"R`+n+`"}`),
 		}
 	}
 	foreseen, err := w.DryRun(t.Context(), w.book, events("a"), true)

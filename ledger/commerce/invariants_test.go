@@ -16,10 +16,10 @@ const (
 	explainEvery = 16
 )
 
-// cash is the buyer's money with us: at the processors, taken from stored value or given as it, and disputed.
+// cash is the buyer's money with us: at the processors, taken from stored value or given as it, disputed, owed back.
 func (b *pureBook) cash() (sum money.Minor) {
 	for a, m := range b.balances {
-		if s := string(a); strings.HasPrefix(s, "assets:") || strings.HasPrefix(s, "liabilities:gift_card:") || strings.HasPrefix(s, "liabilities:store_credit:") {
+		if s := string(a); strings.HasPrefix(s, "assets:") || strings.HasPrefix(s, "liabilities:gift_card:") || strings.HasPrefix(s, "liabilities:store_credit:") || strings.HasPrefix(s, "liabilities:customer_refund_due:") {
 			sum += m
 		}
 	}
@@ -47,7 +47,9 @@ func (l *randomLife) checkCash(data EventData, was lifeState, moved money.Minor)
 			want = -(was.lots - l.order.money(false) - read(d.RestockingFee) - read(d.LabelFee))
 			want += was.goodwill - l.order.goodwill + was.loss - l.order.platformLoss
 		}
-	case *LineCancelled, *ExchangeCaptured:
+	case *CODRemitted:
+		want = -read(d.Orders[0].CarrierFee)
+	case *LineCancelled, *ExchangeCaptured, *CODDelivered:
 		want = l.order.money(false) - was.lots
 	case *OrderCancelled:
 		want = -(was.lots - l.order.money(false)) + was.goodwill - l.order.goodwill + was.loss - l.order.platformLoss

@@ -57,12 +57,28 @@ type bonus struct {
 // tender is one way the buyer paid.
 type tender struct {
 	account   ledger.Address // that was debited
-	processor string         // empty for stored value
+	processor string         // empty for stored value and cash
+	carrier   string         // who took cash at the door
 	paymentID string
 	captured  money.Minor
 	returned  money.Minor // by refunds, and by disputes and failures that took it
+	remitted  money.Minor // by the carrier, of what it took
 	failed    bool
 }
+
+// rank is the order in which tenders give money back: cards and the like, then cash, then stored value.
+func (t *tender) rank() int {
+	switch {
+	case t.processor != "":
+		return 0
+	case t.carrier != "":
+		return 1
+	}
+	return 2
+}
+
+// tenderRanks is how many ranks there are.
+const tenderRanks = 3
 
 // refund is money that went back to the buyer.
 type refund struct {
@@ -108,6 +124,7 @@ type order struct {
 	lots                          []lot
 	tenders                       []tender
 	discounted, deemed, cancelled bool
+	refused                       bool // a parcel to be paid at the door came back
 	bonuses                       []bonus
 	moves                         []string         // attributions moved, by id
 	tiers                         []tierAdjustment // rates changed afterwards
@@ -245,6 +262,11 @@ func (o *order) gates() []string {
 	for i := range o.lots {
 		if l := &o.lots[i]; l.kind == lotExchange && !l.empty() {
 			gates = append(gates, "exchange:"+l.sku)
+		}
+	}
+	for i := range o.tenders {
+		if t := &o.tenders[i]; t.carrier != "" && t.remitted < t.captured {
+			gates = append(gates, "cod:"+t.carrier)
 		}
 	}
 	return gates

@@ -14,6 +14,13 @@ func (d *OrderCaptured) subject() string { return "order:" + d.Order }
 
 // prepare reads the capture into its terms; the rule set is chosen when it is planned.
 func (d *OrderCaptured) prepare(p *preparation) {
+	if d.readSale(p) {
+		d.readPayments(p, d.terms)
+	}
+}
+
+// readSale reads everything but how the buyer paid. It reports whether there is a currency to read amounts in.
+func (d *OrderCaptured) readSale(p *preparation) bool {
 	p.id("/order", d.Order, true)
 	p.id("/seller", d.Seller, true)
 	p.id("/category_set", d.CategorySet, false)
@@ -30,7 +37,7 @@ func (d *OrderCaptured) prepare(p *preparation) {
 	}
 	d.terms = t
 	if t.Currency = p.useCurrency("/currency", d.Currency); t.Currency == "" {
-		return
+		return false
 	}
 	d.readLines(p, t)
 	d.readOrderDiscounts(p, t)
@@ -50,7 +57,7 @@ func (d *OrderCaptured) prepare(p *preparation) {
 		}
 	}
 	d.readShares(p, t)
-	d.readPayments(p, t)
+	return true
 }
 
 // readLines reads the goods with their own discounts and taxes (calculation sheet, steps 1, 2, 4 and 6).
@@ -293,21 +300,29 @@ func (d *OrderCaptured) readPayments(p *preparation, t *captureTerms) {
 	if len(p.fields) > 0 {
 		return
 	}
-	due := money.Minor(0)
-	for _, l := range t.lotsOf() {
-		due += l.money(true)
-	}
-	if due > maxEventAmount {
-		p.because("/lines", money.ErrOverflow)
-	} else if due != paid {
+	if due := t.due(p); len(p.fields) == 0 && due != paid {
 		p.bad("/payments", "payments-differ", "The payments come to "+paid.Format(p.currency)+" and the lines to "+due.Format(p.currency)+
 			". The sum of the payments must be what the lines, shipping, duty and taxes say.")
 	}
 }
 
+// due is what the buyer pays for the capture.
+func (t *captureTerms) due(p *preparation) (due money.Minor) {
+	for _, l := range t.lotsOf() {
+		due += l.money(true)
+	}
+	if due > maxEventAmount {
+		p.because("/lines", money.ErrOverflow)
+	}
+	return due
+}
+
 // plan posts the difference the capture makes.
-func (d *OrderCaptured) plan(p *planner) error {
-	o, t := p.order, d.terms
+func (d *OrderCaptured) plan(p *planner) error { return p.capture(d.terms) }
+
+// capture posts the difference that a capture, or a delivery paid in cash, makes.
+func (p *planner) capture(t *captureTerms) error {
+	o := p.order
 	before, err := o.compute()
 	if err != nil {
 		return err
@@ -334,7 +349,7 @@ func (d *OrderCaptured) plan(p *planner) error {
 	if err != nil {
 		return err
 	}
-	event := "order.captured"
+	event := p.event.Type
 	if len(lines) == 0 {
 		event = "order.fact_recorded"
 	}
@@ -345,7 +360,7 @@ func (d *OrderCaptured) plan(p *planner) error {
 	case len(lines) == 0:
 		memo = "sample" // an order of value zero
 	}
-	return p.draft(draftOf{event: event, kind: "order.captured", lines: lines, data: stored, memo: memo, before: before, after: after, computed: true})
+	return p.draft(draftOf{event: event, kind: p.event.Type, lines: lines, data: stored, memo: memo, before: before, after: after, computed: true})
 }
 
 // freezeRules chooses the rule set in force when the order was placed and checks the order against it.

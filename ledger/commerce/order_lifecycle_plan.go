@@ -1,6 +1,9 @@
 package commerce
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // What facts about an order change, and what a cancellation posts.
 
@@ -40,12 +43,17 @@ func (d *OrderCancelled) prepare(p *preparation) {
 
 // apply remembers the delivery; the latest scan of the last parcel starts the clock.
 func (d *OrderDelivered) apply(o *order, _ *preparation) error {
-	o.anyDelivery = true
-	if d.DeliveredAt.After(o.delivered) {
-		o.delivered = d.DeliveredAt.UTC()
-	}
-	o.complete = o.complete || d.LastParcel
+	o.arrived(d.DeliveredAt.UTC(), d.LastParcel)
 	return nil
+}
+
+// arrived notes the arrival of a parcel.
+func (o *order) arrived(at time.Time, last bool) {
+	o.anyDelivery = true
+	if at.After(o.delivered) {
+		o.delivered = at
+	}
+	o.complete = o.complete || last
 }
 
 func (d *AfterSalesOpened) apply(o *order, _ *preparation) error {

@@ -107,6 +107,8 @@ func (o *order) state() string {
 	switch {
 	case o.cancelled:
 		return "cancelled"
+	case len(o.captures) == 0 && o.refused:
+		return "refused"
 	case len(o.captures) == 0:
 		return "placed"
 	case o.goodsGone() && o.money(false) == 0:
@@ -126,11 +128,15 @@ func waterfall(all []ledger.Transaction, c money.Currency) []Receiver {
 	parts := map[string]*positions{}
 	for i := range all {
 		t := &all[i]
+		carrier := remitter(t)
 		for _, e := range t.Entries {
 			if e.Currency != c {
 				continue
 			}
 			r := receiverOf(t.Event, e.Account)
+			if carrier != "" && (r == "buyer" || strings.HasPrefix(r, "assets:bank:")) {
+				r = carrier
+			}
 			p := parts[r]
 			if p == nil {
 				p = &positions{}
@@ -157,6 +163,22 @@ func waterfall(all []ledger.Transaction, c money.Currency) []Receiver {
 	return list
 }
 
+// remitter is the carrier that handed cash over with a transaction, or whose remittance it reverses. The cash had been the
+// buyer's when it was taken; what of it does not reach the bank is the carrier's.
+func remitter(t *ledger.Transaction) string {
+	carrier, remits := "", t.Event == eventRemitted
+	for _, e := range t.Entries {
+		if id, ok := strings.CutPrefix(string(e.Account), codPrefix); ok {
+			carrier = "carrier:" + id
+		}
+		remits = remits || strings.HasPrefix(string(e.Account), "assets:bank:")
+	}
+	if !remits {
+		return ""
+	}
+	return carrier
+}
+
 // receiverOf says whose money an entry is. Cash at the processor stands for the other side of its event: the buyer's
 // money in a sale or refund, the processor's in a fee.
 func receiverOf(event string, a ledger.Address) string {
@@ -165,7 +187,7 @@ func receiverOf(event string, a ledger.Address) string {
 		return kind + ":" + id
 	}
 	switch {
-	case strings.HasPrefix(s, "assets:processor:"), s == accountSuspense:
+	case strings.HasPrefix(s, "assets:processor:"), strings.HasPrefix(s, codPrefix), s == accountSuspense:
 		if event == "processor.fee_recorded" {
 			return "processor"
 		}

@@ -78,6 +78,7 @@ const (
 	accountShippingSubsidy  = "expenses:shipping_subsidy"
 	accountReimbursement    = "expenses:inventory_reimbursement"
 	accountSuspense         = "assets:suspense"
+	codPrefix               = "assets:receivable:cod:"
 )
 
 func disputeAccount(id string) ledger.Address {
@@ -85,6 +86,15 @@ func disputeAccount(id string) ledger.Address {
 }
 func clearingAccount(order string) ledger.Address {
 	return ledger.Address("liabilities:exchange_clearing:" + order)
+}
+func refundDueAccount(buyer string) ledger.Address {
+	return ledger.Address("liabilities:customer_refund_due:" + buyer)
+}
+func codAccount(carrier string) ledger.Address {
+	return ledger.Address(codPrefix + carrier)
+}
+func collectionFeeAccount(carrier string) ledger.Address {
+	return ledger.Address("expenses:collection_fee:" + carrier)
 }
 func carrierAccount(id string) ledger.Address { return ledger.Address("liabilities:carrier:" + id) }
 

@@ -86,6 +86,16 @@ var errRefusedByRules = fmt.Errorf("refused")
 // plan plans an event, leaving out what only the ledger knows.
 func (b *pureBook) plan(p *planner) error {
 	switch d := p.event.Data.(type) {
+	case *CODRemitted:
+		p.order = nil
+		data, err := p.stored()
+		if err == nil {
+			err = p.draft(draftOf{event: factRecorded, kind: eventRemitted, data: data, told: d})
+		}
+		if p.order = b.order; err != nil {
+			return err
+		}
+		return d.remit(p, 0)
 	case *DisputeOpened:
 		if err := p.known(); err != nil {
 			return err
@@ -135,7 +145,7 @@ func (b *pureBook) record(d *ledger.Draft, reference string) error {
 		sum += l.Amount
 		b.balances[l.Account] += l.Amount
 		t.Entries = append(t.Entries, ledger.Entry{Account: l.Account, Currency: l.Currency, Amount: l.Amount, ExternalRef: l.ExternalRef})
-		if r := d.Event; strings.HasPrefix(r, "adjustment.") || isCharge(r) {
+		if r := d.Event; strings.HasPrefix(r, "adjustment.") || r == eventRemitted || isCharge(r) {
 			if isPosition(l.Account) {
 				b.byHand.add(positionOf(l.Account), -l.Amount)
 			}
@@ -159,8 +169,9 @@ func isCharge(event string) bool {
 
 // replayed is the order as its records say.
 func (b *pureBook) replayed() (*order, error) {
-	o := &order{book: b.book, id: b.name, transactions: b.transactions, last: b.sequence}
-	return o, b.service.replay(context.Background(), o, len(b.transactions))
+	own := slices.DeleteFunc(slices.Clone(b.transactions), func(t ledger.Transaction) bool { return !isOrder(t.Subject) })
+	o := &order{book: b.book, id: b.name, transactions: own, last: b.sequence}
+	return o, b.service.replay(context.Background(), o, len(own))
 }
 
 // fingerprint is everything that decides what an order posts next, in words.
@@ -256,7 +267,11 @@ func (l *randomLife) play() (err error) {
 func (l *randomLife) capture(number int) error {
 	c := l.dice.capture(number, l.first)
 	l.pay(c, l.book)
-	done, err := l.try(c, "order.captured")
+	data, kind := EventData(c), eventCaptured
+	if l.chance(15) {
+		data, kind = l.atTheDoor(c), eventCODDelivered
+	}
+	done, err := l.try(data, kind)
 	if !done || err != nil {
 		return err
 	}
@@ -338,7 +353,7 @@ func TestRandomLives(t *testing.T) {
 		}
 	}
 	t.Logf("%v", total)
-	for _, kind := range []string{"order.captured", "refund.made", "dispute.opened", "dispute.closed", "order.settled", "payment.failed", "order.cancelled", "creator.bonus", "commission.deposit_released"} {
+	for _, kind := range []string{"order.captured", "order.cod_delivered", "cod.remitted", "refund.made", "dispute.opened", "dispute.closed", "order.settled", "payment.failed", "order.cancelled", "creator.bonus", "commission.deposit_released"} {
 		if *lifeCount >= 1000 && total[kind] == 0 {
 			t.Errorf("no life had %s", kind)
 		}

@@ -18,20 +18,23 @@ func errRefundAmount(pointer string) error {
 }
 
 // legs divides an amount among the tenders: card-like ones first, the newest first, each up to what it has left, then
-// stored value.
+// cash, then stored value. Cash has no card to go back to: it is owed to the buyer under the order's id.
 func (o *order) legs(amount money.Minor, cash, ref string) ([]cashLeg, error) {
 	var legs []cashLeg
-	for _, stored := range []bool{false, true} {
+	for rank := range tenderRanks {
 		for i := len(o.tenders) - 1; i >= 0 && amount > 0; i-- {
 			t := &o.tenders[i]
 			part := min(amount, o.tenderLeft(t))
-			if (t.processor == "") != stored || part == 0 {
+			if t.rank() != rank || part == 0 {
 				continue
 			}
 			amount -= part
 			leg := cashLeg{account: t.account, amount: part}
-			if !stored {
+			switch {
+			case t.processor != "":
 				leg.account, leg.ref = processorAccount(cash, t.processor), ref
+			case t.carrier != "":
+				leg.account = refundDueAccount(o.id)
 			}
 			legs = append(legs, leg)
 		}
@@ -90,10 +93,10 @@ func (o *order) refundLines(r *refund) []ledger.Line {
 // takeFromTenders counts an amount as returned, in the order of legs. What exceeds the tenders, as a refund that happened
 // anyway can, is counted on the newest.
 func (o *order) takeFromTenders(amount money.Minor) {
-	for _, stored := range []bool{false, true} {
+	for rank := range tenderRanks {
 		for i := len(o.tenders) - 1; i >= 0 && amount > 0; i-- {
 			t := &o.tenders[i]
-			if (t.processor == "") != stored {
+			if t.rank() != rank {
 				continue
 			}
 			part := min(amount, o.tenderLeft(t))

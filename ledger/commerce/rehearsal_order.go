@@ -51,10 +51,11 @@ func (s *Service) rehearseOrder(ctx context.Context, book ledger.Book, id string
 // play plays one transaction. What was undone moves the money and its reversal moves it back.
 func (r *replayUnder) play(t *ledger.Transaction, undone bool) error {
 	rec, _, ok := recordOf(t)
-	if ok && rec.Part != 0 && r.planned[t.Reference] {
+	remitted := rec.Kind == eventRemitted
+	if ok && rec.Part != 0 && !remitted && r.planned[t.Reference] {
 		return nil // planned with its event
 	}
-	if !ok || undone || rec.Part != 0 {
+	if !ok || undone || rec.Part != 0 && !remitted {
 		r.asRecorded(t)
 		return nil
 	}
@@ -182,7 +183,7 @@ func (r *replayUnder) capture(p *planner, t *captureTerms) (err error) {
 		lines = append(lines, ledger.Line{Account: y.tender().account, Amount: money.Minor(y.Amount), Currency: o.currency, ExternalRef: y.ID})
 	}
 	lines = append(lines, o.entries(o.changes(after), nil)...)
-	return p.draft(draftOf{event: "order.captured", lines: lines, data: json.RawMessage("{}"), computed: true})
+	return p.draft(draftOf{event: p.event.Type, lines: lines, data: json.RawMessage("{}"), computed: true})
 }
 
 // refund posts a refund. What a debt took from the reserve then, it takes now, as far as there is so much.

@@ -15,6 +15,9 @@ import (
 
 const eventCaptured = "order.captured"
 
+// rehearsedCaptures are the events that sell goods, in the order that they are looked at.
+var rehearsedCaptures = []string{eventCaptured, eventCODDelivered}
+
 // Rehearse plays a page of the orders placed, and of the charges made, in a range of time again under a proposed set. It
 // posts nothing. It returns ErrRehearsalRange, ErrRuleSetMarket or ErrRehearsalLarge.
 func (s *Service) Rehearse(ctx context.Context, book ledger.Book, set *RuleSet, q RehearsalQuery) (*Rehearsal, error) {
@@ -56,6 +59,9 @@ func (s *rehearsalSums) played() int { return s.orders + s.charges + len(s.faile
 
 // nextPlace is the beginning of what follows the captures or a kind of charge; the zero place at the end.
 func nextPlace(event string) RehearsalPlace {
+	if event == eventCaptured {
+		return RehearsalPlace{Event: eventCODDelivered}
+	}
 	i := slices.IndexFunc(chargeKinds, func(k chargeKind) bool { return k.kind == event }) + 1
 	if i == len(chargeKinds) {
 		return RehearsalPlace{}
@@ -65,7 +71,7 @@ func nextPlace(event string) RehearsalPlace {
 
 // IsPlace reports whether a place can be one of a rehearsal.
 func (p RehearsalPlace) IsPlace() bool {
-	return p.Sequence >= 0 && (p.Event == eventCaptured || slices.ContainsFunc(chargeKinds, func(k chargeKind) bool { return k.kind == p.Event }))
+	return p.Sequence >= 0 && (slices.Contains(rehearsedCaptures, p.Event) || slices.ContainsFunc(chargeKinds, func(k chargeKind) bool { return k.kind == p.Event }))
 }
 
 // rehearsePage looks at a page of transactions and moves the place. more says that others of this event follow.
@@ -79,7 +85,7 @@ func (s *Service) rehearsePage(ctx context.Context, book ledger.Book, set *RuleS
 			return true, nil
 		}
 		t := &page.Transactions[i]
-		if at.Event == eventCaptured {
+		if slices.Contains(rehearsedCaptures, at.Event) {
 			err = s.rehearseCapture(ctx, book, set, q, t, sums)
 		} else {
 			err = s.rehearseOne(ctx, book, set, q, t, sums)
@@ -107,7 +113,7 @@ func (s *Service) rehearseCapture(ctx context.Context, book ledger.Book, set *Ru
 		return err
 	}
 	if err == nil {
-		first := slices.IndexFunc(o.transactions, func(x ledger.Transaction) bool { return x.Event == eventCaptured })
+		first := slices.IndexFunc(o.transactions, func(x ledger.Transaction) bool { return slices.Contains(rehearsedCaptures, x.Event) })
 		if first < 0 || o.transactions[first].Sequence != t.Sequence {
 			return nil
 		}

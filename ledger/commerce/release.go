@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"mizan/ledger"
 	"mizan/ledger/fault"
@@ -14,7 +15,14 @@ import (
 // Releasing what was earned without an order: gifts, tips, subscriptions and commissions have no delivery that starts a
 // clock, so whoever keeps the time asks for their release (M-20).
 
-const eventReleased = "creator.released"
+const (
+	eventReleased = "creator.released"
+
+	releaseOnTime    = "on_time"
+	releaseStorePaid = "store_paid"
+	// defaultHoldDays is how long tips, subscriptions and commissions wait; a gift says it itself.
+	defaultHoldDays = 7
+)
 
 // releasable are the kinds of sources whose earnings are released.
 var releasable = []string{"gift", "tip", "subscription", "commission"}
@@ -22,6 +30,8 @@ var releasable = []string{"gift", "tip", "subscription", "commission"}
 var (
 	// ErrReleaseSource means that a source cannot be released.
 	ErrReleaseSource = fault.New(fault.Invalid, "release-source", "Earnings of gifts, tips, subscriptions and commissions are released, named like gift:G-1. Orders are settled instead.")
+	// ErrNotReleasable means that earnings are not due, or not paid by the store.
+	ErrNotReleasable = fault.New(fault.Conflict, "release-not-due", "These earnings are not due yet.")
 	// ErrNothingWaits means that nothing of a source waits to be released.
 	ErrNothingWaits = fault.New(fault.Conflict, "nothing-waits", "Nothing of this source waits to be released.")
 )
@@ -32,15 +42,24 @@ type Release struct {
 	Reference string
 	// Source is what the earnings come from, as kind:id.
 	Source string
+	// IfDue refuses earnings whose days are not over.
+	IfDue bool
+	// When is on_time, or empty; or store_paid, which refuses a gift of coins that a store has not paid us for.
+	When string
 }
 
 // released is a release as an event of Mizan's own.
 type released struct {
 	Source string `json:"source"`
+	IfDue  bool   `json:"if_due,omitempty"`
+	When   string `json:"release_when,omitempty"`
 }
 
-func (d *released) subject() string      { return d.Source }
-func (d *released) prepare(*preparation) {}
+func (d *released) subject() string { return d.Source }
+
+func (d *released) prepare(p *preparation) {
+	p.oneOf("/release_when", d.When, releaseOnTime, releaseStorePaid)
+}
 
 // plan moves what waits of each payee to available; of a yearly subscription only what months that were served have earned.
 func (d *released) plan(p *planner) error {
@@ -51,7 +70,10 @@ func (d *released) plan(p *planner) error {
 	if !told.begun() {
 		return ErrOrderUnknown.With("Nothing of this name was recorded. Check the source's id.")
 	}
-	kept := &releasedKept{Source: d.Source}
+	if err := d.due(p, told); err != nil {
+		return err
+	}
+	kept := &releasedKept{released: *d}
 	var lines []ledger.Line
 	for _, c := range told.currencies() {
 		waiting := positions{}
@@ -91,7 +113,7 @@ func (d *released) plan(p *planner) error {
 
 // releasedKept is a release as it is kept, with what was set aside for minors.
 type releasedKept struct {
-	Source string      `json:"source"`
+	released
 	Trusts []trustMove `json:"trusts,omitempty"`
 }
 
@@ -150,6 +172,62 @@ func (s *story) trustRate(creator string) (rate money.Rate, ok bool, err error) 
 	return rate, false, nil
 }
 
+// due refuses what a release that asks for it must not make available yet.
+func (d *released) due(p *planner, told *story) error {
+	if d.IfDue {
+		days := defaultHoldDays
+		if sent := told.first("gift.sent"); sent != nil {
+			kept, err := storedAs[giftSent](sent)
+			if err != nil {
+				return err
+			}
+			days = kept.HoldDays
+		}
+		zone := p.book.Location()
+		y, m, day := told.transactions[0].OccurredAt.In(zone).Date()
+		if due := time.Date(y, m, day+days, 0, 0, 0, 0, zone).UTC(); p.service.now().Before(due) {
+			return ErrNotReleasable.Withf("These earnings are due at %s.", due.Format(time.RFC3339))
+		}
+	}
+	if d.When != releaseStorePaid || told.first("gift.sent") == nil {
+		return nil
+	}
+	return p.storesPaid(d.Source)
+}
+
+// storesPaid refuses a gift of coins that a store has not paid for.
+func (p *planner) storesPaid(source string) error {
+	_, sent, err := p.gift(strings.TrimPrefix(source, "gift:"))
+	if err != nil {
+		return err
+	}
+	c := money.Currency(sent.Currency)
+	lots, err := p.service.lotsOf(p.ctx, p.book, p.group, sent.Gift, c)
+	if err != nil {
+		return err
+	}
+	for _, lot := range lots {
+		if lot.purchase == "" {
+			continue
+		}
+		_, bought, err := p.purchase(lot.purchase)
+		if err != nil {
+			return err
+		}
+		if bought.Store == "" {
+			continue
+		}
+		paid, err := p.service.storePaid(p.ctx, p.book, p.group, bought.Store, lot.purchase, c)
+		if err != nil {
+			return err
+		}
+		if !paid {
+			return ErrNotReleasable.Withf("The store %s has not paid for purchase %s yet, which paid for this gift.", bought.Store, lot.purchase)
+		}
+	}
+	return nil
+}
+
 // releaseLines moves what waits in pending to available.
 func releaseLines(c money.Currency, waiting positions) []ledger.Line {
 	var list positions
@@ -174,7 +252,7 @@ func (s *story) currencies() (list []money.Currency) {
 }
 
 // Release makes earnings available. It returns ErrReleaseSource, ErrOrderUnknown if nothing was recorded of the source, and
-// ErrNothingWaits. The same reference again is answered as the first time.
+// ErrNothingWaits, and ErrNotReleasable for what is not due. The same reference again is answered as the first time.
 func (s *Service) Release(ctx context.Context, book ledger.Book, ask Release) Result {
 	kind, id, _ := strings.Cut(ask.Source, ":")
 	if !slices.Contains(releasable, kind) || !ledger.IsSegment(id) {
@@ -184,7 +262,7 @@ func (s *Service) Release(ctx context.Context, book ledger.Book, ask Release) Re
 	if reference == "" {
 		reference = eventReleased + ":" + ask.Source
 	}
-	prepared, err := s.prepare(book, &Event{Type: eventReleased, Reference: reference, Data: &released{Source: ask.Source}})
+	prepared, err := s.prepare(book, &Event{Type: eventReleased, Reference: reference, Data: &released{Source: ask.Source, IfDue: ask.IfDue, When: ask.When}})
 	if err != nil {
 		return Result{Err: err}
 	}

@@ -86,7 +86,7 @@ func (s *Service) replayOne(ctx context.Context, o *order, t *ledger.Transaction
 		o.absorbEntries(t, false)
 		return nil
 	}
-	if r.Part != 0 {
+	if r.Part != 0 && r.Kind != eventRemitted {
 		o.absorbEntries(t, false)
 		return nil
 	}
@@ -129,7 +129,7 @@ func (o *order) absorbEntries(t *ledger.Transaction, computed bool) {
 // storedEvent reads a record's data back.
 func storedEvent(r record, t *ledger.Transaction) (orderEvent, error) {
 	switch r.Kind {
-	case "order.captured":
+	case eventCaptured, eventCODDelivered:
 		terms := &captureTerms{liveSession: t.LiveSession, channel: t.Channel}
 		return terms, json.Unmarshal(r.Data, terms)
 	case "refund.made":
@@ -142,6 +142,9 @@ func storedEvent(r record, t *ledger.Transaction) (orderEvent, error) {
 		err := json.Unmarshal(r.Data, &e)
 		e.happened = e.Happened
 		return e.LineCancelled, err
+	case eventRemitted:
+		e := &orderRemitted{}
+		return e, json.Unmarshal(r.Data, e)
 	case eventSettled:
 		e := &settled{}
 		return e, json.Unmarshal(r.Data, e)

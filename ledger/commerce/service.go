@@ -19,6 +19,8 @@ type Service struct {
 	payees payeeTable
 	// look is what plans look up beyond their own order.
 	look lookups
+	// mostQueued bounds the entries of an account that are read back as a queue.
+	mostQueued int
 }
 
 // lookups are the questions that a plan asks the ledger beside the state of its order.
@@ -35,7 +37,7 @@ type lookups struct {
 
 // New returns a service that posts to the ledger by the rule sets.
 func New(l *ledger.Ledger, rules *RuleSets, now func() time.Time) *Service {
-	s := &Service{ledger: l, rules: rules, now: now}
+	s := &Service{ledger: l, rules: rules, now: now, mostQueued: maxOfQueue}
 	s.look = lookups{balance: s.balance, disputed: s.disputed, released: s.released, story: l.Transactions, holdings: l.Holdings}
 	if rules != nil { // payees are kept in the same database
 		s.payees = payeeTable{rules.pool}

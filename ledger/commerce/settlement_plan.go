@@ -21,7 +21,7 @@ const defaultReserveDays = 30
 
 var (
 	// ErrGated means that something keeps the order from settling.
-	ErrGated = fault.New(fault.Conflict, "settlement-gated", "The order cannot settle while an after-sales case, a dispute or an exchange is open. Close it first.")
+	ErrGated = fault.New(fault.Conflict, "settlement-gated", "The order cannot settle while an after-sales case, a dispute, an exchange or a carrier's cash is open. Close it first.")
 	// ErrNotDue means that the order's settlement clock has not run out.
 	ErrNotDue = fault.New(fault.Conflict, "settlement-not-due", "The order's settlement is not due yet.")
 )
@@ -260,7 +260,11 @@ func (o *order) settlement(now time.Time, ask Settlement) (*settled, error) {
 		return nil, o.edited
 	}
 	if gates := o.gates(); len(gates) > 0 {
-		return nil, ErrGated.Withf("The order cannot settle while this is open: %s. Close it first.", strings.Join(gates, ", "))
+		open := strings.Join(gates, ", ")
+		if strings.HasPrefix(gates[0], "cod:") { // nothing else is open: cash comes last
+			return nil, ErrGated.Withf("The order cannot settle while its cash is still with a carrier: %s. Record the remittance first.", open)
+		}
+		return nil, ErrGated.Withf("The order cannot settle while this is open: %s. Close it first.", open)
 	}
 	settledAt := now
 	if !ask.At.IsZero() {

@@ -21,6 +21,9 @@ const eventSplit = "payout.split"
 var ErrSplitAgency = fault.New(fault.Conflict, "split-agency",
 	"This agency has a share of these earnings already, or they were given to people in need. Send the split without the agency.")
 
+// ErrSplitSource means that more of a gift would be passed on than the payee has of it.
+var ErrSplitSource = fault.New(fault.Conflict, "split-source", "The payee has less of this gift than is divided. Correct the amount, or send the split without the source.")
+
 // SplitReceiver is one receiver of a split.
 type SplitReceiver struct {
 	Kind string `json:"kind" enum:"seller,creator,agency,partner" doc:"What the receiver is"`
@@ -138,11 +141,15 @@ func (d *Split) plan(p *planner) error {
 	if told.begun() {
 		return ErrRepeated.With("A split of this id was recorded before.")
 	}
-	if err := d.allowed(p); err != nil {
+	c, parts, rest, err := d.parts()
+	if err != nil {
 		return err
 	}
-	c, parts, _, err := d.parts()
-	if err != nil {
+	whole := rest
+	for i := range parts {
+		whole += parts[i].amount
+	}
+	if err := d.allowed(p, c, whole); err != nil {
 		return err
 	}
 	var list positions
@@ -155,20 +162,40 @@ func (d *Split) plan(p *planner) error {
 	if err != nil {
 		return err
 	}
-	return p.draft(draftOf{event: eventSplit, lines: creditLines(c, list), data: data, told: d, decision: true})
+	if err := p.draft(draftOf{event: eventSplit, lines: creditLines(c, list), data: data, told: d, decision: true}); err != nil || d.Source == "" {
+		return err
+	}
+	note, err := json.Marshal(dividedBy{d.Split}) // so that the gift's story knows where it went
+	if err != nil {
+		return err
+	}
+	return p.draft(draftOf{event: "order.fact_recorded", kind: eventSplit, part: 1, subject: d.Source, data: note})
 }
 
-// allowed refuses to pay an agency twice for a gift, or at all out of what was given to people in need.
-func (d *Split) allowed(p *planner) error {
+// dividedBy is what a gift's story keeps of a split.
+type dividedBy struct {
+	Split string `json:"split"`
+}
+
+// allowed refuses to pay an agency twice for a gift, or at all out of what was given to people in need, and to pass more of a
+// gift on than the payee has of it.
+func (d *Split) allowed(p *planner, c money.Currency, whole money.Minor) error {
 	solicited, paid := d.Solicited, ""
 	if d.Source != "" {
-		_, sent, err := p.gift(d.Source[5:])
+		told, sent, err := p.gift(d.Source[5:])
 		if err != nil {
 			return err
 		}
 		solicited = solicited || sent.Solicited
 		if sent.Agency != nil {
 			paid = sent.Agency.ID
+		}
+		holders, err := p.holders(told, money.Currency(sent.Currency))
+		if err != nil {
+			return err
+		}
+		if has := holders.amount(d.Kind + ":" + d.Payee); string(c) != sent.Currency || whole > has {
+			return ErrSplitSource.Withf("The payee has %s %s of this gift, less than is divided. Correct the amount, or send the split without the source.", max(has, 0).Format(money.Currency(sent.Currency)), sent.Currency)
 		}
 	}
 	for _, r := range d.Receivers {
@@ -179,7 +206,7 @@ func (d *Split) allowed(p *planner) error {
 	return nil
 }
 
-// Split divides what a payee has available. It returns ErrSplitAgency, ErrRepeated, and the ledger's refusal if less is
+// Split divides what a payee has available. It returns ErrSplitAgency, ErrSplitSource, ErrRepeated, and the ledger's refusal if less is
 // available. The same reference again is answered as the first time; an empty one is "payout.split:<split>".
 func (s *Service) Split(ctx context.Context, book ledger.Book, reference string, ask Split) Result {
 	if reference == "" {

@@ -49,6 +49,9 @@ func isInvalid(err error) bool {
 // step takes one random step.
 func (l *randomLife) step() error {
 	var err error
+	if l.chance(10) {
+		return l.remit()
+	}
 	switch n := l.IntN(100); {
 	case n < 22:
 		_, err = l.try(l.refund(), "refund.made")

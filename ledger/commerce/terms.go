@@ -58,6 +58,7 @@ type termPayment struct {
 	Processor string `json:"p,omitempty"`
 	ID        string `json:"i,omitempty"`
 	Stored    string `json:"s,omitempty"` // the account of a gift card or store credit
+	Carrier   string `json:"c,omitempty"` // who took cash at the door
 	Amount    cents  `json:"a"`
 }
 
@@ -79,6 +80,8 @@ type captureTerms struct {
 	Deposit     *money.Rate    `json:"dp,omitempty"`
 	Partners    []termPartner  `json:"pa,omitempty"`
 	Payments    []termPayment  `json:"py,omitempty"`
+	Delivered   int64          `json:"d,omitempty"` // microseconds since 1970, where the buyer paid at the door
+	More        bool           `json:"m,omitempty"` // parcels are still to come
 
 	liveSession, channel string
 }
@@ -124,12 +127,18 @@ func (t *captureTerms) apply(o *order, _ *preparation) error {
 		return ErrRepeated.With("The order has a capture of this number already. Number the next one on; record a second payment for the same goods as payment.duplicate_received.")
 	}
 	if len(o.captures) == 0 {
+		if o.refused && (t.Currency != o.currency || t.Seller != o.seller) {
+			return ErrOrderTerms
+		}
 		t.freeze(o)
 	} else if !t.agrees(o) {
 		return ErrOrderTerms
 	}
 	o.captures = append(o.captures, t.number())
 	o.sell(t)
+	if t.Delivered != 0 {
+		o.arrived(time.UnixMicro(t.Delivered).UTC(), !t.More)
+	}
 	return nil
 }
 
@@ -162,6 +171,9 @@ func (o *order) addTender(n tender) {
 func (p termPayment) tender() tender {
 	if p.Stored != "" {
 		return tender{account: ledger.Address(p.Stored), captured: money.Minor(p.Amount)}
+	}
+	if p.Carrier != "" {
+		return tender{account: codAccount(p.Carrier), carrier: p.Carrier, captured: money.Minor(p.Amount)}
 	}
 	return tender{account: processorAccount(bucketPending, p.Processor), processor: p.Processor, paymentID: p.ID, captured: money.Minor(p.Amount)}
 }

@@ -8,7 +8,7 @@ import "time"
 // Order is an order as people look at it.
 type Order struct {
 	Order    string    `json:"order" example:"UK-1"`
-	State    string    `json:"state" enum:"placed,captured,delivered,settled,refunded,cancelled" doc:"How far the order's money is"`
+	State    string    `json:"state" enum:"placed,captured,delivered,settled,refunded,cancelled,refused" doc:"How far the order's money is"`
 	Currency string    `json:"currency,omitempty" example:"GBP"`
 	Seller   string    `json:"seller,omitempty" example:"sel_uk"`
 	PlacedAt time.Time `json:"placed_at,omitzero"`
