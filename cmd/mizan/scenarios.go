@@ -56,6 +56,8 @@ type scenarioAct struct {
 	PayeeChange client.PayeeChange `json:"payee_change"`
 	// ReleaseImported is the imported order that is released.
 	ReleaseImported string `json:"release_imported"`
+	// Transaction is posted as it is, with the external references that the scenario leaves out.
+	Transaction *client.NewTransaction `json:"transaction"`
 }
 
 // expectedBalance is what an account must hold in the end, positive on its normal side. No other account may hold
@@ -225,6 +227,10 @@ func (a scenarioAct) post(ctx context.Context, remote *client.Client, book strin
 	}
 	if a.ReleaseImported != "" {
 		return remote.ReleaseImported(ctx, book, a.ReleaseImported, a.Reference)
+	}
+	if a.Transaction != nil {
+		t, err := remote.Post(ctx, book, *a.Transaction)
+		return client.Event{Reference: t.Reference, Type: t.Event, Transactions: []client.Transaction{t}, Replayed: t.Replayed}, err
 	}
 	return remote.PostEvent(ctx, book, client.NewEvent{Type: a.Type, Reference: a.Reference, OccurredAt: a.OccurredAt, Data: a.Data})
 }

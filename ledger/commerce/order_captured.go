@@ -54,7 +54,7 @@ type Discount struct {
 type LineTax struct {
 	Jurisdiction string `json:"jurisdiction" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"Whose tax it is; a part of the account's name" example:"UK"`
 	Kind         string `json:"kind" enum:"sales,vat,gst,sst" doc:"The kind of tax"`
-	OwedBy       string `json:"owed_by" enum:"seller,platform" doc:"Who owes it to the authority"`
+	OwedBy       string `json:"owed_by" enum:"seller,platform" doc:"Who owes it to the authority; VAT that the platform owes, also at a rate of zero, says that the seller is a business abroad"`
 	Amount       string `json:"amount" pattern:"^(0|[1-9][0-9]{0,14})(\\.[0-9]{1,3})?$" doc:"The tax" example:"0.00"`
 	Included     bool   `json:"included,omitempty" doc:"The prices include it"`
 }

@@ -180,8 +180,8 @@ func readTaxes(p *preparation, pointer string, taxes []LineTax, net money.Minor)
 			p.bad(pointer, "required", "A tax needs its kind and who owes it.")
 		}
 		amount := p.amount(pointer+"/amount", t.Amount)
-		if amount == 0 {
-			continue
+		if amount == 0 && (t.OwedBy != "platform" || t.Kind != "vat") {
+			continue // a rate of zero for which the platform answers still says that the seller is abroad (M-15)
 		}
 		if t.Included {
 			included += amount

@@ -159,7 +159,7 @@ func (s *Service) plan(ctx context.Context, book ledger.Book, e *prepared, fresh
 	if g == nil {
 		if err := e.event.Data.plan(p); err != nil {
 			if p.order == nil {
-				return s.recordedElsewhere(ctx, book, e, err)
+				return s.recordedElsewhere(ctx, book, e, p.outdated(err))
 			}
 			return fail(err)
 		}
@@ -177,6 +177,18 @@ func (s *Service) plan(ctx context.Context, book ledger.Book, e *prepared, fresh
 	}
 	g.add(e.event.Reference, p.drafts)
 	return p, nil
+}
+
+// outdated returns ErrStale instead of a plan's error if a story that the plan has read has gone on since then: what looks
+// wrong may be what another event has just done.
+func (p *planner) outdated(err error) error {
+	for _, e := range p.expects {
+		page, look := p.service.look.story(p.ctx, p.book, ledger.TransactionQuery{Subject: e.Subject, Descending: true, Limit: 1})
+		if look == nil && len(page.Transactions) > 0 && page.Transactions[0].Sequence != e.LastSequence {
+			return ledger.ErrStale
+		}
+	}
+	return err
 }
 
 // recorded returns the order's first transaction under a reference, or nil.
