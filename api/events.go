@@ -31,6 +31,7 @@ var eventErrors = append([]*fault.Error{
 	commerce.ErrSaleUnknown, commerce.ErrSaleState, commerce.ErrTooManySales, commerce.ErrNoCredit, commerce.ErrStoredValueSpent, commerce.ErrStoryTooLong, commerce.ErrSolicitedShare, commerce.ErrCoinHistory, commerce.ErrCoinGifts,
 	commerce.ErrPromise, commerce.ErrCampaignUnknown, commerce.ErrCampaignMoney, commerce.ErrRefundWindow, commerce.ErrDonationUnknown, commerce.ErrDisbursementUnknown, commerce.ErrMovementUnknown,
 	commerce.ErrImportUnknown, commerce.ErrFieldUnknown, commerce.ErrStatementSum, commerce.ErrStatementParty,
+	commerce.ErrGiftToMinor, commerce.ErrTrustExceeded, commerce.ErrStillMinor, commerce.ErrNothingWaits,
 }, postingErrors...)
 
 func eventOperations() []Operation {

@@ -168,6 +168,7 @@ type pathFields struct {
 	Campaign    string `json:"campaign" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The campaign's id" example:"winter24"`
 	Beneficiary string `json:"beneficiary" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The beneficiary's id" example:"ngo_a"`
 	Donation    string `json:"donation" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The donation's id" example:"D3"`
+	Payee       string `json:"payee" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The payee's id" example:"cre_amy"`
 	Gift        string `json:"gift" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The gift's id" example:"G-1"`
 	Message     string `json:"message" pattern:"^[1-9][0-9]{0,17}$" doc:"The inbound message's id" example:"1"`
 	Import      string `json:"import" pattern:"^[1-9][0-9]{0,17}$" doc:"The import's id" example:"1"`

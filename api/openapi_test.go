@@ -203,6 +203,10 @@ func TestBodiesDocumented(t *testing.T) {
 			d.object(0, new(NewSplit))
 		case reflect.TypeFor[commerce.OpeningBatch]():
 			d.object(0, new(commerce.OpeningBatch))
+		case reflect.TypeFor[NewPayee]():
+			d.object(0, new(NewPayee))
+		case reflect.TypeFor[ChangedPayee]():
+			d.object(0, new(ChangedPayee))
 		case reflect.TypeFor[commerce.CampaignPublished]():
 			d.object(0, new(commerce.CampaignPublished))
 		case reflect.TypeFor[NewRetry]():

@@ -84,6 +84,7 @@ func Operations() []Operation {
 		giftOperations(),
 		releaseOperations(),
 		campaignOperations(),
+		payeeOperations(),
 		ruleSetOperations(),
 		inboundOperations(),
 		importOperations(),

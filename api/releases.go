@@ -41,7 +41,7 @@ func releaseOperations() []Operation {
 	one := reflect.TypeFor[eventJSON]()
 	return []Operation{{
 		Method: http.MethodPost, Path: "/v1/books/{book}/releases", ID: "release-earnings", Group: "Events", Summary: "Release earnings without an order",
-		Description: "What a gift, a tip, a subscription or a commission without an order has in pending becomes available to each payee. Of a yearly subscription only the months that were served are released.",
+		Description: "What a gift, a tip, a subscription or a commission without an order has in pending becomes available to each payee. Of a yearly subscription only the months that were served are released. Of a minor's earnings a part is set aside.",
 		Scope:       access.SettlementsWrite, Body: reflect.TypeFor[NewRelease](), BodyLimit: bodyLimit,
 		Example: map[string]any{"source": "tip:T-1"},
 		Answers: []Answer{
@@ -49,7 +49,7 @@ func releaseOperations() []Operation {
 			{Status: 200, Meaning: "Released before under this reference; this is what that posted.", Body: one, Replayed: true},
 		},
 		Errors: append([]*fault.Error{
-			commerce.ErrReleaseSource, commerce.ErrOrderUnknown, commerce.ErrNothingWaits, commerce.ErrNotReleasable, commerce.ErrCoinHistory, commerce.ErrOrderState, commerce.ErrRepeated, commerce.ErrStoryTooLong, commerce.ErrOrderEdited,
+			commerce.ErrReleaseSource, commerce.ErrOrderUnknown, commerce.ErrNothingWaits, commerce.ErrGiftToMinor, commerce.ErrNotReleasable, commerce.ErrCoinHistory, commerce.ErrOrderState, commerce.ErrRepeated, commerce.ErrStoryTooLong, commerce.ErrOrderEdited,
 		}, postingErrors...),
 		handle: releaseEarnings,
 	}, {

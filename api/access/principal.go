@@ -42,6 +42,10 @@ const (
 	RulesRead Scope = "rules:read"
 	// RulesWrite gives books rule sets, which decide what sellers and creators are paid.
 	RulesWrite Scope = "rules:write"
+	// PayeesRead reads what is registered of payees.
+	PayeesRead Scope = "payees:read"
+	// PayeesWrite registers payees, which decides what minors are paid.
+	PayeesWrite Scope = "payees:write"
 	// InboundRead reads messages of shops and processors as they came, which may hold personal data.
 	InboundRead Scope = "inbound:read"
 	// InboundWrite has such messages tried again and says how a shop's orders are read.
@@ -54,7 +58,7 @@ const (
 
 // Scopes returns every scope, in a stable order.
 func Scopes() []Scope {
-	return []Scope{BooksRead, BooksWrite, TransactionsRead, TransactionsWrite, EventsWrite, SettlementsWrite, RulesRead, RulesWrite, InboundRead, InboundWrite, BalancesRead, Everything}
+	return []Scope{BooksRead, BooksWrite, TransactionsRead, TransactionsWrite, EventsWrite, SettlementsWrite, RulesRead, RulesWrite, PayeesRead, PayeesWrite, InboundRead, InboundWrite, BalancesRead, Everything}
 }
 
 // Kind says what sort of caller a principal is. The zero value is nobody.

@@ -155,6 +155,15 @@ func (c *Client) send(ctx context.Context, path string, query url.Values, body [
 	return header.Get("Idempotent-Replayed") == "true", err
 }
 
+// patch changes what is at the path.
+func (c *Client) patch(ctx context.Context, path string, in, out any) error {
+	body, err := encode(in)
+	if err == nil {
+		_, err = c.do(ctx, call{method: http.MethodPatch, path: path, body: body}, out)
+	}
+	return err
+}
+
 // do makes a bounded number of attempts and decodes the first answer that is one.
 func (c *Client) do(ctx context.Context, q call, out any) (http.Header, error) {
 	for attempt := 1; ; attempt++ {
@@ -199,7 +208,7 @@ func (c *Client) attempt(ctx context.Context, q call) (http.Header, []byte, erro
 	if c.key != "" {
 		req.Header.Set("Authorization", "Bearer "+c.key)
 	}
-	if q.method == http.MethodPost && q.file == nil {
+	if q.body != nil && q.file == nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	res, err := c.http.Do(req)

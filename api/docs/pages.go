@@ -28,7 +28,7 @@ var sections = []section{
 	{"Understand", []string{"concepts", "chart"}},
 	{"Use", []string{"events", "imports", "rules", "posting", "balances", "feed", "problems", referenceSlug}},
 	{"Business events", []string{"event-order", "event-cod", "event-fees", "event-settlement", "event-refund", "event-dispute", "event-charge", "event-commission", "event-exchange", "event-payment",
-		"event-donation", "event-gift", "event-simulcast", "event-stored-value", "event-import", "event-treasury", "event-currency", "event-books", "event-correction"}},
+		"event-donation", "event-gift", "event-minor", "event-simulcast", "event-stored-value", "event-import", "event-treasury", "event-currency", "event-books", "event-correction"}},
 	{"Verify", []string{"verify", "audit", "canonical", "survival", "lessons"}},
 	{"Operate", []string{"running", "security", "architecture", "benchmarks", "changelog"}},
 }

@@ -37,7 +37,8 @@ type scenario struct {
 	Events map[string][]scenarioAct `json:"-"`
 }
 
-// scenarioAct is an event, the settlement of an order, a release of earnings, a split of them, or the publication of a campaign.
+// scenarioAct is an event, the settlement of an order, a release of earnings, a split of them, the publication of a campaign,
+// or the registration of a payee.
 type scenarioAct struct {
 	Reference string          `json:"reference"`
 	Type      string          `json:"type"`
@@ -49,6 +50,10 @@ type scenarioAct struct {
 	Release    string          `json:"release"`
 	Split      *client.Split   `json:"split"`
 	Campaign   json.RawMessage `json:"campaign"`
+	Payee      *client.Payee   `json:"payee"`
+	// ChangePayee is the payee that PayeeChange changes.
+	ChangePayee string             `json:"change_payee"`
+	PayeeChange client.PayeeChange `json:"payee_change"`
 	// ReleaseImported is the imported order that is released.
 	ReleaseImported string `json:"release_imported"`
 	// Transaction is posted as it is, with the external references that the scenario leaves out.
@@ -174,6 +179,12 @@ func (sc scenario) act(ctx context.Context, remote *client.Client, done *seeded)
 		}
 		waiting = nil
 		for _, a := range acts {
+			if err := a.setUp(ctx, remote, done.book.Code); err != nil {
+				return fmt.Errorf("set up %s: %w", done.book.Code, err)
+			}
+			if a.Reference == "" && a.Campaign == nil { // that was all of it
+				continue
+			}
 			recorded, err := a.post(ctx, remote, done.book.Code)
 			if err != nil {
 				return fmt.Errorf("post %s into book %s: %w", a.Reference, done.book.Code, err)
@@ -186,6 +197,17 @@ func (sc scenario) act(ctx context.Context, remote *client.Client, done *seeded)
 		}
 	}
 	return done.post(ctx, remote, waiting)
+}
+
+// setUp registers or changes the payee that an act names.
+func (a scenarioAct) setUp(ctx context.Context, remote *client.Client, book string) (err error) {
+	switch {
+	case a.Payee != nil:
+		_, err = remote.RegisterPayee(ctx, book, *a.Payee)
+	case a.ChangePayee != "":
+		_, err = remote.ChangePayee(ctx, book, a.ChangePayee, a.PayeeChange)
+	}
+	return err
 }
 
 func (a scenarioAct) post(ctx context.Context, remote *client.Client, book string) (client.Event, error) {

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"mizan/ledger"
-	"mizan/ledger/money"
 )
 
 // How bonuses and deposits change an order, and what commission without an order posts.
@@ -149,50 +148,3 @@ func (d *CommissionClawback) prepare(p *preparation) {
 
 // ErrCommissionUnknown means that no such commission was earned.
 var ErrCommissionUnknown = ErrOrderUnknown.With("No commission of this id was recorded. Check its id.")
-
-// plan takes a part of a commission back, at most what is left of it, from where the creator's share sits.
-func (d *CommissionClawback) plan(p *planner) error {
-	told, err := p.story(d.subject())
-	if err != nil {
-		return err
-	}
-	ts := told.transactions
-	if len(ts) == 0 || len(ts[0].Entries) == 0 {
-		return ErrCommissionUnknown
-	}
-	earned := ts[0]
-	c := earned.Entries[0].Currency
-	prep := &preparation{book: p.book, currency: c, unit: c.PostingUnit()}
-	amount := prep.positive("/amount", d.Amount)
-	if err := prep.err(); err != nil {
-		return err
-	}
-	shares := map[ledger.Address]money.Minor{}
-	var sellerAccount, creatorAccount ledger.Address
-	for _, t := range ts {
-		for _, e := range t.Entries {
-			shares[e.Account] -= e.Amount
-			if kind, _, _, ok := splitPayee(e.Account); ok && kind == "seller" {
-				sellerAccount = e.Account
-			} else if ok && kind == "creator" && t.Sequence == earned.Sequence {
-				creatorAccount = e.Account
-			}
-		}
-	}
-	_, _, creatorID, _ := splitPayee(creatorAccount)
-	pending, available := creatorAccount, payeeAccount("creator", bucketAvailable, creatorID)
-	if amount > shares[pending]+shares[available] {
-		return errRefundTooLarge.With("More would be taken back than is left of the commission. Nothing was posted.")
-	}
-	from := pending
-	if shares[pending] < amount {
-		from = available
-	}
-	data, err := p.stored()
-	if err != nil {
-		return err
-	}
-	return p.draft(draftOf{event: "commission.clawback", data: data, lines: []ledger.Line{
-		{Account: from, Amount: amount, Currency: c}, {Account: sellerAccount, Amount: -amount, Currency: c},
-	}})
-}

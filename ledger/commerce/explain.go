@@ -47,9 +47,26 @@ func (s *Service) Explain(ctx context.Context, book ledger.Book, sequence int64)
 		if err := s.sheetsAround(ctx, book, x, sequence); err != nil {
 			return nil, err
 		}
-		err = x.readData(r)
+		if err = x.readData(r); err == nil {
+			err = x.readTrusts()
+		}
 	}
 	return x.expand(), err
+}
+
+// readTrusts tells what a transaction of an order set aside for minors.
+func (x *explained) readTrusts() error {
+	o := x.order
+	if len(o.minors) == 0 || o.edited != nil {
+		return nil
+	}
+	after, err := o.compute()
+	if err != nil {
+		return err
+	}
+	moves, err := o.trustMoves(x.lines, after)
+	x.trusts = trustSteps(moves)
+	return err
 }
 
 // readData reads the event's data back, for its words.
@@ -122,11 +139,12 @@ func (x *explained) expand() *Explanation {
 		}
 	}
 	if x.told != nil {
-		out.Steps = x.told.tell()
+		out.Steps = append([]Step{}, x.told.tell()...)
 		if t, ok := x.told.(interface{ tellsIn() money.Currency }); ok && out.Currency == "" {
 			out.Currency = string(t.tellsIn()) // of a fact: it has no lines to show it
 		}
 	}
+	out.Steps = append(out.Steps, x.trusts...)
 	for _, l := range x.lines {
 		reason := x.reason(l, out.Steps)
 		if string(l.Currency) != out.Currency {
@@ -238,6 +256,11 @@ func (x *explained) reason(l ledger.Line, steps []Step) EntryReason {
 			if steps[i].Receiver == who || steps[i].Receiver == string(l.Account) {
 				out.Rules = appendNew(out.Rules, steps[i].Rule)
 			}
+		}
+	}
+	for i := range x.trusts {
+		if x.trusts[i].Receiver == who {
+			out.Rules = appendNew(out.Rules, x.trusts[i].Rule)
 		}
 	}
 	return out

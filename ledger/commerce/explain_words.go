@@ -371,6 +371,7 @@ var bucketWords = map[string]sides{
 	bucketAvailable:   {"Out of what is available.", "Available for payout."},
 	bucketReserve:     {"Out of the reserve.", "Kept in reserve until its date."},
 	bucketDisputeHold: {"The dispute's hold ends.", "Held while the dispute is open."},
+	bucketTrust:       {"Out of the minor's trust.", "Set aside for the minor."},
 }
 
 // accountWords are the words of the other accounts; the first prefix that fits decides.
@@ -405,7 +406,6 @@ var accountWords = []struct {
 	{"liabilities:match_fund:", sides{"Out of the money for matching.", "Money for matching."}},
 	{"liabilities:match_pledge:", sides{"The pledge is funded, or over.", "Pledged, not funded yet."}},
 	{"liabilities:processor_fee_passthrough", sides{"The quoted card fee was used, or passed on.", "The quoted card fee, until the real one is known."}},
-	{"liabilities:creator:minor_trust:", sides{"Out of the minor's trust.", "Set aside for the minor."}},
 	{"liabilities:exchange_clearing:", sides{"What the exchange took.", "What the exchange brought."}},
 	{"liabilities:deferred_revenue", sides{"Earned now.", "Paid ahead; earned over time."}},
 	{"liabilities:seller_deposit:", sides{"Out of the shop's deposit.", "The shop's deposit."}},

@@ -20,7 +20,7 @@ var giftTypes = []EventType{
 }
 
 var giftOwnTypes = []EventType{
-	{Name: eventReleased, Meaning: "What a creator earned without an order is available.", New: func() EventData { return &released{} }},
+	{Name: eventReleased, Meaning: "What a creator earned without an order is available.", New: func() EventData { return &released{} }, Stored: func() teller { return &releasedKept{} }},
 	{Name: eventSplit, Meaning: "What a payee had available was divided by a standing order.", New: func() EventData { return &Split{} }, Stored: func() teller { return &Split{} }},
 }
 

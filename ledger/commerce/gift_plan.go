@@ -123,6 +123,9 @@ func (d *GiftSent) plan(p *planner) error {
 	if d.Solicited && d.Agency != nil {
 		return ErrSolicitedShare
 	}
+	if err := p.refuseMinor(d.Creator); err != nil {
+		return err
+	}
 	rate, err := d.rate()
 	if err != nil {
 		return err

@@ -67,6 +67,7 @@ func (o *order) clone() *order {
 	c.creators, c.partners = slices.Clone(o.creators), slices.Clone(o.partners)
 	c.lots = cloneLots(o.lots)
 	c.moves, c.tiers, c.pledges, c.exchanged = slices.Clone(o.moves), slices.Clone(o.tiers), slices.Clone(o.pledges), slices.Clone(o.exchanged)
+	c.minors = slices.Clone(o.minors)
 	c.tenders, c.bonuses, c.refunds = slices.Clone(o.tenders), slices.Clone(o.bonuses), slices.Clone(o.refunds)
 	c.duplicates, c.disputes = slices.Clone(o.duplicates), slices.Clone(o.disputes)
 	for i := range c.disputes {

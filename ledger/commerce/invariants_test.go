@@ -135,6 +135,9 @@ func (l *randomLife) check() error {
 	if err := l.checkShares(s); err != nil {
 		return err
 	}
+	if err := l.checkTrusts(s); err != nil {
+		return err
+	}
 	if l.IntN(referEvery) == 0 {
 		if err := checkReference(o, s); err != nil {
 			return err
@@ -280,6 +283,25 @@ func (l *randomLife) checkNothingLeft() error {
 	}
 	if o.money(false) != 0 {
 		return fmt.Errorf("after a full return %d of the lots is left", o.money(false))
+	}
+	return nil
+}
+
+// checkTrusts: what is set aside for a minor is the rate of what remains of the gross earnings, rounded up; less only while
+// a part still waits, or if no more was released. What is paid by hand
+// is no part of the sale (W-10).
+func (l *randomLife) checkTrusts(s *sheet) error {
+	o := l.order
+	for _, m := range o.minors {
+		at := payeeAccount("creator", bucketPending, m.Creator)
+		held := o.bucketOf(at, bucketTrust)
+		want, err := m.Rate.Of(s.gross.of(at), money.Ceil, o.unit)
+		if err != nil {
+			return err
+		}
+		if held < 0 || held > want || held < want && o.bucketOf(at, bucketPending) <= 0 && o.bucketOf(at, bucketAvailable) > max(l.byHand.of(at), 0) {
+			return fmt.Errorf("the trust of %s holds %d, and %s of %d is %d", m.Creator, held, m.Rate, s.gross.of(at), want)
+		}
 	}
 	return nil
 }

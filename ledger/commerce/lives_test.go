@@ -49,7 +49,7 @@ type lifeSettlement struct {
 // lifeActs are the operations beside the events that a step can name, by family.
 var lifeActs = func() map[string]lifeAct {
 	all := map[string]lifeAct{}
-	for _, family := range []map[string]lifeAct{currencyActs, donationActs, exchangeActs, giftActs, importActs, openingActs, simulcastActs, treasuryActs} {
+	for _, family := range []map[string]lifeAct{currencyActs, donationActs, exchangeActs, giftActs, importActs, minorActs, openingActs, simulcastActs, treasuryActs} {
 		maps.Copy(all, family)
 	}
 	return all

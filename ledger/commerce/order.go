@@ -139,6 +139,7 @@ type order struct {
 	anyDelivery                   bool
 	settledAt                     time.Time
 	reserve                       reserve
+	minors                        []minor // creators of whose earnings a part is set aside, since the first settlement
 	goodwill, platformLoss        money.Minor
 	// extras are positions that the sheet does not know: fees of refunds, restocking, labels, disputes' costs.
 	extras positions
@@ -295,9 +296,9 @@ func (o *order) bucketOf(position ledger.Address, bucket string) money.Minor {
 	return o.buckets.of(payeeAccount(kind, bucket, id))
 }
 
-// net is what the order has given a payee, over pending, available and reserve; what a dispute holds is apart.
+// net is what the order has given a payee, over pending, available, reserve and trust; what a dispute holds is apart.
 func (o *order) net(position ledger.Address) money.Minor {
-	return o.bucketOf(position, bucketPending) + o.bucketOf(position, bucketAvailable) + o.bucketOf(position, bucketReserve)
+	return o.bucketOf(position, bucketPending) + o.bucketOf(position, bucketAvailable) + o.bucketOf(position, bucketReserve) + o.bucketOf(position, bucketTrust)
 }
 
 // payees lists the positions of payees of the order, in the order they were first named.

@@ -78,6 +78,10 @@ func (p *press) step(b *strings.Builder, s *playedStep) {
 		}
 		p.journal(b, s, x)
 	}
+	if posted == 0 && minorActs[s.Act] != nil { // nothing of the ledger's
+		b.WriteString("```json\n" + string(compact(p.t, s.Data)) + "\n```\n\n")
+		return
+	}
 	if posted == 0 {
 		b.WriteString("This is kept as a fact and posts nothing.\n\n")
 		return

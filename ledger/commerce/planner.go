@@ -45,6 +45,8 @@ type explained struct {
 	data          EventData
 	// told tells how the amounts were computed, where no order's sheet does.
 	told teller
+	// trusts tell what was set aside for minors of the order.
+	trusts []Step
 }
 
 // draftOf is what a plan says of one transaction.
@@ -68,10 +70,18 @@ type draftOf struct {
 	before, after *sheet
 	// told tells how the amounts were computed.
 	told teller
+	// trusts are what the lines move into the trusts of minors and out of them.
+	trusts []trustMove
 }
 
 // draft adds a transaction to the plan and to the order's state.
 func (p *planner) draft(d draftOf) error {
+	if d.computed && d.after != nil && len(p.order.minors) > 0 {
+		var err error
+		if d.lines, d.trusts, err = p.keepTrust(d.lines, d.after, false); err != nil {
+			return err
+		}
+	}
 	if err := balanced(d.lines); err != nil {
 		return fmt.Errorf("commerce: %s of %s %w", d.event, p.event.Data.subject(), err)
 	}
@@ -98,9 +108,12 @@ func (p *planner) draft(d draftOf) error {
 	draft.Expect = append(draft.Expect, p.expects...)
 	if d.part == 0 {
 		p.explained = &explained{event: d.event, order: p.order, before: d.before, after: d.after, lines: d.lines, data: p.event.Data, told: d.told}
+		if p.order != nil {
+			p.explained.trusts = trustSteps(d.trusts)
+		}
 	}
 	p.drafts = append(p.drafts, draft)
-	return nil
+	return p.trustReductions(draft.Subject, d.trusts)
 }
 
 // balanced returns an error that names the first currency in which the lines do not sum to zero.

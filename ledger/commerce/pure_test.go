@@ -43,6 +43,9 @@ func newPureBook(book ledger.Book, name string, set *RuleSet) *pureBook {
 	b.service.look.released = func(context.Context, ledger.Book, ledger.Address, money.Currency, []gift) (money.Minor, error) {
 		return 0, nil // nothing is released beside the order
 	}
+	b.service.look.story = func(context.Context, ledger.Book, ledger.TransactionQuery) (ledger.TransactionPage, error) {
+		return ledger.TransactionPage{}, nil // of trusts nothing was told before
+	}
 	b.order = &order{book: b.book, id: b.name}
 	return b
 }
@@ -196,7 +199,7 @@ func (o *order) fingerprint() string {
 		fmt.Fprintln(&s, "dispute", x)
 	}
 	fmt.Fprintln(&s, o.settledAt, o.reserve, o.goodwill, o.platformLoss, withoutZeros(o.extras), o.refundFees, o.refundFee)
-	fmt.Fprintln(&s, withoutZeros(o.posted), withoutZeros(o.buckets), o.edited)
+	fmt.Fprintln(&s, withoutZeros(o.posted), withoutZeros(o.buckets), o.edited, o.minors)
 	return s.String()
 }
 
@@ -221,6 +224,8 @@ type randomLife struct {
 	payments []string
 	// disputeFees are all that disputes of the order cost so far.
 	disputeFees money.Minor
+	// trustRate is what is set aside for the order's creators, all of whom are minors then.
+	trustRate money.Rate
 }
 
 func newRandomLife(book ledger.Book, seed uint64) *randomLife {

@@ -2,6 +2,7 @@ package commerce
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -72,6 +73,7 @@ func (d *released) plan(p *planner) error {
 	if err := d.due(p, told); err != nil {
 		return err
 	}
+	kept := &releasedKept{released: *d}
 	var lines []ledger.Line
 	for _, c := range told.currencies() {
 		waiting := positions{}
@@ -86,16 +88,88 @@ func (d *released) plan(p *planner) error {
 			}
 			waiting.add(x.account, amount)
 		}
-		lines = append(lines, releaseLines(c, waiting)...)
+		moves, err := d.setAside(p, told, c, waiting)
+		if err != nil {
+			return err
+		}
+		released := releaseLines(c, waiting)
+		for i := range moves {
+			change := moves[i].change()
+			released = addLine(released, ledger.Line{Account: payeeAccount("creator", bucketAvailable, moves[i].Creator), Amount: change, Currency: c})
+			released = addLine(released, ledger.Line{Account: payeeAccount("creator", bucketTrust, moves[i].Creator), Amount: -change, Currency: c})
+		}
+		kept.Trusts = append(kept.Trusts, moves...)
+		lines = append(lines, released...)
 	}
 	if len(lines) == 0 {
 		return ErrNothingWaits
 	}
-	data, err := p.stored()
+	data, err := json.Marshal(kept)
 	if err != nil {
 		return err
 	}
-	return p.draft(draftOf{event: eventReleased, lines: lines, data: data})
+	return p.draft(draftOf{event: eventReleased, lines: lines, data: data, told: kept})
+}
+
+// releasedKept is a release as it is kept, with what was set aside for minors.
+type releasedKept struct {
+	released
+	Trusts []trustMove `json:"trusts,omitempty"`
+}
+
+func (d *releasedKept) tell() []Step { return trustSteps(d.Trusts) }
+
+// setAside computes what is set aside of what waits of creators who are minors. What a gift or tip gave before the creator
+// was known to be a minor is not released.
+func (d *released) setAside(p *planner, told *story, c money.Currency, waiting positions) ([]trustMove, error) {
+	var creators []string
+	for _, x := range waiting {
+		if kind, _, id, _ := splitPayee(x.account); kind == "creator" && x.amount > 0 {
+			creators = append(creators, id)
+		}
+	}
+	minors, err := p.minors(creators...)
+	if err != nil || len(minors) == 0 {
+		return nil, err
+	}
+	if source, _, _ := strings.Cut(d.Source, ":"); source == "gift" || source == "tip" {
+		return nil, ErrGiftToMinor.With("The creator is a minor, and gifts and tips are for adults only. It stays in pending: reverse the gift, or refund the tip.")
+	}
+	var moves []trustMove
+	for _, m := range minors {
+		if rate, ok, err := told.trustRate(m.Creator); err != nil {
+			return nil, err
+		} else if ok {
+			m.Rate = rate
+		}
+		released := waiting.of(payeeAccount("creator", bucketPending, m.Creator))
+		before := told.net(payeeAccount("creator", bucketTrust, m.Creator), c)
+		move, err := newTrustMove(m, c, told.net(payeeAccount("creator", bucketAvailable, m.Creator), c)+before+released, before)
+		if err != nil {
+			return nil, err
+		}
+		move.After = min(max(move.After, move.Before), move.Before+cents(released))
+		if move.change() != 0 {
+			moves = append(moves, move)
+		}
+	}
+	return moves, nil
+}
+
+// trustRate is the rate that was frozen for a creator with the story's first release; ok is false if there is none.
+func (s *story) trustRate(creator string) (rate money.Rate, ok bool, err error) {
+	for _, t := range s.chapters(eventReleased) {
+		kept, err := storedAs[releasedKept](t)
+		if err != nil {
+			return rate, false, err
+		}
+		for _, m := range kept.Trusts {
+			if m.Creator == creator {
+				return m.Rate, true, nil
+			}
+		}
+	}
+	return rate, false, nil
 }
 
 // due refuses what a release that asks for it must not make available yet.

@@ -16,6 +16,7 @@ type Service struct {
 	rules  *RuleSets
 	now    func() time.Time
 	turns  turnstile
+	payees payeeTable
 	// look is what plans look up beyond their own order.
 	look lookups
 	// mostQueued bounds the entries of an account that are read back as a queue.
@@ -28,6 +29,9 @@ type lookups struct {
 	disputed func(ctx context.Context, book ledger.Book, dispute string, c money.Currency) (subject string, err error)
 	released func(ctx context.Context, book ledger.Book, a ledger.Address, c money.Currency, gifts []gift) (money.Minor, error)
 	story    func(ctx context.Context, book ledger.Book, q ledger.TransactionQuery) (ledger.TransactionPage, error)
+	payee    func(ctx context.Context, book ledger.Book, id string) (Payee, error)
+	// minors are those of the creators that are minors now.
+	minors   func(ctx context.Context, book ledger.Book, creators []string) ([]minor, error)
 	holdings func(ctx context.Context, book ledger.Book, q ledger.HoldingsQuery) ([]ledger.Holding, int64, error)
 }
 
@@ -35,6 +39,10 @@ type lookups struct {
 func New(l *ledger.Ledger, rules *RuleSets, now func() time.Time) *Service {
 	s := &Service{ledger: l, rules: rules, now: now, mostQueued: maxOfQueue}
 	s.look = lookups{balance: s.balance, disputed: s.disputed, released: s.released, story: l.Transactions, holdings: l.Holdings}
+	if rules != nil { // payees are kept in the same database
+		s.payees = payeeTable{rules.pool}
+	}
+	s.look.minors, s.look.payee = s.payees.minors, s.payees.latest
 	return s
 }
 
@@ -216,9 +224,14 @@ func (s *Service) recordedElsewhere(ctx context.Context, book ledger.Book, e *pr
 // replayed is the result of what was recorded before under a reference.
 func (s *Service) replayed(ctx context.Context, book ledger.Book, o *order, t *ledger.Transaction) Result {
 	r := Result{Event: Event{Type: t.Event, Reference: t.Reference}, Replayed: true}
-	main := t
-	for i := range o.transactions {
-		x := &o.transactions[i]
+	main, recorded := t, o.transactions
+	if len(o.minors) > 0 { // facts about trusts stand in stories of their own
+		if recorded, r.Err = s.ledger.ByReference(ctx, book, t.Reference); r.Err != nil {
+			return r
+		}
+	}
+	for i := range recorded {
+		x := &recorded[i]
 		if x.Reference != t.Reference {
 			continue
 		}

@@ -33,6 +33,8 @@ type settled struct {
 	ReserveRate money.Rate `json:"rate,omitzero"`
 	ReserveDays int        `json:"days,omitempty"`
 	ReleaseAt   int64      `json:"release,omitempty"`
+	// Minors are the creators who are minors, with the rates that are frozen now.
+	Minors []minor `json:"minors,omitempty"`
 
 	// given is what the order's pledges give with it.
 	given positions
@@ -47,6 +49,11 @@ func (d *settled) apply(o *order, _ *preparation) error {
 	o.reserve = reserve{rate: d.ReserveRate, days: d.ReserveDays}
 	if d.ReleaseAt != 0 {
 		o.reserve.releaseAt = time.UnixMicro(d.ReleaseAt).UTC()
+	}
+	for _, m := range d.Minors {
+		if !slices.ContainsFunc(o.minors, func(known minor) bool { return known.Creator == m.Creator }) {
+			o.minors = append(o.minors, m)
+		}
 	}
 	s, err := o.compute()
 	if err != nil {
@@ -131,6 +138,10 @@ func (d *settled) plan(p *planner) error {
 			lines = append(lines, o.credit(g.account, g.amount))
 		}
 	}
+	lines, moves, err := p.keepTrust(lines, after, true)
+	if err != nil {
+		return err
+	}
 	data, err := p.stored()
 	if err != nil {
 		return err
@@ -139,7 +150,7 @@ func (d *settled) plan(p *planner) error {
 	if len(lines) == 0 {
 		event = "order.fact_recorded"
 	}
-	settlement := draftOf{event: event, kind: eventSettled, lines: lines, data: data}
+	settlement := draftOf{event: event, kind: eventSettled, lines: lines, data: data, trusts: moves}
 	if len(o.pledges) > 0 {
 		settlement.before, settlement.after = before, after
 	}
@@ -189,6 +200,9 @@ func (s *Service) settleOnce(ctx context.Context, book ledger.Book, id string, a
 			reference += ":" + strconv.FormatInt(o.last, 10)
 		}
 	}
+	if d.Minors, err = s.look.minors(ctx, book, o.earners()); err != nil {
+		return Result{Err: err}
+	}
 	e := Event{Type: eventSettled, Reference: reference, Data: d}
 	if !ask.At.IsZero() {
 		e.OccurredAt = ask.At
@@ -202,6 +216,20 @@ func (s *Service) settleOnce(ctx context.Context, book ledger.Book, id string, a
 		return Result{Err: err}
 	}
 	return p.result(s.ledger.Post(ctx, book, p.submission()))
+}
+
+// earners are the creators of the order.
+func (o *order) earners() []string {
+	var list []string
+	for i := range o.creators {
+		list = append(list, o.creators[i].id)
+	}
+	for i := range o.bonuses {
+		if !slices.Contains(list, o.bonuses[i].creator) {
+			list = append(list, o.bonuses[i].creator)
+		}
+	}
+	return list
 }
 
 // settledBy returns the transaction that settled the order under the reference, or the latest if nothing waits since then.

@@ -23,7 +23,9 @@ type sheet struct {
 	// earned is what each creator gets of the commission, and given what each pledge gives of it.
 	earned positions
 	given  []money.Minor
-	err    error
+	// gross is what each creator earns before any agency's share and any withholding.
+	gross positions
+	err   error
 }
 
 // step is one line of the sheet, in numbers; its words are made when it is read.
@@ -507,6 +509,7 @@ func (s *sheet) commission() {
 func (s *sheet) creator(c *creator, gross, whole money.Minor) {
 	o := s.order
 	net := gross
+	s.gross.add(payeeAccount("creator", bucketPending, c.id), gross)
 	if len(o.creators) > 1 {
 		s.steps = append(s.steps, step{id: "creator_split", receiver: "creator:" + c.id, total: whole, weight: c.weight.String(), weights: o.weights(), amount: gross, pays: "creators"})
 	}
@@ -611,6 +614,7 @@ func (s *sheet) bonuses() {
 			}
 			st.amount = amount
 			s.positions.add(payeeAccount("creator", bucketPending, b.creator), amount)
+			s.gross.add(payeeAccount("creator", bucketPending, b.creator), amount)
 			if f.funder == "seller" {
 				s.seller -= amount
 			} else {

@@ -191,6 +191,11 @@ func (l *randomLife) settle() error {
 	if err != nil {
 		return nil
 	}
+	if !l.trustRate.IsZero() {
+		for _, c := range l.order.earners() {
+			d.Minors = append(d.Minors, minor{c, l.trustRate})
+		}
+	}
 	_, err = l.try(d, eventSettled)
 	l.steps[len(l.steps)-1].ask = ask
 	return err

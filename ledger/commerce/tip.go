@@ -84,6 +84,9 @@ func (d *TipSent) plan(p *planner) error {
 	if told.begun() {
 		return ErrRepeated.With("A tip of this id was recorded before.")
 	}
+	if err := p.refuseMinor(d.Creator); err != nil {
+		return err
+	}
 	kept := &tipSent{TipSent: *d, Rate: one}
 	if d.Share != "" {
 		if kept.Rate, err = money.ParseRate(d.Share); err != nil {

@@ -1,0 +1,89 @@
+package commerce
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+
+	"mizan/ledger"
+	"mizan/ledger/money"
+	"mizan/ledger/postgres"
+)
+
+// Where payees are kept: each version is a row that never changes.
+
+const (
+	payeeColumns = `p.id, p.version, p.kind, p.country, p.currency, p.settlement_tier, p.minor, p.guardian, p.trust_rate, p.recorded_at,
+       (SELECT f.recorded_at FROM payees f WHERE f.book_id = p.book_id AND f.id = p.id AND f.version = 1)`
+
+	sqlAddPayee = `
+INSERT INTO payees (book_id, id, version, kind, country, currency, settlement_tier, minor, guardian, trust_rate, recorded_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    ON CONFLICT DO NOTHING`
+
+	sqlLatestPayee  = `SELECT ` + payeeColumns + ` FROM payees p WHERE p.book_id = $1 AND p.id = $2 ORDER BY p.version DESC LIMIT 1`
+	sqlPayeeVersion = `SELECT ` + payeeColumns + ` FROM payees p WHERE p.book_id = $1 AND p.id = $2 AND p.version = $3`
+	sqlListPayees   = `
+SELECT DISTINCT ON (p.id) ` + payeeColumns + `
+  FROM payees p WHERE p.book_id = $1 AND p.id > $2 ORDER BY p.id, p.version DESC LIMIT $3`
+	sqlMinors = `
+SELECT l.id, l.trust_rate
+  FROM unnest($2::text[]) AS wanted (id)
+ CROSS JOIN LATERAL (SELECT p.id, p.minor, p.trust_rate FROM payees p
+                      WHERE p.book_id = $1 AND p.id = wanted.id ORDER BY p.version DESC LIMIT 1) l
+ WHERE l.minor`
+)
+
+// payeeTable is the payees in the database.
+type payeeTable struct{ pool *postgres.Pool }
+
+// add adds a version, and reports whether there was none of it yet.
+func (t payeeTable) add(ctx context.Context, book ledger.Book, p Payee) (bool, error) {
+	tag, err := t.pool.Exec(ctx, sqlAddPayee, book.ID, p.ID, p.Version, p.Kind, p.Country, p.Currency, p.SettlementTier, p.Minor, p.Guardian, p.TrustRate, p.ChangedAt)
+	return err == nil && tag.RowsAffected() == 1, err
+}
+
+func (t payeeTable) latest(ctx context.Context, book ledger.Book, id string) (Payee, error) {
+	return payeeOf(t.pool.QueryRow(ctx, sqlLatestPayee, book.ID, id))
+}
+
+func (t payeeTable) version(ctx context.Context, book ledger.Book, id string, version int) (Payee, error) {
+	return payeeOf(t.pool.QueryRow(ctx, sqlPayeeVersion, book.ID, id, version))
+}
+
+func (t payeeTable) list(ctx context.Context, book ledger.Book, after string, limit int) ([]Payee, error) {
+	rows, err := t.pool.Query(ctx, sqlListPayees, book.ID, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (Payee, error) { return payeeOf(row) })
+}
+
+// payeeOf reads a row of payeeColumns.
+func payeeOf(row pgx.Row) (p Payee, err error) {
+	err = row.Scan(&p.ID, &p.Version, &p.Kind, &p.Country, &p.Currency, &p.SettlementTier, &p.Minor, &p.Guardian, &p.TrustRate, &p.ChangedAt, &p.RecordedAt)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return p, ErrPayeeUnknown
+	}
+	p.RecordedAt, p.ChangedAt = p.RecordedAt.UTC(), p.ChangedAt.UTC()
+	return p, err
+}
+
+// minors returns those of the payees that are minors, with the rates of what is set aside for them.
+func (t payeeTable) minors(ctx context.Context, book ledger.Book, ids []string) ([]minor, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	rows, err := t.pool.Query(ctx, sqlMinors, book.ID, ids)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (m minor, err error) {
+		var rate string
+		if err = row.Scan(&m.Creator, &rate); err == nil {
+			m.Rate, err = money.ParseRate(rate)
+		}
+		return m, err
+	})
+}
