@@ -575,6 +575,8 @@ func TestImportsAreKept(t *testing.T) {
 	for _, sql := range []string{
 		"DELETE FROM imports", "DELETE FROM import_parts", "UPDATE import_parts SET content = 'x'", "DELETE FROM import_rows", "UPDATE import_rows SET amount = 1",
 		"UPDATE import_identities SET row = 9", "DELETE FROM import_identities", "UPDATE imports SET options = '{}'",
+		"UPDATE imports SET state = 'receiving', next_attempt = now()", "UPDATE imports SET sha256 = sha256('x')", "UPDATE imports SET bytes = 1",
+		"INSERT INTO import_parts (book_id, import_id, part, content) SELECT book_id, id, 2, 'x' FROM imports",
 	} {
 		if _, err := b.db.Pool.Exec(t.Context(), sql); err == nil {
 			t.Errorf("%s was possible", sql)
