@@ -583,3 +583,20 @@ func TestImportsAreKept(t *testing.T) {
 		}
 	}
 }
+
+// TestLargeDryRun shows that a dry run holds no more transactions than it may read.
+func TestLargeDryRun(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	var text strings.Builder
+	text.WriteString(amazonHeader + "99\t\t1.00\tUSD\t\t\t\t\t\t\t\t\t\n")
+	for n := range 2 * maxDryRows {
+		fmt.Fprintf(&text, "99\t\t\t\tOrder\t%d\t\t\tItemPrice\tPrincipal\t1.00\t\t\n", n)
+	}
+	o := asBookkeeper
+	o.Format = AmazonV2
+	dry, _, err := b.DryRunImport(t.Context(), b.book, o, strings.NewReader(text.String()))
+	if err != nil || dry.State != ImportRefused || !strings.Contains(dry.Detail, "at most 20000") || dry.Bytes > int64(text.Len())*2/3 {
+		t.Errorf("%s %s, %d of %d bytes read, %v", dry.State, dry.Detail, dry.Bytes, text.Len(), err)
+	}
+}
