@@ -134,6 +134,9 @@ func TestInboundRefusals(t *testing.T) {
 	if a := h.as("", "POST", "/v1/books/zz/inbound/stripe", body, "Stripe-Signature", good); a.StatusCode != 400 {
 		t.Errorf("a book without a secret: %d", a.StatusCode)
 	}
+	if a := h.as("", "POST", "/v1/books/zz/inbound/stripe", strings.Repeat(" ", 5<<20), "Stripe-Signature", good); a.StatusCode != 413 {
+		t.Errorf("5 MiB tell which books have a secret: %d", a.StatusCode)
+	}
 	for _, secret := range []string{"shop-secret-newer", "whsec_test"} { // K10, K22
 		if a := h.shop(secret, "w", "orders/paid", "{}"); a.StatusCode != 401 || a.json(t)["code"] != "signature-invalid" {
 			t.Errorf("a secret of others: %d", a.StatusCode)

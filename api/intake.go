@@ -20,7 +20,8 @@ var ErrOverloaded = fault.New(fault.Unavailable, "overloaded",
 const defaultIntake = 40 << 20
 
 // One key never holds more than three quarters of the room: whoever announces large bodies and sends them slowly, by
-// mistake or not, leaves the others theirs.
+// mistake or not, leaves the others theirs. Senders without a key, who may be anybody until their signature is verified,
+// hold no more than a quarter together.
 type room struct {
 	mu    sync.Mutex
 	room  int64            // bytes left
@@ -36,7 +37,11 @@ func newRoom(bytes int64) *room {
 func (in *room) take(key string, bytes int64) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if bytes > in.room || in.held[key]+bytes > in.share {
+	share := in.share
+	if key == "" {
+		share /= 3
+	}
+	if bytes > in.room || in.held[key]+bytes > share {
 		return false
 	}
 	in.room -= bytes

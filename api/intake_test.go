@@ -100,3 +100,15 @@ func wait(t *testing.T, yes func() bool) {
 		}
 	}
 }
+
+// TestStrangersLeaveRoom shows that senders without a key hold a quarter of the room at most, and keys the rest.
+func TestStrangersLeaveRoom(t *testing.T) {
+	t.Parallel()
+	in := newRoom(100)
+	if !in.take("", 25) || in.take("", 1) {
+		t.Error("strangers hold another part than a quarter")
+	}
+	if !in.take("key", 75) {
+		t.Error("a key finds no room beside strangers")
+	}
+}

@@ -79,8 +79,7 @@ func (t *sheet) amazonRow(record []string) error {
 	if m == 0 {
 		s := &Settled{Line: t.line(), Event: t.options.Settlement, Empty: true}
 		s.Event.Transaction, s.Event.Currency = fmt.Sprintf("line-%d", s.Line), string(t.out.Currency)
-		t.together = append(t.together, s)
-		return nil
+		return t.keep(s)
 	}
 	kind, description := get("transaction-type"), get("amount-description")
 	field := amazonField(kind, get("amount-type"), description)
@@ -99,13 +98,24 @@ func (t *sheet) amazonRow(record []string) error {
 			return broken(t.line(), "the id of the settlement or order is missing, or has other characters than A-Z a-z 0-9 _ . -")
 		}
 		e.Settlement = money.Minor(0).Format(t.out.Currency)
-		t.together = append(t.together, s)
+		if err := t.keep(s); err != nil {
+			return err
+		}
 	}
 	t.checkDates(s, record)
 	if s.Amount, err = money.Add(s.Amount, m); err != nil {
 		return broken(t.line(), "the sum of the transaction is too large.")
 	}
 	return t.addTo(&s.Event, field, m)
+}
+
+// keep holds a transaction until the last row. It returns errTooMany.
+func (t *sheet) keep(s *Settled) error {
+	if t.options.Most > 0 && len(t.together) >= t.options.Most {
+		return errTooMany
+	}
+	t.together = append(t.together, s)
+	return nil
 }
 
 // addTo adds an amount to a field of a transaction, and to what it settles unless it is a reserve.

@@ -40,6 +40,9 @@ type FileOptions struct {
 	Settlement commerce.ImportedSettlement
 	// Now is when it is read: what is dated after it cannot be true.
 	Now time.Time
+	// Most bounds the transactions that are put together of several rows, all of which are held until the last row; zero does
+	// not bound them.
+	Most int
 }
 
 // Statement is what a file comes to.

@@ -71,7 +71,7 @@ func (s *Service) WorkImports(ctx context.Context) (int, error) {
 	if err == nil || errors.Is(err, errTaken) || ctx.Err() != nil {
 		return 1, nil // an end that was asked for leaves the lease, and the next one reads on
 	}
-	return 1, errors.Join(err, s.store.postpone(ctx, book.ID, i, s.moment().Add(backoff(i.attempts))))
+	return 1, errors.Join(err, s.store.postpone(ctx, book.ID, i, s.moment().Add(backoff(i.attempts, ""))))
 }
 
 // importWork is an import in the hands of a worker.

@@ -20,6 +20,9 @@ const (
 	MaxBreaks = 100
 )
 
+// errTooMany means that a file is too large for a dry run.
+var errTooMany = ErrFile.Withf("A dry run reads at most %d transactions. Split the file, or import it.", maxDryRows)
+
 // DryRunImport says what would become of a file if it were imported now, and lists the first rows that would be parked or
 // are changed. It stores nothing.
 func (s *Service) DryRunImport(ctx context.Context, book ledger.Book, o ImportOptions, from io.Reader) (Import, []ImportRow, error) {
@@ -43,9 +46,11 @@ func (s *Service) DryRunImport(ctx context.Context, book ledger.Book, o ImportOp
 		return err
 	}
 	digest, size, rows := sha256.New(), &counted{from: from}, 0
-	st, err := scan(io.TeeReader(size, digest), o.file(s.now()), func(row *Settled) error {
+	file := o.file(s.now())
+	file.Most = maxDryRows
+	st, err := scan(io.TeeReader(size, digest), file, func(row *Settled) error {
 		if rows++; rows > maxDryRows {
-			return ErrFile.Withf("A dry run reads at most %d transactions. Split the file, or import it.", maxDryRows)
+			return errTooMany
 		}
 		if batch = append(batch, *row); len(batch) < rowBatch {
 			return nil

@@ -76,7 +76,12 @@ SELECT import_id, state, count(*), sum(amount)::bigint FROM import_rows WHERE bo
 
 	sqlRows = `
 SELECT row, identity, sha256, state, reason, detail, reference, amount, tried FROM import_rows
- WHERE book_id = $1 AND import_id = $2 AND ($3 = '' OR state = $3) AND row > $4 AND row <= $5 ORDER BY row LIMIT $6`
+ WHERE book_id = $1 AND import_id = $2 AND row > $3 AND row <= $4 ORDER BY row LIMIT $5`
+
+	// A statement of its own, as that of messages.
+	sqlRowsOf = `
+SELECT row, identity, sha256, state, reason, detail, reference, amount, tried FROM import_rows
+ WHERE book_id = $1 AND import_id = $2 AND row > $3 AND row <= $4 AND state = $6 ORDER BY row LIMIT $5`
 
 	sqlOwners = `SELECT identity, import_id, row, sha256 FROM import_identities WHERE book_id = $1 AND channel = $2 AND identity = ANY($3)`
 
@@ -306,7 +311,11 @@ func (s store) judged(ctx context.Context, book ledger.BookID, id int64, first, 
 }
 
 func (s store) someRows(ctx context.Context, book ledger.BookID, id int64, state RowState, after, last, limit int) ([]ImportRow, error) {
-	rows, err := s.pool.Query(ctx, sqlRows, book, id, string(state), after, last, limit)
+	sql, args := sqlRows, []any{book, id, after, last, limit}
+	if state != "" {
+		sql, args = sqlRowsOf, append(args, string(state))
+	}
+	rows, err := s.pool.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -575,9 +575,28 @@ func TestImportsAreKept(t *testing.T) {
 	for _, sql := range []string{
 		"DELETE FROM imports", "DELETE FROM import_parts", "UPDATE import_parts SET content = 'x'", "DELETE FROM import_rows", "UPDATE import_rows SET amount = 1",
 		"UPDATE import_identities SET row = 9", "DELETE FROM import_identities", "UPDATE imports SET options = '{}'",
+		"UPDATE imports SET state = 'receiving', next_attempt = now()", "UPDATE imports SET sha256 = sha256('x')", "UPDATE imports SET bytes = 1",
+		"INSERT INTO import_parts (book_id, import_id, part, content) SELECT book_id, id, 2, 'x' FROM imports",
 	} {
 		if _, err := b.db.Pool.Exec(t.Context(), sql); err == nil {
 			t.Errorf("%s was possible", sql)
 		}
+	}
+}
+
+// TestLargeDryRun shows that a dry run holds no more transactions than it may read.
+func TestLargeDryRun(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	var text strings.Builder
+	text.WriteString(amazonHeader + "99\t\t1.00\tUSD\t\t\t\t\t\t\t\t\t\n")
+	for n := range 2 * maxDryRows {
+		fmt.Fprintf(&text, "99\t\t\t\tOrder\t%d\t\t\tItemPrice\tPrincipal\t1.00\t\t\n", n)
+	}
+	o := asBookkeeper
+	o.Format = AmazonV2
+	dry, _, err := b.DryRunImport(t.Context(), b.book, o, strings.NewReader(text.String()))
+	if err != nil || dry.State != ImportRefused || !strings.Contains(dry.Detail, "at most 20000") || dry.Bytes > int64(text.Len())*2/3 {
+		t.Errorf("%s %s, %d of %d bytes read, %v", dry.State, dry.Detail, dry.Bytes, text.Len(), err)
 	}
 }

@@ -58,7 +58,7 @@ const MaxBody = 1 << 20
 // Receive stores a message whose signature was verified. When it returns without an error the message is durable. A message
 // that was stored before is answered with fresh false; ErrMessageConflict means that another body came under its id.
 func (s *Service) Receive(ctx context.Context, book ledger.Book, m Message) (id int64, fresh bool, err error) {
-	if !label(m.MessageID, 128) || !label(m.Topic, 128) || len(m.Origin) > 255 || len(m.Body) > MaxBody {
+	if !label(m.MessageID, 128) || !label(m.Topic, 128) || m.Origin != "" && !label(m.Origin, 255) || len(m.Body) > MaxBody {
 		return 0, false, ErrMessage
 	}
 	m.SHA256, m.ReceivedAt = digest(m.Body), s.now().UTC().Truncate(time.Microsecond)
@@ -98,6 +98,8 @@ const (
 	// firstRetry doubles with each attempt, up to lastRetry.
 	firstRetry = time.Second
 	lastRetry  = 15 * time.Minute
+	// lastLook is lastRetry of what waits for its order: the order wakes it, and of many it never comes.
+	lastLook = 24 * time.Hour
 )
 
 // Run applies messages and files until ctx ends.
@@ -154,7 +156,7 @@ func (s *Service) apply(ctx context.Context, c *claimed) error {
 	}
 	m.State, m.Reason, m.Detail = v.state, v.reason, clip(v.detail)
 	if m.State == Received || m.Reason == ReasonPredecessor {
-		m.NextAttempt = s.now().UTC().Truncate(time.Microsecond).Add(backoff(m.Attempts))
+		m.NextAttempt = s.now().UTC().Truncate(time.Microsecond).Add(backoff(m.Attempts, m.Reason))
 	}
 	if err := s.store.settle(ctx, book.ID, m); err != nil {
 		return err
@@ -168,9 +170,13 @@ func (s *Service) apply(ctx context.Context, c *claimed) error {
 
 func clip(text string) string { return strings.ToValidUTF8(text[:min(len(text), 1000)], "") }
 
-// backoff is how long to wait after so many attempts.
-func backoff(attempts int) time.Duration {
-	return min(firstRetry<<min(max(attempts-1, 0), 20), lastRetry)
+// backoff is how long to wait after so many attempts that ended for a reason.
+func backoff(attempts int, reason string) time.Duration {
+	last := lastRetry
+	if reason == ReasonPredecessor {
+		last = lastLook
+	}
+	return min(firstRetry<<min(max(attempts-1, 0), 20), last)
 }
 
 // judge says what a message comes to.

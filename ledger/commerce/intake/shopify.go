@@ -233,7 +233,7 @@ func readShopifyOrder(book ledger.Book, m *Message, s *Source) verdict {
 
 func readShopifyRefund(m *Message, s *Source) verdict {
 	var r shopifyRefund
-	if err := json.Unmarshal(m.Body, &r); err != nil || r.ID == "" {
+	if err := json.Unmarshal(m.Body, &r); err != nil || !ledger.IsSegment(r.ID.String()) {
 		return parked(ReasonUnreadable, "The refund cannot be read.")
 	}
 	paid := false

@@ -40,14 +40,17 @@ RETURNING b.code, m.id, m.source, m.message_id, m.topic, m.origin, m.sha256, m.r
 	sqlSettle = `
 UPDATE inbound_messages SET state = $3, reason = $4, detail = $5, reference = $6, next_attempt = $7 WHERE book_id = $1 AND id = $2 AND state <> 'applied'`
 
-	// Whoever waits for an order is tried again as soon as its own message is done.
+	// Whoever waits for an order is tried again as soon as its own message is done; so is whoever was ignored with it, because
+	// an order that was ignored can be tried again and applied. That about is not empty is said for the index, which a plan
+	// that is made for any value uses only then.
 	sqlWake = `
 UPDATE inbound_messages SET next_attempt = $4, attempts = 0
- WHERE book_id = $1 AND source = $2 AND about = $3 AND state = 'parked' AND reason = 'predecessor-missing'`
+ WHERE book_id = $1 AND source = $2 AND about = $3 AND about <> ''
+   AND (state = 'parked' AND reason = 'predecessor-missing' OR state = 'ignored' AND reason = 'order-ignored')`
 
 	sqlOrderIgnored = `
-SELECT EXISTS (SELECT FROM inbound_messages WHERE book_id = $1 AND source = $2 AND about = $3 AND topic = $4 AND state = 'ignored')
-   AND NOT EXISTS (SELECT FROM inbound_messages WHERE book_id = $1 AND source = $2 AND about = $3 AND topic = $4 AND state <> 'ignored')`
+SELECT EXISTS (SELECT FROM inbound_messages WHERE book_id = $1 AND source = $2 AND about = $3 AND about <> '' AND topic = $4 AND state = 'ignored')
+   AND NOT EXISTS (SELECT FROM inbound_messages WHERE book_id = $1 AND source = $2 AND about = $3 AND about <> '' AND topic = $4 AND state <> 'ignored')`
 
 	sqlRetry = `
 UPDATE inbound_messages SET next_attempt = $3, attempts = 0 WHERE book_id = $1 AND id = $2 AND state <> 'applied'`
@@ -55,7 +58,11 @@ UPDATE inbound_messages SET next_attempt = $3, attempts = 0 WHERE book_id = $1 A
 	sqlMessage = `SELECT ` + messageColumns + `, body FROM inbound_messages WHERE book_id = $1 AND id = $2`
 
 	sqlMessages = `SELECT ` + messageColumns + ` FROM inbound_messages
- WHERE book_id = $1 AND id > $2 AND ($3 = '' OR state = $3) AND ($4 = '' OR source = $4) ORDER BY id LIMIT $5`
+ WHERE book_id = $1 AND id > $2 AND ($3 = '' OR source = $3) ORDER BY id LIMIT $4`
+
+	// A statement of its own, because one plan for both would read every message to find the few that are parked.
+	sqlMessagesOf = `SELECT ` + messageColumns + ` FROM inbound_messages
+ WHERE book_id = $1 AND id > $2 AND ($3 = '' OR source = $3) AND state = $5 ORDER BY id LIMIT $4`
 
 	sqlAddSource = `
 INSERT INTO import_sources (book_id, source, version, recorded_at, content)
@@ -155,7 +162,11 @@ func (s store) message(ctx context.Context, book ledger.BookID, id int64) (m Mes
 }
 
 func (s store) messages(ctx context.Context, book ledger.BookID, q Query) ([]Message, error) {
-	rows, err := s.pool.Query(ctx, sqlMessages, book, q.After, string(q.State), q.Source, q.Limit)
+	sql, args := sqlMessages, []any{book, q.After, q.Source, q.Limit}
+	if q.State != "" {
+		sql, args = sqlMessagesOf, append(args, string(q.State))
+	}
+	rows, err := s.pool.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err
 	}
