@@ -58,7 +58,7 @@ func (d *CommissionClawback) plan(p *planner) error {
 		return errRefundTooLarge.With("More would be taken back than is left of the commission. Nothing was posted.")
 	}
 	fromPending := min(amount, waits)
-	move, err := d.outOfTrust(p, told, terms.Creator, c, released, amount-fromPending, kept)
+	move, err := p.outOfTrust(told, terms.Creator, c, released, amount-fromPending, kept)
 	if err != nil {
 		return err
 	}
@@ -78,8 +78,8 @@ func (d *CommissionClawback) plan(p *planner) error {
 }
 
 // outOfTrust computes what a creator's trust gives when an amount is taken of what was released. It names no creator if
-// nothing of the commission is set aside.
-func (d *CommissionClawback) outOfTrust(p *planner, told *story, creator string, c money.Currency, released, amount, before money.Minor) (trustMove, error) {
+// nothing of the story is set aside.
+func (p *planner) outOfTrust(told *story, creator string, c money.Currency, released, amount, before money.Minor) (trustMove, error) {
 	if before <= 0 {
 		return trustMove{}, nil
 	}

@@ -222,6 +222,9 @@ func (d *DonationReleased) release(p *planner, c *campaignTerms, t *tally, x *tr
 		if through <= b.Released {
 			return nil
 		}
+		if err := t.mixed(b, through); err != nil {
+			return err
+		}
 		stays := b.credited() - credited[payee]
 		for _, back := range later {
 			for _, s := range back.Shares {
@@ -238,6 +241,20 @@ func (d *DonationReleased) release(p *planner, c *campaignTerms, t *tally, x *tr
 	b.Released, b.ReleasedStep = max(b.Released, through), t.Step
 	x.debit(pending, amount)
 	x.credit(donationAvailable(payee, c.ID), amount)
+	return nil
+}
+
+// mixed refuses to release up to a donation what waits for a beneficiary together with redirected shares of later ones:
+// their refund windows may still be open.
+func (t *tally) mixed(to *shareTally, through int64) error {
+	for i := range t.Of {
+		from := &t.Of[i]
+		waits := from.RedirectedReleased < from.RedirectedThrough && from.RedirectedStep > to.ReleasedStep
+		if from.Redirected == to.Payee && waits && from.RedirectedThrough > through {
+			return ErrPromise.Withf("%s also gets what was redirected from %s, with shares of later donations. Leave %s out of this release, and release its money when all windows are over.",
+				to.Payee, from.Payee, to.Payee)
+		}
+	}
 	return nil
 }
 

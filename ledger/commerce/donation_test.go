@@ -261,3 +261,50 @@ func TestPublishAgain(t *testing.T) {
 	}
 
 }
+
+// TestRedirectedWindow releases up to the first of two donations after both were redirected: the second may still go back,
+// so the alternate waits.
+func TestRedirectedWindow(t *testing.T) {
+	t.Parallel()
+	w := newWorkbench(t, "UK", "Europe/London", "GBP")
+	w.campaignOf(t, `,"alternates":["alt"]`)
+	w.post(t, eventReceived, "D1", donationOf("D1", 30_00, ""))
+	w.post(t, eventReceived, "D2", donationOf("D2", 60_00, ""))
+	w.post(t, "donation.redirected", "RD", `{"redirection":"RD","campaign":"c1","from":"a","to":"alt","reason":"r","document":"d"}`)
+	r := w.Post(t.Context(), w.book, event(t, "donation.released", "rel", `{"campaign":"c1","beneficiaries":["alt"],"through":"D1"}`))
+	if fault.CodeOf(r.Err) != ErrPromise.Code {
+		t.Fatalf("the share of a later donation was released: %v", r.Err)
+	}
+	w.post(t, "donation.released", "b", `{"campaign":"c1","beneficiaries":["b"],"through":"D1"}`)
+	w.post(t, "donation.released", "all", `{"campaign":"c1"}`)
+	for account, want := range map[string]string{"available:alt": "58.90", "available:b": "29.44"} {
+		if got := w.balances(t)["liabilities:donation:"+account+":c1 GBP"]; got != want {
+			t.Errorf("%s has %s, want %s", account, got, want)
+		}
+	}
+	w.verify(t)
+}
+
+// TestMatchAfterClose refunds a matched donation after the matching was closed: its match goes back to the funders too, and
+// pledges end once.
+func TestMatchAfterClose(t *testing.T) {
+	t.Parallel()
+	w := newWorkbench(t, "UK", "Europe/London", "GBP")
+	w.campaignOf(t, "")
+	w.post(t, "match.pledged", "pledge", `{"campaign":"c1","funder":"acme","amount":"100.00"}`)
+	w.post(t, "match.funded", "fund", `{"campaign":"c1","funder":"acme","amount":"60.00"}`)
+	w.post(t, eventReceived, "D1", donationOf("D1", 20_00, ""))
+	w.post(t, "match.closed", "close", `{"campaign":"c1"}`)
+	if r := w.Post(t.Context(), w.book, event(t, "match.closed", "again", `{"campaign":"c1"}`)); fault.CodeOf(r.Err) != ErrOrderState.Code {
+		t.Fatalf("closed twice: %v", r.Err)
+	}
+	w.post(t, "donation.refunded", "back", `{"donation":"D1"}`)
+	r := w.post(t, "match.closed", "rest", `{"campaign":"c1"}`)
+	wantEntriesIn(t, "the rest", "GBP", r, "Dr liabilities:match_fund:c1 20.00", "Cr assets:bank:safeguarded:main 20.00")
+	for _, account := range []string{"liabilities:match_fund:c1", "assets:bank:safeguarded:main", "liabilities:match_pledge:acme", "assets:receivable:match_sponsor:acme"} {
+		if got := w.balances(t)[account+" GBP"]; got != "" && got != "0.00" {
+			t.Errorf("%s holds %s", account, got)
+		}
+	}
+	w.verify(t)
+}

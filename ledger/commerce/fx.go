@@ -274,7 +274,7 @@ func (s *debtStored) tell() []Step {
 	return t.steps
 }
 
-// plan pays the debt, or the part asked for, at mid.
+// plan pays the debt, or the part asked for, at mid. It rests on the payee's story of debts, so that no debt is paid twice.
 func (d *FXDebtRecovered) plan(p *planner) error {
 	if err := p.begins(d.subject(), "A recovery of this id was recorded before."); err != nil {
 		return err
@@ -284,14 +284,14 @@ func (d *FXDebtRecovered) plan(p *planner) error {
 	}
 	prep := &preparation{book: p.book}
 	in, amount := d.Debt.prepare(prep, "/debt")
-	balance, err := p.balanceIn(d.Payee.available(), in)
+	debt, err := p.debtOf(d.Payee.Kind, d.Payee.ID, in)
 	if err != nil {
 		return err
 	}
 	if d.Debt.Amount == "" {
-		amount = -balance
+		amount = debt
 	}
-	if amount <= 0 || amount > -balance {
+	if amount <= 0 || amount > debt {
 		return ErrNothingToConvert.With("The payee owes less than that in the debt's currency. Nothing was posted.")
 	}
 	s := &debtStored{FXDebtRecovered: *d, Amount: kept(amount)}
@@ -303,10 +303,13 @@ func (d *FXDebtRecovered) plan(p *planner) error {
 		return ErrNothingToConvert
 	}
 	from := money.Currency(d.From)
-	return p.toldDraft(draftOf{event: "fx.debt_recovered", decision: true, lines: []ledger.Line{
+	if err := p.toldDraft(draftOf{event: "fx.debt_recovered", decision: true, lines: []ledger.Line{
 		{Account: d.Payee.available(), Amount: cost, Currency: from},
 		{Account: accountFXPosition, Amount: -cost, Currency: from},
 		{Account: accountFXPosition, Amount: amount, Currency: in},
 		{Account: d.Payee.available(), Amount: -amount, Currency: in},
-	}}, s)
+	}}, s); err != nil {
+		return err
+	}
+	return p.notes(d.Payee.Kind, d.Payee.ID)
 }

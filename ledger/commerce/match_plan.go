@@ -11,11 +11,7 @@ import (
 
 // matchEvent reads what every event of matching starts from.
 func (p *planner) matchEvent(campaign string) (*campaignTerms, *tally, *preparation, error) {
-	c, err := p.campaign(campaign)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	t, err := p.tally(c)
+	c, t, err := p.campaignEvent(campaign)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -273,8 +269,10 @@ func (p *planner) payPromise(c *campaignTerms, t *tally, record *ledger.Transact
 	return true, nil
 }
 
+// plan gives the rest back. A match that returns to the fund with a refund after the close goes back to the funders by
+// another close; what was pledged and never paid ends with the first.
 func (d *MatchClosed) plan(p *planner) error {
-	c, t, _, err := p.matchEvent(d.Campaign)
+	c, t, err := p.campaignEvent(d.Campaign)
 	if err != nil {
 		return err
 	}
@@ -288,6 +286,9 @@ func (d *MatchClosed) plan(p *planner) error {
 	rest, err := p.balanceIn(matchFund(c.ID), c.currency)
 	if err != nil {
 		return err
+	}
+	if m.Closed && rest <= 0 {
+		return ErrOrderState.With("The campaign's matching is closed, and nothing has come back since.")
 	}
 	funded := make([]money.Minor, len(m.Funders))
 	for i, f := range m.Funders {
@@ -304,6 +305,9 @@ func (d *MatchClosed) plan(p *planner) error {
 	home := money.Minor(m.Moved)
 	for i, f := range m.Funders {
 		open := money.Minor(f.Pledged - f.Funded)
+		if m.Closed {
+			open = 0
+		}
 		if f.Funder == platformPayee {
 			x.credit(accountMatch, parts[i])
 			home += parts[i]

@@ -292,3 +292,36 @@ func TestRandomLivesOfMinors(t *testing.T) {
 		t.Errorf("only %d of %d lives came to a trust", trusts, lives)
 	}
 }
+
+// TestSubscriptionBackFromTrust refunds a minor's subscription after a part of it was set aside: what is still with us comes
+// out of the trust, and what was handed to a custodian out of what is available. The refund itself is never refused.
+func TestSubscriptionBackFromTrust(t *testing.T) {
+	t.Parallel()
+	for name, x := range map[string]struct {
+		gone             bool
+		trust, available money.Minor
+	}{"with us": {false, 0, 0}, "handed over": {true, 0, -150}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := nursery(t, "0.15")
+			w.post(t, "subscription.charged", "s", `{"subscription":"S","creator":"kid","processor":"main","payment_id":"pi","plan":"monthly","currency":"USD","amount":"10.00","share":"1"}`)
+			if r := w.Release(t.Context(), w.book, Release{Source: "subscription:S"}); r.Err != nil {
+				t.Fatal(r.Err)
+			}
+			if got := w.held(t, payeeAccount("creator", bucketTrust, "kid")); got != 150 {
+				t.Fatalf("%d is set aside", got)
+			}
+			if x.gone {
+				w.post(t, "minor_trust.disbursed", "d", `{"disbursement":"D","creator":"kid","custodian":"bank","currency":"USD","amount":"1.50"}`)
+			}
+			w.post(t, "subscription.refunded", "r", `{"subscription":"S"}`)
+			if got := w.held(t, payeeAccount("creator", bucketTrust, "kid")); got != x.trust {
+				t.Errorf("the trust holds %d, want %d", got, x.trust)
+			}
+			if got := w.held(t, payeeAccount("creator", bucketAvailable, "kid")); got != x.available {
+				t.Errorf("available is %d, want %d", got, x.available)
+			}
+			w.verify(t)
+		})
+	}
+}

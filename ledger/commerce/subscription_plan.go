@@ -214,7 +214,7 @@ func (d *SubscriptionRefunded) plan(p *planner) error {
 		return err
 	}
 	if charge.Plan != "annual" {
-		return p.draft(draftOf{event: "subscription.refunded", data: data, lines: p.payBackStory(told, c, charge.Processor, d.PaymentRefundID)})
+		return p.payBackStory(draftOf{event: "subscription.refunded", data: data}, told, c, charge.Processor, d.PaymentRefundID)
 	}
 	table, err := byMonth(creator, c)
 	if err != nil {

@@ -131,21 +131,35 @@ func (d *TipRefunded) plan(p *planner) error {
 	if err != nil {
 		return err
 	}
-	return p.draft(draftOf{event: "tip.refunded", liveSession: kept.LiveSession, data: data,
-		lines: p.payBackStory(told, money.Currency(kept.Currency), kept.Processor, d.PaymentRefundID)})
+	return p.payBackStory(draftOf{event: "tip.refunded", liveSession: kept.LiveSession, data: data}, told, money.Currency(kept.Currency), kept.Processor, d.PaymentRefundID)
 }
 
-// payBackStory takes back what a story has given everybody and pays it from our available balance at the processor.
-func (p *planner) payBackStory(told *story, c money.Currency, processor, ref string) []ledger.Line {
+// payBackStory takes back what a story has given everybody and pays it from our available balance at the processor. What of
+// it was set aside for a minor comes out of the trust as far as it is still with us, and else out of what is available.
+func (p *planner) payBackStory(d draftOf, told *story, c money.Currency, processor, ref string) error {
 	var list positions
 	cash := money.Minor(0)
 	for _, x := range told.nets(c) {
-		if x.account == processorAccount(bucketPending, processor) {
+		kind, bucket, id, ok := splitPayee(x.account)
+		switch {
+		case x.account == processorAccount(bucketPending, processor):
 			cash -= x.amount
-			continue
+		case ok && bucket == bucketTrust && x.amount > 0:
+			available := payeeAccount(kind, bucketAvailable, id)
+			released := told.net(available, c) + x.amount
+			move, err := p.outOfTrust(told, id, c, released, released, x.amount)
+			if err != nil {
+				return err
+			}
+			list.add(x.account, move.change())
+			list.add(available, -x.amount-move.change())
+			if move.change() != 0 {
+				d.trusts = append(d.trusts, move)
+			}
+		default:
+			list.add(x.account, -x.amount)
 		}
-		list.add(x.account, -x.amount)
 	}
-	lines := creditLines(c, list)
-	return append(lines, ledger.Line{Account: processorAccount(bucketAvailable, processor), Amount: -cash, Currency: c, ExternalRef: ref})
+	d.lines = append(creditLines(c, list), ledger.Line{Account: processorAccount(bucketAvailable, processor), Amount: -cash, Currency: c, ExternalRef: ref})
+	return p.draft(d)
 }

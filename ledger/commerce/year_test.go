@@ -112,3 +112,30 @@ func TestDebtInParts(t *testing.T) {
 		}
 	}
 }
+
+// TestDebtPaidOnce pays debts in another currency from two replicas at once, each time all of it: every debt is paid once,
+// and nobody's money is exchanged for a debt that is gone.
+func TestDebtPaidOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorkbench(t, "US", "America/Chicago", "USD", "GBP")
+	other := w.replica(t)
+	for round := range 5 {
+		seller := fmt.Sprint("s", round)
+		account := ledger.Address("liabilities:seller:available:" + seller)
+		w.raw(t, "opening.balance", "o"+seller, "USD", "assets:processor:available:main", 10_000, string(account), -10_000)
+		w.raw(t, "opening.balance", "debt"+seller, "GBP", string(account), 1_000, "assets:processor:available:main", -1_000)
+		together(4, func(i int) {
+			on, id := []*workbench{w, other}[i%2], fmt.Sprint(seller, "-", i)
+			r := on.Post(t.Context(), on.book, event(t, "fx.debt_recovered", id, fmt.Sprintf(
+				`{"recovery":%q,"payee":{"kind":"seller","id":%q},"debt":{"currency":"GBP"},"from":"USD","mid":"1.27","source":"x","quoted_at":"2027-01-31T11:00:00Z"}`, id, seller)))
+			if r.Err != nil && fault.CodeOf(r.Err) != ErrNothingToConvert.Code {
+				t.Error(r.Err)
+			}
+		})
+		for c, want := range map[money.Currency]money.Minor{"GBP": 0, "USD": 10_000 - 1_270} {
+			if got, err := w.balance(t.Context(), w.book, account, c); err != nil || got != want {
+				t.Errorf("%s has %d %s, want %d, %v", seller, got, c, want, err)
+			}
+		}
+	}
+}
