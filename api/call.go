@@ -14,6 +14,7 @@ import (
 	"mizan/api/access"
 	"mizan/ledger"
 	"mizan/ledger/failpoint"
+	"mizan/ledger/guard"
 )
 
 // A call is one request on its way through an operation. The order of the checks is fixed: who calls, whether they may,
@@ -102,7 +103,7 @@ func (c *call) admit() error {
 	if c.op.ofBook() {
 		code = c.param("book")
 	}
-	if err := c.principal.Allow(c.op.Scope, code); err != nil {
+	if err := c.allowed(code); err != nil {
 		return err
 	}
 	if code == "" {
@@ -112,6 +113,34 @@ func (c *call) admit() error {
 		c.w.book = code
 	}
 	return err
+}
+
+// allowed judges what the caller may do to the book.
+func (c *call) allowed(book string) error {
+	if c.principal.Kind == access.Payee && c.op.Scope != access.SignedIn {
+		payee := ""
+		if c.op.Own != "" {
+			payee = strings.TrimPrefix(c.param(c.op.Own), payeePrefix)
+		}
+		return c.principal.AllowOwn(c.op.Own != "", book, payee)
+	}
+	if err := c.principal.Allow(c.op.Scope, book); err != nil {
+		return err
+	}
+	if c.op.SecondPerson != "" && !c.principal.Alone {
+		return guard.ErrApprovalRequired
+	}
+	return nil
+}
+
+// payeePrefix stands before a payee's id where other people could be named too.
+const payeePrefix = "payee:"
+
+// actor is the caller as the audit trail remembers it.
+func (c *call) actor() guard.Actor {
+	actor := c.principal.Actor()
+	actor.RequestID = c.w.requestID
+	return actor
 }
 
 // write sends a success.

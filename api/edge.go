@@ -39,7 +39,7 @@ func (s *service) edge(next http.Handler) http.Handler {
 			s.metrics.observe(w, r.Method, took)
 			s.record(r.Context(), w, r.Method, took)
 		}()
-		if err := guard(r); err != nil {
+		if err := withinBounds(r); err != nil {
 			s.writeProblem(w, r, err)
 			return
 		}
@@ -47,9 +47,9 @@ func (s *service) edge(next http.Handler) http.Handler {
 	})
 }
 
-// guard refuses requests whose line or headers are out of bounds, and paths that another reader could take for a
+// withinBounds refuses requests whose line or headers are out of bounds, and paths that another reader could take for a
 // different one. It never redirects: a path is right or it is not found.
-func guard(r *http.Request) error {
+func withinBounds(r *http.Request) error {
 	if len(r.RequestURI) > maxURI {
 		return ErrURISize
 	}

@@ -26,6 +26,12 @@ type Operation struct {
 	Summary, Description string
 	// Scope is what the caller's key must have; empty means that no key is asked for.
 	Scope access.Scope
+	// Own names the parameter of the path that says which payee it is about; payees may read it about themselves. Empty for
+	// an operation that is not for payees.
+	Own string
+	// SecondPerson is the act for which this asks a second person to agree; callers who need one are sent to the approvals.
+	// Empty for an operation that anybody with the scope may do alone.
+	SecondPerson string
 	// Signed says that the request proves by its own signature who sends it, and that no key is asked for.
 	Signed bool
 	// Query is a struct whose fields are the parameters, nil for none.

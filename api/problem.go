@@ -11,6 +11,7 @@ import (
 
 	"mizan/api/access"
 	"mizan/ledger"
+	"mizan/ledger/commerce"
 	"mizan/ledger/fault"
 )
 
@@ -29,6 +30,7 @@ var statusOf = map[fault.Kind]int{
 	fault.Conflict:        http.StatusConflict,
 	fault.TooLarge:        http.StatusRequestEntityTooLarge,
 	fault.Unavailable:     http.StatusServiceUnavailable,
+	fault.Limited:         http.StatusTooManyRequests,
 }
 
 // Errors that only HTTP has.
@@ -86,6 +88,8 @@ func shown(err error) *fault.Error {
 	switch {
 	case errors.Is(err, access.ErrBookHidden):
 		return ledger.ErrBookUnknown
+	case errors.Is(err, access.ErrPayeeHidden):
+		return commerce.ErrPayeeUnknown
 	case errors.As(err, &e) && e.Kind != fault.Internal:
 		return e
 	case e == nil && passing(err):
@@ -179,6 +183,8 @@ func (s *service) writeProblem(w *recorder, r *http.Request, err error) {
 		h.Set("WWW-Authenticate", "Bearer")
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", "1")
+	case http.StatusTooManyRequests:
+		h.Set("Retry-After", "60")
 	case http.StatusRequestEntityTooLarge, http.StatusRequestTimeout:
 		h.Set("Connection", "close")
 	}

@@ -111,7 +111,7 @@ func (s *Service) Authenticate(ctx context.Context, bearer string) (Principal, e
 	}
 	whole := sha256.Sum256([]byte(bearer))
 	if subtle.ConstantTimeCompare(whole[:], s.staticHash[:]) == 1 && s.hasStatic {
-		return Principal{Kind: Program, ID: "static", Name: "command line", Scopes: []Scope{Everything}}, nil
+		return Principal{Kind: Program, ID: "static", Name: "command line", Scopes: []Scope{Everything}, Alone: true}, nil
 	}
 	id, secret, ok := splitKey(bearer)
 	if !ok {

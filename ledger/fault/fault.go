@@ -38,10 +38,12 @@ const (
 	TooLarge
 	// Unavailable means that nothing was decided and that the same request may be sent again later.
 	Unavailable
+	// Limited means that the caller asks too often, and may ask again later.
+	Limited
 )
 
 var kindNames = [...]string{"internal", "malformed", "invalid", "unauthenticated", "forbidden", "not-found", "conflict",
-	"too-large", "unavailable"}
+	"too-large", "unavailable", "limited"}
 
 // String returns the kind's name as used in logs and metrics.
 func (k Kind) String() string {

@@ -1,0 +1,87 @@
+package access
+
+import (
+	"time"
+
+	"mizan/ledger/fault"
+)
+
+// A person is somebody of the staff. Who they are stands in the vault, under the subject person:<id> of the installation;
+// here stand an opaque id, who vouches for them at sign-in, and the roles they hold.
+
+var (
+	// ErrPersonInvalid means that a person or a role cannot be recorded as described; its fields name what is wrong.
+	ErrPersonInvalid = fault.New(fault.Invalid, "person-invalid", "The person cannot be recorded as described. Correct the fields named.")
+	// ErrPersonUnknown means that there is no such person, or none whom the caller may see.
+	ErrPersonUnknown = fault.New(fault.NotFound, "person-unknown", "There is no such person. List the people to find the id.")
+	// ErrPersonExists means that somebody else has this address of mail.
+	ErrPersonExists = fault.New(fault.Conflict, "person-exists", "Somebody with this address of mail is recorded already. Give that person another role instead.")
+	// ErrGrantUnknown means that the person holds no such role.
+	ErrGrantUnknown = fault.New(fault.NotFound, "grant-unknown", "The person holds no such role. Read the person to see which they hold.")
+	// ErrLinkSpent means that a link was used, has run out, or never was.
+	ErrLinkSpent = fault.New(fault.Unauthenticated, "link-spent", "This link has been used or has run out. Ask for a new one.")
+	// ErrSignIn means that somebody signed in elsewhere whom nobody has invited here.
+	ErrSignIn = fault.New(fault.Forbidden, "sign-in-refused", "You are not invited, or no longer. Ask an administrator of this service to add you.")
+	// ErrTooMany means that somebody tries keys or links one after the other.
+	ErrTooMany = fault.New(fault.Limited, "too-many-attempts", "There were too many failed attempts from here. Wait a minute and try again.")
+)
+
+// NewPerson describes somebody to be added.
+type NewPerson struct {
+	// Name and Email go to the vault; Email, by which the first sign-in is recognised, may be empty for a person who signs
+	// in by links only.
+	Name, Email string
+}
+
+// Staff is a person as it is stored.
+type Staff struct {
+	ID string
+	// Name and Email come from the vault; they are vault.Erased if they were erased, and empty if the vault is closed.
+	Name, Email string
+	// SignedIn says that the person has signed in before, so that an identity elsewhere belongs to it.
+	SignedIn      bool
+	CreatedAt     time.Time
+	CreatedBy     string
+	DeactivatedAt time.Time
+	Grants        []HeldGrant
+}
+
+// HeldGrant is a role as it was granted.
+type HeldGrant struct {
+	ID string
+	Grant
+	GrantedAt time.Time
+	GrantedBy string
+	// Approval is the id of the approval by which it was granted; empty for one granted by an operator.
+	Approval string
+	// ExpiresAt ends it; the zero time means never. RevokedAt is when it was taken away.
+	ExpiresAt, RevokedAt time.Time
+}
+
+// NewGrant is the payload of the act that grants a role.
+type NewGrant struct {
+	Person    string    `json:"person"`
+	Role      Role      `json:"role"`
+	Book      string    `json:"book,omitempty"`
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+}
+
+// Limits of sessions and links.
+const (
+	// StaffIdle and StaffLifetime end sessions of the staff.
+	StaffIdle     = 30 * time.Minute
+	StaffLifetime = 12 * time.Hour
+	// PayeeIdle and PayeeLifetime end sessions of payees.
+	PayeeIdle     = 24 * time.Hour
+	PayeeLifetime = 14 * 24 * time.Hour
+	// LinkLifetime is how long a link signs in.
+	LinkLifetime = 15 * time.Minute
+)
+
+// Session is a signed-in browser.
+type Session struct {
+	Principal Principal
+	StartedAt time.Time
+	// EndsAt is when it ends at the latest.
+	EndsAt time.Time
+}

@@ -1,0 +1,76 @@
+package guard
+
+import (
+	"encoding/json"
+	"time"
+
+	"mizan/ledger/fault"
+	"mizan/ledger/postgres"
+)
+
+// The trail is what was done with privilege, one row an act, in order, each bound to the one before it.
+
+var (
+	// ErrDeedInvalid means that an act cannot be told as given; its fields name what is wrong. It is a defect of the
+	// caller, except for the reason, which people give.
+	ErrDeedInvalid = fault.New(fault.Invalid, "audit-invalid", "The act cannot be recorded as described. Correct the fields named; nothing was done.")
+	// ErrTrailBroken means that the trail does not verify: a row was changed, lost or slipped in behind the program's back.
+	ErrTrailBroken = fault.New(fault.Conflict, "audit-broken",
+		"The audit trail does not verify: a row was changed, lost or slipped in. Keep the database as it is, and compare it with your last export of the trail.")
+)
+
+// Deed is a privileged act as its doer tells it.
+type Deed struct {
+	// Actor is who did it.
+	Actor Actor
+	// Book is whose trail it belongs to.
+	Book Book
+	// Act names what was done, such as "key.revoked": lower-case words joined by dots, at most 64 bytes.
+	Act string
+	// Object is what it was done to, as kind:id, at most 255 bytes.
+	Object string
+	// Before and After are JSON documents of at most 64 KiB, nil for none. They never hold personal data or secrets.
+	Before, After json.RawMessage
+	// Why is the reason that the actor gave, at most 2000 bytes.
+	Why string
+	// Approval is the id of the approval by which it was allowed, empty for none.
+	Approval string
+}
+
+// Row is a recorded deed.
+type Row struct {
+	// Sequence counts the rows of the book's trail: 1, 2, 3 … without gaps.
+	Sequence int64
+	// RecordedAt never runs backwards along the trail.
+	RecordedAt time.Time
+	Deed
+	// Previous and Hash chain the rows: Hash covers everything else of the row, Previous is the hash of the row before.
+	Previous, Hash [32]byte
+}
+
+// Filter chooses rows. Its zero value chooses all.
+type Filter struct {
+	// Act, Actor and Object are compared exactly where they are not empty. An Act that ends in a dot stands for all that
+	// begin with it.
+	Act, Actor, Object string
+	// From and Until bound RecordedAt: from the first until before the second; zero times bound nothing.
+	From, Until time.Time
+}
+
+// Verified is the outcome of reading a whole trail.
+type Verified struct {
+	// Rows is how many there are, and Head the hash of the last, to be compared with one noted elsewhere.
+	Rows int64
+	Head [32]byte
+}
+
+// Trail keeps and reads audit rows. It is safe for concurrent use.
+type Trail struct {
+	pool *postgres.Pool
+	now  func() time.Time
+}
+
+// NewTrail returns the trail in the database.
+func NewTrail(pool *postgres.Pool, now func() time.Time) *Trail {
+	return &Trail{pool: pool, now: now}
+}
