@@ -34,6 +34,8 @@ type Options struct {
 	Now func() time.Time
 	// StaticKey, if set, is a key of the command line with every scope on every book. Only development uses it.
 	StaticKey string
+	// Issuer checks the access tokens of people; nil means that none is accepted.
+	Issuer *Issuer
 }
 
 // Service makes, lists, revokes and checks keys. It is safe for concurrent use, and several may share one database.
@@ -42,6 +44,7 @@ type Service struct {
 	now        func() time.Time
 	staticHash [sha256.Size]byte
 	hasStatic  bool
+	issuer     *Issuer
 
 	mu    sync.Mutex
 	known map[[sha256.Size]byte]remembered
@@ -60,7 +63,7 @@ func New(pool *postgres.Pool, opts Options) *Service {
 	}
 	return &Service{
 		pool: pool, now: opts.Now, staticHash: sha256.Sum256([]byte(opts.StaticKey)), hasStatic: opts.StaticKey != "",
-		known: map[[sha256.Size]byte]remembered{},
+		issuer: opts.Issuer, known: map[[sha256.Size]byte]remembered{},
 	}
 }
 
