@@ -57,26 +57,31 @@ func (c *devCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	if err != nil {
 		return err
 	}
+	vaultKeys, err := devVaultKeys(c.Data)
+	if err != nil {
+		return err
+	}
 	if _, err := d.migrate(ctx); err != nil {
 		return orderly(ctx, err)
 	}
+	address := "http://" + listener.Addr().String()
 	pool, err := d.pool(ctx, s, 16)
 	if err != nil {
 		return orderly(ctx, err)
 	}
 	v, err := newService(ctx, pool, s.now, serviceConfig{staticKey: key, cursorKey: []byte(cursorKey), open: true, secrets: secrets,
-		log: newLog(s.stderr, "text", c.LogLevel)})
+		vaultKeys: vaultKeys, public: address, log: newLog(s.stderr, "text", c.LogLevel)})
 	if err != nil {
 		return err
 	}
 	served := make(chan error, 1)
 	go func() { served <- v.serve(ctx, listener) }()
-	address := "http://" + listener.Addr().String()
 	fmt.Fprintf(s.stdout, "Mizan is ready after %.1f s: %s\n", s.now().Sub(started).Seconds(), address)
 	if !c.Empty {
-		c.seed(ctx, s, address, key, plan)
+		c.seed(ctx, s, v.parts, address, key, plan)
 	}
 	c.explain(s.stdout, address)
+	c.links(ctx, s, v.parts, address)
 	if err := <-served; err != nil {
 		return err
 	}
@@ -101,13 +106,14 @@ func (c *devCmd) keys() (key, cursorKey string, err error) {
 
 // seed posts the demo books. The service goes on without them if that fails: the data may be older than this program, or
 // somebody's own.
-func (c *devCmd) seed(ctx context.Context, s *surroundings, address, key string, plan marketPlan) {
+func (c *devCmd) seed(ctx context.Context, s *surroundings, p *parts, address, key string, plan marketPlan) {
 	remote, err := client.New(address, key, client.Options{UserAgent: "mizan-dev"})
 	if err == nil {
 		defer remote.CloseIdleConnections()
 		begun := s.now()
 		if err = seedDemo(ctx, remote, plan, s.now, s.stdout); err == nil {
 			fmt.Fprintf(s.stdout, "Seeding took %s.\n", s.now().Sub(begun).Round(10*time.Millisecond))
+			err = c.seedPeople(ctx, p, remote)
 		}
 	}
 	if err != nil && ctx.Err() == nil {

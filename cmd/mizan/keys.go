@@ -14,43 +14,14 @@ import (
 type keysCmd struct {
 	Create keysCreateCmd `cmd:"" help:"Make a key and print it, once, to standard output."`
 	List   keysListCmd   `cmd:"" help:"Print all keys, without their secrets."`
+	Rotate keysRotateCmd `cmd:"" help:"Replace a key by a new one with the same rights; the old one ends a while later."`
 	Revoke keysRevokeCmd `cmd:"" help:"End a key for good; every replica refuses it within a second."`
 }
 
-// keysFlags say which database holds the keys.
-type keysFlags struct {
-	databaseFlags
-	Data string `help:"Directory in which mizan dev keeps its data, if no address of a database is set." default:".mizan" placeholder:"DIR"`
-}
-
-// with runs fn on the service of keys.
-func (f keysFlags) with(ctx context.Context, s *surroundings, fn func(*access.Service) error) (err error) {
-	d, err := f.join(ctx, s, f.Data)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if e := d.stop(ctx); err == nil {
-			err = e
-		}
-	}()
-	if d.server != nil {
-		if _, err := d.migrate(ctx); err != nil {
-			return err
-		}
-	}
-	pool, err := d.pool(ctx, s, 2)
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	return fn(access.New(pool, access.Options{Now: s.now}))
-}
-
 type keysCreateCmd struct {
-	keysFlags
+	insideFlags
 	Name      string        `required:"" help:"What the key is for, for people."`
-	Scope     []string      `required:"" help:"What its holder may do: books:read, books:write, transactions:read, transactions:write, events:write, settlements:write, balances:read, or * for everything. May be given several times."`
+	Scope     []string      `required:"" help:"What its holder may do, such as events:write; the handbook's page on access lists the scopes, and * is everything. May be given several times."`
 	Book      []string      `help:"Code of a book it may touch; every book without it. May be given several times."`
 	ExpiresIn time.Duration `help:"How long it is good for, such as 2160h; for ever without it." placeholder:"DURATION"`
 }
@@ -64,8 +35,8 @@ func (c *keysCreateCmd) Run(ctx context.Context, s *surroundings) error {
 	if c.ExpiresIn != 0 {
 		n.ExpiresAt = s.now().Add(c.ExpiresIn)
 	}
-	return c.with(ctx, s, func(keys *access.Service) error {
-		key, bearer, err := keys.Create(ctx, n)
+	return c.with(ctx, s, func(in *inside) error {
+		key, bearer, err := in.access.Create(ctx, in.by, n)
 		if err != nil {
 			return err
 		}
@@ -75,16 +46,16 @@ func (c *keysCreateCmd) Run(ctx context.Context, s *surroundings) error {
 	})
 }
 
-type keysListCmd struct{ keysFlags }
+type keysListCmd struct{ insideFlags }
 
 // Run prints one line per key.
 func (c *keysListCmd) Run(ctx context.Context, s *surroundings) error {
-	return c.with(ctx, s, func(keys *access.Service) error {
-		all, err := keys.List(ctx)
+	return c.with(ctx, s, func(in *inside) error {
+		all, err := in.access.List(ctx)
 		if err != nil {
 			return err
 		}
-		t := newTable("ID", "NAME", "STATE", "SCOPES", "BOOKS", "CREATED")
+		t := newTable("ID", "NAME", "STATE", "SCOPES", "BOOKS", "OWNER", "CREATED", "LAST USED", "ENDS")
 		for _, k := range all {
 			state := "current"
 			switch {
@@ -101,21 +72,41 @@ func (c *keysListCmd) Run(ctx context.Context, s *surroundings) error {
 			for i, scope := range k.Scopes {
 				scopes[i] = string(scope)
 			}
-			t.add(k.ID, k.Name, state, strings.Join(scopes, " "), books, k.CreatedAt.Format(time.DateTime))
+			t.add(k.ID, k.Name, state, strings.Join(scopes, " "), books, k.Owner, instantText(k.CreatedAt), instantText(k.LastUsedAt), instantText(k.ExpiresAt))
 		}
 		return t.write(s.stdout, "")
 	})
 }
 
+type keysRotateCmd struct {
+	insideFlags
+	ID      string        `arg:"" help:"The key's id: the twelve characters after mk_."`
+	Overlap time.Duration `help:"How long the old key is still good, at most 720h." default:"24h" placeholder:"DURATION"`
+}
+
+// Run prints the new key alone on standard output.
+func (c *keysRotateCmd) Run(ctx context.Context, s *surroundings) error {
+	return c.with(ctx, s, func(in *inside) error {
+		key, bearer, err := in.access.Rotate(ctx, in.by, c.ID, c.Overlap)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(s.stderr, "Key %s replaces %s, which ends in %s. It is shown only now:\n", key.ID, c.ID, c.Overlap)
+		_, err = fmt.Fprintln(s.stdout, bearer)
+		return err
+	})
+}
+
 type keysRevokeCmd struct {
-	keysFlags
-	ID string `arg:"" help:"The key's id: the twelve characters after mk_."`
+	insideFlags
+	ID     string `arg:"" help:"The key's id: the twelve characters after mk_."`
+	Reason string `help:"Why; it stands in the audit trail." default:"revoked at the command line" placeholder:"TEXT"`
 }
 
 // Run revokes the key; doing so again changes nothing.
 func (c *keysRevokeCmd) Run(ctx context.Context, s *surroundings) error {
-	return c.with(ctx, s, func(keys *access.Service) error {
-		if err := keys.Revoke(ctx, c.ID); err != nil {
+	return c.with(ctx, s, func(in *inside) error {
+		if err := in.access.Revoke(ctx, in.by, c.ID, c.Reason); err != nil {
 			return err
 		}
 		_, err := fmt.Fprintf(s.stdout, "Key %s is revoked.\n", c.ID)

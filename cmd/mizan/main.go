@@ -1,7 +1,8 @@
 // Command mizan is the whole service in one binary: the ledger behind HTTP, and the tools to run, ask and fill it.
 //
 // Every flag is also an environment variable: --listen is MIZAN_LISTEN. Secrets come from variables or from files
-// (MIZAN_API_KEY or MIZAN_API_KEY_FILE) and are never printed, except for a new key, once, by `mizan keys create`.
+// (MIZAN_API_KEY or MIZAN_API_KEY_FILE) and are never printed, except for a new one, once, by `mizan keys create`,
+// `mizan keys rotate`, `mizan people link` and `mizan vault key`.
 //
 // Exit codes:
 //
@@ -74,7 +75,11 @@ type grammar struct {
 	Entries      entriesCmd      `cmd:"" help:"Print the entries of an account with its running balance."`
 	Export       exportCmd       `cmd:"" help:"Write the books for others to check."`
 	Verify       verifyCmd       `cmd:"" help:"Recompute the books from their rows and say whether they are sound."`
-	Keys         keysCmd         `cmd:"" help:"Create, list and revoke API keys, on the database."`
+	Keys         keysCmd         `cmd:"" help:"Create, list, rotate and revoke API keys, on the database."`
+	People       peopleCmd       `cmd:"" help:"Add people, give and take roles, and make sign-in links, on the database."`
+	Approvals    approvalsCmd    `cmd:"" help:"Ask for a second person, and see what waits for one."`
+	Audit        auditCmd        `cmd:"" help:"Read, check and export the trail of privileged acts, on the database."`
+	Vault        vaultCmd        `cmd:"" help:"Look after personal data and their keys, on the database."`
 	Seed         seedCmd         `cmd:"" help:"Post the demo books through the API and check their balances."`
 	Bench        benchCmd        `cmd:"" help:"Measure this machine."`
 	Doctor       doctorCmd       `cmd:"" help:"Say what Mizan finds on this machine, and what is missing."`

@@ -65,7 +65,11 @@ func keepSecret(file, prefix string) (string, error) {
 	}
 	var random [32]byte
 	rand.Read(random[:]) // Never fails: the program ends instead.
-	value := prefix + base64.RawURLEncoding.EncodeToString(random[:])
+	return keepText(file, prefix+base64.RawURLEncoding.EncodeToString(random[:]))
+}
+
+// keepText puts a secret into a file that only the owner may read, and returns it.
+func keepText(file, value string) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return "", err
 	}
@@ -75,4 +79,24 @@ func keepSecret(file, prefix string) (string, error) {
 		return "", err
 	}
 	return value, os.Rename(part, file)
+}
+
+// keepVaultKey returns the content of a file of the vault's keys, and makes one with a random key on first use. Only the
+// owner may read the file.
+func keepVaultKey(file string) (string, error) {
+	kept, err := readSecret(file)
+	if err == nil && kept != "" {
+		return kept, os.Chmod(file, 0o600)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	return keepText(file, newVaultKey("development"))
+}
+
+// newVaultKey returns a line for a file of the vault's keys.
+func newVaultKey(name string) string {
+	var random [32]byte
+	rand.Read(random[:]) // Never fails: the program ends instead.
+	return name + "=" + base64.StdEncoding.EncodeToString(random[:])
 }

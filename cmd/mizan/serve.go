@@ -11,6 +11,8 @@ import (
 
 type serveCmd struct {
 	databaseFlags
+	signInFlags
+	vaultFlags
 	Listen             string     `help:"Address of the API." default:"127.0.0.1:8080" placeholder:"ADDRESS"`
 	BehindTLSProxy     bool       `name:"behind-tls-proxy" help:"Allow an address beyond this machine: a proxy in front of it ends TLS, and nobody else reaches it."`
 	Migrate            bool       `help:"Apply pending migrations first, as the owner (MIZAN_OWNER_DATABASE_URL)."`
@@ -45,13 +47,21 @@ func (c *serveCmd) Run(ctx context.Context, s *surroundings) error {
 	if err != nil {
 		return err
 	}
+	vaultKeys, err := c.vaultFlags.keys(s)
+	if err != nil {
+		return err
+	}
+	log := newLog(s.stderr, c.LogFormat, c.LogLevel)
+	entry, err := c.signInFlags.read(ctx, s, log)
+	if err != nil {
+		return err
+	}
 	boundMemory(s)
 	listener, err := listen(ctx, c.Listen)
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
-	log := newLog(s.stderr, c.LogFormat, c.LogLevel)
 	if c.Migrate {
 		result, err := d.migrate(ctx)
 		if err != nil {
@@ -66,7 +76,10 @@ func (c *serveCmd) Run(ctx context.Context, s *surroundings) error {
 	if err != nil {
 		return orderly(ctx, err)
 	}
-	v, err := newService(ctx, pool, s.now, serviceConfig{cursorKey: []byte(cursorKey), secrets: secrets, log: log})
+	v, err := newService(ctx, pool, s.now, serviceConfig{
+		cursorKey: []byte(cursorKey), secrets: secrets, vaultKeys: vaultKeys, vaultRegion: c.VaultRegion,
+		issuer: entry.issuer, public: entry.public, secure: entry.secure || c.BehindTLSProxy, proxies: entry.proxies, sessionKey: entry.sessionKey, log: log,
+	})
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"sync"
 	"syscall"
@@ -20,10 +21,10 @@ import (
 	"mizan/api/console"
 	"mizan/api/docs"
 	"mizan/ledger"
-	"mizan/ledger/commerce"
 	"mizan/ledger/commerce/intake"
 	"mizan/ledger/fault"
 	"mizan/ledger/postgres"
+	"mizan/ledger/vault"
 )
 
 var (
@@ -43,7 +44,20 @@ type serviceConfig struct {
 	open bool
 	// secrets are what inbound messages are signed with.
 	secrets intake.Secrets
-	log     *slog.Logger
+	// vaultKeys and vaultRegion are the vault's.
+	vaultKeys   vault.Keys
+	vaultRegion string
+	// issuer is where people sign in; nil for by links only.
+	issuer *access.Issuer
+	// public is the address at which browsers reach the service; empty if nobody said.
+	public string
+	// secure says that they reach it over TLS.
+	secure bool
+	// proxies are believed when they say whom a request comes from.
+	proxies []netip.Prefix
+	// sessionKey authenticates forms and seals sign-ins that are under way; replicas share it. Empty draws one.
+	sessionKey []byte
+	log        *slog.Logger
 }
 
 // maxSkew is how far this machine's clock may be from the database's before nothing is recorded any more. It leaves room
@@ -52,8 +66,8 @@ const maxSkew = 2 * time.Minute
 
 // service is the ledger behind HTTP.
 type service struct {
+	*parts
 	pool   *postgres.Pool
-	ledger *ledger.Ledger
 	server *api.Server
 	// intake applies inbound messages while the service runs.
 	intake *intake.Service
@@ -62,35 +76,54 @@ type service struct {
 // newService puts the parts together on a migrated database. The service owns the pool: serve closes it.
 func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, config serviceConfig) (_ *service, err error) {
 	registry, batches := newRegistry()
-	books := ledger.New(pool, ledger.Options{Now: now, Log: config.log, OnBatch: batches.observe, MaxSkew: maxSkew})
-	ruleSets := commerce.NewRuleSets(pool, now)
-	events := commerce.New(books, ruleSets, now)
-	inbound := intake.New(pool, books, events, intake.Options{Secrets: config.secrets, Now: now, Log: config.log})
+	p := newParts(pool, now, partsConfig{
+		ledger:    ledger.Options{Log: config.log, OnBatch: batches.observe, MaxSkew: maxSkew},
+		staticKey: config.staticKey, vaultKeys: config.vaultKeys, vaultRegion: config.vaultRegion, issuer: config.issuer,
+	})
+	inbound := intake.New(pool, p.books, p.events, intake.Options{Secrets: config.secrets, Now: now, Log: config.log})
 	var handler http.Handler
 	// The handbook shows the API as the API describes itself. It asks once, and no request comes before the handler is
 	// there.
 	described := sync.OnceValue(func() []byte { return ask(handler, "/openapi.json") })
 	handler, err = api.New(api.Config{
-		Ledger:    books,
-		Commerce:  events,
-		Intake:    inbound,
-		Rules:     ruleSets,
-		Access:    access.New(pool, access.Options{Now: now, StaticKey: config.staticKey}),
-		Now:       now,
-		Log:       config.log,
-		Metrics:   registry,
-		Version:   version(),
-		CursorKey: config.cursorKey,
-		Console:   console.New(console.Config{Ledger: books, Now: now, Version: version(), Open: config.open, Log: config.log}),
-		Docs:      docs.Handler(described),
-		Ready:     func(ctx context.Context) error { return pool.Ping(ctx) },
+		Ledger:         p.books,
+		Commerce:       p.events,
+		Intake:         inbound,
+		Rules:          p.rules,
+		Access:         p.access,
+		Desk:           p.desk,
+		Trail:          p.trail,
+		Vault:          p.vault,
+		PublicURL:      config.public,
+		Secure:         config.secure,
+		TrustedProxies: config.proxies,
+		Now:            now,
+		Log:            config.log,
+		Metrics:        registry,
+		Version:        version(),
+		CursorKey:      config.cursorKey,
+		Console:        console.New(p.consoleConfig(config, now)),
+		Docs:           docs.Handler(described),
+		Ready:          func(ctx context.Context) error { return pool.Ping(ctx) },
 	})
 	if err != nil {
 		defer pool.Close()
-		return nil, errors.Join(err, books.Close(ctx))
+		return nil, errors.Join(err, p.books.Close(ctx))
 	}
-	return &service{pool: pool, ledger: books, intake: inbound,
-		server: api.NewServer(handler, books.Close, api.ServerOptions{Log: config.log})}, nil
+	return &service{parts: p, pool: pool, intake: inbound, server: api.NewServer(handler, p.books.Close, api.ServerOptions{Log: config.log})}, nil
+}
+
+// consoleConfig is what the pages need.
+func (p *parts) consoleConfig(config serviceConfig, now func() time.Time) console.Config {
+	pages := console.Config{
+		Ledger: p.books, Access: p.access, Desk: p.desk, Trail: p.trail, Commerce: p.events, Vault: p.vault,
+		FormKey: config.sessionKey, Secure: config.secure, Now: now, Version: version(), Open: config.open, Log: config.log,
+		Address: api.AddressOf(config.proxies),
+	}
+	if config.issuer != nil {
+		pages.Issuer = config.issuer
+	}
+	return pages
 }
 
 // serve answers requests until ctx ends, lets what was begun come to its end, and closes the ledger and the pool.

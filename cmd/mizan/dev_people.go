@@ -1,0 +1,94 @@
+package main
+
+// The people of development: one for each role and two payees, so that everything can be seen through everybody's eyes.
+// They sign in by links, which are printed; nobody has a password.
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"mizan/api/access"
+	"mizan/api/client"
+	"mizan/ledger/guard"
+)
+
+// demoPayees are the payees who can look at their own pages, if their books are there.
+var demoPayees = []struct{ book, payee, who string }{
+	{"market", "cre_uk_001", "creator"},
+	{"s9", "gua_pat", "guardian"},
+}
+
+// demoApproval is what waits for a second person in a new installation.
+const demoApproval = "DEMO-ADJ-1"
+
+// seedPeople adds the people of development once, and something that waits for the approver among them.
+func (c *devCmd) seedPeople(ctx context.Context, p *parts, remote *client.Client) error {
+	known, err := p.access.People(ctx, "", 1)
+	if err != nil || len(known) > 0 {
+		return err
+	}
+	for _, role := range access.Roles() {
+		name := strings.ToUpper(string(role[:1])) + string(role[1:]) + " (demo)"
+		person, err := p.access.AddPerson(ctx, operator(), access.NewPerson{Name: name})
+		if err != nil {
+			return err
+		}
+		if _, err := p.access.Grant(ctx, operator(), access.NewGrant{Person: person.ID, Role: role}); err != nil {
+			return err
+		}
+	}
+	for _, of := range demoPayees {
+		if _, err := remote.Book(ctx, of.book); err != nil || of.who != "creator" {
+			continue
+		}
+		if _, err := remote.RegisterPayee(ctx, of.book, client.Payee{ID: of.payee, Kind: "creator", Country: "GB", Currency: "GBP"}); err != nil {
+			return err
+		}
+		if err := askDemoApproval(ctx, remote, of.book, of.payee); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// askDemoApproval asks for a second person as the checkout service would.
+func askDemoApproval(ctx context.Context, remote *client.Client, book, payee string) error {
+	payload, err := json.Marshal(map[string]any{
+		"type": "adjustment.posted", "reference": "adjustment:" + demoApproval,
+		"data": map[string]string{"adjustment": demoApproval, "kind": "creator", "payee": payee, "direction": "credit", "currency": "GBP", "amount": "25.00",
+			"reason": "late_payout", "document": "TICKET-77"},
+	})
+	if err != nil {
+		return err
+	}
+	_, err = remote.Ask(ctx, book, client.NewApproval{Act: "event.post", Payload: payload, Reason: "The creator was paid two days late; the contract promises 25.00.", Document: "TICKET-77"})
+	return err
+}
+
+// links prints a link for everybody who has none of their own to use.
+func (c *devCmd) links(ctx context.Context, s *surroundings, p *parts, address string) {
+	in := &inside{parts: p, by: guard.Actor{Kind: guard.System, ID: "dev"}}
+	people, err := p.access.People(ctx, "", len(access.Roles())+1)
+	if err != nil || len(people) == 0 || len(people) > len(access.Roles()) {
+		return // a real staff finds its own way in
+	}
+	t := newTable("SIGN IN AS", "LINK")
+	for _, person := range people {
+		if roles := currentRoles(person, s.now()); len(roles) == 1 {
+			if token, _, err := in.link(ctx, "", person.ID); err == nil {
+				t.add(strings.TrimSuffix(roles[0], " in every book"), signInAddress(address, token))
+			}
+		}
+	}
+	for _, of := range demoPayees {
+		if token, _, err := in.link(ctx, of.book, of.payee); err == nil {
+			t.add(of.who+" "+of.payee, signInAddress(address, token))
+		}
+	}
+	fmt.Fprintf(s.stdout, "\nEach link signs in once, within fifteen minutes. mizan people link makes another.\n\n")
+	if err := t.write(s.stdout, "  "); err != nil {
+		fmt.Fprintln(s.stderr, "mizan:", explain(err))
+	}
+}

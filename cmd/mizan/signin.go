@@ -1,0 +1,89 @@
+package main
+
+// Sign-in: what the service must know so that people can sign in: its own address, the issuer, and the secrets between
+// them.
+
+import (
+	"context"
+	"encoding/base64"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"mizan/api/access"
+)
+
+// signInFlags are the flags of serve.
+type signInFlags struct {
+	PublicURL        string   `name:"public-url" help:"Address at which browsers reach the service, such as https://mizan.example.com; sign-in by an issuer needs it." placeholder:"URL"`
+	OIDCIssuer       string   `name:"oidc-issuer" help:"Where the staff sign in (OpenID Connect). Without it they sign in by links only." placeholder:"URL"`
+	OIDCClientID     string   `name:"oidc-client-id" help:"Mizan's own id at the issuer." placeholder:"ID"`
+	OIDCClientSecret string   `name:"oidc-client-secret-file" help:"File with Mizan's secret at the issuer, instead of the variable MIZAN_OIDC_CLIENT_SECRET." type:"path" placeholder:"FILE"`
+	OIDCAudience     string   `name:"oidc-audience" help:"What the issuer's access tokens must be meant for to be taken by the API. Without it none is taken." placeholder:"NAME"`
+	SessionKeyFile   string   `name:"session-key-file" help:"File with the key, 32 bytes in base64, that forms and sign-ins under way are sealed with, instead of the variable MIZAN_SESSION_KEY; replicas share it." type:"path" placeholder:"FILE"`
+	TrustedProxy     []string `name:"trusted-proxy" help:"Network of a proxy that is believed when it says whom a request comes from, such as 10.0.0.0/8. May be given several times." placeholder:"CIDR"`
+}
+
+// callbackPath is where the issuer sends browsers back to.
+const callbackPath = "/sign-in/callback"
+
+// signIn is what the flags come to.
+type signIn struct {
+	public     string
+	secure     bool
+	issuer     *access.Issuer
+	sessionKey []byte
+	proxies    []netip.Prefix
+}
+
+// read judges the flags.
+func (f signInFlags) read(ctx context.Context, s *surroundings, log *slog.Logger) (in signIn, err error) {
+	if in.proxies, err = parseProxies(f.TrustedProxy); err != nil {
+		return in, err
+	}
+	key, err := s.secret("MIZAN_SESSION_KEY", f.SessionKeyFile)
+	if err != nil {
+		return in, err
+	}
+	if key != "" {
+		if in.sessionKey, err = base64.StdEncoding.DecodeString(key); err != nil || len(in.sessionKey) != 32 {
+			return in, usageError("The session key must be 32 bytes in base64. Make one with: openssl rand -base64 32")
+		}
+	}
+	if f.PublicURL != "" {
+		u, err := url.Parse(f.PublicURL)
+		if err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && loopbackHost(u.Hostname())) || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
+			return in, usageError("--public-url must look like https://mizan.example.com; only this machine may do without TLS.")
+		}
+		in.public, in.secure = strings.TrimSuffix(f.PublicURL, "/"), u.Scheme == "https"
+	}
+	secret, err := s.secret("MIZAN_OIDC_CLIENT_SECRET", f.OIDCClientSecret)
+	if err != nil || f.OIDCIssuer == "" {
+		return in, err
+	}
+	if in.public == "" || f.OIDCClientID == "" || in.sessionKey == nil {
+		return in, usageError("Sign-in by an issuer needs --public-url, --oidc-client-id and a session key.")
+	}
+	in.issuer, err = access.NewIssuer(ctx, access.IssuerOptions{
+		URL: f.OIDCIssuer, ClientID: f.OIDCClientID, ClientSecret: secret, RedirectURL: in.public + callbackPath, Audience: f.OIDCAudience,
+		StateKey: in.sessionKey, Now: s.now, Log: log,
+	})
+	return in, err
+}
+
+// parseProxies reads networks and single addresses.
+func parseProxies(texts []string) (proxies []netip.Prefix, err error) {
+	for _, text := range texts {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			a, single := netip.ParseAddr(text)
+			if single != nil {
+				return nil, usageError("--trusted-proxy must be a network such as 10.0.0.0/8, or an address.")
+			}
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		proxies = append(proxies, p.Masked())
+	}
+	return proxies, nil
+}
