@@ -3,6 +3,7 @@ package guard
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"mizan/ledger/fault"
@@ -140,7 +141,7 @@ func (r *Request) check(act *Act, by Actor, book Book) error {
 	switch {
 	case !line(r.Document, maxEvidence):
 		wrong("/document", "text", "The document is named in one line of at most 255 bytes.")
-	case act.Evidence && r.Document == "":
+	case act.Evidence && strings.TrimSpace(r.Document) == "":
 		wrong("/document", "required", "This act needs evidence. Name the document that shows that it is right.")
 	}
 	if by.ID == "" || len(by.ID) > maxID {
@@ -153,8 +154,8 @@ func (r *Request) check(act *Act, by Actor, book Book) error {
 }
 
 func checkReason(reason string, required bool, wrong func(pointer, code, message string)) {
-	if !prose(reason, maxReason) || required && reason == "" {
-		wrong("/reason", "text", "The reason is readable text of 1 to 2000 bytes.")
+	if !prose(reason, maxReason) || required && strings.TrimSpace(reason) == "" {
+		wrong("/reason", "text", "The reason is readable text of 1 to 2000 bytes, without control or invisible formatting characters.")
 	}
 }
 
