@@ -28,8 +28,3 @@ func (s *Service) personByIdentity(ctx context.Context, issuer, subject string) 
 	}
 	return id, deactivated, sessionsFrom, err
 }
-
-// personPrincipal returns the person as a caller, with nothing that they may do: it is completed where roles are read.
-func (s *Service) personPrincipal(_ context.Context, id string) (Principal, error) {
-	return Principal{Kind: Person, ID: id, Person: id, Books: []string{}}, nil
-}

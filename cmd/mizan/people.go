@@ -255,4 +255,3 @@ func (c *peopleEndCmd) Run(ctx context.Context, s *surroundings) error {
 		return err
 	})
 }
-
