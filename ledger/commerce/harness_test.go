@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mizan/ledger"
+	"mizan/ledger/guard"
 	"mizan/ledger/money"
 	"mizan/ledger/postgres/pgtest"
 )
@@ -22,11 +23,17 @@ type workbench struct {
 	ledger *ledger.Ledger
 	book   ledger.Book
 	db     *pgtest.DB
+	// inTx says that worked examples are recorded by PostTx.
+	inTx bool
 }
 
 func newWorkbench(t testing.TB, market, zone string, currencies ...money.Currency) *workbench {
 	t.Helper()
-	db := pgtest.New(t)
+	return newWorkbenchOn(t, pgtest.New(t), market, zone, currencies...)
+}
+
+func newWorkbenchOn(t testing.TB, db *pgtest.DB, market, zone string, currencies ...money.Currency) *workbench {
+	t.Helper()
 	now := func() time.Time { return testNow }
 	l := ledger.New(db.Pool, ledger.Options{Now: now})
 	t.Cleanup(func() { l.Close(t.Context()) })
@@ -138,3 +145,6 @@ func wantEntriesIn(t testing.TB, name string, usual money.Currency, r Result, wa
 		t.Errorf("%s:\n got %s\nwant %s", name, strings.Join(got, "\n     "), strings.Join(want, "\n     "))
 	}
 }
+
+// tester is who acts in tests.
+var tester = guard.Actor{Kind: guard.Operator, ID: "tester"}
