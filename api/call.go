@@ -66,6 +66,8 @@ func (c *call) answer() (reply, error) {
 		if err := c.admit(); err != nil {
 			return reply{}, err
 		}
+	} else if err := c.withoutCards(); err != nil {
+		return reply{}, err
 	}
 	if c.op.json() && !acceptsJSON(c.r.Header.Values("Accept")) {
 		return reply{}, ErrAccept
@@ -104,6 +106,9 @@ func (c *call) admit() error {
 		code = c.param("book")
 	}
 	if err := c.allowed(code); err != nil {
+		return err
+	}
+	if err := c.withoutCards(); err != nil {
 		return err
 	}
 	if code == "" {

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+
+	"mizan/ledger/pan"
 )
 
 // The edge is what every request passes, whatever it asks for: a request id, safe headers, bounds on the request line
@@ -75,9 +77,10 @@ func withinBounds(r *http.Request) error {
 	return nil
 }
 
-// requestID takes the caller's id if it is harmless, and makes one otherwise.
+// requestID takes the caller's id if it is harmless, and makes one otherwise. It is logged, so that keys and card numbers are
+// no ids.
 func requestID(r *http.Request) string {
-	if given := r.Header["X-Request-Id"]; len(given) == 1 && harmlessID(given[0]) {
+	if given := r.Header["X-Request-Id"]; len(given) == 1 && harmlessID(given[0]) && !pan.Found(given[0]) {
 		return given[0]
 	}
 	return rand.Text()
