@@ -20,6 +20,7 @@ import (
 	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/commerce/intake"
+	"mizan/ledger/guard"
 	"mizan/ledger/postgres/pgtest"
 )
 
