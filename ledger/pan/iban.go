@@ -10,6 +10,11 @@ const (
 	reach = longestIBAN + longestIBAN/4
 )
 
+// Account reports whether a text is the number of a bank account, an IBAN with right check digits.
+func Account(s string) bool {
+	return len(s) >= shortestIBAN && letter(s[0]) && letter(s[1]) && decimal(s[2]) && decimal(s[3]) && checks(s, len(s))
+}
+
 // insideIBAN reports whether text[start:end] lies in an IBAN.
 func insideIBAN(text string, start, end int) bool {
 	for at := max(0, start-reach); at <= start; at++ {

@@ -152,6 +152,9 @@ func TestAccountNumbersPass(t *testing.T) {
 				rest = append97(rest, x)
 			}
 			iban := fmt.Sprintf("%s%02d%s", c.country, 98-rest, account)
+			if !Account(iban) || !Account(strings.ToLower(iban)) || Account(iban+"1") || Account(iban[:len(iban)-1]) || Account(iban[2:]) {
+				t.Fatalf("seed %d: %q is an account", seed, iban)
+			}
 			for _, text := range []string{iban, grouped(iban, " ", 4, 4, 4, 4, 4), "to " + grouped(iban, " ", 4, 4, 4, 4, 4) + ", please", strings.ToLower(iban)} {
 				if Found(text) {
 					t.Fatalf("seed %d: found in %q", seed, text)
