@@ -35,12 +35,12 @@ type Options struct {
 	Now func() time.Time
 	// StaticKey, if set, is a key of the command line with every scope on every book. Only development uses it.
 	StaticKey string
-	// Issuer checks the access tokens of people; nil means that none is accepted.
-	Issuer *Issuer
 	// Vault keeps the names and addresses of mail of the staff; nil means that people are known by their ids only.
 	Vault *vault.Vault
 	// Guardians returns the minors of whom a payee of the book is the guardian; nil means that nobody is anybody's.
 	Guardians func(ctx context.Context, book, guardian string) ([]string, error)
+	// Issuer checks the access tokens of people; nil means that none is accepted.
+	Issuer *Issuer
 }
 
 // Service knows the keys, the people, their roles and their sessions. It is safe for concurrent use, and several may share
@@ -68,7 +68,8 @@ func New(pool *postgres.Pool, opts Options) *Service {
 	return &Service{
 		pool: pool, trail: guard.NewTrail(pool, opts.Now), opts: opts, now: opts.Now,
 		staticHash: sha256.Sum256([]byte(opts.StaticKey)), hasStatic: opts.StaticKey != "",
-		issuer: opts.Issuer, uses: uses{noted: map[string]time.Time{}, writing: make(chan struct{}, 1)},
+		uses:   uses{noted: map[string]time.Time{}, writing: make(chan struct{}, 1)},
+		issuer: opts.Issuer,
 	}
 }
 
