@@ -53,8 +53,6 @@ type Key struct {
 	CreatedAt time.Time
 	// RevokedAt is when the key was revoked; the zero time means that it was not.
 	RevokedAt time.Time
-	Owner, RotatedFrom string
-	LastUsedAt time.Time
 }
 
 // Current reports whether the key is neither expired nor revoked at the time now.
