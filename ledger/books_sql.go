@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"mizan/ledger/money"
+	"mizan/ledger/postgres"
 )
 
 // Creating and finding books, and closing their accounting periods.
@@ -98,6 +99,9 @@ func (l *Ledger) Book(ctx context.Context, code string) (Book, error) {
 	if err != nil {
 		return Book{}, err
 	}
+	if postgres.IsWithin(ctx) {
+		return book, nil // it may be rolled back
+	}
 	l.mu.Lock()
 	if len(l.books) < 100_000 {
 		l.books[code] = book
@@ -150,27 +154,46 @@ func (l *Ledger) Periods(ctx context.Context, book Book) ([]Period, error) {
 // ClosePeriod closes the period and every earlier one: from the next batch on, what happened in them posts into the
 // oldest open period (I19). It returns ErrPeriodOrder if a later one is closed already.
 func (l *Ledger) ClosePeriod(ctx context.Context, book Book, p Period) error {
-	return l.moveFirstOpen(ctx, book, p.Next(), func(current, next Period) bool { return next >= current })
+	return l.pool.TxRetry(ctx, func(tx pgx.Tx) error { return l.ClosePeriodTx(ctx, tx, book, p) })
+}
+
+// ClosePeriodTx is ClosePeriod inside the caller's transaction. The book stays locked until that ends.
+func (l *Ledger) ClosePeriodTx(ctx context.Context, tx pgx.Tx, book Book, p Period) error {
+	return moveFirstOpen(ctx, tx, book, p, p.Next(), func(current, next Period) bool { return next >= current })
 }
 
 // ReopenPeriod opens the period and every later one again.
 func (l *Ledger) ReopenPeriod(ctx context.Context, book Book, p Period) error {
-	return l.moveFirstOpen(ctx, book, p, func(current, next Period) bool { return current != 0 && next <= current })
+	return l.pool.TxRetry(ctx, func(tx pgx.Tx) error { return l.ReopenPeriodTx(ctx, tx, book, p) })
 }
 
-func (l *Ledger) moveFirstOpen(ctx context.Context, book Book, next Period, allowed func(current, next Period) bool) error {
-	if !next.valid() {
+// ReopenPeriodTx is ReopenPeriod inside the caller's transaction. The book stays locked until that ends.
+func (l *Ledger) ReopenPeriodTx(ctx context.Context, tx pgx.Tx, book Book, p Period) error {
+	return moveFirstOpen(ctx, tx, book, p, p, func(current, next Period) bool { return current != 0 && next <= current })
+}
+
+func moveFirstOpen(ctx context.Context, tx pgx.Tx, book Book, p, next Period, allowed func(current, next Period) bool) error {
+	if !p.valid() || !next.valid() {
 		return ErrPeriod
 	}
-	return l.pool.TxRetry(ctx, func(tx pgx.Tx) error {
-		var current Period
-		if err := tx.QueryRow(ctx, sqlLockPeriods, book.ID).Scan(&current); err != nil {
-			return err
-		}
-		if !allowed(current, next) {
-			return ErrPeriodOrder
-		}
-		_, err := tx.Exec(ctx, sqlSetPeriods, book.ID, next)
+	var current Period
+	if err := tx.QueryRow(ctx, sqlLockPeriods, book.ID).Scan(&current); err != nil {
 		return err
-	})
+	}
+	if !allowed(current, next) {
+		return ErrPeriodOrder
+	}
+	_, err := tx.Exec(ctx, sqlSetPeriods, book.ID, next)
+	return err
+}
+
+// LockTx keeps everybody else from posting to the book until the caller's transaction ends, so that what is read
+// within it from then on still holds when it posts. It returns ErrBookUnknown.
+func (l *Ledger) LockTx(ctx context.Context, tx pgx.Tx, book Book) error {
+	var open Period
+	err := tx.QueryRow(ctx, sqlLockPeriods, book.ID).Scan(&open)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ErrBookUnknown
+	}
+	return err
 }

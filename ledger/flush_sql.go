@@ -369,6 +369,19 @@ func (l *Ledger) PostTx(ctx context.Context, tx pgx.Tx, book Book, submissions [
 	return outcomes, nil
 }
 
+// ReverseTx is Reverse inside the caller's own transaction; on an error the caller must roll back.
+func (l *Ledger) ReverseTx(ctx context.Context, tx pgx.Tx, book Book, sequence int64, c Correction) (Outcome, error) {
+	s, err := l.reversal(postgres.Within(ctx, tx), book, sequence, c)
+	if err != nil {
+		return Outcome{Err: err}, err
+	}
+	outcomes, err := l.PostTx(ctx, tx, book, []Submission{s})
+	if err != nil {
+		return Outcome{Err: err}, err
+	}
+	return outcomes[0], nil
+}
+
 // writeTx writes what was decided into the caller's transaction. A missing partition is made in it too: a second
 // connection, asked for while this one holds the book's lock, could wait for ever.
 func (l *Ledger) writeTx(ctx context.Context, tx pgx.Tx, book Book, st *bookState, d *decision) error {

@@ -36,19 +36,27 @@ type Correction struct {
 
 // Reverse posts the mirror of a transaction: the same lines on the other sides.
 func (l *Ledger) Reverse(ctx context.Context, book Book, sequence int64, c Correction) Outcome {
-	original, err := l.Transaction(ctx, book, sequence)
+	s, err := l.reversal(ctx, book, sequence, c)
 	if err != nil {
 		return Outcome{Err: err}
 	}
+	return l.Post(ctx, book, s)
+}
+
+// reversal is what reverses a transaction.
+func (l *Ledger) reversal(ctx context.Context, book Book, sequence int64, c Correction) (Submission, error) {
+	original, err := l.Transaction(ctx, book, sequence)
 	switch {
+	case err != nil:
+		return Submission{}, err
 	case original.Reverses != 0:
-		return Outcome{Err: ErrReversalOfReversal}
+		return Submission{}, ErrReversalOfReversal
 	case len(original.Entries) == 0:
-		return Outcome{Err: ErrNothingToReverse}
+		return Submission{}, ErrNothingToReverse
 	}
 	d := correctionOf(original, c, EventReversed, -1)
 	d.Reverses = sequence
-	return l.Post(ctx, book, Submission{Reference: c.Reference, Drafts: []Draft{d}})
+	return Submission{Reference: c.Reference, Drafts: []Draft{d}}, nil
 }
 
 // Repost posts a reversed transaction again under a new reference.

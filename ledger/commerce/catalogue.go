@@ -50,7 +50,7 @@ var partMeanings = mergedMeanings(
 )
 
 var orderTypes = []EventType{
-	{Name: "adjustment.posted", Meaning: "An amount moves between a payee and the platform by hand, with a reason and a document.", New: func() EventData { return &AdjustmentPosted{} }},
+	{Name: "adjustment.posted", Meaning: "An amount moves between a payee and the platform by hand, with a reason and a document.", New: func() EventData { return &AdjustmentPosted{} }, SecondPerson: true},
 	{Name: "after_sales.closed", Meaning: "An after-sales case ended; the order may settle if nothing else keeps it.", New: func() EventData { return &AfterSalesClosed{} }},
 	{Name: "after_sales.opened", Meaning: "The buyer opened an after-sales case; the order does not settle while it is open.", New: func() EventData { return &AfterSalesOpened{} }},
 	{Name: "charge.recorded", Meaning: "A service for a seller, such as shipping or storage, its correction or a reimbursement.", New: func() EventData { return &ChargeRecorded{} }},
@@ -85,6 +85,13 @@ func TypeOf(name string) (EventType, error) {
 		return EventType{}, ErrEventReserved
 	}
 	return EventType{}, ErrEventType
+}
+
+// NeedsSecondPerson reports whether an event of the type is recorded only when a second person has approved it. It is false
+// for a name that is no type.
+func NeedsSecondPerson(eventType string) bool {
+	t, _ := find(eventTypes, eventType)
+	return t.SecondPerson
 }
 
 // recordedType returns a type that transactions may have been recorded by: one of this door's or one of our own.

@@ -13,7 +13,7 @@ import (
 var currencyTypes = []EventType{
 	{Name: "accrual.posted", Meaning: "A cost or an income of a period whose document has not come yet.", New: func() EventData { return &AccrualPosted{} }},
 	{Name: "accrual.reversed", Meaning: "An accrual ends on the first day of the next period.", New: func() EventData { return &AccrualReversed{} }},
-	{Name: "audit.adjusted", Meaning: "The auditors had a period corrected, with a reason, a document and two approvers.", New: func() EventData { return &AuditAdjusted{} }},
+	{Name: "audit.adjusted", Meaning: "The auditors had a period corrected, with a reason, a document and two approvers.", New: func() EventData { return &AuditAdjusted{} }, SecondPerson: true},
 	{Name: "currency.redenominated", Meaning: "A currency was replaced by law; an account changes at the legal rate.", New: func() EventData { return &Redenominated{} },
 		Stored: func() teller { return &redenominatedStored{} }},
 	{Name: "debt.set_off_in", Meaning: "Another book of ours paid a payee's debt from what the payee has there.", New: func() EventData { return &SetOffIn{} }},

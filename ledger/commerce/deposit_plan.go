@@ -24,7 +24,6 @@ func (d *DepositApplied) subject() string         { return "deposit_application:
 func (d *DepositRefunded) subject() string        { return "payout:" + d.Payout }
 func (d *DebtCardRecovered) subject() string      { return "recovery:" + d.Recovery }
 func (d *DebtRecoveredElsewhere) subject() string { return "recovery:" + d.Recovery }
-func (d *WrittenOffRecovered) subject() string    { return "recovery:" + d.Recovery }
 
 func (d *DepositReceived) prepare(p *preparation) {
 	p.id("/deposit", d.Deposit, true)
@@ -54,7 +53,7 @@ func (d *DepositApplied) prepare(p *preparation) {
 
 // debtOf is what is missing in a payee's available balance. Who takes something for it rests on the payee's story of debts.
 func (p *planner) debtOf(kind, id string, c money.Currency) (money.Minor, error) {
-	if _, err := p.story("debt:" + kind + "." + id); err != nil {
+	if _, err := p.story(debtSubject(kind, id)); err != nil {
 		return 0, err
 	}
 	available, err := p.balanceIn(payeeAccount(kind, bucketAvailable, id), c)
@@ -63,7 +62,7 @@ func (p *planner) debtOf(kind, id string, c money.Currency) (money.Minor, error)
 
 // notes adds a fact to a payee's story of debts, so that of two decisions about one debt the second sees the first.
 func (p *planner) notes(kind, id string) error {
-	return p.draft(draftOf{event: factRecorded, kind: p.event.Type, part: 1, subject: "debt:" + kind + "." + id})
+	return p.draft(draftOf{event: factRecorded, kind: p.event.Type, part: 1, subject: debtSubject(kind, id)})
 }
 
 func tooMuch(debt money.Minor, c money.Currency) error {
@@ -173,43 +172,3 @@ func (d *DebtRecoveredElsewhere) plan(p *planner) error {
 	}
 	return p.notes("seller", d.To)
 }
-
-func (d *WrittenOffRecovered) prepare(p *preparation) {
-	p.id("/recovery", d.Recovery, true)
-	if d.Kind == "" || d.Way == "" {
-		p.bad("/way", "required", "A recovery needs the kind of payee and the way the money came.")
-	}
-	p.oneOf("/kind", d.Kind, payeeKinds...)
-	p.id("/payee", d.Payee, true)
-	p.oneOf("/way", d.Way, "card", "hold")
-	p.id("/processor", d.Processor, d.Way == "card")
-	p.id("/payment_id", d.PaymentID, d.Way == "card")
-	p.useCurrency("/currency", d.Currency)
-	amount := p.positive("/amount", d.Amount)
-	if d.Recovered != "" && p.positive("/recovered", d.Recovered) > amount {
-		p.bad("/recovered", "recovered-too-large", "More would pay the debt than came in.")
-	}
-}
-
-// plan gives back to the expense what was written off, and the rest to the payee.
-func (d *WrittenOffRecovered) plan(p *planner) error {
-	if err := p.firstTime("A recovery of this id was recorded before."); err != nil {
-		return err
-	}
-	prep, c := p.read(d.Currency)
-	amount := prep.amount("/amount", d.Amount)
-	recovered := amount
-	if d.Recovered != "" {
-		recovered = prep.amount("/recovered", d.Recovered)
-	}
-	from, ref := payeeAccount(d.Kind, bucketBlocked, d.Payee), ""
-	if d.Way == "card" {
-		from, ref = processorAccount(bucketPending, d.Processor), d.PaymentID
-	}
-	return p.move(c, "", leg{from, amount, ref}, leg{payeeAccount(d.Kind, bucketAvailable, d.Payee), recovered - amount, ""}, leg{accountBadDebt, -recovered, ""})
-}
-
-const (
-	bucketBlocked  = "blocked"
-	accountBadDebt = "expenses:bad_debt"
-)

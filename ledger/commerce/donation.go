@@ -18,7 +18,7 @@ var donationTypes = []EventType{
 	{Name: eventReceived, Meaning: "A donor gave to a campaign; the gift is split as the campaign has published.", New: func() EventData { return &DonationReceived{} }, Stored: func() teller { return &givenStored{} }},
 	{Name: "donation.refunded", Meaning: "A donation went back to the donor in full, with the tip and the card fee that was covered.", New: func() EventData { return &DonationRefunded{} }, Stored: func() teller { return &backStored{} }},
 	{Name: "donation.disputed", Meaning: "The donor's bank took a donation back.", New: func() EventData { return &DonationDisputed{} }, Stored: func() teller { return &backStored{} }},
-	{Name: "donation.redirected", Meaning: "A beneficiary cannot get its share; an alternate that the campaign named gets it.", New: func() EventData { return &DonationRedirected{} }},
+	{Name: "donation.redirected", Meaning: "A beneficiary cannot get its share; an alternate that the campaign named gets it.", New: func() EventData { return &DonationRedirected{} }, SecondPerson: true},
 	{Name: "donation.released", Meaning: "The refund window is over; the donations may be passed on.", New: func() EventData { return &DonationReleased{} }},
 	{Name: "donation.held", Meaning: "A beneficiary's money is held, with a reason.", New: func() EventData { return &DonationHeld{} }},
 	{Name: "donation.hold_released", Meaning: "A beneficiary's money is held no more.", New: func() EventData { return &DonationHoldReleased{} }},

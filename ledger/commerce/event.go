@@ -40,6 +40,8 @@ type EventType struct {
 	Meaning string
 	// New returns an empty data of the type.
 	New func() EventData
+	// SecondPerson says that nobody records it alone: it takes from one and gives to another by somebody's decision.
+	SecondPerson bool
 	// Stored returns the empty form in which the type's record is kept, if it tells how its amounts were computed; nil for
 	// a type whose record is its data.
 	Stored func() teller

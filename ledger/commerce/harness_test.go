@@ -22,11 +22,17 @@ type workbench struct {
 	ledger *ledger.Ledger
 	book   ledger.Book
 	db     *pgtest.DB
+	// inTx says that worked examples are recorded by PostTx.
+	inTx bool
 }
 
 func newWorkbench(t testing.TB, market, zone string, currencies ...money.Currency) *workbench {
 	t.Helper()
-	db := pgtest.New(t)
+	return newWorkbenchOn(t, pgtest.New(t), market, zone, currencies...)
+}
+
+func newWorkbenchOn(t testing.TB, db *pgtest.DB, market, zone string, currencies ...money.Currency) *workbench {
+	t.Helper()
 	now := func() time.Time { return testNow }
 	l := ledger.New(db.Pool, ledger.Options{Now: now})
 	t.Cleanup(func() { l.Close(t.Context()) })

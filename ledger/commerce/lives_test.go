@@ -132,7 +132,7 @@ func (w *workbench) playLife(t *testing.T, l life) (played []playedStep) {
 			r = lifeActs[s.Act](t, &lw, reference, s.Data)
 		default:
 			data := strings.ReplaceAll(string(s.Data), `"us-1"`, `"`+book.Code+`-1"`)
-			r = lw.Post(t.Context(), book, event(t, s.Type, reference, data))
+			r = lw.record(t.Context(), event(t, s.Type, reference, data))
 			var of struct{ Order string }
 			if json.Unmarshal(s.Data, &of) == nil && of.Order != "" && !strings.HasPrefix(s.Type, "import.") {
 				order = of.Order

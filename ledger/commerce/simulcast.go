@@ -60,7 +60,7 @@ var simulcastTypes = sortedTypes(brandTypes, storedValueTypes, customsTypes, pay
 var brandTypes = []EventType{
 	{Name: "brand.credit_applied", Meaning: "What a brand had paid too much is used for its open sales; what that pays for becomes available.", New: func() EventData { return &BrandCreditApplied{} }, Stored: func() teller { return &brandRecord{} }},
 	{Name: "brand.invoice_paid", Meaning: "A brand paid for sales at its own checkout; the payees' shares of what it paid become available.", New: func() EventData { return &BrandInvoicePaid{} }, Stored: func() teller { return &brandRecord{} }},
-	{Name: "brand.written_off", Meaning: "What a brand owes for a sale is given up.", New: func() EventData { return &BrandWrittenOff{} }, Stored: func() teller { return &saleChange{} }},
+	{Name: "brand.written_off", Meaning: "What a brand owes for a sale is given up.", New: func() EventData { return &BrandWrittenOff{} }, Stored: func() teller { return &saleChange{} }, SecondPerson: true},
 	{Name: "simulcast.reported", Meaning: "A brand reported a sale at its own checkout that a live session of ours brought about.", New: func() EventData { return &SimulcastReported{} }, Stored: func() teller { return &saleTerms{} }},
 	{Name: "simulcast.return_reported", Meaning: "A brand reported that a part of such a sale was returned; every share is computed again on what remains.", New: func() EventData { return &SimulcastReturn{} }, Stored: func() teller { return &saleChange{} }},
 }

@@ -113,8 +113,12 @@ func pause(ctx context.Context, longest time.Duration) bool {
 }
 
 // ReadTx runs fn on one snapshot: a read-only REPEATABLE READ transaction that always ends within two seconds, then with
-// ErrReadTooLong. Read more than that in keyset pages, each in a ReadTx of its own.
+// ErrReadTooLong. Read more than that in keyset pages, each in a ReadTx of its own. With a context of Within, fn runs in
+// that transaction instead, under its isolation and its limits.
 func (p *Pool) ReadTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
+	if tx := joined(ctx); tx != nil {
+		return fn(tx)
+	}
 	bounded, cancel := context.WithTimeoutCause(ctx, readLimit, ErrReadTooLong)
 	defer cancel()
 	err := p.readTx(bounded, fn)
