@@ -86,6 +86,14 @@ func (c *call) answer() (reply, error) {
 
 // admit finds out who calls, and whether they may do this to the book of the path.
 func (c *call) admit() error {
+	if cookie, err := c.r.Cookie(access.CookiePlain); err == nil {
+		session, err := c.service.access.Session(c.ctx, cookie.Value)
+		if err != nil {
+			return err
+		}
+		c.principal = session.Principal
+		return c.admitted()
+	}
 	given := c.r.Header["Authorization"]
 	if len(given) != 1 {
 		return access.ErrUnauthenticated
@@ -98,6 +106,11 @@ func (c *call) admit() error {
 	if c.principal, err = c.service.access.Authenticate(c.ctx, bearer, c.r.RemoteAddr); err != nil {
 		return err
 	}
+	return c.admitted()
+}
+
+// admitted judges whether the caller may do this to the book of the path.
+func (c *call) admitted() (err error) {
 	c.w.keyID = c.principal.ID
 	code := ""
 	if c.op.ofBook() {
@@ -132,6 +145,11 @@ func (c *call) allowed(book string) error {
 	}
 	if err := c.principal.Allow(c.op.Scope, book); err != nil {
 		return err
+	}
+	if c.op.Also != "" {
+		if err := c.principal.Allow(c.op.Also, book); err != nil {
+			return err
+		}
 	}
 	if c.op.Installation && c.principal.Books != nil {
 		return access.ErrForbidden

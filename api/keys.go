@@ -67,7 +67,7 @@ func keyOperations() []Operation {
 			Description: "A new key takes over the name, scopes, books, owner and end; the old one works for the overlap.",
 			Scope:       access.KeysWrite, Each: true, Body: reflect.TypeFor[NewRotation](), BodyLimit: bodyLimit,
 			Answers: []Answer{{Status: 201, Meaning: "The new key. Keep the bearer: it is not shown again.", Body: shown}},
-			Errors:  []*fault.Error{access.ErrKeyUnknown, access.ErrKeyInvalid}, handle: rotateKey,
+			Errors:  []*fault.Error{access.ErrKeyUnknown, access.ErrKeyInvalid, access.ErrKeyEnded}, handle: rotateKey,
 		},
 		{
 			Method: http.MethodPost, Path: "/v1/keys/{key}/revocation", ID: "revoke-key", Group: "Access", Summary: "Revoke a key",
@@ -102,7 +102,7 @@ func createKey(c *call) (reply, error) {
 	for _, s := range n.Scopes {
 		ask.Scopes = append(ask.Scopes, access.Scope(s))
 	}
-	key, bearer, err := c.service.access.Create(c.ctx, ask)
+	key, bearer, err := c.service.access.Create(c.ctx, c.actor(), ask)
 	return withBearer(key, bearer, err)
 }
 

@@ -77,6 +77,9 @@ func describe(op *Operation, schemas huma.Registry) *huma.Operation {
 	if op.Scope != "" {
 		d.Security = []map[string][]string{{securityName: {}}}
 		d.Extensions["x-scope"] = string(op.Scope)
+		if op.Also != "" {
+			d.Extensions["x-also-scope"] = string(op.Also)
+		}
 		if op.Own != "" {
 			d.Extensions["x-own"] = op.Own
 		}

@@ -28,6 +28,8 @@ type Operation struct {
 	Summary, Description string
 	// Scope is what the caller's key must have; empty means that no key is asked for.
 	Scope access.Scope
+	// Also is a second scope that it asks for; empty for nearly all.
+	Also access.Scope
 	// Own names the parameter of the path that says which payee it is about; payees may read it about themselves. Empty for
 	// an operation that is not for payees.
 	Own string

@@ -115,7 +115,7 @@ func personalOperations() []Operation {
 			Answers: []Answer{{Status: 200, Meaning: "The values.", Body: reflect.TypeFor[readingJSON]()}}, handle: readPersonalData,
 		},
 		{
-			Method: http.MethodPost, Path: person + "/destination", ID: "propose-destination", Summary: "Propose where a payee's money goes", Scope: access.PersonalWrite,
+			Method: http.MethodPost, Path: person + "/destination", ID: "propose-destination", Summary: "Propose where a payee's money goes", Scope: access.PersonalWrite, Also: access.ApprovalsWrite,
 			Description: "The account is stored sealed, and counts once a second person has approved it: the answer is the approval of the act payee.destination. It needs the scope approvals:write too.",
 			Body:        reflect.TypeFor[NewDestination](), BodyLimit: bodyLimit,
 			Answers: []Answer{{Status: 201, Meaning: "It waits for a second person.", Body: reflect.TypeFor[ApprovalJSON]()}},
@@ -268,9 +268,6 @@ func readPersonalData(c *call) (reply, error) {
 func proposeDestination(c *call) (reply, error) {
 	v, owner, subject, err := c.dataSubject()
 	if err != nil {
-		return reply{}, err
-	}
-	if err := c.principal.Allow(access.ApprovalsWrite, c.book.Code); err != nil {
 		return reply{}, err
 	}
 	if !strings.HasPrefix(subject, payeePrefix) {
