@@ -139,7 +139,7 @@ func approvalsUnder(path, infix, of string, example any) []Operation {
 			Description: "What is asked for is judged and its effect computed; nothing happens yet. It stays open for a day. Whoever answers for the key that asks counts as an author too.",
 			Scope:       access.ApprovalsWrite, Body: reflect.TypeFor[NewApproval](), BodyLimit: approvalLimit, Example: example,
 			Answers: []Answer{{Status: 201, Meaning: "It waits for a second person.", Body: one}},
-			Errors:  append([]*fault.Error{guard.ErrActUnknown, guard.ErrApprovalInvalid}, actErrors...), handle: askApproval,
+			Errors:  append([]*fault.Error{guard.ErrActUnknown, guard.ErrApprovalInvalid, guard.ErrApprovalsFull}, actErrors...), handle: askApproval,
 		},
 		{
 			Method: http.MethodGet, Path: path, ID: "list-" + infix + "approvals", Summary: "List approvals" + of,
@@ -157,14 +157,14 @@ func approvalsUnder(path, infix, of string, example any) []Operation {
 			Description: "Whoever looked at it has to look again, and whoever edits it becomes an author. It is open for another day.",
 			Scope:       access.ApprovalsWrite, Body: reflect.TypeFor[ChangedApproval](), BodyLimit: approvalLimit,
 			Answers: []Answer{{Status: 200, Meaning: "Edited.", Body: one}},
-			Errors:  append([]*fault.Error{guard.ErrApprovalUnknown, guard.ErrApprovalState, guard.ErrApprovalChanged, guard.ErrApprovalInvalid, guard.ErrActUnknown}, actErrors...), handle: editApproval,
+			Errors:  append([]*fault.Error{guard.ErrApprovalUnknown, guard.ErrApprovalState, guard.ErrApprovalChanged, guard.ErrApprovalInvalid, guard.ErrActUnknown, guard.ErrApprovalVersions}, actErrors...), handle: editApproval,
 		},
 		{
 			Method: http.MethodPost, Path: each + "/approval", ID: "approve-" + infix + "approval", Summary: "Approve an approval" + of,
 			Description: "It happens in the same moment, or not at all. The effect is computed again before: if it is another by now, the answer is approval-changed, and the approval shows the new one.",
 			Scope:       access.ApprovalsDecide, Body: reflect.TypeFor[NewConsent](), BodyLimit: bodyLimit,
 			Answers: []Answer{{Status: 200, Meaning: "It has happened; result says what.", Body: one}},
-			Errors:  append(slicesOf(decisionErrors, guard.ErrApprovalChanged), actErrors...), handle: approve,
+			Errors:  append(slicesOf(decisionErrors, guard.ErrApprovalChanged, guard.ErrApprovalVersions), actErrors...), handle: approve,
 		},
 		{
 			Method: http.MethodPost, Path: each + "/refusal", ID: "refuse-" + infix + "approval", Summary: "Refuse an approval" + of,
@@ -174,7 +174,7 @@ func approvalsUnder(path, infix, of string, example any) []Operation {
 		{
 			Method: http.MethodPost, Path: each + "/withdrawal", ID: "withdraw-" + infix + "approval", Summary: "Withdraw an approval" + of,
 			Description: "Only its authors can.", Scope: access.ApprovalsWrite, Body: reflect.TypeFor[NewReason](), BodyLimit: bodyLimit,
-			Answers: []Answer{{Status: 200, Meaning: "Withdrawn.", Body: one}}, Errors: slicesOf(decisionErrors), handle: withdraw,
+			Answers: []Answer{{Status: 200, Meaning: "Withdrawn.", Body: one}}, Errors: slicesOf(decisionErrors, guard.ErrApprovalAuthor), handle: withdraw,
 		},
 	}
 	for i := range list {

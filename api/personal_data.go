@@ -90,7 +90,7 @@ type retentionJSON struct {
 }
 
 // vaultErrors are what the vault may refuse anything for.
-var vaultErrors = []*fault.Error{vault.ErrInvalid, vault.ErrErased, vault.ErrClosed, vault.ErrMaster, vault.ErrRegion}
+var vaultErrors = []*fault.Error{vault.ErrInvalid, vault.ErrErased, vault.ErrBroken, vault.ErrClosed, vault.ErrMaster, vault.ErrRegion}
 
 func personalOperations() []Operation {
 	const person, retention = "/v1/books/{book}/data_subjects/{subject}", "/v1/books/{book}/personal_data_retention"
@@ -127,17 +127,17 @@ func personalOperations() []Operation {
 			Answers: []Answer{{Status: 200, Meaning: "Everything that is stored.", Body: reflect.TypeFor[json.RawMessage]()}}, handle: exportPersonalData,
 		},
 		{
-			Method: http.MethodPost, Path: person + "/erasure", ID: "erase-personal-data", Summary: "Erase a person's data", Scope: access.PersonalWrite,
-			Description: "For good: the key of the person is destroyed. The books stay as they are, and the id cannot be used for somebody else.", Body: reason, BodyLimit: bodyLimit,
-			Answers: stands, Errors: []*fault.Error{vault.ErrHeld}, handle: erasePersonalData,
-		},
-		{
 			Method: http.MethodPost, Path: person + "/hold", ID: "hold-personal-data", Summary: "Forbid erasure for a time", Scope: access.PersonalWrite,
 			Body: reflect.TypeFor[NewHold](), BodyLimit: bodyLimit, Answers: stands, handle: holdPersonalData,
 		},
 		{
 			Method: http.MethodPost, Path: person + "/closing", ID: "close-data-subject", Summary: "Say that the business with a person ended", Scope: access.PersonalWrite,
 			Description: "The data are erased once the book's retention has passed.", Body: reflect.TypeFor[NewClosing](), BodyLimit: bodyLimit, Answers: stands, handle: closeDataSubject,
+		},
+		{
+			Method: http.MethodPost, Path: person + "/erasure", ID: "erase-personal-data", Summary: "Erase a person's data", Scope: access.PersonalWrite,
+			Description: "For good: the key of the person is destroyed. The books stay as they are, and the id cannot be used for somebody else.", Body: reason, BodyLimit: bodyLimit,
+			Answers: stands, Errors: []*fault.Error{vault.ErrHeld}, handle: erasePersonalData,
 		},
 		{
 			Method: http.MethodGet, Path: retention, ID: "get-retention", Summary: "Read how long personal data are kept", Scope: access.PersonalRead,
