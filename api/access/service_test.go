@@ -174,6 +174,7 @@ func TestWrongKeys(t *testing.T) {
 		}
 	}
 	for _, w := range wrong {
+		c.forward(time.Minute) // there is a limit to attempts
 		if p, err := s.Authenticate(t.Context(), w, ""); !errors.Is(err, access.ErrUnauthenticated) || p.Kind != access.Nobody {
 			t.Errorf("%.60q: %v", w, err)
 		}
