@@ -248,7 +248,7 @@ func getInbound(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	m, err := in.Message(c.ctx, c.book, id)
+	m, err := in.Read(c.ctx, c.actor(), c.book, id)
 	if err != nil {
 		return reply{}, err
 	}
@@ -266,7 +266,10 @@ func retryInbound(c *call) (reply, error) {
 	}); err != nil {
 		return reply{}, err
 	}
-	m, err := in.Retry(c.ctx, c.book, id)
+	if _, err := in.Retry(c.ctx, c.book, id); err != nil {
+		return reply{}, err
+	}
+	m, err := in.Read(c.ctx, c.actor(), c.book, id)
 	if err != nil {
 		return reply{}, err
 	}
@@ -286,7 +289,7 @@ func describeSource(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	version, err := in.Describe(c.ctx, c.book, c.param("source"), source)
+	version, err := in.Describe(c.ctx, c.actor(), c.book, c.param("source"), source)
 	if err != nil {
 		return reply{}, err
 	}

@@ -110,7 +110,7 @@ func registerPayee(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	p, created, err := c.service.commerce.RegisterPayee(c.ctx, c.book, commerce.Payee{ID: n.ID, Kind: n.Kind, Country: n.Country, Currency: n.Currency,
+	p, created, err := c.service.commerce.RegisterPayee(c.ctx, c.actor(), c.book, commerce.Payee{ID: n.ID, Kind: n.Kind, Country: n.Country, Currency: n.Currency,
 		SettlementTier: n.SettlementTier, Minor: n.Minor, Guardian: n.Guardian, TrustRate: n.TrustRate})
 	if err != nil {
 		return reply{}, err
@@ -183,7 +183,7 @@ func changePayee(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	p, err := c.service.commerce.ChangePayee(c.ctx, c.book, id, commerce.PayeeChange{Version: n.Version, SettlementTier: n.SettlementTier, Minor: n.Minor,
+	p, err := c.service.commerce.ChangePayee(c.ctx, c.actor(), c.book, id, commerce.PayeeChange{Version: n.Version, SettlementTier: n.SettlementTier, Minor: n.Minor,
 		Guardian: n.Guardian, TrustRate: n.TrustRate})
 	if err != nil {
 		return reply{}, err

@@ -156,7 +156,7 @@ func addRuleSet(c *call) (reply, error) {
 		return reply{}, err
 	}
 	c.startClock()
-	set, created, err := c.service.rules.Add(c.ctx, c.book, []byte(body))
+	set, created, err := c.service.rules.Add(c.ctx, c.actor(), c.book, []byte(body))
 	if err != nil {
 		return reply{}, err
 	}

@@ -57,7 +57,7 @@ var house = []storey{
 	{"ledger/commerce", "rules turn events into entries; they post through the ledger and never touch HTTP",
 		[]string{"ledger/money", "ledger/audit", "ledger/postgres", "ledger", "ledger/guard"}},
 	{"ledger/commerce/intake", "an inbound message is stored, then applied through commerce",
-		[]string{"ledger/money", "ledger/postgres", "ledger", "ledger/commerce"}},
+		[]string{"ledger/money", "ledger/postgres", "ledger", "ledger/guard", "ledger/commerce"}},
 	{"payouts/processor", "drivers see amounts and nothing of the books", []string{"ledger/money"}},
 	{"payouts/processor/stripe", "the only importer of the processor's library, so that it can be replaced",
 		[]string{"ledger/money", "payouts/processor", "stripe"}},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mizan/ledger"
+	"mizan/ledger/guard"
 	"mizan/ledger/money"
 	"mizan/ledger/postgres/pgtest"
 )
@@ -144,3 +145,6 @@ func wantEntriesIn(t testing.TB, name string, usual money.Currency, r Result, wa
 		t.Errorf("%s:\n got %s\nwant %s", name, strings.Join(got, "\n     "), strings.Join(want, "\n     "))
 	}
 }
+
+// tester is who acts in tests.
+var tester = guard.Actor{Kind: guard.Operator, ID: "tester"}

@@ -12,7 +12,7 @@ var minorActs = map[string]lifeAct{
 		if err := json.Unmarshal(data, &ask); err != nil {
 			t.Fatal(err)
 		}
-		_, _, err := w.RegisterPayee(t.Context(), w.book, ask)
+		_, _, err := w.RegisterPayee(t.Context(), tester, w.book, ask)
 		return Result{Err: err}
 	},
 	"change payee": func(t testing.TB, w *workbench, _ string, data json.RawMessage) Result {
@@ -24,7 +24,7 @@ var minorActs = map[string]lifeAct{
 		if err := json.Unmarshal(data, &ask); err != nil {
 			t.Fatal(err)
 		}
-		_, err := w.ChangePayee(t.Context(), w.book, ask.ID, PayeeChange{Version: ask.Version, Minor: ask.Minor})
+		_, err := w.ChangePayee(t.Context(), tester, w.book, ask.ID, PayeeChange{Version: ask.Version, Minor: ask.Minor})
 		return Result{Err: err}
 	},
 }

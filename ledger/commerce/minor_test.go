@@ -20,7 +20,7 @@ func nursery(t testing.TB, rate string) *workbench {
 		{ID: "gua", Kind: payeeGuardian, Country: "US", Currency: "USD"},
 		{ID: "kid", Kind: "creator", Country: "US", Currency: "USD", Minor: true, Guardian: "gua", TrustRate: rate},
 	} {
-		if _, created, err := w.RegisterPayee(t.Context(), w.book, p); err != nil || !created {
+		if _, created, err := w.RegisterPayee(t.Context(), tester, w.book, p); err != nil || !created {
 			t.Fatal(created, err)
 		}
 	}
@@ -241,7 +241,7 @@ func TestMinorRefusals(t *testing.T) {
 	t.Parallel()
 	w := nursery(t, "")
 	w.post(t, "tip.sent", "t", `{"tip":"T","creator":"late","currency":"USD","amount":"5.00","processor":"main","payment_id":"p"}`)
-	if _, _, err := w.RegisterPayee(t.Context(), w.book, Payee{ID: "late", Kind: "creator", Country: "US", Currency: "USD", Minor: true, Guardian: "gua"}); err != nil {
+	if _, _, err := w.RegisterPayee(t.Context(), tester, w.book, Payee{ID: "late", Kind: "creator", Country: "US", Currency: "USD", Minor: true, Guardian: "gua"}); err != nil {
 		t.Fatal(err)
 	}
 	head, err := w.ledger.Head(t.Context(), w.book)

@@ -58,30 +58,6 @@ type PayeeChange struct {
 	TrustRate      *string
 }
 
-// RegisterPayee registers a payee. The same content again is found, not registered. It returns ErrPayeeExists, ErrGuardian
-// or ledger.ErrInvalid.
-func (s *Service) RegisterPayee(ctx context.Context, book ledger.Book, ask Payee) (_ Payee, created bool, err error) {
-	if err := s.judgePayee(ctx, book, &ask); err != nil {
-		return Payee{}, false, err
-	}
-	ask.Version = 1
-	ask.RecordedAt = s.now().UTC().Truncate(time.Microsecond)
-	ask.ChangedAt = ask.RecordedAt
-	if created, err = s.payees.add(ctx, book, ask); err != nil || created {
-		return ask, created, err
-	}
-	first, err := s.payees.version(ctx, book, ask.ID, 1)
-	if err != nil {
-		return Payee{}, false, err
-	}
-	ask.RecordedAt, ask.ChangedAt = first.RecordedAt, first.ChangedAt
-	if first != ask {
-		return Payee{}, false, ErrPayeeExists
-	}
-	now, err := s.Payee(ctx, book, ask.ID)
-	return now, false, err
-}
-
 // judgePayee checks a payee, and gives a minor the default rate.
 func (s *Service) judgePayee(ctx context.Context, book ledger.Book, p *Payee) error {
 	bad := func(pointer, code, message string) error { return ledger.ErrInvalid.At(pointer, code, message) }
@@ -140,38 +116,38 @@ func (s *Service) Payees(ctx context.Context, book ledger.Book, after string, li
 	return list, false, err
 }
 
-// ChangePayee changes a payee. The same change again finds it made. It returns ErrPayeeUnknown, ErrPayeeVersion, ErrGuardian
-// or ledger.ErrInvalid.
-func (s *Service) ChangePayee(ctx context.Context, book ledger.Book, id string, ask PayeeChange) (Payee, error) {
-	now, err := s.Payee(ctx, book, id)
-	if err != nil {
-		return Payee{}, err
+// NeedsSecondPerson reports whether the change concerns what protects a child: whether it is one, who answers for it, and
+// what is set aside.
+func (c PayeeChange) NeedsSecondPerson() bool {
+	return c.Minor != nil || c.Guardian != nil || c.TrustRate != nil
+}
+
+// nextPayee is a payee as it stands and after a change. If the change was made before, both are as it stands.
+func (s *Service) nextPayee(ctx context.Context, book ledger.Book, id string, ask PayeeChange) (now, next Payee, err error) {
+	if now, err = s.Payee(ctx, book, id); err != nil {
+		return Payee{}, Payee{}, err
 	}
 	before := now
 	if now.Version == ask.Version+1 { // perhaps it is this change that was made
 		if before, err = s.payees.version(ctx, book, id, ask.Version); err != nil {
-			return Payee{}, err
+			return Payee{}, Payee{}, err
 		}
 	} else if now.Version != ask.Version {
-		return Payee{}, ErrPayeeVersion
+		return Payee{}, Payee{}, ErrPayeeVersion
 	}
-	next := before.changed(ask)
+	next = before.changed(ask)
 	if err := s.judgePayee(ctx, book, &next); err != nil {
-		return Payee{}, err
+		return Payee{}, Payee{}, err
 	}
 	next.Version, next.RecordedAt = ask.Version+1, now.RecordedAt
 	if now.Version == next.Version {
 		if next.ChangedAt = now.ChangedAt; next != now {
-			return Payee{}, ErrPayeeVersion
+			return Payee{}, Payee{}, ErrPayeeVersion
 		}
-		return now, nil
+		return now, now, nil
 	}
 	next.ChangedAt = s.now().UTC().Truncate(time.Microsecond)
-	added, err := s.payees.add(ctx, book, next)
-	if err == nil && !added {
-		err = ErrPayeeVersion
-	}
-	return next, err
+	return now, next, nil
 }
 
 // changed is the payee after a change. Whoever comes of age has neither guardian nor trust any more.

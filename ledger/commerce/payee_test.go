@@ -16,22 +16,22 @@ func TestPayees(t *testing.T) {
 	kid := Payee{ID: "kid", Kind: "creator", Country: "US", Currency: "USD", Minor: true, Guardian: "gua"}
 	refused := func(code string, p Payee) {
 		t.Helper()
-		if _, _, err := w.RegisterPayee(t.Context(), w.book, p); fault.CodeOf(err) != code {
+		if _, _, err := w.RegisterPayee(t.Context(), tester, w.book, p); fault.CodeOf(err) != code {
 			t.Errorf("%+v: %v, want %s", p, err, code)
 		}
 	}
 	refused("guardian-missing", kid)
 	refused("guardian-missing", Payee{ID: "kid", Kind: "creator", Country: "US", Currency: "USD", Minor: true})
 	for _, p := range []Payee{{ID: "gua", Kind: payeeGuardian, Country: "US", Currency: "USD"}, {ID: "amy", Kind: "creator", Country: "US", Currency: "USD"}} {
-		if _, created, err := w.RegisterPayee(t.Context(), w.book, p); err != nil || !created {
+		if _, created, err := w.RegisterPayee(t.Context(), tester, w.book, p); err != nil || !created {
 			t.Fatal(created, err)
 		}
 	}
-	first, created, err := w.RegisterPayee(t.Context(), w.book, kid)
+	first, created, err := w.RegisterPayee(t.Context(), tester, w.book, kid)
 	if err != nil || !created || first.TrustRate != "0.15" || first.Version != 1 {
 		t.Fatalf("%+v %t %v", first, created, err)
 	}
-	if again, created, err := w.RegisterPayee(t.Context(), w.book, kid); err != nil || created || again != first {
+	if again, created, err := w.RegisterPayee(t.Context(), tester, w.book, kid); err != nil || created || again != first {
 		t.Errorf("again: %+v %t %v", again, created, err)
 	}
 	with := func(change func(*Payee)) Payee { p := kid; change(&p); return p }
@@ -50,21 +50,21 @@ func TestPayees(t *testing.T) {
 	no, rate := false, "0.65"
 	raised := PayeeChange{Version: 1, TrustRate: &rate}
 	for range 2 { // the second finds it made
-		if p, err := w.ChangePayee(t.Context(), w.book, "kid", raised); err != nil || p.Version != 2 || p.TrustRate != "0.65" || p.RecordedAt != first.RecordedAt {
+		if p, err := w.ChangePayee(t.Context(), tester, w.book, "kid", raised); err != nil || p.Version != 2 || p.TrustRate != "0.65" || p.RecordedAt != first.RecordedAt {
 			t.Fatalf("%+v %v", p, err)
 		}
 	}
-	if _, err := w.ChangePayee(t.Context(), w.book, "kid", PayeeChange{Version: 1, Minor: &no}); fault.CodeOf(err) != ErrPayeeVersion.Code {
+	if _, err := w.ChangePayee(t.Context(), tester, w.book, "kid", PayeeChange{Version: 1, Minor: &no}); fault.CodeOf(err) != ErrPayeeVersion.Code {
 		t.Errorf("an older version was changed: %v", err)
 	}
-	grown, err := w.ChangePayee(t.Context(), w.book, "kid", PayeeChange{Version: 2, Minor: &no})
+	grown, err := w.ChangePayee(t.Context(), tester, w.book, "kid", PayeeChange{Version: 2, Minor: &no})
 	if err != nil || grown.Minor || grown.Guardian != "" || grown.TrustRate != "" || grown.Version != 3 {
 		t.Errorf("%+v %v", grown, err)
 	}
-	if now, created, err := w.RegisterPayee(t.Context(), w.book, kid); err != nil || created || now != grown {
+	if now, created, err := w.RegisterPayee(t.Context(), tester, w.book, kid); err != nil || created || now != grown {
 		t.Errorf("the first registration sent again after changes: %+v %v", now, err)
 	}
-	if _, err := w.ChangePayee(t.Context(), w.book, "nobody", PayeeChange{Version: 1}); fault.CodeOf(err) != ErrPayeeUnknown.Code {
+	if _, err := w.ChangePayee(t.Context(), tester, w.book, "nobody", PayeeChange{Version: 1}); fault.CodeOf(err) != ErrPayeeUnknown.Code {
 		t.Errorf("%v", err)
 	}
 	list, more, err := w.Payees(t.Context(), w.book, "", 2)
@@ -88,11 +88,11 @@ func TestPayeeRaces(t *testing.T) {
 	doors := []*workbench{w, w.another(t)}
 	made, changed := make([]bool, 20), make([]error, 20)
 	together(len(made), func(i int) {
-		_, made[i], _ = doors[i%2].RegisterPayee(t.Context(), w.book, Payee{ID: "amy", Kind: "creator", Country: "US", Currency: "USD", SettlementTier: fmt.Sprint("t", i)})
+		_, made[i], _ = doors[i%2].RegisterPayee(t.Context(), tester, w.book, Payee{ID: "amy", Kind: "creator", Country: "US", Currency: "USD", SettlementTier: fmt.Sprint("t", i)})
 	})
 	together(len(changed), func(i int) {
 		tier := fmt.Sprint("u", i)
-		_, changed[i] = doors[i%2].ChangePayee(t.Context(), w.book, "amy", PayeeChange{Version: 1, SettlementTier: &tier})
+		_, changed[i] = doors[i%2].ChangePayee(t.Context(), tester, w.book, "amy", PayeeChange{Version: 1, SettlementTier: &tier})
 	})
 	created, won := 0, 0
 	for i := range made {

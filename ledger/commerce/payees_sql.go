@@ -3,10 +3,12 @@ package commerce
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"mizan/ledger"
+	"mizan/ledger/guard"
 	"mizan/ledger/money"
 	"mizan/ledger/postgres"
 )
@@ -39,9 +41,80 @@ SELECT l.id, l.trust_rate
 type payeeTable struct{ pool *postgres.Pool }
 
 // add adds a version, and reports whether there was none of it yet.
-func (t payeeTable) add(ctx context.Context, book ledger.Book, p Payee) (bool, error) {
-	tag, err := t.pool.Exec(ctx, sqlAddPayee, book.ID, p.ID, p.Version, p.Kind, p.Country, p.Currency, p.SettlementTier, p.Minor, p.Guardian, p.TrustRate, p.ChangedAt)
+func (t payeeTable) add(ctx context.Context, tx pgx.Tx, book ledger.Book, p Payee) (bool, error) {
+	tag, err := tx.Exec(ctx, sqlAddPayee, book.ID, p.ID, p.Version, p.Kind, p.Country, p.Currency, p.SettlementTier, p.Minor, p.Guardian, p.TrustRate, p.ChangedAt)
 	return err == nil && tag.RowsAffected() == 1, err
+}
+
+// RegisterPayee registers a payee, and tells the trail who did. The same content again is found, not registered. It returns
+// ErrPayeeExists, ErrGuardian or ledger.ErrInvalid.
+func (s *Service) RegisterPayee(ctx context.Context, by guard.Actor, book ledger.Book, ask Payee) (p Payee, created bool, err error) {
+	err = s.payees.pool.TxRetry(ctx, func(tx pgx.Tx) (err error) {
+		p, created, err = s.RegisterPayeeTx(ctx, tx, guard.Deed{Actor: by}, book, ask)
+		return err
+	})
+	if err != nil {
+		return Payee{}, false, err
+	}
+	return p, created, nil
+}
+
+// RegisterPayeeTx is RegisterPayee inside the caller's transaction. Of the deed it takes the actor, the reason and the
+// approval.
+func (s *Service) RegisterPayeeTx(ctx context.Context, tx pgx.Tx, by guard.Deed, book ledger.Book, ask Payee) (_ Payee, created bool, err error) {
+	ctx = postgres.Within(ctx, tx)
+	if err := s.judgePayee(ctx, book, &ask); err != nil {
+		return Payee{}, false, err
+	}
+	ask.Version = 1
+	ask.RecordedAt = s.now().UTC().Truncate(time.Microsecond)
+	ask.ChangedAt = ask.RecordedAt
+	if created, err = s.payees.add(ctx, tx, book, ask); err != nil {
+		return Payee{}, false, err
+	}
+	if created {
+		return ask, true, s.rules.trail.tell(ctx, tx, by, book, "payee.registered", "payee:"+ask.ID, nil, ask)
+	}
+	first, err := s.payees.version(ctx, book, ask.ID, 1)
+	if err != nil {
+		return Payee{}, false, err
+	}
+	ask.RecordedAt, ask.ChangedAt = first.RecordedAt, first.ChangedAt
+	if first != ask {
+		return Payee{}, false, ErrPayeeExists
+	}
+	now, err := s.Payee(ctx, book, ask.ID)
+	return now, false, err
+}
+
+// ChangePayee changes a payee, and tells the trail who did. The same change again finds it made. It returns ErrPayeeUnknown,
+// ErrPayeeVersion, ErrGuardian or ledger.ErrInvalid.
+func (s *Service) ChangePayee(ctx context.Context, by guard.Actor, book ledger.Book, id string, ask PayeeChange) (p Payee, err error) {
+	err = s.payees.pool.TxRetry(ctx, func(tx pgx.Tx) (err error) {
+		p, err = s.ChangePayeeTx(ctx, tx, guard.Deed{Actor: by}, book, id, ask)
+		return err
+	})
+	if err != nil {
+		return Payee{}, err
+	}
+	return p, nil
+}
+
+// ChangePayeeTx is ChangePayee inside the caller's transaction. Of the deed it takes the actor, the reason and the approval.
+func (s *Service) ChangePayeeTx(ctx context.Context, tx pgx.Tx, by guard.Deed, book ledger.Book, id string, ask PayeeChange) (Payee, error) {
+	ctx = postgres.Within(ctx, tx)
+	now, next, err := s.nextPayee(ctx, book, id, ask)
+	if err != nil || next.Version == now.Version {
+		return next, err
+	}
+	added, err := s.payees.add(ctx, tx, book, next)
+	if err != nil {
+		return Payee{}, err
+	}
+	if !added {
+		return Payee{}, ErrPayeeVersion
+	}
+	return next, s.rules.trail.tell(ctx, tx, by, book, "payee.changed", "payee:"+id, now, next)
 }
 
 func (t payeeTable) latest(ctx context.Context, book ledger.Book, id string) (Payee, error) {

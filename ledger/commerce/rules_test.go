@@ -20,7 +20,7 @@ func (w *workbench) useRules(t testing.TB, content []byte) {
 	if err := json.Unmarshal(content, &set); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := NewRuleSets(w.db.Pool, long).Add(t.Context(), w.book, content); err != nil {
+	if _, _, err := NewRuleSets(w.db.Pool, long).Add(t.Context(), tester, w.book, content); err != nil {
 		t.Fatal(err)
 	}
 	w.Service = New(w.ledger, NewRuleSets(w.db.Pool, w.now), w.now)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"maps"
 	"slices"
 	"sync"
@@ -13,6 +14,7 @@ import (
 
 	"mizan/ledger"
 	"mizan/ledger/fault"
+	"mizan/ledger/guard"
 	"mizan/ledger/postgres"
 )
 
@@ -65,9 +67,10 @@ var (
 
 // RuleSets finds the rules of books. It is safe for concurrent use.
 type RuleSets struct {
-	pool *postgres.Pool
-	now  func() time.Time
-	most int // maxRuleSets
+	pool  *postgres.Pool
+	now   func() time.Time
+	trail trail
+	most  int // maxRuleSets
 
 	mu   sync.Mutex
 	read map[ledger.BookID]*bookRules
@@ -82,12 +85,60 @@ type bookRules struct {
 
 // NewRuleSets returns the rule sets in the database.
 func NewRuleSets(pool *postgres.Pool, now func() time.Time) *RuleSets {
-	return &RuleSets{pool: pool, now: now, most: maxRuleSets, read: map[ledger.BookID]*bookRules{}}
+	return &RuleSets{pool: pool, now: now, trail: trail{guard.NewTrail(pool, now)}, most: maxRuleSets, read: map[ledger.BookID]*bookRules{}}
 }
 
-// Add gives a book a rule set. The same content again is found, not added. It returns ErrRuleSetInvalid, ErrRuleSetMarket,
-// ErrRuleSetPast, ErrRuleSetExists or ErrRuleSetsFull.
-func (r *RuleSets) Add(ctx context.Context, book ledger.Book, content []byte) (set *RuleSet, created bool, err error) {
+// Add gives a book a rule set, and tells the trail who did. The same content again is found, not added. It returns
+// ErrRuleSetInvalid, ErrRuleSetMarket, ErrRuleSetPast, ErrRuleSetExists or ErrRuleSetsFull.
+func (r *RuleSets) Add(ctx context.Context, by guard.Actor, book ledger.Book, content []byte) (set *RuleSet, created bool, err error) {
+	err = r.pool.TxRetry(ctx, func(tx pgx.Tx) (err error) {
+		set, created, err = r.AddTx(ctx, tx, guard.Deed{Actor: by}, book, content)
+		return err
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	r.forget(book)
+	return set, created, nil
+}
+
+// AddTx is Add inside the caller's transaction. Of the deed it takes the actor, the reason and the approval.
+func (r *RuleSets) AddTx(ctx context.Context, tx pgx.Tx, by guard.Deed, book ledger.Book, content []byte) (set *RuleSet, created bool, err error) {
+	ctx = postgres.Within(ctx, tx)
+	set, known, err := r.judge(ctx, book, content)
+	if err != nil || known {
+		return set, false, err
+	}
+	now := r.now().UTC().Truncate(time.Microsecond)
+	sum := sha256.Sum256(content)
+	tag, err := tx.Exec(ctx, sqlAddRuleSet, book.ID, set.Set, set.Version, set.ValidFrom.UTC(), now, sum[:], content, r.most)
+	if err != nil {
+		return nil, false, err
+	}
+	if tag.RowsAffected() == 1 {
+		after := addedSet{ID: set.ID(), ValidFrom: set.ValidFrom.UTC(), SHA256: hex.EncodeToString(sum[:])}
+		return set, true, r.trail.tell(ctx, tx, by, book, "rules.added", "rule_set:"+set.ID(), nil, after)
+	}
+	stored, err := r.content(ctx, book, set.Set, set.Version)
+	switch {
+	case fault.CodeOf(err) == ErrRuleSetUnknown.Code:
+		return nil, false, ErrRuleSetsFull
+	case err == nil && !bytes.Equal(stored, content):
+		return nil, false, ErrRuleSetExists
+	}
+	return set, false, err
+}
+
+// addedSet is what the trail keeps of a rule set.
+type addedSet struct {
+	ID        string    `json:"id"`
+	ValidFrom time.Time `json:"valid_from"`
+	SHA256    string    `json:"sha256"`
+}
+
+// judge reads a document and says what speaks against giving it to the book now. Known means that the book has it, byte for
+// byte.
+func (r *RuleSets) judge(ctx context.Context, book ledger.Book, content []byte) (set *RuleSet, known bool, err error) {
 	if set, err = ParseRuleSet(content); err != nil {
 		return nil, false, err
 	}
@@ -100,35 +151,18 @@ func (r *RuleSets) Add(ctx context.Context, book ledger.Book, content []byte) (s
 	if len(set.Set) <= shippedNames { // also those of later releases
 		return nil, false, ErrRuleSetExists.With("Names of two letters are those of shipped rule sets. Give your own a longer name.")
 	}
-	if known, err := r.content(ctx, book, set.Set, set.Version); err == nil {
-		if !bytes.Equal(known, content) {
+	if stored, err := r.content(ctx, book, set.Set, set.Version); err == nil {
+		if !bytes.Equal(stored, content) {
 			return nil, false, ErrRuleSetExists
 		}
-		return set, false, nil
+		return set, true, nil
 	} else if fault.CodeOf(err) != ErrRuleSetUnknown.Code {
 		return nil, false, err
 	}
-	now := r.now().UTC().Truncate(time.Microsecond)
-	if set.ValidFrom.Before(now.Add(minLead)) {
+	if set.ValidFrom.Before(r.now().UTC().Truncate(time.Microsecond).Add(minLead)) {
 		return nil, false, ErrRuleSetPast
 	}
-	sum := sha256.Sum256(content)
-	tag, err := r.pool.Exec(ctx, sqlAddRuleSet, book.ID, set.Set, set.Version, set.ValidFrom.UTC(), now, sum[:], content, r.most)
-	if err != nil {
-		return nil, false, err
-	}
-	r.forget(book)
-	if tag.RowsAffected() == 1 {
-		return set, true, nil
-	}
-	known, err := r.content(ctx, book, set.Set, set.Version)
-	switch {
-	case fault.CodeOf(err) == ErrRuleSetUnknown.Code:
-		return nil, false, ErrRuleSetsFull
-	case err == nil && !bytes.Equal(known, content):
-		return nil, false, ErrRuleSetExists
-	}
-	return set, false, err
+	return set, false, nil
 }
 
 func (r *RuleSets) content(ctx context.Context, book ledger.Book, name string, version int) (content []byte, err error) {
@@ -191,6 +225,9 @@ func (r *RuleSets) load(ctx context.Context, book ledger.Book, known *bookRules)
 		}
 		fresh.own = append(fresh.own, set)
 		fresh.byID[l.ID] = set
+	}
+	if postgres.IsWithin(ctx) {
+		return fresh, nil // what it shows may be rolled back
 	}
 	r.mu.Lock()
 	r.read[book.ID] = fresh

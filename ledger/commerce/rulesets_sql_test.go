@@ -70,7 +70,7 @@ func ownRules(t testing.TB, name string, version int, market string, from time.T
 
 func (d *rulesDesk) add(t *testing.T, book ledger.Book, content []byte) *RuleSet {
 	t.Helper()
-	set, created, err := d.sets.Add(t.Context(), book, content)
+	set, created, err := d.sets.Add(t.Context(), tester, book, content)
 	if err != nil || !created {
 		t.Fatalf("created %v: %v %+v", created, err, fieldsOf(err))
 	}
@@ -86,16 +86,16 @@ func TestRuleSetIsAddedOnce(t *testing.T) {
 	if set := d.add(t, uk, content); set.ID() != "mine-1" {
 		t.Errorf("got %s", set.ID())
 	}
-	set, created, err := d.sets.Add(t.Context(), uk, content)
+	set, created, err := d.sets.Add(t.Context(), tester, uk, content)
 	if err != nil || created || set.ID() != "mine-1" {
 		t.Errorf("the same again: %v %v %v", set, created, err)
 	}
 	// The same again is found even when it could not be added any more.
 	d.clock.advance(48 * time.Hour)
-	if _, created, err := d.sets.Add(t.Context(), uk, content); err != nil || created {
+	if _, created, err := d.sets.Add(t.Context(), tester, uk, content); err != nil || created {
 		t.Errorf("the same much later: %v %v", created, err)
 	}
-	if _, _, err := d.sets.Add(t.Context(), uk, append(bytes.Clone(content), '\n')); !errors.Is(err, ErrRuleSetExists) {
+	if _, _, err := d.sets.Add(t.Context(), tester, uk, append(bytes.Clone(content), '\n')); !errors.Is(err, ErrRuleSetExists) {
 		t.Errorf("other bytes: %v", err)
 	}
 	var kept []byte
@@ -122,7 +122,7 @@ func TestRuleSetsThatAreRefused(t *testing.T) {
 		{"broken", []byte(`{}`), ErrRuleSetInvalid},
 		{"a name that a release may take", ownRules(t, "xx", 1, "UK", from), ErrRuleSetExists},
 	} {
-		if _, created, err := d.sets.Add(t.Context(), uk, c.content); !errors.Is(err, c.want) || created {
+		if _, created, err := d.sets.Add(t.Context(), tester, uk, c.content); !errors.Is(err, c.want) || created {
 			t.Errorf("%s: %v %v", c.name, created, err)
 		}
 	}
@@ -138,10 +138,10 @@ func TestRuleSetsAreFull(t *testing.T) {
 	for v := 1; v <= 2; v++ {
 		d.add(t, uk, ownRules(t, "mine", v, "UK", from))
 	}
-	if _, _, err := d.sets.Add(t.Context(), uk, ownRules(t, "mine", 3, "UK", from)); !errors.Is(err, ErrRuleSetsFull) {
+	if _, _, err := d.sets.Add(t.Context(), tester, uk, ownRules(t, "mine", 3, "UK", from)); !errors.Is(err, ErrRuleSetsFull) {
 		t.Errorf("one too many: %v", err)
 	}
-	if _, created, err := d.sets.Add(t.Context(), uk, ownRules(t, "mine", 2, "UK", from)); err != nil || created {
+	if _, created, err := d.sets.Add(t.Context(), tester, uk, ownRules(t, "mine", 2, "UK", from)); err != nil || created {
 		t.Errorf("one that is there: %v %v", created, err)
 	}
 	d.add(t, other, ownRules(t, "mine", 1, "UK", from))
@@ -169,7 +169,7 @@ func TestRuleSetsAddedAtOnce(t *testing.T) {
 				content = other
 			}
 			<-start
-			_, outcomes[i].created, outcomes[i].err = NewRuleSets(d.db.Pool, d.clock.now).Add(t.Context(), uk, content)
+			_, outcomes[i].created, outcomes[i].err = NewRuleSets(d.db.Pool, d.clock.now).Add(t.Context(), tester, uk, content)
 		})
 	}
 	close(start)
@@ -285,7 +285,7 @@ func TestUnresearchedMarketsRefuse(t *testing.T) {
 		unsigned := bytes.Replace(content, []byte(signature), nil, 1)
 		later := bytes.Replace(bytes.Replace(unsigned, []byte(`"version": 1`), []byte(`"version": 2`), 1),
 			[]byte(from.Format(time.RFC3339Nano)), []byte(from.Add(time.Hour).Format(time.RFC3339Nano)), 1)
-		if _, _, err := d.sets.Add(t.Context(), book, later); !errors.Is(err, ErrRuleSetInvalid) {
+		if _, _, err := d.sets.Add(t.Context(), tester, book, later); !errors.Is(err, ErrRuleSetInvalid) {
 			t.Errorf("%s, an unsigned one: %v", market, err)
 		}
 		if set, err := d.sets.InForce(t.Context(), book, from.Add(time.Hour)); err != nil || set.ID() != "mine-1" {

@@ -75,7 +75,7 @@ func (b *bench) newBook() {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if _, err := b.Describe(b.t.Context(), b.book, SourceShopify, source); err != nil {
+	if _, err := b.Describe(b.t.Context(), tester, b.book, SourceShopify, source); err != nil {
 		b.t.Fatal(err)
 	}
 }

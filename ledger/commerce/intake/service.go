@@ -3,7 +3,6 @@ package intake
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/fault"
+	"mizan/ledger/guard"
 	"mizan/ledger/postgres"
 )
 
@@ -23,6 +23,7 @@ type Service struct {
 	ledger   *ledger.Ledger
 	commerce *commerce.Service
 	secrets  Secrets
+	trail    *guard.Trail
 	now      func() time.Time
 	log      *slog.Logger
 	nudged   chan struct{}
@@ -43,7 +44,7 @@ func New(pool *postgres.Pool, books *ledger.Ledger, events *commerce.Service, o 
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{store: store{pool}, ledger: books, commerce: events, secrets: o.Secrets, now: o.Now, log: o.Log, nudged: make(chan struct{}, 1), nudgedImports: make(chan struct{}, 1)}
+	return &Service{store: store{pool}, ledger: books, commerce: events, secrets: o.Secrets, trail: guard.NewTrail(pool, o.Now), now: o.Now, log: o.Log, nudged: make(chan struct{}, 1), nudgedImports: make(chan struct{}, 1)}
 }
 
 // Secrets are the secrets that messages are signed with.
@@ -231,7 +232,7 @@ func (s *Service) Retry(ctx context.Context, book ledger.Book, id int64) (Messag
 	return m, err
 }
 
-// Message returns one message with its body, or ErrMessageUnknown.
+// Message returns one message with its body, or ErrMessageUnknown. For people there is Read.
 func (s *Service) Message(ctx context.Context, book ledger.Book, id int64) (Message, error) {
 	return s.store.message(ctx, book.ID, id)
 }
@@ -258,33 +259,4 @@ func (s *Service) Source(ctx context.Context, book ledger.Book, name string) (So
 	}
 	source, err := ParseSource(content)
 	return source, version, err
-}
-
-// Describe says how a source is read from now on. The same description again changes nothing.
-func (s *Service) Describe(ctx context.Context, book ledger.Book, name string, source Source) (version int, err error) {
-	if name != SourceShopify {
-		return 0, ErrSourceUnknown.With("Only shopify can be described as a source.")
-	}
-	if err := source.check(); err != nil {
-		return 0, err
-	}
-	content, err := json.Marshal(source)
-	if err != nil {
-		return 0, err
-	}
-	for range 5 {
-		known, version, err := s.store.source(ctx, book.ID, name)
-		if err == nil && bytes.Equal(known, content) {
-			return version, nil
-		}
-		if err != nil && fault.CodeOf(err) != ErrSourceUnknown.Code {
-			return 0, err
-		}
-		if added, err := s.store.addSource(ctx, book.ID, name, s.now().UTC().Truncate(time.Microsecond), content); err != nil {
-			return 0, err
-		} else if added {
-			return version + 1, nil
-		}
-	}
-	return 0, ErrSource.With("The source is being described by others at the same time. Try again.")
 }

@@ -184,8 +184,8 @@ func (s store) source(ctx context.Context, book ledger.BookID, name string) (con
 	return content, version, err
 }
 
-func (s store) addSource(ctx context.Context, book ledger.BookID, name string, now time.Time, content []byte) (added bool, err error) {
-	tag, err := s.pool.Exec(ctx, sqlAddSource, book, name, now, content)
+func (s store) addSource(ctx context.Context, tx pgx.Tx, book ledger.BookID, name string, now time.Time, content []byte) (added bool, err error) {
+	tag, err := tx.Exec(ctx, sqlAddSource, book, name, now, content)
 	return err == nil && tag.RowsAffected() == 1, err
 }
 

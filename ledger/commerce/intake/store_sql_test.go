@@ -60,7 +60,7 @@ func TestIgnoredAndApplied(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Describe(t.Context(), b.book, SourceShopify, source); err != nil {
+	if _, err := b.Describe(t.Context(), tester, b.book, SourceShopify, source); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.Retry(t.Context(), b.book, id); err != nil {
