@@ -6,6 +6,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,6 +60,11 @@ type Config struct {
 	// quarters; 0 means 40 MiB. A
 	// request that finds no room is answered with ErrOverloaded before its body is read.
 	IntakeBytes int64
+	// TrustedProxies are the networks of the proxies whose X-Forwarded-For is believed; nobody else's is.
+	TrustedProxies []netip.Prefix
+	// Secure says that browsers come by TLS, as they do in production: sessions have the cookie that only TLS carries, and
+	// browsers are told never to come otherwise.
+	Secure bool
 }
 
 type service struct {
@@ -82,6 +89,10 @@ type service struct {
 	docs      http.Handler
 	spec      []byte
 	router    *chi.Mux
+	proxies   []netip.Prefix
+	secure    bool
+	// crossOrigin tells what a browser sends for this service's own pages from what another site made it send.
+	crossOrigin *http.CrossOriginProtection
 }
 
 // New returns the handler of the whole service. It returns an error if the configuration lacks something, or if the
@@ -91,11 +102,16 @@ func New(config Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.edge(s.router), nil
+	return s.handler(), nil
 }
+
+// handler is the service as the network reaches it.
+func (s *service) handler() http.Handler { return behind(s.proxies, s.edge(s.router)) }
 
 func newService(config Config) (*service, error) {
 	switch {
+	case slices.ContainsFunc(config.TrustedProxies, func(p netip.Prefix) bool { return !p.IsValid() || p.Bits() == 0 }):
+		return nil, errors.New("api: Config.TrustedProxies holds no network, or everybody")
 	case config.Ledger == nil || config.Commerce == nil || config.Rules == nil || config.Access == nil || config.Now == nil:
 		return nil, errors.New("api: Config needs Ledger, Commerce, Rules, Access and Now")
 	case len(config.CursorKey) > 0 && len(config.CursorKey) < 16:
@@ -103,7 +119,8 @@ func newService(config Config) (*service, error) {
 	}
 	s := &service{
 		ledger: config.Ledger, commerce: config.Commerce, rules: config.Rules, intakes: config.Intake, access: config.Access, now: config.Now, log: config.Log, cursorKey: config.CursorKey,
-		desk: config.Desk, trail: config.Trail, vault: config.Vault, publicURL: config.PublicURL, ready: config.Ready, console: config.Console, docs: config.Docs,
+		desk: config.Desk, trail: config.Trail, vault: config.Vault, publicURL: config.PublicURL,
+		ready: config.Ready, console: config.Console, docs: config.Docs, proxies: config.TrustedProxies, secure: config.Secure, crossOrigin: http.NewCrossOriginProtection(),
 	}
 	if config.IntakeBytes <= 0 {
 		config.IntakeBytes = defaultIntake
@@ -163,10 +180,10 @@ func (s *service) elsewhere(rw http.ResponseWriter, r *http.Request) {
 	case path == "/v1" || strings.HasPrefix(path, "/v1/"):
 		s.writeProblem(w, r, ErrNoRoute)
 	case s.docs != nil && (path == "/docs" || strings.HasPrefix(path, "/docs/")):
-		w.route = "/docs"
+		w.route, w.page = "/docs", pageAt(r.URL)
 		s.docs.ServeHTTP(w, r)
 	case s.console != nil:
-		w.route = "/"
+		w.route, w.page = "/", pageAt(r.URL)
 		s.console.ServeHTTP(w, r)
 	default:
 		s.writeProblem(w, r, ErrNoRoute)

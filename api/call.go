@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -14,6 +15,7 @@ import (
 	"mizan/api/access"
 	"mizan/ledger"
 	"mizan/ledger/failpoint"
+	"mizan/ledger/fault"
 	"mizan/ledger/guard"
 )
 
@@ -66,6 +68,8 @@ func (c *call) answer() (reply, error) {
 		if err := c.admit(); err != nil {
 			return reply{}, err
 		}
+	} else if err := c.withoutCards(); err != nil {
+		return reply{}, err
 	}
 	if c.op.json() && !acceptsJSON(c.r.Header.Values("Accept")) {
 		return reply{}, ErrAccept
@@ -86,37 +90,24 @@ func (c *call) answer() (reply, error) {
 
 // admit finds out who calls, and whether they may do this to the book of the path.
 func (c *call) admit() error {
-	if cookie, err := c.r.Cookie(access.CookiePlain); err == nil {
-		session, err := c.service.access.Session(c.ctx, cookie.Value)
-		if err != nil {
-			return err
-		}
-		c.principal = session.Principal
-		return c.admitted()
-	}
-	given := c.r.Header["Authorization"]
-	if len(given) != 1 {
-		return access.ErrUnauthenticated
-	}
-	scheme, bearer, _ := strings.Cut(given[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return access.ErrUnauthenticated
-	}
 	var err error
-	if c.principal, err = c.service.access.Authenticate(c.ctx, bearer, c.r.RemoteAddr); err != nil {
+	if c.principal, err = c.identify(); err != nil {
+		c.w.denied = fault.KindOf(err) != fault.Unavailable
 		return err
 	}
-	return c.admitted()
-}
-
-// admitted judges whether the caller may do this to the book of the path.
-func (c *call) admitted() (err error) {
-	c.w.keyID = c.principal.ID
+	c.w.caller = c.principal
 	code := ""
 	if c.op.ofBook() {
 		code = c.param("book")
 	}
 	if err := c.allowed(code); err != nil {
+		c.w.denied = true
+		if bookCode.MatchString(code) {
+			c.w.book = code // whether there is such a book is not asked, or the time it takes would tell
+		}
+		return err
+	}
+	if err := c.withoutCards(); err != nil {
 		return err
 	}
 	if code == "" {
@@ -127,6 +118,9 @@ func (c *call) admitted() (err error) {
 	}
 	return err
 }
+
+// bookCode is how codes of books are written; nothing else is logged as one.
+var bookCode = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 
 // allowed judges what the caller may do to the book.
 func (c *call) allowed(book string) error {
@@ -166,7 +160,7 @@ const payeePrefix = "payee:"
 // actor is the caller as the audit trail remembers it.
 func (c *call) actor() guard.Actor {
 	actor := c.principal.Actor()
-	actor.RequestID = c.w.requestID
+	actor.Address, actor.RequestID = clientAddress(c.r), c.w.requestID
 	return actor
 }
 

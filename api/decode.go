@@ -26,6 +26,9 @@ func (t *tree) pointer(root, n int32) string {
 	}
 	nd := &t.nodes[n]
 	above := t.pointer(root, nd.parent)
+	if nd.card&inKey != 0 {
+		return above
+	}
 	if t.nodes[nd.parent].kind == jsonArray {
 		index := 0
 		for i := t.nodes[nd.parent].child; i != n; i = t.nodes[i].next {
@@ -73,6 +76,11 @@ func (d *decoder) missing(object int32, name string) {
 
 // err returns the refusal, ledger.ErrInvalid with all that is wrong, or nil.
 func (d *decoder) err() error {
+	if d.cards > 0 {
+		if err := d.cardNumbers(); err != nil {
+			return err
+		}
+	}
 	if d.refusal != nil {
 		return d.refusal
 	}

@@ -1,12 +1,16 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"strings"
+
+	"mizan/api/access"
+	"mizan/ledger/pan"
 )
 
 // The edge is what every request passes, whatever it asks for: a request id, safe headers, bounds on the request line
@@ -26,6 +30,9 @@ func (s *service) edge(next http.Handler) http.Handler {
 		h.Set("X-Request-Id", w.requestID)
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
+		if s.secure {
+			h.Set("Strict-Transport-Security", transport)
+		}
 		s.metrics.inFlight.Inc()
 		defer func() {
 			if caught := recover(); caught != nil {
@@ -39,7 +46,7 @@ func (s *service) edge(next http.Handler) http.Handler {
 			s.metrics.observe(w, r.Method, took)
 			s.record(r.Context(), w, r.Method, took)
 		}()
-		if err := withinBounds(r); err != nil {
+		if err := cmp.Or(withinBounds(r), s.fromHere(r)); err != nil {
 			s.writeProblem(w, r, err)
 			return
 		}
@@ -75,7 +82,8 @@ func withinBounds(r *http.Request) error {
 	return nil
 }
 
-// requestID takes the caller's id if it is harmless, and makes one otherwise.
+// requestID takes the caller's id if it is harmless, and makes one otherwise. It is logged, so that
+// nothing is taken for one that is a secret or says where somebody's money is.
 func requestID(r *http.Request) string {
 	if given := r.Header["X-Request-Id"]; len(given) == 1 && harmlessID(given[0]) {
 		return given[0]
@@ -93,7 +101,7 @@ func harmlessID(s string) bool {
 			return false
 		}
 	}
-	return true
+	return !access.LooksSecret(s) && !pan.Found(s) && !pan.Account(s)
 }
 
 // afterPanic answers with a problem if nothing was sent yet. The value may hold anything, so only its place is logged
@@ -118,6 +126,9 @@ func (s *service) record(ctx context.Context, w *recorder, method string, took a
 	default:
 		level = slog.LevelError
 	}
+	if w.denied {
+		level = slog.LevelWarn
+	}
 	if !s.log.Enabled(ctx, level) {
 		return
 	}
@@ -125,17 +136,23 @@ func (s *service) record(ctx context.Context, w *recorder, method string, took a
 		slog.String("method", knownMethod(method)), slog.String("route", w.route), slog.Int("status", w.status), slog.Any("took", took),
 		slog.Int64("bytes", w.bytes), slog.String("request_id", w.requestID),
 	}
-	if w.keyID != "" {
-		attrs = append(attrs, slog.String("key_id", w.keyID))
+	if w.caller.ID != "" {
+		attrs = append(attrs, slog.String(callerName[w.caller.Kind], w.caller.ID))
 	}
 	if w.book != "" {
 		attrs = append(attrs, slog.String("book", w.book))
+	}
+	if w.code != "" {
+		attrs = append(attrs, slog.String("code", w.code))
 	}
 	if w.failure != nil {
 		attrs = append(attrs, slog.String("err", w.failure.Error()))
 	}
 	s.log.LogAttrs(ctx, level, "request", attrs...)
 }
+
+// callerName is what each kind of caller's id is called in the log.
+var callerName = map[access.Kind]string{access.Program: "key_id", access.Person: "person_id", access.Payee: "payee_id"}
 
 // knownMethod keeps made-up methods out of logs and labels.
 func knownMethod(method string) string {

@@ -130,7 +130,7 @@ func open(t testing.TB, change ...func(*Config)) *house {
 	if h.service, err = newService(config); err != nil {
 		t.Fatal(err)
 	}
-	h.server = httptest.NewUnstartedServer(h.service.edge(h.service.router))
+	h.server = httptest.NewUnstartedServer(h.service.handler())
 	h.server.Config.ReadTimeout = 2 * time.Second
 	h.server.Config.MaxHeaderBytes = 32 << 10
 	h.server.Config.DisableGeneralOptionsHandler = true

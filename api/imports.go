@@ -151,7 +151,7 @@ func importOperations() []Operation {
 				{Status: 201, Meaning: "The file is durable.", Body: report},
 				{Status: 200, Meaning: "It was received before, or this is a dry run.", Body: report, Replayed: true},
 			},
-			Errors: []*fault.Error{intake.ErrImportOptions, intake.ErrFile, ErrOverloaded}, handle: importUpload,
+			Errors: []*fault.Error{intake.ErrImportOptions, intake.ErrFile, intake.ErrCardNumber, ErrOverloaded}, handle: importUpload,
 		},
 		{
 			Method: http.MethodGet, Path: "/v1/books/{book}/imports", ID: "list-imports", Group: "Imports", Summary: "List imported files",

@@ -82,7 +82,7 @@ func inboundOperations() []Operation {
 			Description: says + " It is answered once it is durable, and applied afterwards. The same message again is answered with 200 and changes nothing.",
 			Signed:      true, Body: reflect.TypeFor[map[string]any](), BodyLimit: bodyLimit, Example: map[string]any{"id": 1001},
 			Answers: []Answer{{Status: 200, Meaning: "Stored.", Body: reflect.TypeFor[inboundAnswerJSON]()}},
-			Errors:  []*fault.Error{refusal, intake.ErrMessage, intake.ErrMessageConflict, ErrOverloaded},
+			Errors:  []*fault.Error{refusal, intake.ErrMessage, intake.ErrCardNumber, intake.ErrMessageConflict, ErrOverloaded},
 			handle:  func(c *call) (reply, error) { return receiveInbound(c, source) },
 		}
 	}
@@ -281,7 +281,7 @@ func describeSource(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	text, err := c.readBody()
+	text, err := c.readDocument()
 	if err != nil {
 		return reply{}, err
 	}

@@ -9,13 +9,14 @@ import (
 	"mizan/ledger"
 )
 
-// Metrics of the service. Labels are route patterns, methods, status classes and book codes: their number does not grow
+// Metrics of the service. Labels are route patterns, methods, status classes, codes of problems and books: their number does not grow
 // with traffic.
 
 type metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	inFlight prometheus.Gauge
+	refusals *prometheus.CounterVec
 }
 
 // newMetrics registers the metrics. It returns an error if the registry has them already.
@@ -28,9 +29,12 @@ func newMetrics(registry *prometheus.Registry, l *ledger.Ledger) (*metrics, erro
 			Name: "mizan_http_request_duration_seconds", Help: "Time from the first byte of a request to the last of its answer.",
 			Buckets: []float64{.001, .0025, .005, .01, .02, .03, .05, .1, .25, .5, 1, 2.5, 5, 15},
 		}, []string{"route", "method"}),
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "mizan_http_refusals_total", Help: "Requests answered with a problem, by its code.",
+		}, []string{"code"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "mizan_http_requests_in_flight", Help: "Requests being answered."}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.duration, m.inFlight, queueCollector{l}} {
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.inFlight, m.refusals, queueCollector{l}} {
 		if err := registry.Register(c); err != nil {
 			return nil, err
 		}
@@ -42,6 +46,9 @@ func (m *metrics) observe(w *recorder, method string, took time.Duration) {
 	method = knownMethod(method)
 	class := strconv.Itoa(w.status/100) + "xx"
 	m.requests.WithLabelValues(w.route, method, class).Inc()
+	if w.code != "" {
+		m.refusals.WithLabelValues(w.code).Inc()
+	}
 	m.duration.WithLabelValues(w.route, method).Observe(took.Seconds())
 }
 

@@ -140,11 +140,17 @@ func (op *Operation) timeout() time.Duration {
 // refusals returns every error the operation may be answered with.
 func (op *Operation) refusals() []*fault.Error {
 	all := []*fault.Error{ErrRequest, ErrURISize, ErrHeaders, ErrInternal, ErrUnavailable}
+	if op.Query != nil || strings.Contains(op.Path, "{") {
+		all = append(all, ledger.ErrInvalid) // a card number may stand there
+	}
 	if op.json() {
 		all = append(all, ErrAccept)
 	}
 	if op.Scope != "" {
 		all = append(all, access.ErrUnauthenticated, access.ErrForbidden, access.ErrTooMany, access.ErrUnavailable)
+		if op.Method != http.MethodGet {
+			all = append(all, ErrCrossSite)
+		}
 	}
 	if op.ofBook() {
 		all = append(all, ledger.ErrBookUnknown)

@@ -173,6 +173,7 @@ func titleOf(code string) string {
 // writeProblem answers a request with an error.
 func (s *service) writeProblem(w *recorder, r *http.Request, err error) {
 	p := problemOf(err, w.requestID, "")
+	w.code = p.Code
 	if p.Status >= 500 {
 		w.failure = err
 	}

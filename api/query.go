@@ -14,6 +14,7 @@ import (
 	"mizan/ledger"
 	"mizan/ledger/fault"
 	"mizan/ledger/money"
+	"mizan/ledger/pan"
 )
 
 // The query of a request, read as strictly as its body: only parameters the operation documents, each at most once,
@@ -56,6 +57,8 @@ func parseQuery(raw string, allowed []string) (query, error) {
 			return query{}, ErrRequest.At(at, "empty", "This parameter must not be empty. Give it a value, or leave it out.")
 		case !utf8.ValidString(given[0]) || strings.ContainsFunc(given[0], unicode.IsControl):
 			return query{}, ErrRequest.At(at, "text", "This parameter holds control characters or is not UTF-8.")
+		case pan.Found(given[0]):
+			return query{}, cardNumberAt(at)
 		}
 	}
 	return query{values: values}, nil
@@ -63,7 +66,7 @@ func parseQuery(raw string, allowed []string) (query, error) {
 
 // unknownParameter names a parameter only if its name is plain.
 func unknownParameter(name string) string {
-	if len(name) > maxPointerKey || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if len(name) > maxPointerKey || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) || pan.Found(name) {
 		return "query:"
 	}
 	return "query:" + name

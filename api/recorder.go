@@ -3,6 +3,8 @@ package api
 import (
 	"net/http"
 	"strconv"
+
+	"mizan/api/access"
 )
 
 // A recorder is the response writer of one request. It remembers what the log and the metrics say about it.
@@ -10,8 +12,11 @@ type recorder struct {
 	http.ResponseWriter
 	requestID string
 	route     string // the pattern, never the path
-	keyID     string
+	caller    access.Principal
 	book      string
+	code      string // of the problem that was answered
+	denied    bool   // to a caller who is not known, or may not do this
+	page      page
 	status    int
 	bytes     int64
 	failure   error // why the answer is a 5xx
@@ -24,6 +29,7 @@ func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 func (w *recorder) WriteHeader(status int) {
 	if w.status == 0 && status >= 200 {
 		w.status = status
+		w.page.secure(w.Header())
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
@@ -31,7 +37,7 @@ func (w *recorder) WriteHeader(status int) {
 // Write sends a part of the body.
 func (w *recorder) Write(b []byte) (int, error) {
 	if w.status == 0 {
-		w.status = http.StatusOK
+		w.WriteHeader(http.StatusOK)
 	}
 	n, err := w.ResponseWriter.Write(b)
 	w.bytes += int64(n)

@@ -54,7 +54,7 @@ func rehearseRules(c *call) (reply, error) {
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong
 	}
-	body, err := c.readBody()
+	body, err := c.readDocument()
 	if err != nil {
 		return reply{}, err
 	}

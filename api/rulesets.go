@@ -151,7 +151,7 @@ func ruleSetOf(s commerce.Standing) RuleSetJSON {
 }
 
 func addRuleSet(c *call) (reply, error) {
-	body, err := c.readBody()
+	body, err := c.readDocument()
 	if err != nil {
 		return reply{}, err
 	}

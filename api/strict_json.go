@@ -9,6 +9,7 @@ import (
 
 	"mizan/ledger"
 	"mizan/ledger/fault"
+	"mizan/ledger/pan"
 )
 
 // Strict JSON: RFC 8259 without the freedoms that let two readers see two documents. One pass over the text builds a
@@ -41,6 +42,7 @@ const (
 // because node 0 is the root and nobody's child.
 type node struct {
 	kind                jsonKind
+	card                cardPlace
 	hash                uint32 // of the key, letter case aside
 	parent, child, next int32
 	count               int32 // of children
@@ -55,8 +57,12 @@ const (
 	maxPooledNodes = 100_000
 )
 
-// tree is a parsed document. It refers to the text it was parsed from.
-type tree struct{ nodes []node }
+// tree is a parsed document. It refers to the text it was parsed from. Cards counts the values with card numbers of which
+// nobody has been told.
+type tree struct {
+	nodes []node
+	cards int
+}
 
 var trees = sync.Pool{New: func() any { return &tree{nodes: make([]node, 0, 128)} }}
 
@@ -66,7 +72,7 @@ func (t *tree) release() {
 		return
 	}
 	clear(t.nodes) // or the pool would keep whole bodies alive
-	t.nodes = t.nodes[:0]
+	t.nodes, t.cards = t.nodes[:0], 0
 	trees.Put(t)
 }
 
@@ -127,7 +133,9 @@ func (p *parser) space() {
 // add appends a node and returns its index.
 func (p *parser) add(kind jsonKind, parent int32, key string, hash uint32) int32 {
 	p.tree.nodes = append(p.tree.nodes, node{kind: kind, parent: parent, key: key, hash: hash})
-	return int32(len(p.tree.nodes) - 1)
+	n := int32(len(p.tree.nodes) - 1)
+	p.judge(n, key, inKey)
+	return n
 }
 
 // value reads the value that begins at the current position.
@@ -144,6 +152,7 @@ func (p *parser) value(parent int32, key string, hash uint32) error {
 		p.pos++
 		text, err := p.text()
 		p.tree.nodes[n].text = text
+		p.judge(n, text, inText)
 		return err
 	case c == '{':
 		return p.object(p.add(jsonObject, parent, key, hash))
@@ -153,6 +162,7 @@ func (p *parser) value(parent int32, key string, hash uint32) error {
 		n := p.add(jsonNumber, parent, key, hash)
 		text, err := p.number()
 		p.tree.nodes[n].text = text
+		p.judge(n, strings.TrimPrefix(text, "-"), inText)
 		return err
 	}
 	for _, literal := range [...]struct {
@@ -167,6 +177,16 @@ func (p *parser) value(parent int32, key string, hash uint32) error {
 		}
 	}
 	return p.broken("unexpected character")
+}
+
+// judge remembers a card number in the text of a node.
+func (p *parser) judge(n int32, text string, place cardPlace) {
+	if len(text) >= shortestCard && pan.Found(text) {
+		if p.tree.nodes[n].card == 0 {
+			p.tree.cards++
+		}
+		p.tree.nodes[n].card |= place
+	}
 }
 
 // descend enters an object or array and consumes its opening character.

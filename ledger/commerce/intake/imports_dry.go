@@ -45,7 +45,7 @@ func (s *Service) DryRunImport(ctx context.Context, book ledger.Book, o ImportOp
 		batch = batch[:0]
 		return err
 	}
-	digest, size, rows := sha256.New(), &counted{from: from}, 0
+	digest, size, rows := sha256.New(), &counted{from: &withoutCards{from: from}}, 0
 	file := o.file(s.now())
 	file.Most = maxDryRows
 	st, err := scan(io.TeeReader(size, digest), file, func(row *Settled) error {

@@ -35,7 +35,7 @@ func (s *Service) Import(ctx context.Context, book ledger.Book, o ImportOptions,
 	if err != nil {
 		return Import{}, false, err
 	}
-	sum, size, err := s.receiveParts(ctx, book, id, from)
+	sum, size, err := s.receiveParts(ctx, book, id, &withoutCards{from: from})
 	kept := id
 	if err == nil {
 		kept, err = s.store.finishImport(ctx, book.ID, id, text, sum, size, s.moment())

@@ -13,6 +13,7 @@ import (
 	"mizan/ledger/commerce"
 	"mizan/ledger/fault"
 	"mizan/ledger/guard"
+	"mizan/ledger/pan"
 	"mizan/ledger/postgres"
 )
 
@@ -61,6 +62,9 @@ const MaxBody = 1 << 20
 func (s *Service) Receive(ctx context.Context, book ledger.Book, m Message) (id int64, fresh bool, err error) {
 	if !label(m.MessageID, 128) || !label(m.Topic, 128) || m.Origin != "" && !label(m.Origin, 255) || len(m.Body) > MaxBody {
 		return 0, false, ErrMessage
+	}
+	if pan.Certain(m.MessageID) || pan.Certain(m.Topic) || pan.Certain(m.Origin) || pan.Message(m.Body) {
+		return 0, false, ErrCardNumber
 	}
 	m.SHA256, m.ReceivedAt = digest(m.Body), s.now().UTC().Truncate(time.Microsecond)
 	m.About = aboutOf(m.Source, m.Topic, m.Body)
