@@ -21,6 +21,8 @@ import (
 	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/commerce/intake"
+	"mizan/ledger/guard"
+	"mizan/ledger/vault"
 )
 
 // Config is what the API is made of.
@@ -33,6 +35,13 @@ type Config struct {
 	Now      func() time.Time
 	// Intake stores and applies inbound messages; without it there are none. Whoever made it runs it.
 	Intake *intake.Service
+	// Desk keeps approvals and Trail the audit trail; what needs them is not ready without them. Without Vault there are no
+	// personal data.
+	Desk  *guard.Desk
+	Trail *guard.Trail
+	Vault *vault.Vault
+	// PublicURL is where people reach the service, such as https://ledger.example.com; links are relative if it is empty.
+	PublicURL string
 	// Log receives one line per request and every unexpected error; nil discards them.
 	Log *slog.Logger
 	// Metrics is served at /metrics, and the API's own metrics are added to it. Register gauges of other parts on it. Nil
@@ -66,6 +75,10 @@ type service struct {
 	commerce  *commerce.Service
 	rules     *commerce.RuleSets
 	access    *access.Service
+	desk      *guard.Desk
+	trail     *guard.Trail
+	vault     *vault.Vault
+	publicURL string
 	now       func() time.Time
 	log       *slog.Logger
 	metrics   *metrics
@@ -106,6 +119,7 @@ func newService(config Config) (*service, error) {
 	}
 	s := &service{
 		ledger: config.Ledger, commerce: config.Commerce, rules: config.Rules, intakes: config.Intake, access: config.Access, now: config.Now, log: config.Log, cursorKey: config.CursorKey,
+		desk: config.Desk, trail: config.Trail, vault: config.Vault, publicURL: config.PublicURL,
 		ready: config.Ready, console: config.Console, docs: config.Docs, proxies: config.TrustedProxies, secure: config.Secure, crossOrigin: http.NewCrossOriginProtection(),
 	}
 	if config.IntakeBytes <= 0 {

@@ -24,7 +24,7 @@ func bridgeOperations() []Operation {
 		Method: http.MethodGet, Path: "/v1/books/{book}/sellers/{seller}/bridge", ID: "get-seller-bridge", Group: "Balances", Summary: "Read a seller's bridge from gross to net",
 		Description: "From what buyers paid for the seller's goods, over tax, refunds, fees and shipping, to what was paid out and what is carried forward, by accounting month. " +
 			"Everything is added up from the entries of the transactions that touch the seller's accounts, so it leaves no difference.",
-		Scope: access.BalancesRead, Query: reflect.TypeFor[bridgeQuery](),
+		Scope: access.BalancesRead, Own: "seller", Query: reflect.TypeFor[bridgeQuery](),
 		Answers: []Answer{{Status: 200, Meaning: "The bridge.", Body: reflect.TypeFor[commerce.Bridge]()}},
 		Errors:  []*fault.Error{commerce.ErrBridgeRange, ledger.ErrAccountNotOpened, ledger.ErrInvalid}, handle: getBridge,
 	}}

@@ -131,8 +131,22 @@ func (c *call) allowed(book string) error {
 		}
 		return c.principal.AllowOwn(c.op.Own != "", book, payee)
 	}
+	if c.op.Each {
+		if !c.principal.Has(c.op.Scope) {
+			return access.ErrForbidden
+		}
+		return nil
+	}
 	if err := c.principal.Allow(c.op.Scope, book); err != nil {
 		return err
+	}
+	if c.op.Also != "" {
+		if err := c.principal.Allow(c.op.Also, book); err != nil {
+			return err
+		}
+	}
+	if c.op.Installation && c.principal.Books != nil {
+		return access.ErrForbidden
 	}
 	if c.op.SecondPerson != "" && !c.principal.Alone {
 		return guard.ErrApprovalRequired

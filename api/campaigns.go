@@ -55,7 +55,7 @@ func campaignOperations() []Operation {
 		},
 		{
 			Method: http.MethodGet, Path: "/v1/books/{book}/campaigns/{campaign}/beneficiaries/{beneficiary}", ID: "get-campaign-beneficiary", Group: "Campaigns", Summary: "Read a beneficiary's statement of a campaign",
-			Scope: access.TransactionsRead, Answers: []Answer{{Status: 200, Meaning: "What it was given, what went back, what it has got.", Body: reflect.TypeFor[commerce.CampaignShare]()}},
+			Scope: access.TransactionsRead, Own: "beneficiary", Answers: []Answer{{Status: 200, Meaning: "What it was given, what went back, what it has got.", Body: reflect.TypeFor[commerce.CampaignShare]()}},
 			Errors: append([]*fault.Error{commerce.ErrBeneficiaryUnknown}, unknown...), handle: getCampaignBeneficiary,
 		},
 		{

@@ -53,6 +53,11 @@ func postEvents(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	for i, event := range b.items {
+		if b.errs[i] == nil {
+			b.errs[i] = c.together(event, dry)
+		}
+	}
 	results, err := c.recordAll(&b, dry)
 	if err != nil {
 		return reply{}, err

@@ -9,6 +9,7 @@ import (
 	"mizan/ledger/commerce"
 	"mizan/ledger/failpoint"
 	"mizan/ledger/fault"
+	"mizan/ledger/guard"
 )
 
 // Business events: a caller says what happened in the market, and is told what that posted and why.
@@ -31,7 +32,7 @@ var eventErrors = append([]*fault.Error{
 	commerce.ErrSaleUnknown, commerce.ErrSaleState, commerce.ErrTooManySales, commerce.ErrNoCredit, commerce.ErrStoredValueSpent, commerce.ErrStoryTooLong, commerce.ErrSolicitedShare, commerce.ErrCoinHistory, commerce.ErrCoinGifts,
 	commerce.ErrPromise, commerce.ErrCampaignUnknown, commerce.ErrCampaignMoney, commerce.ErrRefundWindow, commerce.ErrDonationUnknown, commerce.ErrDisbursementUnknown, commerce.ErrMovementUnknown,
 	commerce.ErrImportUnknown, commerce.ErrFieldUnknown, commerce.ErrStatementSum, commerce.ErrStatementParty,
-	commerce.ErrGiftToMinor, commerce.ErrTrustExceeded, commerce.ErrStillMinor, commerce.ErrNothingWaits,
+	guard.ErrApprovalRequired, commerce.ErrGiftToMinor, commerce.ErrTrustExceeded, commerce.ErrStillMinor, commerce.ErrNothingWaits,
 }, postingErrors...)
 
 func eventOperations() []Operation {
@@ -63,6 +64,9 @@ func postEvent(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	if err := c.together(event, dry); err != nil {
+		return reply{}, err
+	}
 	if dry {
 		results, err := c.service.commerce.DryRun(c.ctx, c.book, []commerce.Event{event}, false)
 		if err != nil {
@@ -72,6 +76,14 @@ func postEvent(c *call) (reply, error) {
 	}
 	failpoint.Here(failpoint.Decoded)
 	return recorded(c.service.commerce.Post(c.ctx, c.book, event), http.StatusCreated)
+}
+
+// together returns guard.ErrApprovalRequired for an event that this caller may not record alone. Anybody may try it out.
+func (c *call) together(e commerce.Event, dry bool) error {
+	if dry || c.principal.Alone || !commerce.NeedsSecondPerson(e.Type) {
+		return nil
+	}
+	return guard.ErrApprovalRequired
 }
 
 // recorded answers for one event.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +23,7 @@ import (
 	"mizan/ledger/commerce/intake"
 	"mizan/ledger/guard"
 	"mizan/ledger/postgres/pgtest"
+	"mizan/ledger/vault"
 )
 
 func TestMain(m *testing.M) {
@@ -70,6 +72,8 @@ type house struct {
 	server  *httptest.Server
 	service *service
 	client  *http.Client
+	vault   *vault.Vault
+	counted counted // what the sample acts did
 }
 
 type syncBuffer struct {
@@ -101,7 +105,14 @@ func open(t testing.TB, change ...func(*Config)) *house {
 			t.Errorf("close the ledger: %v", err)
 		}
 	})
-	h.access = access.New(h.db.Pool, access.Options{Now: h.clock.now, StaticKey: testKey})
+	keys, err := vault.ParseKeys(vaultKeys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trail := guard.NewTrail(h.db.Pool, h.clock.now)
+	h.vault = vault.New(h.db.Pool, vault.Options{Now: h.clock.now, Keys: keys, Trail: trail})
+	h.access = access.New(h.db.Pool, access.Options{Now: h.clock.now, StaticKey: testKey, Vault: h.vault, Guardians: h.guardians})
+	desk := guard.NewDesk(h.db.Pool, trail, h.clock.now, slices.Concat(h.counted.acts(), h.access.Acts()))
 	rules := commerce.NewRuleSets(h.db.Pool, h.clock.now)
 	events := commerce.New(h.ledger, rules, h.clock.now)
 	secrets, err := intake.ParseSecrets(testSecrets)
@@ -110,7 +121,7 @@ func open(t testing.TB, change ...func(*Config)) *house {
 	}
 	h.intake = intake.New(h.db.Pool, h.ledger, events, intake.Options{Secrets: secrets, Now: h.clock.now})
 	config := Config{
-		Ledger: h.ledger, Commerce: events, Intake: h.intake, Rules: rules, Access: h.access, Now: h.clock.now, CursorKey: []byte("cursor-key-of-the-tests"),
+		Ledger: h.ledger, Commerce: events, Intake: h.intake, Rules: rules, Access: h.access, Desk: desk, Trail: trail, Vault: h.vault, Now: h.clock.now, CursorKey: []byte("cursor-key-of-the-tests"),
 		Log: slog.New(slog.NewJSONHandler(h.log, nil)), Version: "test",
 	}
 	for _, c := range change {

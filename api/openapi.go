@@ -77,6 +77,15 @@ func describe(op *Operation, schemas huma.Registry) *huma.Operation {
 	if op.Scope != "" {
 		d.Security = []map[string][]string{{securityName: {}}}
 		d.Extensions["x-scope"] = string(op.Scope)
+		if op.Also != "" {
+			d.Extensions["x-also-scope"] = string(op.Also)
+		}
+		if op.Own != "" {
+			d.Extensions["x-own"] = op.Own
+		}
+		if op.SecondPerson != "" {
+			d.Extensions["x-second-person"] = op.SecondPerson
+		}
 	}
 	d.Parameters = append(pathParameters(op.Path, schemas), queryParameters(op.Query, schemas)...)
 	if op.Body != nil {
@@ -172,6 +181,11 @@ type pathFields struct {
 	Gift        string `json:"gift" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The gift's id" example:"G-1"`
 	Message     string `json:"message" pattern:"^[1-9][0-9]{0,17}$" doc:"The inbound message's id" example:"1"`
 	Import      string `json:"import" pattern:"^[1-9][0-9]{0,17}$" doc:"The import's id" example:"1"`
+	Approval    string `json:"approval" pattern:"^ap_[a-z0-9]{16}$" doc:"The approval's id" example:"ap_0123456789abcdef"`
+	Key         string `json:"key" pattern:"^[a-z0-9]{12}$" doc:"The key's id" example:"abcdefghijkl"`
+	Person      string `json:"person" pattern:"^per_[a-z0-9]{16}$" doc:"The person's id" example:"per_0123456789abcdef"`
+	Grant       string `json:"grant" pattern:"^gr_[a-z0-9]{16}$" doc:"The id of the role as it was granted" example:"gr_0123456789abcdef"`
+	Subject     string `json:"subject" pattern:"^(payee|buyer|donor):[A-Za-z0-9_.-]{1,64}$" doc:"Whose data: payee, buyer or donor, a colon, and the id" example:"payee:cre_amy"`
 	Source      string `json:"source" pattern:"^[a-z][a-z0-9_-]{0,31}$" doc:"The source's name" example:"shopify"`
 }
 

@@ -8,7 +8,9 @@ import (
 
 	"mizan/api/access"
 	"mizan/ledger"
+	"mizan/ledger/commerce"
 	"mizan/ledger/fault"
+	"mizan/ledger/guard"
 )
 
 // An operation is one thing that can be called. The table of operations is the only list of them: routing, the OpenAPI
@@ -26,9 +28,15 @@ type Operation struct {
 	Summary, Description string
 	// Scope is what the caller's key must have; empty means that no key is asked for.
 	Scope access.Scope
+	// Also is a second scope that it asks for; empty for nearly all.
+	Also access.Scope
 	// Own names the parameter of the path that says which payee it is about; payees may read it about themselves. Empty for
 	// an operation that is not for payees.
 	Own string
+	// Installation says that it concerns every book, such as the list of people: whoever is limited to some books may not.
+	Installation bool
+	// Each says that it shows each caller only what they may see, so that a key or a role for some books is enough.
+	Each bool
 	// SecondPerson is the act for which this asks a second person to agree; callers who need one are sent to the approvals.
 	// Empty for an operation that anybody with the scope may do alone.
 	SecondPerson string
@@ -101,6 +109,11 @@ func Operations() []Operation {
 		accountOperations(),
 		verificationOperations(),
 		currencyOperations(),
+		approvalOperations(),
+		auditOperations(),
+		keyOperations(),
+		peopleOperations(),
+		personalOperations(),
 		systemOperations(),
 	} {
 		all = append(all, group...)
@@ -141,6 +154,12 @@ func (op *Operation) refusals() []*fault.Error {
 	}
 	if op.ofBook() {
 		all = append(all, ledger.ErrBookUnknown)
+	}
+	if op.Own != "" {
+		all = append(all, commerce.ErrPayeeUnknown)
+	}
+	if op.SecondPerson != "" {
+		all = append(all, guard.ErrApprovalRequired)
 	}
 	if op.Body != nil {
 		all = append(all, ErrJSON, ErrMedia, ErrBodySize, ErrBodyTime, ledger.ErrInvalid)

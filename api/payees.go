@@ -76,7 +76,7 @@ func payeeOperations() []Operation {
 		},
 		{
 			Method: http.MethodGet, Path: "/v1/books/{book}/payees/{payee}", ID: "get-payee", Group: "Payees", Summary: "Read a payee",
-			Scope:   access.PayeesRead,
+			Scope: access.PayeesRead, Own: "payee",
 			Answers: []Answer{{Status: 200, Meaning: "The payee as it stands.", Body: one}}, Errors: []*fault.Error{commerce.ErrPayeeUnknown, ledger.ErrInvalid}, handle: getPayee,
 		},
 		{
@@ -90,8 +90,8 @@ func payeeOperations() []Operation {
 		{
 			Method: http.MethodGet, Path: "/v1/books/{book}/payees/{payee}/trust", ID: "get-trust", Group: "Payees", Summary: "Read what is set aside for a minor",
 			Description: "What is owed to the child, what of it is in the trust account, and what should be there by now. Ask on every business day, and deposit what is due.",
-			Scope:       access.BalancesRead,
-			Answers:     []Answer{{Status: 200, Meaning: "The trust now.", Body: reflect.TypeFor[trustListJSON]()}}, Errors: []*fault.Error{ledger.ErrInvalid}, handle: getTrust,
+			Scope:       access.BalancesRead, Own: "payee",
+			Answers: []Answer{{Status: 200, Meaning: "The trust now.", Body: reflect.TypeFor[trustListJSON]()}}, Errors: []*fault.Error{ledger.ErrInvalid}, handle: getTrust,
 		},
 	}
 }

@@ -99,7 +99,7 @@ func ruleSetOperations() []Operation {
 			Method: http.MethodPost, Path: "/v1/books/{book}/rule_sets", ID: "add-rule-set", Group: "Rules", Summary: "Give a book a rule set",
 			Description: "The document is kept byte for byte and never changes; it takes effect at its valid_from, at least ten minutes from now. " +
 				"Sending the same bytes again answers with 200. A correction is the next version.",
-			Scope: access.RulesWrite, Body: reflect.TypeFor[NewRuleSet](), BodyLimit: ruleSetLimit, Example: ruleSetExample(),
+			Scope: access.RulesWrite, SecondPerson: "rules.activate", Body: reflect.TypeFor[NewRuleSet](), BodyLimit: ruleSetLimit, Example: ruleSetExample(),
 			Answers: []Answer{{Status: 201, Meaning: "Added.", Body: full}, {Status: 200, Meaning: "The book had it already, byte for byte.", Body: full, Replayed: true}},
 			Errors: []*fault.Error{
 				commerce.ErrRuleSetInvalid, commerce.ErrRuleSetPast, commerce.ErrRuleSetMarket, commerce.ErrRuleSetExists, commerce.ErrRuleSetsFull,

@@ -66,6 +66,10 @@ func readerOf(t reflect.Type, tag reflect.StructTag) reader {
 	switch {
 	case t == reflect.TypeFor[time.Time]():
 		return func(d *decoder, n int32, to reflect.Value) { *to.Addr().Interface().(*time.Time) = d.instant(n) }
+	case t == rawType:
+		return readRaw
+	case t == valuesType:
+		return readValues
 	case t.Kind() == reflect.Pointer:
 		inner := readerOf(t.Elem(), tag)
 		return func(d *decoder, n int32, to reflect.Value) {

@@ -113,6 +113,9 @@ type call struct {
 	// reading.
 	file io.ReaderAt
 	size int64
+	// once says that it must not happen twice, and that nothing about it finds what happened the first time: it is not sent
+	// again unless the service has said that it did nothing.
+	once bool
 }
 
 // place joins the segments of a path, each escaped.
@@ -138,6 +141,15 @@ func (c *Client) post(ctx context.Context, path string, query url.Values, in, ou
 		return false, err
 	}
 	return c.send(ctx, path, query, body, out)
+}
+
+// postOnce is post for what must not happen twice.
+func (c *Client) postOnce(ctx context.Context, path string, in, out any) error {
+	body, err := encode(in)
+	if err == nil {
+		_, err = c.do(ctx, call{method: http.MethodPost, path: path, body: body, once: true}, out)
+	}
+	return err
 }
 
 // encode writes the body of a request.
@@ -177,7 +189,7 @@ func (c *Client) do(ctx context.Context, q call, out any) (http.Header, error) {
 			return header, nil
 		}
 		var p *Problem
-		if !errors.As(err, &p) || !p.passing() || attempt >= c.options.Attempts || !wait(ctx, p.pause(attempt)) {
+		if !errors.As(err, &p) || !p.passing() || q.once && p.Unanswered() || attempt >= c.options.Attempts || !wait(ctx, p.pause(attempt)) {
 			return header, err
 		}
 	}
