@@ -2,6 +2,7 @@ package guard
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"mizan/ledger/fault"
@@ -25,11 +26,12 @@ type Deed struct {
 	Actor Actor
 	// Book is whose trail it belongs to.
 	Book Book
-	// Act names what was done, such as "key.revoked": lower-case words joined by dots, at most 64 bytes.
+	// Act names what was done, such as "key.revoked": two or more lower-case words joined by dots, at most 64 bytes.
 	Act string
 	// Object is what it was done to, as kind:id, at most 255 bytes.
 	Object string
-	// Before and After are JSON documents of at most 64 KiB, nil for none. They never hold personal data or secrets.
+	// Before and After are JSON documents of at most 64 KiB, nil for none, kept without insignificant spaces. They never hold
+	// personal data or secrets.
 	Before, After json.RawMessage
 	// Why is the reason that the actor gave, at most 2000 bytes.
 	Why string
@@ -73,4 +75,50 @@ type Trail struct {
 // NewTrail returns the trail in the database.
 func NewTrail(pool *postgres.Pool, now func() time.Time) *Trail {
 	return &Trail{pool: pool, now: now}
+}
+
+// bounds of what a row holds, in bytes.
+const (
+	maxAct      = 64
+	maxActor    = 128
+	maxID       = 64
+	maxObject   = 255
+	maxDocument = 64 << 10
+	maxReason   = 2000
+)
+
+// kept returns the deed in the form in which it is kept, or ErrDeedInvalid.
+func (d Deed) kept() (Deed, error) {
+	var fields []fault.Field
+	check := func(ok bool, pointer, message string) {
+		if !ok {
+			fields = append(fields, fault.Field{Pointer: pointer, Code: "audit-field", Message: message})
+		}
+	}
+	check(slices.Contains([]string{Program, Person, Payee, Operator, System}, d.Actor.Kind), "/actor/kind", "This is no kind of actor.")
+	check(d.Actor.ID != "" && line(d.Actor.ID, maxActor), "/actor/id", "The actor's id is one line of 1 to 128 bytes.")
+	check(line(d.Actor.Person, maxID), "/actor/person", "The person's id is one line of at most 64 bytes.")
+	check(line(d.Actor.Address, maxID), "/actor/address", "The address is one line of at most 64 bytes.")
+	check(line(d.Actor.RequestID, maxID), "/actor/request_id", "The request's id is one line of at most 64 bytes.")
+	check(d.Book.ID >= 0, "/book", "A book has a number above zero, and the installation has zero.")
+	check(len(d.Act) <= maxAct && actPattern.MatchString(d.Act), "/act", "An act is two or more lower-case words joined by dots, at most 64 bytes.")
+	check(objectPattern.MatchString(d.Object) && line(d.Object, maxObject), "/object", "An object is kind:id, one line of at most 255 bytes.")
+	check(prose(d.Why, maxReason), "/why", "The reason is readable text of at most 2000 bytes.")
+	check(d.Approval == "" || approvalPattern.MatchString(d.Approval), "/approval", "This is no id of an approval.")
+	for _, document := range []struct {
+		pointer string
+		content *json.RawMessage
+	}{{"/before", &d.Before}, {"/after", &d.After}} {
+		if len(*document.content) == 0 {
+			*document.content = nil
+			continue
+		}
+		compact, ok := Compact(*document.content)
+		check(ok && len(compact) <= maxDocument, document.pointer, "This is a JSON document of at most 64 KiB.")
+		*document.content = compact
+	}
+	if fields != nil {
+		return Deed{}, ErrDeedInvalid.WithFields(fields...)
+	}
+	return d, nil
 }

@@ -34,7 +34,27 @@ COMMENT ON COLUMN audit_rows.hash IS 'of the row with the hash of the row before
 CREATE INDEX audit_rows_object ON audit_rows (book_id, object, sequence);
 CREATE INDEX audit_rows_actor ON audit_rows (book_id, actor, sequence);
 CREATE INDEX audit_rows_act ON audit_rows (book_id, act, sequence);
+-- Time never runs backwards along the trail, so this finds where a period begins and ends.
+CREATE INDEX audit_rows_recorded ON audit_rows (book_id, recorded_at, sequence);
 SELECT guard_table('audit_rows', '');
+
+-- +goose StatementBegin
+-- The trail only grows: its head moves by one row at a time, to a row that is there.
+CREATE FUNCTION guard_audit_head() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP <> 'UPDATE' OR NEW.book_id <> OLD.book_id OR NEW.last_sequence <> OLD.last_sequence + 1 OR NOT EXISTS (
+        SELECT FROM audit_rows r
+         WHERE r.book_id = NEW.book_id AND r.sequence = NEW.last_sequence AND r.previous = OLD.last_hash AND r.hash = NEW.last_hash) THEN
+        RAISE EXCEPTION 'the head of an audit trail only moves on, to the row that follows'
+              USING ERRCODE = '42501', CONSTRAINT = 'audit_heads_forward';
+    END IF;
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER moves_on BEFORE UPDATE OR DELETE ON audit_heads FOR EACH ROW EXECUTE FUNCTION guard_audit_head();
+CREATE TRIGGER never_truncated BEFORE TRUNCATE ON audit_heads FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+ALTER TABLE audit_heads ENABLE ALWAYS TRIGGER moves_on;
+ALTER TABLE audit_heads ENABLE ALWAYS TRIGGER never_truncated;
 
 -- A request for a second person. What is asked for stands in its versions; an edit adds one and voids what was looked at.
 CREATE TABLE approvals (
@@ -61,6 +81,7 @@ COMMENT ON COLUMN approvals.authors IS 'whoever wrote or edited it: ids of keys,
 COMMENT ON COLUMN approvals.approved IS 'the hash of the version that was approved and has run';
 COMMENT ON COLUMN approvals.decision IS 'the reason given with the decision';
 CREATE INDEX approvals_listed ON approvals (book_id, created_at, id);
+CREATE INDEX approvals_by_state ON approvals (book_id, state, created_at, id);
 CREATE INDEX approvals_open ON approvals (book_id, expires_at) WHERE state = 'open';
 
 CREATE TABLE approval_versions (
@@ -79,8 +100,49 @@ CREATE TABLE approval_versions (
     CONSTRAINT approval_versions_pkey PRIMARY KEY (book_id, id, version),
     CONSTRAINT approval_versions_of FOREIGN KEY (book_id, id) REFERENCES approvals (book_id, id)
 );
-COMMENT ON COLUMN approval_versions.hash IS 'of act, book, id, version, payload and effect: what the second person agrees to';
+COMMENT ON COLUMN approval_versions.hash IS 'of act, book, id, version, payload, effect, reason and document: what the second person agrees to';
 SELECT guard_table('approval_versions', '');
+
+-- +goose StatementBegin
+-- What was decided stays decided, whoever writes to the table: an approval begins open, gains authors and versions, loses
+-- none, and ends once. What has run is a version that is there and that the decider neither wrote nor edited.
+CREATE FUNCTION guard_approval() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        RAISE EXCEPTION 'approvals are kept for ever' USING ERRCODE = '42501', CONSTRAINT = 'approvals_kept';
+    END IF;
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.state <> 'open' OR NEW.version <> 1 THEN
+            RAISE EXCEPTION 'an approval begins open' USING ERRCODE = '42501', CONSTRAINT = 'approvals_begin_open';
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF OLD.state <> 'open' THEN
+        RAISE EXCEPTION 'what was decided stays decided' USING ERRCODE = '42501', CONSTRAINT = 'approvals_settled';
+    END IF;
+    IF NEW.book_id <> OLD.book_id OR NEW.id <> OLD.id OR NEW.act <> OLD.act OR NEW.created_at <> OLD.created_at
+       OR NEW.version NOT IN (OLD.version, OLD.version + 1) OR NOT NEW.authors @> OLD.authors THEN
+        RAISE EXCEPTION 'an approval keeps its act and its authors, and its versions follow each other'
+              USING ERRCODE = '42501', CONSTRAINT = 'approvals_forward';
+    END IF;
+    IF NEW.state = 'done' AND (
+        NEW.version <> OLD.version
+        OR NOT EXISTS (
+            SELECT FROM approval_versions v
+             WHERE v.book_id = NEW.book_id AND v.id = NEW.id AND v.version = NEW.version AND v.hash = NEW.approved)
+        OR EXISTS (
+            SELECT FROM approval_versions v
+             WHERE v.book_id = NEW.book_id AND v.id = NEW.id AND NEW.decided_by IN (v.author, v.author_person))) THEN
+        RAISE EXCEPTION 'what runs is the present version, agreed to by somebody who did not write it'
+              USING ERRCODE = '42501', CONSTRAINT = 'approvals_agreed';
+    END IF;
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER settled BEFORE INSERT OR UPDATE OR DELETE ON approvals FOR EACH ROW EXECUTE FUNCTION guard_approval();
+CREATE TRIGGER never_truncated BEFORE TRUNCATE ON approvals FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+ALTER TABLE approvals ENABLE ALWAYS TRIGGER settled;
+ALTER TABLE approvals ENABLE ALWAYS TRIGGER never_truncated;
 
 REVOKE ALL ON audit_heads, audit_rows, approvals, approval_versions FROM PUBLIC;
 GRANT SELECT, INSERT ON audit_heads, audit_rows, approvals, approval_versions TO mizan_app;
