@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"errors"
+	"math/big"
 	"net/http"
 	"slices"
 	"strings"
@@ -38,6 +39,11 @@ type payeeCurrency struct {
 	Available amount
 	Owes      bool
 	Rest      []payeeHolding
+}
+
+// Debt is what the payee owes: Available without its sign.
+func (c payeeCurrency) Debt() amount {
+	return amount{new(big.Int).Neg(c.Available.Value), c.Available.Currency}
 }
 
 type payeeHolding struct {
