@@ -47,7 +47,7 @@ func TestAccessMatrix(t *testing.T) {
 	keys["right id, wrong secret"] = good[:len(good)-43] + strings.Repeat("A", 43)
 	keys["unknown id"] = "mk_aaaaaaaaaaaa_" + good[len(good)-43:]
 	h.clock.forward(2 * time.Minute)
-	if err := h.access.Revoke(t.Context(), revoked.ID); err != nil {
+	if err := h.access.Revoke(t.Context(), operator, revoked.ID, ""); err != nil {
 		t.Fatal(err)
 	}
 	h.clock.forward(time.Second)

@@ -406,7 +406,7 @@ func TestReferences(t *testing.T) {
 	}
 	key, bearer := h.key(access.NewKey{Scopes: []access.Scope{access.Everything}})
 	h.as(bearer, "POST", posting, body)
-	if err := h.access.Revoke(t.Context(), key.ID); err != nil {
+	if err := h.access.Revoke(t.Context(), operator, key.ID, ""); err != nil {
 		t.Fatal(err)
 	}
 	h.clock.forward(time.Second)

@@ -95,7 +95,7 @@ func (c *call) admit() error {
 		return access.ErrUnauthenticated
 	}
 	var err error
-	if c.principal, err = c.service.access.Authenticate(c.ctx, bearer); err != nil {
+	if c.principal, err = c.service.access.Authenticate(c.ctx, bearer, c.r.RemoteAddr); err != nil {
 		return err
 	}
 	c.w.keyID = c.principal.ID

@@ -20,6 +20,7 @@ import (
 	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/commerce/intake"
+	"mizan/ledger/guard"
 	"mizan/ledger/postgres/pgtest"
 )
 
@@ -226,13 +227,16 @@ func sale(reference, amount string) string {
 // posting is where transactions of the tests' book are posted.
 const posting = "/v1/books/uk/transactions"
 
+// operator is who makes keys for the tests.
+var operator = guard.Actor{Kind: guard.Operator, ID: "ops"}
+
 // key makes a key for the test.
 func (h *house) key(n access.NewKey) (access.Key, string) {
 	h.t.Helper()
 	if n.Name == "" {
 		n.Name = "test"
 	}
-	k, bearer, err := h.access.Create(h.t.Context(), n)
+	k, bearer, err := h.access.Create(h.t.Context(), operator, n)
 	if err != nil {
 		h.t.Fatal(err)
 	}

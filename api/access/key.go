@@ -23,6 +23,8 @@ var (
 	ErrKeyInvalid = fault.New(fault.Invalid, "key-invalid", "The key cannot be made as described. Correct the fields named.")
 	// ErrKeyUnknown means that there is no such key.
 	ErrKeyUnknown = fault.New(fault.NotFound, "key-unknown", "There is no such key. List the keys to find its id.")
+	// ErrKeyEnded means that a key cannot be rotated because it was revoked, has expired, or was rotated before.
+	ErrKeyEnded = fault.New(fault.Conflict, "key-ended", "This key was revoked, has expired or was rotated before. Rotate the key that replaced it, or have a new one made.")
 )
 
 const (
@@ -32,6 +34,8 @@ const (
 	keyLength    = len(keyPrefix) + keyIDLength + 1 + secretLength
 	maxBooks     = 1000
 	maxNameChars = 100
+	// MaxOverlap is the longest time for which a key and the one that replaces it are both good.
+	MaxOverlap = 30 * 24 * time.Hour
 )
 
 // NewKey describes a key to be made.
@@ -53,6 +57,23 @@ type Key struct {
 	CreatedAt time.Time
 	// RevokedAt is when the key was revoked; the zero time means that it was not.
 	RevokedAt time.Time
+	// Owner is the id of the person who answers for the key, or of whoever made it; empty for keys from before there were
+	// people.
+	Owner string
+	// RotatedFrom is the id of the key that this one replaced; empty for none.
+	RotatedFrom string
+	// LastUsedAt is when the key was last used, to the minute or so; the zero time means never.
+	LastUsedAt time.Time
+}
+
+// GrantedKey is the payload of the act that makes a key for somebody after a second person agreed.
+type GrantedKey struct {
+	Name      string    `json:"name"`
+	Scopes    []Scope   `json:"scopes"`
+	Books     []string  `json:"books,omitempty"`
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	// Owner is the id of the person who will answer for the key.
+	Owner string `json:"owner"`
 }
 
 // Current reports whether the key is neither expired nor revoked at the time now.
@@ -61,7 +82,50 @@ func (k Key) Current(now time.Time) bool {
 }
 
 func (k Key) principal() Principal {
-	return Principal{Kind: Program, ID: k.ID, Name: k.Name, Scopes: k.Scopes, Books: k.Books}
+	p := Principal{Kind: Program, ID: k.ID, Name: k.Name, Scopes: k.Scopes, Books: k.Books}
+	if isPerson(k.Owner) {
+		// So nobody approves what their own key asked for.
+		p.Person = k.Owner
+	}
+	return p
+}
+
+// MayList reports whether the caller may see the key: a person sees the keys they answer for, and those whose books all
+// lie where they hold a role that reads keys.
+func (p Principal) MayList(k Key) bool { return p.covers(KeysRead, k) || p.owns(k) }
+
+// mayEnd returns nil if the caller may revoke the key, ErrKeyUnknown if they may not know of it, and ErrForbidden
+// otherwise.
+func (p Principal) mayEnd(k Key) error {
+	switch {
+	case p.covers(KeysWrite, k) || p.owns(k):
+		return nil
+	case p.MayList(k):
+		return ErrForbidden
+	}
+	return ErrKeyUnknown
+}
+
+// mayRotate is mayEnd for rotating, which shows a secret: a program must not get at more than it may do itself.
+func (p Principal) mayRotate(k Key) error {
+	if err := p.mayEnd(k); err != nil {
+		return err
+	}
+	if p.Kind == Program && slices.ContainsFunc(k.Scopes, func(s Scope) bool { return !p.Has(s) }) {
+		return ErrForbidden
+	}
+	return nil
+}
+
+// owns reports whether the caller is the person who answers for the key. A key of the same person is not: it may do less.
+func (p Principal) owns(k Key) bool { return p.Kind == Person && p.ID != "" && p.ID == k.Owner }
+
+// covers reports whether the caller has the scope in every book that the key may touch.
+func (p Principal) covers(scope Scope, k Key) bool {
+	if k.Books == nil {
+		return p.Books == nil && p.Allow(scope, "") == nil
+	}
+	return !slices.ContainsFunc(k.Books, func(book string) bool { return p.Allow(scope, book) != nil })
 }
 
 var bookCode = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)

@@ -18,7 +18,7 @@ func TestOnlyTheHashIsStored(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	s := access.New(db.Pool, access.Options{Now: func() time.Time { return start }})
-	key, bearer, err := s.Create(t.Context(), access.NewKey{Name: "n", Scopes: access.Scopes()})
+	key, bearer, err := s.Create(t.Context(), operator, access.NewKey{Name: "n", Scopes: access.Scopes()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestTwins(t *testing.T) {
 		var key access.Key
 		var bearer string
 		err := db.Pool.Tx(t.Context(), func(tx pgx.Tx) (err error) {
-			if key, bearer, err = s.CreateTx(t.Context(), tx, access.NewKey{Name: "n", Scopes: access.Scopes()}); err != nil {
+			if key, bearer, err = s.CreateTx(t.Context(), tx, operator, access.NewKey{Name: "n", Scopes: access.Scopes()}); err != nil {
 				return err
 			}
 			return end
@@ -58,17 +58,17 @@ func TestTwins(t *testing.T) {
 		if !errors.Is(err, end) {
 			t.Fatal(err)
 		}
-		if _, err := s.Authenticate(t.Context(), bearer); (err == nil) != (end == nil) {
+		if _, err := s.Authenticate(t.Context(), bearer, ""); (err == nil) != (end == nil) {
 			t.Errorf("after %v: %v", end, err)
 		}
 		if end != nil {
 			continue
 		}
-		if err := db.Pool.Tx(t.Context(), func(tx pgx.Tx) error { return s.RevokeTx(t.Context(), tx, key.ID) }); err != nil {
+		if err := db.Pool.Tx(t.Context(), func(tx pgx.Tx) error { return s.RevokeTx(t.Context(), tx, operator, key.ID, "") }); err != nil {
 			t.Fatal(err)
 		}
 		c.forward(time.Second)
-		if _, err := s.Authenticate(t.Context(), bearer); !errors.Is(err, access.ErrUnauthenticated) {
+		if _, err := s.Authenticate(t.Context(), bearer, ""); !errors.Is(err, access.ErrUnauthenticated) {
 			t.Errorf("after its revocation: %v", err)
 		}
 	}

@@ -1,9 +1,14 @@
 package access
 
 import (
+	"errors"
+	"regexp"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"mizan/ledger/fault"
+	"mizan/ledger/vault"
 )
 
 // A person is somebody of the staff. Who they are stands in the vault, under the subject person:<id> of the installation;
@@ -31,6 +36,58 @@ type NewPerson struct {
 	// Name and Email go to the vault; Email, by which the first sign-in is recognised, may be empty for a person who signs
 	// in by links only.
 	Name, Email string
+}
+
+// The longest name, and the longest address of mail, in bytes.
+const (
+	maxName  = 200
+	maxEmail = 254
+)
+
+// mailAddress is deliberately narrow: letters that only look alike, or become alike in lower case, must not make somebody
+// else's address of one.
+var mailAddress = regexp.MustCompile(`^[a-z0-9.!#$%&'*+/=?^_{|}~-]{1,64}@[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$`)
+
+// plainMail returns the address as it is compared; ok is false if it cannot be one.
+func plainMail(email string) (plain string, ok bool) {
+	plain = strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, email)
+	return plain, len(plain) <= maxEmail && mailAddress.MatchString(plain)
+}
+
+// checked returns the person as it is kept, or ErrPersonInvalid with every field that is wrong.
+func (n NewPerson) checked() (NewPerson, error) {
+	var fields []fault.Field
+	if n.Name != "" && (len(n.Name) > maxName || !utf8.ValidString(n.Name) || strings.TrimSpace(n.Name) != n.Name || strings.ContainsFunc(n.Name, unprintable)) {
+		fields = append(fields, fault.Field{Pointer: "/name", Code: "text", Message: "A name has at most 200 bytes of printable characters and no space at its ends."})
+	}
+	if n.Email != "" {
+		plain, ok := plainMail(n.Email)
+		if !ok {
+			fields = append(fields, fault.Field{Pointer: "/email", Code: "email", Message: "This is not an address of mail in plain letters."})
+		}
+		n.Email = plain
+	}
+	if len(fields) > 0 {
+		return NewPerson{}, ErrPersonInvalid.WithFields(fields...)
+	}
+	return n, nil
+}
+
+// personSubject names the person in the vault.
+func personSubject(id string) string { return "person:" + id }
+
+// personalRefused says of what the vault does not take that the person cannot be recorded so; other errors pass.
+func personalRefused(err error) error {
+	var refused *fault.Error
+	if errors.Is(err, vault.ErrInvalid) && errors.As(err, &refused) {
+		return ErrPersonInvalid.WithFields(refused.Fields...)
+	}
+	return err
 }
 
 // Staff is a person as it is stored.

@@ -5,11 +5,12 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
-	"sync"
 	"time"
 
 	"mizan/ledger/fault"
+	"mizan/ledger/guard"
 	"mizan/ledger/postgres"
+	"mizan/ledger/vault"
 )
 
 // Authenticating: from what a request carries to a principal.
@@ -18,7 +19,7 @@ const (
 	// cacheFor bounds how long a revoked key can still be taken for good: the second that revocation may take, less what
 	// the answer needs to get here.
 	cacheFor = 900 * time.Millisecond
-	// cacheSize bounds the memory of remembered keys.
+	// cacheSize bounds the memory of remembered keys, and that of remembered sessions.
 	cacheSize = 4096
 	// maxBearerBytes bounds what is hashed for a caller we do not know.
 	maxBearerBytes = 512
@@ -34,23 +35,26 @@ type Options struct {
 	Now func() time.Time
 	// StaticKey, if set, is a key of the command line with every scope on every book. Only development uses it.
 	StaticKey string
+	// Vault keeps the names and addresses of mail of the staff; nil means that people are known by their ids only.
+	Vault *vault.Vault
+	// Guardians returns the minors of whom a payee of the book is the guardian; nil means that nobody is anybody's.
+	Guardians func(ctx context.Context, book, guardian string) ([]string, error)
 }
 
-// Service makes, lists, revokes and checks keys. It is safe for concurrent use, and several may share one database.
+// Service knows the keys, the people, their roles and their sessions. It is safe for concurrent use, and several may share
+// one database.
 type Service struct {
 	pool       *postgres.Pool
+	trail      *guard.Trail
+	opts       Options
 	now        func() time.Time
 	staticHash [sha256.Size]byte
 	hasStatic  bool
 
-	mu    sync.Mutex
-	known map[[sha256.Size]byte]remembered
-}
-
-// remembered is a key that was verified a moment ago.
-type remembered struct {
-	key  Key
-	read time.Time // when the database was asked
+	keys     moments[Key]
+	sessions moments[seenSession]
+	attempts attempts
+	uses     uses
 }
 
 // New returns a service over the pool.
@@ -59,55 +63,22 @@ func New(pool *postgres.Pool, opts Options) *Service {
 		panic("access: Options.Now is required")
 	}
 	return &Service{
-		pool: pool, now: opts.Now, staticHash: sha256.Sum256([]byte(opts.StaticKey)), hasStatic: opts.StaticKey != "",
-		known: map[[sha256.Size]byte]remembered{},
+		pool: pool, trail: guard.NewTrail(pool, opts.Now), opts: opts, now: opts.Now,
+		staticHash: sha256.Sum256([]byte(opts.StaticKey)), hasStatic: opts.StaticKey != "",
+		uses: uses{noted: map[string]time.Time{}, writing: make(chan struct{}, 1)},
 	}
 }
 
-// Create makes a key and returns it with the bearer text, which cannot be had again. It returns ErrKeyInvalid.
-func (s *Service) Create(ctx context.Context, n NewKey) (key Key, bearer string, err error) {
-	key, bearer, hash, err := s.draw(n)
-	if err != nil {
-		return Key{}, "", err
-	}
-	return key, bearer, unavailable(insertKey(ctx, s.pool, key, hash))
-}
+// instant is the time as the database keeps it.
+func (s *Service) instant() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
 
-func (s *Service) draw(n NewKey) (key Key, bearer string, hash [sha256.Size]byte, err error) {
-	now := s.now().UTC().Truncate(time.Microsecond)
-	if !n.ExpiresAt.IsZero() {
-		n.ExpiresAt = n.ExpiresAt.UTC().Truncate(time.Microsecond)
-	}
-	if err := n.check(now); err != nil {
-		return Key{}, "", hash, err
-	}
-	id, bearer, hash := drawKey()
-	return Key{ID: id, NewKey: n, CreatedAt: now}, bearer, hash, nil
-}
-
-// List returns all keys, oldest first, also those that were revoked or have expired; at most 10,000.
-func (s *Service) List(ctx context.Context) ([]Key, error) {
-	keys, err := selectKeys(ctx, s.pool)
-	return keys, unavailable(err)
-}
-
-// Revoke ends a key for good; every replica refuses it within a second. Revoking it again changes nothing. It returns
-// ErrKeyUnknown.
-func (s *Service) Revoke(ctx context.Context, id string) error {
-	if err := revokeKey(ctx, s.pool, id, s.now()); err != nil {
-		return unavailable(err)
-	}
-	s.mu.Lock()
-	clear(s.known)
-	s.mu.Unlock()
-	return nil
-}
-
-// Authenticate returns who the bearer key belongs to, or ErrUnauthenticated. A key that does not exist costs the same
-// work as one with a wrong secret.
-func (s *Service) Authenticate(ctx context.Context, bearer string) (Principal, error) {
+// Authenticate returns who the bearer key belongs to, or ErrUnauthenticated. The address is where the request came from,
+// empty if nobody knows. Whoever tries wrong keys one after the other is answered with ErrTooMany; the right key always
+// passes, so that nobody can lock its holder out. A key that does not exist costs the same work as one with a wrong
+// secret.
+func (s *Service) Authenticate(ctx context.Context, bearer, address string) (Principal, error) {
 	if bearer == "" || len(bearer) > maxBearerBytes {
-		return Principal{}, ErrUnauthenticated
+		return Principal{}, s.wrongKey("", address)
 	}
 	whole := sha256.Sum256([]byte(bearer))
 	if subtle.ConstantTimeCompare(whole[:], s.staticHash[:]) == 1 && s.hasStatic {
@@ -115,47 +86,47 @@ func (s *Service) Authenticate(ctx context.Context, bearer string) (Principal, e
 	}
 	id, secret, ok := splitKey(bearer)
 	if !ok {
-		return Principal{}, ErrUnauthenticated
+		return Principal{}, s.wrongKey("", address)
 	}
 	now := s.now()
-	if key, ok := s.recall(whole, now); ok {
+	if key, ok := s.keys.recall(whole, now); ok {
 		if !key.Current(now) {
 			return Principal{}, ErrUnauthenticated
 		}
 		return key.principal(), nil
 	}
-	key, stored, err := selectKey(ctx, s.pool, id)
+	// For an unknown id stored is zero, which is no secret's hash, and the comparison is made all the same. What else is
+	// known of a key is read only for its right secret, so that reading it tells nobody that the id is known.
+	stored, err := selectKeyHash(ctx, s.pool, id)
 	if err != nil {
 		return Principal{}, unavailable(err)
 	}
-	// For an unknown id stored is zero, which is no secret's hash, and the comparison is made all the same.
 	given := sha256.Sum256([]byte(secret))
 	match := subtle.ConstantTimeCompare(given[:], stored[:]) == 1
-	if !match || key.ID == "" || !key.Current(s.now()) {
+	if !match {
+		return Principal{}, s.wrongKey(id, address)
+	}
+	key, err := selectKey(ctx, s.pool, id)
+	if err != nil {
+		return Principal{}, unavailable(err)
+	}
+	if key.ID == "" || !key.Current(s.now()) {
 		return Principal{}, ErrUnauthenticated
 	}
-	s.remember(whole, remembered{key: key, read: now})
+	s.keys.remember(whole, key, now)
+	s.noteUse(key.ID, now)
 	return key.principal(), nil
 }
 
-// recall returns a key verified less than cacheFor ago. A clock that ran backwards makes it ask again.
-func (s *Service) recall(whole [sha256.Size]byte, now time.Time) (Key, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	r, ok := s.known[whole]
-	if age := now.Sub(r.read); !ok || age < 0 || age >= cacheFor {
-		return Key{}, false
+// wrongKey counts a failure and says how it is answered. Ids that no key has are counted too: otherwise the count would
+// tell which ids there are.
+func (s *Service) wrongKey(id, address string) error {
+	now := s.now()
+	tooMany := s.attempts.address(now, address)
+	if s.attempts.key(now, id) || tooMany {
+		return ErrTooMany
 	}
-	return r.key, true
-}
-
-func (s *Service) remember(whole [sha256.Size]byte, r remembered) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.known) >= cacheSize {
-		clear(s.known)
-	}
-	s.known[whole] = r
+	return ErrUnauthenticated
 }
 
 // unavailable turns a failure of the database into an answer that says so; errors of this package pass.

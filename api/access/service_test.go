@@ -14,8 +14,12 @@ import (
 
 	"mizan/api/access"
 	"mizan/ledger/fault"
+	"mizan/ledger/guard"
 	"mizan/ledger/postgres/pgtest"
 )
+
+// operator is who makes keys in these tests.
+var operator = guard.Actor{Kind: guard.Operator, ID: "ops"}
 
 var start = time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
 
@@ -42,7 +46,7 @@ func TestKeyLife(t *testing.T) {
 	db, c := pgtest.New(t), &clock{at: start}
 	s := access.New(db.Pool, access.Options{Now: c.now})
 	want := access.NewKey{Name: "checkout", Scopes: []access.Scope{access.TransactionsWrite, access.BalancesRead}, Books: []string{"uk", "vn"}, ExpiresAt: start.Add(time.Hour)}
-	key, bearer, err := s.Create(t.Context(), want)
+	key, bearer, err := s.Create(t.Context(), operator, want)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,10 +57,10 @@ func TestKeyLife(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]access.Key{{ID: key.ID, NewKey: want, CreatedAt: start}}, keys); diff != "" {
+	if diff := cmp.Diff([]access.Key{{ID: key.ID, NewKey: want, CreatedAt: start, Owner: "ops"}}, keys); diff != "" {
 		t.Error(diff)
 	}
-	p, err := s.Authenticate(t.Context(), bearer)
+	p, err := s.Authenticate(t.Context(), bearer, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +68,7 @@ func TestKeyLife(t *testing.T) {
 		t.Error(diff)
 	}
 	c.forward(time.Hour)
-	if _, err := s.Authenticate(t.Context(), bearer); !errors.Is(err, access.ErrUnauthenticated) {
+	if _, err := s.Authenticate(t.Context(), bearer, ""); !errors.Is(err, access.ErrUnauthenticated) {
 		t.Errorf("an expired key: %v", err)
 	}
 }
@@ -74,15 +78,15 @@ func TestExpiryBeatsTheCache(t *testing.T) {
 	t.Parallel()
 	db, c := pgtest.New(t), &clock{at: start}
 	s := access.New(db.Pool, access.Options{Now: c.now})
-	_, bearer, err := s.Create(t.Context(), access.NewKey{Name: "n", Scopes: access.Scopes(), ExpiresAt: start.Add(100 * time.Millisecond)})
+	_, bearer, err := s.Create(t.Context(), operator, access.NewKey{Name: "n", Scopes: access.Scopes(), ExpiresAt: start.Add(100 * time.Millisecond)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Authenticate(t.Context(), bearer); err != nil {
+	if _, err := s.Authenticate(t.Context(), bearer, ""); err != nil {
 		t.Fatal(err)
 	}
 	c.forward(100 * time.Millisecond)
-	if _, err := s.Authenticate(t.Context(), bearer); !errors.Is(err, access.ErrUnauthenticated) {
+	if _, err := s.Authenticate(t.Context(), bearer, ""); !errors.Is(err, access.ErrUnauthenticated) {
 		t.Errorf("an expired key that was remembered: %v", err)
 	}
 }
@@ -92,26 +96,26 @@ func TestRevocation(t *testing.T) {
 	t.Parallel()
 	db, c := pgtest.New(t), &clock{at: start}
 	here, there := access.New(db.Pool, access.Options{Now: c.now}), access.New(db.Pool, access.Options{Now: c.now})
-	key, bearer, err := here.Create(t.Context(), access.NewKey{Name: "n", Scopes: access.Scopes()})
+	key, bearer, err := here.Create(t.Context(), operator, access.NewKey{Name: "n", Scopes: access.Scopes()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range []*access.Service{here, there} {
-		if _, err := s.Authenticate(t.Context(), bearer); err != nil {
+		if _, err := s.Authenticate(t.Context(), bearer, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
 	c.forward(500 * time.Millisecond)
 	for range 2 {
-		if err := here.Revoke(t.Context(), key.ID); err != nil {
+		if err := here.Revoke(t.Context(), operator, key.ID, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := here.Authenticate(t.Context(), bearer); !errors.Is(err, access.ErrUnauthenticated) {
+	if _, err := here.Authenticate(t.Context(), bearer, ""); !errors.Is(err, access.ErrUnauthenticated) {
 		t.Errorf("where it was revoked: %v", err)
 	}
 	c.forward(999 * time.Millisecond)
-	if _, err := there.Authenticate(t.Context(), bearer); !errors.Is(err, access.ErrUnauthenticated) {
+	if _, err := there.Authenticate(t.Context(), bearer, ""); !errors.Is(err, access.ErrUnauthenticated) {
 		t.Errorf("elsewhere, a second later: %v", err)
 	}
 	keys, err := here.List(t.Context())
@@ -119,7 +123,7 @@ func TestRevocation(t *testing.T) {
 		t.Errorf("the first revocation does not stand: %v, %v", keys, err)
 	}
 	for _, id := range []string{"aaaaaaaaaaaa", "", "x\x00", "'; --"} {
-		if err := here.Revoke(t.Context(), id); !errors.Is(err, access.ErrKeyUnknown) {
+		if err := here.Revoke(t.Context(), operator, id, ""); !errors.Is(err, access.ErrKeyUnknown) {
 			t.Errorf("revoking %q: %v", id, err)
 		}
 	}
@@ -130,12 +134,12 @@ func TestCacheHoldsNoLonger(t *testing.T) {
 	t.Parallel()
 	db, c := pgtest.New(t), &clock{at: start}
 	s := access.New(db.Pool, access.Options{Now: c.now})
-	_, bearer, err := s.Create(t.Context(), access.NewKey{Name: "n", Scopes: access.Scopes()})
+	_, bearer, err := s.Create(t.Context(), operator, access.NewKey{Name: "n", Scopes: access.Scopes()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	authenticate := func() error {
-		_, err := s.Authenticate(t.Context(), bearer)
+		_, err := s.Authenticate(t.Context(), bearer, "")
 		return err
 	}
 	if err := authenticate(); err != nil {
@@ -157,7 +161,7 @@ func TestWrongKeys(t *testing.T) {
 	t.Parallel()
 	db, c := pgtest.New(t), &clock{at: start}
 	s := access.New(db.Pool, access.Options{Now: c.now, StaticKey: "static-test-key"})
-	_, bearer, err := s.Create(t.Context(), access.NewKey{Name: "n", Scopes: access.Scopes()})
+	_, bearer, err := s.Create(t.Context(), operator, access.NewKey{Name: "n", Scopes: access.Scopes()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,15 +174,16 @@ func TestWrongKeys(t *testing.T) {
 		}
 	}
 	for _, w := range wrong {
-		if p, err := s.Authenticate(t.Context(), w); !errors.Is(err, access.ErrUnauthenticated) || p.Kind != access.Nobody {
+		c.forward(time.Minute) // there is a limit to attempts
+		if p, err := s.Authenticate(t.Context(), w, ""); !errors.Is(err, access.ErrUnauthenticated) || p.Kind != access.Nobody {
 			t.Errorf("%.60q: %v", w, err)
 		}
 	}
-	p, err := s.Authenticate(t.Context(), "static-test-key")
+	p, err := s.Authenticate(t.Context(), "static-test-key", "")
 	if err != nil || !p.Has(access.BooksWrite) || !p.Sees("any") || p.ID != "static" {
 		t.Errorf("the static key: %+v, %v", p, err)
 	}
-	if _, err := access.New(db.Pool, access.Options{Now: c.now}).Authenticate(t.Context(), ""); !errors.Is(err, access.ErrUnauthenticated) {
+	if _, err := access.New(db.Pool, access.Options{Now: c.now}).Authenticate(t.Context(), "", ""); !errors.Is(err, access.ErrUnauthenticated) {
 		t.Errorf("no static key, and an empty one: %v", err)
 	}
 }
@@ -189,7 +194,7 @@ func TestDatabaseAway(t *testing.T) {
 	s := access.New(db.Pool, access.Options{Now: func() time.Time { return start }})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.Authenticate(ctx, "mk_aaaaaaaaaaaa_"+strings.Repeat("A", 43)); fault.KindOf(err) != fault.Unavailable {
+	if _, err := s.Authenticate(ctx, "mk_aaaaaaaaaaaa_"+strings.Repeat("A", 43), ""); fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("%v", err)
 	}
 }
@@ -223,7 +228,7 @@ func TestNewKeysAreChecked(t *testing.T) {
 	} {
 		bad := good
 		c.spoil(&bad)
-		_, bearer, err := s.Create(t.Context(), bad)
+		_, bearer, err := s.Create(t.Context(), operator, bad)
 		var e *fault.Error
 		if !errors.As(err, &e) || !errors.Is(err, access.ErrKeyInvalid) || len(e.Fields) != 1 || e.Fields[0].Pointer != c.pointer || bearer != "" {
 			t.Errorf("%s: %v", name, err)
@@ -232,7 +237,7 @@ func TestNewKeysAreChecked(t *testing.T) {
 	if keys, err := s.List(t.Context()); err != nil || len(keys) != 0 {
 		t.Errorf("%v, %v", keys, err)
 	}
-	if _, _, err := s.Create(t.Context(), good); err != nil {
+	if _, _, err := s.Create(t.Context(), operator, good); err != nil {
 		t.Error(err)
 	}
 }
@@ -269,7 +274,7 @@ func TestManyCallers(t *testing.T) {
 	t.Parallel()
 	db, c := pgtest.New(t), &clock{at: start}
 	s := access.New(db.Pool, access.Options{Now: c.now})
-	_, bearer, err := s.Create(t.Context(), access.NewKey{Name: "n", Scopes: access.Scopes()})
+	_, bearer, err := s.Create(t.Context(), operator, access.NewKey{Name: "n", Scopes: access.Scopes()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,7 +285,7 @@ func TestManyCallers(t *testing.T) {
 				if i%8 == 0 {
 					c.forward(100 * time.Millisecond)
 				}
-				if _, err := s.Authenticate(t.Context(), bearer); err != nil {
+				if _, err := s.Authenticate(t.Context(), bearer, ""); err != nil {
 					t.Error(err)
 				}
 			}

@@ -338,7 +338,7 @@ var readyAddress = regexp.MustCompile(`"msg":"ready","address":"([^"]+)"`)
 // startService runs this program's serve on the throw-away database.
 func (o *overload) startService(ctx context.Context) error {
 	var err error
-	_, o.key, err = access.New(o.pool, access.Options{Now: time.Now}).Create(ctx, access.NewKey{Name: "overload", Scopes: []access.Scope{"*"}})
+	_, o.key, err = access.New(o.pool, access.Options{Now: time.Now}).Create(ctx, operator(), access.NewKey{Name: "overload", Scopes: []access.Scope{"*"}})
 	if err != nil {
 		return err
 	}

@@ -5,10 +5,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"os/user"
 	"strings"
 	"time"
 
 	"mizan/api/access"
+	"mizan/ledger/guard"
 )
 
 type keysCmd struct {
@@ -47,6 +49,15 @@ func (f keysFlags) with(ctx context.Context, s *surroundings, fn func(*access.Se
 	return fn(access.New(pool, access.Options{Now: s.now}))
 }
 
+// operator is who is at the command line, by the name of their account on the machine.
+func operator() guard.Actor {
+	name := "unknown"
+	if account, err := user.Current(); err == nil && account.Username != "" && len(account.Username) <= 64 {
+		name = account.Username
+	}
+	return guard.Actor{Kind: guard.Operator, ID: name}
+}
+
 type keysCreateCmd struct {
 	keysFlags
 	Name      string        `required:"" help:"What the key is for, for people."`
@@ -65,7 +76,7 @@ func (c *keysCreateCmd) Run(ctx context.Context, s *surroundings) error {
 		n.ExpiresAt = s.now().Add(c.ExpiresIn)
 	}
 	return c.with(ctx, s, func(keys *access.Service) error {
-		key, bearer, err := keys.Create(ctx, n)
+		key, bearer, err := keys.Create(ctx, operator(), n)
 		if err != nil {
 			return err
 		}
@@ -115,7 +126,7 @@ type keysRevokeCmd struct {
 // Run revokes the key; doing so again changes nothing.
 func (c *keysRevokeCmd) Run(ctx context.Context, s *surroundings) error {
 	return c.with(ctx, s, func(keys *access.Service) error {
-		if err := keys.Revoke(ctx, c.ID); err != nil {
+		if err := keys.Revoke(ctx, operator(), c.ID, ""); err != nil {
 			return err
 		}
 		_, err := fmt.Fprintf(s.stdout, "Key %s is revoked.\n", c.ID)

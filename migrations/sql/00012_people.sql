@@ -68,6 +68,10 @@ CREATE INDEX sign_in_links_holder ON sign_in_links (kind, holder, book);
 ALTER TABLE api_keys ADD COLUMN owner text COLLATE "C" CHECK (octet_length(owner) BETWEEN 1 AND 128);
 ALTER TABLE api_keys ADD COLUMN rotated_from text COLLATE "C";
 ALTER TABLE api_keys ADD COLUMN last_used_at timestamptz CHECK (isfinite(last_used_at));
+ALTER TABLE api_keys ADD CONSTRAINT api_keys_rotated_from FOREIGN KEY (rotated_from) REFERENCES api_keys (id);
+CREATE UNIQUE INDEX api_keys_rotated_once ON api_keys (rotated_from) WHERE rotated_from IS NOT NULL;
+CREATE INDEX api_keys_owner ON api_keys (owner) WHERE owner IS NOT NULL;
+COMMENT ON COLUMN api_keys.rotated_from IS 'the key that this one replaced; a key is replaced once';
 COMMENT ON COLUMN api_keys.owner IS 'the person who answers for the key, or who made it; null for keys from before there were people';
 
 REVOKE ALL ON people, role_grants, sessions, sign_in_links FROM PUBLIC;
