@@ -62,7 +62,7 @@ type Config struct {
 // Issuer is where people prove who they are.
 type Issuer interface {
 	// Begin returns where to send the browser, and what its cookie must bring back.
-	Begin() (redirectURL, cookie string, err error)
+	Begin(ctx context.Context) (redirectURL, cookie string, err error)
 	// Finish returns who came back with the query and the cookie.
 	Finish(ctx context.Context, cookie string, query url.Values) (access.Identity, error)
 }

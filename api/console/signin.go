@@ -129,7 +129,9 @@ type onwardPage struct {
 // start sends the browser to the issuer. It does so by a page and not by a redirect, because the policy of our pages
 // forbids that a form leads elsewhere.
 func (c *console) start(w http.ResponseWriter, r *http.Request) error {
-	address, state, err := c.Issuer.Begin()
+	ctx, cancel := context.WithTimeout(r.Context(), pageTimeout)
+	defer cancel()
+	address, state, err := c.Issuer.Begin(ctx)
 	if err != nil {
 		return err
 	}
