@@ -104,7 +104,7 @@ func (c *console) keys(ctx context.Context, _ *http.Request) (answer, error) {
 	if !v.principal().Has(access.KeysRead) {
 		return answer{}, errNoPage
 	}
-	list, err := c.Access.List(ctx)
+	list, err := c.Access.ListFor(ctx, v.principal())
 	if err != nil {
 		return answer{}, err
 	}
