@@ -70,7 +70,7 @@ func (c *console) approvals(ctx context.Context, r *http.Request) (answer, error
 	if err != nil || !known {
 		return answer{}, errQuery
 	}
-	list, err := c.Desk.Approvals(ctx, o.Book, p.State, after, afterID, approvalsPerPage+1)
+	list, more, err := c.listed(ctx, o, p.State, after, afterID, approvalsPerPage)
 	if err != nil {
 		return answer{}, err
 	}
@@ -78,15 +78,20 @@ func (c *console) approvals(ctx context.Context, r *http.Request) (answer, error
 	if afterID != "" {
 		p.First = here
 	}
-	if len(list) > approvalsPerPage {
-		list = list[:approvalsPerPage]
-		last := list[approvalsPerPage-1]
+	if more {
+		last := list[len(list)-1]
 		p.Next = here + "&" + url.Values{"after": {last.CreatedAt.UTC().Format(time.RFC3339Nano) + "," + last.ID}}.Encode()
 	}
 	if p.Lines, err = c.approvalLines(ctx, v, o, list); err != nil {
 		return answer{}, err
 	}
 	return answer{Title: "Approvals", Trail: o.trail(), Active: "desk", Data: p}, nil
+}
+
+// listed returns a page of approvals, and whether there are more.
+func (c *console) listed(ctx context.Context, o whose, state string, after time.Time, afterID string, most int) (list []guard.Approval, more bool, err error) {
+	list, err = c.Desk.Approvals(ctx, o.Book, state, after, afterID, most+1)
+	return list[:min(len(list), most)], len(list) > most, err
 }
 
 // momentAndID reads "time,id" from an address.

@@ -74,7 +74,7 @@ const (
 	entriesPerPage      = 100
 	latestPerBook       = 6
 	latestShown         = 12
-	approvalsPerPage    = 50
+	approvalsPerPage    = 25
 	waitingPerBook      = 5
 	auditPerPage        = 50
 	peoplePerPage       = 50

@@ -109,23 +109,16 @@ func (c *console) waiting(ctx context.Context, v *visit, o whose, p *deskPage) e
 		return nil
 	}
 	p.Clear = true
-	list, err := c.openApprovals(ctx, v, o)
+	list, more, err := c.listed(ctx, o, guard.StateOpen, noTime, "", waitingPerBook)
 	if err != nil || len(list) == 0 {
 		return err
 	}
-	w := waitingAt{Name: o.Name, All: o.At + "/approvals", More: len(list) > waitingPerBook}
-	list = list[:min(len(list), waitingPerBook)]
+	w := waitingAt{Name: o.Name, All: o.At + "/approvals", More: more}
 	if w.Lines, err = c.approvalLines(ctx, v, o, list); err != nil {
 		return err
 	}
 	p.Waiting = append(p.Waiting, w)
 	return nil
-}
-
-// openApprovals are the oldest that are open, one more than a desk shows of a book.
-func (c *console) openApprovals(ctx context.Context, _ *visit, o whose) ([]guard.Approval, error) {
-	list, err := c.Desk.Approvals(ctx, o.Book, guard.StateOpen, noTime, "", waitingPerBook+1)
-	return slices.DeleteFunc(list, func(a guard.Approval) bool { return a.State != guard.StateOpen }), err
 }
 
 // booksOf returns a page of the books that the person may see, in order of their codes.
