@@ -1,37 +1,70 @@
-// Package console is what people see in a browser: the books with their trial balances, transactions and accounts, as
-// server-rendered pages. It only reads.
+// Package console is what people see in a browser: the books with their trial balances, transactions and accounts, what
+// waits for a second person, the trail of privileged acts, and for payees what is theirs. Pages are rendered here and need
+// no script and nothing from other servers. Each shows a bounded number of rows, every amount exactly, and every text as
+// text, whatever it contains. They work in both directions of writing: amounts and addresses stay left-to-right inside a
+// page that runs from right to left.
 //
-// Pages need no script and nothing from other servers. Each shows a bounded number of rows, every amount exactly, and
-// every text as text, whatever it contains. They work in both directions of writing: amounts and addresses stay
-// left-to-right inside a page that runs from right to left.
+// The staff and payees sign in by a link or at an issuer, and carry a session in a cookie. What somebody may not see looks
+// like what does not exist. Whatever changes something is a form with a token of its session, and is refused from other
+// sites.
 //
-// An open console has no sign-in and is for development: it answers only requests for a loopback name. A closed one
-// shows a welcome and no data.
+// An open console shows the books without sign-in and is for development: it answers only requests for a loopback name.
 package console
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
+	"mizan/api/access"
 	"mizan/ledger"
+	"mizan/ledger/commerce"
+	"mizan/ledger/guard"
+	"mizan/ledger/vault"
 )
 
-// Config is what a console needs.
+// Config is what a console needs. Without Access nobody can sign in, and a closed console shows a welcome only.
 type Config struct {
-	// Ledger is where everything shown comes from. A closed console does not use it, and it may be nil then.
+	// Ledger is where everything shown comes from. A closed console without Access does not use it, and it may be nil then.
 	Ledger *ledger.Ledger
-	// Now is the clock, for the note of when a page was read.
+	// Access knows who signs in; nil for no sign-in. With it, the fields down to Vault are required.
+	Access *access.Service
+	// Desk keeps what waits for a second person, Trail what was done with privilege.
+	Desk  *guard.Desk
+	Trail *guard.Trail
+	// Commerce knows the payees.
+	Commerce *commerce.Service
+	// Vault knows what is stored of people; it may be closed.
+	Vault *vault.Vault
+	// Issuer is where the staff can sign in; nil for by links only.
+	Issuer Issuer
+	// FormKey authenticates forms, 32 random bytes that replicas share; empty draws one for this process.
+	FormKey []byte
+	// Secure says that pages come over TLS, so that cookies travel nowhere else.
+	Secure bool
+	// Address tells the network address that a request comes from; nil takes that of the connection.
+	Address func(*http.Request) string
+	// Now is the clock.
 	Now func() time.Time
 	// Version is the program's version, shown at the foot of an open console's pages; empty for none.
 	Version string
-	// Open shows the books to everyone who can reach a loopback address. Without it the console shows no data.
+	// Open shows the books to everyone who can reach a loopback address. Without it they are shown to whom they concern.
 	Open bool
 	// Log receives failures, which pages do not explain; nil discards them.
 	Log *slog.Logger
+}
+
+// Issuer is where people prove who they are.
+type Issuer interface {
+	// Begin returns where to send the browser, and what its cookie must bring back.
+	Begin(ctx context.Context) (redirectURL, cookie string, err error)
+	// Finish returns who came back with the query and the cookie.
+	Finish(ctx context.Context, cookie string, query url.Values) (access.Identity, error)
 }
 
 // Bounds of what one page shows.
@@ -41,9 +74,14 @@ const (
 	entriesPerPage      = 100
 	latestPerBook       = 6
 	latestShown         = 12
+	approvalsPerPage    = 25
+	waitingPerBook      = 5
+	auditPerPage        = 50
+	peoplePerPage       = 50
+	keysShown           = 200
 )
 
-// pageTimeout bounds the reading for one page.
+// pageTimeout bounds the reading for one page, and what a form does.
 const pageTimeout = 10 * time.Second
 
 // policy lets a page use its own stylesheet and image and send its own forms, and nothing else.
@@ -51,34 +89,75 @@ const policy = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri '
 
 type console struct {
 	Config
+	crossOrigin *http.CrossOriginProtection
 }
 
-// New returns a handler for /, /books and below, and /assets. It answers GET and HEAD; anything else it has no page for
-// is answered 404 or 405. It panics if an open console lacks its ledger or its clock.
+// New returns a handler for /, /books, /console, /portal, /sign-in, /sign-out and below, and /assets. It panics if what an
+// open console or one with sign-in needs is missing: that is a defect of the program.
 func New(config Config) http.Handler {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
-	c := &console{config}
+	if len(config.FormKey) == 0 {
+		config.FormKey = make([]byte, 32)
+		rand.Read(config.FormKey) // never fails: the program ends instead
+	}
+	c := &console{config, http.NewCrossOriginProtection()}
 	mux := http.NewServeMux()
 	for path, a := range assets {
 		mux.Handle("GET "+path, a)
 	}
 	mux.HandleFunc("GET /", c.missing)
-	if !config.Open {
+	if !config.Open && config.Access == nil {
 		mux.HandleFunc("GET /{$}", c.welcome)
 		return secured(mux)
 	}
 	if config.Ledger == nil || config.Now == nil {
-		panic("console: an open console needs a ledger and a clock")
+		panic("console: a console that shows books needs a ledger and a clock")
 	}
-	mux.HandleFunc("GET /{$}", c.page("books", c.books))
-	mux.HandleFunc("GET /books/{book}", c.page("book", c.book))
-	mux.HandleFunc("GET /books/{book}/transactions", c.page("transactions", c.transactions))
-	mux.HandleFunc("GET /books/{book}/transactions/{id}", c.page("transaction", c.transaction))
-	mux.HandleFunc("GET /books/{book}/accounts", c.page("accounts", c.accounts))
-	mux.HandleFunc("GET /books/{book}/accounts/{address}", c.page("account", c.account))
-	return secured(c.localOnly(mux))
+	c.bookPages(mux)
+	if config.Access == nil {
+		return secured(c.localOnly(mux))
+	}
+	if config.Desk == nil || config.Trail == nil || config.Commerce == nil || config.Vault == nil {
+		panic("console: a console with sign-in needs a desk, a trail, payees and a vault")
+	}
+	c.signInPages(mux)
+	c.staffPages(mux)
+	mux.HandleFunc("GET /portal", c.page("portal", c.portal))
+	return secured(c.localOnly(c.fromHere(c.recognised(mux))))
+}
+
+// bookPages are the pages of the books, for everybody if the console is open and for whom they concern otherwise.
+func (c *console) bookPages(mux *http.ServeMux) {
+	if c.Open {
+		mux.HandleFunc("GET /{$}", c.page("books", c.books))
+	} else {
+		mux.HandleFunc("GET /{$}", c.welcome)
+	}
+	moves := []access.Scope{access.TransactionsRead}
+	holds := []access.Scope{access.BalancesRead, access.TransactionsRead}
+	all := []access.Scope{access.BooksRead, access.BalancesRead, access.TransactionsRead}
+	mux.HandleFunc("GET /books/{book}", c.page("book", c.shown(all, c.book)))
+	mux.HandleFunc("GET /books/{book}/transactions", c.page("transactions", c.shown(moves, c.transactions)))
+	mux.HandleFunc("GET /books/{book}/transactions/{id}", c.page("transaction", c.shown(moves, c.transaction)))
+	mux.HandleFunc("GET /books/{book}/accounts", c.page("accounts", c.shown(holds, c.accounts)))
+	mux.HandleFunc("GET /books/{book}/accounts/{address}", c.page("account", c.shown(holds, c.account)))
+}
+
+// staffPages are the pages of the staff. Those of a book and those of the installation are the same.
+func (c *console) staffPages(mux *http.ServeMux) {
+	mux.HandleFunc("GET /console", c.page("desk", c.desk))
+	mux.HandleFunc("GET /console/people", c.page("people", c.people))
+	mux.HandleFunc("GET /console/keys", c.page("keys", c.keys))
+	for _, at := range []string{"/console", "/console/books/{book}"} {
+		mux.HandleFunc("GET "+at+"/audit", c.page("audit", c.audit))
+		mux.HandleFunc("GET "+at+"/approvals", c.page("approvals", c.approvals))
+		mux.HandleFunc("GET "+at+"/approvals/{id}", c.page("approval", c.approval))
+		for decision, decide := range decisions {
+			mux.HandleFunc("POST "+at+"/approvals/{id}/"+decision, c.decided(decide))
+		}
+	}
 }
 
 // secured sets what holds for every answer. Pages of books are never kept by a browser or a proxy.
@@ -99,7 +178,7 @@ func secured(next http.Handler) http.Handler {
 // here under its own name (DNS rebinding); it cannot change the name.
 func (c *console) localOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !isLoopback(r.Host) {
+		if c.Open && !isLoopback(r.Host) {
 			c.fail(w, r, errForeignHost)
 			return
 		}
@@ -126,6 +205,19 @@ type answer struct {
 	Trail  []link
 	Active string
 	Data   any
+	// Notice is what the reader must know before anything else; Status is 200 unless it is set.
+	Notice *notice
+	Status int
+	// Onward is where the page goes by itself.
+	Onward string
+}
+
+// notice says what became of what the reader did.
+type notice struct {
+	Heading, Message string
+	Fields           []string
+	// Good says that it went well.
+	Good bool
 }
 
 // link is a place to go.
@@ -141,12 +233,20 @@ func (c *console) page(name string, read func(context.Context, *http.Request) (a
 			c.fail(w, r, err)
 			return
 		}
-		c.render(w, r, http.StatusOK, name, a)
+		c.render(w, r, max(a.Status, http.StatusOK), name, a)
 	}
 }
 
 func (c *console) missing(w http.ResponseWriter, r *http.Request) { c.fail(w, r, errNoPage) }
 
+// welcomePage is the first page of a closed console.
+type welcomePage struct {
+	// SignIn says that people can sign in; Continue is where somebody who has goes.
+	SignIn   bool
+	Continue string
+}
+
 func (c *console) welcome(w http.ResponseWriter, r *http.Request) {
-	c.render(w, r, http.StatusOK, "welcome", answer{Title: "Mizan"})
+	p := welcomePage{SignIn: c.Access != nil, Continue: visitOf(r.Context()).home()}
+	c.render(w, r, http.StatusOK, "welcome", answer{Title: "Mizan", Data: p})
 }

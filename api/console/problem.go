@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"mizan/api/access"
 	"mizan/ledger/fault"
 )
 
@@ -17,26 +18,74 @@ var (
 )
 
 // failure is what the page of a failure shows.
-type failure struct{ Heading, Message string }
+type failure struct {
+	Heading, Message string
+	// SignIn says that signing in again helps.
+	SignIn bool
+}
+
+// isMissing reports whether something does not exist.
+func isMissing(err error) bool {
+	var known *fault.Error
+	return errors.As(err, &known) && known.Kind == fault.NotFound
+}
+
+// statusOf is the status of a page that explains a failure.
+func statusOf(kind fault.Kind) int {
+	switch kind {
+	case fault.NotFound:
+		return http.StatusNotFound
+	case fault.Unauthenticated:
+		return http.StatusUnauthorized
+	case fault.Forbidden:
+		return http.StatusForbidden
+	case fault.Conflict:
+		return http.StatusConflict
+	case fault.Limited:
+		return http.StatusTooManyRequests
+	case fault.Unavailable:
+		return http.StatusServiceUnavailable
+	case fault.Internal:
+		return http.StatusInternalServerError
+	default:
+		return http.StatusBadRequest
+	}
+}
+
+var headings = map[int]string{
+	http.StatusNotFound: "Not found", http.StatusForbidden: "Not here", http.StatusUnauthorized: "Sign in first", http.StatusConflict: "This is not possible now",
+	http.StatusTooManyRequests: "Too many attempts", http.StatusServiceUnavailable: "Not available right now", http.StatusBadRequest: "This cannot be shown",
+}
 
 func (c *console) fail(w http.ResponseWriter, r *http.Request, err error) {
-	status, shown := http.StatusInternalServerError, failure{"Something failed on our side", "Load the page again. If it fails again, look at the log of the service."}
+	if errors.As(err, new(signInFirst)) {
+		c.arrive(w, r)
+		return
+	}
+	status, shown := http.StatusInternalServerError, failure{Heading: "Something failed on our side", Message: "Load the page again. If it fails again, look at the log of the service."}
 	var known *fault.Error
 	if errors.As(err, &known) && known.Kind != fault.Internal {
-		shown.Message = known.Message
-		switch known.Kind {
-		case fault.NotFound:
-			status, shown.Heading = http.StatusNotFound, "Not found"
-		case fault.Forbidden:
-			status, shown.Heading = http.StatusForbidden, "Not here"
-		case fault.Unavailable:
-			status, shown.Heading = http.StatusServiceUnavailable, "Not available right now"
-		default:
-			status, shown.Heading = http.StatusBadRequest, "This cannot be shown"
+		status, shown.Message = statusOf(known.Kind), known.Message
+		shown.Heading = headings[status]
+		switch {
+		case errors.Is(err, access.ErrLinkSpent):
+			status, shown = http.StatusGone, failure{"This link no longer works", "A link signs in once, and for a short while only. Ask whoever sent it for a new one.", true}
+		case errors.Is(err, access.ErrSignIn), errors.Is(err, errIssuerReturn), errors.Is(err, errForm):
+			shown.SignIn = c.Access != nil
+		case known.Kind == fault.NotFound && !c.Open:
+			shown.Message = errNoPage.Message // what is hidden and what is missing look the same
 		}
 	}
 	if status >= http.StatusInternalServerError {
-		c.Log.Error("a page could not be shown", "path", r.URL.Path, "err", err)
+		c.Log.Error("a page could not be shown", "path", route(r), "err", err)
 	}
 	c.render(w, r, status, "failure", answer{Title: shown.Heading, Data: shown})
+}
+
+// route is the page's pattern, which names nobody.
+func route(r *http.Request) string {
+	if r.Pattern == "" {
+		return "none"
+	}
+	return r.Pattern
 }

@@ -43,7 +43,8 @@ var (
 		stylePath: {"text/css; charset=utf-8", styleCSS},
 		markPath:  {"image/svg+xml", markSVG},
 	}
-	templates = parsePages("welcome", "failure", "books", "book", "transactions", "transaction", "accounts", "account")
+	templates = parsePages("welcome", "failure", "books", "book", "transactions", "transaction", "accounts", "account",
+		"sign-in", "link", "onward", "desk", "approvals", "approval", "audit", "people", "keys", "portal")
 )
 
 func hashedPath(name, extension string, content []byte) string {
@@ -54,7 +55,7 @@ func hashedPath(name, extension string, content []byte) string {
 func parsePages(names ...string) map[string]*template.Template {
 	base := template.Must(template.New("layout.html").Funcs(template.FuncMap{
 		"amount": amountHTML, "exact": exactHTML, "ltr": ltrHTML, "address": addressHTML, "at": timeHTML, "day": func(t time.Time) string { return t.Format("2006-01-02") },
-		"thousands": thousands,
+		"thousands": thousands, "plain": plain,
 	}).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html"))
 	pages := map[string]*template.Template{}
 	for _, name := range names {
@@ -69,10 +70,28 @@ type view struct {
 	Direction, Style, Mark, Version string
 	Open                            bool
 	ReadAt                          time.Time
+	// Menu is what the visitor finds at the top; Form authenticates the forms of the page; SignedIn and MaySignIn say whether
+	// the visitor has signed in, and whether anybody can.
+	Menu                []tab
+	Form                string
+	SignedIn, MaySignIn bool
+}
+
+// Root is where the trail of a page begins.
+func (v view) Root() link {
+	if v.SignedIn && !v.Open {
+		return link{"Desk", "/console"}
+	}
+	if v.SignedIn && v.Active == "desk" {
+		return link{"Desk", "/console"}
+	}
+	return link{"Books", "/"}
 }
 
 func (c *console) render(w http.ResponseWriter, r *http.Request, status int, name string, a answer) {
-	v := view{answer: a, Direction: direction(r), Style: stylePath, Mark: markPath, Open: c.Open}
+	visitor := visitOf(r.Context())
+	v := view{answer: a, Direction: direction(r), Style: stylePath, Mark: markPath, Open: c.Open, Menu: visitor.menu(a.Active), Form: c.formToken(visitor),
+		SignedIn: visitor.home() != "", MaySignIn: c.Access != nil}
 	if c.Open {
 		v.Version, v.ReadAt = c.Version, c.Now().UTC()
 	}

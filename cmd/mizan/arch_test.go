@@ -80,7 +80,7 @@ var house = []storey{
 	{"api/access/accesstest", "it lends tests an issuer that shares no code with what checks its tokens", nil},
 	{"api/client", "checkout services link it: it must not bring a database driver along", []string{"ledger/money"}},
 	{"api/docs", "the handbook is text", nil},
-	{"api/console", "pages show what the services answer, by the rights of who looks", []string{"ledger/money", "ledger", "ledger/commerce",
+	{"api/console", "pages show what the services answer, by the rights of who looks", []string{"ledger/money", "ledger", "ledger/guard", "ledger/vault", "ledger/commerce",
 		"payouts", "payouts/reconcile", "payouts/statements", "api/access"}},
 	{"api", "HTTP only: no business rules and no SQL", []string{"ledger/failpoint", "ledger/money", "ledger/pan", "ledger", "ledger/guard", "ledger/vault",
 		"ledger/commerce", "ledger/commerce/intake", "payouts", "payouts/jobs", "payouts/reconcile", "payouts/statements",

@@ -1,0 +1,256 @@
+package console
+
+import (
+	"context"
+	"encoding/hex"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"mizan/api/access"
+	"mizan/ledger/guard"
+	"mizan/ledger/vault"
+)
+
+// Approvals: what waits for a second person and what became of it. The page of one shows exactly what would run, because
+// whoever approves answers for it.
+
+var noTime time.Time
+
+// approvalLine is an approval in a list.
+type approvalLine struct {
+	ID, Link, Act, Summary, State string
+	Author                        who
+	CreatedAt, ExpiresAt          time.Time
+	Left                          string
+	// Mine says that the visitor wrote or edited it.
+	Mine bool
+}
+
+// who is somebody as pages name them.
+type who struct {
+	// Name is from the vault; empty if there is none or the visitor may not read it.
+	Name, ID string
+	// Erased says that the person's name was erased; You that it is the visitor.
+	Erased, You bool
+}
+
+type approvalsPage struct {
+	Whose whose
+	Tabs  []tab
+	// States are the lists to choose from.
+	States      []tab
+	State       string
+	Lines       []approvalLine
+	Next, First string
+}
+
+var stateWords = []struct{ state, word string }{{guard.StateOpen, "Waiting"}, {guard.StateDone, "Approved"}, {guard.StateRefused, "Refused"},
+	{guard.StateWithdrawn, "Withdrawn"}, {guard.StateExpired, "Expired"}}
+
+func (c *console) approvals(ctx context.Context, r *http.Request) (answer, error) {
+	v, o, err := c.staffOf(ctx, r, access.ApprovalsRead)
+	if err != nil {
+		return answer{}, err
+	}
+	q := r.URL.Query()
+	p := approvalsPage{Whose: o, Tabs: o.tabs(v.principal(), "Approvals"), State: q.Get("state")}
+	if p.State == "" {
+		p.State = guard.StateOpen
+	}
+	known := false
+	for _, s := range stateWords {
+		p.States = append(p.States, tab{link{s.word, o.At + "/approvals?state=" + s.state}, s.state == p.State})
+		known = known || s.state == p.State
+	}
+	after, afterID, err := momentAndID(q.Get("after"))
+	if err != nil || !known {
+		return answer{}, errQuery
+	}
+	list, more, err := c.listed(ctx, o, p.State, after, afterID, approvalsPerPage)
+	if err != nil {
+		return answer{}, err
+	}
+	here := o.At + "/approvals?state=" + p.State
+	if afterID != "" {
+		p.First = here
+	}
+	if more {
+		last := list[len(list)-1]
+		p.Next = here + "&" + url.Values{"after": {last.CreatedAt.UTC().Format(time.RFC3339Nano) + "," + last.ID}}.Encode()
+	}
+	if p.Lines, err = c.approvalLines(ctx, v, o, list); err != nil {
+		return answer{}, err
+	}
+	return answer{Title: "Approvals", Trail: o.trail(), Active: "desk", Data: p}, nil
+}
+
+// listed returns a page of approvals, and whether there are more.
+func (c *console) listed(ctx context.Context, o whose, state string, after time.Time, afterID string, most int) (list []guard.Approval, more bool, err error) {
+	list, err = c.Desk.Approvals(ctx, o.Book, state, after, afterID, most+1)
+	return list[:min(len(list), most)], len(list) > most, err
+}
+
+// momentAndID reads "time,id" from an address.
+func momentAndID(s string) (time.Time, string, error) {
+	if s == "" {
+		return noTime, "", nil
+	}
+	text, id, ok := strings.Cut(s, ",")
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if !ok || err != nil || id == "" || unusable(id) {
+		return noTime, "", errQuery
+	}
+	return at, id, nil
+}
+
+func (c *console) approvalLines(ctx context.Context, v *visit, o whose, list []guard.Approval) (lines []approvalLine, err error) {
+	ids := make([]string, len(list))
+	for i, a := range list {
+		ids[i] = nameable(a.Author)
+	}
+	names := c.names(ctx, v, ids)
+	for _, a := range list {
+		lines = append(lines, approvalLine{ID: a.ID, Link: o.At + "/approvals/" + url.PathEscape(a.ID), Act: a.Act, Summary: a.Effect.Summary, State: a.State,
+			Author: names(nameable(a.Author)), CreatedAt: a.CreatedAt, ExpiresAt: a.ExpiresAt, Left: left(c.Now(), a.ExpiresAt), Mine: isAuthor(a, v.principal())})
+	}
+	return lines, nil
+}
+
+// nameable is whom to name for an actor: the person, if one is known.
+func nameable(a guard.Actor) string {
+	if a.Person != "" {
+		return a.Person
+	}
+	return a.ID
+}
+
+func isAuthor(a guard.Approval, p access.Principal) bool {
+	return slices.Contains(a.Authors, p.ID) || p.Person != "" && slices.Contains(a.Authors, p.Person)
+}
+
+// names returns a function that names people. Those who only audit are shown ids, because names are personal data.
+func (c *console) names(ctx context.Context, v *visit, ids []string) func(id string) who {
+	p := v.principal()
+	var found map[string]string
+	if p.Has(access.ApprovalsDecide) || p.Has(access.ApprovalsWrite) {
+		var subjects []string
+		for _, id := range ids {
+			if s := "person:" + id; strings.HasPrefix(id, "per_") && !slices.Contains(subjects, s) && len(subjects) < 1000 {
+				subjects = append(subjects, s)
+			}
+		}
+		if len(subjects) > 0 {
+			var err error
+			if found, err = c.Vault.Names(ctx, vault.Owner{}, subjects); err != nil { // ids do as well
+				c.Log.Warn("people could not be named", "err", err)
+			}
+		}
+	}
+	return func(id string) who {
+		name := found["person:"+id]
+		return who{Name: name, ID: id, Erased: name == vault.Erased, You: id != "" && (id == p.ID || id == p.Person)}
+	}
+}
+
+// left says how long something still has.
+func left(now, until time.Time) string {
+	switch d := until.Sub(now); {
+	case d <= 0:
+		return "run out"
+	case d < time.Minute:
+		return "less than a minute left"
+	case d < 2*time.Hour:
+		return strconv.Itoa(int(d/time.Minute)) + " min left"
+	case d < 48*time.Hour:
+		return strconv.Itoa(int(d/time.Hour)) + " hours left"
+	default:
+		return strconv.Itoa(int(d/(24*time.Hour))) + " days left"
+	}
+}
+
+type approvalPage struct {
+	Whose    whose
+	Tabs     []tab
+	Approval guard.Approval
+	// Meaning says what the act is; StateWord what became of it.
+	Meaning, StateWord string
+	Open               bool
+	Author, Decided    who
+	Authors            []who
+	// MoreAuthors is how many are not shown.
+	MoreAuthors   int
+	Left          string
+	Totals        []sum
+	Largest       []movement
+	Payload       document
+	Result        document
+	Hash, Short   string
+	At            string
+	Form          string
+	MayDecide     bool
+	MayWithdraw   bool
+	Own           bool
+	GivenDecision string
+	GivenReason   string
+}
+
+// sum is an exact amount of an effect.
+type sum struct{ Currency, Amount string }
+
+type movement struct {
+	Object, Direction string
+	sum
+}
+
+// authorsShown bounds the authors that a page names.
+const authorsShown = 20
+
+func (c *console) approval(ctx context.Context, r *http.Request) (answer, error) {
+	v, o, err := c.staffOf(ctx, r, access.ApprovalsRead)
+	if err != nil {
+		return answer{}, err
+	}
+	return c.approvalOf(ctx, v, o, r.PathValue("id"))
+}
+
+func (c *console) approvalOf(ctx context.Context, v *visit, o whose, id string) (answer, error) {
+	a, err := c.Desk.Approval(ctx, o.Book, id)
+	if err != nil {
+		return answer{}, err
+	}
+	person := v.principal()
+	p := approvalPage{Whose: o, Tabs: o.tabs(person, ""), Approval: a, Open: a.State == guard.StateOpen, Left: left(c.Now(), a.ExpiresAt),
+		Payload: documentOf(a.Payload), Result: documentOf(a.Result), Hash: hex.EncodeToString(a.Hash[:]), At: o.At + "/approvals/" + url.PathEscape(a.ID),
+		Form: c.formToken(v), Own: isAuthor(a, person)}
+	p.Short = p.Hash[:12]
+	for _, act := range c.Desk.Acts() {
+		if act.Name == a.Act {
+			p.Meaning = act.Meaning
+		}
+	}
+	for _, s := range stateWords {
+		if s.state == a.State {
+			p.StateWord = s.word
+		}
+	}
+	p.MayDecide = p.Open && !p.Own && mayAll(person, o.Code, access.ApprovalsDecide)
+	p.MayWithdraw = p.Open && p.Own && mayAll(person, o.Code, access.ApprovalsWrite)
+	authors := a.Authors[:min(len(a.Authors), authorsShown)]
+	p.MoreAuthors = len(a.Authors) - len(authors)
+	names := c.names(ctx, v, append([]string{nameable(a.Author), a.DecidedBy}, authors...))
+	p.Author, p.Decided = names(nameable(a.Author)), names(a.DecidedBy)
+	for _, id := range authors {
+		p.Authors = append(p.Authors, names(id))
+	}
+	for _, t := range a.Effect.Totals {
+		p.Totals = append(p.Totals, sum{t.Currency, grouped(t.Amount)})
+	}
+	for _, m := range a.Effect.Largest {
+		p.Largest = append(p.Largest, movement{m.Object, m.Direction, sum{m.Currency, grouped(m.Amount.Amount)}})
+	}
+	return answer{Title: a.Act, Trail: o.trail(link{"Approvals", o.At + "/approvals"}), Active: "desk", Data: p}, nil
+}

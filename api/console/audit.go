@@ -1,0 +1,113 @@
+package console
+
+import (
+	"context"
+	"encoding/hex"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"mizan/api/access"
+	"mizan/ledger/guard"
+)
+
+// The audit trail: who did what with privilege, in order, of a book or of the installation. It shows ids and no names.
+
+type auditPage struct {
+	Whose whose
+	Tabs  []tab
+	At    string
+	// Act, Actor, Object, From and Until are what the list is narrowed to.
+	Act, Actor, Object, From, Until string
+	Narrowed                        bool
+	Lines                           []auditLine
+	Next, First                     string
+}
+
+type auditLine struct {
+	guard.Row
+	Who           string
+	ApprovalLink  string
+	Before, After document
+	Hash          string
+	// ActorLink and ObjectLink narrow the list.
+	ActorLink, ObjectLink string
+}
+
+func (c *console) audit(ctx context.Context, r *http.Request) (answer, error) {
+	v, o, err := c.staffOf(ctx, r, access.AuditRead)
+	if err != nil {
+		return answer{}, err
+	}
+	q := r.URL.Query()
+	p := auditPage{Whose: o, Tabs: o.tabs(v.principal(), "Audit trail"), At: o.At + "/audit", Act: q.Get("act"), Actor: q.Get("actor"), Object: q.Get("object"),
+		From: q.Get("from"), Until: q.Get("until")}
+	after, err := positive(q.Get("after"))
+	if err != nil || unusable(p.Act) || unusable(p.Actor) || unusable(p.Object) {
+		return answer{}, errQuery
+	}
+	f := guard.Filter{Act: p.Act, Actor: p.Actor, Object: p.Object}
+	if f.From, err = dayOf(p.From, 0); err != nil {
+		return answer{}, err
+	}
+	if f.Until, err = dayOf(p.Until, 1); err != nil {
+		return answer{}, err
+	}
+	rows, err := c.Trail.Rows(ctx, o.Book, f, after, auditPerPage+1)
+	if err != nil {
+		return answer{}, err
+	}
+	narrowed := url.Values{}
+	for name, value := range map[string]string{"act": p.Act, "actor": p.Actor, "object": p.Object, "from": p.From, "until": p.Until} {
+		if value != "" {
+			narrowed.Set(name, value)
+			p.Narrowed = true
+		}
+	}
+	if after > 0 {
+		p.First = address(p.At, narrowed)
+	}
+	if len(rows) > auditPerPage {
+		rows = rows[:auditPerPage]
+		narrowed.Set("after", strconv.FormatInt(rows[auditPerPage-1].Sequence, 10))
+		p.Next = address(p.At, narrowed)
+	}
+	approvals := mayAll(v.principal(), o.Code, access.ApprovalsRead)
+	for _, row := range rows {
+		p.Lines = append(p.Lines, auditLineOf(o, row, approvals))
+	}
+	return answer{Title: "Audit trail", Trail: o.trail(), Active: "desk", Data: p}, nil
+}
+
+func auditLineOf(o whose, row guard.Row, approvals bool) auditLine {
+	l := auditLine{Row: row, Before: documentOf(row.Before), After: documentOf(row.After), Hash: hex.EncodeToString(row.Hash[:6]),
+		ActorLink:  address(o.At+"/audit", url.Values{"actor": {row.Actor.ID}}),
+		ObjectLink: address(o.At+"/audit", url.Values{"object": {row.Object}})}
+	if row.Actor.Person != "" && row.Actor.Person != row.Actor.ID {
+		l.Who = row.Actor.Person
+	}
+	if approvals && row.Approval != "" {
+		l.ApprovalLink = o.At + "/approvals/" + url.PathEscape(row.Approval)
+	}
+	return l
+}
+
+func address(path string, q url.Values) string {
+	if len(q) == 0 {
+		return path
+	}
+	return path + "?" + q.Encode()
+}
+
+// dayOf reads a day from an address, in UTC, and adds days to it; an absent one is the zero time.
+func dayOf(s string, days int) (time.Time, error) {
+	if s == "" {
+		return noTime, nil
+	}
+	day, err := time.Parse(time.DateOnly, s)
+	if err != nil || day.Year() < 2000 || day.Year() > 9000 {
+		return noTime, errQuery
+	}
+	return day.AddDate(0, 0, days), nil
+}

@@ -1,0 +1,106 @@
+package console
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"net/http"
+
+	"mizan/ledger/fault"
+)
+
+// A form changes something. It is taken only from a page of our own: the browser must not say that another site sent it,
+// and it must carry a token that only our pages for this visitor hold.
+
+var (
+	errCrossSite = fault.New(fault.Forbidden, "cross-site", "Another site sent this form, so nothing was done. Open the page here and try again.")
+	errForm      = fault.New(fault.Forbidden, "form-expired", "This form belongs to another session, or yours has ended. Nothing was done. Go back, load the page again, and sign in if it asks you to.")
+	errFormRead  = fault.New(fault.Malformed, "form-unreadable", "The form cannot be read. Nothing was done. Load the page again and try once more.")
+)
+
+const (
+	// maxForm bounds the bytes of a form.
+	maxForm = 16 << 10
+	// tokenField is the form's field that holds its token.
+	tokenField = "form"
+	// formSecretLength is the length of the secret that a visitor's forms are bound to before there is a session.
+	formSecretLength = 43
+)
+
+// formCookie is the name of the cookie with the secret of a visitor whom we do not know.
+func (c *console) formCookie() string {
+	if c.Secure {
+		return "__Host-mizan-form"
+	}
+	return "mizan-form"
+}
+
+// formToken authenticates the forms of the visitor; empty for one who was given no secret.
+func (c *console) formToken(v *visit) string {
+	if v.secret == "" {
+		return ""
+	}
+	digest := sha256.Sum256([]byte(v.secret))
+	mac := hmac.New(sha256.New, c.FormKey)
+	mac.Write([]byte("mizan form 1\x00"))
+	mac.Write(digest[:])
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// bind gives a visitor whom we do not know a secret for the forms of this page.
+func (c *console) bind(w http.ResponseWriter, v *visit) {
+	if v.secret != "" {
+		return
+	}
+	var raw [32]byte
+	rand.Read(raw[:]) // never fails: the program ends instead
+	v.secret = base64.RawURLEncoding.EncodeToString(raw[:])
+	http.SetCookie(w, c.cookie(c.formCookie(), v.secret))
+}
+
+// cookie is a cookie as all of ours are: for this site alone, and out of reach of scripts.
+func (c *console) cookie(name, value string) *http.Cookie {
+	return &http.Cookie{Name: name, Value: value, Path: "/", Secure: c.Secure, HttpOnly: true, SameSite: http.SameSiteStrictMode}
+}
+
+// fromHere refuses what other sites make a browser send.
+func (c *console) fromHere(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := c.crossOrigin.Check(r); err != nil {
+			c.fail(w, r, errCrossSite)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// form makes a handler of a function that does what a form asks for. The form has been read and comes from our page.
+func (c *console) form(do func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := c.readForm(w, r); err != nil {
+			c.fail(w, r, err)
+			return
+		}
+		if err := do(w, r); err != nil {
+			c.fail(w, r, err)
+		}
+	}
+}
+
+func (c *console) readForm(w http.ResponseWriter, r *http.Request) error {
+	v := visitOf(r.Context())
+	if v.failed != nil {
+		return v.failed
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		return errFormRead.Because(err)
+	}
+	want, given := c.formToken(v), r.PostForm.Get(tokenField)
+	if want == "" || subtle.ConstantTimeCompare([]byte(want), []byte(given)) != 1 {
+		return errForm
+	}
+	return nil
+}

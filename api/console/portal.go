@@ -1,0 +1,203 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"math/big"
+	"net/http"
+	"slices"
+	"strings"
+
+	"mizan/api/access"
+	"mizan/ledger"
+	"mizan/ledger/commerce"
+	"mizan/ledger/vault"
+)
+
+// The portal is the page of payees: what is theirs, in words, what is known of them, and whom they act for.
+
+type portalPage struct {
+	Book string
+	// Self is the payee; Minors are those the payee is the guardian of.
+	Self   payeeCard
+	Minors []payeeCard
+}
+
+type payeeCard struct {
+	ID, Name, Kind, Country, Currency string
+	Erased                            bool
+	Currencies                        []payeeCurrency
+	// Known are the kinds of personal data that are stored; Closed says that they cannot be listed right now.
+	Known  []string
+	Closed bool
+	Minor  bool
+}
+
+// payeeCurrency is what a payee has in one currency: what can be paid out, and the rest.
+type payeeCurrency struct {
+	Currency  string
+	Available amount
+	Owes      bool
+	Rest      []payeeHolding
+}
+
+// Debt is what the payee owes: Available without its sign.
+func (c payeeCurrency) Debt() amount {
+	return amount{new(big.Int).Neg(c.Available.Value), c.Available.Currency}
+}
+
+type payeeHolding struct {
+	Name, Meaning string
+	Amount        amount
+}
+
+// holdingWords are the accounts of payees in words, by the path in the chart, in the order they are shown.
+var holdingWords = []struct{ path, name, meaning string }{
+	{"available", "Available", "Yours to be paid out."},
+	{"pending", "On its way", "Earned. It becomes available once orders can no longer be returned easily."},
+	{"reserve", "Reserve", "Held back for a while against returns, and released bit by bit."},
+	{"dispute_hold", "Held for disputes", "Held until open disputes with customers are decided."},
+	{"blocked", "On hold", "Held until an open question about the account is settled. Write to support to learn which."},
+	{"deposit", "Deposit", "The security you paid in."},
+	{"commission_deposit", "Commission held back", "Commission that is released once its tier is decided."},
+	{"minor_trust", "In trust", "Set aside for the child as the law demands, until it comes of age."},
+}
+
+// holdingPaths are the chart's paths of a kind of payee, by the words above.
+func holdingPaths(kind string) map[string]string {
+	paths := map[string]string{}
+	switch kind {
+	case "seller":
+		paths["reserve"] = "liabilities:seller:reserve"
+		paths["deposit"], paths["commission_deposit"] = "liabilities:seller_deposit", "liabilities:commission_deposit"
+	case "creator":
+		paths["minor_trust"] = "liabilities:creator:minor_trust"
+	case "agency", "partner":
+	case "charity":
+		return map[string]string{"available": "liabilities:donation:available", "pending": "liabilities:donation:pending"}
+	default:
+		return nil
+	}
+	for _, name := range []string{"available", "pending", "dispute_hold", "blocked"} {
+		paths[name] = "liabilities:" + kind + ":" + name
+	}
+	return paths
+}
+
+func (c *console) portal(ctx context.Context, _ *http.Request) (answer, error) {
+	v, err := member(ctx, access.Payee)
+	if err != nil {
+		return answer{}, err
+	}
+	payee := v.principal()
+	if len(payee.Books) != 1 {
+		return answer{}, errNoPage
+	}
+	book, err := c.Ledger.Book(ctx, payee.Books[0])
+	if err != nil {
+		return answer{}, err
+	}
+	p := portalPage{Book: book.Name}
+	if p.Self, err = c.payeeCard(ctx, book, payee.ID); err != nil {
+		return answer{}, err
+	}
+	for _, id := range payee.Payees[:min(len(payee.Payees), minorsShown)] {
+		if id == payee.ID {
+			continue
+		}
+		card, err := c.payeeCard(ctx, book, id)
+		if err != nil {
+			return answer{}, err
+		}
+		p.Minors = append(p.Minors, card)
+	}
+	return answer{Title: "My balances", Active: "portal", Data: p}, nil
+}
+
+// minorsShown bounds whom a guardian's page shows.
+const minorsShown = 20
+
+// payeeCard reads what concerns one payee. Who is registered as nothing has no accounts that could be shown as theirs.
+func (c *console) payeeCard(ctx context.Context, book ledger.Book, id string) (payeeCard, error) {
+	card := payeeCard{ID: id}
+	registered, err := c.Commerce.Payee(ctx, book, id)
+	if err != nil && !errors.Is(err, commerce.ErrPayeeUnknown) {
+		return card, err
+	}
+	card.Kind, card.Country, card.Currency, card.Minor = registered.Kind, registered.Country, registered.Currency, registered.Minor
+	if err := c.holdingsOf(ctx, book, &card); err != nil {
+		return card, err
+	}
+	return card, c.knownOf(ctx, book, &card)
+}
+
+// holdingsOf reads the payee's accounts, a bounded number of each kind.
+func (c *console) holdingsOf(ctx context.Context, book ledger.Book, card *payeeCard) error {
+	paths := holdingPaths(card.Kind)
+	at := map[string]int{}
+	for _, w := range holdingWords {
+		path, ok := paths[w.path]
+		if !ok {
+			continue
+		}
+		own := path + ":" + card.ID
+		page, err := c.Ledger.Balances(ctx, book, ledger.BalanceQuery{Prefix: own, Limit: 200})
+		if err != nil {
+			return err
+		}
+		for _, b := range page.Balances {
+			// An address that only begins alike belongs to another payee; that of a campaign is the payee's own.
+			if string(b.Account) != own && !strings.HasPrefix(string(b.Account), own+":") {
+				continue
+			}
+			i, ok := at[string(b.Currency)]
+			if !ok {
+				i = len(card.Currencies)
+				at[string(b.Currency)] = i
+				card.Currencies = append(card.Currencies, payeeCurrency{Currency: string(b.Currency), Available: minor(0, b.Currency)})
+			}
+			card.Currencies[i].add(w.path, w.name, w.meaning, minor(b.Net(), b.Currency))
+		}
+	}
+	slices.SortFunc(card.Currencies, func(a, b payeeCurrency) int { return strings.Compare(a.Currency, b.Currency) })
+	return nil
+}
+
+// add counts an account's balance; those of several campaigns are one holding.
+func (c *payeeCurrency) add(path, name, meaning string, a amount) {
+	if path == "available" {
+		c.Available.Value.Add(c.Available.Value, a.Value)
+		c.Owes = c.Available.Negative()
+		return
+	}
+	if n := len(c.Rest); n > 0 && c.Rest[n-1].Name == name {
+		c.Rest[n-1].Amount.Value.Add(c.Rest[n-1].Amount.Value, a.Value)
+		return
+	}
+	c.Rest = append(c.Rest, payeeHolding{name, meaning, a})
+}
+
+// knownOf reads which personal data are stored, and the payee's name; no other value.
+func (c *console) knownOf(ctx context.Context, book ledger.Book, card *payeeCard) error {
+	owner, subject := vault.Owner{Book: int32(book.ID), Region: book.Region}, "payee:"+card.ID
+	person, err := c.Vault.Person(ctx, owner, subject)
+	if err != nil {
+		card.Closed = true
+		c.Log.Warn("what is known of a payee could not be listed", "err", err)
+		return ctx.Err()
+	}
+	if card.Erased = !person.ErasedAt.IsZero(); card.Erased {
+		card.Name = vault.Erased
+		return nil
+	}
+	for _, name := range person.Fields {
+		card.Known = append(card.Known, strings.ReplaceAll(name, "_", " "))
+	}
+	names, err := c.Vault.Names(ctx, owner, []string{subject})
+	if err != nil {
+		c.Log.Warn("a payee could not be named", "err", err)
+		return ctx.Err()
+	}
+	card.Name = names[subject]
+	return nil
+}
