@@ -160,7 +160,7 @@ const payeePrefix = "payee:"
 // actor is the caller as the audit trail remembers it.
 func (c *call) actor() guard.Actor {
 	actor := c.principal.Actor()
-	actor.Address, actor.RequestID = clientAddress(c.r), c.w.requestID
+	actor.Address, actor.RequestID = ClientAddress(c.r), c.w.requestID
 	return actor
 }
 

@@ -34,9 +34,9 @@ func (c *call) identify() (access.Principal, error) {
 	case !strings.EqualFold(scheme, "Bearer"):
 		return access.Principal{}, access.ErrUnauthenticated
 	case access.LooksLikeToken(bearer):
-		return c.service.access.AuthenticateToken(c.ctx, bearer, clientAddress(c.r))
+		return c.service.access.AuthenticateToken(c.ctx, bearer, ClientAddress(c.r))
 	}
-	return c.service.access.Authenticate(c.ctx, bearer, clientAddress(c.r))
+	return c.service.access.Authenticate(c.ctx, bearer, ClientAddress(c.r))
 }
 
 // sessions returns the cookies of sessions that a request carries. The name that holds in production is no cookie of
@@ -75,8 +75,8 @@ func behind(proxies []netip.Prefix, next http.Handler) http.Handler {
 	}))
 }
 
-// clientAddress is where a request comes from, without its port; empty if that cannot be told.
-func clientAddress(r *http.Request) string {
+// ClientAddress is where a request comes from, without its port; empty if that cannot be told.
+func ClientAddress(r *http.Request) string {
 	address, err := netip.ParseAddr(r.RemoteAddr)
 	if err != nil {
 		withPort, err := netip.ParseAddrPort(r.RemoteAddr)

@@ -118,7 +118,7 @@ func (p *parts) consoleConfig(config serviceConfig, now func() time.Time) consol
 	pages := console.Config{
 		Ledger: p.books, Access: p.access, Desk: p.desk, Trail: p.trail, Commerce: p.events, Vault: p.vault,
 		FormKey: config.sessionKey, Secure: config.secure, Now: now, Version: version(), Open: config.open, Log: config.log,
-		Address: api.AddressOf(config.proxies),
+		Address: api.ClientAddress,
 	}
 	if config.issuer != nil {
 		pages.Issuer = config.issuer

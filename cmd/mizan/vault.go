@@ -292,7 +292,7 @@ func (c *vaultSweepCmd) Run(ctx context.Context, s *surroundings) error {
 		}
 		total := 0
 		for {
-			erased, err := in.vault.Sweep(ctx, in.by, owner, book, vaultPage)
+			erased, err := in.vault.Sweep(ctx, owner, book, in.by, vaultPage)
 			if err != nil {
 				return err
 			}

@@ -29,6 +29,11 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 	sqlListPayees   = `
 SELECT DISTINCT ON (p.id) ` + payeeColumns + `
   FROM payees p WHERE p.book_id = $1 AND p.id > $2 ORDER BY p.id, p.version DESC LIMIT $3`
+	sqlWards = `
+SELECT DISTINCT w.id
+  FROM payees w WHERE w.book_id = $1 AND w.guardian = $2
+   AND (SELECT l.minor AND l.guardian = $2 FROM payees l WHERE l.book_id = $1 AND l.id = w.id ORDER BY l.version DESC LIMIT 1)
+ ORDER BY w.id LIMIT $3`
 	sqlMinors = `
 SELECT l.id, l.trust_rate
   FROM unnest($2::text[]) AS wanted (id)
@@ -141,6 +146,18 @@ func payeeOf(row pgx.Row) (p Payee, err error) {
 	}
 	p.RecordedAt, p.ChangedAt = p.RecordedAt.UTC(), p.ChangedAt.UTC()
 	return p, err
+}
+
+// maxWards bounds for how many minors one guardian is shown to act.
+const maxWards = 100
+
+// MinorsOf returns the minors of the book whose guardian the payee is now, in order of their ids, at most 100.
+func (s *Service) MinorsOf(ctx context.Context, book ledger.Book, guardian string) ([]string, error) {
+	rows, err := s.payees.pool.Query(ctx, sqlWards, book.ID, guardian, maxWards)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
 // minors returns those of the payees that are minors, with the rates of what is set aside for them.

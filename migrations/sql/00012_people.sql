@@ -74,6 +74,9 @@ CREATE INDEX api_keys_owner ON api_keys (owner) WHERE owner IS NOT NULL;
 COMMENT ON COLUMN api_keys.rotated_from IS 'the key that this one replaced; a key is replaced once';
 COMMENT ON COLUMN api_keys.owner IS 'the person who answers for the key, or who made it; null for keys from before there were people';
 
+-- Guardians see what is about the minors they act for.
+CREATE INDEX payees_guardian ON payees (book_id, guardian) WHERE guardian <> '';
+
 REVOKE ALL ON people, role_grants, sessions, sign_in_links FROM PUBLIC;
 GRANT SELECT, INSERT ON people, role_grants, sessions, sign_in_links TO mizan_app;
 GRANT UPDATE (issuer, subject, deactivated_at, sessions_from) ON people TO mizan_app;
