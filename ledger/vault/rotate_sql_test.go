@@ -198,6 +198,15 @@ func TestRotationStepsAndBounds(t *testing.T) {
 func TestRotationUsesItsIndex(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
+	h.fill(t, 2000)
+	conn, err := pgx.Connect(t.Context(), h.db.OwnerURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	if _, err := conn.Exec(t.Context(), `ANALYZE vault_subjects`); err != nil {
+		t.Fatal(err)
+	}
 	rows, err := h.db.Pool.Query(t.Context(), `EXPLAIN SELECT book_id, subject, wrapped FROM vault_subjects WHERE master = 'm1'
 		ORDER BY book_id, subject LIMIT 250 FOR NO KEY UPDATE SKIP LOCKED`)
 	if err != nil {
