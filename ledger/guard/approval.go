@@ -2,6 +2,8 @@ package guard
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 	"time"
 
 	"mizan/ledger/fault"
@@ -27,6 +29,12 @@ var (
 	ErrApprovalState = fault.New(fault.Conflict, "state-conflict", "This approval is not open any more. Read it to see what became of it, and ask for a new one if the act is still wanted.")
 	// ErrApprovalChanged means that what was looked at is not what would run: it was edited, or its effect is another by now.
 	ErrApprovalChanged = fault.New(fault.Conflict, "approval-changed", "What you looked at has changed since: it was edited, or its effect is another by now. Read it again and decide on what you see.")
+	// ErrApprovalAuthor means that somebody wants to take back what others asked for.
+	ErrApprovalAuthor = fault.New(fault.Forbidden, "approval-author", "Only somebody who wrote or edited this can withdraw it. Whoever has the right to approve can refuse it.")
+	// ErrApprovalsFull means that a book has as many open approvals as it can have.
+	ErrApprovalsFull = fault.New(fault.Conflict, "approvals-full", "1,000 approvals of this book are open, which is the most there can be. Decide or withdraw some of them first.")
+	// ErrApprovalVersions means that an approval has as many versions as it can have.
+	ErrApprovalVersions = fault.New(fault.Conflict, "approval-versions", "This approval has changed 100 times, which is the most it can. Withdraw it and ask for a new one.")
 )
 
 // States of approvals. They move forward only: from open to one of the others.
@@ -38,7 +46,7 @@ const (
 	StateExpired   = "expired"
 )
 
-// Lifetime is how long an approval stays open after it was written or edited.
+// Lifetime is how long an approval stays open after it was written or last edited.
 const Lifetime = 24 * time.Hour
 
 // Request asks for a second person, or edits what was asked for.
@@ -87,7 +95,8 @@ type Approval struct {
 	ID   string
 	Book Book
 	Request
-	// Version counts the edits; Hash binds the act, the book, the id, the version, the payload and the effect.
+	// Version counts the edits, and the effects that became others; Hash binds the act, the book, the id, the version, the
+	// payload, the effect, the reason and the document.
 	Version int
 	Hash    [32]byte
 	Effect  Effect
@@ -96,10 +105,80 @@ type Approval struct {
 	Author               Actor
 	Authors              []string
 	CreatedAt, ExpiresAt time.Time
-	// DecidedBy is the person who approved or refused, at DecidedAt, with the reason Decision; empty and zero before.
+	// DecidedBy is the person who approved or refused, at DecidedAt, with the reason Decision; empty and zero before. What was
+	// withdrawn has only the reason.
 	DecidedBy string
 	DecidedAt time.Time
 	Decision  string
 	// Result is what the act answered when it ran, a JSON document.
 	Result json.RawMessage
+}
+
+// bounds of approvals, in bytes and numbers.
+const (
+	maxPayload  = 1 << 20
+	maxEvidence = 255
+	maxEffect   = 256 << 10
+	maxTotals   = 500
+	maxLargest  = 10
+	maxOpen     = 1000
+	maxVersions = 100
+)
+
+// check says what is wrong with the form of a request for the act.
+func (r *Request) check(act *Act, by Actor, book Book) error {
+	var fields []fault.Field
+	wrong := func(pointer, code, message string) {
+		fields = append(fields, fault.Field{Pointer: pointer, Code: code, Message: message})
+	}
+	if act.OfBook != (book.ID != 0) {
+		wrong("/act", "act-place", "Some acts concern one book and are asked for in that book; the others are asked for outside of books.")
+	}
+	if object, ok := Compact(r.Payload); !ok || len(object) < 2 || object[0] != '{' {
+		wrong("/payload", "payload", "The payload is a JSON object of at most 1 MiB.")
+	}
+	checkReason(r.Reason, true, wrong)
+	switch {
+	case !line(r.Document, maxEvidence):
+		wrong("/document", "text", "The document is named in one line of at most 255 bytes.")
+	case act.Evidence && strings.TrimSpace(r.Document) == "":
+		wrong("/document", "required", "This act needs evidence. Name the document that shows that it is right.")
+	}
+	if by.ID == "" || len(by.ID) > maxID {
+		wrong("/author", "id", "Whoever asks has an id of 1 to 64 bytes.")
+	}
+	if fields != nil {
+		return ErrApprovalInvalid.WithFields(fields...)
+	}
+	return nil
+}
+
+func checkReason(reason string, required bool, wrong func(pointer, code, message string)) {
+	if !prose(reason, maxReason) || required && strings.TrimSpace(reason) == "" {
+		wrong("/reason", "text", "The reason is readable text of 1 to 2000 bytes, without control or invisible formatting characters.")
+	}
+}
+
+// byAuthor reports whether the actor, or the person behind, wrote or edited the approval.
+func (a *Approval) byAuthor(by Actor) bool {
+	return slices.Contains(a.Authors, by.ID) || by.Person != "" && slices.Contains(a.Authors, by.Person)
+}
+
+// withAuthor adds the actor and the person behind to the authors.
+func withAuthor(authors []string, by Actor) []string {
+	authors = slices.Clone(authors)
+	for _, id := range []string{by.ID, by.Person} {
+		if id != "" && !slices.Contains(authors, id) {
+			authors = append(authors, id)
+		}
+	}
+	return authors
+}
+
+// decider is the name under which the actor's decision is kept.
+func decider(by Actor) string {
+	if by.Person != "" {
+		return by.Person
+	}
+	return by.ID
 }

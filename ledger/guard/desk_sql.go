@@ -2,8 +2,12 @@ package guard
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
-	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,7 +19,7 @@ import (
 
 // Act is one kind of thing that waits for a second person. The package that owns the thing declares it.
 type Act struct {
-	// Name is stable for ever, such as "rules.activate".
+	// Name is stable for ever, such as "rules.activate": two or more lower-case words joined by dots, at most 64 bytes.
 	Name string
 	// Meaning is one sentence for people.
 	Meaning string
@@ -23,69 +27,208 @@ type Act struct {
 	OfBook bool
 	// Evidence says that a document must be named.
 	Evidence bool
-	// Effect judges the payload and computes what it would do, changing nothing. It runs when the approval is written, and
-	// again when it is decided: a different effect must be looked at again. It returns the payload in the form that is kept
-	// and hashed.
+	// Effect judges the payload, a JSON object, and computes what it would do, changing nothing. It runs when the approval is
+	// written, and again when it is decided: a different effect must be looked at again, so the same state of the books must
+	// give the same effect. It returns the payload in the form that is kept and hashed, at most 1 MiB of JSON; nil keeps it as
+	// it came, without insignificant spaces. Of what was kept it keeps the same. It runs outside of transactions, and may read
+	// through connections of its own.
 	Effect func(ctx context.Context, book Book, payload json.RawMessage) (kept json.RawMessage, effect Effect, err error)
-	// Run does it inside the transaction that records the decision, and returns a JSON document for the result. An error
-	// rolls everything back: nothing was decided and nothing has happened.
+	// Run does it inside the transaction that records the decision, and returns a JSON document of at most 64 KiB for the
+	// result. An error rolls everything back: nothing was decided and nothing has happened. It may be called again after the
+	// database rolled back of its own accord. The approval names who decided, though it is not stored yet.
+	//
+	// The trail gets a row with the act's name. If the result is an object, its members "object" (kind:id), "before" and
+	// "after" go there; otherwise the object is the approval and the whole result is what stands after.
 	Run func(ctx context.Context, tx pgx.Tx, a Approval) (result json.RawMessage, err error)
 }
 
+// maxDeciding bounds the decisions of one desk that run at once: each holds a connection while its act may ask for others.
+const maxDeciding = 2
+
 // Desk keeps approvals. It is safe for concurrent use.
 type Desk struct {
-	pool  *postgres.Pool
-	trail *Trail
-	now   func() time.Time
-	acts  []Act
+	pool     *postgres.Pool
+	trail    *Trail
+	now      func() time.Time
+	acts     []Act
+	deciding chan struct{}
+	maxOpen  int
 }
 
-// NewDesk returns the desk for the acts. It panics if two have the same name: that is a defect of the program.
+// NewDesk returns the desk for the acts. It panics if two have the same name, or one has none that may stand in the trail,
+// no effect or nothing to run: that is a defect of the program.
 func NewDesk(pool *postgres.Pool, trail *Trail, now func() time.Time, acts []Act) *Desk {
-	return &Desk{pool: pool, trail: trail, now: now, acts: acts}
+	acts = slices.Clone(acts)
+	slices.SortFunc(acts, func(a, b Act) int { return strings.Compare(a.Name, b.Name) })
+	for i, act := range acts {
+		if len(act.Name) > maxAct || !actPattern.MatchString(act.Name) || act.Effect == nil || act.Run == nil {
+			panic("guard: an act is declared badly: " + act.Name)
+		}
+		if i > 0 && acts[i-1].Name == act.Name {
+			panic("guard: two acts are named " + act.Name)
+		}
+	}
+	// One connection is left for what acts read while they run.
+	most := max(min(maxDeciding, int(pool.Config().MaxConns)-1), 1)
+	return &Desk{pool: pool, trail: trail, now: now, acts: acts, deciding: make(chan struct{}, most), maxOpen: maxOpen}
 }
 
 // Acts returns the acts in order of their names.
-func (d *Desk) Acts() []Act { return d.acts }
+func (d *Desk) Acts() []Act { return slices.Clone(d.acts) }
 
-// Ask records a request and returns it with its effect. It returns ErrActUnknown, ErrApprovalInvalid, or what the act
-// says against it.
+func (d *Desk) act(name string) (*Act, error) {
+	i, found := slices.BinarySearchFunc(d.acts, name, func(a Act, name string) int { return strings.Compare(a.Name, name) })
+	if !found {
+		return nil, ErrActUnknown
+	}
+	return &d.acts[i], nil
+}
+
+// clock is the time as the database keeps it.
+func (d *Desk) clock() time.Time { return d.now().UTC().Truncate(time.Microsecond) }
+
+// prepared is a request with what it would do, in the forms that are kept.
+type prepared struct {
+	Request
+	effect   Effect
+	rendered []byte
+}
+
+// prepare has the act judge a request.
+func (d *Desk) prepare(ctx context.Context, act *Act, book Book, r Request) (prepared, error) {
+	payload, ok := Compact(r.Payload)
+	if !ok {
+		return prepared{}, ErrApprovalInvalid
+	}
+	kept, effect, err := act.Effect(ctx, book, payload)
+	if err != nil {
+		return prepared{}, err
+	}
+	if kept == nil {
+		kept = payload
+	}
+	_, ok = Compact(kept)
+	if !ok || len(kept) < 2 || len(kept) > maxPayload || effect.Summary == "" || !prose(effect.Summary, maxReason) || effect.Count < 0 ||
+		len(effect.Totals) > maxTotals || len(effect.Largest) > maxLargest {
+		return prepared{}, fmt.Errorf("guard: %s computes an effect out of bounds", act.Name)
+	}
+	rendered, err := json.Marshal(effect)
+	if err != nil {
+		return prepared{}, err
+	}
+	if len(rendered) > maxEffect {
+		return prepared{}, ErrApprovalInvalid.At("/payload", "effect-size", "It would do more than one person can look at. Ask for it in smaller parts.")
+	}
+	r.Payload = kept
+	return prepared{r, effect, rendered}, nil
+}
+
+// Ask records a request and returns it with its effect. It returns ErrActUnknown, ErrApprovalInvalid, ErrApprovalsFull, or
+// what the act says against it.
 func (d *Desk) Ask(ctx context.Context, by Actor, book Book, r Request) (Approval, error) {
-	return Approval{}, errors.New("not built")
+	act, err := d.act(r.Act)
+	if err != nil {
+		return Approval{}, err
+	}
+	if err := r.check(act, by, book); err != nil {
+		return Approval{}, err
+	}
+	p, err := d.prepare(ctx, act, book, r)
+	if err != nil {
+		return Approval{}, err
+	}
+	id, err := newID()
+	if err != nil {
+		return Approval{}, err
+	}
+	var a sheet
+	err = d.pool.TxRetry(ctx, func(tx pgx.Tx) error {
+		now := d.clock()
+		a = sheet{Approval: Approval{ID: id, Book: book, State: StateOpen, CreatedAt: now}}
+		a.turn(p, by, now)
+		if _, err := tx.Exec(ctx, sqlInsertApproval, book.ID, id, a.Act, a.Authors, a.CreatedAt, a.ExpiresAt); err != nil {
+			return err
+		}
+		if err := a.insertVersion(ctx, tx, now); err != nil {
+			return err
+		}
+		if err := d.tell(ctx, tx, by, &a, "approval.asked", nil, a.Reason); err != nil {
+			return err
+		}
+		// The trail is locked by now, so nobody else of this book is between their count and their commit.
+		var open int
+		if err := tx.QueryRow(ctx, sqlCountOpen, book.ID, now, d.maxOpen+1).Scan(&open); err != nil {
+			return err
+		}
+		if open > d.maxOpen {
+			return ErrApprovalsFull
+		}
+		return nil
+	})
+	if err != nil {
+		return Approval{}, err
+	}
+	return a.Approval, nil
 }
 
 // Edit replaces what an open approval asks for; whoever looked at it before has to look again. The version is the one that
-// the editor has read. It returns ErrApprovalUnknown, ErrApprovalState, ErrApprovalChanged, ErrApprovalInvalid, or what
-// the act says against it.
+// the editor has read; the act stays what it is, and may be left empty. It returns ErrApprovalUnknown, ErrApprovalState,
+// ErrApprovalChanged, ErrApprovalInvalid, ErrApprovalVersions, or what the act says against it.
 func (d *Desk) Edit(ctx context.Context, by Actor, book Book, id string, version int, r Request) (Approval, error) {
-	return Approval{}, errors.New("not built")
+	seen, err := d.Approval(ctx, book, id)
+	if err != nil {
+		return Approval{}, err
+	}
+	var p prepared
+	if seen.State == StateOpen {
+		if r.Act == "" {
+			r.Act = seen.Act
+		}
+		if r.Act != seen.Act {
+			return Approval{}, ErrApprovalInvalid.At("/act", "act-fixed", "An approval keeps its act. Withdraw it and ask for another.")
+		}
+		act, err := d.act(r.Act)
+		if err != nil {
+			return Approval{}, err
+		}
+		if err := r.check(act, by, book); err != nil {
+			return Approval{}, err
+		}
+		if version != seen.Version {
+			return Approval{}, ErrApprovalChanged
+		}
+		if p, err = d.prepare(ctx, act, book, r); err != nil {
+			return Approval{}, err
+		}
+	}
+	return d.locked(ctx, by, book, id, func(tx pgx.Tx, a *sheet, now time.Time) (refusal, err error) {
+		switch {
+		case a.State != StateOpen || seen.State != StateOpen:
+			return nil, ErrApprovalState
+		case a.Version != version:
+			return nil, ErrApprovalChanged
+		case a.Version >= maxVersions:
+			return nil, ErrApprovalVersions
+		}
+		before := a.mark()
+		a.turn(p, by, now)
+		if err := a.storeVersion(ctx, tx, now); err != nil {
+			return nil, err
+		}
+		return nil, d.tell(ctx, tx, by, a, "approval.edited", before, a.Reason)
+	})
 }
 
-// Approve lets it run: the hash must be that of the present version, and by a person who is none of its authors. The
-// same decision again is answered as the first time. It returns ErrApprovalUnknown, ErrApprovalState, ErrApproverPerson,
-// ErrSelfApproval, ErrApprovalChanged, or what the act says against it, in which case it stays open.
-func (d *Desk) Approve(ctx context.Context, by Actor, book Book, id string, hash [32]byte, reason string) (Approval, error) {
-	return Approval{}, errors.New("not built")
-}
-
-// Refuse ends it with a reason. An author may not refuse, but Withdraw. It returns ErrApprovalUnknown, ErrApprovalState,
-// ErrApproverPerson, ErrSelfApproval or ErrApprovalInvalid.
-func (d *Desk) Refuse(ctx context.Context, by Actor, book Book, id string, reason string) (Approval, error) {
-	return Approval{}, errors.New("not built")
-}
-
-// Withdraw takes it back, which only an author may do. It returns ErrApprovalUnknown or ErrApprovalState.
-func (d *Desk) Withdraw(ctx context.Context, by Actor, book Book, id string, reason string) (Approval, error) {
-	return Approval{}, errors.New("not built")
-}
-
-// Approval returns one. An open one whose time has passed is shown as expired. It returns ErrApprovalUnknown.
-func (d *Desk) Approval(ctx context.Context, book Book, id string) (Approval, error) {
-	return Approval{}, errors.New("not built")
-}
-
-// Approvals returns up to limit approvals of the book, oldest first, after the one with the time and id; state chooses
-// those of one state where it is not empty.
-func (d *Desk) Approvals(ctx context.Context, book Book, state string, after time.Time, afterID string, limit int) ([]Approval, error) {
-	return nil, errors.New("not built")
+// newID draws the id of an approval.
+func newID() (string, error) {
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+	id := []byte("ap_0123456789abcdef")
+	for i := len("ap_"); i < len(id); i++ {
+		n, err := rand.Int(rand.Reader, big.NewInt(int64(len(letters))))
+		if err != nil {
+			return "", err
+		}
+		id[i] = letters[n.Int64()]
+	}
+	return string(id), nil
 }

@@ -116,6 +116,9 @@ func (t *Trail) Record(ctx context.Context, d Deed) (r Row, err error) {
 // Rows returns up to limit rows, at most 1001, of the book's trail that the filter chooses, after the sequence, in order.
 // A search that takes longer than two seconds ends with postgres.ErrReadTooLong.
 func (t *Trail) Rows(ctx context.Context, book Book, f Filter, after int64, limit int) (rows []Row, err error) {
+	if !line(f.Act, maxAct) || !line(f.Actor, maxActor) || !line(f.Object, maxObject) {
+		return nil, nil // no row holds that
+	}
 	err = t.pool.ReadTx(ctx, func(tx pgx.Tx) error {
 		before := int64(math.MaxInt64)
 		for _, bound := range []struct {

@@ -240,6 +240,7 @@ func TestTrailRows(t *testing.T) {
 		"from":       {From: minute(3)}, "until": {Until: minute(3)}, "between": {From: minute(3), Until: minute(5)}, "from within": {From: minute(3).Add(1)},
 		"none": {From: minute(5), Until: minute(3)}, "later": {From: minute(100)}, "earlier": {Until: minute(-1)}, "acts between": {Act: "key.", From: minute(3), Until: minute(9)},
 		"hostile": {Object: "' OR 1=1 --", Actor: "%", Act: "%."}, "far": {From: time.Unix(-1<<40, 0), Until: time.Unix(1<<50, 0)}, "prefix of all": {Act: "."},
+		"NUL": {Object: "key:\x00"}, "not UTF-8": {Actor: "\xff"}, "a megabyte": {Act: strings.Repeat("a", 1<<20)},
 	} {
 		var want []int64
 		for _, r := range all {
