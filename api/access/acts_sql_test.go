@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -217,5 +219,40 @@ func TestAskingTwice(t *testing.T) {
 	}
 	if n := len(h.acts(guard.Book{})); n != told {
 		t.Errorf("%d acts are told, %d before", n, told)
+	}
+}
+
+// TestApprovedOnce lets fifty people approve one role at once, at a real desk: it is granted once.
+func TestApprovedOnce(t *testing.T) {
+	t.Parallel()
+	h := openHouse(t)
+	desk := guard.NewDesk(h.db.Pool, h.trail, h.clock.now, h.here.Acts())
+	author, person := h.person("admin"), h.person()
+	asked, err := desk.Ask(t.Context(), guard.Actor{Kind: guard.Person, ID: author, Person: author}, guard.Book{}, guard.Request{
+		Act: "people.grant", Payload: json.RawMessage(`{"person":"` + person + `","role":"finance","book":"uk"}`), Reason: "joins",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var approved atomic.Int32
+	var all sync.WaitGroup
+	for range 50 {
+		approver := h.person()
+		all.Go(func() {
+			by := guard.Actor{Kind: guard.Person, ID: approver, Person: approver}
+			if _, err := desk.Approve(t.Context(), by, guard.Book{}, asked.ID, asked.Hash, "fine"); err == nil {
+				approved.Add(1)
+			} else if !errors.Is(err, guard.ErrApprovalState) && !errors.Is(err, access.ErrPersonInvalid) {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	p, err := h.there.Person(t.Context(), person)
+	if err != nil || approved.Load() != 1 || len(p.Grants) != 1 || p.Grants[0].Approval != asked.ID {
+		t.Errorf("approved %d times: %+v, %v", approved.Load(), p.Grants, err)
+	}
+	if _, err := h.trail.Verify(t.Context(), guard.Book{}); err != nil {
+		t.Error(err)
 	}
 }
