@@ -13,6 +13,7 @@ import (
 	"mizan/api/access"
 	"mizan/ledger/guard"
 	"mizan/ledger/postgres/pgtest"
+	"mizan/ledger/vault"
 )
 
 // house is two services on one database with the books uk and vn.
@@ -22,6 +23,7 @@ type house struct {
 	clock       *clock
 	here, there *access.Service
 	trail       *guard.Trail
+	vault       *vault.Vault // nil unless the house has one
 }
 
 var uk = guard.Book{ID: 1, Code: "uk"}
