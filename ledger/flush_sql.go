@@ -371,7 +371,7 @@ func (l *Ledger) PostTx(ctx context.Context, tx pgx.Tx, book Book, submissions [
 
 // ReverseTx is Reverse inside the caller's own transaction; on an error the caller must roll back.
 func (l *Ledger) ReverseTx(ctx context.Context, tx pgx.Tx, book Book, sequence int64, c Correction) (Outcome, error) {
-	s, err := l.reversal(postgres.Within(ctx, tx), book, sequence, c)
+	s, err := l.Reversal(postgres.Within(ctx, tx), book, sequence, c)
 	if err != nil {
 		return Outcome{Err: err}, err
 	}

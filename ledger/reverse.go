@@ -36,15 +36,15 @@ type Correction struct {
 
 // Reverse posts the mirror of a transaction: the same lines on the other sides.
 func (l *Ledger) Reverse(ctx context.Context, book Book, sequence int64, c Correction) Outcome {
-	s, err := l.reversal(ctx, book, sequence, c)
+	s, err := l.Reversal(ctx, book, sequence, c)
 	if err != nil {
 		return Outcome{Err: err}
 	}
 	return l.Post(ctx, book, s)
 }
 
-// reversal is what reverses a transaction.
-func (l *Ledger) reversal(ctx context.Context, book Book, sequence int64, c Correction) (Submission, error) {
+// Reversal is what Reverse posts. It returns ErrTransactionUnknown, ErrReversalOfReversal or ErrNothingToReverse.
+func (l *Ledger) Reversal(ctx context.Context, book Book, sequence int64, c Correction) (Submission, error) {
 	original, err := l.Transaction(ctx, book, sequence)
 	switch {
 	case err != nil:
