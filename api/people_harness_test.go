@@ -65,6 +65,12 @@ func (h *house) guardians(ctx context.Context, code, guardian string) ([]string,
 	return minors, err
 }
 
+// region returns the region of a book, as the service at large does.
+func (h *house) region(ctx context.Context, b guard.Book) (string, error) {
+	book, err := h.ledger.Book(ctx, b.Code)
+	return book.Region, err
+}
+
 // staff adds somebody with roles, each written role or role@book, and returns the id and the token of a session.
 func (h *house) staff(roles ...string) (id, session string) {
 	h.t.Helper()
