@@ -347,4 +347,3 @@ func (h *house) know(owner vault.Owner, subject string, fields map[string]string
 		h.t.Fatal(err)
 	}
 }
-
