@@ -196,6 +196,9 @@ func TestAuditPages(t *testing.T) {
 	for _, bad := range []string{"from=x", "until=2026-13-01", "after=x", "after=-1", "actor=%00", "object=%ff", "act=" + strings.Repeat("a", 300), "from=9999-12-31", "from=1000-01-01"} {
 		b.get("/console/books/uk/audit?"+bad, 400)
 	}
+	if p := b.get("/console/books/uk/audit?from="+h.now().UTC().Format("2006-01-02"), 200); !strings.Contains(p.source, `aria-current="true">Today`) {
+		t.Error("today is not marked")
+	}
 	b.get("/console/audit", 200).has(t, "The installation", "person.added", "role.granted", "session.begun")
 }
 
