@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -45,7 +46,10 @@ func TestApprovalPage(t *testing.T) {
 		t.Fatalf("approved: %v, %d runs", done.header, h.runs())
 	}
 	p = b.get(at, 200)
-	p.has(t, "approved", "What became of it", "Decided by you", "2026-11-21 09:30:00 UTC", "fits the ticket", "transactions", "uk-7")
+	p.has(t, "approved", "What became of it", "Decided by you", "2026-11-21 09:30:00 UTC", "fits the ticket", "Posted as uk-7", "What ran")
+	if !slices.Contains(p.Links, "/books/uk/transactions/uk-7") {
+		t.Error("the page does not lead to what was posted")
+	}
 	p.hasNot(t, at+"/approve")
 	b.get("/console", 200).has(t, "Nothing waits")
 	b.get("/console/books/uk/approvals?state=done", 200).has(t, "Moves 12.50 GBP to sel_uk.")
