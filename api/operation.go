@@ -131,7 +131,7 @@ func (op *Operation) refusals() []*fault.Error {
 		all = append(all, ErrAccept)
 	}
 	if op.Scope != "" {
-		all = append(all, access.ErrUnauthenticated, access.ErrForbidden, access.ErrUnavailable)
+		all = append(all, access.ErrUnauthenticated, access.ErrForbidden, access.ErrTooMany, access.ErrUnavailable)
 	}
 	if op.ofBook() {
 		all = append(all, ledger.ErrBookUnknown)
