@@ -235,14 +235,51 @@ func TestSlowIssuer(t *testing.T) {
 	}
 	h.clock.forward(5 * time.Second)
 	h.accepted(t, token)
-	// Stalled again when the keys are ten minutes old: nobody waits for the new ones.
+}
+
+// TestNobodyWaits for an issuer that is slow to say again what is known, or after going away: all that is asked here is
+// answered long before the five seconds of a request are over, after which the log would say so.
+func TestNobodyWaits(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
 	h.Stall()
-	h.clock.forward(10 * time.Minute)
-	token = h.AccessToken("u1", audience)
-	for range 50 {
-		h.accepted(t, token)
+	for range 10 {
+		if _, _, err := h.view.Verify(gone, h.AccessToken("u1", audience)); !errors.Is(err, access.ErrIssuerUnavailable) {
+			t.Errorf("%v", err)
+		}
+		h.clock.forward(time.Minute) // one request is under way all the time, so no other begins
 	}
 	h.Resume()
+	h.accepted(t, h.AccessToken("u1", audience))
+	if got := h.Requests(accesstest.Discovery); got != 1 {
+		t.Errorf("%d requests were made", got)
+	}
+	h.Stall()
+	h.clock.forward(10 * time.Minute)
+	for range 50 {
+		h.accepted(t, h.AccessToken("u1", audience))
+	}
+	if log := h.log.String(); strings.Contains(log, "does not answer") {
+		t.Errorf("somebody waited: %s", log)
+	}
+	h.Resume()
+}
+
+// TestClockSetBack does not keep the service from asking.
+func TestClockSetBack(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.Down(true)
+	if _, _, err := h.view.Begin(t.Context()); !errors.Is(err, access.ErrIssuerUnavailable) {
+		t.Error(err)
+	}
+	h.Down(false)
+	h.clock.forward(-time.Hour)
+	h.accepted(t, h.AccessToken("u1", audience))
+	h.clock.forward(-time.Hour)
+	h.accepted(t, h.AccessToken("u1", audience))
 }
 
 // TestHostileIssuer answers what an issuer should not: each is the same to callers, and the next good answer is taken.
@@ -261,11 +298,19 @@ func TestHostileIssuer(t *testing.T) {
 		io.WriteString(w, `{"keys":[`+strings.Repeat(" ", 1<<20)+`]}`)
 	}
 	round := func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, r.URL.Path+"x", http.StatusFound)
+		http.Redirect(w, r, r.URL.Path, http.StatusFound)
 	}
 	weak, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
 		t.Fatal(err)
+	}
+	strong, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusInternalServerError)
+		w.Write(raw(map[string]any{"keys": []any{accesstest.JWK(strong.Public(), "strong", "RS256")}}))
 	}
 	shared := send(`{"keys":[{"kty":"oct","k":"Y2FuYXJ5","alg":"HS256"},{"kty":"oct","k":"Y2FuYXJ5"}]}`)
 	short := send(string(raw(map[string]any{"keys": []any{accesstest.JWK(weak.Public(), "weak", "RS256")}})))
@@ -296,6 +341,7 @@ func TestHostileIssuer(t *testing.T) {
 		"keys of no kind that we know": {path: accesstest.Keys, by: send(`{"keys":[{"kty":"OKP","crv":"Ed448","x":"AA"},1,null,"x",{}]}`)},
 		"shared secrets":               {path: accesstest.Keys, by: shared},
 		"a short key":                  {path: accesstest.Keys, by: short},
+		"keys of an error page":        {path: accesstest.Keys, by: broken},
 		"a key for encryption":         {path: accesstest.Keys},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -308,10 +354,15 @@ func TestHostileIssuer(t *testing.T) {
 				h.Replace(c.path, c.by)
 			}
 			h.OnDiscovery(c.edit)
-			for _, token := range []string{h.AccessToken("u1", audience), accesstest.Compact([]byte(`{"alg":"RS256","typ":"at+jwt","kid":"weak"}`), raw(h.with(nil)), "RS256", weak)} {
+			for _, token := range []string{h.AccessToken("u1", audience),
+				accesstest.Compact([]byte(`{"alg":"RS256","typ":"at+jwt","kid":"weak"}`), raw(h.with(nil)), "RS256", weak),
+				accesstest.Compact([]byte(`{"alg":"RS256","typ":"at+jwt","kid":"strong"}`), raw(h.with(nil)), "RS256", strong)} {
 				if _, _, err := h.view.Verify(t.Context(), token); !errors.Is(err, access.ErrIssuerUnavailable) || strings.Contains(err.Error(), "canary") {
 					t.Errorf("%v", err)
 				}
+			}
+			if got := h.Requests(accesstest.Discovery); got > 4 {
+				t.Errorf("%d redirects were followed", got)
 			}
 			h.Replace(c.path, nil)
 			h.OnDiscovery(nil)

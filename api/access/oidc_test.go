@@ -177,6 +177,10 @@ func TestRefusedAnswers(t *testing.T) {
 			cookie, back := h.begin(t)
 			change(h, &cookie, back)
 			h.fails(t, cookie, back)
+			sent := name == "wrong code" || strings.HasPrefix(name, "the code of ")
+			if got := h.Requests(accesstest.Token); (got > 0) != sent {
+				t.Errorf("the issuer was sent %d codes", got)
+			}
 		})
 	}
 }
@@ -382,11 +386,15 @@ func TestIssuerFailsMidway(t *testing.T) {
 	away := func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
 	}
+	beside := func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/beside", http.StatusTemporaryRedirect)
+	}
 	for name, c := range map[string]struct {
 		path string
 		by   http.HandlerFunc
 		kind fault.Kind
 	}{
+		"token: beside":            {accesstest.Token, beside, fault.Unavailable},
 		"token: broken":            {accesstest.Token, answer(500, "canary"), fault.Unavailable},
 		"token: too many":          {accesstest.Token, answer(429, "canary"), fault.Unavailable},
 		"token: elsewhere":         {accesstest.Token, away, fault.Unavailable},
@@ -410,6 +418,9 @@ func TestIssuerFailsMidway(t *testing.T) {
 			_, err := h.view.Finish(t.Context(), cookie, back)
 			if fault.KindOf(err) != c.kind || strings.Contains(err.Error()+h.log.String(), "canary") {
 				t.Errorf("%v\n%s", err, h.log)
+			}
+			if h.Requests("/beside") != 0 {
+				t.Error("a code and a secret were posted twice")
 			}
 		})
 	}

@@ -178,7 +178,8 @@ func TestRefusedHeaders(t *testing.T) {
 		{"I06 no algorithm", h.SignRaw(raw(map[string]any{"kid": kid, "typ": "at+jwt"}), claims, kid)},
 		{"I06 a list of algorithms", h.SignRaw(raw(map[string]any{"alg": []string{"RS256"}, "kid": kid, "typ": "at+jwt"}), claims, kid)},
 		{"I06 the key's algorithm is another", accesstest.Compact(header("PS256"), claims, "PS256", foreign)},
-		{"I06 allowed, but not what the key is for", h.SignRaw(header("RS384"), claims, kid)},
+		{"I06 allowed, but not what the key is for", h.SignAs(header("RS384"), claims, kid, "RS384")},
+		{"I06 allowed for such keys, but not for this one", h.SignAs(header("PS256"), claims, kid, "PS256")},
 		{"I18 an ID token", h.Sign(map[string]any{"typ": "JWT"}, h.with(nil))}, {"I18 no type", h.SignRaw(raw(map[string]any{"alg": "RS256", "kid": kid}), claims, kid)},
 		{"I19 signature stripped", part[0] + "." + part[1] + "."}, {"I19 signature and dot stripped", part[0] + "." + part[1]},
 		{"I21 payload changed", part[0] + "." + base64.RawURLEncoding.EncodeToString(raw(h.with(map[string]any{"sub": "u2"}))) + "." + part[2]},
@@ -260,6 +261,7 @@ func TestRefusedClaims(t *testing.T) {
 		"I24 exp twice, escaped": strings.Replace(text, `"exp":`, `"\u0065xp":9999999999,"exp":`, 1),
 		"I24 twice further down": strings.Replace(text, `{`, `{"act":{"sub":"a","sub":"b"},`, 1),
 		"broken UTF-8":           strings.Replace(text, `"u1"`, "\"u1\xff\"", 1),
+		"broken UTF-8 elsewhere": strings.Replace(text, `"tests"`, "\"tests\xff\"", 1),
 		"something behind":       text + "1",
 		"not closed":             strings.TrimSuffix(text, "}"),
 		"no object":              "[" + text + "]",
@@ -275,6 +277,7 @@ func TestRefusedClaims(t *testing.T) {
 		none := *h
 		none.view = h.another(t, func(o *access.IssuerOptions) { o.Audience = "" })
 		none.refused(t, h.Sign(atJWT, h.with(map[string]any{"aud": ""})))
+		none.refused(t, h.Sign(atJWT, h.with(map[string]any{"aud": []string{""}})))
 		none.refused(t, h.AccessToken("u1", audience))
 	})
 	h.accepted(t, h.AccessToken("u1", audience))
