@@ -119,24 +119,29 @@ func TestRefusedAnswers(t *testing.T) {
 	t.Parallel()
 	other := accesstest.New(t, func() time.Time { return start })
 	for name, change := range map[string]func(h *issuerHouse, cookie *string, back url.Values){
-		"no cookie":             func(_ *issuerHouse, cookie *string, _ url.Values) { *cookie = "" },
-		"another cookie":        func(h *issuerHouse, cookie *string, _ url.Values) { *cookie, _ = h.begin(t) },
-		"a cookie too long":     func(_ *issuerHouse, cookie *string, _ url.Values) { *cookie = strings.Repeat("A", 1025) },
-		"a cookie of letters":   func(_ *issuerHouse, cookie *string, _ url.Values) { *cookie = "AAAA" },
-		"a cookie in the open":  func(_ *issuerHouse, cookie *string, _ url.Values) { *cookie = openCookie() },
-		"too late":              func(h *issuerHouse, _ *string, _ url.Values) { h.clock.forward(access.SignInLifetime) },
-		"no state":              func(_ *issuerHouse, _ *string, back url.Values) { back.Del("state") },
-		"wrong state":           func(_ *issuerHouse, _ *string, back url.Values) { back.Set("state", back.Get("state")+"A") },
-		"two states":            func(_ *issuerHouse, _ *string, back url.Values) { back.Add("state", back.Get("state")) },
-		"no code":               func(_ *issuerHouse, _ *string, back url.Values) { back.Del("code") },
-		"wrong code":            func(_ *issuerHouse, _ *string, back url.Values) { back.Set("code", "canary-code") },
-		"two codes":             func(_ *issuerHouse, _ *string, back url.Values) { back["code"] = []string{back.Get("code"), "canary-code"} },
-		"a code too long":       func(_ *issuerHouse, _ *string, back url.Values) { back.Set("code", strings.Repeat("canary", 400)) },
-		"mixed-up issuer":       func(_ *issuerHouse, _ *string, back url.Values) { back.Set("iss", other.URL()) },
-		"issuer left out":       func(_ *issuerHouse, _ *string, back url.Values) { back.Del("iss") },
-		"the person said no":    func(_ *issuerHouse, _ *string, back url.Values) { back.Set("error", "access_denied") },
-		"a hostile error":       func(_ *issuerHouse, _ *string, back url.Values) { back.Set("error", "canary<script>") },
-		"an error and no state": func(_ *issuerHouse, _ *string, back url.Values) { back.Set("error", "access_denied"); back.Del("state") },
+		"no cookie":            func(_ *issuerHouse, cookie *string, _ url.Values) { *cookie = "" },
+		"another cookie":       func(h *issuerHouse, cookie *string, _ url.Values) { *cookie, _ = h.begin(t) },
+		"a cookie too long":    func(_ *issuerHouse, cookie *string, _ url.Values) { *cookie = strings.Repeat("A", 1025) },
+		"a cookie of letters":  func(_ *issuerHouse, cookie *string, _ url.Values) { *cookie = "AAAA" },
+		"a cookie in the open": func(_ *issuerHouse, cookie *string, _ url.Values) { *cookie = openCookie() },
+		"too late":             func(h *issuerHouse, _ *string, _ url.Values) { h.clock.forward(access.SignInLifetime) },
+		"no state":             func(_ *issuerHouse, _ *string, back url.Values) { back.Del("state") },
+		"wrong state":          func(_ *issuerHouse, _ *string, back url.Values) { back.Set("state", back.Get("state")+"A") },
+		"two states":           func(_ *issuerHouse, _ *string, back url.Values) { back.Add("state", back.Get("state")) },
+		"no code":              func(_ *issuerHouse, _ *string, back url.Values) { back.Del("code") },
+		"wrong code":           func(_ *issuerHouse, _ *string, back url.Values) { back.Set("code", "canary-code") },
+		"two codes": func(_ *issuerHouse, _ *string, back url.Values) {
+			back["code"] = []string{back.Get("code"), "canary-code"}
+		},
+		"a code too long":    func(_ *issuerHouse, _ *string, back url.Values) { back.Set("code", strings.Repeat("canary", 400)) },
+		"mixed-up issuer":    func(_ *issuerHouse, _ *string, back url.Values) { back.Set("iss", other.URL()) },
+		"issuer left out":    func(_ *issuerHouse, _ *string, back url.Values) { back.Del("iss") },
+		"the person said no": func(_ *issuerHouse, _ *string, back url.Values) { back.Set("error", "access_denied") },
+		"a hostile error":    func(_ *issuerHouse, _ *string, back url.Values) { back.Set("error", "canary<script>") },
+		"an error and no state": func(_ *issuerHouse, _ *string, back url.Values) {
+			back.Set("error", "access_denied")
+			back.Del("state")
+		},
 		"the code of another sign-in": func(h *issuerHouse, _ *string, back url.Values) {
 			_, stolen := h.begin(t)
 			back.Set("code", stolen.Get("code"))
