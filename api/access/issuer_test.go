@@ -241,7 +241,7 @@ func TestSlowIssuer(t *testing.T) {
 // answered long before the five seconds of a request are over, after which the log would say so.
 func TestNobodyWaits(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newTokenHouse(t)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	h.Stall()
@@ -270,7 +270,7 @@ func TestNobodyWaits(t *testing.T) {
 // TestClockSetBack does not keep the service from asking.
 func TestClockSetBack(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newTokenHouse(t)
 	h.Down(true)
 	if _, _, err := h.view.Begin(t.Context()); !errors.Is(err, access.ErrIssuerUnavailable) {
 		t.Error(err)

@@ -52,7 +52,7 @@ func (h *tokenHouse) fails(t *testing.T, cookie string, back url.Values) {
 	}
 }
 
-func TestSignIn(t *testing.T) {
+func TestSignInAtIssuer(t *testing.T) {
 	t.Parallel()
 	h := newTokenHouse(t)
 	for _, who := range []accesstest.Person{
@@ -119,18 +119,20 @@ func TestRefusedAnswers(t *testing.T) {
 	t.Parallel()
 	other := accesstest.New(t, func() time.Time { return start })
 	for name, change := range map[string]func(h *tokenHouse, cookie *string, back url.Values){
-		"no cookie":             func(_ *tokenHouse, cookie *string, _ url.Values) { *cookie = "" },
-		"another cookie":        func(h *tokenHouse, cookie *string, _ url.Values) { *cookie, _ = h.begin(t) },
-		"a cookie too long":     func(_ *tokenHouse, cookie *string, _ url.Values) { *cookie = strings.Repeat("A", 1025) },
-		"a cookie of letters":   func(_ *tokenHouse, cookie *string, _ url.Values) { *cookie = "AAAA" },
-		"a cookie in the open":  func(_ *tokenHouse, cookie *string, _ url.Values) { *cookie = openCookie() },
-		"too late":              func(h *tokenHouse, _ *string, _ url.Values) { h.clock.forward(access.SignInLifetime) },
-		"no state":              func(_ *tokenHouse, _ *string, back url.Values) { back.Del("state") },
-		"wrong state":           func(_ *tokenHouse, _ *string, back url.Values) { back.Set("state", back.Get("state")+"A") },
-		"two states":            func(_ *tokenHouse, _ *string, back url.Values) { back.Add("state", back.Get("state")) },
-		"no code":               func(_ *tokenHouse, _ *string, back url.Values) { back.Del("code") },
-		"wrong code":            func(_ *tokenHouse, _ *string, back url.Values) { back.Set("code", "canary-code") },
-		"two codes":             func(_ *tokenHouse, _ *string, back url.Values) { back["code"] = []string{back.Get("code"), "canary-code"} },
+		"no cookie":            func(_ *tokenHouse, cookie *string, _ url.Values) { *cookie = "" },
+		"another cookie":       func(h *tokenHouse, cookie *string, _ url.Values) { *cookie, _ = h.begin(t) },
+		"a cookie too long":    func(_ *tokenHouse, cookie *string, _ url.Values) { *cookie = strings.Repeat("A", 1025) },
+		"a cookie of letters":  func(_ *tokenHouse, cookie *string, _ url.Values) { *cookie = "AAAA" },
+		"a cookie in the open": func(_ *tokenHouse, cookie *string, _ url.Values) { *cookie = openCookie() },
+		"too late":             func(h *tokenHouse, _ *string, _ url.Values) { h.clock.forward(access.SignInLifetime) },
+		"no state":             func(_ *tokenHouse, _ *string, back url.Values) { back.Del("state") },
+		"wrong state":          func(_ *tokenHouse, _ *string, back url.Values) { back.Set("state", back.Get("state")+"A") },
+		"two states":           func(_ *tokenHouse, _ *string, back url.Values) { back.Add("state", back.Get("state")) },
+		"no code":              func(_ *tokenHouse, _ *string, back url.Values) { back.Del("code") },
+		"wrong code":           func(_ *tokenHouse, _ *string, back url.Values) { back.Set("code", "canary-code") },
+		"two codes": func(_ *tokenHouse, _ *string, back url.Values) {
+			back["code"] = []string{back.Get("code"), "canary-code"}
+		},
 		"a code too long":       func(_ *tokenHouse, _ *string, back url.Values) { back.Set("code", strings.Repeat("canary", 400)) },
 		"mixed-up issuer":       func(_ *tokenHouse, _ *string, back url.Values) { back.Set("iss", other.URL()) },
 		"issuer left out":       func(_ *tokenHouse, _ *string, back url.Values) { back.Del("iss") },

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"mizan/api/access"
+	"mizan/ledger"
 	"mizan/ledger/guard"
 	"mizan/ledger/vault"
 )
@@ -182,12 +184,14 @@ type approvalPage struct {
 	Author, Decided    who
 	Authors            []who
 	// MoreAuthors is how many are not shown.
-	MoreAuthors   int
-	Left          string
-	Totals        []sum
-	Largest       []movement
-	Payload       document
-	Result        document
+	MoreAuthors int
+	Left        string
+	Totals      []sum
+	Largest     []movement
+	Payload     document
+	Result      document
+	// Posted are the transactions that the result names.
+	Posted        []link
 	Hash, Short   string
 	At            string
 	Form          string
@@ -246,6 +250,9 @@ func (c *console) approvalOf(ctx context.Context, v *visit, o whose, id string) 
 	for _, id := range authors {
 		p.Authors = append(p.Authors, names(id))
 	}
+	if mayAll(person, o.Code, access.TransactionsRead) {
+		p.Posted = postedBy(o, a.Result)
+	}
 	for _, t := range a.Effect.Totals {
 		p.Totals = append(p.Totals, sum{t.Currency, grouped(t.Amount)})
 	}
@@ -253,4 +260,25 @@ func (c *console) approvalOf(ctx context.Context, v *visit, o whose, id string) 
 		p.Largest = append(p.Largest, movement{m.Object, m.Direction, sum{m.Currency, grouped(m.Amount.Amount)}})
 	}
 	return answer{Title: a.Act, Trail: o.trail(link{"Approvals", o.At + "/approvals"}), Active: "desk", Data: p}, nil
+}
+
+// postedShown bounds the transactions that a page leads to.
+const postedShown = 20
+
+// postedBy returns the transactions of the book that the result of an act names, as acts that post name them.
+func postedBy(o whose, result json.RawMessage) (posted []link) {
+	var named struct {
+		Transaction  string   `json:"transaction"`
+		Transactions []string `json:"transactions"`
+	}
+	if o.Code == "" || json.Unmarshal(result, &named) != nil {
+		return nil
+	}
+	for _, id := range append(named.Transactions, named.Transaction) {
+		sequence, err := ledger.ParseTransactionID(o.Code, id)
+		if err == nil && len(posted) < postedShown {
+			posted = append(posted, link{id, "/books/" + o.Code + "/transactions/" + ledger.TransactionID(o.Code, sequence)})
+		}
+	}
+	return posted
 }

@@ -21,8 +21,10 @@ type auditPage struct {
 	// Act, Actor, Object, From and Until are what the list is narrowed to.
 	Act, Actor, Object, From, Until string
 	Narrowed                        bool
-	Lines                           []auditLine
-	Next, First                     string
+	// Since leads to the last days.
+	Since       []tab
+	Lines       []auditLine
+	Next, First string
 }
 
 type auditLine struct {
@@ -72,6 +74,13 @@ func (c *console) audit(ctx context.Context, r *http.Request) (answer, error) {
 		rows = rows[:auditPerPage]
 		narrowed.Set("after", strconv.FormatInt(rows[auditPerPage-1].Sequence, 10))
 		p.Next = address(p.At, narrowed)
+	}
+	for _, s := range []struct {
+		word string
+		days int
+	}{{"Today", 0}, {"Last 7 days", 6}, {"Last 30 days", 29}, {"Last 365 days", 364}} {
+		from := c.Now().UTC().AddDate(0, 0, -s.days).Format(time.DateOnly)
+		p.Since = append(p.Since, tab{link{s.word, p.At + "?from=" + from}, p.From == from && p.Until == ""})
 	}
 	approvals := mayAll(v.principal(), o.Code, access.ApprovalsRead)
 	for _, row := range rows {

@@ -3,8 +3,8 @@ package console
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"unicode"
@@ -53,13 +53,13 @@ func documentOf(raw json.RawMessage) document {
 	d.Text = plain(string(bytes.ToValidUTF8(text, []byte("\ufffd"))))
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
-	if err := d.value(decoder, "", -1); err != nil && err != errDocumentLong {
+	if err := d.value(decoder, "", -1); err != nil && !errors.Is(err, errDocumentLong) {
 		d.Lines = nil
 	}
 	return d
 }
 
-var errDocumentLong = fmt.Errorf("the document is longer than a page shows")
+var errDocumentLong = errors.New("the document is longer than a page shows")
 
 // value adds the next value of the decoder under a name. The outermost has none.
 func (d *document) value(from *json.Decoder, name string, depth int) error {
@@ -95,9 +95,6 @@ func (d *document) value(from *json.Decoder, name string, depth int) error {
 		}
 	}
 	_, err = from.Token()
-	if err == io.EOF {
-		err = nil
-	}
 	return err
 }
 

@@ -177,7 +177,7 @@ func (h *house) payee(book ledger.Book, id string) *browser {
 func (h *house) register(book ledger.Book, p commerce.Payee) {
 	h.t.Helper()
 	p.Country, p.Currency = "GB", "GBP"
-	if _, _, err := h.events.RegisterPayee(h.t.Context(), book, p); err != nil {
+	if _, _, err := h.events.RegisterPayee(h.t.Context(), operator, book, p); err != nil {
 		h.t.Fatal(err)
 	}
 }
@@ -347,4 +347,3 @@ func (h *house) know(owner vault.Owner, subject string, fields map[string]string
 		h.t.Fatal(err)
 	}
 }
-

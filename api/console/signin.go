@@ -14,9 +14,6 @@ import (
 // Signing in: by a link that works once, or at the issuer. A link is spent by a button and not by opening it, because
 // programs that read mail open every address in it.
 
-// issuerCookieLifetime is how long somebody may take at the issuer.
-const issuerCookieLifetime = 10 * time.Minute
-
 var errIssuerReturn = fault.New(fault.Forbidden, "sign-in-unfinished",
 	"The sign-in was not finished, or took longer than ten minutes. Begin again from the sign-in page.")
 
@@ -137,7 +134,7 @@ func (c *console) start(w http.ResponseWriter, r *http.Request) error {
 	}
 	// The browser comes back from another site, and would not send a cookie that is for our own alone.
 	cookie := c.cookie(c.issuerCookie(), state)
-	cookie.SameSite, cookie.MaxAge = http.SameSiteLaxMode, int(issuerCookieLifetime/time.Second)
+	cookie.SameSite, cookie.MaxAge = http.SameSiteLaxMode, int(access.SignInLifetime/time.Second)
 	http.SetCookie(w, cookie)
 	c.render(w, r, http.StatusOK, "onward", answer{Title: "Sign in", Active: "sign-in", Onward: address,
 		Data: onwardPage{"One moment", "You are taken to where you prove who you are.", "Go there now"}})

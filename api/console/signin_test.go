@@ -54,6 +54,25 @@ func TestLink(t *testing.T) {
 	scanner.press(scanner.get("/sign-in/link?token="+late, 200), "/sign-in/link", nil, http.StatusGone)
 }
 
+// Whoever tries links one after the other is told to wait.
+func TestManyLinks(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	b := h.browser()
+	form := b.get("/sign-in/link?token=ml_"+strings.Repeat("A", 43), 200).forms()["/sign-in/link"]
+	for range 300 {
+		status, p := b.send(http.MethodPost, "/sign-in/link", form)
+		if status == http.StatusTooManyRequests {
+			p.has(t, "Too many attempts", "Wait a minute")
+			return
+		}
+		if status != http.StatusGone {
+			t.Fatalf("a wrong link: %d", status)
+		}
+	}
+	t.Error("300 wrong links were tried")
+}
+
 // A session is never one that the browser brought along, and a new one ends the one before.
 func TestFixation(t *testing.T) {
 	t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 
 	"mizan/api/access"
 	"mizan/ledger"
@@ -60,9 +61,15 @@ func (v *visit) home() string {
 // recognised finds out who looks.
 func (c *console) recognised(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/assets/") {
+			next.ServeHTTP(w, r)
+			return
+		}
 		v := &visit{address: c.address(r), request: w.Header().Get("X-Request-Id")}
 		if sent := r.CookiesNamed(access.CookieName(c.Secure)); len(sent) == 1 { // two mean that somebody else set one
-			session, err := c.Access.Session(r.Context(), sent[0].Value)
+			ctx, cancel := context.WithTimeout(r.Context(), pageTimeout)
+			session, err := c.Access.Session(ctx, sent[0].Value)
+			cancel()
 			switch {
 			case err == nil && (session.Principal.Kind == access.Person || session.Principal.Kind == access.Payee):
 				v.bearer, v.secret, v.session = sent[0].Value, sent[0].Value, session
