@@ -115,18 +115,22 @@ func (t *Trail) Record(ctx context.Context, d Deed) (r Row, err error) {
 
 // Rows returns up to limit rows, at most 1001, of the book's trail that the filter chooses, after the sequence, in order.
 // A search that takes longer than two seconds ends with postgres.ErrReadTooLong.
-func (t *Trail) Rows(ctx context.Context, book Book, f Filter, after int64, limit int) (rows []Row, err error) {
+func (t *Trail) Rows(ctx context.Context, book Book, f Filter, after int64, limit int) ([]Row, error) {
+	return t.choose(ctx, book, f, after, math.MaxInt64, limit, func(sql string) string { return sql })
+}
+
+// choose reads rows between two sequences with the filter's statement, which order may turn round.
+func (t *Trail) choose(ctx context.Context, book Book, f Filter, after, before int64, limit int, order func(sql string) string) (rows []Row, err error) {
 	if !line(f.Act, maxAct) || !line(f.Actor, maxActor) || !line(f.Object, maxObject) {
 		return nil, nil // no row holds that
 	}
 	err = t.pool.ReadTx(ctx, func(tx pgx.Tx) error {
-		before := int64(math.MaxInt64)
 		for _, bound := range []struct {
 			at    time.Time
 			apply func(first int64)
 		}{
 			{f.From, func(first int64) { after = max(after, first-1) }},
-			{f.Until, func(first int64) { before = first }},
+			{f.Until, func(first int64) { before = min(before, first) }},
 		} {
 			if bound.at.IsZero() {
 				continue
@@ -138,7 +142,7 @@ func (t *Trail) Rows(ctx context.Context, book Book, f Filter, after int64, limi
 			bound.apply(first)
 		}
 		sql, args := f.query(book, after, before, min(max(limit, 1), maxRows))
-		rows, err = collectRows(ctx, tx, book, sql, args...)
+		rows, err = collectRows(ctx, tx, book, order(sql), args...)
 		return err
 	})
 	if err != nil {
