@@ -15,7 +15,7 @@ import (
 )
 
 type auditCmd struct {
-	List   auditListCmd   `cmd:"" help:"Print the latest privileged acts, or those that are chosen."`
+	List   auditListCmd   `cmd:"" help:"Print the latest privileged acts, or the latest of those that are chosen."`
 	Verify auditVerifyCmd `cmd:"" help:"Check that no row of the trail was changed, lost or slipped in."`
 	Export auditExportCmd `cmd:"" help:"Write the whole trail as JSON lines, with the hashes that chain it."`
 }
@@ -29,20 +29,24 @@ type auditListCmd struct {
 	Act    string `help:"Only this act, such as key.revoked; one that ends in a dot stands for all that begin with it." placeholder:"ACT"`
 	Actor  string `help:"Only what this key, person or operator did." placeholder:"ID"`
 	Object string `help:"Only what was done to this, such as person:per_…." placeholder:"KIND:ID"`
+	Before int64  `help:"Only what lies before this row of the trail, for the acts before those that were printed." placeholder:"SEQUENCE"`
 	Limit  int    `help:"How many rows, 1 to 1000." default:"100" placeholder:"N"`
 }
 
-// Run prints one line per act.
+// Run prints one line per act, the latest last.
 func (c *auditListCmd) Run(ctx context.Context, s *surroundings) error {
 	if c.Limit < 1 || c.Limit > auditPage {
 		return usageError("--limit is 1 to 1000.")
+	}
+	if c.Before < 0 {
+		return usageError("--before is the sequence of a row: 1, 2, 3 …")
 	}
 	return c.with(ctx, s, func(in *inside) error {
 		book, _, err := in.place(ctx, c.Book)
 		if err != nil {
 			return err
 		}
-		rows, err := in.trail.Rows(ctx, book, guard.Filter{Act: c.Act, Actor: c.Actor, Object: c.Object}, 0, c.Limit)
+		rows, err := in.trail.Latest(ctx, book, guard.Filter{Act: c.Act, Actor: c.Actor, Object: c.Object}, c.Before, c.Limit)
 		if err != nil {
 			return err
 		}

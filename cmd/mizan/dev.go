@@ -80,8 +80,8 @@ func (c *devCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	if !c.Empty {
 		c.seed(ctx, s, v.parts, address, key, plan)
 	}
-	c.explain(s.stdout, address)
 	c.links(ctx, s, v.parts, address)
+	c.explain(s.stdout, address)
 	if err := <-served; err != nil {
 		return err
 	}

@@ -6,17 +6,15 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"os/user"
 	"path/filepath"
 	"regexp"
 
-	"mizan/ledger/fault"
 	"mizan/ledger/guard"
 	"mizan/ledger/vault"
 )
-
-var errNoVault = fault.New(fault.Invalid, "vault-keys-missing",
-	"No keys of the vault are named. Set MIZAN_VAULT_KEYS, or name their file with --vault-keys-file.")
 
 // vaultFlags say where the vault's master keys are, and which region's personal data this installation may hold.
 type vaultFlags struct {
@@ -72,9 +70,12 @@ func (f insideFlags) with(ctx context.Context, s *surroundings, fn func(*inside)
 	}
 	defer func() { err = errors.Join(err, d.stop(ctx)) }()
 	if d.server != nil {
-		if _, err := d.migrate(ctx); err != nil {
-			return err
-		}
+		_, err = d.migrate(ctx)
+	} else {
+		err = d.current(ctx)
+	}
+	if err != nil {
+		return err
 	}
 	if keys.Empty() && named.appURL == "" {
 		if keys, err = devVaultKeys(f.Data); err != nil {
@@ -96,7 +97,8 @@ var plainName = regexp.MustCompile(`^[A-Za-z0-9_.@-]{1,64}$`)
 
 // operator returns who sits at the command line: the name of their account on this machine.
 func operator() guard.Actor {
-	name := "unknown"
+	// Containers have users without a name.
+	name := fmt.Sprint("uid-", os.Getuid())
 	if u, err := user.Current(); err == nil && plainName.MatchString(u.Username) {
 		name = u.Username
 	}

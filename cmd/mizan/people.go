@@ -203,13 +203,17 @@ type peopleLinkCmd struct {
 
 // Run prints the link alone on standard output.
 func (c *peopleLinkCmd) Run(ctx context.Context, s *surroundings) error {
+	public, _, err := publicAddress(c.PublicURL)
+	if err != nil {
+		return err
+	}
 	return c.with(ctx, s, func(in *inside) error {
 		token, expires, err := in.link(ctx, c.Book, c.ID)
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(s.stderr, "It signs in once, until %s UTC:\n", expires.UTC().Format(time.TimeOnly))
-		_, err = fmt.Fprintln(s.stdout, signInAddress(c.PublicURL, token))
+		_, err = fmt.Fprintln(s.stdout, signInAddress(public, token))
 		return err
 	})
 }
@@ -235,7 +239,7 @@ func (in *inside) link(ctx context.Context, code, holder string) (token string, 
 
 // signInAddress is where a link leads.
 func signInAddress(public, token string) string {
-	return strings.TrimSuffix(public, "/") + "/sign-in/link?token=" + token
+	return public + "/sign-in/link?token=" + token
 }
 
 type peopleEndCmd struct {

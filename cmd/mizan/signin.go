@@ -52,15 +52,19 @@ func (f signInFlags) read(ctx context.Context, s *surroundings, log *slog.Logger
 		}
 	}
 	if f.PublicURL != "" {
-		u, err := url.Parse(f.PublicURL)
-		if err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && loopbackHost(u.Hostname())) || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
-			return in, usageError("--public-url must look like https://mizan.example.com; only this machine may do without TLS.")
+		if in.public, in.secure, err = publicAddress(f.PublicURL); err != nil {
+			return in, err
 		}
-		in.public, in.secure = strings.TrimSuffix(f.PublicURL, "/"), u.Scheme == "https"
 	}
 	secret, err := s.secret("MIZAN_OIDC_CLIENT_SECRET", f.OIDCClientSecret)
-	if err != nil || f.OIDCIssuer == "" {
+	if err != nil {
 		return in, err
+	}
+	if f.OIDCIssuer == "" {
+		if f.OIDCClientID != "" || f.OIDCAudience != "" || secret != "" {
+			return in, usageError("Something is said of an issuer, but not which. Set --oidc-issuer too.")
+		}
+		return in, nil
 	}
 	if in.public == "" || f.OIDCClientID == "" || in.sessionKey == nil {
 		return in, usageError("Sign-in by an issuer needs --public-url, --oidc-client-id and a session key.")
@@ -70,6 +74,16 @@ func (f signInFlags) read(ctx context.Context, s *surroundings, log *slog.Logger
 		StateKey: in.sessionKey, Now: s.now, Log: log,
 	})
 	return in, err
+}
+
+// publicAddress returns the address without a slash at its end, and whether it is reached over TLS.
+func publicAddress(text string) (address string, secure bool, err error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || u.Scheme != "https" && !(u.Scheme == "http" && loopbackHost(u.Hostname())) || strings.Trim(u.Path, "/") != "" ||
+		u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return "", false, usageError("--public-url must look like https://mizan.example.com; only this machine may do without TLS.")
+	}
+	return u.Scheme + "://" + u.Host, u.Scheme == "https", nil
 }
 
 // parseProxies reads networks and single addresses.
@@ -82,6 +96,9 @@ func parseProxies(texts []string) (proxies []netip.Prefix, err error) {
 				return nil, usageError("--trusted-proxy must be a network such as 10.0.0.0/8, or an address.")
 			}
 			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		if p.Bits() == 0 {
+			return nil, usageError("--trusted-proxy would believe everybody. Name the networks of your proxies only.")
 		}
 		proxies = append(proxies, p.Masked())
 	}

@@ -71,6 +71,24 @@ func (c *vaultStatusCmd) Run(ctx context.Context, s *surroundings) error {
 
 type vaultRotateCmd struct{ insideFlags }
 
+// How often, and after which pause, rotation looks again for what somebody else works on at the moment.
+const (
+	rotateTries = 100
+	rotatePause = 50 * time.Millisecond
+)
+
+// pause waits, unless ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // Run goes on until nobody's key is under another master key.
 func (c *vaultRotateCmd) Run(ctx context.Context, s *surroundings) error {
 	return c.with(ctx, s, func(in *inside) error {
@@ -83,12 +101,16 @@ func (c *vaultRotateCmd) Run(ctx context.Context, s *surroundings) error {
 			if total += done; left == 0 {
 				break
 			}
-			// Somebody else may be working on the rest.
 			if idle++; done > 0 {
 				idle = 0
 			}
-			if idle == 100 {
+			if idle == rotateTries {
 				return errors.New("other writers keep the last persons' keys; run it again")
+			}
+			if idle > 0 {
+				if err := pause(ctx, rotatePause); err != nil {
+					return err
+				}
 			}
 		}
 		_, err := fmt.Fprintf(s.stdout, "%d keys were sealed under the first master key. None is left under another.\n", total)
@@ -259,6 +281,9 @@ type vaultRetentionCmd struct {
 
 // Run prints what holds, after setting it if asked to.
 func (c *vaultRetentionCmd) Run(ctx context.Context, s *surroundings) error {
+	if (c.Days != 0) != (c.Reason != "") {
+		return usageError("To set how long personal data are kept, say both --days and --reason.")
+	}
 	return c.with(ctx, s, func(in *inside) error {
 		book, owner, err := in.place(ctx, c.Book)
 		if err != nil {
@@ -296,7 +321,8 @@ func (c *vaultSweepCmd) Run(ctx context.Context, s *surroundings) error {
 			if err != nil {
 				return err
 			}
-			if total += erased; erased < vaultPage {
+			// Others may erase some of a page at the same time, so a page that is not full is no sign of the end.
+			if total += erased; erased == 0 {
 				break
 			}
 		}
