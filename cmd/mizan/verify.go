@@ -1,6 +1,7 @@
 package main
 
-// Verify: are the books what their rows say? It reads the database itself, not the service, and changes nothing.
+// Verify: are the books what their rows say, and is every row of the audit trails there as it was recorded? It reads the
+// database itself, not the service, and changes nothing.
 
 import (
 	"context"
@@ -13,6 +14,7 @@ import (
 
 	"mizan/ledger"
 	"mizan/ledger/fault"
+	"mizan/ledger/guard"
 )
 
 var errUnsound = fault.New(fault.Conflict, "book-unsound",
@@ -44,6 +46,7 @@ type verification struct {
 	Checkpoint   string          `json:"checkpoint,omitempty"`
 	FindingCount int64           `json:"finding_count"`
 	Findings     []verifyFinding `json:"findings"`
+	Trail        trailVerdict    `json:"audit_trail"`
 }
 
 type verifyFinding struct {
@@ -83,16 +86,30 @@ func (c *verifyCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	if err != nil {
 		return err
 	}
-	sound := true
+	trail := guard.NewTrail(pool, s.now)
+	sound, chained := true, true
 	for _, code := range codes {
-		one, err := c.verify(ctx, s, books, code, options)
+		one, kept, err := c.verify(ctx, s, books, trail, code, options)
 		if err != nil {
 			return fmt.Errorf("%s: %w", code, err)
 		}
-		sound = sound && one
+		sound, chained = sound && one, chained && kept
 	}
-	if !sound {
+	if c.Book == "" {
+		verdict, err := verifyTrail(ctx, trail, guard.Book{})
+		if err == nil {
+			err = c.printInstallation(s.stdout, verdict)
+		}
+		if err != nil {
+			return err
+		}
+		chained = chained && verdict.Sound
+	}
+	switch {
+	case !sound:
 		return errUnsound
+	case !chained:
+		return errTrailsUnsound
 	}
 	return nil
 }
@@ -167,11 +184,11 @@ func (c *verifyCmd) codes(ctx context.Context, books *ledger.Ledger) (codes []st
 	}
 }
 
-// verify verifies one book and prints what it found.
-func (c *verifyCmd) verify(ctx context.Context, s *surroundings, books *ledger.Ledger, code string, options ledger.VerifyOptions) (sound bool, err error) {
+// verify verifies one book and its trail, and prints what it found.
+func (c *verifyCmd) verify(ctx context.Context, s *surroundings, books *ledger.Ledger, trail *guard.Trail, code string, options ledger.VerifyOptions) (sound, chained bool, err error) {
 	book, err := books.Book(ctx, code)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	began := s.now()
 	told := began
@@ -183,13 +200,22 @@ func (c *verifyCmd) verify(ctx context.Context, s *surroundings, books *ledger.L
 	}
 	report, err := books.Verify(ctx, book, options)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	took := s.now().Sub(began)
-	if c.JSON {
-		return report.Sound(), writeJSON(s.stdout, verificationOf(report, took))
+	verdict, err := verifyTrail(ctx, trail, guard.Book{ID: int32(book.ID), Code: code})
+	if err != nil {
+		return false, false, err
 	}
-	return report.Sound(), printVerification(s.stdout, report, took)
+	if c.JSON {
+		document := verificationOf(report, took)
+		document.Trail = verdict
+		return report.Sound(), verdict.Sound, writeJSON(s.stdout, document)
+	}
+	if err := printVerification(s.stdout, report, took); err != nil {
+		return false, false, err
+	}
+	return report.Sound(), verdict.Sound, printTrail(s.stdout, code, verdict)
 }
 
 func verificationOf(r ledger.VerifyReport, took time.Duration) verification {

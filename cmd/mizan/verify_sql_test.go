@@ -31,7 +31,7 @@ func TestVerifyCommand(t *testing.T) {
 	mizan(t, env, "", "migrate", "up").want(t, exitDone)
 	mizan(t, env, "", "verify").want(t, exitDone)
 	fillBooks(t, env["MIZAN_DATABASE_URL"])
-	said := mizan(t, env, "", "verify").want(t, exitDone, "uk: sound", "transactions 1 to 3", "us: sound").stdout
+	said := mizan(t, env, "", "verify").want(t, exitDone, "uk: sound", "transactions 1 to 3", "us: sound", "uk: audit trail sound: 0 rows. Head ", "installation: audit trail sound: ").stdout
 	_, after, _ := strings.Cut(said, "Checkpoint ")
 	checkpoint, _, _ := strings.Cut(after, "\n")
 	mizan(t, env, "", "verify", "--book", "uk", "--known", checkpoint).want(t, exitDone, "sound")
@@ -58,6 +58,37 @@ func TestVerifyCommand(t *testing.T) {
 		mizan(t, env, "", "verify", "--book", "uk", "--method", method).want(t, exitRefused, "the first at uk-2")
 	}
 	mizan(t, env, "", "verify", "--method", "guess").want(t, exitUsage)
+	verifyBrokenTrails(t, env, super)
+}
+
+// verifyBrokenTrails changes a row of the trail of a book that is sound, and one of the installation's.
+func verifyBrokenTrails(t *testing.T, env map[string]string, super string) {
+	mizan(t, env, "", "vault", "retention", "--book", "us", "--days", "4000", "--reason", "a longer limit for claims").want(t, exitDone, "4000 days")
+	mizan(t, env, "", "keys", "create", "--name", "till", "--scope", "events:write").want(t, exitDone)
+	var one verification
+	out := mizan(t, env, "", "verify", "--book", "us", "--json").want(t, exitDone)
+	if err := json.Unmarshal([]byte(out.stdout), &one); err != nil || !one.Sound || !one.Trail.Sound || one.Trail.Rows != 1 || len(one.Trail.Head) != 64 {
+		t.Errorf("%v: %s", err, out.stdout)
+	}
+	mizan(t, env, "", "audit", "verify", "--book", "us").want(t, exitDone, "1 rows, head "+one.Trail.Head)
+	bendTrail(t, super, `UPDATE audit_rows SET why = 'another' WHERE book_id = (SELECT id FROM books WHERE code = 'us')`)
+	mizan(t, env, "", "verify", "--book", "us").want(t, exitRefused, "us: sound", "us: AUDIT TRAIL NOT SOUND", "row 1 was changed", "The books are sound, but")
+	mizan(t, env, "", "audit", "verify", "--book", "us").want(t, exitRefused, "row 1 was changed")
+	mizan(t, env, "", "audit", "verify").want(t, exitDone, "The trail is sound")
+	out = mizan(t, env, "", "verify", "--book", "us", "--json")
+	if err := json.Unmarshal([]byte(out.stdout), &one); err != nil || out.code != exitRefused || !one.Sound || one.Trail.Sound {
+		t.Errorf("%v: %s", err, out.stdout)
+	}
+	bendTrail(t, super, `DELETE FROM audit_rows WHERE book_id = 0 AND sequence = (SELECT max(sequence) FROM audit_rows WHERE book_id = 0)`)
+	mizan(t, env, "", "verify").want(t, exitRefused, "uk: NOT SOUND", "installation: AUDIT TRAIL NOT SOUND", "is missing", "Stop payouts")
+	mizan(t, env, "", "audit", "verify").want(t, exitRefused, "is missing")
+}
+
+// bendTrail runs SQL as a superuser with the guards of the trail off.
+func bendTrail(t *testing.T, address, sql string) {
+	t.Helper()
+	bend(t, address, `ALTER TABLE audit_rows DISABLE TRIGGER ALL`)
+	bend(t, address, sql)
 }
 
 // bend runs SQL as a superuser with the guards of entries off.
