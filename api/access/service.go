@@ -39,6 +39,8 @@ type Options struct {
 	Vault *vault.Vault
 	// Guardians returns the minors of whom a payee of the book is the guardian; nil means that nobody is anybody's.
 	Guardians func(ctx context.Context, book, guardian string) ([]string, error)
+	// Issuer checks the access tokens of people; nil means that none is accepted.
+	Issuer *Issuer
 }
 
 // Service knows the keys, the people, their roles and their sessions. It is safe for concurrent use, and several may share
@@ -50,6 +52,7 @@ type Service struct {
 	now        func() time.Time
 	staticHash [sha256.Size]byte
 	hasStatic  bool
+	issuer     *Issuer
 
 	keys     moments[Key]
 	sessions moments[seenSession]
@@ -63,7 +66,7 @@ func New(pool *postgres.Pool, opts Options) *Service {
 		panic("access: Options.Now is required")
 	}
 	return &Service{
-		pool: pool, trail: guard.NewTrail(pool, opts.Now), opts: opts, now: opts.Now,
+		pool: pool, trail: guard.NewTrail(pool, opts.Now), opts: opts, now: opts.Now, issuer: opts.Issuer,
 		staticHash: sha256.Sum256([]byte(opts.StaticKey)), hasStatic: opts.StaticKey != "",
 		uses: uses{noted: map[string]time.Time{}, writing: make(chan struct{}, 1)},
 	}
