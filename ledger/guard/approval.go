@@ -3,6 +3,7 @@ package guard
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"mizan/ledger/fault"
@@ -134,17 +135,17 @@ func (r *Request) check(act *Act, by Actor, book Book) error {
 		wrong("/act", "act-place", "Some acts concern one book and are asked for in that book; the others are asked for outside of books.")
 	}
 	if object, ok := Compact(r.Payload); !ok || len(object) < 2 || object[0] != '{' {
-		wrong("/payload", "payload-form", "The payload is a JSON object of at most 1 MiB.")
+		wrong("/payload", "payload", "The payload is a JSON object of at most 1 MiB.")
 	}
 	checkReason(r.Reason, true, wrong)
 	switch {
 	case !line(r.Document, maxEvidence):
-		wrong("/document", "document-form", "The document is named in one line of at most 255 bytes.")
-	case act.Evidence && r.Document == "":
+		wrong("/document", "text", "The document is named in one line of at most 255 bytes.")
+	case act.Evidence && strings.TrimSpace(r.Document) == "":
 		wrong("/document", "required", "This act needs evidence. Name the document that shows that it is right.")
 	}
 	if by.ID == "" || len(by.ID) > maxID {
-		wrong("/author", "author-form", "Whoever asks has an id of 1 to 64 bytes.")
+		wrong("/author", "id", "Whoever asks has an id of 1 to 64 bytes.")
 	}
 	if fields != nil {
 		return ErrApprovalInvalid.WithFields(fields...)
@@ -153,8 +154,8 @@ func (r *Request) check(act *Act, by Actor, book Book) error {
 }
 
 func checkReason(reason string, required bool, wrong func(pointer, code, message string)) {
-	if !prose(reason, maxReason) || required && reason == "" {
-		wrong("/reason", "reason-form", "The reason is readable text of 1 to 2000 bytes.")
+	if !prose(reason, maxReason) || required && strings.TrimSpace(reason) == "" {
+		wrong("/reason", "text", "The reason is readable text of 1 to 2000 bytes, without control or invisible formatting characters.")
 	}
 }
 

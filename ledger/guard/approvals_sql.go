@@ -123,7 +123,7 @@ func (a *sheet) show(now time.Time) {
 // postgres.ErrReadTooLong where so many are too large for one answer.
 func (d *Desk) Approvals(ctx context.Context, book Book, state string, after time.Time, afterID string, limit int) (list []Approval, err error) {
 	if !line(afterID, maxID) {
-		return nil, ErrApprovalInvalid.At("query:cursor", "cursor-form", "This is no id of an approval.")
+		return nil, ErrApprovalInvalid.At("query:cursor", "id", "This is no id of an approval.")
 	}
 	now := d.clock()
 	args := []any{book.ID, storable(after), afterID, min(max(limit, 1), maxApprovals)}
@@ -137,7 +137,7 @@ func (d *Desk) Approvals(ctx context.Context, book Book, state string, after tim
 	case StateDone, StateRefused, StateWithdrawn:
 		sql, args = sqlApprovalsOfState, append(args, state)
 	default:
-		return nil, ErrApprovalInvalid.At("query:state", "state-unknown", "The state is open, done, refused, withdrawn or expired.")
+		return nil, ErrApprovalInvalid.At("query:state", "choice", "The state is open, done, refused, withdrawn or expired.")
 	}
 	err = d.pool.ReadTx(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, sql, args...)

@@ -1,12 +1,16 @@
 package guard_test
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 
 	"mizan/ledger/guard"
 	"mizan/ledger/postgres"
@@ -215,4 +219,59 @@ func TestOneConnection(t *testing.T) {
 			t.Errorf("%+v, %v", done, err)
 		}
 	})
+}
+
+// TestDesksAreLeft has acts panic and stand still: a desk has a place again after the one, and nobody waits longer than
+// they want to because of the other.
+func TestDesksAreLeft(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	stand, standing := make(chan struct{}), make(chan struct{}, 2)
+	act := acts(o.db.Pool)[0]
+	desk := guard.NewDesk(o.db.Pool, o.trail, o.clock.now, []guard.Act{
+		{Name: "mad.run", OfBook: true, Effect: act.Effect, Run: func(context.Context, pgx.Tx, guard.Approval) (json.RawMessage, error) { panic("mad") }},
+		{Name: "slow.run", OfBook: true, Effect: act.Effect, Run: func(context.Context, pgx.Tx, guard.Approval) (json.RawMessage, error) {
+			standing <- struct{}{}
+			<-stand
+			return nil, nil
+		}},
+	})
+	ask := func(act string) guard.Approval {
+		a, err := desk.Ask(t.Context(), key, uk, request(act, 5))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	mad := ask("mad.run")
+	for range 5 {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic")
+				}
+			}()
+			_, err := desk.Approve(t.Context(), bob, uk, mad.ID, mad.Hash, "")
+			t.Error(err)
+		}()
+	}
+	if got := o.state(mad.ID); got.State != guard.StateOpen || len(o.told(0)) != 1 {
+		t.Errorf("after the panics %+v", got)
+	}
+	var group sync.WaitGroup
+	for range 2 {
+		a := ask("slow.run")
+		group.Go(func() {
+			if _, err := desk.Approve(t.Context(), bob, uk, a.ID, a.Hash, ""); err != nil {
+				t.Error(err)
+			}
+		})
+		<-standing
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := desk.Approve(ended, bob, uk, mad.ID, mad.Hash, "")
+	o.expect("approve at a full desk", err, context.Canceled)
+	close(stand)
+	group.Wait()
 }

@@ -482,6 +482,8 @@ func TestAskRefuses(t *testing.T) {
 		"no reason":           {"/reason", func(r *guard.Request, _ *guard.Actor, _ *guard.Book) { r.Reason = "" }},
 		"long reason":         {"/reason", func(r *guard.Request, _ *guard.Actor, _ *guard.Book) { r.Reason = long }},
 		"reason with NUL":     {"/reason", func(r *guard.Request, _ *guard.Actor, _ *guard.Book) { r.Reason = canary + "\x00" }},
+		"blank reason":        {"/reason", func(r *guard.Request, _ *guard.Actor, _ *guard.Book) { r.Reason = " \n\t" }},
+		"reordered reason":    {"/reason", func(r *guard.Request, _ *guard.Actor, _ *guard.Book) { r.Reason = canary + "\u202e" }},
 		"long document":       {"/document", func(r *guard.Request, _ *guard.Actor, _ *guard.Book) { r.Document = long[:256] }},
 		"document, two lines": {"/document", func(r *guard.Request, _ *guard.Actor, _ *guard.Book) { r.Document = canary + "\n" }},
 		"no author":           {"/author", func(_ *guard.Request, by *guard.Actor, _ *guard.Book) { by.ID = "" }},
@@ -534,7 +536,7 @@ func TestAskRefuses(t *testing.T) {
 	o.expect("in another book", err, guard.ErrApprovalUnknown)
 	_, err = o.Approve(t.Context(), bob, uk, a.ID, [32]byte{}, "")
 	o.expect("no hash", err, guard.ErrApprovalChanged)
-	for _, reason := range []string{long, "\x00", "\xff"} {
+	for _, reason := range []string{long, "\x00", "\xff", "x\u2066"} {
 		_, err = o.Approve(t.Context(), bob, uk, a.ID, a.Hash, reason)
 		o.expect("approve", err, guard.ErrApprovalInvalid)
 		_, err = o.Refuse(t.Context(), bob, uk, a.ID, reason)

@@ -35,12 +35,19 @@ func Compact(document []byte) (json.RawMessage, bool) {
 
 // line reports whether s is one line of readable text of at most most bytes.
 func line(s string, most int) bool {
-	return len(s) <= most && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
+	return len(s) <= most && utf8.ValidString(s) && !strings.ContainsFunc(s, hidden)
 }
 
 // prose reports whether s is readable text of at most most bytes, with line breaks.
 func prose(s string, most int) bool {
 	return len(s) <= most && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
-		return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t'
+		return hidden(r) && r != '\n' && r != '\r' && r != '\t'
 	})
+}
+
+// hidden reports whether a character can hide or reorder what a second person reads: control characters, and invisible
+// formatting such as the marks of writing direction. Joiners pass, because emoji and several scripts need them.
+func hidden(r rune) bool {
+	joiner := r == '\u200c' || r == '\u200d'
+	return !joiner && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029')
 }
