@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"mizan/api/access"
+	"mizan/ledger/commerce"
 )
 
 // Who may do what, case by case: group J of the bad inputs. What has no operation yet is tried by the issue that brings it:
@@ -95,7 +96,7 @@ var groupJ = []judged{
 		return h.as(h.checkout, "POST", "/v1/books/uk/data_subjects/payee:cre_amy/destination", `{"fields":{"bank_account":"GB33BUKB20201555555555"},"reason":"x","document":"D"}`)
 	}, 403, "forbidden"},
 	{"J10 a checkout key writes off a debt", func(h *judge) answer {
-		return h.as(h.checkout, "POST", "/v1/books/uk/events", `{"type":"debt.written_off","reference":"w-1","data":{"payee":"cre_amy","kind":"creator","currency":"GBP","amount":"1.00","document":"D-1","reason":"gone"}}`)
+		return h.as(h.checkout, "POST", "/v1/books/uk/events", exampleEvent(h.t, "debt.written_off"))
 	}, 403, "approval-required"},
 	{"J11 an auditor posts an adjustment", func(h *judge) answer { return h.by(h.auditor, "POST", posting, sale("r-2", "1.00")) }, 403, "forbidden"},
 	{"J11 an auditor asks for one", func(h *judge) answer {
@@ -293,5 +294,49 @@ func TestNothingElseNamesTheBook(t *testing.T) {
 	h := newJudge(t)
 	for _, name := range []string{"book", "tenant", "tenant_id", "as", "user"} {
 		h.refused(400, "malformed-request", "GET", "/v1/books/uk/approvals?"+url.Values{name: {"vn"}}.Encode(), "")
+	}
+}
+
+// exampleEvent is the documented example of a type.
+func exampleEvent(t testing.TB, name string) string {
+	t.Helper()
+	b, err := json.Marshal(eventExample(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// Events that nobody posts alone are refused one by one in a batch, and as a whole in one that is all or nothing. Anybody may
+// try them out.
+func TestEventsNobodyPostsAlone(t *testing.T) {
+	t.Parallel()
+	h := newJudge(t)
+	const events = "/v1/books/uk/events"
+	alone := exampleEvent(t, "order.captured")
+	refused := 0
+	for _, et := range commerce.EventTypes() {
+		if !commerce.NeedsSecondPerson(et.Name) {
+			continue
+		}
+		refused++
+		both := exampleEvent(t, et.Name)
+		if a := h.as(h.checkout, "POST", events, both); a.code() != "approval-required" {
+			t.Errorf("%s: %d %s", et.Name, a.StatusCode, a.body)
+		}
+		if a := h.as(h.checkout, "POST", events+"?dry_run=true", both); a.code() == "approval-required" {
+			t.Errorf("%s cannot be tried out: %s", et.Name, a.body)
+		}
+		results := h.as(h.checkout, "POST", events+"/batch", `{"events":[`+alone+`,`+both+`]}`).json(t)["results"].([]any)
+		first, second := results[0].(map[string]any), results[1].(map[string]any)
+		if first["event"] == nil || second["status"] != 403.0 || second["problem"].(map[string]any)["code"] != "approval-required" {
+			t.Errorf("%s in a batch: %v", et.Name, results)
+		}
+		if a := h.as(h.checkout, "POST", events+"/batch", `{"atomic":true,"events":[`+alone+`,`+both+`]}`); a.code() != "batch-refused" || !strings.Contains(a.body, "approval-required") {
+			t.Errorf("%s in an atomic batch: %d %s", et.Name, a.StatusCode, a.body)
+		}
+	}
+	if refused < 5 {
+		t.Errorf("only %d types need a second person", refused)
 	}
 }
