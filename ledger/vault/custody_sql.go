@@ -107,7 +107,7 @@ func (a *about) document() (json.RawMessage, error) {
 func checkWhy(why string) error {
 	switch {
 	case strings.TrimSpace(why) == "" || len(why) > maxWhy || !utf8.ValidString(why) ||
-		strings.ContainsFunc(why, func(r rune) bool { return unprintable(r) && r != '\n' }):
+		strings.ContainsFunc(why, func(r rune) bool { return unprintable(r) && r != '\n' && r != '\r' && r != '\t' }):
 		return ErrInvalid.At("/reason", "reason", "Say why, in 1 to 2000 bytes of plain text. The reason is kept for ever.")
 	case textHasCard(why, anyLength):
 		return ErrInvalid.At("/reason", "card-number", "The reason holds what looks like the number of a payment card. Leave it out.")

@@ -30,13 +30,14 @@ const hidden = "vault.Keys(hidden)"
 
 // Keys are named master keys, the first of which seals what is new. The zero value has none.
 type Keys struct {
-	// Behind a pointer, because printing a struct that holds Keys in a private field would not ask Keys how.
 	ring *ring
 }
 
 type ring struct {
 	names []string
-	keys  map[string][keySize]byte
+	// Each key is behind a function: printing a struct that holds Keys in a private field does not ask Keys how, and goes
+	// through pointers, but it cannot see what a function returns.
+	keys map[string]func() [keySize]byte
 }
 
 // ParseKeys reads master keys: a line name=key each, the key in base64 and 32 bytes long. Empty lines and those that begin
@@ -46,7 +47,7 @@ func ParseKeys(text string) (Keys, error) {
 	if len(text) > maxKeysText {
 		return Keys{}, ErrKeys.With("The text of the vault's master keys is longer than 64 KiB. Give a line name=key each, at most 16.")
 	}
-	r := &ring{keys: map[string][keySize]byte{}}
+	r := &ring{keys: map[string]func() [keySize]byte{}}
 	number := 0
 	for line := range strings.Lines(text) {
 		number++
@@ -71,7 +72,8 @@ func (r *ring) add(line string) (why string) {
 		return "it must be a name of up to 32 lower-case letters, digits, hyphens and underscores, then =, then the key"
 	}
 	raw, err := base64.StdEncoding.Strict().DecodeString(encoded)
-	if err != nil || len(raw) != keySize {
+	// The decoder skips line breaks.
+	if err != nil || len(raw) != keySize || strings.ContainsAny(encoded, "\r\n") {
 		return "the key must be exactly 32 bytes in base64, as openssl rand -base64 32 prints them"
 	}
 	if subtle.ConstantTimeCompare(raw, make([]byte, keySize)) == 1 {
@@ -81,7 +83,7 @@ func (r *ring) add(line string) (why string) {
 		return "an earlier line has the same name"
 	}
 	for _, other := range r.keys {
-		if subtle.ConstantTimeCompare(raw, other[:]) == 1 {
+		if known := other(); subtle.ConstantTimeCompare(raw, known[:]) == 1 {
 			return "an earlier line has the same key"
 		}
 	}
@@ -89,7 +91,8 @@ func (r *ring) add(line string) (why string) {
 		return "there are more than 16 keys"
 	}
 	r.names = append(r.names, name)
-	r.keys[name] = [keySize]byte(raw)
+	key := [keySize]byte(raw)
+	r.keys[name] = func() [keySize]byte { return key }
 	return ""
 }
 

@@ -108,7 +108,7 @@ func (k Keys) wrapWith(key [keySize]byte, bound func(master string) []byte) (mas
 		return "", nil, ErrClosed
 	}
 	master = k.ring.names[0]
-	wrapped, err = seal(k.ring.keys[master], key[:], bound(master))
+	wrapped, err = seal(k.ring.keys[master](), key[:], bound(master))
 	return master, wrapped, err
 }
 
@@ -120,7 +120,7 @@ func (k Keys) unwrapWith(master string, wrapped, bound []byte) (key [keySize]byt
 	if !known {
 		return key, ErrMaster
 	}
-	raw, err := open(with, wrapped, bound)
+	raw, err := open(with(), wrapped, bound)
 	if err != nil {
 		// Another key under the same name looks the same as a wrapped key that was changed or moved.
 		return key, ErrMaster.With("The master key given under the name that these personal data were stored under does not open them. " +

@@ -82,14 +82,14 @@ INSERT INTO vault_values (book_id, subject, field, version, sealed, written_at) 
 	sqlRemoveValue = `DELETE FROM vault_values WHERE book_id = $1 AND subject = $2 AND field = $3`
 	sqlPutSubject  = `
 UPDATE vault_subjects SET master = $3, wrapped = $4, version = $5, manifest = $6 WHERE book_id = $1 AND subject = $2`
+	// Each person by the primary key, whatever the planner believes about how many a book has.
 	sqlNames = `
-SELECT s.subject, s.erased_at IS NOT NULL, s.master, s.wrapped, s.version, s.manifest,
-       array_agg(v.field ORDER BY v.field) FILTER (WHERE v.field IS NOT NULL),
-       array_agg(v.version ORDER BY v.field) FILTER (WHERE v.field IS NOT NULL),
-       (array_agg(v.sealed) FILTER (WHERE v.field = 'name'))[1]
-  FROM vault_subjects AS s LEFT JOIN vault_values AS v ON v.book_id = s.book_id AND v.subject = s.subject
- WHERE s.book_id = $1 AND s.subject = ANY($2)
- GROUP BY s.book_id, s.subject`
+SELECT s.subject, s.erased_at IS NOT NULL, s.master, s.wrapped, s.version, s.manifest, v.fields, v.versions, v.sealed
+  FROM unnest($2::text[]) AS wanted (subject)
+ CROSS JOIN LATERAL (SELECT * FROM vault_subjects WHERE book_id = $1 AND subject = wanted.subject LIMIT 1) AS s
+ CROSS JOIN LATERAL (
+       SELECT array_agg(field) AS fields, array_agg(version) AS versions, (array_agg(sealed) FILTER (WHERE field = 'name'))[1] AS sealed
+         FROM vault_values WHERE book_id = $1 AND subject = wanted.subject) AS v`
 )
 
 // stored is a value as it stands in the database.
