@@ -6,8 +6,10 @@ import (
 	"strings"
 	"time"
 
+	"mizan/api/access"
 	"mizan/ledger"
 	"mizan/ledger/fault"
+	"mizan/ledger/pan"
 )
 
 // Decoding: from a parsed document to a request, naming every field that is wrong (up to maxFields) by its RFC 6901
@@ -19,14 +21,22 @@ const maxFields = 20
 // maxPointerKey is the longest key of the caller's that a pointer repeats.
 const maxPointerKey = 64
 
-// pointer returns the RFC 6901 pointer of a node, seen from root.
+// repeatable reports whether the name that a caller gave a member or a parameter may stand in an answer: it is short and
+// plain, and nothing that somebody put there by mistake and must not be shown.
+func repeatable(name string) bool {
+	return len(name) <= maxPointerKey && !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || r == '@' }) &&
+		!access.LooksSecret(name) && !pan.Found(name) && !pan.Account(name)
+}
+
+// pointer returns the RFC 6901 pointer of a node, seen from root. A member whose name must not be repeated is named like what
+// holds it.
 func (t *tree) pointer(root, n int32) string {
 	if n == root {
 		return ""
 	}
 	nd := &t.nodes[n]
 	above := t.pointer(root, nd.parent)
-	if nd.card&inKey != 0 {
+	if !repeatable(nd.key) {
 		return above
 	}
 	if t.nodes[nd.parent].kind == jsonArray {
@@ -55,15 +65,9 @@ func (d *decoder) bad(n int32, code, message string) {
 	}
 }
 
-// unknown reports a member that no request has. A key that is long or not plain is not repeated.
+// unknown reports a member that no request has.
 func (d *decoder) unknown(n int32) {
 	const code, message = "unknown-field", "There is no such field here. Remove it, or correct its name."
-	for _, r := range d.nodes[n].key {
-		if len(d.nodes[n].key) > maxPointerKey || r < ' ' || r > '~' {
-			d.bad(d.nodes[n].parent, code, message)
-			return
-		}
-	}
 	d.bad(n, code, message)
 }
 

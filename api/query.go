@@ -64,9 +64,9 @@ func parseQuery(raw string, allowed []string) (query, error) {
 	return query{values: values}, nil
 }
 
-// unknownParameter names a parameter only if its name is plain.
+// unknownParameter names a parameter only if its name may be repeated.
 func unknownParameter(name string) string {
-	if len(name) > maxPointerKey || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) || pan.Found(name) {
+	if !repeatable(name) {
 		return "query:"
 	}
 	return "query:" + name
