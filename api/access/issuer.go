@@ -318,7 +318,7 @@ func (i *Issuer) askKeys(ctx context.Context) ([]jose.JSONWebKey, error) {
 	for _, raw := range set.Keys {
 		// A key of a kind that is not known here is no reason to know none.
 		var k jose.JSONWebKey
-		if json.Unmarshal(raw, &k) == nil && (k.Use == "" || k.Use == "sig") && k.IsPublic() && len(keys) < issuerKeys && len(algorithms(k)) > 0 {
+		if json.Unmarshal(raw, &k) == nil && (k.Use == "" || k.Use == "sig") && len(keys) < issuerKeys && len(algorithms(k)) > 0 {
 			keys = append(keys, k)
 		}
 	}

@@ -55,7 +55,7 @@ func (i *Issuer) Withdraw(kid string) {
 	}
 }
 
-// PublicRSA returns the modulus of a published RSA key in bytes, for tests that abuse it as a shared secret.
+// PublicRSA returns the public half of an RSA key, for tests that abuse it as a shared secret; nil for another kind of key.
 func (i *Issuer) PublicRSA(kid string) *rsa.PublicKey {
 	public, _ := i.find(kid).private.Public().(*rsa.PublicKey)
 	return public
@@ -141,8 +141,12 @@ func (i *Issuer) Sign(header, claims map[string]any) string {
 
 // SignRaw signs header and claims as they are, byte by byte, with the key of the id and that key's algorithm.
 func (i *Issuer) SignRaw(header, claims []byte, kid string) string {
-	k := i.find(kid)
-	return Compact(header, claims, k.alg, k.private)
+	return i.SignAs(header, claims, kid, i.find(kid).alg)
+}
+
+// SignAs is SignRaw with another algorithm than the key is for.
+func (i *Issuer) SignAs(header, claims []byte, kid, alg string) string {
+	return Compact(header, claims, alg, i.find(kid).private)
 }
 
 // Compact signs header and claims as they are with any key: a crypto.Signer, or bytes for HS256. The algorithm "none"
