@@ -314,7 +314,7 @@ func TestHostileIssuer(t *testing.T) {
 	}
 	shared := send(`{"keys":[{"kty":"oct","k":"Y2FuYXJ5","alg":"HS256"},{"kty":"oct","k":"Y2FuYXJ5"}]}`)
 	short := send(string(raw(map[string]any{"keys": []any{accesstest.JWK(weak.Public(), "weak", "RS256")}})))
-	encryption := func(h *issuerHouse) http.HandlerFunc {
+	encryption := func(h *house) http.HandlerFunc {
 		jwk := accesstest.JWK(h.PublicRSA(h.Rotate("RS256")), "enc", "RS256")
 		jwk["use"] = "enc"
 		return send(string(raw(map[string]any{"keys": []any{jwk}})))

@@ -25,7 +25,7 @@ import (
 const canaryMail = "canary.person@example.com"
 
 // begin begins a sign-in, goes to the issuer, and returns what the browser kept and what it brings back.
-func (h *issuerHouse) begin(t *testing.T) (cookie string, back url.Values) {
+func (h *house) begin(t *testing.T) (cookie string, back url.Values) {
 	t.Helper()
 	address, cookie, err := h.view.Begin(t.Context())
 	if err != nil {
@@ -35,7 +35,7 @@ func (h *issuerHouse) begin(t *testing.T) (cookie string, back url.Values) {
 }
 
 // fails fails the test unless a sign-in fails like every other, with a reason in the log that holds nothing of the person.
-func (h *issuerHouse) fails(t *testing.T, cookie string, back url.Values) {
+func (h *house) fails(t *testing.T, cookie string, back url.Values) {
 	t.Helper()
 	who, err := h.view.Finish(t.Context(), cookie, back)
 	if !errors.Is(err, access.ErrSignInFailed) || err.Error() != access.ErrSignInFailed.Error() || who != (access.Identity{}) {
@@ -52,7 +52,7 @@ func (h *issuerHouse) fails(t *testing.T, cookie string, back url.Values) {
 	}
 }
 
-func TestSignInAtIssuer(t *testing.T) {
+func TestSignIn(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	for _, who := range []accesstest.Person{
@@ -118,35 +118,30 @@ func TestSignInAddress(t *testing.T) {
 func TestRefusedAnswers(t *testing.T) {
 	t.Parallel()
 	other := accesstest.New(t, func() time.Time { return start })
-	for name, change := range map[string]func(h *issuerHouse, cookie *string, back url.Values){
-		"no cookie":            func(_ *issuerHouse, cookie *string, _ url.Values) { *cookie = "" },
-		"another cookie":       func(h *issuerHouse, cookie *string, _ url.Values) { *cookie, _ = h.begin(t) },
-		"a cookie too long":    func(_ *issuerHouse, cookie *string, _ url.Values) { *cookie = strings.Repeat("A", 1025) },
-		"a cookie of letters":  func(_ *issuerHouse, cookie *string, _ url.Values) { *cookie = "AAAA" },
-		"a cookie in the open": func(_ *issuerHouse, cookie *string, _ url.Values) { *cookie = openCookie() },
-		"too late":             func(h *issuerHouse, _ *string, _ url.Values) { h.clock.forward(access.SignInLifetime) },
-		"no state":             func(_ *issuerHouse, _ *string, back url.Values) { back.Del("state") },
-		"wrong state":          func(_ *issuerHouse, _ *string, back url.Values) { back.Set("state", back.Get("state")+"A") },
-		"two states":           func(_ *issuerHouse, _ *string, back url.Values) { back.Add("state", back.Get("state")) },
-		"no code":              func(_ *issuerHouse, _ *string, back url.Values) { back.Del("code") },
-		"wrong code":           func(_ *issuerHouse, _ *string, back url.Values) { back.Set("code", "canary-code") },
-		"two codes": func(_ *issuerHouse, _ *string, back url.Values) {
-			back["code"] = []string{back.Get("code"), "canary-code"}
-		},
-		"a code too long":    func(_ *issuerHouse, _ *string, back url.Values) { back.Set("code", strings.Repeat("canary", 400)) },
-		"mixed-up issuer":    func(_ *issuerHouse, _ *string, back url.Values) { back.Set("iss", other.URL()) },
-		"issuer left out":    func(_ *issuerHouse, _ *string, back url.Values) { back.Del("iss") },
-		"the person said no": func(_ *issuerHouse, _ *string, back url.Values) { back.Set("error", "access_denied") },
-		"a hostile error":    func(_ *issuerHouse, _ *string, back url.Values) { back.Set("error", "canary<script>") },
-		"an error and no state": func(_ *issuerHouse, _ *string, back url.Values) {
-			back.Set("error", "access_denied")
-			back.Del("state")
-		},
-		"the code of another sign-in": func(h *issuerHouse, _ *string, back url.Values) {
+	for name, change := range map[string]func(h *house, cookie *string, back url.Values){
+		"no cookie":             func(_ *house, cookie *string, _ url.Values) { *cookie = "" },
+		"another cookie":        func(h *house, cookie *string, _ url.Values) { *cookie, _ = h.begin(t) },
+		"a cookie too long":     func(_ *house, cookie *string, _ url.Values) { *cookie = strings.Repeat("A", 1025) },
+		"a cookie of letters":   func(_ *house, cookie *string, _ url.Values) { *cookie = "AAAA" },
+		"a cookie in the open":  func(_ *house, cookie *string, _ url.Values) { *cookie = openCookie() },
+		"too late":              func(h *house, _ *string, _ url.Values) { h.clock.forward(access.SignInLifetime) },
+		"no state":              func(_ *house, _ *string, back url.Values) { back.Del("state") },
+		"wrong state":           func(_ *house, _ *string, back url.Values) { back.Set("state", back.Get("state")+"A") },
+		"two states":            func(_ *house, _ *string, back url.Values) { back.Add("state", back.Get("state")) },
+		"no code":               func(_ *house, _ *string, back url.Values) { back.Del("code") },
+		"wrong code":            func(_ *house, _ *string, back url.Values) { back.Set("code", "canary-code") },
+		"two codes":             func(_ *house, _ *string, back url.Values) { back["code"] = []string{back.Get("code"), "canary-code"} },
+		"a code too long":       func(_ *house, _ *string, back url.Values) { back.Set("code", strings.Repeat("canary", 400)) },
+		"mixed-up issuer":       func(_ *house, _ *string, back url.Values) { back.Set("iss", other.URL()) },
+		"issuer left out":       func(_ *house, _ *string, back url.Values) { back.Del("iss") },
+		"the person said no":    func(_ *house, _ *string, back url.Values) { back.Set("error", "access_denied") },
+		"a hostile error":       func(_ *house, _ *string, back url.Values) { back.Set("error", "canary<script>") },
+		"an error and no state": func(_ *house, _ *string, back url.Values) { back.Set("error", "access_denied"); back.Del("state") },
+		"the code of another sign-in": func(h *house, _ *string, back url.Values) {
 			_, stolen := h.begin(t)
 			back.Set("code", stolen.Get("code"))
 		},
-		"the code of another client": func(h *issuerHouse, _ *string, back url.Values) {
+		"the code of another client": func(h *house, _ *string, back url.Values) {
 			h.Register(accesstest.Client{ID: "other", Secret: "s", Redirect: "http://127.0.0.1/other"})
 			view := h.another(t, func(o *access.IssuerOptions) {
 				o.ClientID, o.ClientSecret, o.RedirectURL = "other", "s", "http://127.0.0.1/other"
@@ -157,7 +152,7 @@ func TestRefusedAnswers(t *testing.T) {
 			}
 			back.Set("code", h.Visit(address).Get("code"))
 		},
-		"the code of another issuer": func(h *issuerHouse, _ *string, back url.Values) {
+		"the code of another issuer": func(h *house, _ *string, back url.Values) {
 			other.Register(accesstest.Client{ID: clientID, Secret: "canary-secret", Redirect: callback})
 			view := h.another(t, func(o *access.IssuerOptions) { o.URL = other.URL() })
 			address, _, err := view.Begin(t.Context())
@@ -166,7 +161,7 @@ func TestRefusedAnswers(t *testing.T) {
 			}
 			back.Set("code", other.Visit(address).Get("code"))
 		},
-		"the cookie of another key": func(h *issuerHouse, cookie *string, back url.Values) {
+		"the cookie of another key": func(h *house, cookie *string, back url.Values) {
 			view := h.another(t, func(o *access.IssuerOptions) { o.StateKey = []byte(strings.Repeat("x", 32)) })
 			elsewhere := *h
 			elsewhere.view = view

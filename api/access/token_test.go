@@ -36,8 +36,8 @@ const (
 
 var stateKey = []byte("0123456789abcdef0123456789abcdef")
 
-// issuerHouse is an issuer and the service's view of it, on one clock.
-type issuerHouse struct {
+// house is an issuer and the service's view of it, on one clock.
+type house struct {
 	*accesstest.Issuer
 	clock *clock
 	log   *logBook
@@ -62,9 +62,9 @@ func (l *logBook) String() string {
 	return l.text.String()
 }
 
-func newHouse(t *testing.T, change ...func(*access.IssuerOptions)) *issuerHouse {
+func newHouse(t *testing.T, change ...func(*access.IssuerOptions)) *house {
 	t.Helper()
-	h := &issuerHouse{clock: &clock{at: start}, log: &logBook{}}
+	h := &house{clock: &clock{at: start}, log: &logBook{}}
 	h.Issuer = accesstest.New(t, h.clock.now)
 	h.Register(accesstest.Client{ID: clientID, Secret: "canary-secret", Redirect: callback})
 	h.view = h.another(t, change...)
@@ -72,7 +72,7 @@ func newHouse(t *testing.T, change ...func(*access.IssuerOptions)) *issuerHouse 
 }
 
 // another returns one more replica's view of the issuer.
-func (h *issuerHouse) another(t *testing.T, change ...func(*access.IssuerOptions)) *access.Issuer {
+func (h *house) another(t *testing.T, change ...func(*access.IssuerOptions)) *access.Issuer {
 	t.Helper()
 	opts := access.IssuerOptions{URL: h.URL(), ClientID: clientID, ClientSecret: "canary-secret", RedirectURL: callback, Audience: audience,
 		StateKey: stateKey, Now: h.clock.now, HTTP: h.HTTP(), Log: debugLog(h.log)}
@@ -87,7 +87,7 @@ func (h *issuerHouse) another(t *testing.T, change ...func(*access.IssuerOptions
 }
 
 // refused fails the test unless the token is refused like a key that does not exist.
-func (h *issuerHouse) refused(t *testing.T, raw string) {
+func (h *house) refused(t *testing.T, raw string) {
 	t.Helper()
 	who, at, err := h.view.Verify(t.Context(), raw)
 	if !errors.Is(err, access.ErrUnauthenticated) || err.Error() != access.ErrUnauthenticated.Error() || who != (access.Identity{}) || !at.IsZero() {
@@ -95,7 +95,7 @@ func (h *issuerHouse) refused(t *testing.T, raw string) {
 	}
 }
 
-func (h *issuerHouse) accepted(t *testing.T, raw string) {
+func (h *house) accepted(t *testing.T, raw string) {
 	t.Helper()
 	who, at, err := h.view.Verify(t.Context(), raw)
 	if err != nil || who != (access.Identity{Issuer: h.URL(), Subject: "u1"}) || at.IsZero() {
@@ -104,7 +104,7 @@ func (h *issuerHouse) accepted(t *testing.T, raw string) {
 }
 
 // with returns the claims of an honest token with changes; a nil value takes a claim away.
-func (h *issuerHouse) with(changes map[string]any) map[string]any {
+func (h *house) with(changes map[string]any) map[string]any {
 	c := h.AccessClaims("u1", audience)
 	maps.Copy(c, changes)
 	maps.DeleteFunc(c, func(_ string, v any) bool { return v == nil })
