@@ -139,7 +139,9 @@ BEGIN
     RETURN NEW;
 END $$;
 -- +goose StatementEnd
-CREATE TRIGGER settled BEFORE INSERT OR UPDATE OR DELETE ON approvals FOR EACH ROW EXECUTE FUNCTION guard_approval();
+-- A copy of the database takes in approvals that were decided long ago, so only what begins here begins open.
+CREATE TRIGGER begins_open BEFORE INSERT ON approvals FOR EACH ROW EXECUTE FUNCTION guard_approval();
+CREATE TRIGGER settled BEFORE UPDATE OR DELETE ON approvals FOR EACH ROW EXECUTE FUNCTION guard_approval();
 CREATE TRIGGER never_truncated BEFORE TRUNCATE ON approvals FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 ALTER TABLE approvals ENABLE ALWAYS TRIGGER settled;
 ALTER TABLE approvals ENABLE ALWAYS TRIGGER never_truncated;
