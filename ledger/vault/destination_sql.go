@@ -97,7 +97,7 @@ func (v *Vault) checkDestination(fields map[string]string) error {
 		return err
 	}
 	if fields["bank_account"] == "" {
-		return ErrInvalid.At("/fields/bank_account", "missing", "A destination names its account. Give all its fields: it replaces the old one as a whole.")
+		return ErrInvalid.At("/fields/bank_account", "required", "A destination names its account. Give all its fields: it replaces the old one as a whole.")
 	}
 	return nil
 }
@@ -152,7 +152,7 @@ func parseProposal(payload json.RawMessage) (p proposal, digest []byte, err erro
 	}
 	digest, err = hex.DecodeString(p.Digest)
 	if err != nil || len(digest) != 32 {
-		return p, nil, guard.ErrApprovalInvalid.At("/payload/digest", "digest", "The digest has 64 hexadecimal digits, as staging answered it.")
+		return p, nil, guard.ErrApprovalInvalid.At("/payload/digest", "format", "The digest has 64 hexadecimal digits, as staging answered it.")
 	}
 	p.Digest = hex.EncodeToString(digest)
 	return p, digest, nil

@@ -173,9 +173,9 @@ func TestDestinationsThatAreRefused(t *testing.T) {
 		fields        map[string]string
 		pointer, code string
 	}{
-		{nil, "/fields/bank_account", "missing"},
-		{map[string]string{"bank_account": ""}, "/fields/bank_account", "missing"},
-		{map[string]string{"bank_holder": "Amy"}, "/fields/bank_account", "missing"},
+		{nil, "/fields/bank_account", "required"},
+		{map[string]string{"bank_account": ""}, "/fields/bank_account", "required"},
+		{map[string]string{"bank_holder": "Amy"}, "/fields/bank_account", "required"},
 		{map[string]string{"bank_account": "12345678", "name": "Amy"}, "/fields", "field-bank"},
 		{map[string]string{"bank_account": "12345678", "next_bank_account": "12345678"}, "/fields", "field-bank"},
 		{map[string]string{"bank_account": "4111111111111111"}, "/fields/bank_account", "card-number"},

@@ -111,14 +111,14 @@ func checkSubject(subject string) error {
 // checkNames refuses names of fields that do not exist, and more than there are.
 func checkNames(names []string) error {
 	if len(names) > len(allFields) {
-		return ErrInvalid.At("/fields", "fields", "There are more names than fields. Name each field once.")
+		return ErrInvalid.At("/fields", "too-many", "There are more names than fields. Name each field once.")
 	}
 	for i, name := range names {
 		if _, known := fieldByName[name]; !known {
 			return ErrInvalid.At("/fields", "field-unknown", "A field named does not exist. The handbook's page on personal data lists them.")
 		}
 		if slices.Contains(names[:i], name) {
-			return ErrInvalid.At("/fields", "field-twice", "A field is named twice. Name each once.")
+			return ErrInvalid.At("/fields", "repeated", "A field is named twice. Name each once.")
 		}
 	}
 	return nil

@@ -172,9 +172,9 @@ func TestFieldsThatAreRefused(t *testing.T) {
 		wantCode(t, err, "/fields", "field-unknown")
 	}
 	_, err := get(t.Context(), h, h.Vault, owner, amy, "name", "name")
-	wantCode(t, err, "/fields", "field-twice")
+	wantCode(t, err, "/fields", "repeated")
 	_, err = get(t.Context(), h, h.Vault, owner, amy, strings.Split(strings.Repeat("name ", 12), " ")...)
-	wantCode(t, err, "/fields", "fields")
+	wantCode(t, err, "/fields", "too-many")
 	// All that is wrong is named at once, and nothing of the request was stored.
 	_, _, err = put(t.Context(), h, h.Vault, owner, amy, map[string]string{"name": "Good", "email": "a", "phone": "b", "birth_date": "c"})
 	var f *fault.Error

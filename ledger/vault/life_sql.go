@@ -105,7 +105,7 @@ func checkHold(until time.Time, holds bool, reason string) error {
 	}
 	bad := ErrInvalid
 	if until.Year() > 9999 {
-		bad = bad.At("/until", "until", "A hold ends before the year 10000.")
+		bad = bad.At("/until", "date-future", "A hold ends before the year 10000.")
 	}
 	if code, why := judgeText(reason, maxHeldFor); why != "" {
 		bad = bad.At("/reason", code, "Say in one line of at most 255 bytes why the data must be kept. "+why)
@@ -126,8 +126,11 @@ func (v *Vault) CloseTx(ctx context.Context, tx pgx.Tx, owner Owner, subject str
 		return Person{}, err
 	}
 	at = at.UTC().Truncate(time.Microsecond)
-	if at.After(v.now()) || !at.IsZero() && at.Year() < 1900 {
-		return Person{}, ErrInvalid.At("/at", "at", "The business ended now or earlier. Close it on the day it ends.")
+	if at.After(v.now()) {
+		return Person{}, ErrInvalid.At("/at", "date-future", "The business ended now or earlier. Close it on the day it ends.")
+	}
+	if !at.IsZero() && at.Year() < 1900 {
+		return Person{}, ErrInvalid.At("/at", "date-past", "The business ended after the year 1900.")
 	}
 	r, err := v.lock(ctx, tx, where, !at.IsZero())
 	if err != nil || !r.known {
@@ -154,7 +157,7 @@ func (v *Vault) SetRetentionTx(ctx context.Context, tx pgx.Tx, owner Owner, days
 		return err
 	}
 	if days < 1 || days > maxRetention {
-		return ErrInvalid.At("/days", "days", "Personal data are kept for 1 to 36525 days after the business has ended.")
+		return ErrInvalid.At("/days", "integer", "Personal data are kept for 1 to 36525 days after the business has ended.")
 	}
 	for range attempts {
 		version, inForce, err := retention(ctx, tx, owner.Book)

@@ -125,7 +125,7 @@ func TestHolds(t *testing.T) {
 		wantCode(t, err, "/reason", code)
 	}
 	_, err = h.hold(t, "payee:x", time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), "court")
-	wantCode(t, err, "/until", "until")
+	wantCode(t, err, "/until", "date-future")
 }
 
 func TestClosing(t *testing.T) {
@@ -139,9 +139,9 @@ func TestClosing(t *testing.T) {
 		t.Errorf("%+v %v", p, err)
 	}
 	_, err := h.end(t, amy, start.Add(time.Microsecond))
-	wantCode(t, err, "/at", "at")
+	wantCode(t, err, "/at", "date-future")
 	_, err = h.end(t, amy, time.Date(1899, 1, 1, 0, 0, 0, 0, time.UTC))
-	wantCode(t, err, "/at", "at")
+	wantCode(t, err, "/at", "date-past")
 	if p, err := h.end(t, "payee:none", time.Time{}); err != nil || p.Subject != "" {
 		t.Errorf("%+v %v", p, err)
 	}
@@ -175,7 +175,7 @@ func TestRetention(t *testing.T) {
 		t.Errorf("%d versions", n)
 	}
 	for _, n := range []int{-1, 0, 36526, 1 << 40} {
-		wantCode(t, h.keep(t, n), "/days", "days")
+		wantCode(t, h.keep(t, n), "/days", "integer")
 	}
 	var group sync.WaitGroup
 	for i := range 50 {

@@ -70,10 +70,10 @@ func lookupDigest(key [keySize]byte, book int32, kind, value string) ([]byte, er
 
 func checkLookup(kind, value string) error {
 	if !kindShape.MatchString(kind) {
-		return ErrInvalid.At("/kind", "kind", "The kind of what a person is found by has up to 32 lower-case letters, digits and underscores.")
+		return ErrInvalid.At("/kind", "format", "The kind of what a person is found by has up to 32 lower-case letters, digits and underscores.")
 	}
 	if strings.TrimSpace(value) == "" || len(value) > maxLookup || !utf8.ValidString(value) {
-		return ErrInvalid.At("/value", "value", "What a person is found by is text of 1 to 1024 bytes.")
+		return ErrInvalid.At("/value", "text", "What a person is found by is text of 1 to 1024 bytes.")
 	}
 	return nil
 }

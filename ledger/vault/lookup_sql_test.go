@@ -92,14 +92,14 @@ func TestLookups(t *testing.T) {
 	if !errors.Is(err, vault.ErrErased) {
 		t.Error(err)
 	}
-	for value, code := range map[string]string{"": "value", " ": "value", strings.Repeat("a", 1025): "value", "\xff": "value"} {
+	for value, code := range map[string]string{"": "text", " ": "text", strings.Repeat("a", 1025): "text", "\xff": "text"} {
 		err := h.tx(t, func(tx pgx.Tx) error { return h.BindTx(t.Context(), tx, owner, "email", value, "payee:eve") })
 		wantCode(t, err, "/value", code)
 		err = h.tx(t, func(tx pgx.Tx) error { _, err := h.FindTx(t.Context(), tx, owner, "email", value); return err })
 		wantCode(t, err, "/value", code)
 	}
 	err = h.tx(t, func(tx pgx.Tx) error { return h.BindTx(t.Context(), tx, owner, "E-Mail", "a@b", "payee:eve") })
-	wantCode(t, err, "/kind", "kind")
+	wantCode(t, err, "/kind", "format")
 }
 
 // TestBindingRaces lets fifty persons bind the same address in a fresh vault, over two services: one gets it, and one key
