@@ -191,3 +191,40 @@ func TestTheDatabaseRefuses(t *testing.T) {
 		t.Errorf("of somebody erased there is more than their row")
 	}
 }
+
+// TestWritingWaitsForAnErasure tries, with the application's rights and past the program, to store something of a person
+// whose erasure is under way: it has to wait.
+func TestWritingWaitsForAnErasure(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.put(t, amy, canaries())
+	h.bind(t, "a@b", amy)
+	err := h.tx(t, func(tx pgx.Tx) error {
+		if _, err := h.EraseTx(t.Context(), tx, owner, amy); err != nil {
+			return err
+		}
+		for _, sql := range []string{
+			`INSERT INTO vault_values (book_id, subject, field, version, sealed, written_at)
+				SELECT book_id, subject, 'extra', version, sealed, written_at FROM vault_values WHERE field = 'name'`,
+			`INSERT INTO vault_lookups (book_id, kind, digest, subject) SELECT book_id, 'extra', digest, subject FROM vault_lookups`,
+		} {
+			err := h.db.Pool.Tx(t.Context(), func(other pgx.Tx) error {
+				if _, err := other.Exec(t.Context(), `SET LOCAL lock_timeout = '50ms'`); err != nil {
+					return err
+				}
+				_, err := other.Exec(t.Context(), sql)
+				return err
+			})
+			if postgres.SQLState(err) != "55P03" {
+				t.Errorf("%s: %v", sql, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := h.count(t, `SELECT (SELECT count(*) FROM vault_values) + (SELECT count(*) FROM vault_lookups)`); n != 0 {
+		t.Errorf("%d things are left", n)
+	}
+}
