@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -141,3 +142,9 @@ func (h *house) asked(under, act string) (id, hash string) {
 	v := a.json(h.t)
 	return v["id"].(string), v["hash"].(string)
 }
+
+// revoked is how long what was taken away may still be remembered.
+const revoked = time.Second
+
+// personActor is a person as the audit trail remembers them.
+func personActor(id string) guard.Actor { return guard.Actor{Kind: guard.Person, ID: id, Person: id} }

@@ -55,3 +55,23 @@ func unbalance(t *testing.T, h *house) {
 		t.Fatal(err)
 	}
 }
+
+const (
+	sqlDisarm  = `ALTER TABLE audit_rows DISABLE TRIGGER ALL`
+	sqlFalsify = `UPDATE audit_rows SET why = 'something else' WHERE book_id <> 0 AND sequence = 3`
+)
+
+// tamper changes a row of the books' trails behind the program's back, with the rights of a superuser.
+func (h *house) tamper() {
+	h.t.Helper()
+	conn, err := pgx.Connect(h.t.Context(), h.db.SuperURL)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer conn.Close(h.t.Context())
+	for _, statement := range []string{sqlDisarm, sqlFalsify} {
+		if _, err := conn.Exec(h.t.Context(), statement); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+}

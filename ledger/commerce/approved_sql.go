@@ -265,6 +265,7 @@ func (x *approved) rulesEffect(ctx context.Context, b guard.Book, payload json.R
 		return nil, guard.Effect{}, ErrRuleSetExists.With("The book has this rule set already, byte for byte. There is nothing to approve.")
 	}
 	effect := guard.Effect{Summary: fmt.Sprintf("Computes the orders of the book %s that are placed from %s on by the rule set %s.", book.Code, instantText(set.ValidFrom), set.ID())}
+	x.rules.forget(book) // the memory is exact about now, and not about a moment to come
 	before, err := x.rules.InForce(ctx, book, set.ValidFrom)
 	switch code := fault.CodeOf(err); {
 	case code == ErrRulesMissing.Code || code == ErrRulesUnsigned.Code:

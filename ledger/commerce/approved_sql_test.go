@@ -106,6 +106,7 @@ func TestApprovedActs(t *testing.T) {
 		{"transaction.reverse", `{"transaction":"uk-2","reference":"undo","reason":"mistake"}`, "It takes money from a payee and leaves a debt", "GBP 5.00", 1, nil},
 		{"event.post", writeOffAsked, "Posts the event debt.written_off", "GBP 60.00", 1, nil},
 		{"rules.activate", `{"document":` + string(document) + `}`, "mine-1", "", 0, func() error {
+			d.rules.forget(d.book)
 			set, err := d.rules.InForce(t.Context(), d.book, testNow.Add(time.Hour))
 			if err == nil && set.ID() != "mine-1" {
 				err = fmt.Errorf("%s is in force", set.ID())

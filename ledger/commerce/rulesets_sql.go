@@ -240,9 +240,6 @@ func (r *RuleSets) load(ctx context.Context, book ledger.Book, known *bookRules)
 // ErrRulesUnsigned.
 func (r *RuleSets) InForce(ctx context.Context, book ledger.Book, at time.Time) (*RuleSet, error) {
 	known, err := r.rules(ctx, book)
-	if err == nil && !at.Before(known.at.Add(minLead)) { // a set that was recorded since may be in force then
-		known, err = r.load(ctx, book, known)
-	}
 	if err != nil {
 		return nil, err
 	}
