@@ -18,7 +18,7 @@ import (
 )
 
 // act returns the service's act with the name.
-func (h *house) act(name string) guard.Act {
+func (h *office) act(name string) guard.Act {
 	h.t.Helper()
 	at := slices.IndexFunc(h.here.Acts(), func(a guard.Act) bool { return a.Name == name })
 	if at < 0 {
@@ -28,7 +28,7 @@ func (h *house) act(name string) guard.Act {
 }
 
 // run judges the payload and runs what was kept of it, as somebody asked for it and another has approved it.
-func (h *house) run(act guard.Act, author, payload string) (guard.Effect, json.RawMessage, error) {
+func (h *office) run(act guard.Act, author, payload string) (guard.Effect, json.RawMessage, error) {
 	h.t.Helper()
 	kept, effect, err := act.Effect(h.t.Context(), guard.Book{}, json.RawMessage(payload))
 	if err != nil {
@@ -53,7 +53,7 @@ func (h *house) run(act guard.Act, author, payload string) (guard.Effect, json.R
 // TestGrantAct shows what a second person sees of a role, and what comes of it.
 func TestGrantAct(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	act := h.act("people.grant")
 	author := h.person("admin")
 	h.person("finance@uk")
@@ -97,7 +97,7 @@ func TestGrantAct(t *testing.T) {
 // TestTension warns of two roles that one person should not hold in one book, in whichever order they come.
 func TestTension(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	for _, c := range []struct {
 		held, asked string
 		want        int
@@ -118,7 +118,7 @@ func TestTension(t *testing.T) {
 // TestKeyAct makes a key that nobody has the secret of until its owner rotates it.
 func TestKeyAct(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	author, owner := h.person("admin"), h.person("finance@uk")
 	effect, result, err := h.run(h.act("key.grant"), author, `{"name":"checkout","scopes":["events:write","books:read"],"books":["uk","vn"],"owner":"`+owner+`"}`)
 	if err != nil {
@@ -158,7 +158,7 @@ func TestKeyAct(t *testing.T) {
 // have been deactivated, or the time have passed.
 func TestActsRefuse(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	person, gone := h.person("finance@uk"), h.person()
 	if _, err := h.here.Deactivate(t.Context(), operator, gone, ""); err != nil {
 		t.Fatal(err)
@@ -206,7 +206,7 @@ func TestActsRefuse(t *testing.T) {
 // TestAskingTwice runs what two people asked for alike: the second is refused, and nothing is told of it.
 func TestAskingTwice(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	person := h.person()
 	payload := `{"person":"` + person + `","role":"auditor"}`
 	if _, _, err := h.run(h.act("people.grant"), "per_aaaaaaaaaaaaaaaa", payload); err != nil {
@@ -225,7 +225,7 @@ func TestAskingTwice(t *testing.T) {
 // TestApprovedOnce lets fifty people approve one role at once, at a real desk: it is granted once.
 func TestApprovedOnce(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	desk := guard.NewDesk(h.db.Pool, h.trail, h.clock.now, h.here.Acts())
 	author, person := h.person("admin"), h.person()
 	asked, err := desk.Ask(t.Context(), guard.Actor{Kind: guard.Person, ID: author, Person: author}, guard.Book{}, guard.Request{

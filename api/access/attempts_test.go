@@ -19,7 +19,7 @@ func wrongSecret(id string) string { return "mk_" + id + "_" + strings.Repeat("A
 // to wait, and the right one always passes.
 func TestWrongSecretsAreCounted(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	key, bearer, err := h.here.Create(t.Context(), operator, access.NewKey{Name: "n", Scopes: access.Scopes()})
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ func TestWrongSecretsAreCounted(t *testing.T) {
 // TestEndedKeysAreNoAttempts uses a revoked key more often than anybody may try wrong ones: it is told the same each time.
 func TestEndedKeysAreNoAttempts(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	key, bearer, err := h.here.Create(t.Context(), operator, access.NewKey{Name: "n", Scopes: access.Scopes()})
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +93,7 @@ func TestEndedKeysAreNoAttempts(t *testing.T) {
 // passes.
 func TestAttemptsAreBounded(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	_, bearer, err := h.here.Create(t.Context(), operator, access.NewKey{Name: "n", Scopes: access.Scopes()})
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +116,7 @@ func TestAttemptsAreBounded(t *testing.T) {
 // TestTiming (I27) compares how long a wrong secret takes for an id that exists, and for one that does not: 10,000 samples,
 // interleaved at random, of which the medians may differ by 3 percent of the median or 5 µs, whichever is more.
 func TestTiming(t *testing.T) {
-	h := openHouse(t)
+	h := openOffice(t)
 	key, _, err := h.here.Create(t.Context(), operator, access.NewKey{Name: strings.Repeat("n", 100), Scopes: access.Scopes()})
 	if err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 )
 
 // may returns what the session's holder may do at the service.
-func (h *house) may(s *access.Service, bearer string) access.Principal {
+func (h *office) may(s *access.Service, bearer string) access.Principal {
 	h.t.Helper()
 	session, err := s.Session(h.t.Context(), bearer)
 	if err != nil {
@@ -28,7 +28,7 @@ func (h *house) may(s *access.Service, bearer string) access.Principal {
 // TestPrincipals makes principals of people with roles in no, some and every book.
 func TestPrincipals(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	for roles, want := range map[string]access.Principal{
 		"":                  {Books: []string{}},
 		"support@uk":        {Books: []string{"uk"}, Grants: []access.Grant{{Role: access.Support, Book: "uk"}}, Scopes: access.Support.Scopes()},
@@ -57,7 +57,7 @@ func TestPrincipals(t *testing.T) {
 // TestGrantsEndEverywhere takes a role away, and lets one run out, at a replica that has just seen its holder.
 func TestGrantsEndEverywhere(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	person := h.person("finance@uk", "approver@vn")
 	held, err := h.here.Person(t.Context(), person)
 	if err != nil || len(held.Grants) != 2 {
@@ -111,7 +111,7 @@ func TestGrantsEndEverywhere(t *testing.T) {
 // TestGrantOnce grants the same role many times at once, and again with another end.
 func TestGrantOnce(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	person := h.person()
 	n := access.NewGrant{Person: person, Role: access.Finance, Book: "uk"}
 	var granted atomic.Int32
@@ -151,7 +151,7 @@ func TestGrantOnce(t *testing.T) {
 // TestGrantsAreChecked tries roles that nobody can hold.
 func TestGrantsAreChecked(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	person := h.person()
 	for name, c := range map[string]struct {
 		n    access.NewGrant

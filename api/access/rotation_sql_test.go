@@ -17,7 +17,7 @@ import (
 )
 
 // passes reports whether the key is good at the service, and fails if anything but ErrUnauthenticated says otherwise.
-func (h *house) passes(s *access.Service, bearer string) bool {
+func (h *office) passes(s *access.Service, bearer string) bool {
 	h.t.Helper()
 	_, err := s.Authenticate(h.t.Context(), bearer, "")
 	if err != nil && !errors.Is(err, access.ErrUnauthenticated) {
@@ -30,7 +30,7 @@ func (h *house) passes(s *access.Service, bearer string) bool {
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	for _, overlap := range []time.Duration{0, time.Hour, access.MaxOverlap} {
-		h := openHouse(t)
+		h := openOffice(t)
 		n := access.NewKey{Name: "checkout", Scopes: []access.Scope{access.EventsWrite}, Books: []string{"uk"}, ExpiresAt: start.AddDate(0, 0, 10)}
 		old, oldBearer, err := h.here.Create(t.Context(), operator, n)
 		if err != nil {
@@ -77,7 +77,7 @@ func TestRotation(t *testing.T) {
 // TestRotationRefused tries what cannot be rotated, and shows that nothing comes of it.
 func TestRotationRefused(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	n := access.NewKey{Name: "n", Scopes: []access.Scope{access.BooksRead}}
 	create := func(n access.NewKey) string {
 		key, _, err := h.here.Create(t.Context(), operator, n)
@@ -122,7 +122,7 @@ func TestRotationRefused(t *testing.T) {
 // TestRotateOnce rotates one key many times at once, while its owner is deactivated in the end.
 func TestRotateOnce(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	person := h.person("admin")
 	by := guard.Actor{Kind: guard.Person, ID: person, Person: person}
 	key, _, err := h.here.Create(t.Context(), by, access.NewKey{Name: "n", Scopes: []access.Scope{access.BooksRead}})
@@ -159,7 +159,7 @@ func TestRotateOnce(t *testing.T) {
 // TestKeysOfOthers states which keys each caller may see, end and rotate: all else is unknown to them.
 func TestKeysOfOthers(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	owner := h.person("finance@uk")
 	by := guard.Actor{Kind: guard.Person, ID: owner, Person: owner}
 	keys := map[string]string{}
@@ -230,7 +230,7 @@ func TestKeysOfOthers(t *testing.T) {
 // TestLastUse tells when a key was last used, once a minute, without a word of it in the trail.
 func TestLastUse(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	key, bearer, err := h.here.Create(t.Context(), operator, access.NewKey{Name: "n", Scopes: access.Scopes()})
 	if err != nil {
 		t.Fatal(err)

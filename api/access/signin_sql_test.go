@@ -18,8 +18,8 @@ import (
 	"mizan/ledger/vault"
 )
 
-// openVaultHouse is a house whose vault is open.
-func openVaultHouse(t testing.TB) *house {
+// openVaultOffice is an office whose vault is open.
+func openVaultOffice(t testing.TB) *office {
 	t.Helper()
 	var raw [32]byte
 	rand.Read(raw[:])
@@ -27,13 +27,13 @@ func openVaultHouse(t testing.TB) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := openHouse(t)
+	h := openOffice(t)
 	opts := access.Options{Now: h.clock.now, Vault: vault.New(h.db.Pool, vault.Options{Now: h.clock.now, Keys: keys})}
 	h.vault, h.here, h.there = opts.Vault, access.New(h.db.Pool, opts), access.New(h.db.Pool, opts)
 	return h
 }
 
-func (h *house) invite(name, email string) string {
+func (h *office) invite(name, email string) string {
 	h.t.Helper()
 	p, err := h.here.AddPerson(h.t.Context(), operator, access.NewPerson{Name: name, Email: email})
 	if err != nil {
@@ -46,11 +46,11 @@ func identity(subject, email string) access.Identity {
 	return access.Identity{Issuer: "https://login.example", Subject: subject, Email: email, EmailVerified: true}
 }
 
-// TestSignIn signs somebody in for the first time by the address of mail, and then by who they are, whatever their
+// TestInvited signs somebody in for the first time by the address of mail, and then by who they are, whatever their
 // address is by then.
-func TestSignIn(t *testing.T) {
+func TestInvited(t *testing.T) {
 	t.Parallel()
-	h := openVaultHouse(t)
+	h := openVaultOffice(t)
 	amy, bob := h.invite("Amy", "Amy@Example.org"), h.invite("Bob", "bob@example.org")
 	for name, who := range map[string]access.Identity{
 		"unverified":      {Issuer: "https://login.example", Subject: "s1", Email: "amy@example.org"},
@@ -107,7 +107,7 @@ func TestSignIn(t *testing.T) {
 // times.
 func TestOneInvitationOneIdentity(t *testing.T) {
 	t.Parallel()
-	h := openVaultHouse(t)
+	h := openVaultOffice(t)
 	h.invite("", "amy@example.org")
 	bob := h.invite("", "bob@example.org")
 	var won atomic.Int32
@@ -138,7 +138,7 @@ func TestOneInvitationOneIdentity(t *testing.T) {
 // they are.
 func TestPeopleInTheVault(t *testing.T) {
 	t.Parallel()
-	h := openVaultHouse(t)
+	h := openVaultOffice(t)
 	id := h.invite("Canary Name", "Canary.Mail@example.org")
 	if _, _, err := h.here.SignIn(t.Context(), identity("s1", "canary.mail@example.org"), "", ""); err != nil {
 		t.Fatal(err)
@@ -199,7 +199,7 @@ func TestPeopleInTheVault(t *testing.T) {
 // TestOneMailOnePerson adds many people with one address of mail at once: one is added, and nothing stays of the others.
 func TestOneMailOnePerson(t *testing.T) {
 	t.Parallel()
-	h := openVaultHouse(t)
+	h := openVaultOffice(t)
 	var added atomic.Int32
 	var all sync.WaitGroup
 	for range 20 {

@@ -71,6 +71,9 @@ func TestRefuseAndWithdraw(t *testing.T) {
 	p := b.press(b.get(at, 200), at+"/refuse", nil, http.StatusBadRequest)
 	p.has(t, "Nothing was decided")
 	p = b.press(p, at+"/refuse", url.Values{"reason": {strings.Repeat("x", 2001)}}, http.StatusBadRequest)
+	if !strings.Contains(p.source, strings.Repeat("x", 2001)+"</textarea>") {
+		t.Error("what was typed is lost")
+	}
 	b.press(p, at+"/refuse", url.Values{"reason": {"not the right account"}}, http.StatusSeeOther)
 	b.get(at, 200).has(t, "refused", "not the right account")
 	asker.get("/console/books/uk/approvals?state=refused", 200).has(t, "refused")
@@ -127,6 +130,28 @@ func TestWhoMayDecide(t *testing.T) {
 	b.post(at+"/approve", form, http.StatusNotFound)
 	if now := h.approval(uk, a.ID); now.State != guard.StateOpen || h.runs() != 0 {
 		t.Errorf("it was decided: %s", now.State)
+	}
+}
+
+// Whoever both asks and decides in general does not decide on what they wrote, with the buttons or without.
+func TestOwnRequest(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	uk := h.book("uk", "Souk UK", "GBP")
+	both := h.in("Both", access.Grant{Role: access.Finance}, access.Grant{Role: access.Approver})
+	for _, by := range []guard.Actor{{Kind: guard.Person, ID: both.id, Person: both.id}, {Kind: guard.Program, ID: "theirkey0001", Person: both.id}} {
+		a := h.ask(uk, by, `{"a":1}`, "r")
+		at := "/console/books/uk/approvals/" + a.ID
+		p := both.get(at, 200)
+		p.has(t, "You wrote or edited this")
+		p.hasNot(t, at+"/approve", at+"/refuse")
+		form := p.forms()[at+"/withdraw"]
+		form.Set("reason", "because")
+		both.post(at+"/approve", form, http.StatusForbidden).has(t, "Whoever wrote or edited this cannot approve it")
+		both.post(at+"/refuse", form, http.StatusForbidden).has(t, "Nothing was decided")
+		if now := h.approval(uk, a.ID); now.State != guard.StateOpen || h.runs() != 0 {
+			t.Errorf("it was decided: %s", now.State)
+		}
 	}
 }
 

@@ -131,6 +131,24 @@ func TestIdle(t *testing.T) {
 	b.get("/console", http.StatusSeeOther)
 }
 
+// While sessions cannot be looked up, nobody is told that they are signed out, and nothing is done.
+func TestSessionsUnavailable(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.book("uk", "Souk UK", "GBP")
+	b := h.in("Samira", access.Grant{Role: access.Auditor})
+	form := b.get("/console", 200).forms()["/sign-out"]
+	h.pool.Close()
+	h.forward(time.Second)
+	for _, path := range []string{"/console", "/books/uk", "/portal", "/console/people"} {
+		b.get(path, http.StatusServiceUnavailable).has(t, "Not available right now")
+	}
+	b.post("/sign-out", form, http.StatusServiceUnavailable)
+	if b.session() == "" {
+		t.Error("the session was forgotten")
+	}
+}
+
 // A link elsewhere that leads here comes without our cookie; the page then asks again by itself.
 func TestArrivingFromElsewhere(t *testing.T) {
 	t.Parallel()
