@@ -54,6 +54,7 @@ type payeeHolding struct {
 // holdingWords are the accounts of payees in words, by the path in the chart, in the order they are shown.
 var holdingWords = []struct{ path, name, meaning string }{
 	{"available", "Available", "Yours to be paid out."},
+	{"paying", "Being paid out", "Sent to where you are paid, and not confirmed yet."},
 	{"pending", "On its way", "Earned. It becomes available once orders can no longer be returned easily."},
 	{"reserve", "Reserve", "Held back for a while against returns, and released bit by bit."},
 	{"dispute_hold", "Held for disputes", "Held until open disputes with customers are decided."},
@@ -74,13 +75,14 @@ func holdingPaths(kind string) map[string]string {
 		paths["minor_trust"] = "liabilities:creator:minor_trust"
 	case "agency", "partner":
 	case "charity":
-		return map[string]string{"available": "liabilities:donation:available", "pending": "liabilities:donation:pending"}
+		return map[string]string{"available": "liabilities:donation:available", "pending": "liabilities:donation:pending", "paying": "liabilities:payout_in_transit"}
 	default:
 		return nil
 	}
 	for _, name := range []string{"available", "pending", "dispute_hold", "blocked"} {
 		paths[name] = "liabilities:" + kind + ":" + name
 	}
+	paths["paying"] = "liabilities:payout_in_transit"
 	return paths
 }
 

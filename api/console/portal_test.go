@@ -34,7 +34,7 @@ func TestPortal(t *testing.T) {
 		account ledger.Address
 		amount  int64
 	}{{"liabilities:creator:available:cre_amy", 123456789}, {"liabilities:creator:pending:cre_amy", 4500}, {"liabilities:creator:available:cre_amy2", 777700},
-		{"liabilities:creator:dispute_hold:cre_amy", 990}, {"liabilities:creator:available:cre_minor", 3450}, {"liabilities:creator:minor_trust:cre_minor", 600},
+		{"liabilities:creator:dispute_hold:cre_amy", 990}, {"liabilities:payout_in_transit:cre_amy", 1100}, {"liabilities:creator:available:cre_minor", 3450}, {"liabilities:creator:minor_trust:cre_minor", 600},
 		{"liabilities:seller:available:cre_amy", 555500}, {"liabilities:seller:reserve:sel_uk", 1200}, {"liabilities:seller_deposit:sel_uk", 50000},
 		{"liabilities:donation:available:cha_1:camp-1", 100}, {"liabilities:donation:available:cha_1:camp-2", 250}} {
 		d := sale(pending, x.account, 0, "USD")
@@ -47,7 +47,7 @@ func TestPortal(t *testing.T) {
 
 	amy := h.payee(us, "cre_amy")
 	p := amy.get("/portal", 200)
-	p.has(t, "Amy Canary", "cre_amy", "creator", "Souk US", "Available 1,234,567.89", "On its way 45.00", "Held for disputes 9.90", "You owe 5.50", "What is known of you", "name", "email")
+	p.has(t, "Amy Canary", "cre_amy", "creator", "Souk US", "Available 1,234,567.89", "Being paid out 11.00", "On its way 45.00", "Held for disputes 9.90", "You owe 5.50", "What is known of you", "name", "email")
 	p.hasNot(t, "canary@example.com", "7,777.00", "5,555.00", "cre_amy2", "cre_minor", "34.50")
 	pat := h.payee(us, "gua_pat").get("/portal", 200)
 	pat.has(t, "Whom you act for", "cre_minor", "Available 34.50", "In trust 6.00", "You have no balances of your own here", "Nothing personal is stored")
