@@ -3,6 +3,8 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -10,6 +12,7 @@ import (
 	"time"
 
 	"mizan/api/access"
+	"mizan/ledger/guard"
 )
 
 // An approval from asking to done, with what the second person is shown, and the trail of it.
@@ -164,9 +167,43 @@ func TestTrail(t *testing.T) {
 			}
 		}
 	}
-	h.tamper()
+	h.tamper(sqlDisarm, sqlFalsify)
 	h.refused(409, "audit-broken", "GET", trail+"/verification", "")
 	h.must(200, "GET", "/v1/audit/verification", "") // the installation's is another chain
+}
+
+// An export that fails on its second page is cut off, so that nobody takes what came for all there is.
+func TestExportBreaksOff(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	for i := range 1500 {
+		if _, err := h.service.trail.Record(t.Context(), guard.Deed{Actor: operator, Act: "sample.recorded", Object: fmt.Sprint("sample:", i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if lines := strings.Count(h.must(200, "GET", "/v1/audit/export", "").body, "\n"); lines != 1500 {
+		t.Errorf("%d lines", lines)
+	}
+	h.tamper(sqlDisarm, sqlUnbound, sqlUnread)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.server.URL+"/v1/audit/export", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+testKey)
+	res, err := h.client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if body, err := io.ReadAll(res.Body); err == nil {
+		t.Errorf("a broken export ended in order after %d lines", strings.Count(string(body), "\n"))
+	}
+	if a := h.do("GET", "/v1/audit/export?after=1000", ""); a.StatusCode != 500 {
+		t.Errorf("one that fails at once: %d", a.StatusCode)
+	}
+	if got := h.must(200, "GET", "/metrics", "").body; !strings.Contains(got, "in_flight 1\n") {
+		t.Error("the request that was cut off counts as being in flight")
+	}
 }
 
 // Keys over HTTP: rotated with an overlap, revoked, and only by those who look after their books.

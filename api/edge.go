@@ -35,7 +35,8 @@ func (s *service) edge(next http.Handler) http.Handler {
 		}
 		s.metrics.inFlight.Inc()
 		defer func() {
-			if caught := recover(); caught != nil {
+			caught := recover()
+			if caught != nil && caught != http.ErrAbortHandler {
 				s.afterPanic(w, r, caught)
 			}
 			if w.status == 0 {
@@ -45,6 +46,9 @@ func (s *service) edge(next http.Handler) http.Handler {
 			took := s.now().Sub(began)
 			s.metrics.observe(w, r.Method, took)
 			s.record(r.Context(), w, r.Method, took)
+			if caught == http.ErrAbortHandler {
+				panic(caught) // the server cuts the connection, which no reader takes for the end of an answer
+			}
 		}()
 		if err := cmp.Or(withinBounds(r), s.fromHere(r)); err != nil {
 			s.writeProblem(w, r, err)
@@ -107,9 +111,6 @@ func harmlessID(s string) bool {
 // afterPanic answers with a problem if nothing was sent yet. The value may hold anything, so only its place is logged
 // beside it, never the request.
 func (s *service) afterPanic(w *recorder, r *http.Request, caught any) {
-	if caught == http.ErrAbortHandler {
-		panic(caught)
-	}
 	s.log.Error("panic", "request_id", w.requestID, "route", w.route, "panic", caught, "stack", string(debug.Stack()))
 	if w.status == 0 {
 		s.writeProblem(w, r, ErrInternal)

@@ -59,17 +59,19 @@ func unbalance(t *testing.T, h *house) {
 const (
 	sqlDisarm  = `ALTER TABLE audit_rows DISABLE TRIGGER ALL`
 	sqlFalsify = `UPDATE audit_rows SET why = 'something else' WHERE book_id <> 0 AND sequence = 3`
+	sqlUnbound = `ALTER TABLE audit_rows DROP CONSTRAINT audit_rows_recorded_at_check`
+	sqlUnread  = `UPDATE audit_rows SET recorded_at = 'infinity' WHERE book_id = 0 AND sequence = 1001`
 )
 
-// tamper changes a row of the books' trails behind the program's back, with the rights of a superuser.
-func (h *house) tamper() {
+// tamper changes the trails behind the program's back, with the rights of a superuser.
+func (h *house) tamper(statements ...string) {
 	h.t.Helper()
 	conn, err := pgx.Connect(h.t.Context(), h.db.SuperURL)
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	defer conn.Close(h.t.Context())
-	for _, statement := range []string{sqlDisarm, sqlFalsify} {
+	for _, statement := range statements {
 		if _, err := conn.Exec(h.t.Context(), statement); err != nil {
 			h.t.Fatal(err)
 		}

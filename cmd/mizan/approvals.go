@@ -73,7 +73,8 @@ func (c *approvalsAskCmd) Run(ctx context.Context, s *surroundings) error {
 	if err != nil {
 		return err
 	}
-	if len(payload) > maxPayload || !json.Valid(payload) {
+	var object map[string]json.RawMessage
+	if len(payload) > maxPayload || json.Unmarshal(payload, &object) != nil || object == nil {
 		return usageError("The payload must be a JSON object of at most 1 MiB.")
 	}
 	return c.print(ctx, s, func(remote *client.Client) (client.Approval, error) {
