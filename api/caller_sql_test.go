@@ -32,7 +32,7 @@ func withPeople(t testing.TB, change ...func(*Config)) *people {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.access = access.New(h.db.Pool, access.Options{Now: h.clock.now, StaticKey: testKey, Issuer: issuer})
+	h.access = access.New(h.db.Pool, access.Options{Now: h.clock.now, StaticKey: testKey, Issuer: issuer, Vault: h.vault, Guardians: h.guardians})
 	h.service.access = h.access
 	staff, err := h.access.AddPerson(t.Context(), operator, access.NewPerson{})
 	if err != nil {

@@ -67,7 +67,7 @@ func TestIssuerOptions(t *testing.T) {
 // TestUnknownKeyIDs is I10: whatever tokens come in, the issuer is asked for its keys once a minute.
 func TestUnknownKeyIDs(t *testing.T) {
 	t.Parallel()
-	h := newTokenHouse(t)
+	h := newHouse(t)
 	h.accepted(t, h.AccessToken("u1", audience))
 	storm := func() {
 		var all sync.WaitGroup
@@ -111,7 +111,7 @@ func TestUnknownKeyIDs(t *testing.T) {
 // was published a minute before it signs, and a withdrawn one ends.
 func TestKeyRotation(t *testing.T) {
 	t.Parallel()
-	h := newTokenHouse(t)
+	h := newHouse(t)
 	old := h.AccessToken("u1", audience)
 	h.accepted(t, old)
 	var kid string
@@ -162,7 +162,7 @@ func until(t *testing.T, done func() bool) {
 
 func TestIssuerDownAndUp(t *testing.T) {
 	t.Parallel()
-	h := newTokenHouse(t)
+	h := newHouse(t)
 	h.Down(true)
 	token := h.AccessToken("u1", audience)
 	unavailable := func() {
@@ -208,7 +208,7 @@ func TestIssuerDownAndUp(t *testing.T) {
 // gives up does not take the others along.
 func TestSlowIssuer(t *testing.T) {
 	t.Parallel()
-	h := newTokenHouse(t)
+	h := newHouse(t)
 	quick := *h.HTTP()
 	quick.Timeout = 200 * time.Millisecond
 	h.view = h.another(t, func(o *access.IssuerOptions) { o.HTTP = &quick })
@@ -241,7 +241,7 @@ func TestSlowIssuer(t *testing.T) {
 // answered long before the five seconds of a request are over, after which the log would say so.
 func TestNobodyWaits(t *testing.T) {
 	t.Parallel()
-	h := newTokenHouse(t)
+	h := newHouse(t)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	h.Stall()
@@ -270,7 +270,7 @@ func TestNobodyWaits(t *testing.T) {
 // TestClockSetBack does not keep the service from asking.
 func TestClockSetBack(t *testing.T) {
 	t.Parallel()
-	h := newTokenHouse(t)
+	h := newHouse(t)
 	h.Down(true)
 	if _, _, err := h.view.Begin(t.Context()); !errors.Is(err, access.ErrIssuerUnavailable) {
 		t.Error(err)
@@ -314,7 +314,7 @@ func TestHostileIssuer(t *testing.T) {
 	}
 	shared := send(`{"keys":[{"kty":"oct","k":"Y2FuYXJ5","alg":"HS256"},{"kty":"oct","k":"Y2FuYXJ5"}]}`)
 	short := send(string(raw(map[string]any{"keys": []any{accesstest.JWK(weak.Public(), "weak", "RS256")}})))
-	encryption := func(h *tokenHouse) http.HandlerFunc {
+	encryption := func(h *house) http.HandlerFunc {
 		jwk := accesstest.JWK(h.PublicRSA(h.Rotate("RS256")), "enc", "RS256")
 		jwk["use"] = "enc"
 		return send(string(raw(map[string]any{"keys": []any{jwk}})))
@@ -346,7 +346,7 @@ func TestHostileIssuer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newTokenHouse(t)
+			h := newHouse(t)
 			if c.by == nil && c.edit == nil {
 				c.by = encryption(h)
 			}
@@ -383,7 +383,7 @@ func TestHostileIssuer(t *testing.T) {
 // TestManyKeys keeps the bound on keys, and finds those that can be read among others that cannot.
 func TestManyKeys(t *testing.T) {
 	t.Parallel()
-	h := newTokenHouse(t)
+	h := newHouse(t)
 	kid := h.Rotate("RS256")
 	list := []any{nil, map[string]any{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}, map[string]any{"kty": "oct", "k": "AA", "kid": kid}}
 	for n := range 40 {

@@ -25,7 +25,7 @@ import (
 const canaryMail = "canary.person@example.com"
 
 // begin begins a sign-in, goes to the issuer, and returns what the browser kept and what it brings back.
-func (h *tokenHouse) begin(t *testing.T) (cookie string, back url.Values) {
+func (h *house) begin(t *testing.T) (cookie string, back url.Values) {
 	t.Helper()
 	address, cookie, err := h.view.Begin(t.Context())
 	if err != nil {
@@ -35,7 +35,7 @@ func (h *tokenHouse) begin(t *testing.T) (cookie string, back url.Values) {
 }
 
 // fails fails the test unless a sign-in fails like every other, with a reason in the log that holds nothing of the person.
-func (h *tokenHouse) fails(t *testing.T, cookie string, back url.Values) {
+func (h *house) fails(t *testing.T, cookie string, back url.Values) {
 	t.Helper()
 	who, err := h.view.Finish(t.Context(), cookie, back)
 	if !errors.Is(err, access.ErrSignInFailed) || err.Error() != access.ErrSignInFailed.Error() || who != (access.Identity{}) {
@@ -52,9 +52,9 @@ func (h *tokenHouse) fails(t *testing.T, cookie string, back url.Values) {
 	}
 }
 
-func TestSignInAtIssuer(t *testing.T) {
+func TestSignIn(t *testing.T) {
 	t.Parallel()
-	h := newTokenHouse(t)
+	h := newHouse(t)
 	for _, who := range []accesstest.Person{
 		{Subject: "canary-1", Email: canaryMail, EmailVerified: true}, {Subject: "canary-1", Email: canaryMail},
 		{Subject: "canary-2", Email: canaryMail, EmailVerified: true, OnlyUserinfo: true}, {Subject: "canary-2", Email: canaryMail, OnlyUserinfo: true},
@@ -80,7 +80,7 @@ func TestSignInAtIssuer(t *testing.T) {
 // TestSignInAddress shows what the browser is sent to the issuer with, and that each time it is different.
 func TestSignInAddress(t *testing.T) {
 	t.Parallel()
-	h := newTokenHouse(t)
+	h := newHouse(t)
 	seen := map[string]bool{}
 	for range 100 {
 		address, cookie, err := h.view.Begin(t.Context())
@@ -118,32 +118,30 @@ func TestSignInAddress(t *testing.T) {
 func TestRefusedAnswers(t *testing.T) {
 	t.Parallel()
 	other := accesstest.New(t, func() time.Time { return start })
-	for name, change := range map[string]func(h *tokenHouse, cookie *string, back url.Values){
-		"no cookie":            func(_ *tokenHouse, cookie *string, _ url.Values) { *cookie = "" },
-		"another cookie":       func(h *tokenHouse, cookie *string, _ url.Values) { *cookie, _ = h.begin(t) },
-		"a cookie too long":    func(_ *tokenHouse, cookie *string, _ url.Values) { *cookie = strings.Repeat("A", 1025) },
-		"a cookie of letters":  func(_ *tokenHouse, cookie *string, _ url.Values) { *cookie = "AAAA" },
-		"a cookie in the open": func(_ *tokenHouse, cookie *string, _ url.Values) { *cookie = openCookie() },
-		"too late":             func(h *tokenHouse, _ *string, _ url.Values) { h.clock.forward(access.SignInLifetime) },
-		"no state":             func(_ *tokenHouse, _ *string, back url.Values) { back.Del("state") },
-		"wrong state":          func(_ *tokenHouse, _ *string, back url.Values) { back.Set("state", back.Get("state")+"A") },
-		"two states":           func(_ *tokenHouse, _ *string, back url.Values) { back.Add("state", back.Get("state")) },
-		"no code":              func(_ *tokenHouse, _ *string, back url.Values) { back.Del("code") },
-		"wrong code":           func(_ *tokenHouse, _ *string, back url.Values) { back.Set("code", "canary-code") },
-		"two codes": func(_ *tokenHouse, _ *string, back url.Values) {
-			back["code"] = []string{back.Get("code"), "canary-code"}
-		},
-		"a code too long":       func(_ *tokenHouse, _ *string, back url.Values) { back.Set("code", strings.Repeat("canary", 400)) },
-		"mixed-up issuer":       func(_ *tokenHouse, _ *string, back url.Values) { back.Set("iss", other.URL()) },
-		"issuer left out":       func(_ *tokenHouse, _ *string, back url.Values) { back.Del("iss") },
-		"the person said no":    func(_ *tokenHouse, _ *string, back url.Values) { back.Set("error", "access_denied") },
-		"a hostile error":       func(_ *tokenHouse, _ *string, back url.Values) { back.Set("error", "canary<script>") },
-		"an error and no state": func(_ *tokenHouse, _ *string, back url.Values) { back.Set("error", "access_denied"); back.Del("state") },
-		"the code of another sign-in": func(h *tokenHouse, _ *string, back url.Values) {
+	for name, change := range map[string]func(h *house, cookie *string, back url.Values){
+		"no cookie":             func(_ *house, cookie *string, _ url.Values) { *cookie = "" },
+		"another cookie":        func(h *house, cookie *string, _ url.Values) { *cookie, _ = h.begin(t) },
+		"a cookie too long":     func(_ *house, cookie *string, _ url.Values) { *cookie = strings.Repeat("A", 1025) },
+		"a cookie of letters":   func(_ *house, cookie *string, _ url.Values) { *cookie = "AAAA" },
+		"a cookie in the open":  func(_ *house, cookie *string, _ url.Values) { *cookie = openCookie() },
+		"too late":              func(h *house, _ *string, _ url.Values) { h.clock.forward(access.SignInLifetime) },
+		"no state":              func(_ *house, _ *string, back url.Values) { back.Del("state") },
+		"wrong state":           func(_ *house, _ *string, back url.Values) { back.Set("state", back.Get("state")+"A") },
+		"two states":            func(_ *house, _ *string, back url.Values) { back.Add("state", back.Get("state")) },
+		"no code":               func(_ *house, _ *string, back url.Values) { back.Del("code") },
+		"wrong code":            func(_ *house, _ *string, back url.Values) { back.Set("code", "canary-code") },
+		"two codes":             func(_ *house, _ *string, back url.Values) { back["code"] = []string{back.Get("code"), "canary-code"} },
+		"a code too long":       func(_ *house, _ *string, back url.Values) { back.Set("code", strings.Repeat("canary", 400)) },
+		"mixed-up issuer":       func(_ *house, _ *string, back url.Values) { back.Set("iss", other.URL()) },
+		"issuer left out":       func(_ *house, _ *string, back url.Values) { back.Del("iss") },
+		"the person said no":    func(_ *house, _ *string, back url.Values) { back.Set("error", "access_denied") },
+		"a hostile error":       func(_ *house, _ *string, back url.Values) { back.Set("error", "canary<script>") },
+		"an error and no state": func(_ *house, _ *string, back url.Values) { back.Set("error", "access_denied"); back.Del("state") },
+		"the code of another sign-in": func(h *house, _ *string, back url.Values) {
 			_, stolen := h.begin(t)
 			back.Set("code", stolen.Get("code"))
 		},
-		"the code of another client": func(h *tokenHouse, _ *string, back url.Values) {
+		"the code of another client": func(h *house, _ *string, back url.Values) {
 			h.Register(accesstest.Client{ID: "other", Secret: "s", Redirect: "http://127.0.0.1/other"})
 			view := h.another(t, func(o *access.IssuerOptions) {
 				o.ClientID, o.ClientSecret, o.RedirectURL = "other", "s", "http://127.0.0.1/other"
@@ -154,7 +152,7 @@ func TestRefusedAnswers(t *testing.T) {
 			}
 			back.Set("code", h.Visit(address).Get("code"))
 		},
-		"the code of another issuer": func(h *tokenHouse, _ *string, back url.Values) {
+		"the code of another issuer": func(h *house, _ *string, back url.Values) {
 			other.Register(accesstest.Client{ID: clientID, Secret: "canary-secret", Redirect: callback})
 			view := h.another(t, func(o *access.IssuerOptions) { o.URL = other.URL() })
 			address, _, err := view.Begin(t.Context())
@@ -163,7 +161,7 @@ func TestRefusedAnswers(t *testing.T) {
 			}
 			back.Set("code", other.Visit(address).Get("code"))
 		},
-		"the cookie of another key": func(h *tokenHouse, cookie *string, back url.Values) {
+		"the cookie of another key": func(h *house, cookie *string, back url.Values) {
 			view := h.another(t, func(o *access.IssuerOptions) { o.StateKey = []byte(strings.Repeat("x", 32)) })
 			elsewhere := *h
 			elsewhere.view = view
@@ -174,7 +172,7 @@ func TestRefusedAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newTokenHouse(t)
+			h := newHouse(t)
 			h.SignsIn(accesstest.Person{Subject: "canary", Email: canaryMail, EmailVerified: true})
 			cookie, back := h.begin(t)
 			change(h, &cookie, back)
@@ -229,7 +227,7 @@ func TestRefusedIDTokens(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newTokenHouse(t)
+			h := newHouse(t)
 			h.SignsIn(accesstest.Person{Subject: "canary", Email: canaryMail, EmailVerified: true})
 			h.OnIDToken(change)
 			cookie, back := h.begin(t)
@@ -243,7 +241,7 @@ func TestRefusedIDTokens(t *testing.T) {
 	}
 	t.Run("azp with two audiences", func(t *testing.T) {
 		t.Parallel()
-		h := newTokenHouse(t)
+		h := newHouse(t)
 		h.SignsIn(accesstest.Person{Subject: "s", Email: canaryMail})
 		h.OnIDToken(func(header, claims map[string]any) {
 			delete(header, "typ")
@@ -259,7 +257,7 @@ func TestRefusedIDTokens(t *testing.T) {
 // TestMailThatIsNone never takes for an address of mail what is none, and never takes as verified what is not plainly so.
 func TestMailThatIsNone(t *testing.T) {
 	t.Parallel()
-	h := newTokenHouse(t)
+	h := newHouse(t)
 	h.SignsIn(accesstest.Person{Subject: "s"})
 	for n, c := range []struct {
 		mail, verified any
@@ -289,7 +287,7 @@ func TestMailThatIsNone(t *testing.T) {
 // TestReplays finishes one sign-in from 50 browsers at once: one gets in.
 func TestReplays(t *testing.T) {
 	t.Parallel()
-	h := newTokenHouse(t)
+	h := newHouse(t)
 	h.SignsIn(accesstest.Person{Subject: "s", Email: canaryMail})
 	cookie, back := h.begin(t)
 	replica := h.another(t)
@@ -322,7 +320,7 @@ func TestFlippedCookies(t *testing.T) {
 	seed := mrand.Uint64()
 	t.Logf("seed %d", seed)
 	random := mrand.New(mrand.NewPCG(seed, 1))
-	h := newTokenHouse(t)
+	h := newHouse(t)
 	h.SignsIn(accesstest.Person{Subject: "s"})
 	cookie, back := h.begin(t)
 	for range 1000 {
@@ -352,7 +350,7 @@ func TestClientsProveThemselves(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newTokenHouse(t)
+			h := newHouse(t)
 			h.Register(accesstest.Client{ID: "c:ü", Secret: c.secret, Redirect: callback})
 			h.OnDiscovery(func(d map[string]any) { d["token_endpoint_auth_methods_supported"] = c.methods })
 			h.view = h.another(t, func(o *access.IssuerOptions) { o.ClientID, o.ClientSecret = "c:ü", c.secret })
@@ -365,7 +363,7 @@ func TestClientsProveThemselves(t *testing.T) {
 	}
 	t.Run("wrong secret", func(t *testing.T) {
 		t.Parallel()
-		h := newTokenHouse(t)
+		h := newHouse(t)
 		h.view = h.another(t, func(o *access.IssuerOptions) { o.ClientSecret = "canary-wrong" })
 		cookie, back := h.begin(t)
 		h.fails(t, cookie, back)
@@ -413,7 +411,7 @@ func TestIssuerFailsMidway(t *testing.T) {
 		"userinfo: too large":      {accesstest.Userinfo, answer(200, `{"sub":"canary","x":"`+strings.Repeat("x", 1<<20)+`"}`), fault.Unavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newTokenHouse(t)
+			h := newHouse(t)
 			h.SignsIn(accesstest.Person{Subject: "canary", Email: canaryMail, OnlyUserinfo: true})
 			cookie, back := h.begin(t)
 			h.Replace(c.path, c.by)
@@ -434,7 +432,7 @@ func TestIssuerFailsMidway(t *testing.T) {
 // TestIssuersThatDoNotNameThemselves are taken without iss, and with the right one only.
 func TestIssuersThatDoNotNameThemselves(t *testing.T) {
 	t.Parallel()
-	h := newTokenHouse(t)
+	h := newHouse(t)
 	h.SignsIn(accesstest.Person{Subject: "s"})
 	h.OnDiscovery(func(d map[string]any) { delete(d, "authorization_response_iss_parameter_supported") })
 	for iss, good := range map[string]bool{"-": true, h.URL(): true, "": false, "https://other.example": false} {

@@ -14,7 +14,7 @@ import (
 // TestTokensOfPeople goes from a token to the person behind it.
 func TestTokensOfPeople(t *testing.T) {
 	t.Parallel()
-	h, db := newTokenHouse(t), pgtest.New(t)
+	h, db := newHouse(t), pgtest.New(t)
 	services := []*access.Service{
 		access.New(db.Pool, access.Options{Now: h.clock.now, Issuer: h.view}), access.New(db.Pool, access.Options{Now: h.clock.now, Issuer: h.another(t)}),
 	}
@@ -68,7 +68,7 @@ func TestTokensOfPeople(t *testing.T) {
 
 func TestTokensWithoutIssuerOrDatabase(t *testing.T) {
 	t.Parallel()
-	h, db := newTokenHouse(t), pgtest.New(t)
+	h, db := newHouse(t), pgtest.New(t)
 	token := h.AccessToken("canary", audience)
 	s := access.New(db.Pool, access.Options{Now: h.clock.now})
 	if _, err := s.AuthenticateToken(t.Context(), token, ""); !errors.Is(err, access.ErrUnauthenticated) {

@@ -36,8 +36,8 @@ const (
 
 var stateKey = []byte("0123456789abcdef0123456789abcdef")
 
-// tokenHouse is an issuer and the service's view of it, on one clock.
-type tokenHouse struct {
+// house is an issuer and the service's view of it, on one clock.
+type house struct {
 	*accesstest.Issuer
 	clock *clock
 	log   *logBook
@@ -62,9 +62,9 @@ func (l *logBook) String() string {
 	return l.text.String()
 }
 
-func newTokenHouse(t *testing.T, change ...func(*access.IssuerOptions)) *tokenHouse {
+func newHouse(t *testing.T, change ...func(*access.IssuerOptions)) *house {
 	t.Helper()
-	h := &tokenHouse{clock: &clock{at: start}, log: &logBook{}}
+	h := &house{clock: &clock{at: start}, log: &logBook{}}
 	h.Issuer = accesstest.New(t, h.clock.now)
 	h.Register(accesstest.Client{ID: clientID, Secret: "canary-secret", Redirect: callback})
 	h.view = h.another(t, change...)
@@ -72,7 +72,7 @@ func newTokenHouse(t *testing.T, change ...func(*access.IssuerOptions)) *tokenHo
 }
 
 // another returns one more replica's view of the issuer.
-func (h *tokenHouse) another(t *testing.T, change ...func(*access.IssuerOptions)) *access.Issuer {
+func (h *house) another(t *testing.T, change ...func(*access.IssuerOptions)) *access.Issuer {
 	t.Helper()
 	opts := access.IssuerOptions{URL: h.URL(), ClientID: clientID, ClientSecret: "canary-secret", RedirectURL: callback, Audience: audience,
 		StateKey: stateKey, Now: h.clock.now, HTTP: h.HTTP(), Log: debugLog(h.log)}
@@ -87,7 +87,7 @@ func (h *tokenHouse) another(t *testing.T, change ...func(*access.IssuerOptions)
 }
 
 // refused fails the test unless the token is refused like a key that does not exist.
-func (h *tokenHouse) refused(t *testing.T, raw string) {
+func (h *house) refused(t *testing.T, raw string) {
 	t.Helper()
 	who, at, err := h.view.Verify(t.Context(), raw)
 	if !errors.Is(err, access.ErrUnauthenticated) || err.Error() != access.ErrUnauthenticated.Error() || who != (access.Identity{}) || !at.IsZero() {
@@ -95,7 +95,7 @@ func (h *tokenHouse) refused(t *testing.T, raw string) {
 	}
 }
 
-func (h *tokenHouse) accepted(t *testing.T, raw string) {
+func (h *house) accepted(t *testing.T, raw string) {
 	t.Helper()
 	who, at, err := h.view.Verify(t.Context(), raw)
 	if err != nil || who != (access.Identity{Issuer: h.URL(), Subject: "u1"}) || at.IsZero() {
@@ -104,7 +104,7 @@ func (h *tokenHouse) accepted(t *testing.T, raw string) {
 }
 
 // with returns the claims of an honest token with changes; a nil value takes a claim away.
-func (h *tokenHouse) with(changes map[string]any) map[string]any {
+func (h *house) with(changes map[string]any) map[string]any {
 	c := h.AccessClaims("u1", audience)
 	maps.Copy(c, changes)
 	maps.DeleteFunc(c, func(_ string, v any) bool { return v == nil })
@@ -123,7 +123,7 @@ var atJWT = map[string]any{"typ": "at+jwt"}
 
 func TestHonestTokens(t *testing.T) {
 	t.Parallel()
-	h := newTokenHouse(t)
+	h := newHouse(t)
 	for _, alg := range []string{"RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"} {
 		h.Rotate(alg)
 		h.clock.forward(time.Minute)
@@ -150,7 +150,7 @@ func TestHonestTokens(t *testing.T) {
 // TestRefusedHeaders are the cases of group I that lie in the header or the signature.
 func TestRefusedHeaders(t *testing.T) {
 	t.Parallel()
-	h := newTokenHouse(t)
+	h := newHouse(t)
 	kid := h.Rotate("RS256")
 	honest := h.AccessToken("u1", audience)
 	h.accepted(t, honest)
@@ -215,7 +215,7 @@ func TestRefusedHeaders(t *testing.T) {
 // TestRefusedClaims are the cases of group I that an issuer would have to sign.
 func TestRefusedClaims(t *testing.T) {
 	t.Parallel()
-	h := newTokenHouse(t)
+	h := newHouse(t)
 	other := accesstest.New(t, h.clock.now)
 	at := h.clock.now().Unix()
 	for name, c := range map[string]map[string]any{
@@ -286,7 +286,7 @@ func TestRefusedClaims(t *testing.T) {
 // TestHeadersThatOfferKeys is I11: keys that a token brings along, or says where to find, are not looked at.
 func TestHeadersThatOfferKeys(t *testing.T) {
 	t.Parallel()
-	h := newTokenHouse(t)
+	h := newHouse(t)
 	var visits atomic.Int64
 	own, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -316,7 +316,7 @@ func TestFlippedTokens(t *testing.T) {
 	seed := mrand.Uint64()
 	t.Logf("seed %d", seed)
 	random := mrand.New(mrand.NewPCG(seed, 20))
-	h := newTokenHouse(t)
+	h := newHouse(t)
 	for _, alg := range []string{"ES256", "RS256", "EdDSA"} {
 		h.Rotate(alg)
 		h.clock.forward(time.Minute)
@@ -349,7 +349,7 @@ func TestFlippedTokens(t *testing.T) {
 
 func TestTokensAreToldFromKeys(t *testing.T) {
 	t.Parallel()
-	h := newTokenHouse(t)
+	h := newHouse(t)
 	got := map[string]bool{}
 	want := map[string]bool{"": false, "mk_abc": false, "eyJ": false, "eyJ.": false, "mk_a.b.c": false, "eyJa.b.c.d": false,
 		"eyJa.b.": true, h.AccessToken("u1", audience): true}
