@@ -14,7 +14,7 @@ import (
 // TestLinkOnce uses one link fifty times at once, at two replicas: one session comes of it.
 func TestLinkOnce(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	for name, link := range map[string]func() (string, time.Time, error){
 		"person": func() (string, time.Time, error) { return h.here.PersonLink(t.Context(), operator, h.person("admin")) },
 		"payee":  func() (string, time.Time, error) { return h.here.PayeeLink(t.Context(), operator, uk, "cre_amy") },
@@ -48,7 +48,7 @@ func TestLinkOnce(t *testing.T) {
 // TestLinkEnds walks to the last moment of links, and makes more than one may have.
 func TestLinkEnds(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	person := h.person()
 	var links []string
 	for range 12 {
@@ -87,7 +87,7 @@ func TestLinkEnds(t *testing.T) {
 // TestWrongLinks tries what is no link, until there were too many; the right one passes all the same.
 func TestWrongLinks(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	person := h.person("finance@uk")
 	right, _, err := h.here.PersonLink(t.Context(), operator, person)
 	if err != nil {
@@ -118,7 +118,7 @@ func TestWrongLinks(t *testing.T) {
 // TestSigningOutVoidsLinks ends the sessions of holders who have links: no session comes of them.
 func TestSigningOutVoidsLinks(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	person := h.person()
 	one, _, err := h.here.PersonLink(t.Context(), operator, person)
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 // TestPersonLife adds, lists, reads and deactivates somebody without a vault.
 func TestPersonLife(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	ids := []string{h.person("finance@uk"), h.person(), h.person()}
 	slices.Sort(ids)
 	var listed []string
@@ -78,7 +78,7 @@ func TestPersonLife(t *testing.T) {
 // TestNewPeopleAreChecked tries names and addresses of mail that nobody has, which are not repeated.
 func TestNewPeopleAreChecked(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	for _, n := range []access.NewPerson{
 		{Name: " canary"}, {Name: "canary\x00"}, {Name: "can\u202eary"}, {Name: "canary\xff"}, {Name: strings.Repeat("canary", 40)},
 		{Email: "canary"}, {Email: "canary@"}, {Email: "@canary"}, {Email: "canary@x y"}, {Email: "can\u212aary@x.org"}, {Email: "canary@x.org\n"},
@@ -98,7 +98,7 @@ func TestNewPeopleAreChecked(t *testing.T) {
 // TestDeactivationEndsAll ends sessions, links, keys and the power to get new ones, on another replica within a second.
 func TestDeactivationEndsAll(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	person := h.person("admin")
 	session := h.signIn(person)
 	link, _, err := h.here.PersonLink(t.Context(), operator, person)
@@ -162,7 +162,7 @@ func TestDeactivationEndsAll(t *testing.T) {
 // TestDeactivationRaces deactivates somebody while they sign in and make keys: whatever came of it is over.
 func TestDeactivationRaces(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	person := h.person("admin")
 	by := guard.Actor{Kind: guard.Person, ID: person, Person: person}
 	var links [8]string
@@ -219,7 +219,7 @@ func TestDeactivationRaces(t *testing.T) {
 // TestPeopleRolledBack shows that nothing stays of what is rolled back, in the tables or in the trail.
 func TestPeopleRolledBack(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	person := h.person("admin")
 	session := h.signIn(person)
 	held, err := h.here.Person(t.Context(), person)
@@ -256,7 +256,7 @@ func TestPeopleRolledBack(t *testing.T) {
 // TestReasonsThatCannotBeRecorded does nothing if the reason cannot stand in the trail.
 func TestReasonsThatCannotBeRecorded(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	person := h.person("admin")
 	session := h.signIn(person)
 	before := h.stored()
@@ -279,7 +279,7 @@ func TestReasonsThatCannotBeRecorded(t *testing.T) {
 // TestDatabaseKeepsPeople tries behind the service's back what it would not do, with the application's role.
 func TestDatabaseKeepsPeople(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	person := h.person("finance@uk")
 	h.signIn(person)
 	key, _, err := h.here.Create(t.Context(), operator, access.NewKey{Name: "n", Scopes: access.Scopes()})

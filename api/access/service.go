@@ -66,10 +66,9 @@ func New(pool *postgres.Pool, opts Options) *Service {
 		panic("access: Options.Now is required")
 	}
 	return &Service{
-		pool: pool, trail: guard.NewTrail(pool, opts.Now), opts: opts, now: opts.Now,
+		pool: pool, trail: guard.NewTrail(pool, opts.Now), opts: opts, now: opts.Now, issuer: opts.Issuer,
 		staticHash: sha256.Sum256([]byte(opts.StaticKey)), hasStatic: opts.StaticKey != "",
-		uses:   uses{noted: map[string]time.Time{}, writing: make(chan struct{}, 1)},
-		issuer: opts.Issuer,
+		uses: uses{noted: map[string]time.Time{}, writing: make(chan struct{}, 1)},
 	}
 }
 

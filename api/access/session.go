@@ -88,7 +88,6 @@ func drawID(prefix string) string { return prefix + strings.ToLower(rand.Text()[
 
 var (
 	personID = regexp.MustCompile(`^per_[a-z0-9]{16}$`)
-	grantID  = regexp.MustCompile(`^gr_[a-z0-9]{16}$`)
 )
 
 // isPerson reports whether the id is written like that of a person.

@@ -20,15 +20,15 @@ import (
 func TestSessionLimits(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		begin          func(*house) string
+		begin          func(*office) string
 		idle, lifetime time.Duration
 	}{
-		"staff": {func(h *house) string { return h.signIn(h.person()) }, access.StaffIdle, access.StaffLifetime},
-		"payee": {func(h *house) string { return h.payee("cre_amy") }, access.PayeeIdle, access.PayeeLifetime},
+		"staff": {func(h *office) string { return h.signIn(h.person()) }, access.StaffIdle, access.StaffLifetime},
+		"payee": {func(h *office) string { return h.payee("cre_amy") }, access.PayeeIdle, access.PayeeLifetime},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := openHouse(t)
+			h := openOffice(t)
 			idle, busy := c.begin(h), c.begin(h)
 			s, err := h.there.Session(t.Context(), busy)
 			if err != nil || !s.StartedAt.Equal(start) || !s.EndsAt.Equal(start.Add(c.lifetime)) {
@@ -63,7 +63,7 @@ func TestSessionLimits(t *testing.T) {
 // TestSeenOnceAMinute counts how often it is written down that a session was seen, which keeps it from being idle.
 func TestSeenOnceAMinute(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	session := h.signIn(h.person())
 	for _, c := range []struct {
 		after   time.Duration
@@ -94,29 +94,29 @@ func TestSessionsEndEverywhere(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		payee bool
-		end   func(ctx context.Context, h *house, holder, bearer string) error
+		end   func(ctx context.Context, h *office, holder, bearer string) error
 		told  string
 	}{
-		"sign-out": {false, func(ctx context.Context, h *house, _, bearer string) error {
+		"sign-out": {false, func(ctx context.Context, h *office, _, bearer string) error {
 			return h.here.SignOut(ctx, bearer, "192.0.2.1", "req")
 		}, "session.ended"},
-		"sign-out of a payee": {true, func(ctx context.Context, h *house, _, bearer string) error {
+		"sign-out of a payee": {true, func(ctx context.Context, h *office, _, bearer string) error {
 			return h.here.SignOut(ctx, bearer, "192.0.2.1", "req")
 		}, "session.ended"},
-		"all": {false, func(ctx context.Context, h *house, holder, _ string) error {
+		"all": {false, func(ctx context.Context, h *office, holder, _ string) error {
 			return h.here.EndSessions(ctx, operator, holder, "", "lost")
 		}, "sessions.ended"},
-		"all of a payee": {true, func(ctx context.Context, h *house, holder, _ string) error {
+		"all of a payee": {true, func(ctx context.Context, h *office, holder, _ string) error {
 			return h.here.EndSessions(ctx, operator, holder, "uk", "lost")
 		}, "sessions.ended"},
-		"deactivation": {false, func(ctx context.Context, h *house, holder, _ string) error {
+		"deactivation": {false, func(ctx context.Context, h *office, holder, _ string) error {
 			_, err := h.here.Deactivate(ctx, operator, holder, "left")
 			return err
 		}, "person.deactivated"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := openHouse(t)
+			h := openOffice(t)
 			holder, book := "cre_amy", uk
 			var bearer, other string
 			if c.payee {
@@ -153,7 +153,7 @@ func TestSessionsEndEverywhere(t *testing.T) {
 // TestSessionsAfterTheirEnd begins another session after all were ended, also by a replica whose clock was ahead.
 func TestSessionsAfterTheirEnd(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	person := h.person("admin")
 	old := h.signIn(person)
 	h.clock.forward(3 * second)
@@ -173,7 +173,7 @@ func TestSessionsAfterTheirEnd(t *testing.T) {
 // TestManySessions begins more than one may have, at once: the rest are over, the newest is good.
 func TestManySessions(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	person := h.person("admin")
 	first := h.signIn(person)
 	h.clock.forward(second)
@@ -218,7 +218,7 @@ func TestManySessions(t *testing.T) {
 // TestTokensAreNotStored looks for tokens and their secrets in what is stored and told.
 func TestTokensAreNotStored(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	person := h.person("admin")
 	link, _, err := h.here.PersonLink(t.Context(), operator, person)
 	if err != nil {
@@ -243,7 +243,7 @@ func TestTokensAreNotStored(t *testing.T) {
 // TestWrongSessions tries what is no token of a session.
 func TestWrongSessions(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	bearer := h.signIn(h.person())
 	link, _, err := h.here.PersonLink(t.Context(), operator, h.person())
 	if err != nil {
@@ -275,7 +275,7 @@ func TestPayees(t *testing.T) {
 	t.Parallel()
 	minors := map[string][]string{"uk/gua_pat": {"cre_kid"}}
 	var mu sync.Mutex
-	h := openHouse(t, func(o *access.Options) {
+	h := openOffice(t, func(o *access.Options) {
 		o.Guardians = func(_ context.Context, book, guardian string) ([]string, error) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -339,7 +339,7 @@ func TestPayees(t *testing.T) {
 // TestSamePayeeOfAnotherBook keeps the payees of two books apart that have the same id.
 func TestSamePayeeOfAnotherBook(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	amy := h.payee("cre_amy")
 	if err := h.here.EndSessions(t.Context(), operator, "cre_amy", "vn", ""); err != nil {
 		t.Fatal(err)
@@ -367,7 +367,7 @@ func TestSamePayeeOfAnotherBook(t *testing.T) {
 // TestSessionsWithoutADatabase answers from memory for a moment, and then says that it cannot know.
 func TestSessionsWithoutADatabase(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t)
+	h := openOffice(t)
 	bearer := h.signIn(h.person())
 	if here, _ := h.good(bearer); !here {
 		t.Fatal("not signed in")

@@ -13,22 +13,24 @@ import (
 	"mizan/api/access"
 	"mizan/ledger/guard"
 	"mizan/ledger/postgres/pgtest"
+	"mizan/ledger/vault"
 )
 
-// house is two services on one database with the books uk and vn.
-type house struct {
+// office is two services on one database with the books uk and vn.
+type office struct {
 	t           testing.TB
 	db          *pgtest.DB
 	clock       *clock
 	here, there *access.Service
 	trail       *guard.Trail
+	vault       *vault.Vault // nil unless the office has one
 }
 
 var uk = guard.Book{ID: 1, Code: "uk"}
 
-func openHouse(t testing.TB, change ...func(*access.Options)) *house {
+func openOffice(t testing.TB, change ...func(*access.Options)) *office {
 	t.Helper()
-	h := &house{t: t, db: pgtest.New(t), clock: &clock{at: start}}
+	h := &office{t: t, db: pgtest.New(t), clock: &clock{at: start}}
 	opts := access.Options{Now: h.clock.now}
 	for _, c := range change {
 		c(&opts)
@@ -48,7 +50,7 @@ VALUES ($1, $2, $2, '{GBP}', 'GBP', 'UTC', '', '', $3, $3)`, i+1, code, start)
 }
 
 // person adds somebody with the roles, each written role or role@book.
-func (h *house) person(roles ...string) string {
+func (h *office) person(roles ...string) string {
 	h.t.Helper()
 	p, err := h.here.AddPerson(h.t.Context(), operator, access.NewPerson{})
 	if err != nil {
@@ -64,7 +66,7 @@ func (h *house) person(roles ...string) string {
 }
 
 // signIn begins a session of the person by a link.
-func (h *house) signIn(person string) string {
+func (h *office) signIn(person string) string {
 	h.t.Helper()
 	token, _, err := h.here.PersonLink(h.t.Context(), operator, person)
 	if err != nil {
@@ -74,7 +76,7 @@ func (h *house) signIn(person string) string {
 }
 
 // payee begins a session of the payee of the book uk.
-func (h *house) payee(id string) string {
+func (h *office) payee(id string) string {
 	h.t.Helper()
 	token, _, err := h.here.PayeeLink(h.t.Context(), operator, uk, id)
 	if err != nil {
@@ -83,7 +85,7 @@ func (h *house) payee(id string) string {
 	return h.redeem(token)
 }
 
-func (h *house) redeem(token string) string {
+func (h *office) redeem(token string) string {
 	h.t.Helper()
 	bearer, _, err := h.here.RedeemLink(h.t.Context(), token, "192.0.2.1", "req")
 	if err != nil {
@@ -94,7 +96,7 @@ func (h *house) redeem(token string) string {
 
 // good reports whether the session's token is good at both services, and fails if anything but ErrUnauthenticated says
 // otherwise.
-func (h *house) good(bearer string) (here, there bool) {
+func (h *office) good(bearer string) (here, there bool) {
 	h.t.Helper()
 	ask := func(s *access.Service) bool {
 		_, err := s.Session(h.t.Context(), bearer)
@@ -107,7 +109,7 @@ func (h *house) good(bearer string) (here, there bool) {
 }
 
 // acts returns what the trail of the book tells, a line each: the act, the object, and who did it.
-func (h *house) acts(book guard.Book) (told []string) {
+func (h *office) acts(book guard.Book) (told []string) {
 	h.t.Helper()
 	rows, err := h.trail.Rows(h.t.Context(), book, guard.Filter{}, 0, 1000)
 	if err != nil {
@@ -120,7 +122,7 @@ func (h *house) acts(book guard.Book) (told []string) {
 }
 
 // count returns how many rows there are.
-func (h *house) count(sql string, args ...any) (n int) {
+func (h *office) count(sql string, args ...any) (n int) {
 	h.t.Helper()
 	if err := h.db.Pool.QueryRow(h.t.Context(), sql, args...).Scan(&n); err != nil {
 		h.t.Fatal(err)
@@ -131,7 +133,7 @@ func (h *house) count(sql string, args ...any) (n int) {
 var errBack = errors.New("roll back")
 
 // undone runs fn in a transaction that is rolled back.
-func (h *house) undone(fn func(ctx context.Context, tx pgx.Tx) error) {
+func (h *office) undone(fn func(ctx context.Context, tx pgx.Tx) error) {
 	h.t.Helper()
 	err := h.db.Pool.Tx(h.t.Context(), func(tx pgx.Tx) error {
 		if err := fn(h.t.Context(), tx); err != nil {
@@ -145,7 +147,7 @@ func (h *house) undone(fn func(ctx context.Context, tx pgx.Tx) error) {
 }
 
 // stored returns everything that the tables hold, as text.
-func (h *house) stored() string {
+func (h *office) stored() string {
 	h.t.Helper()
 	var b strings.Builder
 	for _, table := range []string{"people", "role_grants", "sessions", "sign_in_links", "api_keys", "audit_rows", "vault_subjects", "vault_values", "vault_lookups"} {
