@@ -23,6 +23,9 @@ func (p *press) fields(b *strings.Builder, name string) {
 		p.t.Errorf("%s: %v", name, err)
 		return
 	}
+	if et.SecondPerson {
+		b.WriteString("Nobody posts this alone: ask for an approval of the act `event.post`, and it is posted once somebody else has approved it.\n\n")
+	}
 	shapes := []memberShape{{of: reflect.TypeOf(et.New()).Elem()}}
 	for i := 0; i < len(shapes); i++ {
 		s := shapes[i]
