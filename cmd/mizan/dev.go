@@ -17,6 +17,7 @@ import (
 type devCmd struct {
 	databaseFlags
 	marketFlags
+	vaultFlags
 	Listen             string     `help:"Address of the API; only this machine's own are allowed." default:"127.0.0.1:8080" placeholder:"ADDRESS"`
 	Data               string     `help:"Directory for the private PostgreSQL and the development key." default:".mizan" placeholder:"DIR"`
 	Empty              bool       `help:"Do not post the demo books."`
@@ -57,7 +58,10 @@ func (c *devCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	if err != nil {
 		return err
 	}
-	vaultKeys, err := devVaultKeys(c.Data)
+	vaultKeys, err := c.vaultFlags.keys(s)
+	if err == nil && vaultKeys.Empty() {
+		vaultKeys, err = devVaultKeys(c.Data)
+	}
 	if err != nil {
 		return err
 	}
@@ -70,7 +74,7 @@ func (c *devCmd) Run(ctx context.Context, s *surroundings) (err error) {
 		return orderly(ctx, err)
 	}
 	v, err := newService(ctx, pool, s.now, serviceConfig{staticKey: key, cursorKey: []byte(cursorKey), open: true, secrets: secrets,
-		vaultKeys: vaultKeys, public: address, log: newLog(s.stderr, "text", c.LogLevel)})
+		vaultKeys: vaultKeys, vaultRegion: c.VaultRegion, public: address, log: newLog(s.stderr, "text", c.LogLevel)})
 	if err != nil {
 		return err
 	}

@@ -159,6 +159,10 @@ func (c *vaultPutCmd) Run(ctx context.Context, s *surroundings) error {
 		if err != nil {
 			return err
 		}
+		if len(changed) == 0 {
+			_, err = fmt.Fprintf(s.stdout, "All of this was stored of %s before.\n", c.Subject)
+			return err
+		}
 		_, err = fmt.Fprintf(s.stdout, "Stored of %s: %s.\n", c.Subject, strings.Join(changed, ", "))
 		return err
 	})
