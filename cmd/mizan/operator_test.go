@@ -195,6 +195,8 @@ func testVaultCommands(t *testing.T, p production) {
 	tell("", of("close", "--reason", "contract ended")...).want(t, exitDone, "has ended")
 	tell("", of("close", "--reopen", "--reason", "a new contract")...).want(t, exitDone, "goes on")
 	tell("", "sweep", "--book", "shop").want(t, exitDone, "0 persons were erased")
+	tell("", "sweep", "--all", "--book", "shop").want(t, exitUsage, "Leave one out")
+	tell("", "sweep", "--all").want(t, exitDone, "0 persons were erased")
 	tell("", "retention", "--book", "shop", "--days", "30").want(t, exitUsage, "--reason")
 	tell("", "retention", "--book", "shop", "--reason", "r").want(t, exitUsage, "--days")
 	tell("", "retention", "--book", "shop", "--days=-1", "--reason", "r").want(t, exitRefused)
