@@ -13,6 +13,7 @@ import (
 
 	"mizan/api/access"
 	"mizan/ledger/guard"
+	"mizan/ledger/vault"
 )
 
 // An approval from asking to done, with what the second person is shown, and the trail of it.
@@ -269,6 +270,10 @@ func TestPeopleOverHTTP(t *testing.T) {
 	if got := h.must(200, "POST", "/v1/people/"+id+"/deactivation", `{"reason":"Left."}`).json(t); got["deactivated_at"] == nil {
 		t.Errorf("deactivated: %v", got)
 	}
+	if got := h.must(200, "POST", "/v1/people/"+id+"/personal_data/erasure", `{"reason":"Asked for."}`).json(t); got["name"] != vault.Erased || got["email"] != vault.Erased {
+		t.Errorf("erased: %v", got)
+	}
+	h.must(201, "POST", "/v1/people", `{"name":"Somebody Else","email":"sam.canary@example.com"}`) // whose address it may be now
 	for _, path := range []string{"/v1/people/per_zzzzzzzzzzzzzzzz", "/v1/people/x", "/v1/people/'"} {
 		h.refused(404, "person-unknown", "GET", path, "")
 	}

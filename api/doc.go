@@ -10,3 +10,5 @@
 // the one that was meant. Unknown fields and query parameters are refused, and a problem names the field and never
 // repeats its value.
 package api
+
+//go:generate go test -run TestAccessPage -update .

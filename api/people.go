@@ -11,6 +11,8 @@ import (
 	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/fault"
+	"mizan/ledger/guard"
+	"mizan/ledger/vault"
 )
 
 // People: who works here and what they may do, how payees get in, and who a caller is.
@@ -123,6 +125,12 @@ func peopleOperations() []Operation {
 			Method: http.MethodPost, Path: person + "/grants/{grant}/revocation", ID: "revoke-role", Summary: "Take a role away",
 			Description: "It ends within a second; nobody has to agree to that.", Scope: access.PeopleWrite, Body: reflect.TypeFor[NewReason](), BodyLimit: bodyLimit,
 			Answers: []Answer{{Status: 200, Meaning: "Taken away.", Body: one}}, Errors: slicesOf(stop, access.ErrGrantUnknown), handle: revokeRole,
+		},
+		{
+			Method: http.MethodPost, Path: person + "/personal_data/erasure", ID: "erase-person", Summary: "Erase a person's name and address of mail",
+			Description: "For good. The id stays in the audit trail and with what the person did. Deactivate the person too: roles are not taken away by this.", Scope: access.PeopleWrite,
+			Body: reflect.TypeFor[NewReason](), BodyLimit: bodyLimit,
+			Answers: []Answer{{Status: 200, Meaning: "Erased.", Body: one}}, Errors: slicesOf(vaultErrors, access.ErrPersonUnknown, vault.ErrHeld, guard.ErrDeedInvalid), handle: erasePerson,
 		},
 	}
 	for i := range list {
@@ -238,6 +246,28 @@ func revokeRole(c *call) (reply, error) {
 	}
 	return c.person(http.StatusOK)
 }
+
+// erasePerson erases what the vault knows of somebody of the staff, who belong to the installation.
+func erasePerson(c *call) (reply, error) {
+	why, err := c.reason()
+	if err != nil {
+		return reply{}, err
+	}
+	if c.service.vault == nil {
+		return reply{}, vault.ErrClosed
+	}
+	p, err := c.service.access.Person(c.ctx, c.param("person"))
+	if err != nil {
+		return reply{}, err
+	}
+	if _, err := c.service.vault.Erase(c.ctx, c.actor(), vault.Owner{}, c.guarded(), staffPrefix+p.ID, why); err != nil {
+		return reply{}, err
+	}
+	return c.person(http.StatusOK)
+}
+
+// staffPrefix stands before the id of a person among the subjects of the vault.
+const staffPrefix = "person:"
 
 // makeSignInLink makes a link for a payee that is registered: nobody else can be told from a typing error.
 func makeSignInLink(c *call) (reply, error) {

@@ -150,6 +150,13 @@ func (c *Client) RevokeRole(ctx context.Context, person, grant, why string) (Per
 	return p, err
 }
 
+// ErasePerson erases the name and the address of mail of a person for good.
+func (c *Client) ErasePerson(ctx context.Context, person, why string) (Person, error) {
+	var p Person
+	_, err := c.post(ctx, place("v1", "people", person, "personal_data", "erasure"), nil, reason{why}, &p)
+	return p, err
+}
+
 // SignInLink signs a payee in once.
 type SignInLink struct {
 	Link      string    `json:"link"`
