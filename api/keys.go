@@ -64,7 +64,7 @@ func keyOperations() []Operation {
 		},
 		{
 			Method: http.MethodPost, Path: "/v1/keys/{key}/rotation", ID: "rotate-key", Group: "Access", Summary: "Rotate a key",
-			Description: "A new key takes over the name, scopes, books, owner and end; the old one works for the overlap.",
+			Description: "A new key takes over the name, scopes, books, owner and end; the old one works for the overlap. Only the person who answers for a key can rotate it; whoever rotates one that nobody answers for answers for it from then on.",
 			Scope:       access.KeysWrite, Each: true, Body: reflect.TypeFor[NewRotation](), BodyLimit: bodyLimit,
 			Answers: []Answer{{Status: 201, Meaning: "The new key. Keep the bearer: it is not shown again.", Body: shown}},
 			Errors:  []*fault.Error{access.ErrKeyUnknown, access.ErrKeyInvalid, access.ErrKeyEnded}, handle: rotateKey,

@@ -8,6 +8,7 @@ import (
 	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/fault"
+	"mizan/ledger/guard"
 )
 
 // Payees: who is paid, and whether it is a child. Nothing personal belongs here.
@@ -183,8 +184,11 @@ func changePayee(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	p, err := c.service.commerce.ChangePayee(c.ctx, c.actor(), c.book, id, commerce.PayeeChange{Version: n.Version, SettlementTier: n.SettlementTier, Minor: n.Minor,
-		Guardian: n.Guardian, TrustRate: n.TrustRate})
+	change := commerce.PayeeChange{Version: n.Version, SettlementTier: n.SettlementTier, Minor: n.Minor, Guardian: n.Guardian, TrustRate: n.TrustRate}
+	if change.NeedsSecondPerson() && !c.principal.Alone {
+		return reply{}, guard.ErrApprovalRequired
+	}
+	p, err := c.service.commerce.ChangePayee(c.ctx, c.actor(), c.book, id, change)
 	if err != nil {
 		return reply{}, err
 	}
