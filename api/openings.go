@@ -27,14 +27,13 @@ func openingOperations() []Operation {
 		Description: "One document that two people signed: balances, and open orders with their terms and with what the system before had posted for them. It is posted as a whole or not at all, " +
 			"each order as a transaction of its own, with equity:opening as the balancing line. Totals that do not tie are refused with the difference, and so is an order of which something else was posted than its rules give. " +
 			"The same document again is answered as the first time; another one under its id is refused. Anybody may try it out; to post it, ask for an approval of the act opening.post.",
-		Scope: access.TransactionsWrite, Query: reflect.TypeFor[postEventQuery](),
+		Scope: access.TransactionsWrite, SecondPerson: "opening.post", Query: reflect.TypeFor[postEventQuery](),
 		Body: reflect.TypeFor[commerce.OpeningBatch](), BodyLimit: batchBodyLimit, Example: openingExample(),
 		Answers: []Answer{
 			{Status: 201, Meaning: "Posted.", Body: one},
 			{Status: 200, Meaning: "Posted before; or, for a dry run, what would be posted now.", Body: one, Replayed: true},
 		},
 		Errors: append([]*fault.Error{
-			guard.ErrApprovalRequired,
 			commerce.ErrOpeningTotals, commerce.ErrOpeningDifference, commerce.ErrOpeningTerms, commerce.ErrRepeated, commerce.ErrOrderState, commerce.ErrOrderEdited,
 			commerce.ErrRuleMissing, commerce.ErrRulesMissing, commerce.ErrRulesUnsigned, commerce.ErrRuleSetUnknown, commerce.ErrStoryTooLong,
 		}, postingErrors...),

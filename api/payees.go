@@ -82,11 +82,11 @@ func payeeOperations() []Operation {
 		},
 		{
 			Method: http.MethodPatch, Path: "/v1/books/{book}/payees/{payee}", ID: "change-payee", Group: "Payees", Summary: "Change a payee",
-			Description: "Every version is kept. It holds for what is recorded from then on; what was set aside before stays set aside until the trust is released.",
+			Description: "Every version is kept. It holds for what is recorded from then on; what was set aside before stays set aside until the trust is released. What protects a minor takes two people: ask for an approval of the act payee.change.",
 			Scope:       access.PayeesWrite, Body: reflect.TypeFor[ChangedPayee](), BodyLimit: bodyLimit,
 			Example: map[string]any{"version": 1, "settlement_tier": "short"},
 			Answers: []Answer{{Status: 200, Meaning: "Changed. The same change sent again is answered in the same way.", Body: one}},
-			Errors:  []*fault.Error{commerce.ErrPayeeUnknown, commerce.ErrPayeeVersion, commerce.ErrGuardian, ledger.ErrInvalid}, handle: changePayee,
+			Errors:  []*fault.Error{commerce.ErrPayeeUnknown, commerce.ErrPayeeVersion, commerce.ErrGuardian, ledger.ErrInvalid, guard.ErrApprovalRequired}, handle: changePayee,
 		},
 		{
 			Method: http.MethodGet, Path: "/v1/books/{book}/payees/{payee}/trust", ID: "get-trust", Group: "Payees", Summary: "Read what is set aside for a minor",

@@ -169,6 +169,20 @@ func TestNobodyHidesBehindAKey(t *testing.T) {
 	if a := h.by(admin, "POST", "/v1/keys/"+owned.ID+"/rotation", `{"overlap_seconds":0}`); a.code() != "forbidden" {
 		t.Errorf("an admin draws a secret of another person's key: %d %s", a.StatusCode, a.body)
 	}
+	if a := h.by(h.both, "POST", "/v1/keys/"+owned.ID+"/rotation", `{"overlap_seconds":0}`); a.code() != "forbidden" {
+		t.Errorf("somebody else draws the secret: %d %s", a.StatusCode, a.body)
+	}
+	if a := h.by(h.both, "POST", "/v1/keys/aaaaaaaaaaaa/rotation", `{"overlap_seconds":0}`); a.code() != "forbidden" {
+		t.Errorf("a key that there is not: %d %s", a.StatusCode, a.body)
+	}
+	// The owner needs no role for it, or the secret of a key that was granted could be had by nobody.
+	next := h.by(h.finance, "POST", "/v1/keys/"+owned.ID+"/rotation", `{"overlap_seconds":60}`)
+	if next.StatusCode != 201 || next.json(t)["owner"] != h.financeID {
+		t.Errorf("the owner draws a secret: %d %s", next.StatusCode, next.body)
+	}
+	if a := h.by(h.finance, "POST", "/v1/keys/"+next.json(t)["id"].(string)+"/revocation", `{"reason":"lost"}`); a.StatusCode != 200 {
+		t.Errorf("the owner ends the key: %d %s", a.StatusCode, a.body)
+	}
 	if a := h.by(admin, "POST", "/v1/keys/"+owned.ID+"/revocation", `{"reason":"lost"}`); a.StatusCode >= 300 {
 		t.Errorf("an admin cannot end another person's key: %d %s", a.StatusCode, a.body)
 	}
