@@ -140,7 +140,7 @@ func approvalsUnder(path, infix, of string, example any) []Operation {
 			Description: "What is asked for is judged and its effect computed; nothing happens yet. It stays open for a day. Whoever answers for the key that asks counts as an author too.",
 			Scope:       access.ApprovalsWrite, Body: reflect.TypeFor[NewApproval](), BodyLimit: approvalLimit, Example: example,
 			Answers: []Answer{{Status: 201, Meaning: "It waits for a second person.", Body: one}},
-			Errors:  append([]*fault.Error{guard.ErrActUnknown, guard.ErrApprovalInvalid, guard.ErrApprovalsFull}, actErrors...), handle: askApproval,
+			Errors:  append([]*fault.Error{guard.ErrActUnknown, guard.ErrApprovalInvalid, guard.ErrApprovalsFull, guard.ErrApprovalNobody}, actErrors...), handle: askApproval,
 		},
 		{
 			Method: http.MethodGet, Path: path, ID: "list-" + infix + "approvals", Summary: "List approvals" + of,
@@ -158,7 +158,7 @@ func approvalsUnder(path, infix, of string, example any) []Operation {
 			Description: "Whoever looked at it has to look again, and whoever edits it becomes an author. It is open for another day.",
 			Scope:       access.ApprovalsWrite, Body: reflect.TypeFor[ChangedApproval](), BodyLimit: approvalLimit,
 			Answers: []Answer{{Status: 200, Meaning: "Edited.", Body: one}},
-			Errors:  append([]*fault.Error{guard.ErrApprovalUnknown, guard.ErrApprovalState, guard.ErrApprovalChanged, guard.ErrApprovalInvalid, guard.ErrActUnknown, guard.ErrApprovalVersions}, actErrors...), handle: editApproval,
+			Errors:  append([]*fault.Error{guard.ErrApprovalUnknown, guard.ErrApprovalState, guard.ErrApprovalChanged, guard.ErrApprovalInvalid, guard.ErrActUnknown, guard.ErrApprovalVersions, guard.ErrApprovalNobody}, actErrors...), handle: editApproval,
 		},
 		{
 			Method: http.MethodPost, Path: each + "/approval", ID: "approve-" + infix + "approval", Summary: "Approve an approval" + of,
@@ -239,13 +239,26 @@ func askApproval(c *call) (reply, error) {
 	return c.ask(guard.Request{Act: n.Act, Payload: n.Payload, Reason: n.Reason, Document: n.Document})
 }
 
+// author is the caller as the author of what a second person is asked for. It returns guard.ErrApprovalNobody.
+func (c *call) author() (guard.Actor, error) {
+	by := c.actor()
+	if by.Person == "" && !c.principal.Alone {
+		return guard.Actor{}, guard.ErrApprovalNobody
+	}
+	return by, nil
+}
+
 // ask records a request for a second person and answers with it.
 func (c *call) ask(r guard.Request) (reply, error) {
 	desk, err := c.desk()
 	if err != nil {
 		return reply{}, err
 	}
-	a, err := desk.Ask(c.ctx, c.actor(), c.guarded(), r)
+	by, err := c.author()
+	if err != nil {
+		return reply{}, err
+	}
+	a, err := desk.Ask(c.ctx, by, c.guarded(), r)
 	if err != nil {
 		return reply{}, err
 	}
@@ -311,7 +324,11 @@ func editApproval(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	a, err := desk.Edit(c.ctx, c.actor(), c.guarded(), id, n.Version, guard.Request{Act: n.Act, Payload: n.Payload, Reason: n.Reason, Document: n.Document})
+	by, err := c.author()
+	if err != nil {
+		return reply{}, err
+	}
+	a, err := desk.Edit(c.ctx, by, c.guarded(), id, n.Version, guard.Request{Act: n.Act, Payload: n.Payload, Reason: n.Reason, Document: n.Document})
 	return approved(a, err)
 }
 

@@ -325,7 +325,10 @@ func TestPersonalDataOverHTTP(t *testing.T) {
 	t.Parallel()
 	h := newJudge(t)
 	const amy = "/v1/books/uk/data_subjects/payee:cre_amy"
-	_, writer := h.key(access.NewKey{Scopes: []access.Scope{access.PersonalWrite, access.ApprovalsWrite}, Books: []string{"uk"}})
+	_, writer, err := h.access.Create(t.Context(), personActor(h.financeID), access.NewKey{Name: "writes", Scopes: []access.Scope{access.PersonalWrite, access.ApprovalsWrite}, Books: []string{"uk"}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	_, reader := h.key(access.NewKey{Scopes: []access.Scope{access.PersonalRead}, Books: []string{"uk"}})
 	expect := func(a answer, status int, code string) answer {
 		t.Helper()

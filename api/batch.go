@@ -215,6 +215,11 @@ func postBatch(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	for i, submission := range b.items {
+		if b.errs[i] == nil {
+			b.errs[i] = c.entries(submission, dry)
+		}
+	}
 	outcomes, err := c.postAll(&b, dry)
 	if err != nil {
 		return reply{}, err

@@ -8,6 +8,7 @@ import (
 	"mizan/api/access"
 	"mizan/ledger"
 	"mizan/ledger/fault"
+	"mizan/ledger/guard"
 )
 
 // Corrections: reversing a transaction, and posting a reversed one again.
@@ -33,7 +34,7 @@ func correctionOperations() []Operation {
 			Method: http.MethodPost, Path: "/v1/books/{book}/transactions/{id}/" + name, ID: "post-" + name, Group: "Transactions",
 			Summary: summary, Description: description, Scope: access.TransactionsWrite,
 			Body: reflect.TypeFor[NewCorrection](), BodyLimit: bodyLimit, Example: map[string]any{"reference": "order-UK-1-" + name, "memo": "Captured twice"},
-			Answers: answers(done), Errors: append(append([]*fault.Error{ledger.ErrTransactionUnknown}, postingErrors...), errs...),
+			Answers: answers(done), Errors: append(append([]*fault.Error{ledger.ErrTransactionUnknown, guard.ErrApprovalRequired}, postingErrors...), errs...),
 			handle: func(c *call) (reply, error) { return correction(c, do) },
 		}
 	}
@@ -59,6 +60,9 @@ func correction(c *call, do correct) (reply, error) {
 	}
 	body, err := decodeWith(c, (*decoder).correction)
 	if err != nil {
+		return reply{}, err
+	}
+	if err := c.undoing(sequence); err != nil {
 		return reply{}, err
 	}
 	return posted(do(c.service.ledger, c.ctx, c.book, sequence, body), http.StatusCreated)

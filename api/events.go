@@ -80,10 +80,44 @@ func postEvent(c *call) (reply, error) {
 
 // together returns guard.ErrApprovalRequired for an event that this caller may not record alone. Anybody may try it out.
 func (c *call) together(e commerce.Event, dry bool) error {
-	if dry || c.principal.Alone || !commerce.NeedsSecondPerson(e.Type) {
+	if dry || c.principal.Alone {
 		return nil
 	}
-	return guard.ErrApprovalRequired
+	if commerce.NeedsSecondPerson(e.Type) {
+		return guard.ErrApprovalRequired
+	}
+	if r, ok := e.Data.(*commerce.EntryReversed); ok {
+		if sequence, err := ledger.ParseTransactionID(c.book.Code, r.Transaction); err == nil {
+			return c.undoing(sequence)
+		}
+	}
+	return nil
+}
+
+// undoing returns guard.ErrApprovalRequired if this caller may not reverse a transaction, or post it again, alone.
+func (c *call) undoing(sequence int64) error {
+	if c.principal.Alone {
+		return nil
+	}
+	// What is not recorded yet is refused here: by the time it is looked for, it could be what two people agreed to.
+	together, err := c.service.commerce.AgreedByTwo(c.ctx, c.book, sequence)
+	if err == nil && together {
+		err = guard.ErrApprovalRequired
+	}
+	return err
+}
+
+// entries returns guard.ErrApprovalRequired for entries under a name that says that two people agreed to them.
+func (c *call) entries(s ledger.Submission, dry bool) error {
+	if dry || c.principal.Alone {
+		return nil
+	}
+	for i := range s.Drafts {
+		if commerce.TakesTwo(s.Drafts[i].Event) {
+			return guard.ErrApprovalRequired
+		}
+	}
+	return nil
 }
 
 // recorded answers for one event.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"reflect"
 	"time"
@@ -64,15 +65,15 @@ func keyOperations() []Operation {
 		},
 		{
 			Method: http.MethodPost, Path: "/v1/keys/{key}/rotation", ID: "rotate-key", Group: "Access", Summary: "Rotate a key",
-			Description: "A new key takes over the name, scopes, books, owner and end; the old one works for the overlap.",
-			Scope:       access.KeysWrite, Each: true, Body: reflect.TypeFor[NewRotation](), BodyLimit: bodyLimit,
+			Description: "A new key takes over the name, scopes, books, owner and end; the old one works for the overlap. Only the person who answers for a key can rotate it; whoever rotates one that nobody answers for answers for it from then on.",
+			Scope:       access.KeysWrite, Each: true, Owned: true, Body: reflect.TypeFor[NewRotation](), BodyLimit: bodyLimit,
 			Answers: []Answer{{Status: 201, Meaning: "The new key. Keep the bearer: it is not shown again.", Body: shown}},
 			Errors:  []*fault.Error{access.ErrKeyUnknown, access.ErrKeyInvalid, access.ErrKeyEnded}, handle: rotateKey,
 		},
 		{
 			Method: http.MethodPost, Path: "/v1/keys/{key}/revocation", ID: "revoke-key", Group: "Access", Summary: "Revoke a key",
-			Description: "It is refused everywhere within a second. Revoking it again changes nothing.",
-			Scope:       access.KeysWrite, Each: true, Body: reflect.TypeFor[NewReason](), BodyLimit: bodyLimit,
+			Description: "It is refused everywhere within a second. Revoking it again changes nothing. Whoever answers for a key may do it too.",
+			Scope:       access.KeysWrite, Each: true, Owned: true, Body: reflect.TypeFor[NewReason](), BodyLimit: bodyLimit,
 			Answers: []Answer{{Status: 200, Meaning: "Revoked.", Body: one}}, Errors: []*fault.Error{access.ErrKeyUnknown, access.ErrKeyInvalid}, handle: revokeKey,
 		},
 	}
@@ -115,7 +116,15 @@ func rotateKey(c *call) (reply, error) {
 		return reply{}, err
 	}
 	key, bearer, err := c.service.access.RotateFor(c.ctx, c.principal, c.actor(), c.param("key"), time.Duration(n.OverlapSeconds)*time.Second)
-	return withBearer(key, bearer, err)
+	return withBearer(key, bearer, c.notOwned(err))
+}
+
+// notOwned answers who only may do something with their own keys alike for those of others and for those that there are not.
+func (c *call) notOwned(err error) error {
+	if errors.Is(err, access.ErrKeyUnknown) && !c.principal.Has(c.op.Scope) {
+		return access.ErrForbidden
+	}
+	return err
 }
 
 func revokeKey(c *call) (reply, error) {
@@ -125,7 +134,7 @@ func revokeKey(c *call) (reply, error) {
 	}
 	id := c.param("key")
 	if err := c.service.access.RevokeFor(c.ctx, c.principal, c.actor(), id, why); err != nil {
-		return reply{}, err
+		return reply{}, c.notOwned(err)
 	}
 	keys, err := c.service.access.List(c.ctx) // whoever may revoke a key may see it
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"mizan/api/access"
 	"mizan/ledger/commerce"
 	"mizan/ledger/fault"
+	"mizan/ledger/guard"
 )
 
 // Openings: a book takes over balances and open orders from elsewhere in one signed document.
@@ -25,8 +26,8 @@ func openingOperations() []Operation {
 		Method: http.MethodPost, Path: "/v1/books/{book}/openings", ID: "open-book", Group: "Books", Summary: "Take over balances and open orders",
 		Description: "One document that two people signed: balances, and open orders with their terms and with what the system before had posted for them. It is posted as a whole or not at all, " +
 			"each order as a transaction of its own, with equity:opening as the balancing line. Totals that do not tie are refused with the difference, and so is an order of which something else was posted than its rules give. " +
-			"The same document again is answered as the first time; another one under its id is refused.",
-		Scope: access.TransactionsWrite, Query: reflect.TypeFor[postEventQuery](),
+			"The same document again is answered as the first time; another one under its id is refused. Anybody may try it out; to post it, ask for an approval of the act opening.post.",
+		Scope: access.TransactionsWrite, SecondPerson: "opening.post", Query: reflect.TypeFor[postEventQuery](),
 		Body: reflect.TypeFor[commerce.OpeningBatch](), BodyLimit: batchBodyLimit, Example: openingExample(),
 		Answers: []Answer{
 			{Status: 201, Meaning: "Posted.", Body: one},
@@ -74,6 +75,9 @@ func openBook(c *call) (reply, error) {
 	})
 	if err != nil {
 		return reply{}, err
+	}
+	if !dry && !c.principal.Alone {
+		return reply{}, guard.ErrApprovalRequired
 	}
 	results, err := c.service.commerce.Open(c.ctx, c.book, &document, dry)
 	if err != nil {

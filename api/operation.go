@@ -37,6 +37,8 @@ type Operation struct {
 	Installation bool
 	// Each says that it shows each caller only what they may see, so that a key or a role for some books is enough.
 	Each bool
+	// Owned says that people may do it with what they answer for themselves, such as their keys, without having the scope.
+	Owned bool
 	// SecondPerson is the act for which this asks a second person to agree; callers who need one are sent to the approvals.
 	// Empty for an operation that anybody with the scope may do alone.
 	SecondPerson string

@@ -40,6 +40,7 @@ type PersonJSON struct {
 	CreatedBy     string      `json:"created_by" doc:"Who added the person"`
 	DeactivatedAt *string     `json:"deactivated_at" format:"date-time" doc:"Null for somebody who may sign in"`
 	Grants        []GrantJSON `json:"grants" nullable:"false" doc:"Every role that was ever granted"`
+	Warnings      []string    `json:"warnings,omitempty" nullable:"false" doc:"What nobody is left for, where a role or a person was just ended"`
 }
 
 // GrantJSON is a role that a person holds or held.
@@ -203,11 +204,10 @@ func deactivatePerson(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	p, err := c.service.access.Deactivate(c.ctx, c.actor(), c.param("person"), why)
-	if err != nil {
+	if _, err := c.service.access.Deactivate(c.ctx, c.actor(), c.param("person"), why); err != nil {
 		return reply{}, err
 	}
-	return document(http.StatusOK, personOf(p))
+	return c.personLeft()
 }
 
 func endSessions(c *call) (reply, error) {
@@ -244,7 +244,20 @@ func revokeRole(c *call) (reply, error) {
 	if err := c.service.access.RevokeGrant(c.ctx, c.actor(), c.param("person"), c.param("grant"), why); err != nil {
 		return reply{}, err
 	}
-	return c.person(http.StatusOK)
+	return c.personLeft()
+}
+
+// personLeft answers with a person whose role ended, and with what nobody is left for.
+func (c *call) personLeft() (reply, error) {
+	p, err := c.service.access.Person(c.ctx, c.param("person"))
+	if err != nil {
+		return reply{}, err
+	}
+	out := personOf(p)
+	if out.Warnings, err = c.service.access.Vacancies(c.ctx); err != nil {
+		return reply{}, err
+	}
+	return document(http.StatusOK, out)
 }
 
 // erasePerson erases what the vault knows of somebody of the staff, who belong to the installation.

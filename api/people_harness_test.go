@@ -134,7 +134,11 @@ func (a answer) code() string {
 // asked asks for a second person with a key of its own and returns the approval's id and hash.
 func (h *house) asked(under, act string) (id, hash string) {
 	h.t.Helper()
-	_, key := h.key(access.NewKey{Scopes: []access.Scope{access.ApprovalsWrite}})
+	owner, _ := h.staff()
+	_, key, err := h.access.Create(h.t.Context(), personActor(owner), access.NewKey{Name: "asks", Scopes: []access.Scope{access.ApprovalsWrite}})
+	if err != nil {
+		h.t.Fatal(err)
+	}
 	a := h.as(key, "POST", under+"/approvals", fmt.Sprintf(`{"act":%q,"payload":%s,"reason":"For the tests."}`, act, samplePayload))
 	if a.StatusCode != 201 {
 		h.t.Fatalf("ask: %d %s", a.StatusCode, a.body)

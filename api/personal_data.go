@@ -119,7 +119,7 @@ func personalOperations() []Operation {
 			Description: "The account is stored sealed, and counts once a second person has approved it: the answer is the approval of the act payee.destination. It needs the scope approvals:write too.",
 			Body:        reflect.TypeFor[NewDestination](), BodyLimit: bodyLimit,
 			Answers: []Answer{{Status: 201, Meaning: "It waits for a second person.", Body: reflect.TypeFor[ApprovalJSON]()}},
-			Errors:  []*fault.Error{guard.ErrApprovalInvalid, guard.ErrActUnknown, ErrNotReady}, handle: proposeDestination,
+			Errors:  []*fault.Error{guard.ErrApprovalInvalid, guard.ErrActUnknown, guard.ErrApprovalNobody, ErrNotReady}, handle: proposeDestination,
 		},
 		{
 			Method: http.MethodPost, Path: person + "/export", ID: "export-personal-data", Summary: "Export everything about a person", Scope: access.PersonalSensitive, Own: "subject",

@@ -10,6 +10,7 @@ import (
 	"mizan/ledger"
 	"mizan/ledger/failpoint"
 	"mizan/ledger/fault"
+	"mizan/ledger/guard"
 )
 
 // Posting, reading and listing transactions, and the feed of all of them.
@@ -73,7 +74,7 @@ func transactionOperations() []Operation {
 				{Status: 201, Meaning: "Posted.", Body: one},
 				{Status: 200, Meaning: "Recorded before under this reference; or, for a dry run, what would be posted, with the place it would take now.", Body: one, Replayed: true},
 			},
-			Errors: postingErrors, handle: postTransaction,
+			Errors: slicesOf(postingErrors, guard.ErrApprovalRequired), handle: postTransaction,
 		},
 		batchOperation(),
 		{
@@ -134,6 +135,9 @@ func postTransaction(c *call) (reply, error) {
 	}
 	submission, err := decodeWith(c, (*decoder).transaction)
 	if err != nil {
+		return reply{}, err
+	}
+	if err := c.entries(submission, dry); err != nil {
 		return reply{}, err
 	}
 	if dry {

@@ -189,6 +189,9 @@ func (s *Service) keyEffect(ctx context.Context, _ guard.Book, payload json.RawM
 	if g.Books == nil {
 		e.Warnings = append(e.Warnings, "The key is good for every book there is and will be.")
 	}
+	if slices.Contains(g.Scopes, TransactionsWrite) {
+		e.Warnings = append(e.Warnings, "Whoever holds the key posts entries between any accounts, and nobody else has to agree to them.")
+	}
 	if g.ExpiresAt.IsZero() {
 		e.Warnings = append(e.Warnings, "The key never ends by itself.")
 	}

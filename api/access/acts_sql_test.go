@@ -131,12 +131,16 @@ func TestKeyAct(t *testing.T) {
 	if diff := cmp.Diff(want, effect); diff != "" {
 		t.Error(diff)
 	}
+	if effect, _, err := h.run(h.act("key.grant"), author, `{"name":"books","scopes":["transactions:write"],"books":["uk"],"expires_at":"2999-01-01T00:00:00Z","owner":"`+owner+`"}`); err != nil ||
+		len(effect.Warnings) != 1 || !strings.Contains(effect.Warnings[0], "nobody else has to agree") {
+		t.Errorf("a key that posts any entries: %q, %v", effect.Warnings, err)
+	}
 	var made struct{ ID string }
 	if err := json.Unmarshal(result, &made); err != nil {
 		t.Fatal(err)
 	}
 	rows, err := h.trail.Rows(t.Context(), guard.Book{}, guard.Filter{Act: "key.granted"}, 0, 10)
-	if err != nil || len(rows) != 1 || rows[0].Approval != "ap_aaaaaaaaaaaaaaaa" || rows[0].Object != "key:"+made.ID || rows[0].Actor.ID != author {
+	if err != nil || len(rows) != 2 || rows[0].Approval != "ap_aaaaaaaaaaaaaaaa" || rows[0].Object != "key:"+made.ID || rows[0].Actor.ID != author {
 		t.Errorf("%+v, %v", rows, err)
 	}
 	by := guard.Actor{Kind: guard.Person, ID: owner, Person: owner}

@@ -65,6 +65,25 @@ func (s *Service) CreateTx(ctx context.Context, tx pgx.Tx, by guard.Actor, n New
 	if by.Person != "" {
 		owner = by.Person
 	}
+	return s.createTx(ctx, tx, by, owner, n)
+}
+
+// CreateOwned is Create by an operator, for a person who answers for the key. It returns ErrKeyInvalid or ErrPersonUnknown.
+func (s *Service) CreateOwned(ctx context.Context, by guard.Actor, owner string, n NewKey) (key Key, bearer string, err error) {
+	if !isPerson(owner) {
+		return Key{}, "", ErrPersonUnknown
+	}
+	err = s.pool.TxRetry(ctx, func(tx pgx.Tx) error {
+		key, bearer, err = s.createTx(ctx, tx, by, owner, n)
+		return err
+	})
+	if err != nil {
+		return Key{}, "", unavailable(err)
+	}
+	return key, bearer, nil
+}
+
+func (s *Service) createTx(ctx context.Context, tx pgx.Tx, by guard.Actor, owner string, n NewKey) (key Key, bearer string, err error) {
 	if key, bearer, err = s.insertKeyTx(ctx, tx, n, owner, ""); err != nil {
 		return Key{}, "", err
 	}

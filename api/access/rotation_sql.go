@@ -30,7 +30,8 @@ func (s *Service) Rotate(ctx context.Context, by guard.Actor, id string, overlap
 }
 
 // RotateFor is Rotate by a caller who may not rotate every key; one that they may not see is unknown to them. It returns
-// ErrForbidden for one that they may only see, or that may do more than they themselves if they are a program.
+// ErrForbidden for one that they may only see, that another person answers for, or that may do more than they themselves if
+// they are a program. Whoever rotates a key that nobody answers for answers for it from then on.
 func (s *Service) RotateFor(ctx context.Context, p Principal, by guard.Actor, id string, overlap time.Duration) (Key, string, error) {
 	return s.rotate(ctx, by, id, overlap, p.mayRotate)
 }
@@ -80,7 +81,12 @@ func (s *Service) rotateTx(ctx context.Context, tx pgx.Tx, by guard.Actor, id st
 	if before || !old.Current(s.now()) {
 		return Key{}, "", ErrKeyEnded
 	}
-	key, bearer, err := s.insertKeyTx(ctx, tx, old.NewKey, old.Owner, old.ID)
+	answers := old.Owner
+	if !isPerson(answers) && isPerson(by.Person) {
+		// Nobody answered for it. Whoever draws the secret does from now on.
+		answers = by.Person
+	}
+	key, bearer, err := s.insertKeyTx(ctx, tx, old.NewKey, answers, old.ID)
 	if err != nil {
 		return Key{}, "", err
 	}

@@ -173,7 +173,7 @@ func TestKeysOfOthers(t *testing.T) {
 		}
 		keys[name] = key.ID
 	}
-	everything := []string{"both", "every", "owned", "uk", "vn"}
+	everything, unowned := []string{"both", "every", "owned", "uk", "vn"}, []string{"both", "every", "uk", "vn"}
 	program := func(books []string, scopes ...access.Scope) access.Principal {
 		return access.Principal{Kind: access.Program, ID: "aaaaaaaaaaaa", Person: owner, Scopes: scopes, Books: books}
 	}
@@ -183,9 +183,9 @@ func TestKeysOfOthers(t *testing.T) {
 	}{
 		"nobody":               {access.Principal{}, nil, nil, nil},
 		"payee":                {access.Principal{Kind: access.Payee, ID: owner, Books: []string{"uk"}, Payees: []string{owner}}, nil, nil, nil},
-		"admin":                {principalOf([]access.Grant{{Role: access.Admin}}), everything, everything, everything},
+		"admin":                {principalOf([]access.Grant{{Role: access.Admin}}), everything, everything, unowned},
 		"admin of uk":          {principalOf([]access.Grant{{Role: access.Admin, Book: "uk"}}), []string{"uk"}, []string{"uk"}, []string{"uk"}},
-		"admin of uk and vn":   {principalOf([]access.Grant{{Role: access.Admin, Book: "uk"}, {Role: access.Admin, Book: "vn"}}), []string{"both", "owned", "uk", "vn"}, []string{"both", "owned", "uk", "vn"}, []string{"both", "owned", "uk", "vn"}},
+		"admin of uk and vn":   {principalOf([]access.Grant{{Role: access.Admin, Book: "uk"}, {Role: access.Admin, Book: "vn"}}), []string{"both", "owned", "uk", "vn"}, []string{"both", "owned", "uk", "vn"}, []string{"both", "uk", "vn"}},
 		"auditor":              {principalOf([]access.Grant{{Role: access.Auditor}}), everything, nil, nil},
 		"admin of uk, auditor": {principalOf([]access.Grant{{Role: access.Admin, Book: "uk"}, {Role: access.Auditor}}), everything, []string{"uk"}, []string{"uk"}},
 		"owner":                {h.may(h.here, h.signIn(owner)), []string{"owned"}, []string{"owned"}, []string{"owned"}},

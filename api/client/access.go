@@ -77,6 +77,8 @@ type Person struct {
 	CreatedBy     string     `json:"created_by"`
 	DeactivatedAt *time.Time `json:"deactivated_at"`
 	Grants        []Grant    `json:"grants"`
+	// Warnings say what nobody is left for, where a role or a person was just ended.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // Grant is a role that a person holds or held.

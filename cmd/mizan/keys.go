@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mizan/api/access"
+	"mizan/ledger/guard"
 )
 
 type keysCmd struct {
@@ -23,6 +24,7 @@ type keysCreateCmd struct {
 	Name      string        `required:"" help:"What the key is for, for people."`
 	Scope     []string      `required:"" help:"What its holder may do, such as events:write; the handbook's page on access lists the scopes, and * is everything. May be given several times."`
 	Book      []string      `help:"Code of a book it may touch; every book without it. May be given several times."`
+	Owner     string        `help:"Id of the person who answers for it; only such a key can ask for a second person." placeholder:"PERSON"`
 	ExpiresIn time.Duration `help:"How long it is good for, such as 2160h; for ever without it." placeholder:"DURATION"`
 }
 
@@ -36,7 +38,13 @@ func (c *keysCreateCmd) Run(ctx context.Context, s *surroundings) error {
 		n.ExpiresAt = s.now().Add(c.ExpiresIn)
 	}
 	return c.with(ctx, s, func(in *inside) error {
-		key, bearer, err := in.access.Create(ctx, in.by, n)
+		create := in.access.Create
+		if c.Owner != "" {
+			create = func(ctx context.Context, by guard.Actor, n access.NewKey) (access.Key, string, error) {
+				return in.access.CreateOwned(ctx, by, c.Owner, n)
+			}
+		}
+		key, bearer, err := create(ctx, in.by, n)
 		if err != nil {
 			return err
 		}

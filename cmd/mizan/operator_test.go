@@ -31,7 +31,7 @@ func TestOperatorSession(t *testing.T) {
 	p := newProduction(t)
 	at := p.serve(t)
 	p.env["MIZAN_SERVER"], p.env["MIZAN_PUBLIC_URL"] = at.address, at.address
-	p.env["MIZAN_API_KEY_FILE"] = p.write(t, "key", p.tell(t, "keys", "create", "--name", "everything", "--scope", "*"))
+	p.env["MIZAN_API_KEY_FILE"] = p.write(t, "key", p.tell(t, "keys", "create", "--name", "everything", "--scope", "*", "--owner", p.person(t, "Oda Operator", "finance")))
 	createShopBook(t, must[*client.Client](t)(client.New(at.address, strings.TrimSpace(contentOf(t, p.env["MIZAN_API_KEY_FILE"])), client.Options{})))
 	t.Run("people", func(t *testing.T) { testPeopleCommands(t, p, at) })
 	t.Run("keys", func(t *testing.T) { testKeysCommands(t, p) })
@@ -91,6 +91,7 @@ func testKeysCommands(t *testing.T, p production) {
 		t.Errorf("the secret is on the error output too: %s", made.stderr)
 	}
 	tell("create", "--name", "till", "--scope", "events:write", "--expires-in=-1h").want(t, exitRefused)
+	tell("create", "--name", "till", "--scope", "events:write", "--owner", "nobody").want(t, exitRefused, "person")
 	tell("list").want(t, exitDone, id, "till", "events:write", "shop", "current", "LAST USED")
 	tell("rotate", id, "--overlap", "9999h").want(t, exitRefused)
 	fresh := strings.TrimSpace(tell("rotate", id, "--overlap", "1h").want(t, exitDone, "replaces "+id).stdout)

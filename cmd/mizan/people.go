@@ -172,8 +172,10 @@ func (c *peopleRevokeCmd) Run(ctx context.Context, s *surroundings) error {
 		if err := in.access.RevokeGrant(ctx, in.by, c.ID, c.Grant, c.Reason); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(s.stdout, "Grant %s of %s has ended.\n", c.Grant, c.ID)
-		return err
+		if _, err := fmt.Fprintf(s.stdout, "Grant %s of %s has ended.\n", c.Grant, c.ID); err != nil {
+			return err
+		}
+		return sayVacancies(ctx, s, in.access)
 	})
 }
 
@@ -189,9 +191,20 @@ func (c *peopleDeactivateCmd) Run(ctx context.Context, s *surroundings) error {
 		if _, err := in.access.Deactivate(ctx, in.by, c.ID, c.Reason); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(s.stdout, "%s may do nothing any more.\n", c.ID)
-		return err
+		if _, err := fmt.Fprintf(s.stdout, "%s may do nothing any more.\n", c.ID); err != nil {
+			return err
+		}
+		return sayVacancies(ctx, s, in.access)
 	})
+}
+
+// sayVacancies warns of what nobody of the staff is left for.
+func sayVacancies(ctx context.Context, s *surroundings, a *access.Service) error {
+	list, err := a.Vacancies(ctx)
+	for _, sentence := range list {
+		fmt.Fprintf(s.stderr, "mizan: warning: %s\n", sentence)
+	}
+	return err
 }
 
 type peopleLinkCmd struct {

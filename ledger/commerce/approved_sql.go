@@ -30,6 +30,7 @@ func Acts(service *Service, rules *RuleSets, books *ledger.Ledger) []guard.Act {
 	x := &approved{service: service, rules: rules, books: books}
 	return []guard.Act{
 		{Name: "event.post", Meaning: "An event is posted that nobody posts alone, such as the write-off of a debt.", OfBook: true, Effect: x.eventEffect, Run: x.postEvent},
+		{Name: "opening.post", Meaning: "A book takes over balances and open orders from elsewhere.", OfBook: true, Effect: x.openingEffect, Run: x.open},
 		{Name: "payee.change", Meaning: "What protects a minor is changed: who answers for it, or what is set aside.", OfBook: true, Effect: x.payeeEffect, Run: x.changePayee},
 		{Name: "period.close", Meaning: "A month of the books is closed, and every month before it.", OfBook: true, Effect: x.closeEffect, Run: x.closePeriod},
 		{Name: "period.reopen", Meaning: "A closed month of the books is opened again, and every month after it.", OfBook: true, Effect: x.reopenEffect, Run: x.reopenPeriod},
@@ -202,6 +203,7 @@ func (x *approved) reverse(ctx context.Context, tx pgx.Tx, a guard.Approval) (js
 	if err != nil {
 		return nil, err
 	}
+	c.Metadata = map[string]string{approvalOf: a.ID}
 	out, err := x.books.ReverseTx(ctx, tx, book, sequence, c)
 	if err != nil {
 		return nil, payloadFaults(err)

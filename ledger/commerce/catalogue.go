@@ -94,6 +94,10 @@ func NeedsSecondPerson(eventType string) bool {
 	return t.SecondPerson
 }
 
+// TakesTwo reports whether a transaction of the name says that two people agreed to it: an adjustment by hand, or an event
+// that needs a second person.
+func TakesTwo(event string) bool { return event == eventManual || NeedsSecondPerson(event) }
+
 // recordedType returns a type that transactions may have been recorded by: one of this door's or one of our own.
 func recordedType(name string) (EventType, bool) {
 	if t, ok := find(eventTypes, name); ok {

@@ -34,7 +34,7 @@ var currencyTypes = []EventType{
 	{Name: "intercompany.paid", Meaning: "This book paid what it owed to another book of ours.", New: func() EventData { return &IntercompanyPaid{} }},
 	{Name: "intercompany.received", Meaning: "Another book of ours paid what it owed to this one.", New: func() EventData { return &IntercompanyReceived{} }},
 	{Name: "opening.balance", Meaning: "What a book begins with, in one batch that two people signed.", New: func() EventData { return &OpeningBalance{} },
-		Stored: func() teller { return &openingStored{} }},
+		Stored: func() teller { return &openingStored{} }, SecondPerson: true},
 	{Name: "year.closed", Meaning: "A year's revenue and expenses go to retained earnings.", New: func() EventData { return &YearClosed{} },
 		Stored: func() teller { return &yearStored{} }},
 }

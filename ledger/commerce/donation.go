@@ -21,7 +21,7 @@ var donationTypes = []EventType{
 	{Name: "donation.redirected", Meaning: "A beneficiary cannot get its share; an alternate that the campaign named gets it.", New: func() EventData { return &DonationRedirected{} }, SecondPerson: true},
 	{Name: "donation.released", Meaning: "The refund window is over; the donations may be passed on.", New: func() EventData { return &DonationReleased{} }},
 	{Name: "donation.held", Meaning: "A beneficiary's money is held, with a reason.", New: func() EventData { return &DonationHeld{} }},
-	{Name: "donation.hold_released", Meaning: "A beneficiary's money is held no more.", New: func() EventData { return &DonationHoldReleased{} }},
+	{Name: "donation.hold_released", Meaning: "A beneficiary's money is held no more.", New: func() EventData { return &DonationHoldReleased{} }, SecondPerson: true},
 	{Name: "donation.disbursed", Meaning: "A payment of released donations to a beneficiary was created.", New: func() EventData { return &DonationDisbursed{} }},
 	{Name: "donation.disbursement_submitted", Meaning: "The bank was told to pay a beneficiary.", New: func() EventData { return &DisbursementSubmitted{} }},
 	{Name: "donation.disbursement_paid", Meaning: "The beneficiary has the money.", New: func() EventData { return &DisbursementPaid{} }},

@@ -237,13 +237,9 @@ func (s *openedBatch) tell() []Step {
 // ErrOpeningTotals, ErrOpeningDifference, ErrOpeningTerms, ErrRepeated for an order that is in the book, the errors of rule
 // sets, and the ledger's.
 func (s *Service) Open(ctx context.Context, book ledger.Book, d *OpeningBatch, dry bool) (results []Result, err error) {
-	reference := "opening:" + d.Batch
-	events := []Event{{Type: eventOpenedBatch, Reference: reference, OccurredAt: d.AsOf, Data: d}}
-	for i := range d.Orders {
-		events = append(events, Event{Type: eventOpenedOrder, Reference: reference + ":" + d.Orders[i].Terms.Order, OccurredAt: d.AsOf, Data: &d.Orders[i]})
-	}
-	if len(d.Orders) > MaxOpeningOrders {
-		return nil, ledger.ErrInvalid.At("/orders", "count", "A document has at most "+strconv.Itoa(MaxOpeningOrders)+" orders.")
+	events, err := d.events()
+	if err != nil {
+		return nil, err
 	}
 	if dry {
 		results, err = s.DryRun(ctx, book, events, true)
@@ -259,6 +255,19 @@ func (s *Service) Open(ctx context.Context, book ledger.Book, d *OpeningBatch, d
 		return nil, inDocument(err)
 	}
 	return results, nil
+}
+
+// events are what the document posts, together.
+func (d *OpeningBatch) events() ([]Event, error) {
+	if len(d.Orders) > MaxOpeningOrders {
+		return nil, ledger.ErrInvalid.At("/orders", "count", "A document has at most "+strconv.Itoa(MaxOpeningOrders)+" orders.")
+	}
+	reference := "opening:" + d.Batch
+	list := []Event{{Type: eventOpenedBatch, Reference: reference, OccurredAt: d.AsOf, Data: d}}
+	for i := range d.Orders {
+		list = append(list, Event{Type: eventOpenedOrder, Reference: reference + ":" + d.Orders[i].Terms.Order, OccurredAt: d.AsOf, Data: &d.Orders[i]})
+	}
+	return list, nil
 }
 
 // inDocument lets pointers begin at the document.

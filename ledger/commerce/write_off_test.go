@@ -97,7 +97,8 @@ func TestWriteOffWaitsForMoney(t *testing.T) {
 // TestSecondPersonTypes: exactly these events wait for a second person.
 func TestSecondPersonTypes(t *testing.T) {
 	t.Parallel()
-	want := map[string]bool{"adjustment.posted": true, "audit.adjusted": true, "brand.written_off": true, "debt.written_off": true, "donation.redirected": true}
+	want := map[string]bool{"adjustment.posted": true, "audit.adjusted": true, "brand.written_off": true, "debt.written_off": true,
+		"donation.hold_released": true, "donation.redirected": true, "opening.balance": true}
 	for _, et := range EventTypes() {
 		if NeedsSecondPerson(et.Name) != want[et.Name] {
 			t.Errorf("%s needs a second person: %v", et.Name, !want[et.Name])

@@ -31,6 +31,9 @@ var (
 	ErrApprovalChanged = fault.New(fault.Conflict, "approval-changed", "What you looked at has changed since: it was edited, or its effect is another by now. Read it again and decide on what you see.")
 	// ErrApprovalAuthor means that somebody wants to take back what others asked for.
 	ErrApprovalAuthor = fault.New(fault.Forbidden, "approval-author", "Only somebody who wrote or edited this can withdraw it. Whoever has the right to approve can refuse it.")
+	// ErrApprovalNobody means that a key asks for which nobody answers, so that nobody could be kept from approving it.
+	ErrApprovalNobody = fault.New(fault.Forbidden, "approval-nobody",
+		"Nobody of the staff answers for this key, so nobody could be kept from approving what it asks for. Sign in to ask, or use a key that somebody answers for.")
 	// ErrApprovalsFull means that a book has as many open approvals as it can have.
 	ErrApprovalsFull = fault.New(fault.Conflict, "approvals-full", "1,000 approvals of this book are open, which is the most there can be. Decide or withdraw some of them first.")
 	// ErrApprovalVersions means that an approval has as many versions as it can have.

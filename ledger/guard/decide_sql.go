@@ -42,7 +42,11 @@ func (d *Desk) Approve(ctx context.Context, by Actor, book Book, id string, hash
 			return Approval{}, err
 		}
 		if p, err = d.prepare(ctx, act, book, seen.Request); err != nil {
-			return Approval{}, err
+			// That there is nothing to do any more may be this approval's own doing, in the meantime.
+			if now, unread := d.Approval(ctx, book, id); unread != nil || now.State == StateOpen {
+				return Approval{}, err
+			}
+			act = nil
 		}
 	}
 	return d.locked(ctx, by, book, id, func(tx pgx.Tx, a *sheet, now time.Time) (refusal, err error) {

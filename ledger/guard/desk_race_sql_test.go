@@ -275,3 +275,30 @@ func TestDesksAreLeft(t *testing.T) {
 	close(stand)
 	group.Wait()
 }
+
+// TestNothingLeftToApprove has the act be done between the moment when an approval is read and the moment when its effect is
+// computed again, as by the first of two requests whose answer was lost. The act then says that there is nothing to do any
+// more: whoever did it is told that it happened, and everybody else that it was decided.
+func TestNothingLeftToApprove(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	for _, late := range []guard.Actor{bob, cyd} {
+		a := o.ask(key, 5)
+		moved := acts(o.db.Pool)
+		for i := range moved {
+			moved[i].Effect = func(ctx context.Context, _ guard.Book, _ json.RawMessage) (json.RawMessage, guard.Effect, error) {
+				if _, err := o.Approve(ctx, bob, uk, a.ID, a.Hash, ""); err != nil {
+					t.Error(err)
+				}
+				return nil, guard.Effect{}, errTired
+			}
+		}
+		done, err := guard.NewDesk(o.db.Pool, o.trail, o.clock.now, moved).Approve(t.Context(), late, uk, a.ID, a.Hash, "")
+		if late == bob && (err != nil || done.State != guard.StateDone || len(done.Result) == 0) || late == cyd && !errors.Is(err, guard.ErrApprovalState) {
+			t.Errorf("%s: %s, %v", late.ID, done.State, err)
+		}
+	}
+	if o.ran() != 2 {
+		t.Errorf("%d ran", o.ran())
+	}
+}

@@ -107,8 +107,12 @@ func (d *Desk) prepare(ctx context.Context, act *Act, book Book, r Request) (pre
 	if kept == nil {
 		kept = payload
 	}
+	if len(kept) > maxPayload {
+		// The form in which it is kept can be longer than the one in which it came.
+		return prepared{}, ErrApprovalInvalid.At("/payload", "payload-size", "The content is larger than 1 MiB in the form in which it is kept. Ask for it in smaller parts.")
+	}
 	_, ok = Compact(kept)
-	if !ok || len(kept) < 2 || len(kept) > maxPayload || effect.Summary == "" || !prose(effect.Summary, maxReason) || effect.Count < 0 ||
+	if !ok || len(kept) < 2 || effect.Summary == "" || !prose(effect.Summary, maxReason) || effect.Count < 0 ||
 		len(effect.Totals) > maxTotals || len(effect.Largest) > maxLargest {
 		return prepared{}, fmt.Errorf("guard: %s computes an effect out of bounds", act.Name)
 	}

@@ -581,3 +581,15 @@ func TestActsAreDeclaredWell(t *testing.T) {
 		}()
 	}
 }
+
+// TestPayloadGrows asks with content that is longer in the form in which it is kept than in the one in which it came: it is
+// refused as too large, which is no defect.
+func TestPayloadGrows(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	payload := json.RawMessage(`{"amount":1,"note":"` + strings.Repeat("<", 300_000) + `"}`)
+	_, err := o.Ask(t.Context(), key, uk, guard.Request{Act: "thing.moved", Payload: payload, Reason: "why"})
+	if !errors.Is(err, guard.ErrApprovalInvalid) {
+		t.Error(err)
+	}
+}
