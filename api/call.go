@@ -132,7 +132,7 @@ func (c *call) allowed(book string) error {
 		return c.principal.AllowOwn(c.op.Own != "", book, payee)
 	}
 	if c.op.Each {
-		if !c.principal.Has(c.op.Scope) {
+		if !c.principal.Has(c.op.Scope) && !(c.op.Owned && c.principal.Kind == access.Person) {
 			return access.ErrForbidden
 		}
 		return nil

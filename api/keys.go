@@ -52,8 +52,8 @@ func keyOperations() []Operation {
 	one, shown := reflect.TypeFor[KeyJSON](), reflect.TypeFor[keyWithBearerJSON]()
 	return []Operation{
 		{
-			Method: http.MethodGet, Path: "/v1/keys", ID: "list-keys", Group: "Access", Summary: "List keys", Scope: access.KeysRead, Each: true,
-			Answers: []Answer{{Status: 200, Meaning: "The keys of the books that the caller looks after.", Body: reflect.TypeFor[keyListJSON]()}}, handle: listKeys,
+			Method: http.MethodGet, Path: "/v1/keys", ID: "list-keys", Group: "Access", Summary: "List keys", Scope: access.KeysRead, Each: true, Owned: true,
+			Answers: []Answer{{Status: 200, Meaning: "The keys of the books that the caller looks after, and those that the caller answers for.", Body: reflect.TypeFor[keyListJSON]()}}, handle: listKeys,
 		},
 		{
 			Method: http.MethodPost, Path: "/v1/keys", ID: "create-key", Group: "Access", Summary: "Make a key",
@@ -64,15 +64,15 @@ func keyOperations() []Operation {
 		},
 		{
 			Method: http.MethodPost, Path: "/v1/keys/{key}/rotation", ID: "rotate-key", Group: "Access", Summary: "Rotate a key",
-			Description: "A new key takes over the name, scopes, books, owner and end; the old one works for the overlap.",
-			Scope:       access.KeysWrite, Each: true, Body: reflect.TypeFor[NewRotation](), BodyLimit: bodyLimit,
+			Description: "A new key takes over the name, scopes, books and end; the old one works for the overlap. The person who rotates it answers for it from then on. A key that may do more than you is rotated by whoever answers for it.",
+			Scope:       access.KeysWrite, Each: true, Owned: true, Body: reflect.TypeFor[NewRotation](), BodyLimit: bodyLimit,
 			Answers: []Answer{{Status: 201, Meaning: "The new key. Keep the bearer: it is not shown again.", Body: shown}},
 			Errors:  []*fault.Error{access.ErrKeyUnknown, access.ErrKeyInvalid, access.ErrKeyEnded}, handle: rotateKey,
 		},
 		{
 			Method: http.MethodPost, Path: "/v1/keys/{key}/revocation", ID: "revoke-key", Group: "Access", Summary: "Revoke a key",
 			Description: "It is refused everywhere within a second. Revoking it again changes nothing.",
-			Scope:       access.KeysWrite, Each: true, Body: reflect.TypeFor[NewReason](), BodyLimit: bodyLimit,
+			Scope:       access.KeysWrite, Each: true, Owned: true, Body: reflect.TypeFor[NewReason](), BodyLimit: bodyLimit,
 			Answers: []Answer{{Status: 200, Meaning: "Revoked.", Body: one}}, Errors: []*fault.Error{access.ErrKeyUnknown, access.ErrKeyInvalid}, handle: revokeKey,
 		},
 	}

@@ -106,12 +106,13 @@ func (p Principal) mayEnd(k Key) error {
 	return ErrKeyUnknown
 }
 
-// mayRotate is mayEnd for rotating, which shows a secret: a program must not get at more than it may do itself.
+// mayRotate is mayEnd for rotating, which shows a secret: whoever does not answer for the key must not get at more by it
+// than they may do themselves, in every book of the key.
 func (p Principal) mayRotate(k Key) error {
-	if err := p.mayEnd(k); err != nil {
+	if err := p.mayEnd(k); err != nil || p.owns(k) {
 		return err
 	}
-	if p.Kind == Program && slices.ContainsFunc(k.Scopes, func(s Scope) bool { return !p.Has(s) }) {
+	if slices.ContainsFunc(k.Scopes, func(s Scope) bool { return !p.covers(s, k) }) {
 		return ErrForbidden
 	}
 	return nil
