@@ -50,12 +50,17 @@ func (s *service) sessions(r *http.Request) []*http.Cookie {
 }
 
 // fromHere refuses a request that would change something, carries the cookie of a session, and was begun by another site.
-// What programs send has no cookie and may come from anywhere. The console refuses by itself, with a page.
+// What programs send has no cookie and may come from anywhere. The console refuses by itself, with a page; it is handed no
+// cookie, so that it could do nothing for anybody even if it did not.
 func (s *service) fromHere(r *http.Request) error {
-	if len(s.sessions(r)) > 0 && s.crossOrigin.Check(r) != nil && !s.ofConsole(r) {
-		return ErrCrossSite
+	if len(s.sessions(r)) == 0 || s.crossOrigin.Check(r) == nil {
+		return nil
 	}
-	return nil
+	if s.ofConsole(r) {
+		r.Header.Del("Cookie")
+		return nil
+	}
+	return ErrCrossSite
 }
 
 // ofConsole reports whether the console answers the request, and no operation does.
