@@ -83,3 +83,39 @@ func TestNamesOfStaff(t *testing.T) {
 		}
 	}
 }
+
+// A guardian sees the minors it is the guardian of now: whoever was it before, and whoever is named by an odd id, is nobody.
+func TestGuardiansOfNow(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	for _, p := range []string{`"gua_pat","kind":"guardian"`, `"gua_kim","kind":"guardian"`, `"cre_minor","kind":"creator","minor":true,"guardian":"gua_pat"`} {
+		h.must(201, "POST", "/v1/books/uk/payees", `{"id":`+p+`,"country":"UK","currency":"GBP"}`)
+	}
+	before, after, minor := h.signedIn("uk", "gua_pat"), h.signedIn("uk", "gua_kim"), h.signedIn("uk", "cre_minor")
+	sees := func(session string) int { return h.by(session, "GET", "/v1/books/uk/payees/cre_minor", "").StatusCode }
+	if got := []int{sees(before), sees(after), sees(minor)}; got[0] != 200 || got[1] != 404 || got[2] != 200 {
+		t.Fatalf("at first: %v", got)
+	}
+	h.must(200, "PATCH", "/v1/books/uk/payees/cre_minor", `{"version":1,"guardian":"gua_kim"}`)
+	h.clock.forward(revoked)
+	if got := []int{sees(before), sees(after), sees(minor)}; got[0] != 404 || got[1] != 200 || got[2] != 200 {
+		t.Errorf("after the guardian has changed: %v", got)
+	}
+	h.must(200, "PATCH", "/v1/books/uk/payees/cre_minor", `{"version":2,"minor":false}`)
+	h.clock.forward(revoked)
+	if got := []int{sees(before), sees(after), sees(minor)}; got[0] != 404 || got[1] != 404 || got[2] != 200 {
+		t.Errorf("of age: %v", got)
+	}
+	for _, odd := range []string{"CRE_MINOR", "cre%5Fminor", "payee:cre_minor", "payee:payee:cre_minor", "cre_minor%00", "cre_minor%20", "cre_minor%2F", "cre_minor;x", "cr%C3%A9_minor", "person:cre_minor"} {
+		for _, path := range []string{"/v1/books/uk/payees/" + odd, "/v1/books/uk/payees/" + odd + "/trust", "/v1/books/uk/data_subjects/payee:" + odd, "/v1/books/uk/data_subjects/" + odd} {
+			for _, session := range []string{before, after} {
+				if a := h.by(session, "GET", path, ""); a.StatusCode < 400 || a.StatusCode >= 500 {
+					t.Errorf("%s: %d %s", path, a.StatusCode, a.body)
+				}
+			}
+			if a := h.by(minor, "GET", path, ""); a.StatusCode >= 500 {
+				t.Errorf("%s: %d %s", path, a.StatusCode, a.body)
+			}
+		}
+	}
+}
