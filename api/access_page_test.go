@@ -44,8 +44,9 @@ func TestAccessPage(t *testing.T) {
 func whoMayDoWhat() string {
 	var b strings.Builder
 	b.WriteString(`
-Keys need the scope; people a role that has it. "all" stands for a role in every book. "own" stands for what a payee reads about itself. Where a
-second person is named, the operation works alone for the development key only, and everybody else asks for an approval of that act.
+Keys need the scope; people a role that has it. "all" stands for a role in every book. "own" stands for what a payee reads about itself, and
+"mine" for the keys that somebody answers for. Where a second person is named, the operation works alone for the development key only, and
+everybody else asks for an approval of that act.
 `)
 	groups := map[string][]Operation{}
 	var order []string
@@ -84,6 +85,8 @@ func accessRow(op *Operation) string {
 	for _, r := range access.Roles() {
 		may := op.Scope == access.SignedIn || slices.Contains(r.Scopes(), op.Scope) && (op.Also == "" || slices.Contains(r.Scopes(), op.Also))
 		switch {
+		case !may && op.Owned:
+			row += " mine |"
 		case !may:
 			row += " |"
 		case op.Installation, !op.ofBook() && !op.Each && op.Scope != access.BooksRead && op.Scope != access.SignedIn:

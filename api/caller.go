@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
 	"mizan/api/access"
@@ -49,12 +50,32 @@ func (s *service) sessions(r *http.Request) []*http.Cookie {
 }
 
 // fromHere refuses a request that would change something, carries the cookie of a session, and was begun by another site.
-// What programs send has no cookie and may come from anywhere.
+// What programs send has no cookie and may come from anywhere. The console refuses by itself, with a page; it is handed no
+// cookie, so that it could do nothing for anybody even if it did not.
 func (s *service) fromHere(r *http.Request) error {
-	if len(s.sessions(r)) > 0 && s.crossOrigin.Check(r) != nil {
-		return ErrCrossSite
+	if len(s.sessions(r)) == 0 || s.crossOrigin.Check(r) == nil {
+		return nil
 	}
-	return nil
+	if s.ofConsole(r) {
+		r.Header.Del("Cookie")
+		return nil
+	}
+	return ErrCrossSite
+}
+
+// ofConsole reports whether the console answers the request, and no operation does.
+func (s *service) ofConsole(r *http.Request) bool {
+	path := r.URL.Path
+	switch {
+	case s.console == nil, path == "/v1", strings.HasPrefix(path, "/v1/"), path == "/docs", strings.HasPrefix(path, "/docs/"):
+		return false
+	}
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch} {
+		if s.router.Match(chi.NewRouteContext(), method, path) {
+			return false
+		}
+	}
+	return true
 }
 
 // behind makes a request say who is behind the proxies that are trusted: its RemoteAddr is then their client's address. A

@@ -77,9 +77,16 @@ func TestWhoCalls(t *testing.T) {
 // TestOtherSites shows that the page of another site cannot make a signed-in browser do anything (H26).
 func TestOtherSites(t *testing.T) {
 	t.Parallel()
-	reached := 0
+	reached := 0 // the console, with a cookie: it refuses by itself what comes from elsewhere
 	p := withPeople(t, func(c *Config) {
-		c.Console = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached++ })
+		c.Console = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header["Cookie"] != nil {
+				reached++
+				return
+			}
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = w.Write([]byte(`{"code":"cross-site"}`))
+		})
 	})
 	cookie := access.CookieName(false) + "=" + p.personSession
 	host := strings.TrimPrefix(p.server.URL, "http://")

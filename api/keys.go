@@ -1,7 +1,6 @@
 package api
 
 import (
-	"errors"
 	"net/http"
 	"reflect"
 	"time"
@@ -53,8 +52,8 @@ func keyOperations() []Operation {
 	one, shown := reflect.TypeFor[KeyJSON](), reflect.TypeFor[keyWithBearerJSON]()
 	return []Operation{
 		{
-			Method: http.MethodGet, Path: "/v1/keys", ID: "list-keys", Group: "Access", Summary: "List keys", Scope: access.KeysRead, Each: true,
-			Answers: []Answer{{Status: 200, Meaning: "The keys of the books that the caller looks after.", Body: reflect.TypeFor[keyListJSON]()}}, handle: listKeys,
+			Method: http.MethodGet, Path: "/v1/keys", ID: "list-keys", Group: "Access", Summary: "List keys", Scope: access.KeysRead, Each: true, Owned: true,
+			Answers: []Answer{{Status: 200, Meaning: "The keys of the books that the caller looks after, and those that the caller answers for.", Body: reflect.TypeFor[keyListJSON]()}}, handle: listKeys,
 		},
 		{
 			Method: http.MethodPost, Path: "/v1/keys", ID: "create-key", Group: "Access", Summary: "Make a key",
@@ -65,7 +64,7 @@ func keyOperations() []Operation {
 		},
 		{
 			Method: http.MethodPost, Path: "/v1/keys/{key}/rotation", ID: "rotate-key", Group: "Access", Summary: "Rotate a key",
-			Description: "A new key takes over the name, scopes, books, owner and end; the old one works for the overlap. Only the person who answers for a key can rotate it; whoever rotates one that nobody answers for answers for it from then on.",
+			Description: "A new key takes over the name, scopes, books and end; the old one works for the overlap. The person who rotates it answers for it from then on. A key that may do more than you is rotated by whoever answers for it.",
 			Scope:       access.KeysWrite, Each: true, Owned: true, Body: reflect.TypeFor[NewRotation](), BodyLimit: bodyLimit,
 			Answers: []Answer{{Status: 201, Meaning: "The new key. Keep the bearer: it is not shown again.", Body: shown}},
 			Errors:  []*fault.Error{access.ErrKeyUnknown, access.ErrKeyInvalid, access.ErrKeyEnded}, handle: rotateKey,
@@ -116,15 +115,7 @@ func rotateKey(c *call) (reply, error) {
 		return reply{}, err
 	}
 	key, bearer, err := c.service.access.RotateFor(c.ctx, c.principal, c.actor(), c.param("key"), time.Duration(n.OverlapSeconds)*time.Second)
-	return withBearer(key, bearer, c.notOwned(err))
-}
-
-// notOwned answers who only may do something with their own keys alike for those of others and for those that there are not.
-func (c *call) notOwned(err error) error {
-	if errors.Is(err, access.ErrKeyUnknown) && !c.principal.Has(c.op.Scope) {
-		return access.ErrForbidden
-	}
-	return err
+	return withBearer(key, bearer, err)
 }
 
 func revokeKey(c *call) (reply, error) {
@@ -134,7 +125,7 @@ func revokeKey(c *call) (reply, error) {
 	}
 	id := c.param("key")
 	if err := c.service.access.RevokeFor(c.ctx, c.principal, c.actor(), id, why); err != nil {
-		return reply{}, c.notOwned(err)
+		return reply{}, err
 	}
 	keys, err := c.service.access.List(c.ctx) // whoever may revoke a key may see it
 	if err != nil {

@@ -190,12 +190,9 @@ type pathFields struct {
 }
 
 func pathParameters(path string, schemas huma.Registry) []*huma.Param {
-	var all []*huma.Param
-	for _, p := range parameters(reflect.TypeFor[pathFields](), "path", schemas) {
-		if strings.Contains(path, "{"+p.Name+"}") {
-			p.Required = true
-			all = append(all, p)
-		}
+	all := parameters(reflect.TypeFor[pathFields](), "path", schemas, func(name string) bool { return strings.Contains(path, "{"+name+"}") })
+	for _, p := range all {
+		p.Required = true
 	}
 	return all
 }
@@ -204,13 +201,16 @@ func queryParameters(t reflect.Type, schemas huma.Registry) []*huma.Param {
 	if t == nil {
 		return nil
 	}
-	return parameters(t, "query", schemas)
+	return parameters(t, "query", schemas, func(string) bool { return true })
 }
 
-// parameters turns the fields of a struct into parameters.
-func parameters(t reflect.Type, in string, schemas huma.Registry) []*huma.Param {
+// parameters turns the fields of a struct that are wanted into parameters.
+func parameters(t reflect.Type, in string, schemas huma.Registry, wanted func(name string) bool) []*huma.Param {
 	var all []*huma.Param
 	for i, name := range parameterNames(t) {
+		if !wanted(name) { // a schema costs the service's start more than all else of a parameter
+			continue
+		}
 		schema := huma.SchemaFromField(schemas, t.Field(i), name)
 		description := schema.Description
 		schema.Description = ""

@@ -37,7 +37,7 @@ type Operation struct {
 	Installation bool
 	// Each says that it shows each caller only what they may see, so that a key or a role for some books is enough.
 	Each bool
-	// Owned says that people may do it with what they answer for themselves, such as their keys, without having the scope.
+	// Owned says that people may do it to the keys they answer for, whatever their roles; all others need the scope.
 	Owned bool
 	// SecondPerson is the act for which this asks a second person to agree; callers who need one are sent to the approvals.
 	// Empty for an operation that anybody with the scope may do alone.

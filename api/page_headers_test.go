@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"mizan/api/access"
 	"mizan/api/console"
 	"mizan/api/docs"
 )
@@ -103,5 +104,32 @@ func TestBarePagesAreSecured(t *testing.T) {
 		if a.Header.Get("Content-Security-Policy") != pagePolicy {
 			t.Errorf("%s: %s", path, a.Header.Get("Content-Security-Policy"))
 		}
+	}
+}
+
+// A form that another site sends to a page is refused with a page, and to an operation with a problem.
+func TestCrossSiteForms(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(c *Config) {
+		c.Console = console.New(console.Config{Ledger: c.Ledger, Access: c.Access, Desk: c.Desk, Trail: c.Trail, Commerce: c.Commerce, Vault: c.Vault, Now: c.Now})
+		c.Docs = docs.Handler(func() []byte { return nil })
+	})
+	_, session := h.staff("admin")
+	for path, page := range map[string]bool{
+		"/sign-out": true, "/console/approvals/ap_0123456789abcdef/approve": true, "/none": true, "/v1/people": false, "/v1/none": false, "/metrics": false, "/docs": false,
+	} {
+		for _, from := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Origin", "https://evil.example"}} {
+			a := h.as("", http.MethodPost, path, "x=y", append(from, "Cookie", access.CookiePlain+"="+session, "Content-Type", "application/x-www-form-urlencoded")...)
+			media := "application/problem+json"
+			if page {
+				media = "text/html; charset=utf-8"
+			}
+			if a.StatusCode != http.StatusForbidden || a.Header.Get("Content-Type") != media {
+				t.Errorf("%s from elsewhere: %d, %s", path, a.StatusCode, a.Header.Get("Content-Type"))
+			}
+		}
+	}
+	if a := h.by(session, "GET", "/v1/me", ""); a.StatusCode != http.StatusOK {
+		t.Errorf("the session is gone: %d", a.StatusCode)
 	}
 }

@@ -33,7 +33,7 @@ type NewGrantBody struct {
 // PersonJSON is a person as callers read it.
 type PersonJSON struct {
 	ID            string      `json:"id" example:"per_0123456789abcdef"`
-	Name          string      `json:"name" doc:"erased if it was; empty if the vault is closed" example:"Sam Example"`
+	Name          string      `json:"name" doc:"erased if it was; empty if the vault is closed, and for callers who may not write people" example:"Sam Example"`
 	Email         string      `json:"email" doc:"Like the name" example:"sam@example.com"`
 	SignedIn      bool        `json:"signed_in" doc:"Whether the person has signed in before"`
 	CreatedAt     string      `json:"created_at" format:"date-time" example:"2026-11-20T10:00:00.000000Z"`
@@ -164,7 +164,7 @@ func listPeople(c *call) (reply, error) {
 	}
 	out := peopleJSON{Data: make([]PersonJSON, len(list))}
 	for i, p := range list {
-		out.Data[i] = personOf(p)
+		out.Data[i] = c.personOf(p)
 	}
 	if more {
 		cursor := c.nextCursor(list[len(list)-1].ID)
@@ -185,7 +185,7 @@ func addPerson(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return document(http.StatusCreated, personOf(p))
+	return document(http.StatusCreated, c.personOf(p))
 }
 
 func getPerson(c *call) (reply, error) { return c.person(http.StatusOK) }
@@ -196,7 +196,7 @@ func (c *call) person(status int) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return document(status, personOf(p))
+	return document(status, c.personOf(p))
 }
 
 func deactivatePerson(c *call) (reply, error) {
@@ -253,7 +253,7 @@ func (c *call) personLeft() (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	out := personOf(p)
+	out := c.personOf(p)
 	if out.Warnings, err = c.service.access.Vacancies(c.ctx); err != nil {
 		return reply{}, err
 	}
@@ -314,7 +314,11 @@ func getMe(c *call) (reply, error) {
 	return document(http.StatusOK, out)
 }
 
-func personOf(p access.Staff) PersonJSON {
+// personOf is a person as the caller may read them: names and addresses of mail are for those who look after people.
+func (c *call) personOf(p access.Staff) PersonJSON {
+	if c.principal.Allow(access.PeopleWrite, "") != nil {
+		p.Name, p.Email = "", ""
+	}
 	out := PersonJSON{
 		ID: p.ID, Name: p.Name, Email: p.Email, SignedIn: p.SignedIn, CreatedAt: p.CreatedAt.UTC().Format(instantFormat), CreatedBy: p.CreatedBy,
 		DeactivatedAt: instantOf(p.DeactivatedAt), Grants: make([]GrantJSON, len(p.Grants)),

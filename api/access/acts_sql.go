@@ -19,6 +19,9 @@ import (
 
 // The acts of this package that need a second person.
 
+// ErrOwnGain means that somebody approves what they themselves would get.
+var ErrOwnGain = guard.ErrSelfApproval.With("You would get this yourself, so you cannot approve it. Ask somebody else with the right to approve.")
+
 // Acts returns the acts of this package that need a second person: "people.grant" with a NewGrant, and "key.grant" with a
 // GrantedKey. A key that was granted has a secret that nobody knows; its owner gets one by rotating it.
 func (s *Service) Acts() []guard.Act {
@@ -77,6 +80,9 @@ func (s *Service) runGrant(ctx context.Context, tx pgx.Tx, a guard.Approval) (js
 	n, err := decode[NewGrant](a.Payload, ErrPersonInvalid)
 	if err != nil {
 		return nil, err
+	}
+	if a.DecidedBy != "" && a.DecidedBy == n.Person {
+		return nil, ErrOwnGain
 	}
 	g, err := s.GrantTx(ctx, tx, a.Author, n, a.ID)
 	if err != nil {
@@ -206,6 +212,9 @@ func (s *Service) runKey(ctx context.Context, tx pgx.Tx, a guard.Approval) (json
 	}
 	if g, err = g.checked(s.instant()); err != nil {
 		return nil, err
+	}
+	if a.DecidedBy != "" && a.DecidedBy == g.Owner {
+		return nil, ErrOwnGain
 	}
 	// The secret is drawn and forgotten: whoever rotates the key gets one.
 	key, _, err := s.insertKeyTx(ctx, tx, g.key(), g.Owner, "")

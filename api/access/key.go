@@ -106,16 +106,13 @@ func (p Principal) mayEnd(k Key) error {
 	return ErrKeyUnknown
 }
 
-// mayRotate is mayEnd for rotating, which shows a secret: a program must not get at more than it may do itself, and nobody at
-// the secret of a key that another person answers for, or they could ask by that key for what they then approve.
+// mayRotate is mayEnd for rotating, which shows a secret: whoever does not answer for the key must not get at more by it
+// than they may do themselves, in every book of the key.
 func (p Principal) mayRotate(k Key) error {
-	if err := p.mayEnd(k); err != nil {
+	if err := p.mayEnd(k); err != nil || p.owns(k) {
 		return err
 	}
-	if isPerson(k.Owner) && p.Person != k.Owner {
-		return ErrForbidden
-	}
-	if p.Kind == Program && slices.ContainsFunc(k.Scopes, func(s Scope) bool { return !p.Has(s) }) {
+	if slices.ContainsFunc(k.Scopes, func(s Scope) bool { return !p.covers(s, k) }) {
 		return ErrForbidden
 	}
 	return nil

@@ -17,7 +17,8 @@ const (
 	Admin Role = "admin"
 	// Auditor reads everything but personal data, and the trail of who did what.
 	Auditor Role = "auditor"
-	// Support answers people's questions: it reads the books, and how people are reached.
+	// Support answers people's questions: it reads the books, and how people are reached. It makes no links: whoever has one
+	// is taken for the payee, who may read everything that is stored of itself.
 	Support Role = "support"
 )
 
@@ -35,7 +36,7 @@ var roleScopes = map[Role][]Scope{
 	Approver: append(slices.Clone(reading), ApprovalsDecide, AuditRead),
 	Admin:    {BooksRead, ApprovalsRead, ApprovalsWrite, AuditRead, KeysRead, KeysWrite, PeopleRead, PeopleWrite},
 	Auditor:  append(slices.Clone(reading), InboundRead, AuditRead, KeysRead, PeopleRead),
-	Support:  append(slices.Clone(reading), LinksWrite, PersonalRead),
+	Support:  append(slices.Clone(reading), PersonalRead),
 }
 
 // Roles returns every role, in a stable order.

@@ -22,16 +22,17 @@ UPDATE api_keys SET expires_at = greatest(least(expires_at, $2), created_at + in
 WHERE id = $1`
 )
 
-// Rotate makes a key with the name, scopes, books, owner and end of another, which ends after the overlap: 0 to 30 days. It
-// returns the bearer text, which cannot be had again. It returns ErrKeyUnknown, ErrKeyEnded, or ErrKeyInvalid for another
-// overlap.
+// Rotate makes a key with the name, scopes, books and end of another, which ends after the overlap: 0 to 30 days. The person
+// who rotates it answers for it from then on, because they have seen its secret; otherwise whoever answered for the other.
+// It returns the bearer text, which cannot be had again. It returns ErrKeyUnknown, ErrKeyEnded, or ErrKeyInvalid for
+// another overlap.
 func (s *Service) Rotate(ctx context.Context, by guard.Actor, id string, overlap time.Duration) (Key, string, error) {
 	return s.rotate(ctx, by, id, overlap, func(Key) error { return nil })
 }
 
 // RotateFor is Rotate by a caller who may not rotate every key; one that they may not see is unknown to them. It returns
-// ErrForbidden for one that they may only see, that another person answers for, or that may do more than they themselves if
-// they are a program. Whoever rotates a key that nobody answers for answers for it from then on.
+// ErrForbidden for one that they may only see, or that may do more than they themselves and is not their own. The person who
+// rotates a key answers for it from then on.
 func (s *Service) RotateFor(ctx context.Context, p Principal, by guard.Actor, id string, overlap time.Duration) (Key, string, error) {
 	return s.rotate(ctx, by, id, overlap, p.mayRotate)
 }
@@ -81,9 +82,9 @@ func (s *Service) rotateTx(ctx context.Context, tx pgx.Tx, by guard.Actor, id st
 	if before || !old.Current(s.now()) {
 		return Key{}, "", ErrKeyEnded
 	}
+	// Whoever sees the secret answers for it: otherwise they could ask with it in somebody else's name, and approve in theirs.
 	answers := old.Owner
-	if !isPerson(answers) && isPerson(by.Person) {
-		// Nobody answered for it. Whoever draws the secret does from now on.
+	if by.Person != "" {
 		answers = by.Person
 	}
 	key, bearer, err := s.insertKeyTx(ctx, tx, old.NewKey, answers, old.ID)

@@ -173,7 +173,7 @@ func TestKeysOfOthers(t *testing.T) {
 		}
 		keys[name] = key.ID
 	}
-	everything, unowned := []string{"both", "every", "owned", "uk", "vn"}, []string{"both", "every", "uk", "vn"}
+	everything := []string{"both", "every", "owned", "uk", "vn"}
 	program := func(books []string, scopes ...access.Scope) access.Principal {
 		return access.Principal{Kind: access.Program, ID: "aaaaaaaaaaaa", Person: owner, Scopes: scopes, Books: books}
 	}
@@ -183,11 +183,11 @@ func TestKeysOfOthers(t *testing.T) {
 	}{
 		"nobody":               {access.Principal{}, nil, nil, nil},
 		"payee":                {access.Principal{Kind: access.Payee, ID: owner, Books: []string{"uk"}, Payees: []string{owner}}, nil, nil, nil},
-		"admin":                {principalOf([]access.Grant{{Role: access.Admin}}), everything, everything, unowned},
-		"admin of uk":          {principalOf([]access.Grant{{Role: access.Admin, Book: "uk"}}), []string{"uk"}, []string{"uk"}, []string{"uk"}},
-		"admin of uk and vn":   {principalOf([]access.Grant{{Role: access.Admin, Book: "uk"}, {Role: access.Admin, Book: "vn"}}), []string{"both", "owned", "uk", "vn"}, []string{"both", "owned", "uk", "vn"}, []string{"both", "uk", "vn"}},
+		"admin":                {principalOf([]access.Grant{{Role: access.Admin}}), everything, everything, nil},
+		"admin of uk":          {principalOf([]access.Grant{{Role: access.Admin, Book: "uk"}}), []string{"uk"}, []string{"uk"}, nil},
+		"admin of uk and vn":   {principalOf([]access.Grant{{Role: access.Admin, Book: "uk"}, {Role: access.Admin, Book: "vn"}}), []string{"both", "owned", "uk", "vn"}, []string{"both", "owned", "uk", "vn"}, nil},
 		"auditor":              {principalOf([]access.Grant{{Role: access.Auditor}}), everything, nil, nil},
-		"admin of uk, auditor": {principalOf([]access.Grant{{Role: access.Admin, Book: "uk"}, {Role: access.Auditor}}), everything, []string{"uk"}, []string{"uk"}},
+		"admin of uk, auditor": {principalOf([]access.Grant{{Role: access.Admin, Book: "uk"}, {Role: access.Auditor}}), everything, []string{"uk"}, nil},
 		"owner":                {h.may(h.here, h.signIn(owner)), []string{"owned"}, []string{"owned"}, []string{"owned"}},
 		"finance":              {principalOf([]access.Grant{{Role: access.Finance}}), nil, nil, nil},
 		"the owner's weak key": {program(nil, access.BooksRead), nil, nil, nil},
@@ -224,6 +224,52 @@ func TestKeysOfOthers(t *testing.T) {
 			check("rotates", c.rotate, err)
 			check("ends", c.end, h.here.RevokeFor(t.Context(), c.p, nobody, id, ""))
 		}
+	}
+}
+
+// TestRotationIsNoWayUp has an administrator rotate keys of others: they get at no more than they may do themselves, and
+// answer for what they get, so that they cannot approve what it asks for.
+func TestRotationIsNoWayUp(t *testing.T) {
+	t.Parallel()
+	h := openOffice(t)
+	admin, finance := h.person("admin"), h.person("finance")
+	by := guard.Actor{Kind: guard.Person, ID: admin, Person: admin}
+	make := func(owner string, books []string, scopes ...access.Scope) string {
+		key, _, err := h.here.Create(t.Context(), guard.Actor{Kind: guard.Person, ID: owner, Person: owner}, access.NewKey{Name: "n", Scopes: scopes, Books: books})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key.ID
+	}
+	p := h.may(h.here, h.signIn(admin))
+	for _, scope := range access.Scopes() {
+		_, bearer, err := h.here.RotateFor(t.Context(), p, by, make(finance, nil, scope), 0)
+		if p.Allow(scope, "") != nil {
+			if !errors.Is(err, access.ErrForbidden) || bearer != "" {
+				t.Errorf("an administrator gets at %s: %v", scope, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", scope, err)
+			continue
+		}
+		if got, err := h.there.Authenticate(t.Context(), bearer, ""); err != nil || got.Person != admin {
+			t.Errorf("%s: whoever has seen the secret is taken for %q, %v", scope, got.Person, err)
+		}
+	}
+	local := h.person("admin@uk", "finance@vn")
+	by = guard.Actor{Kind: guard.Person, ID: local, Person: local}
+	for _, c := range []struct {
+		books []string
+		want  error
+	}{{[]string{"uk"}, nil}, {[]string{"uk", "vn"}, access.ErrKeyUnknown}, {nil, access.ErrKeyUnknown}} {
+		if _, _, err := h.here.RotateFor(t.Context(), h.may(h.here, h.signIn(local)), by, make(finance, c.books, access.ApprovalsWrite), 0); !errors.Is(err, c.want) {
+			t.Errorf("%v: %v", c.books, err)
+		}
+	}
+	if _, _, err := h.here.RotateFor(t.Context(), h.may(h.here, h.signIn(finance)), guard.Actor{Kind: guard.Person, ID: finance, Person: finance}, make(finance, nil, access.PersonalSensitive), 0); err != nil {
+		t.Errorf("the owner: %v", err)
 	}
 }
 

@@ -142,16 +142,11 @@ func (c *console) holdingsOf(ctx context.Context, book ledger.Book, card *payeeC
 		if !ok {
 			continue
 		}
-		own := path + ":" + card.ID
-		page, err := c.Ledger.Balances(ctx, book, ledger.BalanceQuery{Prefix: own, Limit: 200})
+		balances, err := c.balancesAt(ctx, book, path+":"+card.ID)
 		if err != nil {
 			return err
 		}
-		for _, b := range page.Balances {
-			// An address that only begins alike belongs to another payee; that of a campaign is the payee's own.
-			if string(b.Account) != own && !strings.HasPrefix(string(b.Account), own+":") {
-				continue
-			}
+		for _, b := range balances {
 			i, ok := at[string(b.Currency)]
 			if !ok {
 				i = len(card.Currencies)
@@ -164,6 +159,38 @@ func (c *console) holdingsOf(ctx context.Context, book ledger.Book, card *payeeC
 	slices.SortFunc(card.Currencies, func(a, b payeeCurrency) int { return strings.Compare(a.Currency, b.Currency) })
 	return nil
 }
+
+// balancesAt reads the balances of an account and of those below it, which are for campaigns. An address that only begins
+// alike belongs to another payee, and others may have any number of those.
+func (c *console) balancesAt(ctx context.Context, book ledger.Book, own string) (all []ledger.Balance, err error) {
+	for _, prefix := range []string{own, own + ":"} {
+		q := ledger.BalanceQuery{Prefix: prefix, Limit: 200}
+		for more := true; more; {
+			page, err := c.Ledger.Balances(ctx, book, q)
+			if err != nil {
+				return nil, err
+			}
+			more = page.More
+			for _, b := range page.Balances {
+				if prefix == own && string(b.Account) != own { // the account itself comes before all that begins like it
+					more = false
+					break
+				}
+				all = append(all, b)
+			}
+			if len(all) > balancesRead {
+				return nil, errTooMany
+			}
+			q.AfterAccount, q.AfterCurrency = page.LastAccount, page.LastCurrency
+		}
+	}
+	return all, nil
+}
+
+// balancesRead bounds the accounts that are read for one holding of a payee: part of them would be a wrong sum.
+const balancesRead = 10_000
+
+var errTooMany = errors.New("a payee has more accounts than the portal adds up")
 
 // add counts an account's balance; those of several campaigns are one holding.
 func (c *payeeCurrency) add(path, name, meaning string, a amount) {

@@ -68,6 +68,34 @@ func TestPortal(t *testing.T) {
 	amy.get("/portal", http.StatusSeeOther)
 }
 
+// What is a payee's own is found however many others have ids that begin like its own.
+func TestPortalBesideOthers(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	uk := h.book("uk", "Souk UK", "GBP")
+	h.register(uk, commerce.Payee{ID: "cha_1", Kind: "charity"})
+	for i := range 3 {
+		d := ledger.Draft{Event: "order.captured"}
+		for n := range 90 {
+			account := ledger.Address(fmt.Sprintf("liabilities:donation:available:cha_1%d%02d", i, n))
+			d.Lines = append(d.Lines, ledger.Line{Account: account, Amount: -1, Currency: "GBP"})
+		}
+		d.Lines = append(d.Lines, ledger.Line{Account: pending, Amount: 90, Currency: "GBP"})
+		h.post(uk, fmt.Sprint("others-", i), d)
+	}
+	for i := range 3 {
+		d := ledger.Draft{Event: "order.captured"}
+		for n := range 90 {
+			account := ledger.Address(fmt.Sprintf("liabilities:donation:available:cha_1:camp-%d-%d", i, n))
+			d.Lines = append(d.Lines, ledger.Line{Account: account, Amount: -100, Currency: "GBP"})
+		}
+		d.Lines = append(d.Lines, ledger.Line{Account: pending, Amount: 9000, Currency: "GBP"})
+		h.post(uk, fmt.Sprint("own-", i), d)
+	}
+	p := h.payee(uk, "cha_1").get("/portal", 200)
+	p.has(t, "Available 270.00")
+}
+
 // Somebody of one book is nobody in another, whatever their id is there.
 func TestPortalOfAnotherBook(t *testing.T) {
 	t.Parallel()

@@ -90,7 +90,7 @@ func (c *console) redeem(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	c.begin(ctx, w, v, bearer)
-	http.Redirect(w, r, (&visit{session: session}).home(), http.StatusSeeOther)
+	http.Redirect(w, r, c.land(w, r, session), http.StatusSeeOther)
 	return nil
 }
 
@@ -158,14 +158,14 @@ func (c *console) callback(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, err)
 		return
 	}
-	bearer, _, err := c.Access.SignIn(ctx, who, v.address, v.request)
+	bearer, session, err := c.Access.SignIn(ctx, who, v.address, v.request)
 	if err != nil {
 		c.fail(w, r, err)
 		return
 	}
 	c.begin(ctx, w, v, bearer)
-	c.render(w, r, http.StatusOK, "onward", answer{Title: "Signed in", Active: "sign-in", Onward: "/console",
-		Data: onwardPage{"You are signed in", "Your desk opens by itself.", "Open my desk"}})
+	c.render(w, r, http.StatusOK, "onward", answer{Title: "Signed in", Active: "sign-in", Onward: c.land(w, r, session),
+		Data: onwardPage{"You are signed in", "The page you asked for opens by itself.", "Open it now"}})
 }
 
 func (c *console) signOut(w http.ResponseWriter, r *http.Request) error {
@@ -177,6 +177,7 @@ func (c *console) signOut(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	c.forget(w, access.CookieName(c.Secure))
+	c.forget(w, c.landingCookie())
 	http.Redirect(w, r, "/sign-in?signed=out", http.StatusSeeOther)
 	return nil
 }
@@ -189,5 +190,6 @@ func (c *console) arrive(w http.ResponseWriter, r *http.Request) {
 			Data: onwardPage{"One moment", "The page opens by itself.", "Open it now"}})
 		return
 	}
+	c.keepLanding(w, r)
 	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
 }
