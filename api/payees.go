@@ -8,6 +8,7 @@ import (
 	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/fault"
+	"mizan/ledger/guard"
 )
 
 // Payees: who is paid, and whether it is a child. Nothing personal belongs here.
@@ -81,11 +82,11 @@ func payeeOperations() []Operation {
 		},
 		{
 			Method: http.MethodPatch, Path: "/v1/books/{book}/payees/{payee}", ID: "change-payee", Group: "Payees", Summary: "Change a payee",
-			Description: "Every version is kept. It holds for what is recorded from then on; what was set aside before stays set aside until the trust is released.",
+			Description: "Every version is kept. Whether it is a minor, its guardian and its trust rate are changed with a second person: ask for an approval of the act payee.change. It holds for what is recorded from then on; what was set aside before stays set aside until the trust is released.",
 			Scope:       access.PayeesWrite, Body: reflect.TypeFor[ChangedPayee](), BodyLimit: bodyLimit,
 			Example: map[string]any{"version": 1, "settlement_tier": "short"},
 			Answers: []Answer{{Status: 200, Meaning: "Changed. The same change sent again is answered in the same way.", Body: one}},
-			Errors:  []*fault.Error{commerce.ErrPayeeUnknown, commerce.ErrPayeeVersion, commerce.ErrGuardian, ledger.ErrInvalid}, handle: changePayee,
+			Errors:  []*fault.Error{commerce.ErrPayeeUnknown, commerce.ErrPayeeVersion, commerce.ErrGuardian, ledger.ErrInvalid, guard.ErrApprovalRequired}, handle: changePayee,
 		},
 		{
 			Method: http.MethodGet, Path: "/v1/books/{book}/payees/{payee}/trust", ID: "get-trust", Group: "Payees", Summary: "Read what is set aside for a minor",
@@ -183,8 +184,11 @@ func changePayee(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	p, err := c.service.commerce.ChangePayee(c.ctx, c.actor(), c.book, id, commerce.PayeeChange{Version: n.Version, SettlementTier: n.SettlementTier, Minor: n.Minor,
-		Guardian: n.Guardian, TrustRate: n.TrustRate})
+	change := commerce.PayeeChange{Version: n.Version, SettlementTier: n.SettlementTier, Minor: n.Minor, Guardian: n.Guardian, TrustRate: n.TrustRate}
+	if change.NeedsSecondPerson() && !c.principal.Alone {
+		return reply{}, guard.ErrApprovalRequired.With("What protects a child needs a second person. Ask for an approval of the act payee.change.")
+	}
+	p, err := c.service.commerce.ChangePayee(c.ctx, c.actor(), c.book, id, change)
 	if err != nil {
 		return reply{}, err
 	}
