@@ -3,15 +3,14 @@ package pan
 import (
 	"bytes"
 	"encoding/json"
-	"strings"
 )
 
 // Message reports whether a text, key or number of a JSON document of somebody else holds a card number by the rule of
 // Certain. What is no JSON is looked at as it stands.
 func Message(body []byte) bool { return document(body, Certain) }
 
-// Document is Message by the rule of Found.
-func Document(body []byte) bool { return document(body, Found) }
+// Document is Message by the rule of Given.
+func Document(body []byte) bool { return document(body, Given) }
 
 func document(body []byte, holds func(string) bool) bool {
 	d := json.NewDecoder(bytes.NewReader(body))
@@ -21,15 +20,15 @@ func document(body []byte, holds func(string) bool) bool {
 		if err != nil {
 			return holds(string(body[d.InputOffset():])) // nothing, at the end of a document
 		}
-		text := ""
 		switch t := token.(type) {
 		case string:
-			text = t
+			if holds(t) {
+				return true
+			}
 		case json.Number:
-			text = t.String()
-		}
-		if holds(strings.TrimPrefix(text, "-")) {
-			return true
+			if Number(t.String()) {
+				return true
+			}
 		}
 	}
 }
