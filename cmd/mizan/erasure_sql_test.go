@@ -3,7 +3,7 @@ package main
 // Acceptance: erasing a person's data changes no amount and no hash.
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,6 +16,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mizan/api/client"
+	"mizan/ledger"
+	"mizan/ledger/guard"
+	"mizan/ledger/money"
 	"mizan/ledger/postgres/pgtest"
 	"mizan/ledger/vault"
 )
@@ -46,29 +49,7 @@ func TestErasureLeavesTheBooks(t *testing.T) {
 	}
 	db := pgtest.New(t)
 	shown := &strings.Builder{}
-	v, err := newService(t.Context(), db.Pool, time.Now, serviceConfig{staticKey: testKey, vaultKeys: keys, log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := listen(t.Context(), "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	served := make(chan error, 1)
-	go func() { served <- v.serve(ctx, l) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-served; err != nil {
-			t.Errorf("the service did not stop in order: %v", err)
-		}
-	})
-	address := "http://" + l.Addr().String()
-	remote, err := client.New(address, testKey, client.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(remote.CloseIdleConnections)
+	address, remote := serveOn(t, db, serviceConfig{staticKey: testKey, vaultKeys: keys, log: slog.New(slog.DiscardHandler)})
 	if done, err := scenarios[at].seed(t.Context(), remote); err != nil || len(done.wrong) > 0 {
 		t.Fatalf("%+v %v", done, err)
 	}
@@ -122,6 +103,65 @@ func TestErasureLeavesTheBooks(t *testing.T) {
 		if strings.Contains(shown.String(), secret) {
 			t.Errorf("%s shows", secret)
 		}
+	}
+}
+
+// TestOldMasterKeyIsGone starts a service without the master key that half of the persons are still sealed under: it says so,
+// refuses only what it cannot open, and serves everything else.
+func TestOldMasterKeyIsGone(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	trail := guard.NewTrail(db.Pool, time.Now)
+	old, fresh := newVaultKey("k1"), newVaultKey("k2")
+	books := ledger.New(db.Pool, ledger.Options{Now: time.Now})
+	shop, _, err := books.CreateBook(t.Context(), ledger.NewBook{Code: "shop", Name: "Shop", Currencies: []money.Currency{"GBP"}, TimeZone: "Europe/London"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := books.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	owner, by := vault.Owner{Book: int32(shop.ID)}, guard.Actor{Kind: guard.Operator, ID: "tests"}
+	for subject, line := range map[string]string{"payee:left": old, "payee:left2": old, "payee:moved": fresh} {
+		keys, err := vault.ParseKeys(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := vault.New(db.Pool, vault.Options{Now: time.Now, Keys: keys, Trail: trail})
+		if _, _, err := v.Write(t.Context(), by, owner, guard.Book{ID: owner.Book, Code: "shop"}, subject, map[string]string{"name": "Canary of " + subject[6:]}, "Registered."); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keys, err := vault.ParseKeys(fresh)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := &strings.Builder{}
+	_, remote := serveOn(t, db, serviceConfig{staticKey: testKey, vaultKeys: keys, log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+	if said := log.String(); !strings.Contains(said, "vault-key-missing") || strings.Contains(said, "Canary") || strings.Contains(said, fresh[3:20]) {
+		t.Errorf("it says %q", said)
+	}
+	book, err := remote.Book(t.Context(), "shop")
+	if err != nil || book.Code != "shop" {
+		t.Fatalf("%+v %v", book, err)
+	}
+	for _, subject := range []string{"payee:left", "payee:left2", "payee:moved"} {
+		if p, err := remote.DataSubject(t.Context(), "shop", subject); err != nil || len(p.Fields) != 1 {
+			t.Errorf("%s: %+v %v", subject, p, err)
+		}
+	}
+	if got, err := remote.ReadPersonalData(t.Context(), "shop", "payee:moved", []string{"name"}, "Ticket 1."); err != nil || got["name"] != "Canary of moved" {
+		t.Errorf("%v %v", got, err)
+	}
+	var p *client.Problem
+	if _, err := remote.ReadPersonalData(t.Context(), "shop", "payee:left", []string{"name"}, "Ticket 1."); !errors.As(err, &p) || p.Code != "vault-key-missing" {
+		t.Errorf("what does not open: %v", err)
+	}
+	if _, err := remote.StorePersonalData(t.Context(), "shop", "payee:left", map[string]string{"phone": "110"}, "Ticket 1."); !errors.As(err, &p) || p.Code != "vault-key-missing" {
+		t.Errorf("a key of somebody who has one is not replaced: %v", err)
+	}
+	if gone, err := remote.ErasePersonalData(t.Context(), "shop", "payee:left2", "Asked for."); err != nil || gone.ErasedAt == nil {
+		t.Errorf("erasing needs no key: %+v %v", gone, err)
 	}
 }
 
