@@ -3,6 +3,8 @@ package pan
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
+	"strings"
 )
 
 // Message reports whether a text, key or number of a JSON document of somebody else holds a card number by the rule of
@@ -31,4 +33,34 @@ func document(body []byte, holds func(string) bool) bool {
 			}
 		}
 	}
+}
+
+// Number is Certain for a JSON number, which can hide its digits behind a sign, a point and an exponent.
+func Number(s string) bool {
+	s = strings.TrimPrefix(s, "-")
+	if len(s) < shortest {
+		return false // without enough digits, whatever the exponent
+	}
+	return Certain(s) || strings.ContainsAny(s, ".eE") && Certain(whole(s))
+}
+
+// whole writes a number of the size of a card without point and exponent, and returns nothing for others.
+func whole(s string) string {
+	mantissa, exponent, _ := strings.Cut(strings.ToLower(s), "e")
+	before, after, _ := strings.Cut(mantissa, ".")
+	shift := 0
+	if exponent != "" {
+		var err error
+		if shift, err = strconv.Atoi(exponent); err != nil {
+			return ""
+		}
+	}
+	digits, size := before+after, len(before)+shift
+	if size < shortest || size > len(s)+longest || size > len(digits)+longest {
+		return ""
+	}
+	if size < len(digits) {
+		return strings.TrimLeft(digits[:size], "0")
+	}
+	return strings.TrimLeft(digits+strings.Repeat("0", size-len(digits)), "0")
 }

@@ -1,8 +1,6 @@
 package pan
 
 import (
-	"math"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -26,16 +24,6 @@ func Certain(s string) bool { return search(s, 0, false) }
 // Given is the rule for what a caller writes: Certain for a single word, which is an id more often than not, and Found for
 // all other text.
 func Given(s string) bool { return search(s, 0, strings.ContainsFunc(s, unicode.IsSpace)) }
-
-// Number is Certain for a JSON number, which can hide its digits behind a sign, a point and an exponent.
-func Number(s string) bool {
-	s = strings.TrimPrefix(s, "-")
-	if !strings.ContainsAny(s, ".eE") {
-		return Certain(s)
-	}
-	f, err := strconv.ParseFloat(s, 64)
-	return err == nil && f >= 1e13 && f < 1e19 && f == math.Trunc(f) && Certain(strconv.FormatFloat(f, 'f', 0, 64)) || Certain(s)
-}
 
 // search looks for a card number that ends after the first judged bytes. If there are any, the text was cut on its left, and
 // nothing that begins there is whole. Bare says whether 14 digits without a gap count.
