@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"mizan/ledger/guard"
+	"mizan/ledger/pan"
 )
 
 // Custody is the keeping of personal data before the eyes of others: each look, writing and erasure is recorded in the
@@ -111,7 +112,7 @@ func checkWhy(why string) error {
 	case strings.TrimSpace(why) == "" || len(why) > maxWhy || !utf8.ValidString(why) ||
 		strings.ContainsFunc(why, func(r rune) bool { return unprintable(r) && r != '\n' && r != '\r' && r != '\t' }):
 		return ErrInvalid.At("/reason", "reason", "Say why, in 1 to 2000 bytes of plain text. The reason is kept for ever.")
-	case textHasCard(why, anyLength):
+	case pan.Given(why):
 		return ErrInvalid.At("/reason", "card-number", "The reason holds what looks like the number of a payment card. Leave it out.")
 	}
 	return nil

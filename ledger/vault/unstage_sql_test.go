@@ -3,6 +3,7 @@ package vault_test
 import (
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -112,4 +113,41 @@ func TestCopiesKeepTheCase(t *testing.T) {
 			t.Errorf("to a %s: %v", c.by.Kind, err)
 		}
 	}
+}
+
+// TestIdsInReasonsPass names orders of shops in reasons, and papers by their numbers: both are written every day, and a tenth
+// of such numbers fit the last digit of a card by accident.
+func TestIdsInReasonsPass(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	const seed = 20261124
+	dice := rand.New(rand.NewPCG(seed, 6))
+	digits := func(prefix string, length int) string {
+		for len(prefix) < length {
+			prefix += string(rune('0' + dice.IntN(10)))
+		}
+		return prefix
+	}
+	for range 40 {
+		for _, why := range []string{
+			"Refund of order " + digits("4", 13) + ".", "Order " + digits("62", 13) + " 2026", "Order " + digits("57", 18), "order:" + digits("39", 14), "Call " + digits("+4915", 14),
+		} {
+			if _, _, err := h.Write(t.Context(), ann, owner, book, amy, map[string]string{"name": "Amy Zed"}, why); err != nil {
+				t.Fatalf("seed %d: %q: %v", seed, why, err)
+			}
+		}
+		for _, paper := range []string{"ID card " + digits("4", 13) + ", TH", "Resident card " + digits("62", 18) + ", CN", "Passport " + digits("4", 9)} {
+			if _, _, err := h.Write(t.Context(), ann, owner, book, amy, map[string]string{"document": paper}, "Checked."); err != nil {
+				t.Fatalf("seed %d: %q: %v", seed, paper, err)
+			}
+		}
+	}
+	for _, why := range []string{"Paid with 4111 1111 1111 1111.", "Card 4111111111111111", "4111.1111.1111.1111", "3782 822463 10005", "Diners 30569309025904 it was"} {
+		_, _, err := h.Write(t.Context(), ann, owner, book, amy, map[string]string{"name": "Amy Zed"}, why)
+		wantCode(t, err, "/reason", "card-number")
+		_, err = h.Hold(t.Context(), ann, owner, book, amy, start.AddDate(1, 0, 0), why)
+		wantCode(t, err, "/reason", "card-number")
+	}
+	_, _, err := h.Write(t.Context(), ann, owner, book, amy, map[string]string{"document": "card 4111 1111 1111 1111"}, "Checked.")
+	wantCode(t, err, "/fields/document", "card-number")
 }
