@@ -197,13 +197,16 @@ func (c *Chart) rowOf(code int, address Address) *ChartRow {
 }
 
 // Resolve returns the chart row that an address belongs to: the longest path it lies under. It returns
-// ErrAccountUnknown or ErrAccountOwner.
+// ErrAccountUnknown, ErrAccountOwner, or ErrAddress if its owners are not written as segments.
 func (c *Chart) Resolve(a Address) (*ChartRow, error) {
 	path, owners := string(a), 0
 	for {
 		if row := c.byPath[path]; row != nil {
 			if owners < row.minOwners || owners > row.maxOwners {
 				return nil, ErrAccountOwner
+			}
+			if !ownersWritten(a[len(path):]) {
+				return nil, ErrAddress
 			}
 			return row, nil
 		}
@@ -213,4 +216,23 @@ func (c *Chart) Resolve(a Address) (*ChartRow, error) {
 		}
 		path, owners = path[:cut], owners+1
 	}
+}
+
+// ownersWritten reports whether what follows a row's path is nothing, or segments that each follow a colon.
+func ownersWritten(rest Address) bool {
+	width := 1
+	for i := range len(rest) {
+		switch c := rest[i]; {
+		case c == ':':
+			if width == 0 {
+				return false
+			}
+			width = 0
+		case !isSegmentByte(c) || width == 64:
+			return false
+		default:
+			width++
+		}
+	}
+	return width > 0
 }

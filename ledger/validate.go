@@ -167,9 +167,6 @@ func (l *Ledger) checkLines(book Book, d *checkedDraft, p *problems) error {
 	for i, ln := range d.Lines {
 		at := "/entries/" + strconv.Itoa(i)
 		row, err := l.chart.Resolve(ln.Account)
-		if _, unwritable := ParseAddress(string(ln.Account)); err == nil {
-			err = unwritable // the chart knows the beginning, and not how its owners are written
-		}
 		if err != nil {
 			p.add(at+"/account", fault.CodeOf(err), err.(*fault.Error).Message)
 		}

@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -43,8 +44,12 @@ var (
 		stylePath: {"text/css; charset=utf-8", styleCSS},
 		markPath:  {"image/svg+xml", markSVG},
 	}
-	templates = parsePages("welcome", "failure", "books", "book", "transactions", "transaction", "accounts", "account",
-		"sign-in", "link", "onward", "desk", "approvals", "approval", "audit", "people", "keys", "portal")
+	// Pages are parsed when the first of them is asked for: the garbage collector of a service that only posts need not go
+	// through them again and again, and commands start sooner.
+	templates = sync.OnceValue(func() map[string]*template.Template {
+		return parsePages("welcome", "failure", "books", "book", "transactions", "transaction", "accounts", "account",
+			"sign-in", "link", "onward", "desk", "approvals", "approval", "audit", "people", "keys", "portal")
+	})
 )
 
 func hashedPath(name, extension string, content []byte) string {
@@ -96,7 +101,7 @@ func (c *console) render(w http.ResponseWriter, r *http.Request, status int, nam
 		v.Version, v.ReadAt = c.Version, c.Now().UTC()
 	}
 	var body bytes.Buffer
-	if err := templates[name].Execute(&body, v); err != nil {
+	if err := templates()[name].Execute(&body, v); err != nil {
 		c.Log.Error("a page could not be rendered", "page", name, "err", err)
 		http.Error(w, "The page could not be shown.", http.StatusInternalServerError)
 		return

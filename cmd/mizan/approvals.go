@@ -144,7 +144,7 @@ func (c *approvalsListCmd) Run(ctx context.Context, s *surroundings) error {
 		return err
 	}
 	defer remote.CloseIdleConnections()
-	var all []client.Approval
+	all := []client.Approval{}
 	for a, err := range remote.Approvals(ctx, c.Book, c.State) {
 		if err != nil {
 			return err

@@ -13,7 +13,7 @@ import (
 
 func TestCommandLine(t *testing.T) {
 	t.Parallel()
-	commands := []string{"dev", "serve", "migrate", "post", "event", "opening", "order", "balance", "trial-balance", "coverage", "entries", "export", "verify", "keys", "seed", "doctor", "version"}
+	commands := []string{"dev", "serve", "migrate", "post", "event", "opening", "order", "balance", "trial-balance", "coverage", "entries", "export", "verify", "keys", "people", "approvals", "audit", "vault", "seed", "doctor", "version"}
 	mizan(t, nil, "", "--help").want(t, exitDone, commands...)
 	mizan(t, nil, "").want(t, exitUsage, "--help")
 	mizan(t, nil, "", "nonsense").want(t, exitUsage)
@@ -30,7 +30,10 @@ func TestEveryFlagNamesItsVariable(t *testing.T) {
 	t.Parallel()
 	flag := regexp.MustCompile(`--([a-z][a-z-]*)`)
 	for _, command := range [][]string{{"dev"}, {"serve"}, {"post"}, {"balance"}, {"trial-balance"}, {"coverage"}, {"entries"}, {"export", "journal"}, {"opening"}, {"verify"}, {"seed"}, {"doctor"},
-		{"migrate", "status"}, {"migrate", "up"}, {"migrate", "bootstrap"}, {"keys", "create"}, {"keys", "list"}, {"keys", "revoke"}, {"event", "post"}, {"event", "types"}, {"event", "explain"}, {"order", "show"}} {
+		{"migrate", "status"}, {"migrate", "up"}, {"migrate", "bootstrap"}, {"keys", "create"}, {"keys", "list"}, {"keys", "rotate"}, {"keys", "revoke"},
+		{"people", "add"}, {"people", "grant"}, {"people", "link"}, {"people", "end-sessions"}, {"approvals", "ask"}, {"approvals", "list"}, {"approvals", "show"}, {"audit", "list"},
+		{"audit", "verify"}, {"audit", "export"}, {"vault", "key"}, {"vault", "rotate"}, {"vault", "put"}, {"vault", "read"}, {"vault", "hold"}, {"vault", "retention"}, {"vault", "sweep"},
+		{"event", "post"}, {"event", "types"}, {"event", "explain"}, {"order", "show"}} {
 		help := mizan(t, nil, "", append(command, "--help")...).want(t, exitDone).stdout
 		_, flags, ok := strings.Cut(help, "Flags:")
 		if !ok {

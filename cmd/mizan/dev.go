@@ -17,6 +17,7 @@ import (
 type devCmd struct {
 	databaseFlags
 	marketFlags
+	vaultFlags
 	Listen             string     `help:"Address of the API; only this machine's own are allowed." default:"127.0.0.1:8080" placeholder:"ADDRESS"`
 	Data               string     `help:"Directory for the private PostgreSQL and the development key." default:".mizan" placeholder:"DIR"`
 	Empty              bool       `help:"Do not post the demo books."`
@@ -57,7 +58,10 @@ func (c *devCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	if err != nil {
 		return err
 	}
-	vaultKeys, err := devVaultKeys(c.Data)
+	vaultKeys, err := c.vaultFlags.keys(s)
+	if err == nil && vaultKeys.Empty() {
+		vaultKeys, err = devVaultKeys(c.Data)
+	}
 	if err != nil {
 		return err
 	}
@@ -70,7 +74,7 @@ func (c *devCmd) Run(ctx context.Context, s *surroundings) (err error) {
 		return orderly(ctx, err)
 	}
 	v, err := newService(ctx, pool, s.now, serviceConfig{staticKey: key, cursorKey: []byte(cursorKey), open: true, secrets: secrets,
-		vaultKeys: vaultKeys, public: address, log: newLog(s.stderr, "text", c.LogLevel)})
+		vaultKeys: vaultKeys, vaultRegion: c.VaultRegion, public: address, log: newLog(s.stderr, "text", c.LogLevel)})
 	if err != nil {
 		return err
 	}
@@ -113,7 +117,10 @@ func (c *devCmd) seed(ctx context.Context, s *surroundings, p *parts, address, k
 		begun := s.now()
 		if err = seedDemo(ctx, remote, plan, s.now, s.stdout); err == nil {
 			fmt.Fprintf(s.stdout, "Seeding took %s.\n", s.now().Sub(begun).Round(10*time.Millisecond))
-			err = c.seedPeople(ctx, p, remote)
+		}
+		// Whoever looks into books that are not as expected needs people too.
+		if e := c.seedPeople(ctx, p, remote); e != nil && ctx.Err() == nil {
+			fmt.Fprintln(s.stderr, "mizan: the demo people are not complete:", explain(e))
 		}
 	}
 	if err != nil && ctx.Err() == nil {

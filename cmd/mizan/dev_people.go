@@ -26,14 +26,25 @@ const demoPerson = " (demo)"
 // demoApproval is what waits for a second person in a new installation.
 const demoApproval = "DEMO-ADJ-1"
 
-// seedPeople adds the people of development once, and something that waits for the approver among them.
+// seedPeople adds those people of development who are missing, unless there is a real staff, and something that waits for
+// the approver among them.
 func (c *devCmd) seedPeople(ctx context.Context, p *parts, remote *client.Client) error {
-	known, err := p.access.People(ctx, "", 1)
-	if err != nil || len(known) > 0 {
+	known, err := p.access.People(ctx, "", peoplePage)
+	if err != nil {
 		return err
+	}
+	there := map[string]bool{}
+	for _, person := range known {
+		if !strings.HasSuffix(person.Name, demoPerson) {
+			return nil
+		}
+		there[person.Name] = true
 	}
 	for _, role := range access.Roles() {
 		name := strings.ToUpper(string(role[:1])) + string(role[1:]) + demoPerson
+		if there[name] {
+			continue
+		}
 		person, err := p.access.AddPerson(ctx, operator(), access.NewPerson{Name: name})
 		if err != nil {
 			return err
@@ -46,8 +57,12 @@ func (c *devCmd) seedPeople(ctx context.Context, p *parts, remote *client.Client
 		if _, err := remote.Book(ctx, of.book); err != nil || of.who != "creator" {
 			continue
 		}
-		if _, err := remote.RegisterPayee(ctx, of.book, client.Payee{ID: of.payee, Kind: "creator", Country: "GB", Currency: "GBP"}); err != nil {
+		payee, err := remote.RegisterPayee(ctx, of.book, client.Payee{ID: of.payee, Kind: "creator", Country: "GB", Currency: "GBP"})
+		if err != nil {
 			return err
+		}
+		if payee.Replayed {
+			continue
 		}
 		if err := askDemoApproval(ctx, remote, of.book, of.payee); err != nil {
 			return err

@@ -133,6 +133,7 @@ func (p *parts) consoleConfig(config serviceConfig, now func() time.Time) consol
 // serve answers requests until ctx ends, lets what was begun come to its end, and closes the ledger and the pool.
 func (v *service) serve(ctx context.Context, listener net.Listener) error {
 	defer v.pool.Close()
+	defer v.access.Wait() // what is written behind requests needs the pool
 	applying, stop := context.WithCancel(ctx)
 	var worker sync.WaitGroup
 	worker.Go(func() { v.intake.Run(applying) })

@@ -216,6 +216,7 @@ func TestDevSeedsOnce(t *testing.T) {
 				t.Errorf("%s answers %s", page, res.Status)
 			}
 		}
+		testDemoPeople(t, p)
 		p.stop(t)
 	}
 }

@@ -159,6 +159,10 @@ func (c *vaultPutCmd) Run(ctx context.Context, s *surroundings) error {
 		if err != nil {
 			return err
 		}
+		if len(changed) == 0 {
+			_, err = fmt.Fprintf(s.stdout, "All of this was stored of %s before.\n", c.Subject)
+			return err
+		}
 		_, err = fmt.Fprintf(s.stdout, "Stored of %s: %s.\n", c.Subject, strings.Join(changed, ", "))
 		return err
 	})
@@ -306,27 +310,50 @@ func (c *vaultRetentionCmd) Run(ctx context.Context, s *surroundings) error {
 type vaultSweepCmd struct {
 	insideFlags
 	Book string `help:"Code of the book; without it the staff." placeholder:"CODE"`
+	All  bool   `help:"The staff and every book of this installation's region; for every night."`
 }
 
 // Run erases page by page until nobody is due.
 func (c *vaultSweepCmd) Run(ctx context.Context, s *surroundings) error {
+	if c.All && c.Book != "" {
+		return usageError("--all and --book say different things. Leave one out.")
+	}
 	return c.with(ctx, s, func(in *inside) error {
-		book, owner, err := in.place(ctx, c.Book)
-		if err != nil {
-			return err
-		}
-		total := 0
-		for {
-			erased, err := in.vault.Sweep(ctx, owner, book, in.by, vaultPage)
+		codes := []string{c.Book}
+		if c.All {
+			every, err := everyBook(ctx, in.books)
 			if err != nil {
 				return err
 			}
-			// Others may erase some of a page at the same time, so a page that is not full is no sign of the end.
-			if total += erased; erased == 0 {
-				break
+			codes = append(codes, every...)
+		}
+		total := 0
+		for _, code := range codes {
+			n, err := in.sweep(ctx, code)
+			total += n
+			if c.All && errors.Is(err, vault.ErrRegion) {
+				continue
+			}
+			if err != nil {
+				return err
 			}
 		}
-		_, err = fmt.Fprintf(s.stdout, "%d persons were erased.\n", total)
+		_, err := fmt.Fprintf(s.stdout, "%d persons were erased.\n", total)
 		return err
 	})
+}
+
+// sweep erases who is due in one book, or of the staff.
+func (in *inside) sweep(ctx context.Context, code string) (total int, err error) {
+	book, owner, err := in.place(ctx, code)
+	if err != nil {
+		return 0, err
+	}
+	for {
+		erased, err := in.vault.Sweep(ctx, owner, book, in.by, vaultPage)
+		// Others may erase some of a page at the same time, so a page that is not full is no sign of the end.
+		if total += erased; err != nil || erased == 0 {
+			return total, err
+		}
+	}
 }

@@ -169,6 +169,11 @@ func (c *verifyCmd) codes(ctx context.Context, books *ledger.Ledger) (codes []st
 	if c.Book != "" {
 		return []string{c.Book}, nil
 	}
+	return everyBook(ctx, books)
+}
+
+// everyBook returns the codes of all books.
+func everyBook(ctx context.Context, books *ledger.Ledger) (codes []string, err error) {
 	for after := ""; ; {
 		page, err := books.Books(ctx, after, 1000)
 		if err != nil {
