@@ -46,7 +46,8 @@ func whoMayDoWhat() string {
 	b.WriteString(`
 Keys need the scope; people a role that has it. "all" stands for a role in every book. "own" stands for what a payee reads about itself, and
 "mine" for the keys that somebody answers for. Where a second person is named, the operation works alone for the development key only, and
-everybody else asks for an approval of that act.
+everybody else asks for an approval of that act. Three more ask for one for a part of what they do: changing a payee for what protects a minor,
+posting an event for write-offs and their like, and storing personal data for bank accounts.
 `)
 	groups := map[string][]Operation{}
 	var order []string

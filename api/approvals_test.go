@@ -140,7 +140,7 @@ func TestTrail(t *testing.T) {
 		}
 		previous = row.Hash
 	}
-	if len(lines) != len(all) || len(lines) < 7 {
+	if len(lines) != len(all)+1 || len(lines) < 7 {
 		t.Errorf("%d rows are listed and %d exported", len(all), len(lines))
 	}
 	verified := h.must(200, "GET", trail+"/verification", "").json(t)
@@ -150,7 +150,8 @@ func TestTrail(t *testing.T) {
 	if a := h.must(200, "GET", fmt.Sprint(trail, "/export?after=", len(lines)), ""); a.body != "" {
 		t.Errorf("after the last row: %s", a.body)
 	}
-	if a := h.must(200, "GET", fmt.Sprint(trail, "/export?after=", len(lines)-1), ""); strings.Count(a.body, "\n") != 1 {
+	// The last row of an export is that of the export itself.
+	if a := h.must(200, "GET", fmt.Sprint(trail, "/export?after=", len(lines)-1), ""); strings.Count(a.body, "\n") != 2 || strings.Count(a.body, `"act":"audit.exported","object":"trail:uk"`) != 2 {
 		t.Errorf("after the last but one: %s", a.body)
 	}
 	for query, want := range map[string]int{
@@ -182,7 +183,7 @@ func TestExportBreaksOff(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if lines := strings.Count(h.must(200, "GET", "/v1/audit/export", "").body, "\n"); lines != 1500 {
+	if lines := strings.Count(h.must(200, "GET", "/v1/audit/export", "").body, "\n"); lines != 1501 {
 		t.Errorf("%d lines", lines)
 	}
 	h.tamper(sqlDisarm, sqlUnbound, sqlUnread)
@@ -359,6 +360,20 @@ func TestPersonalDataOverHTTP(t *testing.T) {
 	if a := h.do("POST", amy+"/reading", `{"fields":["bank_account"],"reason":"Paying."}`); !strings.Contains(a.body, "GB33BUKB20201555555555") {
 		t.Errorf("after the approval: %s", a.body)
 	}
+	// What was proposed can be taken back.
+	expect(h.as(writer, "POST", amy+"/destination", `{"fields":{"bank_account":"GB82WEST12345698765432"},"reason":"New bank.","document":"GB82 WEST 1234 5698 7654 32"}`), 422, "personal-data-invalid")
+	v = expect(h.as(writer, "POST", amy+"/destination", `{"fields":{"bank_account":"GB82WEST12345698765432"},"reason":"New bank.","document":"DOC-2"}`), 201, "").json(t)
+	expect(h.as(reader, "POST", amy+"/destination/withdrawal", `{"reason":"Not asked for."}`), 403, "forbidden")
+	expect(h.as(writer, "POST", amy+"/destination/withdrawal", `{"reason":"Not asked for."}`), 200, "")
+	expect(h.consent(h.approver, v["id"].(string), v["hash"].(string)), 409, "approval-changed")
+	expect(h.as(writer, "POST", amy+"/destination/withdrawal", `{"reason":"Not asked for."}`), 200, "")
+	// A slip of the pen ends no id; a payee of whom nothing is stored can be erased.
+	for _, nobody := range []string{"payee:cre_amyy", "buyer:cre_amy", "donor:d_1"} {
+		expect(h.as(writer, "POST", "/v1/books/uk/data_subjects/"+nobody+"/erasure", `{"reason":"Asked for."}`), 404, "data-subject-unknown")
+	}
+	expect(h.as(writer, "PATCH", "/v1/books/uk/data_subjects/payee:cre_amyy", `{"fields":{"name":"Canary Other"},"reason":"New."}`), 200, "")
+	h.must(201, "POST", "/v1/books/uk/payees", `{"id":"cre_bare","kind":"creator","country":"UK","currency":"GBP"}`)
+	expect(h.as(writer, "POST", "/v1/books/uk/data_subjects/payee:cre_bare/erasure", `{"reason":"Asked for."}`), 200, "")
 	expect(h.as(writer, "POST", amy+"/hold", `{"until":"2027-11-20T00:00:00Z","reason":"Inspection."}`), 200, "")
 	expect(h.as(writer, "POST", amy+"/erasure", `{"reason":"Asked for."}`), 409, "personal-data-held")
 	expect(h.as(writer, "POST", amy+"/hold", `{"until":"2026-11-19T00:00:00Z","reason":"It ended."}`), 200, "")
@@ -377,7 +392,7 @@ func TestPersonalDataOverHTTP(t *testing.T) {
 			t.Errorf("%s stands in the trail or the log", secret)
 		}
 	}
-	for _, act := range []string{"personal.read", "personal.written", "personal.erased", "personal.held", "personal.closed", "personal.retention_set", "payee.destination"} {
+	for _, act := range []string{"personal.read", "personal.written", "personal.erased", "personal.held", "personal.closed", "personal.retention_set", "payee.destination", "personal.staged", "personal.unstaged"} {
 		if !strings.Contains(trail, `"act":"`+act+`"`) {
 			t.Errorf("the trail does not tell of %s", act)
 		}

@@ -95,7 +95,7 @@ func (c *call) readDocument() (string, error) {
 
 // withoutCards refuses a card number in the path.
 func (c *call) withoutCards() error {
-	if !pan.Found(c.r.URL.Path) {
+	if !pan.Given(c.r.URL.Path) {
 		return nil
 	}
 	for rest := c.op.Path; ; {
@@ -104,7 +104,7 @@ func (c *call) withoutCards() error {
 			return cardNumberAt("path:")
 		}
 		name, next, _ := strings.Cut(after, "}")
-		if value, err := url.PathUnescape(c.param(name)); err == nil && pan.Found(value) {
+		if value, err := url.PathUnescape(c.param(name)); err == nil && pan.Given(value) {
 			return cardNumberAt("path:" + name)
 		}
 		rest = next

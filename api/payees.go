@@ -82,7 +82,7 @@ func payeeOperations() []Operation {
 		},
 		{
 			Method: http.MethodPatch, Path: "/v1/books/{book}/payees/{payee}", ID: "change-payee", Group: "Payees", Summary: "Change a payee",
-			Description: "Every version is kept. It holds for what is recorded from then on; what was set aside before stays set aside until the trust is released. What protects a minor takes two people: ask for an approval of the act payee.change.",
+			Description: "Every version is kept. Whether it is a minor, its guardian and its trust rate are changed with a second person: ask for an approval of the act payee.change. It holds for what is recorded from then on; what was set aside before stays set aside until the trust is released.",
 			Scope:       access.PayeesWrite, Body: reflect.TypeFor[ChangedPayee](), BodyLimit: bodyLimit,
 			Example: map[string]any{"version": 1, "settlement_tier": "short"},
 			Answers: []Answer{{Status: 200, Meaning: "Changed. The same change sent again is answered in the same way.", Body: one}},
@@ -186,7 +186,7 @@ func changePayee(c *call) (reply, error) {
 	}
 	change := commerce.PayeeChange{Version: n.Version, SettlementTier: n.SettlementTier, Minor: n.Minor, Guardian: n.Guardian, TrustRate: n.TrustRate}
 	if change.NeedsSecondPerson() && !c.principal.Alone {
-		return reply{}, guard.ErrApprovalRequired
+		return reply{}, guard.ErrApprovalRequired.With("What protects a child needs a second person. Ask for an approval of the act payee.change.")
 	}
 	p, err := c.service.commerce.ChangePayee(c.ctx, c.actor(), c.book, id, change)
 	if err != nil {

@@ -3,6 +3,8 @@ package api
 import (
 	"fmt"
 	"testing"
+
+	"mizan/api/access"
 )
 
 // TestPayeesOverHTTP registers payees, pages through them, changes one, and reads what is set aside for it.
@@ -54,6 +56,16 @@ func TestPayeesOverHTTP(t *testing.T) {
 	}
 
 	h.refused(422, "validation-failed", "PATCH", payees+"/kid", `{"minor":false}`)
+	// What protects a child is not changed by one caller alone, whatever else the change is about; the rest is.
+	_, alone := h.key(access.NewKey{Scopes: []access.Scope{access.Everything}})
+	for _, change := range []string{`"minor":false`, `"guardian":"gua"`, `"trust_rate":"0"`, `"trust_rate":"0.15"`, `"settlement_tier":"short","minor":true`} {
+		if a := h.as(alone, "PATCH", payees+"/kid", `{"version":1,`+change+`}`); a.StatusCode != 403 || a.code() != "approval-required" {
+			t.Errorf("%s by one caller: %d %s", change, a.StatusCode, a.body)
+		}
+	}
+	if a := h.as(alone, "PATCH", payees+"/p1", `{"version":1,"settlement_tier":"short"}`); a.StatusCode != 200 {
+		t.Errorf("a tier by one caller: %d %s", a.StatusCode, a.body)
+	}
 	changed := h.must(200, "PATCH", payees+"/kid", `{"version":1,"minor":false}`)
 	if p := changed.json(t); p["minor"] != false || p["guardian"] != "" || p["version"] != 2.0 {
 		t.Errorf("changed: %v", p)

@@ -12,6 +12,7 @@ import (
 
 	"mizan/api/access"
 	"mizan/ledger"
+	"mizan/ledger/commerce"
 	"mizan/ledger/fault"
 	"mizan/ledger/guard"
 	"mizan/ledger/vault"
@@ -89,6 +90,9 @@ type retentionJSON struct {
 	Days int `json:"days" doc:"Days after the business with a person has ended" example:"3653"`
 }
 
+// ErrSubjectUnknown means that there is nothing of a person that could be erased.
+var ErrSubjectUnknown = fault.New(fault.NotFound, "data-subject-unknown", "Nothing was ever stored of this person, so there is nothing to erase. Correct the id.")
+
 // vaultErrors are what the vault may refuse anything for.
 var vaultErrors = []*fault.Error{vault.ErrInvalid, vault.ErrErased, vault.ErrBroken, vault.ErrClosed, vault.ErrMaster, vault.ErrRegion}
 
@@ -122,6 +126,11 @@ func personalOperations() []Operation {
 			Errors:  []*fault.Error{guard.ErrApprovalInvalid, guard.ErrActUnknown, guard.ErrApprovalNobody, ErrNotReady}, handle: proposeDestination,
 		},
 		{
+			Method: http.MethodPost, Path: person + "/destination/withdrawal", ID: "withdraw-destination", Summary: "Take back what was proposed", Scope: access.PersonalWrite,
+			Description: "The account that was proposed is removed, and its approval cannot be given any more. The destination in force stays. If nothing was proposed, nothing changes.",
+			Body:        reason, BodyLimit: bodyLimit, Example: map[string]any{"reason": "The payee did not ask for it."}, Answers: stands, handle: withdrawDestination,
+		},
+		{
 			Method: http.MethodPost, Path: person + "/export", ID: "export-personal-data", Summary: "Export everything about a person", Scope: access.PersonalSensitive, Own: "subject",
 			Description: "For the person's right to a copy. It is recorded.", Body: reason, BodyLimit: bodyLimit, Example: map[string]any{"reason": "The person asked for a copy."},
 			Answers: []Answer{{Status: 200, Meaning: "Everything that is stored.", Body: reflect.TypeFor[json.RawMessage]()}}, handle: exportPersonalData,
@@ -137,7 +146,7 @@ func personalOperations() []Operation {
 		{
 			Method: http.MethodPost, Path: person + "/erasure", ID: "erase-personal-data", Summary: "Erase a person's data", Scope: access.PersonalWrite,
 			Description: "For good: the key of the person is destroyed. The books stay as they are, and the id cannot be used for somebody else.", Body: reason, BodyLimit: bodyLimit,
-			Answers: stands, Errors: []*fault.Error{vault.ErrHeld}, handle: erasePersonalData,
+			Answers: stands, Errors: []*fault.Error{vault.ErrHeld, ErrSubjectUnknown}, handle: erasePersonalData,
 		},
 		{
 			Method: http.MethodGet, Path: retention, ID: "get-retention", Summary: "Read how long personal data are kept", Scope: access.PersonalRead,
@@ -280,6 +289,9 @@ func proposeDestination(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	if vault.Repeats(n.Document, n.Fields) {
+		return reply{}, vault.ErrInvalid.At("/document", "reason-personal", "The document's name repeats personal data, and it is kept for ever. Name the document by an id of its own.")
+	}
 	digest, err := v.Stage(c.ctx, c.actor(), owner, c.guarded(), subject, n.Fields, n.Reason)
 	if err != nil {
 		return reply{}, err
@@ -289,6 +301,19 @@ func proposeDestination(c *call) (reply, error) {
 		return reply{}, err
 	}
 	return c.ask(guard.Request{Act: "payee.destination", Payload: payload, Reason: n.Reason, Document: n.Document})
+}
+
+func withdrawDestination(c *call) (reply, error) {
+	v, owner, subject, err := c.dataSubject()
+	if err != nil {
+		return reply{}, err
+	}
+	why, err := c.reason()
+	if err != nil {
+		return reply{}, err
+	}
+	p, err := v.Unstage(c.ctx, c.actor(), owner, c.guarded(), subject, why)
+	return c.subjectOf(subject, p, err)
 }
 
 func exportPersonalData(c *call) (reply, error) {
@@ -316,8 +341,28 @@ func erasePersonalData(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	if err := c.known(v, owner, subject); err != nil {
+		return reply{}, err
+	}
 	p, err := v.Erase(c.ctx, c.actor(), owner, c.guarded(), subject, why)
 	return c.subjectOf(subject, p, err)
+}
+
+// known refuses a subject of whom nothing was ever stored and who is no registered payee: erasing a mistyped id would end an
+// id that somebody may still be given.
+func (c *call) known(v *vault.Vault, owner vault.Owner, subject string) error {
+	p, err := v.Person(c.ctx, owner, subject)
+	if err != nil || !p.CreatedAt.IsZero() {
+		return err
+	}
+	id, payee := strings.CutPrefix(subject, payeePrefix)
+	if !payee {
+		return ErrSubjectUnknown
+	}
+	if _, err = c.service.commerce.Payee(c.ctx, c.book, id); fault.CodeOf(err) == commerce.ErrPayeeUnknown.Code {
+		return ErrSubjectUnknown
+	}
+	return err
 }
 
 func holdPersonalData(c *call) (reply, error) {

@@ -57,7 +57,7 @@ func parseQuery(raw string, allowed []string) (query, error) {
 			return query{}, ErrRequest.At(at, "empty", "This parameter must not be empty. Give it a value, or leave it out.")
 		case !utf8.ValidString(given[0]) || strings.ContainsFunc(given[0], unicode.IsControl):
 			return query{}, ErrRequest.At(at, "text", "This parameter holds control characters or is not UTF-8.")
-		case pan.Found(given[0]):
+		case pan.Given(given[0]):
 			return query{}, cardNumberAt(at)
 		}
 	}

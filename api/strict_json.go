@@ -162,7 +162,9 @@ func (p *parser) value(parent int32, key string, hash uint32) error {
 		n := p.add(jsonNumber, parent, key, hash)
 		text, err := p.number()
 		p.tree.nodes[n].text = text
-		p.judge(n, strings.TrimPrefix(text, "-"), inText)
+		if pan.Number(text) {
+			p.mark(n, inText)
+		}
 		return err
 	}
 	for _, literal := range [...]struct {
@@ -181,12 +183,17 @@ func (p *parser) value(parent int32, key string, hash uint32) error {
 
 // judge remembers a card number in the text of a node.
 func (p *parser) judge(n int32, text string, place cardPlace) {
-	if len(text) >= shortestCard && pan.Found(text) {
-		if p.tree.nodes[n].card == 0 {
-			p.tree.cards++
-		}
-		p.tree.nodes[n].card |= place
+	if len(text) >= shortestCard && pan.Given(text) {
+		p.mark(n, place)
 	}
+}
+
+// mark remembers a card number.
+func (p *parser) mark(n int32, place cardPlace) {
+	if p.tree.nodes[n].card == 0 {
+		p.tree.cards++
+	}
+	p.tree.nodes[n].card |= place
 }
 
 // descend enters an object or array and consumes its opening character.

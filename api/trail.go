@@ -92,7 +92,7 @@ func auditUnder(path, infix, of string) []Operation {
 		},
 		{
 			Method: http.MethodGet, Path: path + "/export", ID: "export-" + infix + "audit", Summary: "Export the audit trail" + of,
-			Description: "One row a line, at most 50,000 in an answer. Ask again with after set to the last sequence, until an answer is empty. An answer that breaks off has no orderly end of its HTTP body.",
+			Description: "The export is recorded in the trail it is of. One row a line, at most 50,000 in an answer. Ask again with after set to the last sequence, until an answer is empty. An answer that breaks off has no orderly end of its HTTP body.",
 			Query:       reflect.TypeFor[auditExportQuery](),
 			Answers:     []Answer{{Status: 200, Meaning: "The rows.", Media: ndjson}}, Errors: []*fault.Error{ErrNotReady}, handle: exportAudit,
 		},
@@ -166,6 +166,11 @@ func exportAudit(c *call) (reply, error) {
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong
 	}
+	if any, err := trail.Taken(c.ctx, c.actor(), c.guarded(), after); err != nil {
+		return reply{}, err
+	} else if !any {
+		return reply{status: http.StatusOK, media: ndjson}, nil
+	}
 	for written := 0; written < exportRows; {
 		c.startClock()
 		rows, err := trail.Rows(c.ctx, c.guarded(), guard.Filter{}, after, exportPage)
@@ -184,9 +189,6 @@ func exportAudit(c *call) (reply, error) {
 		if len(rows) < exportPage {
 			break
 		}
-	}
-	if c.w.status == 0 { // there was nothing
-		return reply{status: http.StatusOK, media: ndjson}, nil
 	}
 	return reply{sent: true}, nil
 }

@@ -81,6 +81,7 @@ func TestAccessRequests(t *testing.T) {
 		},
 		`POST /v1/books/uk/data_subjects/payee:a/closing {"reason":"goes on"}`:                         func() error { _, err := c.CloseDataSubject(ctx, "uk", "payee:a", time.Time{}, "goes on"); return err },
 		`POST /v1/books/uk/data_subjects/payee:a/hold {"until":"2026-11-20T10:00:00Z","reason":"law"}`: func() error { _, err := c.HoldPersonalData(ctx, "uk", "payee:a", at, "law"); return err },
+		`POST /v1/books/uk/data_subjects/payee:a/destination/withdrawal {"reason":"fraud"}`:            func() error { _, err := c.WithdrawDestination(ctx, "uk", "payee:a", "fraud"); return err },
 		`POST /v1/books/uk/personal_data_retention {"days":10,"reason":"law"}`:                         func() error { return c.SetRetention(ctx, "uk", 10, "law") },
 		`POST /v1/books/uk/data_subjects/payee:a/destination {"fields":{"bank_account":"1"},"reason":"new","document":"D"}`: func() error {
 			_, err := c.ProposeDestination(ctx, "uk", "payee:a", map[string]string{"bank_account": "1"}, "new", "D")

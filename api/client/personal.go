@@ -69,6 +69,13 @@ func (c *Client) ProposeDestination(ctx context.Context, book, subject string, f
 	return a, err
 }
 
+// WithdrawDestination takes back what was proposed, so that it cannot be approved any more.
+func (c *Client) WithdrawDestination(ctx context.Context, book, subject, why string) (DataSubject, error) {
+	var s DataSubject
+	_, err := c.post(ctx, place("v1", "books", book, "data_subjects", subject, "destination", "withdrawal"), nil, reason{why}, &s)
+	return s, err
+}
+
 // ExportPersonalData returns everything about a person as one JSON document. It is recorded.
 func (c *Client) ExportPersonalData(ctx context.Context, book, subject, why string) (json.RawMessage, error) {
 	var everything json.RawMessage

@@ -57,7 +57,7 @@ var house = []storey{
 		[]string{"ledger/money", "ledger/audit", "ledger/postgres", "ledger/failpoint"}},
 	{"ledger/guard", "an approval is recorded in the transaction of the act it approves", []string{"ledger/audit", "ledger/postgres"}},
 	{"ledger/vault", "personal data stay apart from the books, which are kept for ever, and each look at them is recorded",
-		[]string{"ledger/postgres", "ledger/guard"}},
+		[]string{"ledger/pan", "ledger/postgres", "ledger/guard"}},
 	{"ledger/commerce", "rules turn events into entries; they post through the ledger and never touch HTTP",
 		[]string{"ledger/money", "ledger/audit", "ledger/postgres", "ledger", "ledger/guard"}},
 	{"ledger/commerce/intake", "an inbound message is stored, then applied through commerce",

@@ -96,7 +96,7 @@ type auditExportCmd struct {
 	Out  string `short:"o" help:"File to write; standard output without it." type:"path" placeholder:"FILE"`
 }
 
-// Run writes one JSON document per row, oldest first.
+// Run writes one JSON document per row, oldest first; the last is the row of this export.
 func (c *auditExportCmd) Run(ctx context.Context, s *surroundings) error {
 	return c.with(ctx, s, func(in *inside) error {
 		book, _, err := in.place(ctx, c.Book)
@@ -115,6 +115,9 @@ func (in *inside) exportTrail(ctx context.Context, book guard.Book, w io.Writer)
 	out := bufio.NewWriter(w)
 	lines := json.NewEncoder(out)
 	lines.SetEscapeHTML(false)
+	if _, err := in.trail.Taken(ctx, in.by, book, 0); err != nil {
+		return err
+	}
 	for after := int64(0); ; {
 		rows, err := in.trail.Rows(ctx, book, guard.Filter{}, after, auditPage)
 		if err != nil {

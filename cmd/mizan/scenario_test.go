@@ -22,9 +22,13 @@ const testKey = "not-a-secret-key-of-a-test"
 // testService serves on a database of the test's own and returns a client of it.
 func testService(t *testing.T) (address string, remote *client.Client) {
 	t.Helper()
-	// The service closes the pool, and the database is dropped after that.
-	db := pgtest.New(t)
-	v, err := newService(t.Context(), db.Pool, time.Now, serviceConfig{staticKey: testKey, open: true, log: slog.New(slog.DiscardHandler)})
+	return serveOn(t, pgtest.New(t), serviceConfig{staticKey: testKey, open: true, log: slog.New(slog.DiscardHandler)})
+}
+
+// serveOn serves on the database, whose pool it closes, and returns a client of the service.
+func serveOn(t *testing.T, db *pgtest.DB, config serviceConfig) (address string, remote *client.Client) {
+	t.Helper()
+	v, err := newService(t.Context(), db.Pool, time.Now, config)
 	if err != nil {
 		t.Fatal(err)
 	}

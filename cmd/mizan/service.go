@@ -110,6 +110,10 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 		defer pool.Close()
 		return nil, errors.Join(err, p.books.Close(ctx))
 	}
+	// Money goes on without personal data, and somebody should know before they are asked for.
+	if err := p.vault.Check(ctx); err != nil {
+		config.log.Warn("personal data that are stored do not open with the master keys given", "code", fault.CodeOf(err), "err", err)
+	}
 	return &service{parts: p, pool: pool, intake: inbound, server: api.NewServer(handler, p.books.Close, api.ServerOptions{Log: config.log})}, nil
 }
 

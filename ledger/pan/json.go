@@ -3,6 +3,7 @@ package pan
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 	"strings"
 )
 
@@ -10,8 +11,8 @@ import (
 // Certain. What is no JSON is looked at as it stands.
 func Message(body []byte) bool { return document(body, Certain) }
 
-// Document is Message by the rule of Found.
-func Document(body []byte) bool { return document(body, Found) }
+// Document is Message by the rule of Given.
+func Document(body []byte) bool { return document(body, Given) }
 
 func document(body []byte, holds func(string) bool) bool {
 	d := json.NewDecoder(bytes.NewReader(body))
@@ -21,15 +22,45 @@ func document(body []byte, holds func(string) bool) bool {
 		if err != nil {
 			return holds(string(body[d.InputOffset():])) // nothing, at the end of a document
 		}
-		text := ""
 		switch t := token.(type) {
 		case string:
-			text = t
+			if holds(t) {
+				return true
+			}
 		case json.Number:
-			text = t.String()
-		}
-		if holds(strings.TrimPrefix(text, "-")) {
-			return true
+			if Number(t.String()) {
+				return true
+			}
 		}
 	}
+}
+
+// Number is Certain for a JSON number, which can hide its digits behind a sign, a point and an exponent.
+func Number(s string) bool {
+	s = strings.TrimPrefix(s, "-")
+	if len(s) < shortest {
+		return false // without enough digits, whatever the exponent
+	}
+	return Certain(s) || strings.ContainsAny(s, ".eE") && Certain(whole(s))
+}
+
+// whole writes a number of the size of a card without point and exponent, and returns nothing for others.
+func whole(s string) string {
+	mantissa, exponent, _ := strings.Cut(strings.ToLower(s), "e")
+	before, after, _ := strings.Cut(mantissa, ".")
+	shift := 0
+	if exponent != "" {
+		var err error
+		if shift, err = strconv.Atoi(exponent); err != nil {
+			return ""
+		}
+	}
+	digits, size := before+after, len(before)+shift
+	if size < shortest || size > len(s)+longest || size > len(digits)+longest {
+		return ""
+	}
+	if size < len(digits) {
+		return strings.TrimLeft(digits[:size], "0")
+	}
+	return strings.TrimLeft(digits+strings.Repeat("0", size-len(digits)), "0")
 }

@@ -1,6 +1,7 @@
 package pan
 
 import (
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -20,9 +21,18 @@ func Found(s string) bool { return search(s, 0, true) }
 // because one in ten would be taken for a card of Diners Club by accident.
 func Certain(s string) bool { return search(s, 0, false) }
 
+// Given is the rule for what a caller writes: Certain for a single word, which is an id more often than not, and Found for
+// all other text.
+func Given(s string) bool { return search(s, 0, strings.ContainsFunc(s, unicode.IsSpace)) }
+
 // search looks for a card number that ends after the first judged bytes. If there are any, the text was cut on its left, and
 // nothing that begins there is whole. Bare says whether 14 digits without a gap count.
 func search(s string, judged int, bare bool) bool {
+	return pointedCard(s, judged) || parted(s, judged, bare)
+}
+
+// parted is search for digits with nothing, spaces or dashes between them.
+func parted(s string, judged int, bare bool) bool {
 	for i := shortest - 1; i < len(s); {
 		if !within[s[i]] {
 			i += shortest
@@ -98,7 +108,7 @@ func digit(r rune) int {
 	return -1
 }
 
-// gap reports whether a rune is a space or a dash as people and programs write them between digits.
+// gap reports whether a rune is a space or a dash as people and programs write them between digits, or cannot be seen.
 func gap(r rune) bool {
 	switch {
 	case r == ' ' || r == '-':
@@ -106,7 +116,7 @@ func gap(r rune) bool {
 	case r < utf8.RuneSelf:
 		return false
 	}
-	return unicode.In(r, unicode.Zs, unicode.Pd) || r == '\u2212'
+	return unicode.In(r, unicode.Zs, unicode.Pd, unicode.Cf) || r == '\u2212'
 }
 
 // group is digits without a gap. Of more than longest only their number is known.

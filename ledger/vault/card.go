@@ -11,11 +11,12 @@ import (
 //
 // A card number is a number of a length and a beginning that some scheme uses, whose last digit fits (Luhn). Digits may
 // stand apart by spaces, dashes or points. How closely is looked depends on what belongs in the field:
-//   - In texts (names, addresses, documents, reasons) each series of groups of digits that makes a card number is refused.
+//   - In texts (names, addresses) each series of groups of digits that makes a card number is refused.
 //   - In a telephone number written with + or 00 the 13 digits of an old Visa number are not taken for one, because German
 //     mobile numbers begin and are as long like those.
-//   - In ids of persons and tax payers only numbers of 15 and 16 digits are refused, because ids of 13, 14 and 18 digits
+//   - In ids of persons and tax payers, and of documents, only numbers of 15 and 16 digits are refused, because ids of 13, 14 and 18 digits
 //     that end like card numbers are common (South Africa, Thailand, China).
+//   - In reasons the rule is that of all texts that callers write, which leaves the ids of shops alone: see package pan.
 //   - In bank fields only numbers of exactly 16 digits are refused, and never an IBAN whose check digits are right:
 //     account numbers have any length and beginning. An account number of 16 digits that looks like a card in everything is
 //     refused; its IBAN, or the account with its bank's number before it, is taken.

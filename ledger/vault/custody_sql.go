@@ -8,11 +8,13 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
 	"mizan/ledger/guard"
+	"mizan/ledger/pan"
 )
 
 // Custody is the keeping of personal data before the eyes of others: each look, writing and erasure is recorded in the
@@ -29,6 +31,7 @@ const (
 	ActRetentionSet = "personal.retention_set"
 	ActExported     = "personal.exported"
 	ActStaged       = "personal.staged"
+	ActUnstaged     = "personal.unstaged"
 )
 
 const maxWhy = 2000
@@ -109,7 +112,7 @@ func checkWhy(why string) error {
 	case strings.TrimSpace(why) == "" || len(why) > maxWhy || !utf8.ValidString(why) ||
 		strings.ContainsFunc(why, func(r rune) bool { return unprintable(r) && r != '\n' && r != '\r' && r != '\t' }):
 		return ErrInvalid.At("/reason", "reason", "Say why, in 1 to 2000 bytes of plain text. The reason is kept for ever.")
-	case textHasCard(why, anyLength):
+	case pan.Given(why):
 		return ErrInvalid.At("/reason", "card-number", "The reason holds what looks like the number of a payment card. Leave it out.")
 	}
 	return nil
@@ -117,13 +120,33 @@ func checkWhy(why string) error {
 
 // checkDiscreet refuses a reason that repeats a value: the reason is kept for ever, the value must not be.
 func checkDiscreet(why string, fields map[string]string) error {
-	const telling = 4
-	for _, value := range fields {
-		if len(value) >= telling && strings.Contains(strings.ToLower(why), strings.ToLower(value)) {
-			return ErrInvalid.At("/reason", "reason-personal", "The reason repeats personal data, and it is kept for ever. Name the person by their id only.")
-		}
+	if Repeats(why, fields) {
+		return ErrInvalid.At("/reason", "reason-personal", "The reason repeats personal data, and it is kept for ever. Name the person by their id only.")
 	}
 	return nil
+}
+
+// Repeats reports whether a text repeats one of the values, however it writes capitals, spaces, dashes and points. Values of
+// fewer than four letters and digits say too little.
+func Repeats(text string, values map[string]string) bool {
+	const telling = 4
+	bare := bareText(text)
+	for _, value := range values {
+		if v := bareText(value); len(v) >= telling && strings.Contains(bare, v) {
+			return true
+		}
+	}
+	return false
+}
+
+// bareText is a text without case and without what parts its letters and digits.
+func bareText(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, text)
 }
 
 // Read opens the named fields of the subject, every one it has if names is nil, and records who looked at which fields and
@@ -289,7 +312,8 @@ type exportedField struct {
 	WrittenAt time.Time `json:"written_at"`
 }
 
-// Export returns everything that is stored about the subject as one JSON document, and records that. It returns what
+// Export returns everything that is stored about the subject as one JSON document, and records that. Why the data are held is
+// left out where a payee asks. It returns what
 // GetTx does, and ErrInvalid without a reason.
 func (v *Vault) Export(ctx context.Context, by guard.Actor, owner Owner, book guard.Book, subject, why string) (document json.RawMessage, err error) {
 	err = v.perform(ctx, owner, duty{by, book, ActExported, subject, why}, func(tx pgx.Tx) (_, after *about, err error) {
@@ -298,6 +322,9 @@ func (v *Vault) Export(ctx context.Context, by guard.Actor, owner Owner, book gu
 			return nil, nil, err
 		}
 		e.Book = book.Code
+		if by.Kind == guard.Payee { // such as a case against them
+			e.HeldFor = ""
+		}
 		if document, err = json.Marshal(e); err != nil {
 			return nil, nil, err
 		}

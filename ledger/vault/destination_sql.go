@@ -87,6 +87,43 @@ func (v *Vault) Stage(ctx context.Context, by guard.Actor, owner Owner, book gua
 	return kept, nil
 }
 
+// Unstage takes back what was staged for the subject, so that no approval of it can run any more. If nothing was, nothing
+// happens. It returns ErrInvalid, ErrErased, ErrClosed, ErrMaster, ErrRegion or ErrBroken.
+func (v *Vault) Unstage(ctx context.Context, by guard.Actor, owner Owner, book guard.Book, subject, why string) (p Person, err error) {
+	at, err := v.admitOpen(owner, subject)
+	if err != nil {
+		return Person{}, err
+	}
+	err = v.performUnless(ctx, owner, duty{by, book, ActUnstaged, subject, why}, func(tx pgx.Tx) (before, _ *about, err error) {
+		r, err := v.lock(ctx, tx, at, false)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !r.ErasedAt.IsZero() {
+			return nil, nil, ErrErased
+		}
+		slots, names := map[string]*string{}, []string(nil)
+		for _, name := range bankFields {
+			if _, had := r.values[nextSlot+name]; had {
+				slots[nextSlot+name], names = nil, append(names, name)
+			}
+		}
+		if len(slots) == 0 {
+			p = r.person()
+			return nil, nil, errNothing
+		}
+		if err := v.write(ctx, tx, r, slots); err != nil {
+			return nil, nil, err
+		}
+		p = r.person()
+		return aboutFields(names), nil, nil
+	})
+	if err != nil {
+		return Person{}, err
+	}
+	return p, nil
+}
+
 func (v *Vault) checkDestination(fields map[string]string) error {
 	for _, name := range sortedKeys(fields) {
 		if !slices.Contains(bankFields, name) {

@@ -205,7 +205,7 @@ func (f Field) hasCard(value string) bool {
 	switch {
 	case f.Class == Bank && f.Name != "bank_holder":
 		return bankHasCard(value)
-	case f.Name == "national_id" || f.Name == "tax_id":
+	case f.Name == "national_id" || f.Name == "tax_id" || f.Name == "document":
 		return textHasCard(value, idLengths)
 	case f.Name == "phone" && international(value):
 		return textHasCard(value, notThirteen)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"mizan/ledger/pan"
 )
 
 // The life of personal data: how long they are kept, when they must be kept, and their end.
@@ -109,7 +111,7 @@ func checkHold(until time.Time, holds bool, reason string) error {
 	}
 	if code, why := judgeText(reason, maxHeldFor); why != "" {
 		bad = bad.At("/reason", code, "Say in one line of at most 255 bytes why the data must be kept. "+why)
-	} else if textHasCard(reason, anyLength) {
+	} else if pan.Given(reason) {
 		bad = bad.At("/reason", "card-number", "The reason holds what looks like the number of a payment card. Leave it out.")
 	}
 	if len(bad.Fields) > 0 {
