@@ -84,7 +84,7 @@ func TestCanariesAreNowhereElse(t *testing.T) {
 	p := newProduction(t)
 	at := p.serve(t, "--log-level", "debug")
 	p.env["MIZAN_PUBLIC_URL"] = at.address
-	remote := p.remote(t, at, "*")
+	remote := p.remoteFor(t, at, []string{"--owner", p.person(t, "Kay Keeper", "finance")}, "*") // it asks for a second person
 	createShopBook(t, remote)
 	if _, err := remote.CreateBook(t.Context(), client.NewBook{Code: "other", Name: "Other", Currencies: must[client.Book](t)(remote.Book(t.Context(), "shop")).Currencies, TimeZone: "UTC"}); err != nil {
 		t.Fatal(err)

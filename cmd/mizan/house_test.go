@@ -85,7 +85,13 @@ func (p production) person(t *testing.T, name string, roles ...string) string {
 // remote returns a client with a key of the scopes.
 func (p production) remote(t *testing.T, at *program, scopes ...string) *client.Client {
 	t.Helper()
-	args := []string{"keys", "create", "--name", "of a test"}
+	return p.remoteFor(t, at, nil, scopes...)
+}
+
+// remoteFor is remote with more flags for the making of the key, such as its owner.
+func (p production) remoteFor(t *testing.T, at *program, more []string, scopes ...string) *client.Client {
+	t.Helper()
+	args := append([]string{"keys", "create", "--name", "of a test"}, more...)
 	for _, scope := range scopes {
 		args = append(args, "--scope", scope)
 	}
