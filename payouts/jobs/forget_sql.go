@@ -15,7 +15,7 @@ DELETE FROM job_periods p USING (
       FROM job_lines l CROSS JOIN LATERAL (
            SELECT x.kind, x.book_id, x.period FROM job_periods x
             WHERE x.kind = l.kind AND x.book_id = l.book_id
-              AND x.period < least($2::timestamptz, clock_timestamp() - $3 * interval '1 microsecond', l.planned_until)
+              AND x.period < least($2::timestamptz, now() - $3 * interval '1 microsecond', l.planned_until)
               AND x.state IN ('done', 'parked')
             ORDER BY x.period LIMIT $4 FOR UPDATE SKIP LOCKED) f
      WHERE l.kind = ANY($1) AND l.book_id >= 0 LIMIT $4) old
