@@ -66,6 +66,9 @@ UPDATE job_attempts SET ended_at = $5, ending = $6, outcome = $7, items = $8, er
 	sqlIsDone = `SELECT state = 'done' FROM job_periods WHERE kind = $1 AND book_id = $2 AND period = $3 AND fence = $4`
 )
 
+// errLost is why a period is parked whose process ended in every attempt.
+var errLost = errors.New("jobs: the process ended in every attempt")
+
 // claimed is what an attempt to claim came to.
 type claimed struct {
 	period Period
@@ -89,7 +92,7 @@ func (s *Service) claim(ctx context.Context, p place) (c claimed, err error) {
 		s.config.Observe(Event{Kind: TakenOver, Job: p.job.Name, Book: p.book.ID, Period: c.start, Fence: c.lost})
 	}
 	if c.again {
-		s.config.Observe(Event{Kind: Parked, Job: p.job.Name, Book: p.book.ID, Period: c.start, Fence: c.lost, Err: ErrFenced})
+		s.config.Observe(Event{Kind: Parked, Job: p.job.Name, Book: p.book.ID, Period: c.start, Fence: c.lost, Err: errLost})
 	}
 	return c, nil
 }
