@@ -3,6 +3,7 @@ package jobs_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -78,6 +79,24 @@ func TestRiverTablesAreRivers(t *testing.T) {
 	}
 }
 
+// safeBuffer takes what several goroutines say.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
 // Services that were started carry the work among themselves, with and without LISTEN.
 func TestStartedServicesWork(t *testing.T) {
 	t.Parallel()
@@ -87,8 +106,10 @@ func TestStartedServicesWork(t *testing.T) {
 			h := newHouse(t, pgtest.MaxConns(20))
 			job := h.minutely(t, "release")
 			job.PerBook = true
+			var complaints safeBuffer
 			change := func(c *jobs.Config) {
 				c.PollOnly = pollOnly
+				c.Log = slog.New(slog.NewTextHandler(&complaints, &slog.HandlerOptions{Level: slog.LevelWarn}))
 				c.Books = func(context.Context) ([]jobs.Book, error) { return books(10), nil }
 			}
 			one1, two := h.configured(t, change, job), h.configured(t, change, job)
@@ -103,6 +124,9 @@ func TestStartedServicesWork(t *testing.T) {
 			h.onceEach(t, "release", 210)
 			for _, e := range h.log.all(jobs.Unwell) {
 				t.Errorf("unwell: %v", e.Err)
+			}
+			if said := complaints.String(); said != "" {
+				t.Errorf("River complains: %s", said)
 			}
 		})
 	}

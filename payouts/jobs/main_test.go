@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -16,8 +17,17 @@ import (
 	"mizan/payouts/jobs"
 )
 
-// TestMain proves that no test of the package leaves a goroutine behind.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain proves that no test of the package leaves a goroutine behind. As a process that a test stops, it is that process.
+func TestMain(m *testing.M) {
+	if os.Getenv(envHolder) != "" {
+		if err := hold(context.Background()); err != nil {
+			fmt.Println("error", err)
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 var start = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 

@@ -104,8 +104,8 @@ func New(config Config) (*Service, error) {
 // now returns the time in the precision that the database keeps.
 func (s *Service) now() time.Time { return s.config.Now().UTC().Truncate(time.Microsecond) }
 
-// Start begins to look for what is due and to work. It returns when both have begun; ctx only bounds the beginning. A
-// service starts once.
+// Start begins to look for what is due and to work. It returns when both have begun, and goes on when ctx
+// ends. A service starts once.
 func (s *Service) Start(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
