@@ -154,6 +154,10 @@ func (s *Service) claimTx(ctx context.Context, tx pgx.Tx, p place) (c claimed, e
 // period over meanwhile. It returns ErrFenced if somebody has: then the transaction must not commit. Every transaction in which a job writes
 // begins with it.
 func (p Period) Check(ctx context.Context, tx pgx.Tx) error {
+	if p.service == nil {
+		// Nobody made this period due.
+		return ErrFenced
+	}
 	tag, err := tx.Exec(ctx, sqlRenew, p.Job, p.Book.ID, p.Start, p.Fence, p.service.config.Lease.Microseconds())
 	if err == nil && tag.RowsAffected() == 0 {
 		return ErrFenced
@@ -164,6 +168,9 @@ func (p Period) Check(ctx context.Context, tx pgx.Tx) error {
 // DoneTx ends the period with the job's own transaction: either what the transaction wrote stands and the period is over, or
 // neither. It returns ErrFenced like Check. Run returns soon after the commit; its report is not used.
 func (p Period) DoneTx(ctx context.Context, tx pgx.Tx, r Report) error {
+	if p.service == nil {
+		return ErrFenced
+	}
 	ours, err := p.finishTx(ctx, tx, ending{state: stateDone, ending: "done", report: r})
 	if err == nil && !ours {
 		return ErrFenced

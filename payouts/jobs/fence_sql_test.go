@@ -277,3 +277,13 @@ func TestStoppedRunIsGivenBack(t *testing.T) {
 		t.Errorf("%d released", n)
 	}
 }
+
+// A period that no service handed out lets nothing be written.
+func TestInventedPeriodIsFenced(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	invented := jobs.Period{Job: "release", Start: start, Fence: 1 << 40}
+	_, err := h.write(t.Context(), invented)
+	wantError(t, err, jobs.ErrFenced)
+	wantError(t, invented.DoneTx(t.Context(), nil, jobs.Report{}), jobs.ErrFenced)
+}
