@@ -28,3 +28,6 @@ var Statements = map[string]Statement{
 	"status":   {sqlStatus, []any{[]string{"job1", "job2"}}},
 	"forget":   {sqlForget, []any{[]string{"job1", "job2"}, at.AddDate(-1, 0, 0), 1000, 100}},
 }
+
+// Draining reports whether the service was told to stop.
+func (s *Service) Draining() bool { return s.draining.Load() }
