@@ -68,7 +68,7 @@ var house = []storey{
 	{"payouts/processor/simulator", "it imitates a processor from the outside", []string{"ledger/money", "payouts/processor"}},
 	{"payouts/processor/bankfile", "a second rail behind the same driver", []string{"ledger/money", "payouts/processor"}},
 	{"payouts/jobs", "it runs what it is handed and knows no job, so that no cycle can form through it",
-		[]string{"ledger/postgres", "river", "cron"}},
+		[]string{"ledger/postgres", "ledger/guard", "river", "cron"}},
 	{"payouts", "decisions about payments read the books and write them through the ledger",
 		[]string{"ledger/money", "ledger/postgres", "ledger", "ledger/guard", "ledger/vault", "ledger/commerce", "payouts/processor"}},
 	{"payouts/reconcile", "it compares what others recorded", []string{"ledger/money", "ledger/postgres", "ledger",
