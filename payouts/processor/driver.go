@@ -47,6 +47,8 @@ type Driver interface {
 	// FindPayouts returns all payouts of an account that were made for an instruction and created in the window: the
 	// processor cannot search them by instruction. Let the window begin before the first sending.
 	FindPayouts(ctx context.Context, account, instruction string, w Window) ([]Payout, error)
+	// ListPayouts returns all payouts of an account that were created in the window, whoever made them, newest first.
+	ListPayouts(ctx context.Context, account string, w Window) ([]Payout, error)
 	// ReadTransfer reads one transfer. Errors: ErrAbsent, ErrUnavailable, ErrStrange.
 	ReadTransfer(ctx context.Context, id string) (Transfer, error)
 	// ReadPayout reads one payout of a connected account, or of the platform if account is empty.
@@ -57,6 +59,11 @@ type Driver interface {
 	ReadBalance(ctx context.Context, account string) (map[money.Currency]Balance, error)
 	// ListEntries returns every balance transaction created in the window, newest first. Errors: as FindTransfers.
 	ListEntries(ctx context.Context, account string, w Window) ([]Entry, error)
+	// ReadEntry reads one balance transaction of a connected account, or of the platform if account is empty.
+	ReadEntry(ctx context.Context, account, id string) (Entry, error)
+	// ListNotices returns what was announced in the window, newest first, whether it has reached us or not. The processor
+	// keeps them for 30 days, and does not promise to have announced everything.
+	ListNotices(ctx context.Context, account string, w Window) ([]Notice, error)
 	// ReadNotice checks the signature of a webhook and reads what it is about. It believes nothing else of it: read the
 	// object. Errors: ErrNotice, ErrStrange if it is signed and cannot be read; then keep the body.
 	ReadNotice(body []byte, signature string) (Notice, error)

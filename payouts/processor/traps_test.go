@@ -182,6 +182,14 @@ func listings(r *rig, transfer string) map[string]func(context.Context) (int, er
 			all, err := r.driver.FindPayouts(ctx, payee, "many", whole)
 			return len(all), err
 		},
+		"all payouts": func(ctx context.Context) (int, error) {
+			all, err := r.driver.ListPayouts(ctx, payee, whole)
+			return len(all), err
+		},
+		"notices": func(ctx context.Context) (int, error) {
+			all, err := r.driver.ListNotices(ctx, payee, whole)
+			return len(all), err
+		},
 		"entries": func(ctx context.Context) (int, error) {
 			all, err := r.driver.ListEntries(ctx, payee, whole)
 			return len(all), err

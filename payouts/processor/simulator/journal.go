@@ -49,6 +49,7 @@ type purse struct {
 func (s *Simulator) purse(account, currency string) *purse {
 	if s.state.Purses[account] == nil {
 		s.state.Purses[account] = map[string]*purse{}
+		s.state.Entries[account] = &table[*Entry]{}
 	}
 	if s.state.Purses[account][currency] == nil {
 		s.state.Purses[account][currency] = &purse{}
@@ -85,11 +86,8 @@ func (s *Simulator) post(m move) *Entry {
 	if m.fee != 0 {
 		e.FeeDetails = append(e.FeeDetails, feeDetail{m.fee, m.currency, "stripe_fee"})
 	}
-	if s.state.Entries[m.account] == nil {
-		s.state.Entries[m.account] = &table[*Entry]{}
-	}
-	s.state.Entries[m.account].add(e)
 	p := s.purse(m.account, m.currency)
+	s.state.Entries[m.account].add(e)
 	if e.AvailableOn <= s.now() {
 		e.Status = "available"
 		p.Available += e.Net

@@ -123,10 +123,7 @@ func (d *Driver) FindPayouts(ctx context.Context, account, instruction string, w
 	if account == "" || word(account) == "" || instruction == "" {
 		return nil, processor.ErrKey
 	}
-	all, err := every(ctx, account, func(p stripe.ListParams) (*stripe.APIResponse, error) {
-		it := d.api.Payouts.List(&stripe.PayoutListParams{ListParams: p, CreatedRange: created(w)})
-		return it.PayoutList().LastResponse, it.Err()
-	}, func(raw json.RawMessage) (processor.Payout, error) { return readPayout(raw, account) })
+	all, err := d.ListPayouts(ctx, account, w)
 	if err != nil {
 		return nil, err
 	}
@@ -137,6 +134,22 @@ func (d *Driver) FindPayouts(ctx context.Context, account, instruction string, w
 		}
 	}
 	return found, nil
+}
+
+// ListPayouts implements processor.Driver.
+func (d *Driver) ListPayouts(ctx context.Context, account string, w processor.Window) ([]processor.Payout, error) {
+	return every(ctx, account, func(p stripe.ListParams) (*stripe.APIResponse, error) {
+		it := d.api.Payouts.List(&stripe.PayoutListParams{ListParams: p, CreatedRange: created(w)})
+		return it.PayoutList().LastResponse, it.Err()
+	}, func(raw json.RawMessage) (processor.Payout, error) { return readPayout(raw, account) })
+}
+
+// ListNotices implements processor.Driver.
+func (d *Driver) ListNotices(ctx context.Context, account string, w processor.Window) ([]processor.Notice, error) {
+	return every(ctx, account, func(p stripe.ListParams) (*stripe.APIResponse, error) {
+		it := d.api.Events.List(&stripe.EventListParams{ListParams: p, CreatedRange: created(w)})
+		return it.EventList().LastResponse, it.Err()
+	}, func(raw json.RawMessage) (processor.Notice, error) { return d.open(raw, account != "") })
 }
 
 // ListEntries implements processor.Driver.

@@ -64,6 +64,15 @@ func (d *Driver) ReadAccount(ctx context.Context, id string) (processor.Account,
 	return answered(last(got, err), err, readAccount)
 }
 
+// ReadEntry implements processor.Driver.
+func (d *Driver) ReadEntry(ctx context.Context, account, id string) (processor.Entry, error) {
+	if id == "" || word(id) == "" {
+		return processor.Entry{}, processor.ErrAbsent
+	}
+	got, err := d.api.BalanceTransactions.Get(id, &stripe.BalanceTransactionParams{Params: reading(ctx, account)})
+	return answered(last(got, err), err, readEntry)
+}
+
 // ReadBalance implements processor.Driver.
 func (d *Driver) ReadBalance(ctx context.Context, account string) (map[money.Currency]processor.Balance, error) {
 	got, err := d.api.Balance.Get(&stripe.BalanceParams{Params: reading(ctx, account)})
@@ -79,6 +88,8 @@ func last(object any, err error) *stripe.APIResponse {
 	case *stripe.Transfer:
 		return o.LastResponse
 	case *stripe.Payout:
+		return o.LastResponse
+	case *stripe.BalanceTransaction:
 		return o.LastResponse
 	case *stripe.Account:
 		return o.LastResponse
