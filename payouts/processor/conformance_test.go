@@ -101,7 +101,7 @@ func (r *rig) requests() []seen {
 
 func (r *rig) key(instruction string, attempt int) processor.Key {
 	r.t.Helper()
-	return must(processor.NewKey(instruction, attempt, r.clock.Now()))(r.t)
+	return must(processor.NewKey(instruction, attempt, r.clock.Now(), 1))(r.t)
 }
 
 // transfer makes the order of a transfer in USD.

@@ -7,6 +7,6 @@
 // unknown outcome is never taken for a refusal. It is settled by sending the same order again while the processor still
 // remembers its key, or by looking the instruction up.
 //
-// An order is made only by a constructor that takes a Key, and a Key only of an instruction, an attempt and the time of
-// the first sending, which the caller has stored before. So a write without a stored key cannot be expressed.
+// An order is made only by a constructor that takes a Key, and a Key only of an instruction, an attempt, the time of the
+// first sending and the number of sendings, which the caller has stored before. So a write without a stored key cannot be expressed.
 package processor

@@ -22,24 +22,26 @@ const MaxAttempt = 1000
 
 // ErrKey means that a key was asked for without an instruction id, an attempt, or the time of the first sending.
 var ErrKey = fault.New(fault.Invalid, "processor-key",
-	"The payment has no usable key. Store its instruction, its attempt (1 to 1000) and the time of the first sending before it is sent.")
+	"The payment has no usable key. Store its instruction, its attempt (1 to 1000), the time of the first sending and their number before it is sent.")
 
 // Key is the identity of one attempt. The zero value is no key, and no order can be made of it.
 type Key struct {
 	instruction string
 	attempt     int
 	first       time.Time
+	sending     int
 }
 
 // NewKey returns the key of an attempt, counted from 1, to carry out an instruction. The id is 1 to 100 ASCII letters,
-// digits, hyphens and underscores. first is when this attempt was sent for the first time, as stored before it was sent.
+// digits, hyphens and underscores. first is when this attempt was sent for the first time, and sending counts from 1 how
+// often it was sent, this time included; both are stored before it is sent.
 //
 // Errors: ErrKey.
-func NewKey(instruction string, attempt int, first time.Time) (Key, error) {
-	if !validInstruction(instruction) || attempt < 1 || attempt > MaxAttempt || first.IsZero() {
+func NewKey(instruction string, attempt int, first time.Time, sending int) (Key, error) {
+	if !validInstruction(instruction) || attempt < 1 || attempt > MaxAttempt || first.IsZero() || sending < 1 {
 		return Key{}, ErrKey
 	}
-	return Key{instruction, attempt, first}, nil
+	return Key{instruction, attempt, first, sending}, nil
 }
 
 func validInstruction(id string) bool {
@@ -61,6 +63,9 @@ func (k Key) Instruction() string { return k.instruction }
 
 // Attempt returns the number of the attempt, from 1.
 func (k Key) Attempt() int { return k.attempt }
+
+// Again reports whether the attempt was sent before, so that it may have been carried out already.
+func (k Key) Again() bool { return k.sending > 1 }
 
 // Expired reports whether the order may no longer be sent at the time now, only looked up. A clock that stands before the
 // first sending is wrong, and nothing may be sent by it: a minute is allowed between replicas.

@@ -19,21 +19,23 @@ func TestNoKeyWithoutInstructionAttemptAndTime(t *testing.T) {
 		instruction string
 		attempt     int
 		first       time.Time
+		sending     int
 		ok          bool
 	}{
-		"a key":            {"po-2026_03", 1, start, true},
-		"longest":          {strings.Repeat("i", processor.MaxInstruction), processor.MaxAttempt, start, true},
-		"no instruction":   {"", 1, start, false},
-		"too long":         {strings.Repeat("i", processor.MaxInstruction+1), 1, start, false},
-		"a slash":          {"a/b", 1, start, false},
-		"a line":           {"a\n", 1, start, false},
-		"a letter of many": {"é", 1, start, false},
-		"no attempt":       {"i", 0, start, false},
-		"a negative one":   {"i", -1, start, false},
-		"too many":         {"i", processor.MaxAttempt + 1, start, false},
-		"no time":          {"i", 1, time.Time{}, false},
+		"a key":            {"po-2026_03", 1, start, 1, true},
+		"longest":          {strings.Repeat("i", processor.MaxInstruction), processor.MaxAttempt, start, 1, true},
+		"no instruction":   {"", 1, start, 1, false},
+		"too long":         {strings.Repeat("i", processor.MaxInstruction+1), 1, start, 1, false},
+		"a slash":          {"a/b", 1, start, 1, false},
+		"a line":           {"a\n", 1, start, 1, false},
+		"a letter of many": {"é", 1, start, 1, false},
+		"no attempt":       {"i", 0, start, 1, false},
+		"a negative one":   {"i", -1, start, 1, false},
+		"too many":         {"i", processor.MaxAttempt + 1, start, 1, false},
+		"no time":          {"i", 1, time.Time{}, 1, false},
+		"no sending":       {"i", 1, start, 0, false},
 	} {
-		k, err := processor.NewKey(c.instruction, c.attempt, c.first)
+		k, err := processor.NewKey(c.instruction, c.attempt, c.first, c.sending)
 		if (err == nil) != c.ok || !c.ok && !errors.Is(err, processor.ErrKey) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -65,7 +67,7 @@ func wantKey(t *testing.T, err error) {
 
 func TestOrdersRefuse(t *testing.T) {
 	t.Parallel()
-	k := must(processor.NewKey("i", 1, start))(t)
+	k := must(processor.NewKey("i", 1, start, 1))(t)
 	many := map[string]string{}
 	for i := range processor.MaxMetadata + 1 {
 		many[fmt.Sprint(i)] = "x"
@@ -110,15 +112,15 @@ func second[T any](_ T, err error) error { return err }
 // TestADigestIsOfAllThatIsSent changes one thing at a time.
 func TestADigestIsOfAllThatIsSent(t *testing.T) {
 	t.Parallel()
-	k := must(processor.NewKey("i", 1, start))(t)
+	k := must(processor.NewKey("i", 1, start, 1))(t)
 	made := func(k processor.Key, account, method string, m money.Minor, c money.Currency, metadata map[string]string) string {
 		return must(processor.NewPayout(k, account, method, m, c, metadata))(t).Digest()
 	}
 	all := map[string]string{}
 	for name, digest := range map[string]string{
 		"first":        made(k, payee, processor.Standard, 100, "USD", nil),
-		"instruction":  made(must(processor.NewKey("j", 1, start))(t), payee, processor.Standard, 100, "USD", nil),
-		"attempt":      made(must(processor.NewKey("i", 2, start))(t), payee, processor.Standard, 100, "USD", nil),
+		"instruction":  made(must(processor.NewKey("j", 1, start, 1))(t), payee, processor.Standard, 100, "USD", nil),
+		"attempt":      made(must(processor.NewKey("i", 2, start, 1))(t), payee, processor.Standard, 100, "USD", nil),
 		"account":      made(k, "acct_2", processor.Standard, 100, "USD", nil),
 		"method":       made(k, payee, processor.Instant, 100, "USD", nil),
 		"amount":       made(k, payee, processor.Standard, 101, "USD", nil),
@@ -133,7 +135,7 @@ func TestADigestIsOfAllThatIsSent(t *testing.T) {
 		}
 		all[digest] = name
 	}
-	if later := must(processor.NewKey("i", 1, start.Add(time.Hour)))(t); all[made(later, payee, processor.Standard, 100, "USD", nil)] != "first" {
+	if later := must(processor.NewKey("i", 1, start.Add(time.Hour), 1))(t); all[made(later, payee, processor.Standard, 100, "USD", nil)] != "first" {
 		t.Error("the time of the first sending is not sent, and changes the digest")
 	}
 }
@@ -141,7 +143,7 @@ func TestADigestIsOfAllThatIsSent(t *testing.T) {
 // TestAnOrderDoesNotChange: what is handed in and out is copied.
 func TestAnOrderDoesNotChange(t *testing.T) {
 	t.Parallel()
-	k := must(processor.NewKey("i", 1, start))(t)
+	k := must(processor.NewKey("i", 1, start, 1))(t)
 	metadata := map[string]string{"a": "b"}
 	o := must(processor.NewTransfer(k, payee, 1, "USD", metadata))(t)
 	before := o.Digest()

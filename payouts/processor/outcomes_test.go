@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"mizan/ledger/money"
 	"mizan/payouts/processor"
 	"mizan/payouts/processor/simulator"
 )
@@ -122,6 +123,27 @@ func TestA500IsRepeatedForItsKeyAndLookedUp(t *testing.T) {
 			t.Errorf("%s: %d transfers were found", kind, len(found))
 		}
 	}
+}
+
+// TestARefusalNowDoesNotUndoWhatWasDoneThen: the processor checks the account before it asks whether it knows the key.
+func TestARefusalNowDoesNotUndoWhatWasDoneThen(t *testing.T) {
+	t.Parallel()
+	again := func(r *rig, instruction string, m money.Minor) processor.TransferOrder {
+		return must(processor.NewTransfer(must(processor.NewKey(instruction, 1, start, 2))(t), payee, m, "USD", nil))(t)
+	}
+	r := newRig(t)
+	r.sim.Script(simulator.Fault{Kind: simulator.ExecuteThenDrop, Method: "POST"}, simulator.Fault{Kind: simulator.Refuse403, Method: "POST", Times: 2})
+	first := must(processor.NewTransfer(r.key("i", 1), payee, 1234, "USD", nil))(t)
+	expect(t, r.driver.SendTransfer(t.Context(), first), processor.Unknown, processor.ReasonNoAnswer, processor.SendAgain)
+	expect(t, r.driver.SendTransfer(t.Context(), again(r, "i", 1234)), processor.Unknown, "account_invalid", processor.LookUp)
+	if found := must(r.driver.FindTransfers(t.Context(), "i"))(t); len(found) != 1 {
+		t.Errorf("%d found", len(found))
+	}
+	// The first sending of a key can be refused in the same words, and that is definite.
+	expect(t, r.driver.SendTransfer(t.Context(), r.transfer("j", 1, 1234)), processor.Refused, "account_invalid", "")
+	// Too little money is said only where the key is new, and what is repeated is what was said then.
+	expect(t, r.driver.SendTransfer(t.Context(), again(r, "k", 99_000_000)), processor.Refused, "balance_insufficient", "")
+	expect(t, r.driver.SendTransfer(t.Context(), again(r, "k", 99_000_000)), processor.Refused, "balance_insufficient", "")
 }
 
 func TestOtherParametersUnderAKnownKeyAlarm(t *testing.T) {

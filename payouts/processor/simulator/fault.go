@@ -39,6 +39,8 @@ const (
 	LockTimeout Kind = "lock-timeout"
 	// Conflict409 does nothing and says that the key is being worked on.
 	Conflict409 Kind = "409"
+	// Refuse403 does nothing, and says before it asks for the key that the account is not ours.
+	Refuse403 Kind = "403"
 	// Redirect does nothing and sends the request elsewhere.
 	Redirect Kind = "redirect"
 	// Slow does what was asked only after whoever asked has gone.
@@ -131,6 +133,8 @@ func (f *Fault) instead() (answer, bool) {
 		refused.status, refused.code = http.StatusTooManyRequests, "rate_limit"
 	case LockTimeout:
 		refused.status, refused.code = http.StatusTooManyRequests, "lock_timeout"
+	case Refuse403:
+		refused.status, refused.code = http.StatusForbidden, "account_invalid"
 	case Conflict409:
 		refused.status, refused.code = http.StatusConflict, "idempotency_key_in_use"
 	default:

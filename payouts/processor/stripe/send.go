@@ -51,7 +51,7 @@ func (d *Driver) SendTransfer(ctx context.Context, o processor.TransferOrder) pr
 		Destination: stripe.String(o.Account()), TransferGroup: stripe.String(o.Key().Instruction()), Metadata: o.Metadata(),
 	})
 	if err != nil {
-		return judge[processor.Transfer](err)
+		return judge[processor.Transfer](err, o.Key().Again())
 	}
 	return settle(made.LastResponse, func(raw json.RawMessage) (processor.Transfer, error) {
 		t, err := readTransfer(raw)
@@ -71,7 +71,7 @@ func (d *Driver) ReverseTransfer(ctx context.Context, o processor.ReversalOrder)
 		Params: params(ctx, o, false), ID: stripe.String(o.Transfer()), Amount: stripe.Int64(o.Wire()), Metadata: o.Metadata(),
 	})
 	if err != nil {
-		return judge[processor.Reversal](err)
+		return judge[processor.Reversal](err, o.Key().Again())
 	}
 	return settle(made.LastResponse, func(raw json.RawMessage) (processor.Reversal, error) {
 		r, err := readReversal(raw)
@@ -92,7 +92,7 @@ func (d *Driver) CreatePayout(ctx context.Context, o processor.PayoutOrder) proc
 		Method: stripe.String(o.Method()), Metadata: o.Metadata(),
 	})
 	if err != nil {
-		return judge[processor.Payout](err)
+		return judge[processor.Payout](err, o.Key().Again())
 	}
 	return settle(made.LastResponse, func(raw json.RawMessage) (processor.Payout, error) {
 		p, err := readPayout(raw, o.Account())
@@ -110,7 +110,7 @@ func (d *Driver) CancelPayout(ctx context.Context, o processor.CancelOrder) proc
 	}
 	made, err := d.api.Payouts.Cancel(o.Payout(), &stripe.PayoutParams{Params: params(ctx, o, true)})
 	if err != nil {
-		return judge[processor.Payout](err)
+		return judge[processor.Payout](err, o.Key().Again())
 	}
 	return settle(made.LastResponse, func(raw json.RawMessage) (processor.Payout, error) {
 		p, err := readPayout(raw, o.Account())

@@ -17,8 +17,10 @@ import (
 // replayedHeader says that an answer is the one that was given to the same key before.
 const replayedHeader = "Idempotent-Replayed"
 
-// judge turns the library's error of a write into an outcome that is refused or unknown.
-func judge[T any](err error) processor.Outcome[T] {
+// judge turns the library's error of a write into an outcome that is refused or unknown. again says that the key was sent
+// before. Then a refusal counts only if it is the one of before: the processor checks the caller, the account and the
+// parameters before it asks whether it knows the key, so what it refuses now it may have carried out then.
+func judge[T any](err error, again bool) processor.Outcome[T] {
 	var said *stripe.Error
 	if !errors.As(err, &said) {
 		return processor.Outcome[T]{Code: processor.ReasonNoAnswer, Next: processor.SendAgain}
@@ -36,6 +38,8 @@ func judge[T any](err error) processor.Outcome[T] {
 		o.Code, o.Next = processor.ReasonLimited, processor.SendAgain
 	case status == http.StatusConflict:
 		o.Code, o.Next = processor.ReasonInFlight, processor.SendAgain
+	case definite(said) && again && !o.Replayed && !afterTheKey(said):
+		o.Code, o.Next = refusalCode(said), processor.LookUp
 	case definite(said):
 		o.Verdict, o.Code = processor.Refused, refusalCode(said)
 		o.AnotherAttempt = processor.Retryable(o.Code)
@@ -53,6 +57,10 @@ func definite(said *stripe.Error) bool {
 	}
 	return false
 }
+
+// afterTheKey reports a refusal that the processor gives only after it has asked whether it knows the key: had the earlier
+// sending been carried out, its answer would have come instead.
+func afterTheKey(said *stripe.Error) bool { return said.Code == stripe.ErrorCodeBalanceInsufficient }
 
 func refusalCode(said *stripe.Error) string {
 	if code := word(string(said.Code)); code != "" {
