@@ -71,6 +71,12 @@ func TestAPaidPayoutFails(t *testing.T) {
 		e.Fee != -200 || e.Source != p.ID {
 		t.Errorf("what brought it back: %+v", e)
 	}
+	if e := must(r.driver.ReadEntry(t.Context(), payee, got.FailureEntry))(t); e.ID != got.FailureEntry || e.Net != 20_200 || e.Source != p.ID {
+		t.Errorf("read alone: %+v", e)
+	}
+	if _, err := r.driver.ReadEntry(t.Context(), "", got.FailureEntry); !errors.Is(err, processor.ErrAbsent) {
+		t.Errorf("of another account: %v", err)
+	}
 	refused := r.driver.CreatePayout(t.Context(), r.payout("q", 1, 1000, processor.Standard))
 	expect(t, refused, processor.Refused, "payouts_not_allowed", "")
 	a := must(r.driver.ReadAccount(t.Context(), payee))(t)
