@@ -146,6 +146,23 @@ func TestARefusalNowDoesNotUndoWhatWasDoneThen(t *testing.T) {
 	expect(t, r.driver.SendTransfer(t.Context(), again(r, "k", 99_000_000)), processor.Refused, "balance_insufficient", "")
 }
 
+// TestARepeatedRefusalIsDefinite: it is the answer of the first sending.
+func TestARepeatedRefusalIsDefinite(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	if err := r.sim.ChangeAccount(payee, func(a *simulator.Account) { a.Capabilities["transfers"] = "pending" }); err != nil {
+		t.Fatal(err)
+	}
+	for sending := range 3 {
+		k := must(processor.NewKey("i", 1, start, sending+1))(t)
+		got := r.driver.SendTransfer(t.Context(), must(processor.NewTransfer(k, payee, 100, "USD", nil))(t))
+		expect(t, got, processor.Refused, "insufficient_capabilities_for_transfer", "")
+		if got.Replayed != (sending > 0) || !got.AnotherAttempt {
+			t.Errorf("%+v", got)
+		}
+	}
+}
+
 func TestOtherParametersUnderAKnownKeyAlarm(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -253,6 +270,7 @@ func TestNobodyIsPaidTwiceWhateverGoesWrong(t *testing.T) {
 					t.Fatalf("%s: believed %d, done %d", instruction, want, tally.Count)
 				}
 			}
+			unknown += payoutsToo(r)
 			if unknown < 20 {
 				t.Errorf("only %d outcomes were unknown: nothing was tried", unknown)
 			}
@@ -289,6 +307,39 @@ func settle(r *rig, instruction string) (paid bool, doubts int) {
 	return false, doubts
 }
 
+// payoutsToo does the same with payouts, which are found by their metadata in a window, and returns the doubts.
+func payoutsToo(r *rig) (doubts int) {
+	for _, e := range r.sim.Transfers() {
+		if e.Count > 1 {
+			r.t.Fatal("paid twice")
+		}
+	}
+	for i := range 30 {
+		instruction := fmt.Sprintf("p%d", i)
+		o, known := must(processor.NewPayout(r.key(instruction, 1), payee, processor.Standard, 1, "USD", nil))(r.t), false
+		for paid := false; !known; {
+			switch got := r.driver.CreatePayout(r.t.Context(), o); {
+			case got.Verdict == processor.Done:
+				paid, known = true, true
+			case got.Verdict == processor.Refused:
+				known = true
+			case got.Next == processor.LookUp:
+				doubts++
+				for !known {
+					found, err := r.driver.FindPayouts(r.t.Context(), payee, instruction, whole)
+					paid, known = len(found) == 1, err == nil
+				}
+			default:
+				doubts++
+			}
+			if known && (r.sim.Payouts(processor.MetadataInstruction)[instruction].Count == 1) != paid {
+				r.t.Fatalf("%s: believed %t", instruction, paid)
+			}
+		}
+	}
+	return doubts
+}
+
 func TestSecretsShowNowhere(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(o *simulator.Options) { o.Key = "sk_test_another" })
@@ -300,6 +351,7 @@ func TestSecretsShowNowhere(t *testing.T) {
 	r.server.Close()
 	_, err = r.driver.ReadAccount(t.Context(), payee)
 	fmt.Fprintf(&all, "%v %+v", err, r.driver.SendTransfer(t.Context(), r.transfer("i", 1, 1)))
+	fmt.Fprintf(&all, "%v %+v %#v %s", r.driver, r.driver, r.driver, r.driver)
 	if strings.Contains(all.String(), "canary") || strings.Contains(all.String(), payee) {
 		t.Errorf("%s", &all)
 	}

@@ -49,6 +49,12 @@ type Driver struct {
 
 var _ processor.Driver = (*Driver)(nil)
 
+// String keeps the key and the secrets out of logs that print a driver.
+func (d *Driver) String() string { return "the driver of Stripe" }
+
+// GoString is String.
+func (d *Driver) GoString() string { return d.String() }
+
 // New returns a driver. It refuses a key or a secret that is missing, since a signature with an empty secret is one that
 // anybody can make, and an address at which the key would not be safe.
 func New(o Options) (*Driver, error) {
