@@ -64,6 +64,9 @@ type Driver interface {
 	// ListNotices returns what was announced in the window, newest first, whether it has reached us or not. The processor
 	// keeps them for 30 days, and does not promise to have announced everything.
 	ListNotices(ctx context.Context, account string, w Window) ([]Notice, error)
+	// ListPayoutEntries returns the balance transactions of a payout that the processor made by itself, the payout's own
+	// included. Of a payout that was ordered the processor does not know them, and the answer is ErrAbsent.
+	ListPayoutEntries(ctx context.Context, account, payout string) ([]Entry, error)
 	// ReadNotice checks the signature of a webhook and reads what it is about. It believes nothing else of it: read the
 	// object. Errors: ErrNotice, ErrStrange if it is signed and cannot be read; then keep the body.
 	ReadNotice(body []byte, signature string) (Notice, error)

@@ -331,3 +331,48 @@ func TestAListingThatMovesIsAnError(t *testing.T) {
 		t.Error("an entry was taken for a transfer")
 	}
 }
+
+// TestThePayoutsTheProcessorMakesSayWhatTheyConsistOf, to the last cent; those that were ordered do not.
+func TestThePayoutsTheProcessorMakesSayWhatTheyConsistOf(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.loaded(500)
+	ordered := done(t, r.driver.CreatePayout(t.Context(), r.payout("p", 1, 200, processor.Standard)))
+	if err := r.sim.ChangeAccount(payee, func(a *simulator.Account) { a.Interval = "daily" }); err != nil {
+		t.Fatal(err)
+	}
+	total := money.Minor(-200)
+	for day := range 4 {
+		for i := range day + 1 {
+			_ = r.done(r.driver.SendTransfer(t.Context(), r.transfer(fmt.Sprintf("d%d-%d", day, i), 1, 100)))
+		}
+		r.clock.Advance(24 * time.Hour)
+		r.balance(payee, "USD", 0, 0)
+	}
+	automatic := 0
+	for _, p := range must(r.driver.ListPayouts(t.Context(), payee, whole))(t) {
+		entries, err := r.driver.ListPayoutEntries(t.Context(), payee, p.ID)
+		if p.ID == ordered.ID {
+			if !errors.Is(err, processor.ErrAbsent) || p.Automatic {
+				t.Errorf("of one that was ordered: %d entries, %v", len(entries), err)
+			}
+			continue
+		}
+		automatic++
+		sum, own := money.Minor(0), false
+		for _, e := range entries {
+			sum += e.Net
+			own = own || e.ID == p.Entry
+		}
+		if err != nil || sum != 0 || !own || !p.Automatic || p.Instruction != "" {
+			t.Errorf("%+v: %d entries that add up to %d, %v", p, len(entries), sum, err)
+		}
+		total += p.Amount
+	}
+	if automatic != 4 || total != 500-200-200+1000 {
+		t.Errorf("%d payouts of %d", automatic, total)
+	}
+	if a := must(r.driver.ReadAccount(t.Context(), payee))(t); a.Manual {
+		t.Error("an account that is paid out every day is called manual")
+	}
+}

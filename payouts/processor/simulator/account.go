@@ -17,7 +17,7 @@ type Account struct {
 	Capabilities   map[string]string `json:"capabilities"`
 	DisabledReason string            `json:"disabled_reason_of_simulator"`
 	Due            []string          `json:"due_of_simulator"`
-	// Interval is how often the processor pays out by itself: "manual" is never.
+	// Interval is how often the processor pays out by itself: "manual" is never, and "daily" the other that is imitated.
 	Interval string `json:"interval_of_simulator"`
 	// Slow is how long transferred money waits before it is available, in seconds: 86400 for a recipient abroad.
 	Slow  int64   `json:"slow_of_simulator"`

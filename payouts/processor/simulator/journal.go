@@ -28,6 +28,7 @@ type Entry struct {
 	Rate        *json.Number `json:"exchange_rate"`
 	Part        string       `json:"balance_type"`
 	FeeDetails  []feeDetail  `json:"fee_details"`
+	Payout      string       `json:"payout_of_simulator"`
 	Sequence    int64        `json:"sequence_of_simulator"`
 }
 
@@ -117,12 +118,18 @@ func (s *Simulator) ripen() {
 }
 
 func (s *Simulator) listEntries(q *request) (any, *refusal) {
+	if id := q.form.Get("payout"); id != "" {
+		if p, ok := s.state.Payouts[q.account].get(id); !ok || !p.Automatic {
+			return nil, invalid("", "payout", "Balance transaction history can only be filtered on automatic transfers, not manual")
+		}
+	}
 	return page(s.state.Entries[q.account], q, func(e *Entry) bool {
 		source := ""
 		if e.Source != nil {
 			source = *e.Source
 		}
-		return fits(q, "currency", e.Currency) && fits(q, "type", e.Type) && fits(q, "source", source) && q.form.Get("payout") == ""
+		return fits(q, "currency", e.Currency) && fits(q, "type", e.Type) && fits(q, "source", source) &&
+			fits(q, "payout", e.Payout)
 	})
 }
 

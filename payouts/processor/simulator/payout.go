@@ -4,6 +4,7 @@
 package simulator
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -80,21 +81,55 @@ func (s *Simulator) createPayout(q *request) (any, *refusal) {
 	case s.purse(a.ID, currency).Available < n+fee:
 		return nil, insufficient()
 	}
-	id, sequence := s.next("po_")
+	return s.pay(&Payout{Account: a.ID, Amount: n, Fee: fee, Currency: currency, Method: method, Metadata: q.metadata()}, bank), nil
+}
+
+// pay sends a payout on its way to a bank.
+func (s *Simulator) pay(p *Payout, bank *Bank) *Payout {
 	arrives := travels
-	if method == "instant" {
+	if p.Method == "instant" {
 		arrives = flies
 	}
-	p := &Payout{ID: id, Object: "payout", Amount: n, Currency: currency, Created: s.now(), Arrival: s.now() + int64(arrives.Seconds()),
-		Method: method, Status: "pending", Destination: bank.ID, Metadata: q.metadata(), Fee: fee, Account: a.ID, Sequence: sequence}
-	p.Entry = s.post(move{account: a.ID, kind: "payout", category: "payout", currency: currency, source: id, amount: -n, fee: fee}).ID
-	if s.state.Payouts[a.ID] == nil {
-		s.state.Payouts[a.ID] = &table[*Payout]{}
+	p.ID, p.Sequence = s.next("po_")
+	p.Object, p.Status, p.Destination, p.Created = "payout", "pending", bank.ID, s.now()
+	p.Arrival = p.Created + int64(arrives.Seconds())
+	p.Entry = s.post(move{account: p.Account, kind: "payout", category: "payout", currency: p.Currency, source: p.ID, amount: -p.Amount, fee: p.Fee}).ID
+	if s.state.Payouts[p.Account] == nil {
+		s.state.Payouts[p.Account] = &table[*Payout]{}
 	}
-	s.state.Payouts[a.ID].add(p)
-	s.plan(p, bank, method)
-	s.announce(a.ID, "payout.created", p)
-	return p, nil
+	s.state.Payouts[p.Account].add(p)
+	s.plan(p, bank, p.Method)
+	s.announce(p.Account, "payout.created", p)
+	return p
+}
+
+// sweep pays out what is available on accounts that are paid out every day, and notes which entries a payout consists of. It
+// happens when the clock is first looked at on a new day; days that the clock jumps over are one.
+func (s *Simulator) sweep() {
+	day := s.now() / int64((24 * time.Hour).Seconds())
+	before := s.state.Swept
+	s.state.Swept = day
+	if before == 0 || day <= before {
+		return
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.state.Accounts)) {
+		a := s.state.Accounts[id]
+		if a.Interval != "daily" || !a.PayoutsEnabled {
+			continue
+		}
+		for _, currency := range slices.Sorted(maps.Keys(s.state.Purses[id])) {
+			bank, n := a.bank(currency), s.state.Purses[id][currency].Available
+			if bank == nil || bank.Status == "errored" || n <= 0 {
+				continue
+			}
+			p := s.pay(&Payout{Account: id, Amount: n, Currency: currency, Method: "standard", Automatic: true, Metadata: map[string]string{}}, bank)
+			for _, e := range s.state.Entries[id].rows {
+				if e.Currency == currency && e.Status == "available" && e.Payout == "" {
+					e.Payout = p.ID
+				}
+			}
+		}
+	}
 }
 
 // plan notes what will become of a payout.
@@ -125,6 +160,7 @@ func (s *Simulator) tick() {
 	if now != s.ticked {
 		s.ticked = now
 		s.ripen()
+		s.sweep()
 		s.forget()
 		s.state.Events.dropBefore(now - int64(eventsKept.Seconds()))
 	}

@@ -14,6 +14,7 @@ import (
 // state is what is kept between runs.
 type state struct {
 	Sequence  int64                        `json:"sequence"`
+	Swept     int64                        `json:"swept"`
 	Accounts  map[string]*Account          `json:"accounts"`
 	Purses    map[string]map[string]*purse `json:"purses"`
 	Entries   map[string]*table[*Entry]    `json:"entries"`

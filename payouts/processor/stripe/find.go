@@ -159,3 +159,21 @@ func (d *Driver) ListEntries(ctx context.Context, account string, w processor.Wi
 		return it.BalanceTransactionList().LastResponse, it.Err()
 	}, readEntry)
 }
+
+// ListPayoutEntries implements processor.Driver.
+func (d *Driver) ListPayoutEntries(ctx context.Context, account, payout string) ([]processor.Entry, error) {
+	if payout == "" || word(payout) == "" {
+		return nil, processor.ErrAbsent
+	}
+	p, err := d.ReadPayout(ctx, account, payout)
+	if err != nil {
+		return nil, err
+	}
+	if !p.Automatic {
+		return nil, processor.ErrAbsent
+	}
+	return every(ctx, account, func(p stripe.ListParams) (*stripe.APIResponse, error) {
+		it := d.api.BalanceTransactions.List(&stripe.BalanceTransactionListParams{ListParams: p, Payout: stripe.String(payout)})
+		return it.BalanceTransactionList().LastResponse, it.Err()
+	}, readEntry)
+}
