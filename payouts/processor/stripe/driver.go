@@ -127,10 +127,6 @@ type once struct{ next http.RoundTripper }
 func (t once) RoundTrip(r *http.Request) (*http.Response, error) {
 	single := r.Clone(r.Context())
 	single.GetBody = nil
-	if single.Method != http.MethodGet && (single.Body == nil || single.Body == http.NoBody || single.ContentLength == 0) {
-		// A request without a body can always be repeated, so it travels on a connection of its own.
-		single.Close = true
-	}
 	answer, err := t.next.RoundTrip(single)
 	if err != nil {
 		return nil, err
