@@ -330,6 +330,14 @@ func TestAListingThatMovesIsAnError(t *testing.T) {
 	if _, err := d.FindTransfers(t.Context(), "i"); err == nil {
 		t.Error("an entry was taken for a transfer")
 	}
+	// A processor that does not understand the filter would answer with transfers of others.
+	other := `{"object":"list","has_more":false,"data":[{"id":"tr_1","object":"transfer","amount":1,"currency":"usd","created":1,"transfer_group":%q}]}`
+	for group, ok := range map[string]bool{"i": true, "j": false, "": false} {
+		d := newDriver(t, answering(t, 200, []byte(fmt.Sprintf(other, group))), r.clock.Now)
+		if all, err := d.FindTransfers(t.Context(), "i"); (err == nil) != ok || (len(all) == 1) != ok {
+			t.Errorf("of the group %q: %v, %v", group, all, err)
+		}
+	}
 }
 
 // TestThePayoutsTheProcessorMakesSayWhatTheyConsistOf, to the last cent; those that were ordered do not.
