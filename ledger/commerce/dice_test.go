@@ -16,11 +16,10 @@ import (
 
 var (
 	lifeSeed  = flag.Uint64("life.seed", 0, "play only the random life of this seed")
-	lifeCount = flag.Int("life.count", 100_000, "how many random lives to play")
+	lifeCount = flag.Int("life.count", 100_000/underRace, "how many random lives to play")
 	lifeFresh = flag.Bool("life.fresh", false, "draw new seeds; without it every run plays the same lives")
 )
 
-// lifeCurrencies have zero, two and three decimals; IDR posts whole rupiah, which are 100 of its minor units.
 // freshSeed is where the seeds of a test begin: the same in every run, so that a run says something about the change under
 // test, and new ones where lives are looked for that nobody has seen (make torture).
 func freshSeed() uint64 {
@@ -30,6 +29,7 @@ func freshSeed() uint64 {
 	return 20_261_121
 }
 
+// lifeCurrencies have zero, two and three decimals; IDR posts whole rupiah, which are 100 of its minor units.
 var lifeCurrencies = []money.Currency{"USD", "JPY", "KWD", "IDR", "VND", "GBP"}
 
 type dice struct {
