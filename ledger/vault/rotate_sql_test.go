@@ -64,14 +64,29 @@ func TestRotationWhileTheServiceRuns(t *testing.T) {
 	defer stop()
 	var running, rotating sync.WaitGroup
 	var reads, writes atomic.Int64
+	// Each page of the rotation waits for some reads, so that there is always something beside it, however busy the machine.
+	turn := make(chan struct{})
+	wait := func() {
+		for range 20 {
+			select {
+			case <-turn:
+			case <-ctx.Done():
+			}
+		}
+	}
 	for worker, v := range []*vault.Vault{before, after, before, after} {
 		running.Go(func() {
+			defer stop() // whoever fails keeps nobody waiting
 			for i := worker; ctx.Err() == nil; i = (i + 7) % n {
 				subject := fmt.Sprintf("payee:p%d", i)
 				got, err := get(t.Context(), h, v, person(i), subject, "name")
 				if err != nil || got["name"] != fmt.Sprintf("Name %d", i) {
 					t.Errorf("%s: %v, %v", subject, got, err)
 					return
+				}
+				select {
+				case turn <- struct{}{}:
+				default:
 				}
 				if reads.Add(1)%5 != 0 {
 					continue
@@ -90,6 +105,7 @@ func TestRotationWhileTheServiceRuns(t *testing.T) {
 	for range 2 {
 		rotating.Go(func() {
 			for round := 0; ; round++ {
+				wait()
 				_, left, err := after.Rotate(t.Context(), 400)
 				if err != nil {
 					t.Errorf("rotate: %v", err)
