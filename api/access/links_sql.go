@@ -67,7 +67,7 @@ func (s *Service) link(ctx context.Context, by guard.Actor, h holder) (token str
 }
 
 func (s *Service) linkTx(ctx context.Context, tx pgx.Tx, by guard.Actor, h holder) (token string, expires time.Time, err error) {
-	if _, err := lockHolderTx(ctx, tx, h); err != nil {
+	if _, err := s.lockHolderTx(ctx, tx, h); err != nil {
 		return "", time.Time{}, err
 	}
 	now := s.instant()
@@ -88,11 +88,12 @@ func (s *Service) linkTx(ctx context.Context, tx pgx.Tx, by guard.Actor, h holde
 	return token, expires, s.recordTx(ctx, tx, guard.Deed{Actor: by, Book: h.book, Act: "link.made", Object: h.object()}, nil, after)
 }
 
-// lockHolderTx locks the holder of sessions and links, and returns from when on their sessions are good. It returns
-// ErrPersonUnknown, also for a person who was deactivated.
-func lockHolderTx(ctx context.Context, tx pgx.Tx, h holder) (from time.Time, err error) {
+// lockHolderTx locks the holder of sessions and links, and returns from when on their sessions are good. Payees have no row of
+// their own here; the trail of their book, which tells of it anyway, is locked instead. It returns ErrPersonUnknown, also for
+// a person who was deactivated.
+func (s *Service) lockHolderTx(ctx context.Context, tx pgx.Tx, h holder) (from time.Time, err error) {
 	if h.kind == Payee {
-		return time.Time{}, lockPayeeTx(ctx, tx, h)
+		return time.Time{}, s.trail.LockTx(ctx, tx, h.book)
 	}
 	row, err := findPerson(ctx, tx, sqlLockPerson, h.id)
 	if err == nil && !row.deactivatedAt.IsZero() {
@@ -147,7 +148,7 @@ func (s *Service) redeemTx(ctx context.Context, tx pgx.Tx, digest []byte, addres
 			return "", seenSession{}, h, err
 		}
 	}
-	from, err := lockHolderTx(ctx, tx, h)
+	from, err := s.lockHolderTx(ctx, tx, h)
 	if errors.Is(err, ErrPersonUnknown) {
 		err = ErrLinkSpent
 	}

@@ -43,16 +43,7 @@ DELETE FROM sessions WHERE digest IN (
 	SELECT digest FROM sessions WHERE ends_at <= $1 ORDER BY ends_at LIMIT $2 FOR UPDATE SKIP LOCKED)`
 
 	sqlSessionsFrom = `UPDATE people SET sessions_from = greatest(sessions_from, $2) WHERE id = $1`
-
-	// Payees have no row of their own here that could be locked.
-	sqlLockPayee = `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`
 )
-
-// lockPayeeTx makes others who begin or end sessions of the payee wait until the transaction ends.
-func lockPayeeTx(ctx context.Context, tx pgx.Tx, h holder) error {
-	_, err := tx.Exec(ctx, sqlLockPayee, "sessions "+h.book.Code+" "+h.id)
-	return err
-}
 
 // beginTx begins a session of a holder that the caller has locked, not before the time from. The caller records it.
 func (s *Service) beginTx(ctx context.Context, tx pgx.Tx, h holder, from time.Time, address string) (bearer string, session seenSession, err error) {
@@ -219,7 +210,7 @@ func (s *Service) EndSessionsTx(ctx context.Context, tx pgx.Tx, by guard.Actor, 
 		if h = (holder{kind: Payee, id: id, book: guard.Book{ID: number, Code: book}}); !payeeID(id) {
 			return ErrPayeeHidden
 		}
-		if err := lockPayeeTx(ctx, tx, h); err != nil {
+		if _, err := s.lockHolderTx(ctx, tx, h); err != nil {
 			return err
 		}
 	}

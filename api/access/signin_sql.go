@@ -7,17 +7,16 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"mizan/ledger/postgres"
 	"mizan/ledger/vault"
 )
 
 // A sign-in of the staff through an issuer, in the database.
 
-const (
-	sqlBindPerson = `UPDATE people SET issuer = $2, subject = $3 WHERE id = $1 AND issuer IS NULL`
+const sqlBindPerson = `UPDATE people SET issuer = $2, subject = $3 WHERE id = $1 AND issuer IS NULL`
 
-	// Two first sign-ins of one identity go one after the other.
-	sqlLockIdentity = `SELECT pg_advisory_xact_lock(hashtextextended($1, 1))`
-)
+// oneIdentity is the index by which an identity belongs to one person.
+const oneIdentity = "people_identity"
 
 // maxIdentity bounds what an issuer calls itself and a person, in bytes.
 const maxIdentity = 255
@@ -30,9 +29,6 @@ func (s *Service) SignIn(ctx context.Context, who Identity, address, requestID s
 	}
 	var begun seenSession
 	err = s.pool.TxRetry(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, sqlLockIdentity, who.Issuer+" "+who.Subject); err != nil {
-			return err
-		}
 		row, err := s.recogniseTx(ctx, tx, who)
 		if err != nil {
 			return err
@@ -80,6 +76,9 @@ func (s *Service) recogniseTx(ctx context.Context, tx pgx.Tx, who Identity) (per
 		return personRow{}, err
 	}
 	row, err = findPerson(ctx, tx, sqlLockPerson, strings.TrimPrefix(subject, personSubject("")))
+	if err == nil && row.issuer == who.Issuer && row.subject == who.Subject {
+		return row, nil // another first sign-in of the same identity was faster
+	}
 	if errors.Is(err, ErrPersonUnknown) || err == nil && (row.issuer != "" || !row.deactivatedAt.IsZero()) {
 		return personRow{}, ErrSignIn
 	}
@@ -87,8 +86,8 @@ func (s *Service) recogniseTx(ctx context.Context, tx pgx.Tx, who Identity) (per
 		return personRow{}, err
 	}
 	tag, err := tx.Exec(ctx, sqlBindPerson, row.id, who.Issuer, who.Subject)
-	if err == nil && tag.RowsAffected() == 0 {
-		err = ErrSignIn
+	if err == nil && tag.RowsAffected() == 0 || postgres.IsUnique(err, oneIdentity) {
+		err = ErrSignIn // the person is somebody else's by now, or the identity another person's
 	}
 	return row, err
 }

@@ -103,6 +103,16 @@ func (t *Trail) RecordTx(ctx context.Context, tx pgx.Tx, d Deed) (Row, error) {
 	return r, nil
 }
 
+// LockTx makes others who would write to the trail of the book, or lock it, wait until the caller's transaction ends. It is for
+// acts whose objects have no row of their own that could be locked; such a transaction locks nothing before it.
+func (t *Trail) LockTx(ctx context.Context, tx pgx.Tx, book Book) error {
+	first := genesis(book.ID)
+	batch := &pgx.Batch{}
+	batch.Queue(sqlMakeHead, book.ID, first[:])
+	batch.Queue(sqlLockHead, book.ID)
+	return tx.SendBatch(ctx, batch).Close()
+}
+
 // Record writes a deed that changes nothing else, such as a look at personal data. It returns ErrDeedInvalid.
 func (t *Trail) Record(ctx context.Context, d Deed) (r Row, err error) {
 	err = t.pool.TxRetry(ctx, func(tx pgx.Tx) (err error) {
