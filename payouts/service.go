@@ -1,0 +1,148 @@
+package payouts
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"strings"
+	"time"
+
+	"mizan/ledger"
+	"mizan/ledger/commerce"
+	"mizan/ledger/guard"
+	"mizan/ledger/money"
+	"mizan/ledger/postgres"
+	"mizan/ledger/vault"
+	"mizan/payouts/processor"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// A service keeps payees' standings, plans runs, and carries payouts to the rails.
+
+// Rail is a way for money to leave: a processor with its driver.
+type Rail struct {
+	// Name is the rail's own, one of the Rail words of policies; destinations name it.
+	Name string
+	// Processor is the segment of the ledger's accounts of this processor, such as main.
+	Processor string
+	// Driver carries orders out; nil for a rail that only destinations know.
+	Driver processor.Driver
+	// PerSecond is how many requests a second the processor takes from all of us together.
+	PerSecond int
+}
+
+// Options describe a Service. Pool, Ledger, Events, Trail and Now are needed.
+type Options struct {
+	Pool   *postgres.Pool
+	Ledger *ledger.Ledger
+	Events *commerce.Service
+	Trail  *guard.Trail
+	// Vault keeps bank data and names; nil in tests that need none.
+	Vault *vault.Vault
+	// Now is the clock.
+	Now func() time.Time
+	// Rails are the ways out.
+	Rails []Rail
+	// Wait returns at the instant, or with the context's error. Nil waits by the machine's clock; a moved clock needs its own.
+	Wait func(ctx context.Context, until time.Time) error
+	// Log takes what people should look at; nil for nowhere.
+	Log *slog.Logger
+}
+
+// Service is safe for concurrent use, in one process or many.
+type Service struct {
+	pool   *postgres.Pool
+	ledger *ledger.Ledger
+	events *commerce.Service
+	trail  *guard.Trail
+	vault  *vault.Vault
+	now    func() time.Time
+	rails  map[string]Rail
+	wait   func(ctx context.Context, until time.Time) error
+	log    *slog.Logger
+	// holder names this process in leases.
+	holder string
+}
+
+// New returns a service.
+func New(o Options) *Service {
+	s := &Service{pool: o.Pool, ledger: o.Ledger, events: o.Events, trail: o.Trail, vault: o.Vault, wait: o.Wait, log: o.Log, rails: map[string]Rail{}, holder: newID("p")}
+	s.now = func() time.Time { return o.Now().UTC().Truncate(time.Microsecond) }
+	for _, r := range o.Rails {
+		s.rails[r.Name] = r
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.wait == nil {
+		s.wait = waitUntil
+	}
+	return s
+}
+
+// waitUntil waits by the machine's clock.
+func waitUntil(ctx context.Context, until time.Time) error {
+	timer := time.NewTimer(time.Until(until))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// newID draws an id that nobody can guess, such as po_ and 16 letters and digits.
+func newID(prefix string) string {
+	return prefix + "_" + strings.ToLower(rand.Text()[:16])
+}
+
+// PayeeKey names a payee as the ledger's accounts do.
+type PayeeKey struct {
+	// Kind is seller, creator, agency or partner.
+	Kind string
+	ID   string
+}
+
+// Holder is a payee with one of its currencies: what a decision is about.
+type Holder struct {
+	PayeeKey
+	Currency money.Currency
+}
+
+// available is the account from which the holder is paid.
+func (h Holder) available() ledger.Address { return h.bucket("available") }
+
+func (h Holder) bucket(bucket string) ledger.Address {
+	return ledger.Address("liabilities:" + h.Kind + ":" + bucket + ":" + h.ID)
+}
+
+// Turn is one period of a job, as the work of this package sees it.
+type Turn struct {
+	Book ledger.Book
+	// Start is when the period became due, End when the next does.
+	Start, End time.Time
+	// Check ends a transaction with an error if another process has taken the period over. The work begins every
+	// transaction with it; nil outside of jobs.
+	Check func(ctx context.Context, tx pgx.Tx) error
+	// Actor is who asked for the work: the system, or somebody who ran it by hand.
+	Actor guard.Actor
+}
+
+// check is Check, or nothing outside of jobs.
+func (t Turn) check(ctx context.Context, tx pgx.Tx) error {
+	if t.Check == nil {
+		return nil
+	}
+	return t.Check(ctx, tx)
+}
+
+// Report is what a turn came to, in one line without personal data, and how many things were dealt with.
+type Report struct {
+	Text  string
+	Items int64
+}
+
+// guardBook is the book as the trail and the approvals name it.
+func guardBook(b ledger.Book) guard.Book { return guard.Book{ID: int32(b.ID), Code: b.Code} }
