@@ -129,7 +129,7 @@ type DestinationFacts struct {
 	ID         string           `json:"id"`
 	State      string           `json:"state"`
 	Rail       string           `json:"rail"`
-	Currencies []money.Currency `json:"currencies"`
+	Currencies []money.Currency `json:"currencies,omitempty"`
 	// ActiveSince is when it became usable, CoolingUntil the first instant after its cooling-off, by Policy.CoolingOffEnds.
 	ActiveSince  time.Time `json:"active_since,omitzero"`
 	CoolingUntil time.Time `json:"cooling_until,omitzero"`
