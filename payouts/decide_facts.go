@@ -7,7 +7,7 @@ import (
 )
 
 // The facts a decision rests on. They are stored with it, so that anybody can decide again and get the same. All amounts
-// are in minor units of the payee's currency, and instants are UTC.
+// are in minor units of the payee's currency, decimal strings in JSON (decide_json.go), and instants are UTC.
 
 // What started a run.
 const (

@@ -91,7 +91,9 @@ var reached = []struct {
 		in.Run.Trigger, in.RetryOf = TriggerRetry, &RetryFacts{Payout: "po", Tries: 2, Code: "try_again_later", FailedAt: now.Add(-96*time.Hour + 1)}
 	}, nil, []Reason{{Code: ReasonRetryEarly, Detail: "try_again_later", At: now.Add(1), Change: ChangeWait}}},
 	{"no account", func(in *Inputs) { in.Destination = nil }, nil, []Reason{{Code: ReasonNoDestination, Change: ChangeAdd}}},
-	{"a disabled account", func(in *Inputs) { in.Destination.State, in.Destination.DisabledFor = DestinationDisabled, "account_closed" }, nil,
+	{"a disabled account", func(in *Inputs) {
+		in.Destination.State, in.Destination.DisabledFor = DestinationDisabled, "account_closed"
+	}, nil,
 		[]Reason{{Code: ReasonDisabled, Detail: "account_closed", Change: ChangeReplace}}},
 	{"a pending account", func(in *Inputs) { in.Destination.State = DestinationPending }, nil, []Reason{{Code: ReasonDestinationPending, Change: ChangeConfirm}}},
 	{"another name", func(in *Inputs) { in.Destination.NameMatch = NameClose }, nil, []Reason{{Code: ReasonNameMismatch, Detail: NameClose, Change: ChangeName}}},
