@@ -209,7 +209,8 @@ type Decision struct {
 	Reasons []Reason `json:"reasons,omitempty"`
 	// LookedAtAgain is when the payee is decided about again.
 	LookedAtAgain time.Time `json:"looked_at_again,omitzero"`
-	// NotBefore is the first instant at which the reasons with a date are all over; zero if none has a date.
+	// NotBefore is the first instant at which the reasons with a date are over, and some of the money that waits has come; zero
+	// if none has a date. What needs an act may keep the money longer.
 	NotBefore time.Time `json:"not_before,omitzero"`
 }
 

@@ -201,13 +201,26 @@ func (r reasons) inOrder() []Reason {
 	return r
 }
 
-// lastDate returns the latest instant at which one of the reasons ends by itself.
+// lastDate returns the latest instant at which one of the reasons ends by itself. Of money that waits in several places, the
+// first that comes ends the wait.
 func (r reasons) lastDate() time.Time {
-	var last time.Time
+	var last, first time.Time
 	for _, reason := range r {
-		if reason.At.After(last) {
-			last = reason.At
+		switch at := reason.At; {
+		case at.IsZero():
+		case reason.Code != ReasonNothing:
+			last = later(last, at)
+		case first.IsZero() || at.Before(first):
+			first = at
 		}
 	}
-	return last
+	return later(last, first)
+}
+
+// later returns the later of two instants.
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }

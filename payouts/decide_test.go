@@ -163,7 +163,7 @@ func TestReasons(t *testing.T) {
 			if text == "" || change == "" || strings.ContainsAny(text, "{}") || !strings.HasSuffix(text, ".") || !strings.HasSuffix(change, ".") {
 				t.Errorf("%s: the words of %s are %q and %q", c.name, r.Code, text, change)
 			}
-			if r.At.After(d.NotBefore) {
+			if r.At.After(d.NotBefore) && r.Code != ReasonNothing {
 				t.Errorf("%s: not before %v, but %s ends at %v", c.name, d.NotBefore, r.Code, r.At)
 			}
 		}
@@ -175,6 +175,24 @@ func TestReasons(t *testing.T) {
 	}
 	if (Reason{Code: "odd"}).Text("USD") != "" {
 		t.Error("a code that nobody knows has words")
+	}
+}
+
+// Nothing is payable before the last obstacle with a date is over and the first of the waiting money has come.
+func TestNotBefore(t *testing.T) {
+	t.Parallel()
+	in := payable()
+	in.Balances = BalanceFacts{Pending: 1, Reserve: 2}
+	in.Next = NextFacts{now.Add(2 * time.Hour), now.Add(9 * time.Hour)}
+	for _, c := range []struct{ cooling, want time.Duration }{{1, 2}, {2, 2}, {5, 5}, {99, 99}} {
+		in.Destination.CoolingUntil = now.Add(c.cooling * time.Hour)
+		if d := Decide(named(t, "us-1"), in); !d.NotBefore.Equal(now.Add(c.want * time.Hour)) {
+			t.Errorf("cooling for %d hours: not before %v", c.cooling, d.NotBefore)
+		}
+	}
+	in.Run.NextAt = time.Time{}
+	if d := Decide(named(t, "us-1"), in); !d.LookedAtAgain.Equal(d.NotBefore) {
+		t.Errorf("without a next run it is looked at again at %v", d.LookedAtAgain)
 	}
 }
 
@@ -308,6 +326,25 @@ func TestRunTotal(t *testing.T) {
 	} {
 		if got := p.RunNeedsSecondPerson(c.total, c.earlier); got != c.want {
 			t.Errorf("%d after %v: %v", c.total, c.earlier, got)
+		}
+	}
+}
+
+func BenchmarkReplay(b *testing.B) {
+	policy, in := named(b, "us-1").Canonical(), payable().Canonical()
+	for b.Loop() {
+		if _, err := Replay(in, policy); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkDecide(b *testing.B) {
+	p, in := named(b, "us-1"), payable()
+	in.Run.Method = MethodInstant
+	for b.Loop() {
+		if d := Decide(p, in); d.Verdict != VerdictPay {
+			b.Fatal(d)
 		}
 	}
 }
