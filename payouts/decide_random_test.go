@@ -170,7 +170,7 @@ func anything(r *rapid.T) Inputs {
 		in.Debt = DebtFacts{Amount: amount("owed", 0)}
 	}
 	if in.Run.Trigger == TriggerRetry {
-		in.RetryOf = &RetryFacts{Payout: "po", Tries: rapid.IntRange(0, 4).Draw(r, "tries"), Code: one("code", "try_again_later", "account_closed"),
+		in.RetryOf = &RetryFacts{Payout: "po", Tries: rapid.IntRange(0, 4).Draw(r, "tries"), Code: one("code", "could_not_process", "account_closed"),
 			FailedAt: now.Add(-time.Duration(rapid.IntRange(0, 120).Draw(r, "failed")) * time.Hour), NewDestination: seldom("new")}
 	}
 	return in
@@ -197,7 +197,7 @@ func mayPay(p *Policy, in Inputs) bool {
 		turn = slices.Contains([]string{"seller", "creator", "guardian"}, in.Payee.Kind)
 	case "retry":
 		days := []int{1, 2, 4, 0, 0}[in.RetryOf.Tries]
-		turn = in.RetryOf.NewDestination || in.RetryOf.Code == "try_again_later" && days > 0 && daysPassed(in, days)
+		turn = in.RetryOf.NewDestination || in.RetryOf.Code == "could_not_process" && days > 0 && daysPassed(in, days)
 	}
 	offered := to != nil && (in.Run.Method == "standard" && (to.Rail != "wallet" || in.Payee.Kind == "creator") ||
 		in.Run.Method == "instant" && to.Rail == "connected" && slices.Contains([]string{"seller", "creator", "guardian"}, in.Payee.Kind))

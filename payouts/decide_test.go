@@ -85,11 +85,11 @@ var reached = []struct {
 		in.Run.Trigger, in.RetryOf = TriggerRetry, &RetryFacts{Payout: "po", Code: "account_closed", FailedAt: now.Add(-99 * time.Hour)}
 	}, nil, []Reason{{Code: ReasonRetryForbidden, Detail: "account_closed", Change: ChangeReplace}}},
 	{"a fourth retry", func(in *Inputs) {
-		in.Run.Trigger, in.RetryOf = TriggerRetry, &RetryFacts{Payout: "po", Tries: 3, Code: "try_again_later", FailedAt: now.Add(-999 * time.Hour)}
-	}, nil, []Reason{{Code: ReasonRetryExhausted, Detail: "try_again_later", Change: ChangeReplace}}},
+		in.Run.Trigger, in.RetryOf = TriggerRetry, &RetryFacts{Payout: "po", Tries: 3, Code: "could_not_process", FailedAt: now.Add(-999 * time.Hour)}
+	}, nil, []Reason{{Code: ReasonRetryExhausted, Detail: "could_not_process", Change: ChangeReplace}}},
 	{"a third retry after less than four days", func(in *Inputs) {
-		in.Run.Trigger, in.RetryOf = TriggerRetry, &RetryFacts{Payout: "po", Tries: 2, Code: "try_again_later", FailedAt: now.Add(-96*time.Hour + 1)}
-	}, nil, []Reason{{Code: ReasonRetryEarly, Detail: "try_again_later", At: now.Add(1), Change: ChangeWait}}},
+		in.Run.Trigger, in.RetryOf = TriggerRetry, &RetryFacts{Payout: "po", Tries: 2, Code: "could_not_process", FailedAt: now.Add(-96*time.Hour + 1)}
+	}, nil, []Reason{{Code: ReasonRetryEarly, Detail: "could_not_process", At: now.Add(1), Change: ChangeWait}}},
 	{"no account", func(in *Inputs) { in.Destination = nil }, nil, []Reason{{Code: ReasonNoDestination, Change: ChangeAdd}}},
 	{"a disabled account", func(in *Inputs) {
 		in.Destination.State, in.Destination.DisabledFor = DestinationDisabled, "account_closed"
@@ -250,7 +250,7 @@ func TestPayments(t *testing.T) {
 		{"the end of cooling off is included", "us-1", func(in *Inputs) { in.Destination.CoolingUntil = now }, 8010, 0, 0, 1, nil, ""},
 		{"a debt that does not freeze", "us-1", func(in *Inputs) { in.Debt.Amount = 25000 }, 8010, 0, 0, 1, nil, ""},
 		{"a transient failure after a day", "us-1", func(in *Inputs) {
-			in.Run.Trigger, in.RetryOf = TriggerRetry, &RetryFacts{Payout: "po", Code: "try_again_later", FailedAt: now.Add(-24 * time.Hour)}
+			in.Run.Trigger, in.RetryOf = TriggerRetry, &RetryFacts{Payout: "po", Code: "could_not_process", FailedAt: now.Add(-24 * time.Hour)}
 		}, 8010, 0, 0, 1, nil, ""},
 		{"a lasting failure after a new account", "us-1", func(in *Inputs) {
 			in.Run.Trigger, in.RetryOf = TriggerRetry, &RetryFacts{Payout: "po", Code: "account_closed", FailedAt: now, NewDestination: true}
