@@ -16,7 +16,8 @@ import (
 // maxMove is the furthest the clock moves at once.
 const maxMove = 366 * 24 * time.Hour
 
-// Control answers the paths below /simulator/. The clock is the one the simulator was made with; client sends notices.
+// Control answers the paths below /simulator/. The clock is the one the simulator was made with, or nil if it is not to be moved
+// from outside; client sends notices, and may be nil too.
 //
 //	GET  clock           shows the time
 //	POST clock           seconds=3600 moves it on
@@ -58,16 +59,9 @@ func (s *Simulator) Control(clock *Clock, client *http.Client) http.Handler {
 			write(w, "", answer{status: http.StatusOK, body: render(made)})
 		})
 	}
-	showTime := func() any { return map[string]string{"now": clock.Now().UTC().Format(time.RFC3339)} }
-	handle("GET /simulator/clock", func(func(string) string, func(string) int64, *http.Request) (any, error) { return showTime(), nil })
-	handle("POST /simulator/clock", func(_ func(string) string, number func(string) int64, _ *http.Request) (any, error) {
-		n := number("seconds")
-		if n < 1 || n > int64(maxMove.Seconds()) {
-			return nil, errSeed
-		}
-		clock.Advance(time.Duration(n) * time.Second)
-		return showTime(), s.Settle()
-	})
+	if clock != nil {
+		s.controlClock(clock, handle)
+	}
 	handle("POST /simulator/accounts", func(form func(string) string, _ func(string) int64, _ *http.Request) (any, error) {
 		return ok(s.AddAccount(form("id"), form("country"), strings.Split(form("currencies"), ",")...))
 	})
@@ -100,6 +94,20 @@ func (s *Simulator) Control(clock *Clock, client *http.Client) http.Handler {
 
 // control carries out one request of the control. Numbers that are none refuse the request.
 type control func(form func(string) string, number func(string) int64, r *http.Request) (any, error)
+
+// controlClock adds the clock.
+func (s *Simulator) controlClock(clock *Clock, handle func(string, control)) {
+	showTime := func() any { return map[string]string{"now": clock.Now().UTC().Format(time.RFC3339)} }
+	handle("GET /simulator/clock", func(func(string) string, func(string) int64, *http.Request) (any, error) { return showTime(), nil })
+	handle("POST /simulator/clock", func(_ func(string) string, number func(string) int64, _ *http.Request) (any, error) {
+		n := number("seconds")
+		if n < 1 || n > int64(maxMove.Seconds()) {
+			return nil, errSeed
+		}
+		clock.Advance(time.Duration(n) * time.Second)
+		return showTime(), s.Settle()
+	})
+}
 
 // controlMisfortunes adds what happens to accounts and charges without anybody of the platform having asked for it.
 func (s *Simulator) controlMisfortunes(handle func(string, control)) {
