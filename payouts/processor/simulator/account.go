@@ -52,6 +52,9 @@ func (s *Simulator) AddAccount(id, country string, currencies ...string) error {
 	a := &Account{ID: id, Object: "account", Country: country, PayoutsEnabled: true, Interval: "manual",
 		Capabilities: map[string]string{"transfers": "active"}, Due: []string{}}
 	for _, currency := range currencies {
+		if !spoken(currency) {
+			return errSeed
+		}
 		bank, _ := s.next("ba_")
 		a.Banks = append(a.Banks, &Bank{ID: bank, Object: "bank_account", Fingerprint: "fp_" + bank, Currency: currency,
 			Status: "new", Default: true})
@@ -91,7 +94,7 @@ func (s *Simulator) ReplaceBank(id, currency string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.state.Accounts[id]
-	if a == nil || currency == "" || s.state.count() >= s.o.MaxObjects {
+	if a == nil || !spoken(currency) || s.state.count() >= s.o.MaxObjects {
 		return "", errSeed
 	}
 	s.tick()

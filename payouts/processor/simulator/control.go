@@ -44,16 +44,20 @@ func (s *Simulator) Control(clock *Clock, client *http.Client) http.Handler {
 				write(w, "", answer{status: http.StatusUnauthorized, body: []byte("{}")})
 				return
 			}
-			wrong := false
+			refuse := func() {
+				write(w, "", answer{status: http.StatusBadRequest, body: render(map[string]string{"error": "The request cannot be carried out."})})
+			}
+			if !numbers(r) {
+				refuse()
+				return
+			}
 			number := func(name string) int64 {
-				text := r.PostFormValue(name)
-				n, err := strconv.ParseInt(text, 10, 64)
-				wrong = wrong || err != nil && text != "" || n < 0 || n > 1<<53
+				n, _ := strconv.ParseInt(r.PostFormValue(name), 10, 64) // zero where nothing is said
 				return n
 			}
 			made, err := act(r.PostFormValue, number, r)
-			if err != nil || wrong {
-				write(w, "", answer{status: http.StatusBadRequest, body: render(map[string]string{"error": "The request cannot be carried out."})})
+			if err != nil {
+				refuse()
 				return
 			}
 			write(w, "", answer{status: http.StatusOK, body: render(made)})
@@ -92,7 +96,18 @@ func (s *Simulator) Control(clock *Clock, client *http.Client) http.Handler {
 	return mux
 }
 
-// control carries out one request of the control. Numbers that are none refuse the request.
+// numbers reports whether everything that must be a number is one, or is not said. It is asked before anything is done.
+func numbers(r *http.Request) bool {
+	for _, name := range []string{"amount", "fee", "seconds", "times"} {
+		text := r.PostFormValue(name)
+		if n, err := strconv.ParseInt(text, 10, 64); text != "" && (err != nil || n < 0 || n > 1<<53) {
+			return false
+		}
+	}
+	return true
+}
+
+// control carries out one request of the control.
 type control func(form func(string) string, number func(string) int64, r *http.Request) (any, error)
 
 // controlClock adds the clock.
