@@ -81,6 +81,7 @@ type grammar struct {
 	Audit        auditCmd        `cmd:"" help:"Read, check and export the trail of privileged acts, on the database."`
 	Vault        vaultCmd        `cmd:"" help:"Look after personal data and their keys, on the database."`
 	Seed         seedCmd         `cmd:"" help:"Post the demo books through the API and check their balances."`
+	Simulator    simulatorCmd    `cmd:"" help:"Run a payment processor on this machine that speaks as Stripe does, to try payouts on."`
 	Bench        benchCmd        `cmd:"" help:"Measure this machine."`
 	Doctor       doctorCmd       `cmd:"" help:"Say what Mizan finds on this machine, and what is missing."`
 	Version      versionCmd      `cmd:"" help:"Print the version."`

@@ -12,6 +12,7 @@ import (
 	"mizan/ledger/guard"
 	"mizan/ledger/postgres"
 	"mizan/ledger/vault"
+	"mizan/payouts/processor"
 )
 
 // partsConfig is what differs between them.
@@ -25,6 +26,9 @@ type partsConfig struct {
 	vaultRegion string
 	// issuer is where people sign in; nil for nowhere.
 	issuer *access.Issuer
+	// driver speaks to the payment processor; nil for none. simulator is the one of development behind it, nil elsewhere.
+	driver    processor.Driver
+	simulator *simulated
 }
 
 // parts are the services over one database.
@@ -36,12 +40,16 @@ type parts struct {
 	vault  *vault.Vault
 	access *access.Service
 	desk   *guard.Desk
+	// driver speaks to the payment processor, nil where none is set; simulator is what is behind it in development, or nil.
+	driver    processor.Driver
+	simulator *simulated
 }
 
 // newParts puts them together.
 func newParts(pool *postgres.Pool, now func() time.Time, config partsConfig) *parts {
 	config.ledger.Now = now
-	p := &parts{books: ledger.New(pool, config.ledger), rules: commerce.NewRuleSets(pool, now), trail: guard.NewTrail(pool, now)}
+	p := &parts{books: ledger.New(pool, config.ledger), rules: commerce.NewRuleSets(pool, now), trail: guard.NewTrail(pool, now),
+		driver: config.driver, simulator: config.simulator}
 	p.events = commerce.New(p.books, p.rules, now)
 	p.vault = vault.New(pool, vault.Options{Now: now, Keys: config.vaultKeys, Region: config.vaultRegion, Trail: p.trail})
 	p.access = access.New(pool, access.Options{Now: now, StaticKey: config.staticKey, Vault: p.vault, Guardians: p.minorsOf, Issuer: config.issuer})

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -36,6 +37,18 @@ func serveOn(t *testing.T, db *pgtest.DB, config serviceConfig) (address string,
 	if err != nil {
 		t.Fatal(err)
 	}
+	serving(t, v, l)
+	address = "http://" + l.Addr().String()
+	if remote, err = client.New(address, testKey, client.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(remote.CloseIdleConnections)
+	return address, remote
+}
+
+// serving runs the service until the test ends.
+func serving(t *testing.T, v *service, l net.Listener) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- v.serve(ctx, l) }()
@@ -45,12 +58,6 @@ func serveOn(t *testing.T, db *pgtest.DB, config serviceConfig) (address string,
 			t.Errorf("the service did not stop in order: %v", err)
 		}
 	})
-	address = "http://" + l.Addr().String()
-	if remote, err = client.New(address, testKey, client.Options{}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(remote.CloseIdleConnections)
-	return address, remote
 }
 
 func TestScenarios(t *testing.T) {

@@ -25,6 +25,8 @@ import (
 	"mizan/ledger/fault"
 	"mizan/ledger/postgres"
 	"mizan/ledger/vault"
+	"mizan/payouts"
+	"mizan/payouts/processor"
 )
 
 var (
@@ -55,6 +57,9 @@ type serviceConfig struct {
 	secure bool
 	// proxies are believed when they say whom a request comes from.
 	proxies []netip.Prefix
+	// driver speaks to the payment processor; nil for none. simulator is the one of development behind it, nil elsewhere.
+	driver    processor.Driver
+	simulator *simulated
 	// sessionKey authenticates forms and seals sign-ins that are under way; replicas share it. Empty draws one.
 	sessionKey []byte
 	log        *slog.Logger
@@ -71,6 +76,7 @@ type service struct {
 	server *api.Server
 	// intake applies inbound messages while the service runs.
 	intake *intake.Service
+	log    *slog.Logger
 }
 
 // newService puts the parts together on a migrated database. The service owns the pool: serve closes it.
@@ -79,6 +85,7 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 	p := newParts(pool, now, partsConfig{
 		ledger:    ledger.Options{Log: config.log, OnBatch: batches.observe, MaxSkew: maxSkew},
 		staticKey: config.staticKey, vaultKeys: config.vaultKeys, vaultRegion: config.vaultRegion, issuer: config.issuer,
+		driver: config.driver, simulator: config.simulator,
 	})
 	inbound := intake.New(pool, p.books, p.events, intake.Options{Secrets: config.secrets, Now: now, Log: config.log})
 	var handler http.Handler
@@ -89,6 +96,7 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 		Ledger:         p.books,
 		Commerce:       p.events,
 		Intake:         inbound,
+		Notices:        noticesOf(pool, now, config.driver),
 		Rules:          p.rules,
 		Access:         p.access,
 		Desk:           p.desk,
@@ -114,7 +122,15 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 	if err := p.vault.Check(ctx); err != nil {
 		config.log.Warn("personal data that are stored do not open with the master keys given", "code", fault.CodeOf(err), "err", err)
 	}
-	return &service{parts: p, pool: pool, intake: inbound, server: api.NewServer(handler, p.books.Close, api.ServerOptions{Log: config.log})}, nil
+	return &service{parts: p, pool: pool, intake: inbound, log: config.log, server: api.NewServer(handler, p.books.Close, api.ServerOptions{Log: config.log})}, nil
+}
+
+// noticesOf returns what takes the notices of the processor, and nil where there is none.
+func noticesOf(pool *postgres.Pool, now func() time.Time, driver processor.Driver) api.Notices {
+	if driver == nil {
+		return nil
+	}
+	return payouts.NewNotices(pool, now, map[string]payouts.NoticeReader{stripeName: driver})
 }
 
 // consoleConfig is what the pages need.
@@ -137,9 +153,19 @@ func (v *service) serve(ctx context.Context, listener net.Listener) error {
 	applying, stop := context.WithCancel(ctx)
 	var worker sync.WaitGroup
 	worker.Go(func() { v.intake.Run(applying) })
+	if v.simulator != nil {
+		worker.Go(func() { v.simulated(applying) })
+	}
 	defer worker.Wait() // before the pool is closed
 	defer stop()
 	return v.server.Serve(ctx, listener)
+}
+
+// simulated runs the processor of development beside the service.
+func (v *service) simulated(ctx context.Context) {
+	if err := v.simulator.run(ctx); err != nil {
+		v.log.Error("the simulated processor has stopped", "err", err)
+	}
 }
 
 // memoryLimit is what the service aims to stay below, in bytes. It needs a fraction of it for its work; the rest is room
