@@ -291,7 +291,7 @@ CREATE INDEX payouts_of_payee ON payouts (book_id, payee, created_at, id);
 CREATE INDEX payouts_of_run ON payouts (book_id, run_id, id);
 CREATE INDEX payouts_largest ON payouts (book_id, run_id, currency, amount DESC, id);
 CREATE INDEX payouts_person ON payouts (book_id, run_id, id) WHERE needs_person;
-CREATE INDEX payouts_unsent ON payouts (book_id, run_id, id) WHERE state = 'created';
+CREATE INDEX payouts_unsent ON payouts (book_id, run_id, id) INCLUDE (currency, amount) WHERE state = 'created';
 CREATE INDEX payouts_listed ON payouts (book_id, created_at, id);
 CREATE INDEX payouts_consumed ON payouts (book_id, account_id, consumed_through);
 CREATE INDEX payouts_work ON payouts (book_id, state, look_at, id) WHERE state IN ('created', 'sending', 'unknown', 'refused', 'submitted', 'at_account');
