@@ -21,7 +21,6 @@ const (
 SELECT d.kind, d.payee, d.currency FROM unnest($3::text[], $4::text[], $5::text[]) AS w (kind, payee, currency)
   JOIN payout_decisions d ON d.book_id = $1 AND d.run_id = $2 AND d.kind = w.kind AND d.payee = w.payee AND d.currency = w.currency`
 	sqlKeepPolicy = `INSERT INTO payout_policy_texts (book_id, policy, document) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
-	sqlPolicyText = `SELECT t.document FROM payout_policy_texts t WHERE t.book_id = $1 AND t.policy = $2`
 	sqlDecision   = `SELECT ` + decisionColumns + ` FROM payout_decisions d WHERE d.book_id = $1 AND d.run_id = $2 AND d.kind = $3 AND d.payee = $4 AND d.currency = $5`
 )
 
