@@ -136,6 +136,7 @@ type order struct {
 	cases                         []string // open ones
 	delivered                     time.Time
 	complete                      bool // the last parcel arrived
+	parcels                       []parcel
 	anyDelivery                   bool
 	settledAt                     time.Time
 	reserve                       reserve
@@ -147,7 +148,7 @@ type order struct {
 	refundFees map[string][]lineCharge
 	refundFee  map[string]money.Minor
 	// posted is what computed transactions have posted, by position; buckets is what all transactions of the order have
-	// posted, by account.
+	// posted, by account; what a hold keeps counts as available.
 	posted  positions
 	buckets positions
 	// transactions are the order's own, oldest first.
@@ -279,7 +280,7 @@ func (o *order) absorb(lines []ledger.Line, computed bool) {
 			continue
 		}
 		if isPosition(l.Account) {
-			o.buckets.add(l.Account, -l.Amount)
+			o.buckets.add(asAvailable(l.Account), -l.Amount)
 			if computed {
 				o.posted.add(positionOf(l.Account), -l.Amount)
 			}

@@ -35,9 +35,13 @@ type settled struct {
 	ReleaseAt   int64      `json:"release,omitempty"`
 	// Minors are the creators who are minors, with the rates that are frozen now.
 	Minors []minor `json:"minors,omitempty"`
+	// Blocks are what flags caught.
+	Blocks []blockMove `json:"blocks,omitempty"`
 
 	// given is what the order's pledges give with it.
 	given positions
+	// flags stand on payees of the order.
+	flags []Block
 }
 
 func (d *settled) subject() string      { return "order:" + d.Order }
@@ -65,13 +69,14 @@ func (d *settled) apply(o *order, _ *preparation) error {
 }
 
 // due returns when the settlement clock runs out: the start of the local day N + 1 days after the delivery of the last
-// parcel (A-15). ok is false while the last parcel has not arrived.
+// parcel, or the day that counts as that (A-15). ok is false while neither is known.
 func (o *order) due() (at time.Time, ok bool) {
-	if !o.complete || o.set == nil {
+	arrived, ok := o.arrival()
+	if !ok || o.set == nil {
 		return time.Time{}, false
 	}
 	days := o.set.Policies.Settlement.Tiers[o.tier]
-	y, m, d := o.delivered.In(o.book.Location()).Date()
+	y, m, d := arrived.In(o.book.Location()).Date()
 	return time.Date(y, m, d+days+1, 0, 0, 0, 0, o.book.Location()).UTC(), true
 }
 
@@ -80,7 +85,9 @@ func (o *order) due() (at time.Time, ok bool) {
 func (o *order) release(settledAt time.Time, days int) time.Time {
 	zone := o.book.Location()
 	from := settledAt
-	if !o.delivered.IsZero() {
+	if arrived, ok := o.arrival(); ok {
+		from = arrived
+	} else if !o.delivered.IsZero() {
 		from = o.delivered
 	}
 	y, m, d := from.In(zone).Date()
@@ -142,6 +149,9 @@ func (d *settled) plan(p *planner) error {
 	if err != nil {
 		return err
 	}
+	if lines, d.Blocks, err = p.routed(lines, d.flags); err != nil {
+		return err
+	}
 	data, err := p.stored()
 	if err != nil {
 		return err
@@ -154,7 +164,10 @@ func (d *settled) plan(p *planner) error {
 	if len(o.pledges) > 0 {
 		settlement.before, settlement.after = before, after
 	}
-	return p.draft(settlement)
+	if err := p.draft(settlement); err != nil {
+		return err
+	}
+	return p.fill(d.subject(), d.Blocks)
 }
 
 // Settle moves an order's money from pending to available. An order that settled before and of which nothing waits is
@@ -189,6 +202,9 @@ func (s *Service) settleOnce(ctx context.Context, book ledger.Book, id string, a
 	if done := o.settledBy(ask.Reference); done != nil {
 		return s.replayed(ctx, book, o, done)
 	}
+	if ask.ifWaits && !o.anyPending() {
+		return Result{Err: ErrNothingWaits}
+	}
 	d, err := o.settlement(s.now(), ask)
 	if err != nil {
 		return Result{Err: err}
@@ -201,6 +217,9 @@ func (s *Service) settleOnce(ctx context.Context, book ledger.Book, id string, a
 		}
 	}
 	if d.Minors, err = s.look.minors(ctx, book, o.earners()); err != nil {
+		return Result{Err: err}
+	}
+	if d.flags, err = s.look.blocks(ctx, book, o.owed()); err != nil {
 		return Result{Err: err}
 	}
 	e := Event{Type: eventSettled, Reference: reference, Data: d}
@@ -216,6 +235,15 @@ func (s *Service) settleOnce(ctx context.Context, book ledger.Book, id string, a
 		return Result{Err: err}
 	}
 	return p.result(s.ledger.Post(ctx, book, p.submission()))
+}
+
+// owed are the payees that the order has given anything, or may give with its settlement.
+func (o *order) owed() (list []PayeeRef) {
+	for _, at := range o.payees() {
+		kind, _, id, _ := splitPayee(at)
+		list = append(list, PayeeRef{Kind: kind, ID: id})
+	}
+	return list
 }
 
 // earners are the creators of the order.
@@ -248,10 +276,15 @@ func (o *order) settledBy(reference string) *ledger.Transaction {
 	if latest == nil {
 		return nil
 	}
-	if slices.ContainsFunc(o.payees(), func(at ledger.Address) bool { return o.bucketOf(at, bucketPending) != 0 }) {
+	if o.anyPending() {
 		return nil
 	}
 	return latest
+}
+
+// anyPending reports whether anything of the order waits to be settled.
+func (o *order) anyPending() bool {
+	return slices.ContainsFunc(o.payees(), func(at ledger.Address) bool { return o.bucketOf(at, bucketPending) != 0 })
 }
 
 // settlement decides the terms of a settlement.
