@@ -113,6 +113,7 @@ func Operations() []Operation {
 		currencyOperations(),
 		approvalOperations(),
 		auditOperations(),
+		jobOperations(),
 		keyOperations(),
 		peopleOperations(),
 		personalOperations(),
