@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -125,7 +126,7 @@ func (c *console) jobsOf(ctx context.Context, v *visit, o whose, q url.Values) (
 	return answer{Title: "Jobs", Trail: o.trail(), Active: "desk", Data: p}, nil
 }
 
-// jobLines adds the jobs as they stand, those with trouble first.
+// jobLines adds the jobs as they stand: those with trouble first, then those of the installation.
 func (c *console) jobLines(ctx context.Context, o whose, p *jobsPage) error {
 	list, err := c.Jobs.Jobs(ctx)
 	if err != nil {
@@ -144,7 +145,9 @@ func (c *console) jobLines(ctx context.Context, o whose, p *jobsPage) error {
 		}
 		p.Jobs = append(p.Jobs, l)
 	}
-	slices.SortStableFunc(p.Jobs, func(a, b jobLine) int { return rank(b) - rank(a) })
+	slices.SortFunc(p.Jobs, func(a, b jobLine) int {
+		return cmp.Or(rank(b)-rank(a), cmp.Compare(min(a.Book.ID, 1), min(b.Book.ID, 1)), cmp.Compare(a.Job, b.Job), cmp.Compare(a.Book.Code, b.Book.Code))
+	})
 	p.MoreJobs = max(0, len(p.Jobs)-jobsShown)
 	p.Jobs = p.Jobs[:len(p.Jobs)-p.MoreJobs]
 	return nil
