@@ -73,7 +73,7 @@ func (c *devCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	if err != nil {
 		return orderly(ctx, err)
 	}
-	v, err := newService(ctx, pool, newClock(s.now).now, serviceConfig{anyTime: true, jobsLater: true, staticKey: key, cursorKey: []byte(cursorKey), open: true, secrets: secrets,
+	v, err := newService(ctx, pool, s.now, serviceConfig{clock: newClock(s.now), jobsLater: true, staticKey: key, cursorKey: []byte(cursorKey), open: true, secrets: secrets,
 		vaultKeys: vaultKeys, vaultRegion: c.VaultRegion, public: address, log: newLog(s.stderr, "text", c.LogLevel)})
 	if err != nil {
 		return err

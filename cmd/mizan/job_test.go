@@ -200,6 +200,60 @@ func TestClock(t *testing.T) {
 	w.Wait()
 }
 
+// A service whose clock was moved records at that time, runs its jobs on the way, and goes on in real time afterwards. One
+// whose clock is merely wrong records nothing.
+func TestServiceInAnotherTime(t *testing.T) {
+	t.Parallel()
+	list, counted := countingJobs(t)
+	begin := time.Date(2024, 2, 27, 12, 0, 0, 0, time.UTC)
+	c := newClock(time.Now)
+	if err := c.set(begin); err != nil {
+		t.Fatal(err)
+	}
+	_, remote, v := serveAs(t, pgtest.New(t), serviceConfig{staticKey: testKey, open: true, log: slog.New(slog.DiscardHandler), jobs: list, clock: c, jobsLater: true})
+	createBook(t, remote, "shop")
+	post := func(reference string) time.Time {
+		t.Helper()
+		n := newSale(reference, "5.00")
+		n.OccurredAt = time.Time{}
+		posted, err := remote.Post(t.Context(), "shop", n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return posted.RecordedAt
+	}
+	if at := post("o1"); !at.Equal(begin) {
+		t.Errorf("recorded at %s", at)
+	}
+	if runs, err := v.advance(t.Context(), v.clock, begin.AddDate(0, 0, 5)); err != nil || runs != 2 || !slices.Equal(counted.lines, []string{"shop"}) {
+		t.Fatalf("%d runs, %v, counted %v", runs, err, counted.lines)
+	}
+	if at := post("o2"); !at.Equal(begin.AddDate(0, 0, 5)) {
+		t.Errorf("recorded at %s", at)
+	}
+	if !c.release() {
+		t.Fatal("the clock stands ahead of the real time")
+	}
+	if at := post("o3"); time.Since(at).Abs() > time.Hour {
+		t.Errorf("recorded at %s, after the clock was released", at)
+	}
+	if err := v.startJobs(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
+	db := pgtest.New(t)
+	wrong, err := newService(t.Context(), db.Pool, func() time.Time { return begin }, serviceConfig{staticKey: testKey, open: true, log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := wrong.books.CreateBook(t.Context(), ledger.NewBook{Code: "uk", Name: "uk", Currencies: []money.Currency{"GBP"}, TimeZone: "UTC"}); !errors.Is(err, ledger.ErrClockSkew) {
+		t.Errorf("a clock that is wrong: %v", err)
+	}
+	if err := wrong.close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // The sweep is the job that every installation has: it erases at its time, once, with a row in the trail, and shows nobody.
 func TestVaultSweepJob(t *testing.T) {
 	t.Parallel()

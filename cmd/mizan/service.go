@@ -63,8 +63,9 @@ type serviceConfig struct {
 	withoutJobs, pollOnly bool
 	// jobsLater starts the jobs not before startJobs.
 	jobsLater bool
-	// anyTime trusts the clock however far it is from the database's, because it can be moved.
-	anyTime bool
+	// clock is one that can be moved, for development and tests; nil for the one handed in. It is trusted however far it is
+	// from the database's.
+	clock *clock
 	// jobs makes the list of jobs; nil for the standard ones.
 	jobs func(*parts) ([]jobs.Job, error)
 }
@@ -82,6 +83,8 @@ type service struct {
 	intake *intake.Service
 	// running is the running of the jobs.
 	running jobsRunning
+	// clock is the one that can be moved; nil in production.
+	clock *clock
 }
 
 // newService puts the parts together on a migrated database. The service owns the pool: serve closes it.
@@ -89,8 +92,8 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 	registry, batches := newRegistry()
 	counts := newJobMetrics(registry, config.log)
 	skew := maxSkew
-	if config.anyTime {
-		skew = 0
+	if config.clock != nil {
+		now, skew = config.clock.now, 0
 	}
 	p, err := newParts(pool, now, partsConfig{
 		ledger:    ledger.Options{Log: config.log, OnBatch: batches.observe, MaxSkew: skew},
@@ -137,7 +140,7 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 	if err := p.vault.Check(ctx); err != nil {
 		config.log.Warn("personal data that are stored do not open with the master keys given", "code", fault.CodeOf(err), "err", err)
 	}
-	v := &service{parts: p, pool: pool, intake: inbound}
+	v := &service{parts: p, pool: pool, intake: inbound, clock: config.clock}
 	v.running.off, v.running.later = config.withoutJobs, config.jobsLater
 	v.server = api.NewServer(handler, v.close, api.ServerOptions{Log: config.log})
 	return v, nil
