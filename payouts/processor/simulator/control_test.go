@@ -44,6 +44,16 @@ func TestPeopleMoveASimulatorThatRunsAlone(t *testing.T) {
 		{"POST", "faults", "kind=429&method=GET&path=/v1/balance", 200, ""},
 		{"POST", "faults", "kind=hold", 400, ""},
 		{"POST", "notices", "", 200, "taken"},
+		{"POST", "account_states", "account=acct_9&reason=x", 400, ""},
+		{"POST", "bank_changes", "account=acct_1&currency=eur", 200, "ba_"},
+		{"POST", "bank_changes", "account=acct_9&currency=eur", 400, ""},
+		{"POST", "debits", "account=acct_1&amount=0&currency=eur", 400, ""},
+		{"POST", "debits", "account=acct_platform&amount=1&currency=eur", 400, ""},
+		{"POST", "debits", "account=acct_1&amount=5&currency=eur", 200, "txn_"},
+		{"POST", "topups", "code=insufficient_funds", 200, ""},
+		{"POST", "refunds", "charge=ch_9&amount=1", 400, ""},
+		{"POST", "disputes", "charge=ch_9", 400, ""},
+		{"GET", "check", "", 200, "true"},
 		{"DELETE", "clock", "", 405, ""},
 	} {
 		if status, body := do(c.method, c.path, c.form, apiKey); status != c.status || !strings.Contains(body, c.has) {
