@@ -100,7 +100,9 @@ func (s *Service) follow(ctx context.Context, t Turn, r Rail, c *carried) (again
 		}
 		return s.judge(ctx, t, r, c, *found)
 	}
-	out, err := asked(ctx, s, r, func(d processor.Driver) (processor.Payout, error) { return d.ReadPayout(ctx, c.RailAccount, c.Outgoing) })
+	out, err := asked(ctx, s, r, func(d processor.Driver) (processor.Payout, error) {
+		return d.ReadPayout(ctx, c.RailAccount, c.Outgoing)
+	})
 	if err != nil {
 		return false, s.unread(ctx, t, c, err)
 	}
@@ -132,7 +134,9 @@ func (s *Service) findOutgoing(ctx context.Context, r Rail, c *carried, sources 
 			continue
 		}
 		looked++
-		entries, err := asked(ctx, s, r, func(d processor.Driver) ([]processor.Entry, error) { return d.ListPayoutEntries(ctx, c.RailAccount, p.ID) })
+		entries, err := asked(ctx, s, r, func(d processor.Driver) ([]processor.Entry, error) {
+			return d.ListPayoutEntries(ctx, c.RailAccount, p.ID)
+		})
 		if errors.Is(err, processor.ErrAbsent) {
 			continue
 		}
@@ -257,7 +261,9 @@ func (s *Service) pullBack(ctx context.Context, t Turn, r Rail, c *carried) (aga
 				return s.leftAgain(ctx, t, c, *found)
 			}
 		}
-		balances, err := asked(ctx, s, r, func(d processor.Driver) (map[money.Currency]processor.Balance, error) { return d.ReadBalance(ctx, c.RailAccount) })
+		balances, err := asked(ctx, s, r, func(d processor.Driver) (map[money.Currency]processor.Balance, error) {
+			return d.ReadBalance(ctx, c.RailAccount)
+		})
 		if err != nil {
 			return false, s.unread(ctx, t, c, err)
 		}
