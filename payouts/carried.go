@@ -15,8 +15,8 @@ import (
 // carried is the payout with what carrying it needs beside it.
 type carried struct {
 	Payout
-	// Source is where the money came from, in the words of the events; FeeTaxIn where the tax on the fee is owed.
-	Source, FeeTaxIn string
+	// FeeTaxIn is where the tax on the fee is owed.
+	FeeTaxIn string
 	// LookAt is when it is looked at next; zero for never, or at once while it is new.
 	LookAt time.Time
 	// fence counts the claims; seen is the row's look_at when it was last read or written, so that somebody who asks for an

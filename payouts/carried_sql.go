@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/money"
 )
@@ -84,21 +85,8 @@ func scanCarried(row pgx.Row) (*carried, error) {
 	c.Amount, c.Fee, c.FeeTax, c.PulledBack = money.Minor(amount), money.Minor(fee), money.Minor(tax), money.Minor(pulled)
 	c.ReleasedAt, c.ExpectedOn, c.SubmittedAt, c.PaidAt = givenTime(released), givenTime(expected), givenTime(submitted), givenTime(paid)
 	c.ReturnedAt, c.EndedAt, c.LookAt, c.seen = givenTime(returned), givenTime(ended), givenTime(look), look
-	c.Source = sourceOf(address, c.Holder.PayeeKey)
+	c.Source = sourceOf(c.Holder, ledger.Address(address))
 	return c, nil
-}
-
-// sourceOf tells the source of a payout from the account that it was taken from.
-func sourceOf(address string, of PayeeKey) string {
-	switch address {
-	case "liabilities:" + of.Kind + ":blocked:" + of.ID:
-		return commerce.SourceBlocked
-	case "liabilities:seller_deposit:" + of.ID:
-		return commerce.SourceDeposit
-	case "liabilities:" + of.Kind + ":minor_trust:" + of.ID:
-		return commerce.SourceTrust
-	}
-	return commerce.SourceAvailable
 }
 
 func givenTime(t *time.Time) time.Time {
