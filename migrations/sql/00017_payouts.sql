@@ -342,7 +342,7 @@ CREATE INDEX payouts_unsent ON payouts (book_id, run_id, id) INCLUDE (currency, 
 CREATE INDEX payouts_listed ON payouts (book_id, created_at, id);
 CREATE INDEX payouts_consumed ON payouts (book_id, account_id, consumed_through);
 CREATE INDEX payouts_work ON payouts (book_id, state, look_at, id) WHERE state IN ('created', 'sending', 'unknown', 'refused', 'submitted', 'at_account');
-CREATE INDEX payouts_unsent ON payouts (book_id, run_id, id) WHERE state = 'created' AND (NOT needs_person OR released_at IS NOT NULL);
+CREATE INDEX payouts_to_send ON payouts (book_id, run_id, id) WHERE state = 'created' AND (NOT needs_person OR released_at IS NOT NULL);
 CREATE INDEX payouts_account ON payouts (book_id, rail_account, id) WHERE state IN ('submitted', 'at_account', 'paid') AND returned_at IS NULL AND look_at IS NOT NULL;
 CREATE INDEX payouts_provisional ON payouts (book_id, look_at, id) WHERE state = 'paid' AND returned_at IS NULL AND look_at IS NOT NULL;
 CREATE INDEX payouts_came_back ON payouts (book_id, changed_at, id) WHERE state = 'failed' OR returned_at IS NOT NULL;
