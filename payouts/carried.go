@@ -25,6 +25,8 @@ type carried struct {
 	seen  *time.Time
 	// costBack is what the processor gave back of its cost for a payout that failed, if it did.
 	costBack *processor.Entry
+	// feeBack says that our fee is given back for a payout that the bank returned.
+	feeBack bool
 }
 
 // errMoved means that somebody else has the payout, or that it is in another state by now. What was about to be written is

@@ -270,18 +270,31 @@ func (s *Service) pullBack(ctx context.Context, t Turn, r Rail, c *carried) (aga
 		if there := balances[c.Holder.Currency].Available; there < amount {
 			amount = s.part(c, there)
 		}
-		if c.Method == "instant" && c.State == AtAccount {
-			if c.costBack, err = s.findCostBack(ctx, r, c); err != nil {
-				return false, s.unread(ctx, t, c, err)
-			}
-		}
 		if amount <= 0 {
 			s.log.Warn("money of a payout that failed is not at the payee's account yet, and cannot be taken back", "payout", c.ID)
 			return false, s.lookAgain(ctx, t, c, followHourly)
 		}
 	}
+	if err := s.withWhatComesBack(ctx, t, r, c); err != nil {
+		return false, s.unread(ctx, t, c, err)
+	}
 	settled, err := s.do(ctx, t, r, c, s.reversalOf(r, c, amount))
 	return settled && !c.LookAt.IsZero() && !c.LookAt.After(s.now()), err
+}
+
+// withWhatComesBack finds out what comes back beside the amount: our fee of a payout that was returned, if the policy says so,
+// and the processor's cost of an instant one that failed.
+func (s *Service) withWhatComesBack(ctx context.Context, t Turn, r Rail, c *carried) (err error) {
+	if c.State == Paid {
+		policy, err := s.PolicyFor(ctx, t.Book, c.Holder.ID, s.now())
+		if err != nil {
+			return err
+		}
+		c.feeBack = policy.FeeOnReturn == FeeReturn
+	} else if c.Method == MethodInstant {
+		c.costBack, err = s.findCostBack(ctx, r, c)
+	}
+	return err
 }
 
 // part is what can be taken back of a part of the money. What was paid and came back is settled in one piece only.
@@ -333,7 +346,7 @@ func (s *Service) pulledBack(r Rail, c *carried, m thing, a *attempt) (change, e
 	case c.State == Paid:
 		n.ReturnedAt, n.EndedAt = now, now
 		return change{next: n, step: step, events: []commerce.Event{commerce.Own(&commerce.PayoutReturned{PayoutTerms: c.terms(), Processor: r.Processor,
-			Entry: m.entry, Reason: reasonOf(c.Code), FeeReturned: s.feeReturned(c)}, now)}}, nil
+			Entry: m.entry, Reason: reasonOf(c.Code), FeeReturned: c.feeBack}, now)}}, nil
 	case n.PulledBack < n.Amount:
 		return change{next: n, lookAt: now.Add(followHourly), step: step, events: []commerce.Event{commerce.Own(&commerce.PayoutPulledBack{PayoutTerms: c.terms(),
 			Processor: r.Processor, Entry: m.entry, Pulled: a.amount.Format(c.Holder.Currency)}, now)}}, nil
