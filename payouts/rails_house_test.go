@@ -68,7 +68,7 @@ func (l *logText) String() string {
 func newRailHouse(t *testing.T, change ...func(*simulator.Options)) *railHouse {
 	t.Helper()
 	h := &railHouse{t: t, db: pgtest.New(t, pgtest.MaxConns(24)), clock: simulator.NewClock(railStart), logged: &logText{}}
-	o := simulator.Options{Now: h.clock.Now, Key: railKey, Seed: 11, Rate: -1, PlatformPays: true}
+	o := simulator.Options{Now: h.clock.Now, Key: railKey, Seed: 11, Rate: -1}
 	for _, f := range change {
 		f(&o)
 	}
@@ -168,7 +168,7 @@ func (h *railHouse) account(payee, id, interval string) (destination string) {
 	if err := h.sim.AddAccount(id, "US", "usd"); err != nil {
 		h.t.Fatal(err)
 	}
-	if err := h.sim.ChangeAccount(id, func(a *simulator.Account) { a.Interval = interval }); err != nil {
+	if err := h.sim.ChangeAccount(id, func(a *simulator.Account) { a.Interval, a.PlatformPays, a.NamesCosts = interval, true, true }); err != nil {
 		h.t.Fatal(err)
 	}
 	mode := "automatic"

@@ -16,7 +16,8 @@ import (
 // maxMove is the furthest the clock moves at once.
 const maxMove = 366 * 24 * time.Hour
 
-// Control answers the paths below /simulator/. The clock is the one the simulator was made with; client sends notices.
+// Control answers the paths below /simulator/. The clock is the one the simulator was made with, or nil if it is not to be moved
+// from outside; client sends notices, and may be nil too.
 //
 //	GET  clock           shows the time
 //	POST clock           seconds=3600 moves it on
@@ -43,31 +44,28 @@ func (s *Simulator) Control(clock *Clock, client *http.Client) http.Handler {
 				write(w, "", answer{status: http.StatusUnauthorized, body: []byte("{}")})
 				return
 			}
-			wrong := false
+			refuse := func() {
+				write(w, "", answer{status: http.StatusBadRequest, body: render(map[string]string{"error": "The request cannot be carried out."})})
+			}
+			if !numbers(r) {
+				refuse()
+				return
+			}
 			number := func(name string) int64 {
-				text := r.PostFormValue(name)
-				n, err := strconv.ParseInt(text, 10, 64)
-				wrong = wrong || err != nil && text != "" || n < 0 || n > 1<<53
+				n, _ := strconv.ParseInt(r.PostFormValue(name), 10, 64) // zero where nothing is said
 				return n
 			}
 			made, err := act(r.PostFormValue, number, r)
-			if err != nil || wrong {
-				write(w, "", answer{status: http.StatusBadRequest, body: render(map[string]string{"error": "The request cannot be carried out."})})
+			if err != nil {
+				refuse()
 				return
 			}
 			write(w, "", answer{status: http.StatusOK, body: render(made)})
 		})
 	}
-	showTime := func() any { return map[string]string{"now": clock.Now().UTC().Format(time.RFC3339)} }
-	handle("GET /simulator/clock", func(func(string) string, func(string) int64, *http.Request) (any, error) { return showTime(), nil })
-	handle("POST /simulator/clock", func(_ func(string) string, number func(string) int64, _ *http.Request) (any, error) {
-		n := number("seconds")
-		if n < 1 || n > int64(maxMove.Seconds()) {
-			return nil, errSeed
-		}
-		clock.Advance(time.Duration(n) * time.Second)
-		return showTime(), s.Settle()
-	})
+	if clock != nil {
+		s.controlClock(clock, handle)
+	}
 	handle("POST /simulator/accounts", func(form func(string) string, _ func(string) int64, _ *http.Request) (any, error) {
 		return ok(s.AddAccount(form("id"), form("country"), strings.Split(form("currencies"), ",")...))
 	})
@@ -98,8 +96,33 @@ func (s *Simulator) Control(clock *Clock, client *http.Client) http.Handler {
 	return mux
 }
 
-// control carries out one request of the control. Numbers that are none refuse the request.
+// numbers reports whether everything that must be a number is one, or is not said. It is asked before anything is done.
+func numbers(r *http.Request) bool {
+	for _, name := range []string{"amount", "fee", "seconds", "times"} {
+		text := r.PostFormValue(name)
+		if n, err := strconv.ParseInt(text, 10, 64); text != "" && (err != nil || n < 0 || n > 1<<53) {
+			return false
+		}
+	}
+	return true
+}
+
+// control carries out one request of the control.
 type control func(form func(string) string, number func(string) int64, r *http.Request) (any, error)
+
+// controlClock adds the clock.
+func (s *Simulator) controlClock(clock *Clock, handle func(string, control)) {
+	showTime := func() any { return map[string]string{"now": clock.Now().UTC().Format(time.RFC3339)} }
+	handle("GET /simulator/clock", func(func(string) string, func(string) int64, *http.Request) (any, error) { return showTime(), nil })
+	handle("POST /simulator/clock", func(_ func(string) string, number func(string) int64, _ *http.Request) (any, error) {
+		n := number("seconds")
+		if n < 1 || n > int64(maxMove.Seconds()) {
+			return nil, errSeed
+		}
+		clock.Advance(time.Duration(n) * time.Second)
+		return showTime(), s.Settle()
+	})
+}
 
 // controlMisfortunes adds what happens to accounts and charges without anybody of the platform having asked for it.
 func (s *Simulator) controlMisfortunes(handle func(string, control)) {

@@ -34,10 +34,9 @@ type Payout struct {
 	Trace        *trace            `json:"trace_id"`
 	Metadata     map[string]string `json:"metadata"`
 	Fee          int64             `json:"fee_of_simulator"`
-	// Cost is what the platform paid for it.
-	Cost     int64  `json:"cost_of_simulator,omitempty"`
-	Account  string `json:"account_of_simulator"`
-	Sequence int64  `json:"sequence_of_simulator"`
+	Cost         int64             `json:"cost_of_simulator,omitempty"`
+	Account      string            `json:"account_of_simulator"`
+	Sequence     int64             `json:"sequence_of_simulator"`
 }
 
 type trace struct {
@@ -102,13 +101,6 @@ func instantFee(n int64, currency string) int64 {
 	return max(n/100+(n%100+50)/100, least)
 }
 
-// bill takes what a payout costs from the platform's balance; a negative cost gives it back.
-func (s *Simulator) bill(p *Payout, cost int64) {
-	if cost != 0 {
-		s.post(move{account: Platform, kind: "stripe_fee", category: "fee", currency: p.Currency, source: p.ID, amount: -cost})
-	}
-}
-
 // pay sends a payout on its way to a bank.
 func (s *Simulator) pay(p *Payout, bank *Bank) *Payout {
 	arrives := travels
@@ -120,7 +112,11 @@ func (s *Simulator) pay(p *Payout, bank *Bank) *Payout {
 	p.Arrival = p.Created + int64(arrives.Seconds())
 	if p.Fee > 0 && s.state.Accounts[p.Account].PlatformPays {
 		// The processor's own bills name nothing that they are for.
-		s.post(move{account: Platform, kind: "stripe_fee", category: "fee", currency: p.Currency, amount: -p.Fee})
+		bill := move{account: Platform, kind: "stripe_fee", category: "fee", currency: p.Currency, amount: -p.Fee}
+		if s.state.Accounts[p.Account].NamesCosts {
+			bill.source, p.Cost = p.ID, p.Fee
+		}
+		s.post(bill)
 		p.Fee = 0
 	}
 	p.Entry = s.post(move{account: p.Account, kind: "payout", category: "payout", currency: p.Currency, source: p.ID, amount: -p.Amount, fee: p.Fee}).ID
@@ -218,7 +214,9 @@ func (s *Simulator) become(p *Payout, d *due) {
 	case "failed":
 		e := s.post(move{account: p.Account, kind: "payout_failure", category: "payout_reversal", currency: p.Currency, source: p.ID,
 			amount: p.Amount, fee: -p.Fee, created: d.At})
-		s.bill(p, -p.Cost)
+		if p.Cost > 0 {
+			s.post(move{account: Platform, kind: "stripe_fee", category: "fee", currency: p.Currency, source: p.ID, amount: p.Cost})
+		}
 		p.FailureEntry, p.FailureCode = &e.ID, &d.Code
 		for _, b := range s.state.Accounts[p.Account].Banks {
 			if b.ID == p.Destination {
@@ -244,7 +242,6 @@ func (s *Simulator) cancelPayout(q *request) (any, *refusal) {
 	p.Status = "canceled"
 	e := s.post(move{account: p.Account, kind: "payout_cancel", category: "payout_reversal", currency: p.Currency, source: p.ID,
 		amount: p.Amount, fee: -p.Fee})
-	s.bill(p, -p.Cost)
 	p.FailureEntry = &e.ID
 	s.announce(p.Account, "payout.canceled", p)
 	return p, nil

@@ -82,7 +82,7 @@ func (s *Simulator) AddDebit(account string, amount int64, currency string) (str
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tick()
-	if s.state.Accounts[account] == nil || account == Platform || amount < 1 || currency == "" || s.state.count() >= s.o.MaxObjects {
+	if s.state.Accounts[account] == nil || account == Platform || amount < 1 || !spoken(currency) || s.state.count() >= s.o.MaxObjects {
 		return "", errSeed
 	}
 	e := s.post(move{account: account, kind: "adjustment", category: "other_adjustment", currency: currency, amount: -amount})

@@ -44,9 +44,6 @@ type Options struct {
 	Endpoints []Endpoint
 	// Rate is how many requests an endpoint takes in a second of the clock: DefaultRate if zero, no limit if negative.
 	Rate int
-	// PlatformPays takes the cost of instant payouts from the platform's balance instead of the account's, and gives it back
-	// there if they fail.
-	PlatformPays bool
 	// MaxObjects bounds what is kept: DefaultMaxObjects if zero.
 	MaxObjects int
 	// File keeps the state between runs, if it is not empty.
