@@ -280,5 +280,5 @@ var factEvents = map[string]bool{
 	"order.delivered": true, "order.cancelled": true, "after_sales.opened": true, "after_sales.closed": true,
 	"order.fact_recorded": true, "campaign.published": true, "donation.counted": true, "donation.donor_counted": true, "donation.fee_funded": true,
 	"donation.fee_surplus_noted": true, "donation.held": true, "donation.hold_released": true, "donation.payment_noted": true,
-	"match.pledged": true, "minor_trust.reduced": true,
+	"hold.filled": true, "match.pledged": true, "minor_trust.reduced": true, "order.shipped": true,
 }

@@ -29,8 +29,11 @@ var ownTypes = sortedTypes(
 	donationOwnTypes,
 	exchangeOwnTypes,
 	giftOwnTypes,
+	holdOwnTypes,
 	importOwnTypes,
 	openingOwnTypes,
+	payoutOwnTypes,
+	reserveOwnTypes,
 	simulcastOwnTypes,
 	treasuryOwnTypes,
 )
@@ -42,9 +45,11 @@ var partMeanings = mergedMeanings(
 	donationParts,
 	exchangeParts,
 	giftParts,
+	holdParts,
 	importParts,
 	minorParts,
 	openingParts,
+	payoutParts,
 	simulcastParts,
 	treasuryParts,
 )

@@ -94,7 +94,7 @@ func (p *planner) reversible(original *ledger.Transaction) error {
 		return ledger.ErrReversalOfReversal
 	case !byEvent && len(original.Entries) == 0:
 		return ledger.ErrNothingToReverse
-	case byEvent && !ours && r.Kind != eventSettled:
+	case byEvent && (!ours && r.Kind != eventSettled || keptElsewhere(r.Kind)):
 		return ErrEventReserved.With("This transaction was posted by another of Mizan's services, which keeps its own state. Use that service's operations instead.")
 	}
 	var after []ledger.Transaction
@@ -124,6 +124,12 @@ func (p *planner) reversible(original *ledger.Transaction) error {
 	}
 	slices.SortFunc(after, func(a, b ledger.Transaction) int { return cmp.Compare(b.Sequence, a.Sequence) })
 	return ErrNotLast.Withf("Later transactions stand on this one. Reverse them first, from the left: %s. Or record what happened as an event.", named(after))
+}
+
+// keptElsewhere reports whether another of our services keeps a state that an event moves: payouts and holds. A mirrored entry
+// would leave that state wrong.
+func keptElsewhere(kind string) bool {
+	return kind != eventSplit && (strings.HasPrefix(kind, "payout.") || strings.HasPrefix(kind, "hold."))
 }
 
 // laterParts are the transactions that the same event posted after this one, and that stand.

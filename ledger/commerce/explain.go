@@ -144,6 +144,9 @@ func (x *explained) expand() *Explanation {
 			out.Currency = string(t.tellsIn()) // of a fact: it has no lines to show it
 		}
 	}
+	if t, ok := x.told.(interface{ summary() string }); ok {
+		out.Summary = t.summary()
+	}
 	out.Steps = append(out.Steps, x.trusts...)
 	for _, l := range x.lines {
 		reason := x.reason(l, out.Steps)

@@ -372,6 +372,7 @@ var bucketWords = map[string]sides{
 	bucketReserve:     {"Out of the reserve.", "Kept in reserve until its date."},
 	bucketDisputeHold: {"The dispute's hold ends.", "Held while the dispute is open."},
 	bucketTrust:       {"Out of the minor's trust.", "Set aside for the minor."},
+	bucketBlocked:     {"No longer blocked.", "Blocked by a hold."},
 }
 
 // accountWords are the words of the other accounts; the first prefix that fits decides.

@@ -2,6 +2,7 @@ package commerce
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"mizan/ledger"
@@ -18,6 +19,12 @@ var ErrNotFunded = fault.New(fault.Conflict, "release-not-funded",
 // importReleased is a release as an event of Mizan's own.
 type importReleased struct {
 	Order string `json:"order"`
+}
+
+// importReleasedKept is a release as it is kept, with what flags caught.
+type importReleasedKept struct {
+	importReleased
+	Blocks []blockMove `json:"blocks,omitempty"`
 }
 
 func (d *importReleased) subject() string      { return importSubject(d.Order) }
@@ -77,9 +84,16 @@ func (d *importReleased) plan(p *planner) error {
 	if len(list) == 0 {
 		return ErrOrderState.With("Nothing of this imported order waits to be released.")
 	}
-	data, err := p.stored()
+	lines, blocks, err := p.flagged(creditLines(sale.Currency, list))
 	if err != nil {
 		return err
 	}
-	return p.draft(draftOf{event: eventSettled, kind: eventImportReleased, data: data, lines: creditLines(sale.Currency, list), liveSession: paid.LiveSession, channel: sale.Source})
+	data, err := json.Marshal(importReleasedKept{*d, blocks})
+	if err != nil {
+		return err
+	}
+	if err := p.draft(draftOf{event: eventSettled, kind: eventImportReleased, data: data, lines: lines, liveSession: paid.LiveSession, channel: sale.Source}); err != nil {
+		return err
+	}
+	return p.fill(d.subject(), blocks)
 }

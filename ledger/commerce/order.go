@@ -147,7 +147,7 @@ type order struct {
 	refundFees map[string][]lineCharge
 	refundFee  map[string]money.Minor
 	// posted is what computed transactions have posted, by position; buckets is what all transactions of the order have
-	// posted, by account.
+	// posted, by account; what a hold keeps counts as available.
 	posted  positions
 	buckets positions
 	// transactions are the order's own, oldest first.
@@ -279,7 +279,7 @@ func (o *order) absorb(lines []ledger.Line, computed bool) {
 			continue
 		}
 		if isPosition(l.Account) {
-			o.buckets.add(l.Account, -l.Amount)
+			o.buckets.add(asAvailable(l.Account), -l.Amount)
 			if computed {
 				o.posted.add(positionOf(l.Account), -l.Amount)
 			}

@@ -104,17 +104,24 @@ func (d *released) plan(p *planner) error {
 	if len(lines) == 0 {
 		return ErrNothingWaits
 	}
+	if lines, kept.Blocks, err = p.flagged(lines); err != nil {
+		return err
+	}
 	data, err := json.Marshal(kept)
 	if err != nil {
 		return err
 	}
-	return p.draft(draftOf{event: eventReleased, lines: lines, data: data, told: kept})
+	if err := p.draft(draftOf{event: eventReleased, lines: lines, data: data, told: kept}); err != nil {
+		return err
+	}
+	return p.fill(d.Source, kept.Blocks)
 }
 
-// releasedKept is a release as it is kept, with what was set aside for minors.
+// releasedKept is a release as it is kept, with what was set aside for minors and what flags caught.
 type releasedKept struct {
 	released
 	Trusts []trustMove `json:"trusts,omitempty"`
+	Blocks []blockMove `json:"blocks,omitempty"`
 }
 
 func (d *releasedKept) tell() []Step { return trustSteps(d.Trusts) }

@@ -158,6 +158,9 @@ func storedEvent(r record, t *ledger.Transaction) (orderEvent, error) {
 	case eventRemitted:
 		e := &orderRemitted{}
 		return e, json.Unmarshal(r.Data, e)
+	case eventReserveReleased, eventReserveApplied:
+		e := &reserveMoved{}
+		return e, json.Unmarshal(r.Data, e)
 	case eventSettled:
 		e := &settled{}
 		return e, json.Unmarshal(r.Data, e)

@@ -31,7 +31,9 @@ type lookups struct {
 	story    func(ctx context.Context, book ledger.Book, q ledger.TransactionQuery) (ledger.TransactionPage, error)
 	payee    func(ctx context.Context, book ledger.Book, id string) (Payee, error)
 	// minors are those of the creators that are minors now.
-	minors   func(ctx context.Context, book ledger.Book, creators []string) ([]minor, error)
+	minors func(ctx context.Context, book ledger.Book, creators []string) ([]minor, error)
+	// blocks are the flags that stand on any of the payees, oldest first.
+	blocks   func(ctx context.Context, book ledger.Book, who []PayeeRef) ([]Block, error)
 	holdings func(ctx context.Context, book ledger.Book, q ledger.HoldingsQuery) ([]ledger.Holding, int64, error)
 }
 
@@ -42,7 +44,7 @@ func New(l *ledger.Ledger, rules *RuleSets, now func() time.Time) *Service {
 	if rules != nil { // payees are kept in the same database
 		s.payees = payeeTable{rules.pool}
 	}
-	s.look.minors, s.look.payee = s.payees.minors, s.payees.latest
+	s.look.minors, s.look.payee, s.look.blocks = s.payees.minors, s.payees.latest, s.payees.openBlocks
 	return s
 }
 

@@ -35,9 +35,13 @@ type settled struct {
 	ReleaseAt   int64      `json:"release,omitempty"`
 	// Minors are the creators who are minors, with the rates that are frozen now.
 	Minors []minor `json:"minors,omitempty"`
+	// Blocks are what flags caught.
+	Blocks []blockMove `json:"blocks,omitempty"`
 
 	// given is what the order's pledges give with it.
 	given positions
+	// flags stand on payees of the order.
+	flags []Block
 }
 
 func (d *settled) subject() string      { return "order:" + d.Order }
@@ -142,6 +146,9 @@ func (d *settled) plan(p *planner) error {
 	if err != nil {
 		return err
 	}
+	if lines, d.Blocks, err = p.routed(lines, d.flags); err != nil {
+		return err
+	}
 	data, err := p.stored()
 	if err != nil {
 		return err
@@ -154,7 +161,10 @@ func (d *settled) plan(p *planner) error {
 	if len(o.pledges) > 0 {
 		settlement.before, settlement.after = before, after
 	}
-	return p.draft(settlement)
+	if err := p.draft(settlement); err != nil {
+		return err
+	}
+	return p.fill(d.subject(), d.Blocks)
 }
 
 // Settle moves an order's money from pending to available. An order that settled before and of which nothing waits is
@@ -203,6 +213,9 @@ func (s *Service) settleOnce(ctx context.Context, book ledger.Book, id string, a
 	if d.Minors, err = s.look.minors(ctx, book, o.earners()); err != nil {
 		return Result{Err: err}
 	}
+	if d.flags, err = s.look.blocks(ctx, book, o.owed()); err != nil {
+		return Result{Err: err}
+	}
 	e := Event{Type: eventSettled, Reference: reference, Data: d}
 	if !ask.At.IsZero() {
 		e.OccurredAt = ask.At
@@ -216,6 +229,15 @@ func (s *Service) settleOnce(ctx context.Context, book ledger.Book, id string, a
 		return Result{Err: err}
 	}
 	return p.result(s.ledger.Post(ctx, book, p.submission()))
+}
+
+// owed are the payees that the order has given anything, or may give with its settlement.
+func (o *order) owed() (list []PayeeRef) {
+	for _, at := range o.payees() {
+		kind, _, id, _ := splitPayee(at)
+		list = append(list, PayeeRef{Kind: kind, ID: id})
+	}
+	return list
 }
 
 // earners are the creators of the order.

@@ -113,6 +113,11 @@ func (p *planner) saleDraft(s *sale, event string, part int, to saleNumbers, doc
 	if err != nil {
 		return err
 	}
+	lines, blocks, err := p.flagged(lines)
+	if err != nil {
+		return err
+	}
+	change.Blocks = blocks
 	data, err := keptAs(change)
 	if err != nil {
 		return err
@@ -125,7 +130,10 @@ func (p *planner) saleDraft(s *sale, event string, part int, to saleNumbers, doc
 	if part == 0 {
 		d.told = change
 	}
-	return p.draft(d)
+	if err := p.draft(d); err != nil {
+		return err
+	}
+	return p.fill(d.subject, blocks)
 }
 
 func (d *SimulcastReported) plan(p *planner) error {

@@ -245,6 +245,7 @@ type saleChange struct {
 	Before   saleNumbers `json:"x"`
 	After    saleNumbers `json:"y"`
 	Document string      `json:"d,omitempty"`
+	Blocks   []blockMove `json:"b,omitempty"`
 }
 
 // tell tells each share on what remains, beside what it was, and who bears what was given up.

@@ -116,11 +116,11 @@ func (s *story) named(event string) []*ledger.Transaction {
 	return list
 }
 
-// net is what the story has given an account in a currency: a credit is positive.
+// net is what the story has given an account in a currency: a credit is positive. What a hold keeps counts as available.
 func (s *story) net(a ledger.Address, c money.Currency) (sum money.Minor) {
 	for i := range s.transactions {
 		for _, e := range s.transactions[i].Entries {
-			if e.Account == a && e.Currency == c {
+			if asAvailable(e.Account) == a && e.Currency == c {
 				sum -= e.Amount
 			}
 		}
@@ -133,7 +133,7 @@ func (s *story) nets(c money.Currency) (list positions) {
 	for i := range s.transactions {
 		for _, e := range s.transactions[i].Entries {
 			if e.Currency == c {
-				list.add(e.Account, -e.Amount)
+				list.add(asAvailable(e.Account), -e.Amount)
 			}
 		}
 	}
