@@ -35,6 +35,8 @@ type Config struct {
 	Now      func() time.Time
 	// Intake stores and applies inbound messages; without it there are none. Whoever made it runs it.
 	Intake *intake.Service
+	// Notices stores what payment processors announce; without it nothing of them is taken.
+	Notices Notices
 	// Desk keeps approvals and Trail the audit trail; what needs them is not ready without them. Without Vault there are no
 	// personal data.
 	Desk  *guard.Desk
@@ -70,6 +72,7 @@ type Config struct {
 type service struct {
 	room      *room
 	intakes   *intake.Service
+	notices   Notices
 	verifying chan struct{} // one verification at a time
 	ledger    *ledger.Ledger
 	commerce  *commerce.Service
@@ -118,7 +121,7 @@ func newService(config Config) (*service, error) {
 		return nil, errors.New("api: Config.CursorKey is shorter than 16 bytes")
 	}
 	s := &service{
-		ledger: config.Ledger, commerce: config.Commerce, rules: config.Rules, intakes: config.Intake, access: config.Access, now: config.Now, log: config.Log, cursorKey: config.CursorKey,
+		ledger: config.Ledger, commerce: config.Commerce, rules: config.Rules, intakes: config.Intake, notices: config.Notices, access: config.Access, now: config.Now, log: config.Log, cursorKey: config.CursorKey,
 		desk: config.Desk, trail: config.Trail, vault: config.Vault, publicURL: config.PublicURL,
 		ready: config.Ready, console: config.Console, docs: config.Docs, proxies: config.TrustedProxies, secure: config.Secure, crossOrigin: http.NewCrossOriginProtection(),
 	}

@@ -187,6 +187,7 @@ type pathFields struct {
 	Grant       string `json:"grant" pattern:"^gr_[a-z0-9]{16}$" doc:"The id of the role as it was granted" example:"gr_0123456789abcdef"`
 	Subject     string `json:"subject" pattern:"^(payee|buyer|donor):[A-Za-z0-9_.-]{1,64}$" doc:"Whose data: payee, buyer or donor, a colon, and the id" example:"payee:cre_amy"`
 	Source      string `json:"source" pattern:"^[a-z][a-z0-9_-]{0,31}$" doc:"The source's name" example:"shopify"`
+	Processor   string `json:"processor" pattern:"^[a-z][a-z0-9_-]{0,31}$" doc:"The payment processor's name" example:"stripe"`
 }
 
 func pathParameters(path string, schemas huma.Registry) []*huma.Param {

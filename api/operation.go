@@ -103,6 +103,7 @@ func Operations() []Operation {
 		payeeOperations(),
 		ruleSetOperations(),
 		inboundOperations(),
+		noticeOperations(),
 		importOperations(),
 		rehearsalOperations(),
 		balanceOperations(),

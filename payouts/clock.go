@@ -174,7 +174,7 @@ type accountSum struct {
 func waitingAt(a ledger.Address) (key PayeeKey, reserve, ok bool) {
 	part := strings.Split(string(a), ":")
 	switch {
-	case len(part) == 4 && part[0] == "liabilities" && slices.Contains(kinds, part[1]) && (part[2] == "pending" || part[2] == "reserve"):
+	case len(part) == 4 && part[0] == "liabilities" && slices.Contains(earningKinds, part[1]) && (part[2] == "pending" || part[2] == "reserve"):
 		return PayeeKey{part[1], part[3]}, part[2] == "reserve", true
 	case len(part) == 5 && part[0] == "liabilities" && part[1] == "donation" && part[2] == "pending":
 		return PayeeKey{kindBeneficiary, part[3]}, false, true
@@ -182,5 +182,5 @@ func waitingAt(a ledger.Address) (key PayeeKey, reserve, ok bool) {
 	return PayeeKey{}, false, false
 }
 
-// kinds are the kinds of payees.
-var kinds = []string{"seller", "creator", "agency", "partner"}
+// earningKinds are the kinds of payees that earn.
+var earningKinds = []string{KindSeller, KindCreator, KindAgency, KindPartner}

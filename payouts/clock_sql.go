@@ -13,12 +13,6 @@ import (
 
 // The rows of clocks and waits.
 
-// querier is what a pool and a transaction have in common for reading.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}
-
 // news is a transaction of the feed, as far as clocks care.
 type news struct {
 	Sequence       int64

@@ -191,4 +191,3 @@ func pauseAfter(tries int) time.Duration {
 
 // ErrClockUnknown means that nothing of this subject waits for this.
 var ErrClockUnknown = fault.New(fault.NotFound, "clock-unknown", "Nothing of this subject waits for a time. Look at the list of clocks.")
-

@@ -162,6 +162,8 @@ CREATE TABLE payout_runs (
     needs        text[]      NOT NULL DEFAULT '{}',
     approval     text        COLLATE "C" NOT NULL DEFAULT '' CHECK (octet_length(approval) <= 64),
     started_by   text        COLLATE "C" NOT NULL CHECK (octet_length(started_by) BETWEEN 1 AND 128),
+    reference    text        COLLATE "C" NOT NULL DEFAULT '' CHECK (octet_length(reference) <= 255 AND reference !~ '[^ -~]'),
+    request      text        NOT NULL DEFAULT '' CHECK (octet_length(request) <= 2048),
     created_at   timestamptz NOT NULL CHECK (isfinite(created_at)),
     planned_at   timestamptz,
     ended_at     timestamptz,
@@ -170,11 +172,29 @@ CREATE TABLE payout_runs (
 ) WITH (fillfactor = 70);
 COMMENT ON COLUMN payout_runs.period IS 'the period of the schedule; nothing for a run that people asked for';
 COMMENT ON COLUMN payout_runs.walked IS 'the last payee that was decided about, so that a run which was interrupted goes on';
+COMMENT ON COLUMN payout_runs.reference IS 'the caller''s own name of a payout that was asked for; the same again is answered as the first time';
+COMMENT ON COLUMN payout_runs.request IS 'what was asked for under the reference';
 COMMENT ON COLUMN payout_runs.needs IS 'why a second person has to agree before anything is sent; empty if none has';
 -- One run for a period of the schedule, and one being planned at a time.
 CREATE UNIQUE INDEX payout_runs_period ON payout_runs (book_id, period) WHERE trigger = 'scheduled';
 CREATE UNIQUE INDEX payout_runs_planning ON payout_runs (book_id) WHERE state = 'planning' AND trigger IN ('scheduled', 'manual');
 CREATE INDEX payout_runs_listed ON payout_runs (book_id, created_at, id);
+CREATE UNIQUE INDEX payout_runs_reference ON payout_runs (book_id, reference) WHERE reference <> '';
+-- The runs with which the size of a new one is compared, and those that somebody has to go on with.
+CREATE INDEX payout_runs_planned ON payout_runs (book_id, planned_at, id) WHERE trigger IN ('scheduled', 'manual') AND planned_at IS NOT NULL;
+CREATE INDEX payout_runs_open ON payout_runs (book_id, created_at, id) WHERE ended_at IS NULL;
+
+-- What a run created, by currency, added up as it is planned: nobody has to add up a million payouts to look at a run.
+CREATE TABLE payout_run_totals (
+    book_id  integer NOT NULL,
+    run_id   text    COLLATE "C" NOT NULL,
+    currency text    COLLATE "C" NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+    payouts  bigint  NOT NULL CHECK (payouts >= 0),
+    amount   bigint  NOT NULL CHECK (amount >= 0),
+    fee      bigint  NOT NULL CHECK (fee >= 0),
+    CONSTRAINT payout_run_totals_pkey PRIMARY KEY (book_id, run_id, currency),
+    CONSTRAINT payout_run_totals_of FOREIGN KEY (book_id, run_id) REFERENCES payout_runs (book_id, id)
+) WITH (fillfactor = 50);
 
 CREATE TABLE payout_decisions (
     book_id    integer     NOT NULL,
@@ -189,7 +209,7 @@ CREATE TABLE payout_decisions (
     look_at    timestamptz,
     policy     text        COLLATE "C" NOT NULL CHECK (octet_length(policy) <= 200),
     inputs     text        NOT NULL CHECK (octet_length(inputs) BETWEEN 2 AND 16384),
-    decision   text        NOT NULL CHECK (octet_length(decision) BETWEEN 2 AND 16384),
+    decision   text        NOT NULL CHECK (octet_length(decision) BETWEEN 2 AND 131072),
     decided_at timestamptz NOT NULL CHECK (isfinite(decided_at)),
     CONSTRAINT payout_decisions_pkey PRIMARY KEY (book_id, run_id, kind, payee, currency),
     CONSTRAINT payout_decisions_of FOREIGN KEY (book_id, run_id) REFERENCES payout_runs (book_id, id),
@@ -271,6 +291,9 @@ COMMENT ON COLUMN payouts.arrived IS 'what arrived at the connected account, as 
 COMMENT ON COLUMN payouts.outgoing IS 'the processor''s payout from the connected account to the bank';
 CREATE INDEX payouts_of_payee ON payouts (book_id, payee, created_at, id);
 CREATE INDEX payouts_of_run ON payouts (book_id, run_id, id);
+CREATE INDEX payouts_largest ON payouts (book_id, run_id, currency, amount DESC, id);
+CREATE INDEX payouts_person ON payouts (book_id, run_id, id) WHERE needs_person;
+CREATE INDEX payouts_unsent ON payouts (book_id, run_id, id) WHERE state = 'created';
 CREATE INDEX payouts_listed ON payouts (book_id, created_at, id);
 CREATE INDEX payouts_consumed ON payouts (book_id, account_id, consumed_through);
 CREATE INDEX payouts_work ON payouts (book_id, state, look_at, id) WHERE state IN ('created', 'sending', 'unknown', 'refused', 'submitted', 'at_account');
@@ -438,14 +461,15 @@ CREATE TABLE rail_paces (
 ) WITH (fillfactor = 20);
 
 REVOKE ALL ON payout_standings, payout_destinations, payout_holds, payout_policies, payout_overrides, payout_cursors, payout_clocks, payout_waits,
-    payout_runs, payout_decisions, payout_policy_texts, payouts, payout_steps, payout_attempts, payout_debts, treasury_proposals, rail_paces FROM PUBLIC;
+    payout_runs, payout_run_totals, payout_decisions, payout_policy_texts, payouts, payout_steps, payout_attempts, payout_debts, treasury_proposals, rail_paces FROM PUBLIC;
 GRANT SELECT, INSERT ON payout_standings, payout_destinations, payout_holds, payout_policies, payout_overrides, payout_cursors, payout_clocks, payout_waits,
-    payout_runs, payout_decisions, payout_policy_texts, payouts, payout_steps, payout_attempts, payout_debts, treasury_proposals, rail_paces TO mizan_app;
+    payout_runs, payout_run_totals, payout_decisions, payout_policy_texts, payouts, payout_steps, payout_attempts, payout_debts, treasury_proposals, rail_paces TO mizan_app;
 GRANT UPDATE (state, name_match, active_since, cooling_until, disabled_code, changed_at, first_paid_at) ON payout_destinations TO mizan_app;
 GRANT UPDATE (released_at, approval, document) ON payout_holds TO mizan_app;
 GRANT UPDATE (sequence) ON payout_cursors TO mizan_app;
 GRANT UPDATE, DELETE ON payout_clocks, payout_waits, payout_debts TO mizan_app;
 GRANT UPDATE (state, walked, decided, paid, skipped, needs, approval, planned_at, ended_at) ON payout_runs TO mizan_app;
+GRANT UPDATE (payouts, amount, fee) ON payout_run_totals TO mizan_app;
 GRANT UPDATE (state, released_at, retries, code, transfer, transfer_entry, arrived, outgoing, trace, expected_on, pulled_back, changed_at, submitted_at,
     paid_at, returned_at, ended_at, look_at, claimed_by, lease_until, fence) ON payouts TO mizan_app;
 GRANT UPDATE (state, first_sent, sendings, code, next, again, made, entry, request_id, looked_at, ended_at) ON payout_attempts TO mizan_app;
