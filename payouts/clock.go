@@ -79,7 +79,7 @@ func (s *Service) readSubjects(ctx context.Context, book ledger.Book, subjects [
 		}
 		list[i] = reading{subject: subjects[i], sequence: last[subjects[i]]}
 		for _, item := range items {
-			list[i].clocks = append(list[i].clocks, clockOf(book, item, list[i].sequence, now))
+			list[i].clocks = append(list[i].clocks, clockFor(book, item, list[i].sequence, now))
 		}
 	})
 	for _, err := range errs {
@@ -108,8 +108,8 @@ func together(most, n int, fn func(i int)) {
 	all.Wait()
 }
 
-// clockOf is the row of an item.
-func clockOf(book ledger.Book, item commerce.DueItem, sequence int64, now time.Time) Clock {
+// clockFor is the row of an item.
+func clockFor(book ledger.Book, item commerce.DueItem, sequence int64, now time.Time) Clock {
 	c := Clock{Subject: item.Subject, Act: item.Act, DueAt: item.At.UTC(), Gates: slices.Clone(item.Gates), Sequence: sequence}
 	slices.Sort(c.Gates)
 	if item.At.IsZero() {
