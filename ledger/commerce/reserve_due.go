@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"mizan/ledger"
-	"mizan/ledger/fault"
 	"mizan/ledger/money"
 )
 
@@ -17,9 +16,6 @@ const (
 	eventReserveReleased = "reserve.released"
 	eventReserveApplied  = "reserve.applied"
 )
-
-// ErrReserveGated means that a dispute keeps the order's reserve.
-var ErrReserveGated = fault.New(fault.Conflict, "reserve-gated", "The order's reserve stays while a dispute of the order is open. Wait for its end.")
 
 // ReserveReleased makes the rest of an order's reserve available.
 type ReserveReleased struct {
@@ -90,7 +86,7 @@ func (p *planner) reserveOf() (money.Minor, error) {
 	o := p.order
 	switch {
 	case o.openDispute() != nil:
-		return 0, ErrReserveGated
+		return 0, ErrGated.With("The order's reserve stays while a dispute of the order is open. Wait for its end.")
 	case o.reserved() <= 0:
 		return 0, ErrNothingWaits.With("The order has no reserve.")
 	}
@@ -165,7 +161,7 @@ func (d *ReserveApplied) plan(p *planner) error {
 }
 
 // ReleaseReserve makes the rest of an order's reserve available. With ifDue it is refused before the reserve's date. It
-// returns ErrOrderUnknown, ErrNothingWaits, ErrNotDue or ErrReserveGated. The same reference again is answered as the first
+// returns ErrOrderUnknown, ErrNothingWaits, ErrNotDue or ErrGated. The same reference again is answered as the first
 // time; an empty one is "reserve.released:<order>".
 func (s *Service) ReleaseReserve(ctx context.Context, book ledger.Book, order, reference string, ifDue bool) Result {
 	return s.releaseReserve(ctx, book, reference, &ReserveReleased{Order: order, IfDue: ifDue})
