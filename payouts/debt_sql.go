@@ -130,20 +130,6 @@ func scanDebt(row pgx.CollectableRow) (d Debt, err error) {
 	return d, err
 }
 
-// debtOf reads the row of one debt; the zero value if there is none.
-func (s *Service) debtOf(ctx context.Context, book ledger.Book, h Holder) (d Debt, err error) {
-	rows, err := s.pool.Query(ctx, `SELECT `+debtColumns+` FROM payout_debts d WHERE d.book_id = $1 AND d.kind = $2 AND d.payee = $3 AND d.currency = $4`,
-		book.ID, h.Kind, h.ID, string(h.Currency))
-	if err != nil {
-		return d, err
-	}
-	list, err := pgx.CollectRows(rows, scanDebt)
-	if len(list) > 0 {
-		d = list[0]
-	}
-	return d, err
-}
-
 // keepDebtTx writes what was found of a debt.
 func (s *Service) keepDebtTx(ctx context.Context, tx pgx.Tx, book ledger.Book, d Debt) error {
 	_, err := tx.Exec(ctx, `
@@ -164,19 +150,24 @@ func orNone(list []string) []string {
 	return list
 }
 
-// paidDebtsTx forgets debts that a walk through everybody has not met, and drops what was proposed about them.
-func (s *Service) paidDebtsTx(ctx context.Context, tx pgx.Tx, book ledger.Book, walked, now time.Time) (int64, error) {
-	tag, err := tx.Exec(ctx, `DELETE FROM payout_debts d WHERE d.book_id = $1 AND d.looked_at < $2`, book.ID, walked)
+// debtsIn are the debts of a kind whose payees and currencies stand in a stretch of the walk, after one place and up to
+// another; without an end, all that follow.
+func (s *Service) debtsIn(ctx context.Context, book ledger.Book, kind string, after, to Holder) ([]Debt, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT `+debtColumns+` FROM payout_debts d
+		 WHERE d.book_id = $1 AND d.kind = $2 AND (d.payee, d.currency) > ($3, $4) AND ($5 = '' OR (d.payee, d.currency) <= ($5, $6))
+		 ORDER BY d.payee, d.currency`, book.ID, kind, after.ID, string(after.Currency), to.ID, string(to.Currency))
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	_, err = tx.Exec(ctx, `
-		UPDATE treasury_proposals p SET state = 'dropped', ended_at = $2
-		 WHERE p.book_id = $1 AND p.kind IN ('card', 'write_off') AND p.state = 'open'
-		   AND NOT EXISTS (SELECT FROM payout_debts d
-		                    WHERE d.book_id = $1 AND d.kind = split_part(p.object, ':', 1) AND d.payee = split_part(p.object, ':', 2) AND d.currency = p.currency)`,
-		book.ID, now)
-	return tag.RowsAffected(), err
+	return pgx.CollectRows(rows, scanDebt)
+}
+
+// paidTx forgets a debt that is no more.
+func (s *Service) paidTx(ctx context.Context, tx pgx.Tx, book ledger.Book, h Holder) error {
+	_, err := tx.Exec(ctx, `DELETE FROM payout_debts d WHERE d.book_id = $1 AND d.kind = $2 AND d.payee = $3 AND d.currency = $4`,
+		book.ID, h.Kind, h.ID, string(h.Currency))
+	return err
 }
 
 // debtsAfter is a page of debts, the oldest first.

@@ -14,11 +14,12 @@ import (
 // The rows of proposals.
 
 // proposeTx brings the open proposals of some kinds into line with what is wanted now: what is wanted as before stays, an
-// other amount replaces the open one, and what is wanted no more is dropped. With objects, only theirs are meant.
+// other amount replaces the open one, and what is wanted no more is dropped. With objects, each with its currency after a
+// space, only theirs are meant.
 func (s *Service) proposeTx(ctx context.Context, tx pgx.Tx, book ledger.Book, kinds, objects []string, wanted []Proposal, now time.Time) error {
 	rows, err := tx.Query(ctx, `
 		SELECT `+proposalColumns+` FROM treasury_proposals p
-		 WHERE p.book_id = $1 AND p.state = 'open' AND p.kind = ANY ($2::text[]) AND ($3::text[] IS NULL OR p.object = ANY ($3::text[]))
+		 WHERE p.book_id = $1 AND p.state = 'open' AND p.kind = ANY ($2::text[]) AND ($3::text[] IS NULL OR p.object || ' ' || p.currency = ANY ($3::text[]))
 		 ORDER BY p.id FOR UPDATE`, book.ID, kinds, objects)
 	if err != nil {
 		return err

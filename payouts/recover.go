@@ -58,15 +58,6 @@ func (s *Service) Recover(ctx context.Context, t Turn) (Report, error) {
 			return Report{}, err
 		}
 	}
-	err := s.pool.TxRetry(ctx, func(tx pgx.Tx) (err error) {
-		if err = t.check(ctx, tx); err == nil {
-			r.paid, err = s.paidDebtsTx(ctx, tx, t.Book, r.began, s.now())
-		}
-		return err
-	})
-	if err != nil {
-		return Report{}, err
-	}
 	return Report{Text: fmt.Sprintf("%d payees owe; %d recoveries were made, %d failed, %d debts are gone.", r.found, r.tried, r.failed, r.paid), Items: r.found}, nil
 }
 
@@ -78,18 +69,27 @@ func (r *recovery) walk(ctx context.Context, kind string) error {
 		if err != nil {
 			return err
 		}
-		if err := r.page(ctx, page); err != nil {
+		from, _ := holderOf(after.address, after.currency)
+		to := Holder{}
+		if len(page) == debtPage {
+			after = page[len(page)-1]
+			to, _ = holderOf(after.address, after.currency)
+		}
+		known, err := r.debtsIn(ctx, r.turn.Book, kind, from, to)
+		if err != nil {
+			return err
+		}
+		if err := r.page(ctx, page, known); err != nil {
 			return err
 		}
 		if len(page) < debtPage {
 			return nil
 		}
-		after = page[len(page)-1]
 	}
 }
 
-// page deals with those of a page who owe.
-func (r *recovery) page(ctx context.Context, page []accountNow) error {
+// page deals with those of a page who owe, and with those who owed before.
+func (r *recovery) page(ctx context.Context, page []accountNow, known []Debt) error {
 	var debts []Debt
 	var wanted []Proposal
 	var objects []string
@@ -98,22 +98,37 @@ func (r *recovery) page(ctx context.Context, page []accountNow) error {
 		if !ok || a.amount >= 0 {
 			continue
 		}
-		d, w, err := r.one(ctx, h)
+		n := slices.IndexFunc(known, func(d Debt) bool { return d.Holder == h })
+		var before Debt
+		if n >= 0 {
+			before = known[n]
+		}
+		d, w, err := r.one(ctx, h, before)
 		if err != nil {
 			return err
 		}
 		if d.Amount > 0 {
 			debts, wanted = append(debts, d), append(wanted, w...)
 		}
-		objects = append(objects, h.Kind+":"+h.ID)
+	}
+	known = slices.DeleteFunc(known, func(k Debt) bool {
+		return slices.ContainsFunc(debts, func(d Debt) bool { return d.Holder == k.Holder })
+	})
+	for _, d := range slices.Concat(debts, known) {
+		objects = append(objects, d.Kind+":"+d.ID+" "+string(d.Currency))
 	}
 	if len(objects) == 0 {
 		return nil
 	}
-	r.found += int64(len(debts))
+	r.found, r.paid = r.found+int64(len(debts)), r.paid+int64(len(known))
 	return r.pool.TxRetry(ctx, func(tx pgx.Tx) error {
 		if err := r.turn.check(ctx, tx); err != nil {
 			return err
+		}
+		for _, d := range known {
+			if err := r.paidTx(ctx, tx, r.turn.Book, d.Holder); err != nil {
+				return err
+			}
 		}
 		for _, d := range debts {
 			if err := r.keepDebtTx(ctx, tx, r.turn.Book, d); err != nil {
@@ -124,12 +139,8 @@ func (r *recovery) page(ctx context.Context, page []accountNow) error {
 	})
 }
 
-// one recovers what it may of one payee in one currency, and says what is left and what people could do about it.
-func (r *recovery) one(ctx context.Context, h Holder) (d Debt, wanted []Proposal, err error) {
-	before, err := r.debtOf(ctx, r.turn.Book, h)
-	if err != nil {
-		return d, nil, err
-	}
+// one recovers what it may of one payee in one currency, of whose debt something may be known from before, and says what is left and what people could do about it.
+func (r *recovery) one(ctx context.Context, h Holder, before Debt) (d Debt, wanted []Proposal, err error) {
 	looked := r.now()
 	o, err := r.owingNow(ctx, r.turn.Book, h)
 	if err != nil || o.available >= 0 {
