@@ -71,10 +71,15 @@ func (s *Service) Due(ctx context.Context, book ledger.Book, subject string) ([]
 			return nil, err
 		}
 		return o.waits(), nil
-	case "gift", "tip", "subscription", "commission":
-		return p.dueRelease(subject)
-	case "import":
-		return p.dueImport(subject)
+	case "gift", "tip", "subscription", "commission", "import":
+		told, err := p.story(subject)
+		if err != nil {
+			return nil, err
+		}
+		if kind == "import" {
+			return p.dueImport(told)
+		}
+		return p.dueRelease(told)
 	case "donation":
 		return p.dueDonation(id)
 	case "tally":
@@ -112,12 +117,11 @@ func (o *order) waits() (list []DueItem) {
 }
 
 // dueRelease is what waits of earnings without an order.
-func (p *planner) dueRelease(source string) ([]DueItem, error) {
-	told, err := p.story(source)
-	if err != nil || !told.begun() {
-		return nil, err
+func (p *planner) dueRelease(told *story) (_ []DueItem, err error) {
+	if !told.begun() {
+		return nil, nil
 	}
-	item := DueItem{Act: ActRelease, Subject: source, Gates: []string{}, Amounts: map[money.Currency]money.Minor{}}
+	item := DueItem{Act: ActRelease, Subject: told.subject, Gates: []string{}, Amounts: map[money.Currency]money.Minor{}}
 	var creators []string
 	for _, c := range told.currencies() {
 		for _, x := range told.nets(c) {
@@ -143,7 +147,7 @@ func (p *planner) dueRelease(source string) ([]DueItem, error) {
 	if item.At, err = told.holdEnds(p.book); err != nil {
 		return nil, err
 	}
-	if kind, _, _ := strings.Cut(source, ":"); kind == "gift" || kind == "tip" {
+	if kind, _, _ := strings.Cut(told.subject, ":"); kind == "gift" || kind == "tip" {
 		minors, err := p.minors(creators...)
 		if err != nil {
 			return nil, err
@@ -156,11 +160,7 @@ func (p *planner) dueRelease(source string) ([]DueItem, error) {
 }
 
 // dueImport is what waits of an imported order.
-func (p *planner) dueImport(subject string) ([]DueItem, error) {
-	told, err := p.story(subject)
-	if err != nil {
-		return nil, err
-	}
+func (p *planner) dueImport(told *story) ([]DueItem, error) {
 	paid := told.first("import.order_paid")
 	if paid == nil {
 		return nil, nil
@@ -178,7 +178,7 @@ func (p *planner) dueImport(subject string) ([]DueItem, error) {
 	if waits == 0 {
 		return nil, nil
 	}
-	item := DueItem{Act: ActImportRelease, Subject: subject, At: sale.windowEnd(), Gates: []string{}, Amounts: map[money.Currency]money.Minor{sale.Currency: waits}}
+	item := DueItem{Act: ActImportRelease, Subject: told.subject, At: sale.windowEnd(), Gates: []string{}, Amounts: map[money.Currency]money.Minor{sale.Currency: waits}}
 	if item.At.IsZero() { // without a window it may be released at once
 		item.At = time.UnixMicro(sale.Paid).UTC()
 	}

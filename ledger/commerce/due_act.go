@@ -81,7 +81,7 @@ func (s *Service) actRelease(ctx context.Context, book ledger.Book, source strin
 	if err != nil {
 		return Result{Err: err}
 	}
-	items, err := p.dueRelease(source)
+	items, err := p.dueRelease(told)
 	if err != nil {
 		return Result{Err: err}
 	}
@@ -98,7 +98,7 @@ func (s *Service) actImport(ctx context.Context, book ledger.Book, order string,
 	if err != nil {
 		return Result{Err: err}
 	}
-	items, err := p.dueImport(importSubject(order))
+	items, err := p.dueImport(told)
 	if err != nil {
 		return Result{Err: err}
 	}
