@@ -31,13 +31,16 @@ const (
 	shopsAtOnce    = 50
 )
 
-// debtTerms are the terms of debts in a book; of a market without a policy, the usual order and no threshold.
-func debtTerms(book ledger.Book, at time.Time) Debts {
-	p, err := PolicyAt(ShippedPolicies(), book.Market, at)
-	if err != nil {
-		return Debts{RecoveryOrder: slices.Clone(recoveryWays), WriteOffDays: 180}
+// debtTerms are the terms of debts in a book; in a book without a policy, the usual order and no threshold.
+func (s *Service) debtTerms(ctx context.Context, book ledger.Book) (Debts, error) {
+	p, err := s.PolicyAt(ctx, book, s.now())
+	if errors.Is(err, ErrPolicyMissing) {
+		return Debts{RecoveryOrder: slices.Clone(recoveryWays), WriteOffDays: 180}, nil
 	}
-	return p.Debt
+	if err != nil {
+		return Debts{}, err
+	}
+	return p.Debt, nil
 }
 
 // recovery is one turn of recovering.
@@ -52,7 +55,11 @@ type recovery struct {
 
 // Recover finds the debts of a book, recovers what it may, and notes the rest.
 func (s *Service) Recover(ctx context.Context, t Turn) (Report, error) {
-	r := &recovery{Service: s, turn: t, began: s.now(), terms: debtTerms(t.Book, s.now())}
+	terms, err := s.debtTerms(ctx, t.Book)
+	if err != nil {
+		return Report{}, err
+	}
+	r := &recovery{Service: s, turn: t, began: s.now(), terms: terms}
 	for _, kind := range earningKinds {
 		if err := r.walk(ctx, kind); err != nil {
 			return Report{}, err

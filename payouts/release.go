@@ -18,7 +18,7 @@ import (
 // again from the books. One subject that cannot be released never keeps others waiting.
 
 const (
-	releasePage = 100
+	duePage = 100
 	// maxTries is how often an act may fail before it waits for news or for people; the pause doubles from firstPause.
 	maxTries   = 10
 	firstPause = time.Minute
@@ -47,7 +47,7 @@ func (s *Service) releaseAll(ctx context.Context, t Turn, acts []string) (Report
 	var sum tally
 	more := false
 	for range mostPages {
-		list, err := s.dueClocks(ctx, t.Book, acts, s.now(), releasePage)
+		list, err := s.dueClocks(ctx, t.Book, acts, s.now(), duePage)
 		if err != nil {
 			return Report{}, err
 		}

@@ -42,15 +42,43 @@ CREATE TABLE payout_destinations (
     changed_at    timestamptz NOT NULL CHECK (isfinite(changed_at)),
     first_paid_at timestamptz CHECK (isfinite(first_paid_at)),
     approval      text        COLLATE "C" NOT NULL DEFAULT '' CHECK (octet_length(approval) <= 64),
+    banks         text        COLLATE "C" NOT NULL DEFAULT '' CHECK (banks ~ '^([0-9a-f]{64})?$'),
     CONSTRAINT payout_destinations_pkey PRIMARY KEY (book_id, id),
-    CONSTRAINT payout_destinations_active CHECK (state <> 'active' OR active_since IS NOT NULL)
+    CONSTRAINT payout_destinations_active CHECK (state <> 'active' OR active_since IS NOT NULL),
+    CONSTRAINT payout_destinations_cooling CHECK (cooling_until IS NULL OR cooling_until >= created_at),
+    CONSTRAINT payout_destinations_disabled CHECK (state <> 'disabled' OR disabled_code <> '')
 );
 COMMENT ON COLUMN payout_destinations.account IS 'the processor''s id of the connected account (acct_…), or the vault''s subject whose bank fields are meant; never a bank number';
+COMMENT ON COLUMN payout_destinations.banks IS 'a digest of what the processor calls the banks behind the account, to see that they changed; empty if it told nothing';
 COMMENT ON COLUMN payout_destinations.mode IS 'automatic: the processor pays out by itself what was transferred; manual: we order each payout';
 CREATE INDEX payout_destinations_of ON payout_destinations (book_id, payee, created_at, id);
 -- A payee has one destination at a time for each rail, and an account belongs to one payee of a book.
 CREATE UNIQUE INDEX payout_destinations_one ON payout_destinations (book_id, payee, rail) WHERE state IN ('pending', 'active', 'disabled');
 CREATE UNIQUE INDEX payout_destinations_account ON payout_destinations (book_id, rail, account) WHERE state IN ('pending', 'active', 'disabled');
+CREATE INDEX payout_destinations_elsewhere ON payout_destinations (rail, account, book_id, payee);
+
+-- +goose StatementBegin
+-- A destination that retired stays so, and no cooling-off is shortened: only a new destination begins anew.
+CREATE FUNCTION guard_destination() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        RAISE EXCEPTION 'destinations are kept for ever' USING ERRCODE = '42501', CONSTRAINT = 'payout_destinations_kept';
+    END IF;
+    IF (OLD.state = 'retired' AND NEW.state <> 'retired') OR (NEW.state = 'pending' AND OLD.state <> 'pending') THEN
+        RAISE EXCEPTION 'destination % does not go from % to %', OLD.id, OLD.state, NEW.state USING ERRCODE = '42501', CONSTRAINT = 'payout_destinations_forward';
+    END IF;
+    IF (OLD.cooling_until IS NOT NULL AND (NEW.cooling_until IS NULL OR NEW.cooling_until < OLD.cooling_until))
+       OR (OLD.active_since IS NOT NULL AND NEW.active_since IS DISTINCT FROM OLD.active_since)
+       OR (OLD.first_paid_at IS NOT NULL AND NEW.first_paid_at IS DISTINCT FROM OLD.first_paid_at) THEN
+        RAISE EXCEPTION 'what happened to destination % stays', OLD.id USING ERRCODE = '42501', CONSTRAINT = 'payout_destinations_settled';
+    END IF;
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER moves_on BEFORE UPDATE OR DELETE ON payout_destinations FOR EACH ROW EXECUTE FUNCTION guard_destination();
+CREATE TRIGGER never_truncated BEFORE TRUNCATE ON payout_destinations FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+ALTER TABLE payout_destinations ENABLE ALWAYS TRIGGER moves_on;
+ALTER TABLE payout_destinations ENABLE ALWAYS TRIGGER never_truncated;
 
 -- What keeps money back: a hold with an amount moves it to blocked; a pause moves nothing.
 CREATE TABLE payout_holds (
@@ -70,11 +98,28 @@ CREATE TABLE payout_holds (
     document    text        NOT NULL DEFAULT '' CHECK (octet_length(document) <= 255),
     CONSTRAINT payout_holds_pkey PRIMARY KEY (book_id, id),
     CONSTRAINT payout_holds_amount CHECK ((effect = 'amount') = (wanted IS NOT NULL)),
-    CONSTRAINT payout_holds_currency CHECK (effect = 'pause' OR currency <> '')
+    CONSTRAINT payout_holds_currency CHECK (effect = 'pause' OR currency <> ''),
+    CONSTRAINT payout_holds_pause CHECK (effect <> 'pause' OR blocked = 0),
+    CONSTRAINT payout_holds_released CHECK (released_at IS NULL OR (released_at >= placed_at AND document <> ''))
 );
 COMMENT ON COLUMN payout_holds.blocked IS 'what was moved to blocked when it was placed; settlements add more in the ledger';
 CREATE INDEX payout_holds_standing ON payout_holds (book_id, payee, kind) WHERE released_at IS NULL;
 CREATE INDEX payout_holds_listed ON payout_holds (book_id, placed_at, id);
+
+-- +goose StatementBegin
+-- A hold ends once, and with a document.
+CREATE FUNCTION guard_hold() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' OR OLD.released_at IS NOT NULL THEN
+        RAISE EXCEPTION 'hold % is kept as it is', OLD.id USING ERRCODE = '42501', CONSTRAINT = 'payout_holds_kept';
+    END IF;
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER moves_on BEFORE UPDATE OR DELETE ON payout_holds FOR EACH ROW EXECUTE FUNCTION guard_hold();
+CREATE TRIGGER never_truncated BEFORE TRUNCATE ON payout_holds FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+ALTER TABLE payout_holds ENABLE ALWAYS TRIGGER moves_on;
+ALTER TABLE payout_holds ENABLE ALWAYS TRIGGER never_truncated;
 
 -- Policies of a book beside those that are shipped, and exceptions for single payees. Both are dated and never change.
 CREATE TABLE payout_policies (
@@ -293,8 +338,10 @@ CREATE INDEX payouts_of_payee ON payouts (book_id, payee, created_at, id);
 CREATE INDEX payouts_of_run ON payouts (book_id, run_id, id);
 CREATE INDEX payouts_largest ON payouts (book_id, run_id, currency, amount DESC, id);
 CREATE INDEX payouts_person ON payouts (book_id, run_id, id) WHERE needs_person;
-CREATE INDEX payouts_unsent ON payouts (book_id, run_id, id) WHERE state = 'created';
+CREATE INDEX payouts_unsent ON payouts (book_id, run_id, id) INCLUDE (currency, amount) WHERE state = 'created';
 CREATE INDEX payouts_listed ON payouts (book_id, created_at, id);
+-- What is open for a receiver is what is in transit to it.
+CREATE INDEX payouts_receiver ON payouts (book_id, receiver, currency) WHERE state IN ('created', 'sending', 'unknown', 'refused', 'submitted', 'at_account');
 CREATE INDEX payouts_consumed ON payouts (book_id, account_id, consumed_through);
 CREATE INDEX payouts_work ON payouts (book_id, state, look_at, id) WHERE state IN ('created', 'sending', 'unknown', 'refused', 'submitted', 'at_account');
 CREATE INDEX payouts_provisional ON payouts (book_id, paid_at, id) WHERE state = 'paid' AND returned_at IS NULL;
@@ -464,7 +511,7 @@ REVOKE ALL ON payout_standings, payout_destinations, payout_holds, payout_polici
     payout_runs, payout_run_totals, payout_decisions, payout_policy_texts, payouts, payout_steps, payout_attempts, payout_debts, treasury_proposals, rail_paces FROM PUBLIC;
 GRANT SELECT, INSERT ON payout_standings, payout_destinations, payout_holds, payout_policies, payout_overrides, payout_cursors, payout_clocks, payout_waits,
     payout_runs, payout_run_totals, payout_decisions, payout_policy_texts, payouts, payout_steps, payout_attempts, payout_debts, treasury_proposals, rail_paces TO mizan_app;
-GRANT UPDATE (state, name_match, active_since, cooling_until, disabled_code, changed_at, first_paid_at) ON payout_destinations TO mizan_app;
+GRANT UPDATE (state, name_match, active_since, cooling_until, disabled_code, changed_at, first_paid_at, banks) ON payout_destinations TO mizan_app;
 GRANT UPDATE (released_at, approval, document) ON payout_holds TO mizan_app;
 GRANT UPDATE (sequence) ON payout_cursors TO mizan_app;
 GRANT UPDATE, DELETE ON payout_clocks, payout_waits, payout_debts TO mizan_app;
