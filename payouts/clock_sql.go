@@ -244,22 +244,37 @@ func (s *Service) listClocks(ctx context.Context, book ledger.Book, until, after
 	return pgx.CollectRows(rows, scanClock)
 }
 
+// anewTx forgets what was tried of a subject's clocks.
+func (s *Service) anewTx(ctx context.Context, tx pgx.Tx, book ledger.Book, subject string, now time.Time) ([]Clock, error) {
+	rows, err := tx.Query(ctx, `SELECT `+clockColumns+` FROM payout_clocks c WHERE c.book_id = $1 AND c.subject = $2 ORDER BY c.act FOR UPDATE`, book.ID, subject)
+	if err != nil {
+		return nil, err
+	}
+	list, err := pgx.CollectRows(rows, scanClock)
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		list[i].Tries, list[i].Why, list[i].LookAt = 0, "", anewAt(book, list[i], now)
+	}
+	return list, s.failedTx(ctx, tx, book, slices.Clone(list))
+}
+
 // waitsAfter is a page of what waits for a payee, the earliest first and what has no time yet last.
-func (s *Service) waitsAfter(ctx context.Context, book ledger.Book, key PayeeKey, after Wait, limit int) ([]Wait, error) {
+func (s *Service) waitsAfter(ctx context.Context, book ledger.Book, kinds []string, payee string, after Wait, limit int) ([]Wait, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT w.currency, w.subject, w.act, w.amount, w.due_at
+		SELECT w.kind, w.payee, w.currency, w.subject, w.act, w.amount, w.due_at
 		  FROM payout_waits w
-		 WHERE w.book_id = $1 AND w.kind = $2 AND w.payee = $3
-		   AND (coalesce(w.due_at, 'infinity'), w.subject, w.act, w.currency) > ($4::timestamptz, $5, $6, $7)
-		 ORDER BY coalesce(w.due_at, 'infinity'), w.subject, w.act, w.currency
-		 LIMIT $8`, book.ID, key.Kind, key.ID, waitPlace(after), after.Subject, after.Act, string(after.Currency), limit)
+		 WHERE w.book_id = $1 AND w.kind = ANY ($2::text[]) AND w.payee = $3
+		   AND (coalesce(w.due_at, 'infinity'), w.subject, w.act, w.kind, w.currency) > ($4::timestamptz, $5, $6, $7, $8)
+		 ORDER BY coalesce(w.due_at, 'infinity'), w.subject, w.act, w.kind, w.currency
+		 LIMIT $9`, book.ID, kinds, payee, waitPlace(after), after.Subject, after.Act, after.Kind, string(after.Currency), limit)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (w Wait, err error) {
 		var due *time.Time
-		w.PayeeKey = key
-		err = row.Scan(&w.Currency, &w.Subject, &w.Act, &w.Amount, &due)
+		err = row.Scan(&w.Kind, &w.ID, &w.Currency, &w.Subject, &w.Act, &w.Amount, &due)
 		w.DueAt = timeOf(due)
 		return w, err
 	})

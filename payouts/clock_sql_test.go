@@ -95,7 +95,7 @@ func TestThirdOfMarch(t *testing.T) {
 	h.move(time.Date(2027, 3, 5, 12, 0, 0, 0, zone))
 	h.post("after_sales.opened", `{"order":"case","case":"C1"}`)
 	h.tick()
-	waits, err := h.waitsAfter(t.Context(), h.book, PayeeKey{"seller", "s"}, Wait{}, 10)
+	waits, err := h.Waits(t.Context(), h.book, "s", Wait{}, 10)
 	if err != nil || len(waits) != 2 {
 		t.Fatal(waits, err)
 	}
@@ -152,7 +152,9 @@ func (h *timeHouse) life(r *rand.Rand, days int, do func()) (orders []string) {
 		delivered := sold + 1 + r.IntN(5)
 		known := delivered + r.IntN(4)*r.IntN(2)*3
 		hour := time.Duration(r.IntN(24)) * time.Hour
-		add(known, func() { h.deliver(order, h.time().AddDate(0, 0, delivered-known).Truncate(24*time.Hour).Add(min(hour, 4*time.Hour))) })
+		add(known, func() {
+			h.deliver(order, h.time().AddDate(0, 0, delivered-known).Truncate(24*time.Hour).Add(min(hour, 4*time.Hour)))
+		})
 		if r.IntN(4) == 0 {
 			opened := delivered + r.IntN(4)
 			add(max(opened, known), func() { h.try("after_sales.opened", `{"order":%q,"case":"C"}`, order) })
