@@ -101,6 +101,7 @@ func Operations() []Operation {
 		releaseOperations(),
 		campaignOperations(),
 		payeeOperations(),
+		payoutClockOperations(),
 		ruleSetOperations(),
 		inboundOperations(),
 		noticeOperations(),
