@@ -25,6 +25,7 @@ import (
 	"mizan/ledger/guard"
 	"mizan/ledger/postgres/pgtest"
 	"mizan/ledger/vault"
+	"mizan/payouts"
 	"mizan/payouts/jobs"
 )
 
@@ -76,6 +77,7 @@ type house struct {
 	client  *http.Client
 	vault   *vault.Vault
 	jobs    *jobs.Service
+	payouts *payouts.Service
 	// jobFails has the job of the installation fail.
 	jobFails atomic.Bool
 	counted  counted // what the sample acts did
@@ -126,8 +128,9 @@ func open(t testing.TB, change ...func(*Config)) *house {
 	}
 	h.intake = intake.New(h.db.Pool, h.ledger, events, intake.Options{Secrets: secrets, Now: h.clock.now})
 	h.jobs = h.newJobs(trail)
+	h.payouts = payouts.New(payouts.Options{Pool: h.db.Pool, Ledger: h.ledger, Events: events, Trail: trail, Now: h.clock.now})
 	config := Config{
-		Jobs: h.jobs, Ledger: h.ledger, Commerce: events, Intake: h.intake, Rules: rules, Access: h.access, Desk: desk, Trail: trail, Vault: h.vault, Now: h.clock.now, CursorKey: []byte("cursor-key-of-the-tests"),
+		Jobs: h.jobs, Payouts: h.payouts, Ledger: h.ledger, Commerce: events, Intake: h.intake, Rules: rules, Access: h.access, Desk: desk, Trail: trail, Vault: h.vault, Now: h.clock.now, CursorKey: []byte("cursor-key-of-the-tests"),
 		Log: slog.New(slog.NewJSONHandler(h.log, nil)), Version: "test",
 	}
 	for _, c := range change {

@@ -13,6 +13,7 @@ import (
 	"mizan/ledger/guard"
 	"mizan/ledger/postgres"
 	"mizan/ledger/vault"
+	"mizan/payouts"
 	"mizan/payouts/jobs"
 )
 
@@ -46,6 +47,8 @@ type parts struct {
 	vault  *vault.Vault
 	access *access.Service
 	desk   *guard.Desk
+	// payouts keeps what waits for a time, and payouts.
+	payouts *payouts.Service
 	// jobs knows the jobs and runs none until it is started, or told to run what is due.
 	jobs *jobs.Service
 }
@@ -57,6 +60,7 @@ func newParts(pool *postgres.Pool, now func() time.Time, config partsConfig) (*p
 	p.events = commerce.New(p.books, p.rules, now)
 	p.vault = vault.New(pool, vault.Options{Now: now, Keys: config.vaultKeys, Region: config.vaultRegion, Trail: p.trail})
 	p.access = access.New(pool, access.Options{Now: now, StaticKey: config.staticKey, Vault: p.vault, Guardians: p.minorsOf, Issuer: config.issuer})
+	p.payouts = payouts.New(payouts.Options{Pool: pool, Ledger: p.books, Events: p.events, Trail: p.trail, Vault: p.vault, Now: now, Log: config.jobsLog})
 	var acts []guard.Act
 	for _, of := range [][]guard.Act{commerce.Acts(p.events, p.rules, p.books), p.access.Acts(), p.vault.Acts(p.regionOf)} {
 		acts = append(acts, of...)
