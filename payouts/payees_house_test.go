@@ -77,7 +77,7 @@ func newPayeeHouse(t *testing.T) *payeeHouse {
 	events := commerce.New(books, commerce.NewRuleSets(h.db.Pool, h.clock.Now), h.clock.Now)
 	h.Service = New(Options{Pool: h.db.Pool, Ledger: books, Events: events, Trail: h.trail, Vault: h.vault, Now: h.clock.Now,
 		Rails: []Rail{{Name: RailConnected, Processor: "main", Driver: driver, PerSecond: 25, Own: ownAcct}, {Name: RailBank}}})
-	acts := append(h.payeeActs(), h.AfterVault(h.vault.Acts(func(_ context.Context, _ guard.Book) (string, error) { return "", nil }))...)
+	acts := append(h.Acts(), h.AfterVault(h.vault.Acts(func(_ context.Context, _ guard.Book) (string, error) { return "", nil }))...)
 	h.desk = guard.NewDesk(h.db.Pool, h.trail, h.clock.Now, acts)
 	return h
 }
