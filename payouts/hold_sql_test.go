@@ -265,7 +265,7 @@ func TestACourtIsPaidWhatItBlocked(t *testing.T) {
 	}
 	h.holds("sel_a", 100, 400)
 	_, err = h.approve(ben, second)
-	h.wants(err, guard.ErrApprovalInvalid, "")
+	h.wants(err, ErrHoldInvalid, "/amount")
 	rest := h.agreed(ActHoldReleased, wanted{"hold": "hold_law"})
 	if !strings.Contains(string(rest.Payload), `"3.00"`) {
 		t.Errorf("the rest: %s", rest.Payload)
