@@ -27,6 +27,8 @@ type Payout struct {
 	Part     int
 	Holder   Holder
 	Receiver string
+	// Source is the bucket that the money left, one of commerce's Source words.
+	Source string
 	// Amount is what arrives, Fee what we keep for it; their sum left the payee's account. FeeTax is the part of the fee that is
 	// tax on it.
 	Amount, Fee, FeeTax money.Minor

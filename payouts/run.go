@@ -1,12 +1,11 @@
 package payouts
 
 import (
-	"context"
+	"strings"
 	"time"
+	"unicode/utf8"
 
-	"github.com/jackc/pgx/v5"
-
-	"mizan/ledger"
+	"mizan/ledger/fault"
 	"mizan/ledger/guard"
 	"mizan/ledger/money"
 )
@@ -27,6 +26,49 @@ type Run struct {
 	Needs                         []string
 	Approval, StartedBy           string
 	CreatedAt, PlannedAt, EndedAt time.Time
+
+	// walked is the last place that was decided about; reference and request are what was asked for under which name.
+	walked, reference, request string
+}
+
+// The states of a run.
+const (
+	RunPlanning = "planning"
+	RunWaiting  = "waiting"
+	RunReleased = "released"
+	RunRefused  = "refused"
+	RunDone     = "done"
+)
+
+// TriggerSpecial is a run for one payout that no decision is made about: it follows from an act that has decided.
+const TriggerSpecial = "special"
+
+// Why a second person has to look at a whole run. The total is followed by its currency.
+const (
+	NeedsManual = "manual-run"
+	NeedsTotal  = "run-total"
+)
+
+var (
+	// ErrRunReason means that a run is asked for or refused without saying why.
+	ErrRunReason = fault.New(fault.Invalid, "payout-run-reason", "Say why, in 1 to 2,000 bytes of plain text.")
+	// ErrRunState means that the run is in a state from which this does not follow.
+	ErrRunState = fault.New(fault.Conflict, "payout-run-state", "The run is in another state by now, and this cannot follow. Read it again.")
+	// ErrRunExists means that the period has its run.
+	ErrRunExists = fault.New(fault.Conflict, "payout-run-exists", "This period has its payout run already. Read that one.")
+)
+
+// plainReason reports whether a text can stand as a reason.
+func plainReason(text string) bool {
+	return strings.TrimSpace(text) != "" && len(text) <= 2000 && utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\n' || r == 0x7f })
+}
+
+// actorName is who did it, as runs and steps keep it.
+func actorName(a guard.Actor) string {
+	if a.ID == "" {
+		return a.Kind
+	}
+	return a.Kind + ":" + a.ID
 }
 
 // Decided is a stored decision.
@@ -56,23 +98,4 @@ type Request struct {
 	Method string
 	// Retry names the payout that this one pays again; empty for none.
 	Retry string
-}
-
-// Plan is the job: the run of the period.
-func (s *Service) Plan(ctx context.Context, t Turn) (Report, error) { return Report{}, errNotBuilt }
-
-// RequestPayout decides about one payee now, and creates the payout if the decision says so. A decision not to pay is an
-// answer, no error; it returns ErrBalance for more than is available.
-func (s *Service) RequestPayout(ctx context.Context, by guard.Actor, book ledger.Book, r Request) (Decided, []Payout, error) {
-	return Decided{}, nil, errNotBuilt
-}
-
-// StartRun begins a run outside of the schedule, with a reason; the plan job carries it on. It returns ErrRunBusy.
-func (s *Service) StartRun(ctx context.Context, by guard.Actor, book ledger.Book, reason string) (Run, error) {
-	return Run{}, errNotBuilt
-}
-
-// Cancel cancels a payout of which nothing was ever sent, or which was definitely refused: its money goes back.
-func (s *Service) CancelTx(ctx context.Context, tx pgx.Tx, by guard.Deed, book ledger.Book, id, why string) (Payout, error) {
-	return Payout{}, errNotBuilt
 }

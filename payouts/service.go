@@ -28,6 +28,8 @@ type Rail struct {
 	Processor string
 	// Driver carries orders out; nil for a rail that only destinations know.
 	Driver processor.Driver
+	// Own is the platform's own account at the processor, to which no payee is paid; empty if it is not known.
+	Own string
 	// PerSecond is how many requests a second the processor takes from all of us together.
 	PerSecond int
 }

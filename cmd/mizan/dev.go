@@ -82,6 +82,7 @@ func (c *devCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	if !c.Empty {
 		c.seed(ctx, s, v.parts, config.public, config.staticKey, plan)
 	}
+	c.startJobs(ctx, s, v)
 	c.links(ctx, s, v.parts, config.public)
 	c.explain(s.stdout, config)
 	if err := <-served; err != nil {
@@ -113,6 +114,13 @@ func (c *devCmd) keep(ctx context.Context, s *surroundings, config *serviceConfi
 	}
 	config.driver = config.simulator.driver
 	return nil
+}
+
+// startJobs comes after the demo books, whose time is not that of the machine. The service goes on if it fails.
+func (c *devCmd) startJobs(ctx context.Context, s *surroundings, v *service) {
+	if err := v.startJobs(ctx); err != nil && ctx.Err() == nil {
+		fmt.Fprintln(s.stderr, "mizan: the jobs do not run:", explain(err))
+	}
 }
 
 // keys returns the API key and the key that cursors are signed with. The latter outlives restarts, so that cursors do.

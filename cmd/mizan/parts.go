@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"mizan/api/access"
@@ -12,6 +13,8 @@ import (
 	"mizan/ledger/guard"
 	"mizan/ledger/postgres"
 	"mizan/ledger/vault"
+	"mizan/payouts"
+	"mizan/payouts/jobs"
 	"mizan/payouts/processor"
 )
 
@@ -29,6 +32,14 @@ type partsConfig struct {
 	// driver speaks to the payment processor; nil for none. simulator is the one of development behind it, nil elsewhere.
 	driver    processor.Driver
 	simulator *simulated
+	// jobs makes the list of jobs from the parts; nil for the standard ones.
+	jobs func(*parts) ([]jobs.Job, error)
+	// observe is told what the jobs do; nil for nobody.
+	observe func(jobs.Event)
+	// pollOnly does without LISTEN, which a proxy of connections may not have.
+	pollOnly bool
+	// jobsLog takes what the carrier of the jobs has to say; nil for nowhere.
+	jobsLog *slog.Logger
 }
 
 // parts are the services over one database.
@@ -43,22 +54,36 @@ type parts struct {
 	// driver speaks to the payment processor, nil where none is set; simulator is what is behind it in development, or nil.
 	driver    processor.Driver
 	simulator *simulated
+	// payouts keeps what waits for a time, and payouts.
+	payouts *payouts.Service
+	// jobs knows the jobs and runs none until it is started, or told to run what is due.
+	jobs *jobs.Service
 }
 
 // newParts puts them together.
-func newParts(pool *postgres.Pool, now func() time.Time, config partsConfig) *parts {
+func newParts(pool *postgres.Pool, now func() time.Time, config partsConfig) (*parts, error) {
 	config.ledger.Now = now
 	p := &parts{books: ledger.New(pool, config.ledger), rules: commerce.NewRuleSets(pool, now), trail: guard.NewTrail(pool, now),
 		driver: config.driver, simulator: config.simulator}
 	p.events = commerce.New(p.books, p.rules, now)
 	p.vault = vault.New(pool, vault.Options{Now: now, Keys: config.vaultKeys, Region: config.vaultRegion, Trail: p.trail})
 	p.access = access.New(pool, access.Options{Now: now, StaticKey: config.staticKey, Vault: p.vault, Guardians: p.minorsOf, Issuer: config.issuer})
+	p.payouts = payouts.New(payouts.Options{Pool: pool, Ledger: p.books, Events: p.events, Trail: p.trail, Vault: p.vault, Now: now, Log: config.jobsLog})
 	var acts []guard.Act
 	for _, of := range [][]guard.Act{commerce.Acts(p.events, p.rules, p.books), p.access.Acts(), p.vault.Acts(p.regionOf)} {
 		acts = append(acts, of...)
 	}
 	p.desk = guard.NewDesk(pool, p.trail, now, acts)
-	return p
+	if config.jobs == nil {
+		config.jobs = standardJobs
+	}
+	list, err := config.jobs(p)
+	if err != nil {
+		return nil, err
+	}
+	p.jobs, err = jobs.New(jobs.Config{Pool: pool, Now: now, Trail: p.trail, Books: p.jobBooks, Jobs: list, Observe: config.observe,
+		PollOnly: config.pollOnly, Log: config.jobsLog})
+	return p, err
 }
 
 // minorsOf returns the minors whose guardian the payee of the book is.

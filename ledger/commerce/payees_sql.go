@@ -34,6 +34,10 @@ SELECT DISTINCT w.id
   FROM payees w WHERE w.book_id = $1 AND w.guardian = $2
    AND (SELECT l.minor AND l.guardian = $2 FROM payees l WHERE l.book_id = $1 AND l.id = w.id ORDER BY l.version DESC LIMIT 1)
  ORDER BY w.id LIMIT $3`
+	sqlPayeesOf = `
+SELECT ` + payeeColumns + `
+  FROM unnest($2::text[]) AS wanted (id)
+ CROSS JOIN LATERAL (SELECT l.* FROM payees l WHERE l.book_id = $1 AND l.id = wanted.id ORDER BY l.version DESC LIMIT 1) p`
 	sqlMinors = `
 SELECT l.id, l.trust_rate
   FROM unnest($2::text[]) AS wanted (id)
@@ -158,6 +162,29 @@ func (s *Service) MinorsOf(ctx context.Context, book ledger.Book, guardian strin
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// maxPayeesOf bounds how many payees are read at once by their ids.
+const maxPayeesOf = 10_000
+
+// PayeesOf returns those of the payees that are registered, as they stand, by id: at most 10,000 in one statement.
+func (s *Service) PayeesOf(ctx context.Context, book ledger.Book, ids []string) (map[string]Payee, error) {
+	if len(ids) > maxPayeesOf {
+		return nil, ledger.ErrInvalid.With("At most 10,000 payees are read at once. Ask for fewer.")
+	}
+	found := map[string]Payee{}
+	if len(ids) == 0 {
+		return found, nil
+	}
+	rows, err := s.payees.pool.Query(ctx, sqlPayeesOf, book.ID, ids)
+	if err != nil {
+		return nil, err
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Payee, error) { return payeeOf(row) })
+	for _, p := range list {
+		found[p.ID] = p
+	}
+	return found, err
 }
 
 // minors returns those of the payees that are minors, with the rates of what is set aside for them.

@@ -42,15 +42,43 @@ CREATE TABLE payout_destinations (
     changed_at    timestamptz NOT NULL CHECK (isfinite(changed_at)),
     first_paid_at timestamptz CHECK (isfinite(first_paid_at)),
     approval      text        COLLATE "C" NOT NULL DEFAULT '' CHECK (octet_length(approval) <= 64),
+    banks         text        COLLATE "C" NOT NULL DEFAULT '' CHECK (banks ~ '^([0-9a-f]{64})?$'),
     CONSTRAINT payout_destinations_pkey PRIMARY KEY (book_id, id),
-    CONSTRAINT payout_destinations_active CHECK (state <> 'active' OR active_since IS NOT NULL)
+    CONSTRAINT payout_destinations_active CHECK (state <> 'active' OR active_since IS NOT NULL),
+    CONSTRAINT payout_destinations_cooling CHECK (cooling_until IS NULL OR cooling_until >= created_at),
+    CONSTRAINT payout_destinations_disabled CHECK (state <> 'disabled' OR disabled_code <> '')
 );
 COMMENT ON COLUMN payout_destinations.account IS 'the processor''s id of the connected account (acct_…), or the vault''s subject whose bank fields are meant; never a bank number';
+COMMENT ON COLUMN payout_destinations.banks IS 'a digest of what the processor calls the banks behind the account, to see that they changed; empty if it told nothing';
 COMMENT ON COLUMN payout_destinations.mode IS 'automatic: the processor pays out by itself what was transferred; manual: we order each payout';
 CREATE INDEX payout_destinations_of ON payout_destinations (book_id, payee, created_at, id);
 -- A payee has one destination at a time for each rail, and an account belongs to one payee of a book.
 CREATE UNIQUE INDEX payout_destinations_one ON payout_destinations (book_id, payee, rail) WHERE state IN ('pending', 'active', 'disabled');
 CREATE UNIQUE INDEX payout_destinations_account ON payout_destinations (book_id, rail, account) WHERE state IN ('pending', 'active', 'disabled');
+CREATE INDEX payout_destinations_elsewhere ON payout_destinations (rail, account, book_id, payee);
+
+-- +goose StatementBegin
+-- A destination that retired stays so, and no cooling-off is shortened: only a new destination begins anew.
+CREATE FUNCTION guard_destination() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        RAISE EXCEPTION 'destinations are kept for ever' USING ERRCODE = '42501', CONSTRAINT = 'payout_destinations_kept';
+    END IF;
+    IF (OLD.state = 'retired' AND NEW.state <> 'retired') OR (NEW.state = 'pending' AND OLD.state <> 'pending') THEN
+        RAISE EXCEPTION 'destination % does not go from % to %', OLD.id, OLD.state, NEW.state USING ERRCODE = '42501', CONSTRAINT = 'payout_destinations_forward';
+    END IF;
+    IF (OLD.cooling_until IS NOT NULL AND (NEW.cooling_until IS NULL OR NEW.cooling_until < OLD.cooling_until))
+       OR (OLD.active_since IS NOT NULL AND NEW.active_since IS DISTINCT FROM OLD.active_since)
+       OR (OLD.first_paid_at IS NOT NULL AND NEW.first_paid_at IS DISTINCT FROM OLD.first_paid_at) THEN
+        RAISE EXCEPTION 'what happened to destination % stays', OLD.id USING ERRCODE = '42501', CONSTRAINT = 'payout_destinations_settled';
+    END IF;
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER moves_on BEFORE UPDATE OR DELETE ON payout_destinations FOR EACH ROW EXECUTE FUNCTION guard_destination();
+CREATE TRIGGER never_truncated BEFORE TRUNCATE ON payout_destinations FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+ALTER TABLE payout_destinations ENABLE ALWAYS TRIGGER moves_on;
+ALTER TABLE payout_destinations ENABLE ALWAYS TRIGGER never_truncated;
 
 -- What keeps money back: a hold with an amount moves it to blocked; a pause moves nothing.
 CREATE TABLE payout_holds (
@@ -70,11 +98,28 @@ CREATE TABLE payout_holds (
     document    text        NOT NULL DEFAULT '' CHECK (octet_length(document) <= 255),
     CONSTRAINT payout_holds_pkey PRIMARY KEY (book_id, id),
     CONSTRAINT payout_holds_amount CHECK ((effect = 'amount') = (wanted IS NOT NULL)),
-    CONSTRAINT payout_holds_currency CHECK (effect = 'pause' OR currency <> '')
+    CONSTRAINT payout_holds_currency CHECK (effect = 'pause' OR currency <> ''),
+    CONSTRAINT payout_holds_pause CHECK (effect <> 'pause' OR blocked = 0),
+    CONSTRAINT payout_holds_released CHECK (released_at IS NULL OR (released_at >= placed_at AND document <> ''))
 );
 COMMENT ON COLUMN payout_holds.blocked IS 'what was moved to blocked when it was placed; settlements add more in the ledger';
 CREATE INDEX payout_holds_standing ON payout_holds (book_id, payee, kind) WHERE released_at IS NULL;
 CREATE INDEX payout_holds_listed ON payout_holds (book_id, placed_at, id);
+
+-- +goose StatementBegin
+-- A hold ends once, and with a document.
+CREATE FUNCTION guard_hold() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' OR OLD.released_at IS NOT NULL THEN
+        RAISE EXCEPTION 'hold % is kept as it is', OLD.id USING ERRCODE = '42501', CONSTRAINT = 'payout_holds_kept';
+    END IF;
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER moves_on BEFORE UPDATE OR DELETE ON payout_holds FOR EACH ROW EXECUTE FUNCTION guard_hold();
+CREATE TRIGGER never_truncated BEFORE TRUNCATE ON payout_holds FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+ALTER TABLE payout_holds ENABLE ALWAYS TRIGGER moves_on;
+ALTER TABLE payout_holds ENABLE ALWAYS TRIGGER never_truncated;
 
 -- Policies of a book beside those that are shipped, and exceptions for single payees. Both are dated and never change.
 CREATE TABLE payout_policies (
@@ -124,8 +169,10 @@ CREATE TABLE payout_clocks (
     CONSTRAINT payout_clocks_pkey PRIMARY KEY (book_id, subject, act)
 ) WITH (fillfactor = 70);
 COMMENT ON COLUMN payout_clocks.due_at IS 'nothing while the clock has not started';
-COMMENT ON COLUMN payout_clocks.look_at IS 'when it is tried next; nothing while a gate is open or the clock has not started';
+COMMENT ON COLUMN payout_clocks.look_at IS 'when it is tried next: at its time, after a pause, or on the next day while a gate is open; nothing while the clock has not started, and for what people must mend first';
+COMMENT ON COLUMN payout_clocks.sequence IS 'the last transaction of the subject that this rests on';
 CREATE INDEX payout_clocks_due ON payout_clocks (book_id, look_at, subject, act) WHERE look_at IS NOT NULL;
+CREATE INDEX payout_clocks_listed ON payout_clocks (book_id, due_at, subject, act) WHERE due_at IS NOT NULL;
 
 -- What of a payee's money waits for a clock, so that everybody can be told when.
 CREATE TABLE payout_waits (
@@ -160,6 +207,8 @@ CREATE TABLE payout_runs (
     needs        text[]      NOT NULL DEFAULT '{}',
     approval     text        COLLATE "C" NOT NULL DEFAULT '' CHECK (octet_length(approval) <= 64),
     started_by   text        COLLATE "C" NOT NULL CHECK (octet_length(started_by) BETWEEN 1 AND 128),
+    reference    text        COLLATE "C" NOT NULL DEFAULT '' CHECK (octet_length(reference) <= 255 AND reference !~ '[^ -~]'),
+    request      text        NOT NULL DEFAULT '' CHECK (octet_length(request) <= 2048),
     created_at   timestamptz NOT NULL CHECK (isfinite(created_at)),
     planned_at   timestamptz,
     ended_at     timestamptz,
@@ -168,11 +217,29 @@ CREATE TABLE payout_runs (
 ) WITH (fillfactor = 70);
 COMMENT ON COLUMN payout_runs.period IS 'the period of the schedule; nothing for a run that people asked for';
 COMMENT ON COLUMN payout_runs.walked IS 'the last payee that was decided about, so that a run which was interrupted goes on';
+COMMENT ON COLUMN payout_runs.reference IS 'the caller''s own name of a payout that was asked for; the same again is answered as the first time';
+COMMENT ON COLUMN payout_runs.request IS 'what was asked for under the reference';
 COMMENT ON COLUMN payout_runs.needs IS 'why a second person has to agree before anything is sent; empty if none has';
 -- One run for a period of the schedule, and one being planned at a time.
 CREATE UNIQUE INDEX payout_runs_period ON payout_runs (book_id, period) WHERE trigger = 'scheduled';
 CREATE UNIQUE INDEX payout_runs_planning ON payout_runs (book_id) WHERE state = 'planning' AND trigger IN ('scheduled', 'manual');
 CREATE INDEX payout_runs_listed ON payout_runs (book_id, created_at, id);
+CREATE UNIQUE INDEX payout_runs_reference ON payout_runs (book_id, reference) WHERE reference <> '';
+-- The runs with which the size of a new one is compared, and those that somebody has to go on with.
+CREATE INDEX payout_runs_planned ON payout_runs (book_id, planned_at, id) WHERE trigger IN ('scheduled', 'manual') AND planned_at IS NOT NULL;
+CREATE INDEX payout_runs_open ON payout_runs (book_id, created_at, id) WHERE ended_at IS NULL;
+
+-- What a run created, by currency, added up as it is planned: nobody has to add up a million payouts to look at a run.
+CREATE TABLE payout_run_totals (
+    book_id  integer NOT NULL,
+    run_id   text    COLLATE "C" NOT NULL,
+    currency text    COLLATE "C" NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+    payouts  bigint  NOT NULL CHECK (payouts >= 0),
+    amount   bigint  NOT NULL CHECK (amount >= 0),
+    fee      bigint  NOT NULL CHECK (fee >= 0),
+    CONSTRAINT payout_run_totals_pkey PRIMARY KEY (book_id, run_id, currency),
+    CONSTRAINT payout_run_totals_of FOREIGN KEY (book_id, run_id) REFERENCES payout_runs (book_id, id)
+) WITH (fillfactor = 50);
 
 CREATE TABLE payout_decisions (
     book_id    integer     NOT NULL,
@@ -187,7 +254,7 @@ CREATE TABLE payout_decisions (
     look_at    timestamptz,
     policy     text        COLLATE "C" NOT NULL CHECK (octet_length(policy) <= 200),
     inputs     text        NOT NULL CHECK (octet_length(inputs) BETWEEN 2 AND 16384),
-    decision   text        NOT NULL CHECK (octet_length(decision) BETWEEN 2 AND 16384),
+    decision   text        NOT NULL CHECK (octet_length(decision) BETWEEN 2 AND 131072),
     decided_at timestamptz NOT NULL CHECK (isfinite(decided_at)),
     CONSTRAINT payout_decisions_pkey PRIMARY KEY (book_id, run_id, kind, payee, currency),
     CONSTRAINT payout_decisions_of FOREIGN KEY (book_id, run_id) REFERENCES payout_runs (book_id, id),
@@ -220,6 +287,7 @@ CREATE TABLE payouts (
     amount           bigint      NOT NULL CHECK (amount > 0),
     fee              bigint      NOT NULL CHECK (fee >= 0),
     fee_tax          bigint      NOT NULL DEFAULT 0 CHECK (fee_tax BETWEEN 0 AND fee),
+    fee_tax_in       text        COLLATE "C" NOT NULL DEFAULT '' CHECK (octet_length(fee_tax_in) <= 64),
     method           text        COLLATE "C" NOT NULL CHECK (method IN ('standard', 'instant')),
     state            text        COLLATE "C" NOT NULL CHECK (state IN ('created', 'sending', 'unknown', 'refused', 'submitted', 'at_account', 'paid', 'failed', 'cancelled')),
     account_id       integer     NOT NULL,
@@ -263,16 +331,25 @@ CREATE TABLE payouts (
     CONSTRAINT payouts_returned CHECK (returned_at IS NULL OR paid_at IS NOT NULL)
 ) WITH (fillfactor = 70);
 COMMENT ON COLUMN payouts.fee_tax IS 'the part of the fee that is tax on it';
+COMMENT ON COLUMN payouts.fee_tax_in IS 'the jurisdiction that the tax on the fee is owed in';
 COMMENT ON COLUMN payouts.receiver IS 'in whose name the money is in transit: the payee, a court, a custodian';
 COMMENT ON COLUMN payouts.rail_account IS 'where it is sent, as it was decided: a later change of destination does not move it';
 COMMENT ON COLUMN payouts.arrived IS 'what arrived at the connected account, as the processor names it';
 COMMENT ON COLUMN payouts.outgoing IS 'the processor''s payout from the connected account to the bank';
 CREATE INDEX payouts_of_payee ON payouts (book_id, payee, created_at, id);
 CREATE INDEX payouts_of_run ON payouts (book_id, run_id, id);
+CREATE INDEX payouts_largest ON payouts (book_id, run_id, currency, amount DESC, id);
+CREATE INDEX payouts_person ON payouts (book_id, run_id, id) WHERE needs_person;
+CREATE INDEX payouts_unsent ON payouts (book_id, run_id, id) INCLUDE (currency, amount) WHERE state = 'created';
 CREATE INDEX payouts_listed ON payouts (book_id, created_at, id);
+-- What is open for a receiver is what is in transit to it.
+CREATE INDEX payouts_receiver ON payouts (book_id, receiver, currency) WHERE state IN ('created', 'sending', 'unknown', 'refused', 'submitted', 'at_account');
 CREATE INDEX payouts_consumed ON payouts (book_id, account_id, consumed_through);
 CREATE INDEX payouts_work ON payouts (book_id, state, look_at, id) WHERE state IN ('created', 'sending', 'unknown', 'refused', 'submitted', 'at_account');
-CREATE INDEX payouts_provisional ON payouts (book_id, paid_at, id) WHERE state = 'paid' AND returned_at IS NULL;
+CREATE INDEX payouts_to_send ON payouts (book_id, run_id, id) WHERE state = 'created' AND (NOT needs_person OR released_at IS NOT NULL);
+CREATE INDEX payouts_account ON payouts (book_id, rail_account, id) WHERE state IN ('submitted', 'at_account', 'paid') AND returned_at IS NULL AND look_at IS NOT NULL;
+CREATE INDEX payouts_provisional ON payouts (book_id, look_at, id) WHERE state = 'paid' AND returned_at IS NULL AND look_at IS NOT NULL;
+CREATE INDEX payouts_came_back ON payouts (book_id, changed_at, id) WHERE state = 'failed' OR returned_at IS NOT NULL;
 CREATE INDEX payouts_transfer ON payouts (book_id, transfer) WHERE transfer <> '';
 CREATE INDEX payouts_arrived ON payouts (book_id, rail_account, arrived) WHERE arrived <> '';
 CREATE INDEX payouts_outgoing ON payouts (book_id, outgoing) WHERE outgoing <> '';
@@ -393,7 +470,9 @@ COMMENT ON COLUMN payout_attempts.again IS 'of a refusal: a new attempt can end 
 COMMENT ON COLUMN payout_attempts.looked_at IS 'when it was looked up and not found: two looks some minutes apart are the evidence that it never happened';
 CREATE UNIQUE INDEX payout_attempts_made ON payout_attempts (book_id, act, made) WHERE made <> '';
 -- While one attempt is open, there is no other of the same act: a new key is never used beside an outcome that is not known.
-CREATE UNIQUE INDEX payout_attempts_open ON payout_attempts (book_id, payout, act) WHERE state IN ('intended', 'sending', 'unknown', 'done');
+-- What was done is done once, except that money can be taken back in several parts.
+CREATE UNIQUE INDEX payout_attempts_open ON payout_attempts (book_id, payout, act)
+    WHERE state IN ('intended', 'sending', 'unknown') OR state = 'done' AND act <> 'reversal';
 
 -- Debts: since when a payee's money is below zero, and what was done about it.
 CREATE TABLE payout_debts (
@@ -416,7 +495,7 @@ CREATE INDEX payout_debts_listed ON payout_debts (book_id, since, kind, payee, c
 CREATE TABLE treasury_proposals (
     book_id    integer     NOT NULL REFERENCES books (id),
     id         text        COLLATE "C" NOT NULL CHECK (id ~ '^tp_[a-z0-9]{16}$'),
-    kind       text        COLLATE "C" NOT NULL CHECK (kind IN ('sweep', 'top_up', 'trust_deposit', 'card')),
+    kind       text        COLLATE "C" NOT NULL CHECK (kind IN ('sweep', 'top_up', 'trust_deposit', 'card', 'write_off')),
     currency   text        COLLATE "C" NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
     amount     bigint      NOT NULL CHECK (amount > 0),
     object     text        COLLATE "C" NOT NULL DEFAULT '' CHECK (octet_length(object) <= 129),
@@ -436,14 +515,15 @@ CREATE TABLE rail_paces (
 ) WITH (fillfactor = 20);
 
 REVOKE ALL ON payout_standings, payout_destinations, payout_holds, payout_policies, payout_overrides, payout_cursors, payout_clocks, payout_waits,
-    payout_runs, payout_decisions, payout_policy_texts, payouts, payout_steps, payout_attempts, payout_debts, treasury_proposals, rail_paces FROM PUBLIC;
+    payout_runs, payout_run_totals, payout_decisions, payout_policy_texts, payouts, payout_steps, payout_attempts, payout_debts, treasury_proposals, rail_paces FROM PUBLIC;
 GRANT SELECT, INSERT ON payout_standings, payout_destinations, payout_holds, payout_policies, payout_overrides, payout_cursors, payout_clocks, payout_waits,
-    payout_runs, payout_decisions, payout_policy_texts, payouts, payout_steps, payout_attempts, payout_debts, treasury_proposals, rail_paces TO mizan_app;
-GRANT UPDATE (state, name_match, active_since, cooling_until, disabled_code, changed_at, first_paid_at) ON payout_destinations TO mizan_app;
+    payout_runs, payout_run_totals, payout_decisions, payout_policy_texts, payouts, payout_steps, payout_attempts, payout_debts, treasury_proposals, rail_paces TO mizan_app;
+GRANT UPDATE (state, name_match, active_since, cooling_until, disabled_code, changed_at, first_paid_at, banks) ON payout_destinations TO mizan_app;
 GRANT UPDATE (released_at, approval, document) ON payout_holds TO mizan_app;
 GRANT UPDATE (sequence) ON payout_cursors TO mizan_app;
 GRANT UPDATE, DELETE ON payout_clocks, payout_waits, payout_debts TO mizan_app;
 GRANT UPDATE (state, walked, decided, paid, skipped, needs, approval, planned_at, ended_at) ON payout_runs TO mizan_app;
+GRANT UPDATE (payouts, amount, fee) ON payout_run_totals TO mizan_app;
 GRANT UPDATE (state, released_at, retries, code, transfer, transfer_entry, arrived, outgoing, trace, expected_on, pulled_back, changed_at, submitted_at,
     paid_at, returned_at, ended_at, look_at, claimed_by, lease_until, fence) ON payouts TO mizan_app;
 GRANT UPDATE (state, first_sent, sendings, code, next, again, made, entry, request_id, looked_at, ended_at) ON payout_attempts TO mizan_app;

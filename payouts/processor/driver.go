@@ -158,6 +158,8 @@ type Bank struct {
 	// Fingerprint is equal for equal account numbers, and is all that is known of the number here.
 	Fingerprint string
 	Currency    money.Currency
+	// Holder is the account holder's name as the processor knows it, or empty. It is compared and never kept.
+	Holder string
 	// State is the processor's word: "errored" means that nothing is paid to it until it is mended.
 	State   string
 	Default bool

@@ -23,6 +23,9 @@ type Account struct {
 	Slow int64 `json:"slow_of_simulator"`
 	// PlatformPays says that the platform is billed for what instant payouts of the account cost, and not the account.
 	PlatformPays bool `json:"platform_pays_of_simulator"`
+	// NamesCosts says that such a bill names its payout, and that it is given back if the payout fails. Processors differ in
+	// this; without it the bill names nothing and stays.
+	NamesCosts bool `json:"names_costs_of_simulator,omitempty"`
 	// Overdraws says that reversals take more than the account has, as they do where the platform covers what is missing.
 	Overdraws bool    `json:"overdraws_of_simulator"`
 	Banks     []*Bank `json:"banks_of_simulator"`

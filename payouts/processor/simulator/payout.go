@@ -34,6 +34,7 @@ type Payout struct {
 	Trace        *trace            `json:"trace_id"`
 	Metadata     map[string]string `json:"metadata"`
 	Fee          int64             `json:"fee_of_simulator"`
+	Cost         int64             `json:"cost_of_simulator,omitempty"`
 	Account      string            `json:"account_of_simulator"`
 	Sequence     int64             `json:"sequence_of_simulator"`
 }
@@ -111,7 +112,11 @@ func (s *Simulator) pay(p *Payout, bank *Bank) *Payout {
 	p.Arrival = p.Created + int64(arrives.Seconds())
 	if p.Fee > 0 && s.state.Accounts[p.Account].PlatformPays {
 		// The processor's own bills name nothing that they are for.
-		s.post(move{account: Platform, kind: "stripe_fee", category: "fee", currency: p.Currency, amount: -p.Fee})
+		bill := move{account: Platform, kind: "stripe_fee", category: "fee", currency: p.Currency, amount: -p.Fee}
+		if s.state.Accounts[p.Account].NamesCosts {
+			bill.source, p.Cost = p.ID, p.Fee
+		}
+		s.post(bill)
 		p.Fee = 0
 	}
 	p.Entry = s.post(move{account: p.Account, kind: "payout", category: "payout", currency: p.Currency, source: p.ID, amount: -p.Amount, fee: p.Fee}).ID
@@ -209,6 +214,9 @@ func (s *Simulator) become(p *Payout, d *due) {
 	case "failed":
 		e := s.post(move{account: p.Account, kind: "payout_failure", category: "payout_reversal", currency: p.Currency, source: p.ID,
 			amount: p.Amount, fee: -p.Fee, created: d.At})
+		if p.Cost > 0 {
+			s.post(move{account: Platform, kind: "stripe_fee", category: "fee", currency: p.Currency, source: p.ID, amount: p.Cost})
+		}
 		p.FailureEntry, p.FailureCode = &e.ID, &d.Code
 		for _, b := range s.state.Accounts[p.Account].Banks {
 			if b.ID == p.Destination {

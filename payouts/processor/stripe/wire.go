@@ -191,6 +191,7 @@ func readAccount(raw json.RawMessage) (processor.Account, error) {
 			Data    []struct {
 				ID          string `json:"id"`
 				Fingerprint string `json:"fingerprint"`
+				Holder      string `json:"account_holder_name"`
 				Currency    string `json:"currency"`
 				State       string `json:"status"`
 				Default     bool   `json:"default_for_currency"`
@@ -214,7 +215,7 @@ func readAccount(raw json.RawMessage) (processor.Account, error) {
 		Manual: w.Settings.Payouts.Schedule.Interval == "manual", DisabledReason: w.Requirements.DisabledReason,
 		Due: w.Requirements.Due, PastDue: w.Requirements.PastDue}
 	for _, b := range w.External.Data {
-		a.Banks = append(a.Banks, processor.Bank{ID: b.ID, Fingerprint: b.Fingerprint,
+		a.Banks = append(a.Banks, processor.Bank{ID: b.ID, Fingerprint: b.Fingerprint, Holder: b.Holder,
 			Currency: money.Currency(strings.ToUpper(b.Currency)), State: b.State, Default: b.Default})
 	}
 	return a, nil

@@ -1,0 +1,300 @@
+package payouts
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"mizan/ledger/money"
+)
+
+// zonesOfMarkets are the eight markets' zones, each with days around a change of its clocks where it has one. Two markets have
+// no rules that anybody signed; their zones are tried with the rules of another.
+var zonesOfMarkets = []struct {
+	market, zone, currency string
+	delivered              []string
+}{
+	{"US", "America/New_York", "USD", []string{"2027-03-03T09:00", "2027-03-06T23:59", "2027-03-13T12:00", "2027-10-30T00:00"}},
+	{"UK", "Europe/London", "GBP", []string{"2027-03-03T09:00", "2027-03-20T23:30", "2027-10-23T00:30"}},
+	{"ID", "Asia/Jakarta", "IDR", []string{"2027-03-03T09:00"}},
+	{"MY", "Asia/Kuala_Lumpur", "MYR", []string{"2027-03-03T23:59"}},
+	{"US", "Asia/Manila", "USD", []string{"2027-03-03T00:00"}},
+	{"SG", "Asia/Singapore", "SGD", []string{"2027-03-03T09:00"}},
+	{"US", "Asia/Bangkok", "USD", []string{"2027-03-03T09:00"}},
+	{"VN", "Asia/Ho_Chi_Minh", "VND", []string{"2027-03-03T09:00"}},
+}
+
+// TestSettlesOnItsDay: an order delivered on a local day settles at 00:00 local of the day N + 1 days after it, not a minute
+// before, whatever the clocks do meanwhile (A-15).
+func TestSettlesOnItsDay(t *testing.T) {
+	t.Parallel()
+	for _, z := range zonesOfMarkets {
+		t.Run(z.zone, func(t *testing.T) {
+			t.Parallel()
+			zone, err := time.LoadLocation(z.zone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := newTimeHouse(t, z.market, z.zone, time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), money.Currency(z.currency))
+			set, err := h.rulesInForce()
+			if err != nil {
+				t.Fatal(err)
+			}
+			days := set.Policies.Settlement.Tiers[set.Policies.Settlement.Tier]
+			for i, text := range z.delivered {
+				at, err := time.ParseInLocation("2006-01-02T15:04", text, zone)
+				if err != nil {
+					t.Fatal(err)
+				}
+				order := fmt.Sprint("o", i)
+				h.move(at.AddDate(0, 0, -2))
+				h.sell(order, "s", money.Currency(z.currency), "100")
+				h.move(at.Add(time.Minute))
+				h.deliver(order, at)
+				due := time.Date(at.Year(), at.Month(), at.Day()+days+1, 0, 0, 0, 0, zone)
+				h.move(due.Add(-time.Minute))
+				h.tick()
+				if got := h.doneAt("order.settled", "order:"+order); len(got) != 0 {
+					t.Fatalf("%s settled before %s", text, due)
+				}
+				h.move(due)
+				h.tick()
+				if got := h.doneAt("order.settled", "order:"+order); len(got) != 1 {
+					t.Fatalf("%s: settled %d times at %s\n%s", text, len(got), due, h.rows("payout_clocks"))
+				}
+				h.tick()
+				if got := h.doneAt("order.settled", "order:"+order); len(got) != 1 {
+					t.Fatalf("%s: settled %d times", text, len(got))
+				}
+			}
+			if left := h.rows("payout_clocks"); left != "" {
+				t.Fatalf("clocks are left:\n%s", left)
+			}
+		})
+	}
+}
+
+// TestThirdOfMarch is the worked example: delivered 3 March, seven days, due 11 March; with a case open, at the first run
+// after it closes.
+func TestThirdOfMarch(t *testing.T) {
+	t.Parallel()
+	zone, _ := time.LoadLocation("America/New_York")
+	h := newTimeHouse(t, "US", "America/New_York", time.Date(2027, 3, 1, 9, 0, 0, 0, zone), "USD")
+	for _, order := range []string{"plain", "case"} {
+		h.sell(order, "s", "USD", "100.00")
+		h.move(h.time().Add(time.Hour))
+	}
+	h.move(time.Date(2027, 3, 3, 12, 0, 0, 0, zone))
+	h.deliver("plain", h.time())
+	h.deliver("case", h.time())
+	h.tick()
+	h.move(time.Date(2027, 3, 5, 12, 0, 0, 0, zone))
+	h.post("after_sales.opened", `{"order":"case","case":"C1"}`)
+	h.tick()
+	waits, err := h.Waits(t.Context(), h.book, "s", Wait{}, 10)
+	if err != nil || len(waits) != 2 {
+		t.Fatal(waits, err)
+	}
+	eleventh := time.Date(2027, 3, 11, 0, 0, 0, 0, zone)
+	for _, w := range waits {
+		if !w.DueAt.Equal(eleventh) || w.Amount <= 0 {
+			t.Errorf("waits until %s for %d", w.DueAt, w.Amount)
+		}
+	}
+	h.move(eleventh)
+	h.tick()
+	if len(h.doneAt("order.settled", "order:plain")) != 1 || len(h.doneAt("order.settled", "order:case")) != 0 {
+		t.Fatal("on 11 March the one settles and the other does not")
+	}
+	h.move(time.Date(2027, 3, 14, 15, 1, 0, 0, zone))
+	h.tick()
+	h.post("after_sales.closed", `{"order":"case","case":"C1","outcome":"rejected"}`)
+	h.move(h.time().Add(4 * time.Minute))
+	h.tick()
+	if len(h.doneAt("order.settled", "order:case")) != 1 {
+		t.Fatalf("it settles at the first run after the case closed:\n%s", h.rows("payout_clocks"))
+	}
+}
+
+// TestBackDatedDelivery: a delivery that becomes known late moves the clock back, and what is overdue settles at once.
+func TestBackDatedDelivery(t *testing.T) {
+	t.Parallel()
+	h := newTimeHouse(t, "US", "America/New_York", time.Date(2027, 3, 1, 9, 0, 0, 0, time.UTC), "USD")
+	h.sell("o", "s", "USD", "100.00")
+	h.tick()
+	h.move(h.time().AddDate(0, 0, 18))
+	h.tick()
+	h.deliver("o", h.time().AddDate(0, 0, -14))
+	h.tick()
+	if len(h.doneAt("order.settled", "order:o")) != 1 {
+		t.Fatalf("overdue:\n%s", h.rows("payout_clocks"))
+	}
+}
+
+// life lives weeks of orders, gifts and cases with every step drawn from the seed, and does the works by do.
+func (h *timeHouse) life(r *rand.Rand, days int, do func()) (orders []string) {
+	h.t.Helper()
+	type step struct {
+		day int
+		do  func()
+	}
+	var plan []step
+	add := func(day int, do func()) { plan = append(plan, step{day, do}) }
+	for n := range 14 {
+		order := fmt.Sprint("o", n)
+		orders = append(orders, order)
+		sold := r.IntN(10)
+		add(sold, func() { h.sell(order, fmt.Sprint("s", n%3), "USD", fmt.Sprintf("%d.00", 10+n)) })
+		delivered := sold + 1 + r.IntN(5)
+		known := delivered + r.IntN(4)*r.IntN(2)*3
+		hour := time.Duration(r.IntN(24)) * time.Hour
+		add(known, func() {
+			h.deliver(order, h.time().AddDate(0, 0, delivered-known).Truncate(24*time.Hour).Add(min(hour, 4*time.Hour)))
+		})
+		if r.IntN(4) == 0 {
+			opened := delivered + r.IntN(4)
+			add(max(opened, known), func() { h.try("after_sales.opened", `{"order":%q,"case":"C"}`, order) })
+			add(max(opened, known)+1+r.IntN(12), func() { h.try("after_sales.closed", `{"order":%q,"case":"C","outcome":"rejected"}`, order) })
+		}
+		if r.IntN(4) == 0 {
+			add(sold+1+r.IntN(9), func() { h.try("refund.made", `{"order":%q,"refund":"R","amount":"2.00"}`, order) })
+		}
+	}
+	for day := range days {
+		h.move(time.Date(2027, 3, 1+day, 5, 0, 0, 0, time.UTC)) // after midnight in New York
+		do()
+		h.move(time.Date(2027, 3, 1+day, 17, 0, 0, 0, time.UTC))
+		for _, s := range plan {
+			if s.day == day {
+				s.do()
+			}
+		}
+		do()
+	}
+	return orders
+}
+
+// TestEveryOrderSettlesOnce lives random weeks, and every order settles exactly once, on its day or at the first work after
+// what kept it; the clocks made again of the feed are the same to the byte on every day.
+func TestEveryOrderSettlesOnce(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(4) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			h := newTimeHouse(t, "US", "America/New_York", time.Date(2027, 3, 1, 0, 0, 0, 0, time.UTC), "USD")
+			day := 0
+			orders := h.life(rand.New(rand.NewPCG(seed, 7)), 45, func() {
+				h.tick()
+				if day++; day%9 != 0 {
+					return
+				}
+				before := h.rows("payout_clocks") + "\n" + h.rows("payout_waits") + "\n" + h.rows("payout_cursors")
+				if err := h.Rebuild(t.Context(), h.book); err != nil {
+					t.Fatal(err)
+				}
+				h.work(h.Feed)
+				if after := h.rows("payout_clocks") + "\n" + h.rows("payout_waits") + "\n" + h.rows("payout_cursors"); after != before {
+					t.Fatalf("made again:\n%s\n\nwas:\n%s", after, before)
+				}
+			})
+			h.settledOnce(orders)
+		})
+	}
+}
+
+// settledOnce holds every order to one settlement that left nothing pending.
+func (h *timeHouse) settledOnce(orders []string) {
+	h.t.Helper()
+	for _, order := range orders {
+		if got := h.doneAt("order.settled", "order:"+order); len(got) != 1 {
+			h.t.Errorf("%s settled %d times", order, len(got))
+		}
+	}
+	if left := h.rows("payout_clocks"); left != "" {
+		h.t.Errorf("clocks are left:\n%s", left)
+	}
+	for n := range 3 {
+		if m := h.balance(fmt.Sprint("liabilities:seller:pending:s", n), "USD"); m != 0 {
+			h.t.Errorf("%d is still pending", m)
+		}
+	}
+}
+
+// TestKilledAnywhere: works that are killed before any of their transactions, and others that run beside them, come out as
+// if nothing had happened.
+func TestKilledAnywhere(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(3) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			h := newTimeHouse(t, "US", "America/New_York", time.Date(2027, 3, 1, 0, 0, 0, 0, time.UTC), "USD")
+			r := rand.New(rand.NewPCG(seed, 11))
+			other := h.replica()
+			orders := h.life(r, 45, func() {
+				dying := []Turn{h.dying(r.IntN(4)), h.dying(r.IntN(4)), h.dying(r.IntN(4)), h.turn()}
+				var all sync.WaitGroup
+				for i, s := range []*Service{h.Service, other} {
+					all.Go(func() {
+						for _, turn := range dying[2*i : 2*i+2] {
+							for _, do := range []func() (Report, error){
+								func() (Report, error) { return s.Feed(t.Context(), turn) },
+								func() (Report, error) { return s.Release(t.Context(), turn) },
+							} {
+								if _, err := do(); err != nil && !errors.Is(err, errKilled) {
+									t.Error(err)
+								}
+							}
+						}
+					})
+				}
+				all.Wait()
+			})
+			h.tick()
+			h.settledOnce(orders)
+		})
+	}
+}
+
+// TestOneThatCannotKeepsNobody: what cannot be released is tried again with growing pauses, waits for people at last, and
+// keeps nobody else; news of it bring it back.
+func TestOneThatCannotKeepsNobody(t *testing.T) {
+	t.Parallel()
+	h := newTimeHouse(t, "US", "America/New_York", time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC), "USD")
+	h.sell("first", "s2", "USD", "1.00")
+	h.deliver("first", h.time().AddDate(0, 0, -9))
+	h.tick()
+	for i := range 5 {
+		h.sell(fmt.Sprint("o", i), fmt.Sprint("s", i), "USD", "100.00")
+		h.deliver(fmt.Sprint("o", i), h.time())
+	}
+	h.exec(`UPDATE accounts SET state = 'closed' WHERE address = 'liabilities:seller:available:s2'`)
+	h.move(h.time().AddDate(0, 0, 8))
+	h.tick()
+	for i := range 5 {
+		if got := len(h.doneAt("order.settled", fmt.Sprint("order:o", i))); (got == 1) == (i == 2) {
+			t.Errorf("o%d settled %d times", i, got)
+		}
+	}
+	for range 400 {
+		h.move(h.time().Add(10 * time.Minute))
+		h.work(h.Release)
+	}
+	if rows := h.rows("payout_clocks"); !strings.Contains(rows, "account-closed") || strings.Count(rows, "\n") != 0 {
+		t.Fatal(rows)
+	}
+	list, err := h.listClocks(t.Context(), h.book, h.time(), time.Time{}, "", "", false, true, 10)
+	if err != nil || len(list) != 1 || !list[0].Parked() || !list[0].LookAt.IsZero() {
+		t.Fatal(list, err)
+	}
+	h.exec(`UPDATE accounts SET state = 'open' WHERE address = 'liabilities:seller:available:s2'`)
+	h.post("after_sales.opened", `{"order":"o2","case":"C"}`)
+	h.post("after_sales.closed", `{"order":"o2","case":"C","outcome":"rejected"}`)
+	h.tick()
+	if got := len(h.doneAt("order.settled", "order:o2")); got != 1 {
+		t.Fatalf("settled %d times\n%s", got, h.rows("payout_clocks"))
+	}
+}
