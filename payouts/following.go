@@ -88,7 +88,7 @@ func (s *Service) follow(ctx context.Context, t Turn, r Rail, c *carried) (again
 			settled, err := s.do(ctx, t, r, c, s.outgoingOf(t, c))
 			return settled && !c.LookAt.After(s.now()), err
 		}
-		found, err := s.findOutgoing(ctx, r, c, c.Arrived)
+		found, err := s.findOutgoing(ctx, t, r, c, c.Arrived)
 		if err != nil {
 			return false, s.unread(ctx, t, c, err)
 		}
@@ -120,9 +120,16 @@ func (s *Service) unread(ctx context.Context, t Turn, c *carried, err error) err
 
 // findOutgoing finds the payout that the processor made by itself and that contains one of the sources. The newest comes
 // first; the one that is known already is passed over.
-func (s *Service) findOutgoing(ctx context.Context, r Rail, c *carried, sources ...string) (*processor.Payout, error) {
+func (s *Service) findOutgoing(ctx context.Context, t Turn, r Rail, c *carried, sources ...string) (*processor.Payout, error) {
+	// The money may have left long before it was known that it had arrived.
+	since := c.SubmittedAt
+	if sent, err := s.lastAttempt(ctx, t.Book, c.ID, processor.ActTransfer); err != nil {
+		return nil, err
+	} else if sent != nil {
+		since = sent.createdAt
+	}
 	all, err := asked(ctx, s, r, func(d processor.Driver) ([]processor.Payout, error) {
-		return d.ListPayouts(ctx, c.RailAccount, processor.Window{From: c.SubmittedAt.Add(-time.Hour)})
+		return d.ListPayouts(ctx, c.RailAccount, processor.Window{From: since.Add(-time.Hour)})
 	})
 	if err != nil {
 		return nil, err
@@ -252,12 +259,13 @@ func (s *Service) pullBack(ctx context.Context, t Turn, r Rail, c *carried) (aga
 	if last.open() {
 		amount = last.amount
 	} else {
-		if !c.ordered() && c.State == AtAccount {
-			found, err := s.findOutgoing(ctx, r, c, c.Arrived, c.Outgoing)
+		if c.Mode == "automatic" && c.State == AtAccount {
+			// The processor may have paid it out by itself meanwhile.
+			found, err := s.findOutgoing(ctx, t, r, c, c.Arrived, c.Outgoing)
 			if err != nil {
 				return false, s.unread(ctx, t, c, err)
 			}
-			if found != nil && c.Outgoing != "" && !found.Created.Before(c.SubmittedAt) {
+			if found != nil {
 				return s.leftAgain(ctx, t, c, *found)
 			}
 		}
