@@ -109,13 +109,16 @@ func TestHostileProcessor(t *testing.T) {
 	}
 	both := func() {
 		var wg sync.WaitGroup
-		for _, s := range []*Service{h.Service, second} {
-			for _, work := range []func(*Service) error{
+		for i, s := range []*Service{h.Service, second} {
+			for w, work := range []func(*Service) error{
 				func(s *Service) error { _, err := s.Submit(t.Context(), h.turn()); return err },
 				func(s *Service) error { _, err := s.Follow(t.Context(), h.turn()); return err },
 				func(s *Service) error { _, err := s.ReadNotices(t.Context(), h.turn()); return err },
 				func(s *Service) error { _, err := s.Poll(t.Context(), h.turn()); return err },
 			} {
+				if i == 1 && w > 1 {
+					continue
+				}
 				wg.Go(func() { _ = work(s) }) // a turn may fail; the next one goes on
 			}
 		}
@@ -150,7 +153,7 @@ func TestHostileProcessor(t *testing.T) {
 			t.Errorf("payout %d is %s %q, transfers %+v:\n%s", i, p.State, p.Code, n, h.steps(id))
 		}
 	}
-	t.Log(states)
+	t.Log(states, h.sim.Requests())
 	got := h.balances()
 	for _, account := range []string{"assets:cash_in_transit:main", "liabilities:payout_in_transit"} {
 		for a, m := range got {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -45,6 +47,15 @@ type railHouse struct {
 	logged *logText
 	run    string
 	option Options
+	mu     sync.Mutex
+	tamper func(r *http.Request, body []byte) []byte
+}
+
+// tampered has answers of the processor changed; nil ends it.
+func (h *railHouse) tampered(f func(r *http.Request, body []byte) []byte) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.tamper = f
 }
 
 // logText is a log that many may write to.
@@ -76,7 +87,20 @@ func newRailHouse(t *testing.T, change ...func(*simulator.Options)) *railHouse {
 	if h.sim, err = simulator.New(o); err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(h.sim)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.mu.Lock()
+		tamper := h.tamper
+		h.mu.Unlock()
+		if tamper == nil {
+			h.sim.ServeHTTP(w, r)
+			return
+		}
+		said := httptest.NewRecorder()
+		h.sim.ServeHTTP(said, r)
+		maps.Copy(w.Header(), said.Header())
+		w.WriteHeader(said.Code)
+		_, _ = w.Write(tamper(r, said.Body.Bytes())) // whoever asked may have gone
+	}))
 	t.Cleanup(server.Close)
 	t.Cleanup(func() {
 		if err := h.sim.Check(); err != nil {
