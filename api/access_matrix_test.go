@@ -215,7 +215,7 @@ func (h *house) matrixFixture() fixture {
 	key, _ := h.key(access.NewKey{Scopes: []access.Scope{access.KeysWrite}, Books: []string{"uk"}})
 	f := fixture{own: map[string]string{}, missing: map[string]string{
 		"approval": "ap_zzzzzzzzzzzzzzzz", "key": "zzzzzzzzzzzz", "person": "per_zzzzzzzzzzzzzzzz", "grant": "gr_zzzzzzzzzzzzzzzz", "subject": "payee:zz", "id": "uk-99", "set": "zz-9",
-		"address": "liabilities:seller:available:zz", "message": "99", "import": "99", "source": "shopify",
+		"address": "liabilities:seller:available:zz", "message": "99", "import": "99", "source": "shopify", "job": "test_count", "period": "2026-11-19T00:00:00Z",
 	}, bodies: map[string]string{}}
 	for _, name := range parameterNames(reflect.TypeFor[pathFields]()) {
 		f.own[name] = examplePath("{" + name + "}")
@@ -224,6 +224,7 @@ func (h *house) matrixFixture() fixture {
 		}
 	}
 	maps.Copy(f.own, map[string]string{"key": key.ID, "explained": explained})
+	h.ranOnce()
 	why, ask := `{"reason":"For the tests."}`, `{"act":%q,"payload":%s,"reason":"For the tests."}`
 	for _, op := range Operations() {
 		if op.Body == reflect.TypeFor[NewReason]() {
@@ -237,6 +238,7 @@ func (h *house) matrixFixture() fixture {
 		"create-book":                `{"code":"uk2","name":"Another","currencies":["GBP"],"time_zone":"UTC"}`,
 		"post-event":                 `{"type":"tip.sent","reference":"tip-2","data":{"tip":"T-2","creator":"cre_amy","currency":"GBP","amount":"5.00","processor":"main","payment_id":"pi_t2"}}`,
 		"import-file":                statementHead + "T-9,ST-9,GBP,10.00,,-1.00,9.00,\n",
+		"run-book-job":               `{"period":"2026-11-20T10:00:00Z","reason":"For the tests."}`,
 		"rotate-key":                 `{"overlap_seconds":60}`, "grant-role": `{"role":"support","book":"vn"}`, "make-sign-in-link": `{}`,
 		"propose-destination": `{"fields":{"bank_account":"GB33BUKB20201555555555","bank_holder":"Amy Example"},"reason":"New bank.","document":"DOC-1"}`,
 		"hold-personal-data":  `{"until":"2026-11-19T00:00:00Z","reason":"It has ended."}`, "close-data-subject": `{"reason":"It goes on."}`,
@@ -261,6 +263,9 @@ func (f *fixture) path(op *Operation, book string, objects map[string]string) st
 
 // renew makes what an operation uses up: a person with a role, or an approval that the development key has asked for.
 func (f *fixture) renew(h *house, op *Operation) {
+	if f.own["job"] = "vault_sweep"; op.ofBook() {
+		f.own["job"] = "test_count"
+	}
 	if strings.Contains(op.Path, "{person}") {
 		f.own["person"], _ = h.staff("support@uk")
 		p, err := h.access.Person(h.t.Context(), f.own["person"])

@@ -23,6 +23,8 @@ import (
 	"mizan/ledger/commerce/intake"
 	"mizan/ledger/guard"
 	"mizan/ledger/vault"
+	"mizan/payouts"
+	"mizan/payouts/jobs"
 )
 
 // Config is what the API is made of.
@@ -42,6 +44,10 @@ type Config struct {
 	Desk  *guard.Desk
 	Trail *guard.Trail
 	Vault *vault.Vault
+	// Jobs knows the jobs; without it there are none. Whoever made it runs it.
+	Jobs *jobs.Service
+	// Payouts keeps payouts, and what waits for a time; without it there are none.
+	Payouts *payouts.Service
 	// PublicURL is where people reach the service, such as https://ledger.example.com; links are relative if it is empty.
 	PublicURL string
 	// Log receives one line per request and every unexpected error; nil discards them.
@@ -81,6 +87,8 @@ type service struct {
 	desk      *guard.Desk
 	trail     *guard.Trail
 	vault     *vault.Vault
+	jobs      *jobs.Service
+	payouts   *payouts.Service
 	publicURL string
 	now       func() time.Time
 	log       *slog.Logger
@@ -122,7 +130,7 @@ func newService(config Config) (*service, error) {
 	}
 	s := &service{
 		ledger: config.Ledger, commerce: config.Commerce, rules: config.Rules, intakes: config.Intake, notices: config.Notices, access: config.Access, now: config.Now, log: config.Log, cursorKey: config.CursorKey,
-		desk: config.Desk, trail: config.Trail, vault: config.Vault, publicURL: config.PublicURL,
+		desk: config.Desk, trail: config.Trail, vault: config.Vault, jobs: config.Jobs, payouts: config.Payouts, publicURL: config.PublicURL,
 		ready: config.Ready, console: config.Console, docs: config.Docs, proxies: config.TrustedProxies, secure: config.Secure, crossOrigin: http.NewCrossOriginProtection(),
 	}
 	if config.IntakeBytes <= 0 {

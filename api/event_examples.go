@@ -21,6 +21,7 @@ var exampleData = map[string]string{
 		`"tax":[{"jurisdiction":"UK","kind":"vat","owed_by":"seller","amount":"0.00","included":true}]}],` +
 		`"shipping":{"amount":"2.99","tax":[]},"creators":[{"creator":"cre_amy","weight":"1","agency":{"id":"mcn_ldn","share":"0.30","paid_by":"creator"}}],` +
 		`"commission_rate":"0.15","payments":[{"processor":"main","payment_id":"pi_1001","amount":"44.97"}]}`,
+	"OrderShipped":   `{"order":"UK-1001","shipped_at":"2026-11-20T09:20:00Z","parcel":1,"carrier":"evri"}`,
 	"OrderDelivered": `{"order":"UK-1001","delivered_at":"2026-11-20T09:30:00Z","parcel":1,"last_parcel":true}`,
 	"CODDelivered": `{"order":"UK-1001","carrier":"evri","delivered_at":"2026-11-20T09:30:00Z","currency":"GBP","placed_at":"2026-11-20T09:00:00Z","seller":"sel_uk",` +
 		`"lines":[{"line":1,"sku":"SKU-9","category":"fashion","quantity":1,"unit_price":"24.99"}],"shipping":{"amount":"2.99"}}`,

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +25,8 @@ import (
 	"mizan/ledger/guard"
 	"mizan/ledger/postgres/pgtest"
 	"mizan/ledger/vault"
+	"mizan/payouts"
+	"mizan/payouts/jobs"
 )
 
 func TestMain(m *testing.M) {
@@ -73,7 +76,11 @@ type house struct {
 	service *service
 	client  *http.Client
 	vault   *vault.Vault
-	counted counted // what the sample acts did
+	jobs    *jobs.Service
+	payouts *payouts.Service
+	// jobFails has the job of the installation fail.
+	jobFails atomic.Bool
+	counted  counted // what the sample acts did
 }
 
 type syncBuffer struct {
@@ -120,8 +127,10 @@ func open(t testing.TB, change ...func(*Config)) *house {
 		t.Fatal(err)
 	}
 	h.intake = intake.New(h.db.Pool, h.ledger, events, intake.Options{Secrets: secrets, Now: h.clock.now})
+	h.jobs = h.newJobs(trail)
+	h.payouts = payouts.New(payouts.Options{Pool: h.db.Pool, Ledger: h.ledger, Events: events, Trail: trail, Now: h.clock.now})
 	config := Config{
-		Ledger: h.ledger, Commerce: events, Intake: h.intake, Rules: rules, Access: h.access, Desk: desk, Trail: trail, Vault: h.vault, Now: h.clock.now, CursorKey: []byte("cursor-key-of-the-tests"),
+		Jobs: h.jobs, Payouts: h.payouts, Ledger: h.ledger, Commerce: events, Intake: h.intake, Rules: rules, Access: h.access, Desk: desk, Trail: trail, Vault: h.vault, Now: h.clock.now, CursorKey: []byte("cursor-key-of-the-tests"),
 		Log: slog.New(slog.NewJSONHandler(h.log, nil)), Version: "test",
 	}
 	for _, c := range change {

@@ -186,6 +186,8 @@ type pathFields struct {
 	Person      string `json:"person" pattern:"^per_[a-z0-9]{16}$" doc:"The person's id" example:"per_0123456789abcdef"`
 	Grant       string `json:"grant" pattern:"^gr_[a-z0-9]{16}$" doc:"The id of the role as it was granted" example:"gr_0123456789abcdef"`
 	Subject     string `json:"subject" pattern:"^(payee|buyer|donor):[A-Za-z0-9_.-]{1,64}$" doc:"Whose data: payee, buyer or donor, a colon, and the id" example:"payee:cre_amy"`
+	Job         string `json:"job" pattern:"^[a-z][a-z0-9_-]{0,47}$" doc:"The job's name" example:"vault_sweep"`
+	Period      string `json:"period" format:"date-time" doc:"When the period became due" example:"2026-11-20T10:00:00Z"`
 	Source      string `json:"source" pattern:"^[a-z][a-z0-9_-]{0,31}$" doc:"The source's name" example:"shopify"`
 	Processor   string `json:"processor" pattern:"^[a-z][a-z0-9_-]{0,31}$" doc:"The payment processor's name" example:"stripe"`
 }

@@ -114,6 +114,7 @@ func Operations() []Operation {
 		currencyOperations(),
 		approvalOperations(),
 		auditOperations(),
+		jobOperations(),
 		keyOperations(),
 		peopleOperations(),
 		personalOperations(),

@@ -10,10 +10,11 @@ import (
 
 // Considering payees: gathering what a decision rests on for many of them at once, and deciding.
 
-// matterOf is a payee in a run with what was found and decided.
+// candidate is a payee in a run with what was found and decided.
 type candidate struct {
 	holding
 	facts    facts
+	to       Destination
 	policy   *Policy
 	inputs   Inputs
 	decision Decision
@@ -64,6 +65,7 @@ func (s *Service) consider(ctx context.Context, book ledger.Book, o occasion, li
 	out := make([]candidate, len(list))
 	for i, h := range list {
 		c := candidate{holding: h, facts: facts[h.PayeeKey], policy: o.policy}
+		c.to = c.facts.destinationIn(string(h.Currency))
 		c.inputs = inputsOf(o, h, c.facts, outlooks[i], now)
 		if err := c.agree(o.policy); err != nil {
 			s.log.ErrorContext(ctx, "the exception of a payee does not fit the policy; the payee waits", "book", book.Code, "kind", h.Kind, "payee", h.ID)
@@ -116,6 +118,7 @@ func inputsOf(o occasion, h holding, f facts, out outlook, now time.Time) Inputs
 			Reserve: max(h.now[inReserve], 0), DisputeHold: max(h.now[inDisputeHold], 0), Blocked: max(h.now[inBlocked], 0),
 			MinorTrust: max(h.now[inMinorTrust], 0), InTransit: max(h.inTransit, 0)},
 		Verification: verifiedFacts(f.Standing),
+		Holds:        f.holdsIn(string(h.Currency)),
 		Debt:         DebtFacts{Amount: out.debt, Since: out.since},
 		RetryOf:      o.retryOf,
 		Unit:         h.Currency.PayoutUnit(),
@@ -128,18 +131,12 @@ func inputsOf(o occasion, h holding, f facts, out outlook, now time.Time) Inputs
 	} else {
 		in.Next.SettlementAt = out.due
 	}
-	to := destinationFacts(f.Destination)
+	to := destinationFacts(f.destinationIn(string(h.Currency)))
 	switch {
 	case !f.Minor:
 		in.Destination = to
 	case f.Guardian != "":
 		in.Guardian = &GuardianFacts{ID: f.Guardian, Verification: verifiedFacts(f.GuardianStanding), Destination: to}
-	}
-	for _, category := range f.Pauses {
-		in.Holds = append(in.Holds, HoldFacts{Kind: HoldPause, Category: category})
-	}
-	if f.Frozen {
-		in.Holds = append(in.Holds, HoldFacts{Kind: HoldBlock, Category: "everything"})
 	}
 	return in
 }

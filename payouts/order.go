@@ -30,7 +30,7 @@ type order struct {
 
 // ordersOf are the payouts of a decision to pay, one for each part.
 func ordersOf(c *candidate, method string, retry *Payout) []order {
-	to := c.facts.Destination
+	to := c.to
 	list := make([]order, 0, len(c.decision.Parts))
 	for _, part := range c.decision.Parts {
 		o := order{holder: c.Holder, receiver: c.ID, source: commerce.SourceAvailable, part: part.Number, amount: part.Amount, fee: part.Fee, method: method,

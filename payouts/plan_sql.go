@@ -67,7 +67,7 @@ func (s *Service) CarryOn(ctx context.Context, t Turn) (Report, error) {
 			err = s.cancelRest(ctx, t, run)
 		case run.State == RunPlanning && (run.Trigger == TriggerScheduled || run.Trigger == TriggerManual):
 			var policy *Policy
-			if policy, err = s.policyAt(ctx, t.Book, run.since()); err == nil {
+			if policy, err = s.PolicyAt(ctx, t.Book, run.since()); err == nil {
 				_, err = s.plan(ctx, t, run, policy)
 			}
 		}
@@ -89,7 +89,7 @@ func (r Run) since() time.Time {
 
 // beginScheduled finds or begins the run of the period.
 func (s *Service) beginScheduled(ctx context.Context, t Turn) (run Run, p *Policy, err error) {
-	if p, err = s.policyAt(ctx, t.Book, t.Start); err != nil {
+	if p, err = s.PolicyAt(ctx, t.Book, t.Start); err != nil {
 		return Run{}, nil, err
 	}
 	cutOff, err := p.CutoffOn(p.LocalDate(t.Start))

@@ -76,13 +76,13 @@ func printable(text string) bool {
 // document is what is kept of a request under its reference.
 func (r *Request) document() string {
 	content, err := json.Marshal(struct {
-		Kind     string      `json:"kind"`
-		Payee    string      `json:"payee"`
-		Currency string      `json:"currency"`
-		Amount   money.Minor `json:"amount,omitempty"`
-		Method   string      `json:"method"`
-		Retry    string      `json:"retry,omitempty"`
-	}{r.Holder.Kind, r.Holder.ID, string(r.Holder.Currency), r.Amount, r.Method, r.Retry})
+		Kind     string `json:"kind"`
+		Payee    string `json:"payee"`
+		Currency string `json:"currency"`
+		Amount   int64  `json:"amount,omitempty"`
+		Method   string `json:"method"`
+		Retry    string `json:"retry,omitempty"`
+	}{r.Holder.Kind, r.Holder.ID, string(r.Holder.Currency), int64(r.Amount), r.Method, r.Retry})
 	if err != nil {
 		panic("payouts: a request of words and a number cannot be written: " + err.Error())
 	}
@@ -98,7 +98,7 @@ func (s *Service) RequestPayout(ctx context.Context, by guard.Actor, book ledger
 		return Decided{}, nil, err
 	}
 	now := s.now()
-	policy, err := s.policyAt(ctx, book, now)
+	policy, err := s.PolicyAt(ctx, book, now)
 	if err != nil {
 		return Decided{}, nil, err
 	}
@@ -235,7 +235,7 @@ func (s *Service) retryFacts(ctx context.Context, tx pgx.Tx, book ledger.Book, h
 	if failed.IsZero() {
 		failed = p.ChangedAt
 	}
-	to := facts.Destination
+	to := facts.destinationIn(string(h.Currency))
 	return &RetryFacts{Payout: p.ID, Tries: p.Retries, Code: p.Code, FailedAt: failed, NewDestination: to.ID != "" && (to.ID != p.Destination || to.ActiveSince.After(failed))}, nil
 }
 
@@ -248,7 +248,7 @@ func (s *Service) Quote(ctx context.Context, book ledger.Book, r Request) (Decis
 		return Decision{}, err
 	}
 	now := s.now()
-	policy, err := s.policyAt(ctx, book, now)
+	policy, err := s.PolicyAt(ctx, book, now)
 	if err != nil {
 		return Decision{}, err
 	}

@@ -246,7 +246,7 @@ func (s *Service) StartRun(ctx context.Context, by guard.Actor, book ledger.Book
 	if !plainReason(reason) {
 		return Run{}, ErrRunReason
 	}
-	if _, err := s.policyAt(ctx, book, s.now()); err != nil {
+	if _, err := s.PolicyAt(ctx, book, s.now()); err != nil {
 		return Run{}, err
 	}
 	err = s.pool.TxRetry(ctx, func(tx pgx.Tx) error {

@@ -63,6 +63,14 @@ const (
 	ApprovalsDecide Scope = "approvals:decide"
 	// AuditRead reads, exports and verifies the trail of privileged acts.
 	AuditRead Scope = "audit:read"
+	// JobsRead reads what the service does by itself, and what became of it.
+	JobsRead Scope = "jobs:read"
+	// JobsRun asks for a run of a job.
+	JobsRun Scope = "jobs:run"
+	// PayoutsRead reads payouts, decisions about them, what waits for a time, and debts.
+	PayoutsRead Scope = "payouts:read"
+	// PayoutsWrite asks for payouts and cancels them, and has what waits looked at again.
+	PayoutsWrite Scope = "payouts:write"
 	// KeysRead lists keys, without their secrets.
 	KeysRead Scope = "keys:read"
 	// KeysWrite rotates and revokes keys.
@@ -88,7 +96,7 @@ const (
 // Scopes returns every scope of keys, in a stable order.
 func Scopes() []Scope {
 	return []Scope{BooksRead, BooksWrite, TransactionsRead, TransactionsWrite, EventsWrite, SettlementsWrite, RulesRead, RulesWrite, PayeesRead, PayeesWrite,
-		InboundRead, InboundWrite, BalancesRead, ApprovalsRead, ApprovalsWrite, ApprovalsDecide, AuditRead, KeysRead, KeysWrite, PeopleRead, PeopleWrite,
+		InboundRead, InboundWrite, BalancesRead, ApprovalsRead, ApprovalsWrite, ApprovalsDecide, AuditRead, JobsRead, JobsRun, PayoutsRead, PayoutsWrite, KeysRead, KeysWrite, PeopleRead, PeopleWrite,
 		LinksWrite, PersonalRead, PersonalSensitive, PersonalWrite, Everything}
 }
 

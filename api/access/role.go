@@ -29,12 +29,12 @@ type Grant struct {
 }
 
 // reading is what everybody may read who works with the books.
-var reading = []Scope{BooksRead, TransactionsRead, RulesRead, PayeesRead, BalancesRead, ApprovalsRead}
+var reading = []Scope{BooksRead, TransactionsRead, RulesRead, PayeesRead, BalancesRead, ApprovalsRead, JobsRead, PayoutsRead}
 
 var roleScopes = map[Role][]Scope{
-	Finance:  append(slices.Clone(reading), InboundRead, InboundWrite, ApprovalsWrite, LinksWrite, PersonalRead, PersonalSensitive, PersonalWrite, AuditRead),
+	Finance:  append(slices.Clone(reading), InboundRead, InboundWrite, ApprovalsWrite, LinksWrite, PersonalRead, PersonalSensitive, PersonalWrite, AuditRead, JobsRun, PayoutsWrite),
 	Approver: append(slices.Clone(reading), ApprovalsDecide, AuditRead),
-	Admin:    {BooksRead, ApprovalsRead, ApprovalsWrite, AuditRead, KeysRead, KeysWrite, PeopleRead, PeopleWrite},
+	Admin:    {BooksRead, ApprovalsRead, ApprovalsWrite, AuditRead, JobsRead, JobsRun, KeysRead, KeysWrite, PeopleRead, PeopleWrite},
 	Auditor:  append(slices.Clone(reading), InboundRead, AuditRead, KeysRead, PeopleRead),
 	Support:  append(slices.Clone(reading), PersonalRead),
 }

@@ -26,6 +26,7 @@ import (
 	"mizan/ledger/commerce"
 	"mizan/ledger/guard"
 	"mizan/ledger/vault"
+	"mizan/payouts/jobs"
 )
 
 // Config is what a console needs. Without Access nobody can sign in, and a closed console shows a welcome only.
@@ -41,6 +42,8 @@ type Config struct {
 	Commerce *commerce.Service
 	// Vault knows what is stored of people; it may be closed.
 	Vault *vault.Vault
+	// Jobs knows what runs by itself; nil for no pages about it.
+	Jobs *jobs.Service
 	// Issuer is where the staff can sign in; nil for by links only.
 	Issuer Issuer
 	// FormKey authenticates forms, 32 random bytes that replicas share; empty draws one for this process.
@@ -79,6 +82,9 @@ const (
 	auditPerPage        = 50
 	peoplePerPage       = 50
 	keysShown           = 200
+	jobsShown           = 200
+	parkedShown         = 20
+	jobPeriodsPerPage   = 50
 )
 
 // pageTimeout bounds the reading for one page, and what a form does.
@@ -154,6 +160,11 @@ func (c *console) staffPages(mux *http.ServeMux) {
 		mux.HandleFunc("GET "+at+"/audit", c.page("audit", c.audit))
 		mux.HandleFunc("GET "+at+"/approvals", c.page("approvals", c.approvals))
 		mux.HandleFunc("GET "+at+"/approvals/{id}", c.page("approval", c.approval))
+		if c.Jobs != nil {
+			mux.HandleFunc("GET "+at+"/jobs", c.page("jobs", c.jobs))
+			mux.HandleFunc("GET "+at+"/jobs/{job}/periods/{period}", c.page("job", c.jobPeriod))
+			mux.HandleFunc("POST "+at+"/jobs/{job}/runs", c.form(c.jobRun))
+		}
 		for decision, decide := range decisions {
 			mux.HandleFunc("POST "+at+"/approvals/{id}/"+decision, c.decided(decide))
 		}

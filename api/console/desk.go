@@ -83,14 +83,14 @@ func (c *console) desk(ctx context.Context, r *http.Request) (answer, error) {
 	}
 	about := []whose{}
 	if after == "" {
-		whole := whose{Name: "The installation", At: "/console"}
+		whole := c.installation()
 		p.Installation = whole.tabs(person, "")
 		about = append(about, whole)
 	} else {
 		p.First = "/console"
 	}
 	for _, book := range books {
-		o := whoseBook(book)
+		o := c.whoseBook(book)
 		about = append(about, o)
 		p.Books = append(p.Books, deskBook{book.Name, book.Code, book.Market, o.tabs(person, "")})
 	}

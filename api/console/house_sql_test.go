@@ -24,6 +24,7 @@ import (
 	"mizan/ledger/postgres"
 	"mizan/ledger/postgres/pgtest"
 	"mizan/ledger/vault"
+	"mizan/payouts/jobs"
 )
 
 // house is a closed console with everything behind it, on a database of its own.
@@ -35,9 +36,12 @@ type house struct {
 	trail  *guard.Trail
 	events *commerce.Service
 	vault  *vault.Vault
+	jobs   *jobs.Service
 
 	mu sync.Mutex
-	at time.Time
+	// jobFails has the job of the installation fail.
+	jobFails bool
+	at       time.Time
 	// effect is what the act "test.run" would do; ran counts how often it ran.
 	effect guard.Effect
 	ran    int
@@ -74,7 +78,8 @@ func newHouse(t *testing.T, change ...func(*Config)) *house {
 	t.Cleanup(h.access.Wait)
 	h.trail = guard.NewTrail(db.Pool, h.now)
 	h.desk = guard.NewDesk(db.Pool, h.trail, h.now, append(h.access.Acts(), h.act("test.run", true), h.act("test.whole", false)))
-	config := Config{Ledger: l, Access: h.access, Desk: h.desk, Trail: h.trail, Commerce: h.events, Vault: h.vault, Now: h.now, Version: "9.9.9",
+	h.jobs = newJobs(h, l)
+	config := Config{Jobs: h.jobs, Ledger: l, Access: h.access, Desk: h.desk, Trail: h.trail, Commerce: h.events, Vault: h.vault, Now: h.now, Version: "9.9.9",
 		FormKey: []byte(strings.Repeat("f", 32)), Secure: true}
 	for _, f := range change {
 		f(&config)

@@ -48,7 +48,7 @@ var (
 	// through them again and again, and commands start sooner.
 	templates = sync.OnceValue(func() map[string]*template.Template {
 		return parsePages("welcome", "failure", "books", "book", "transactions", "transaction", "accounts", "account",
-			"sign-in", "link", "onward", "desk", "approvals", "approval", "audit", "people", "keys", "portal")
+			"sign-in", "link", "onward", "desk", "approvals", "approval", "audit", "jobs", "job", "people", "keys", "portal")
 	})
 )
 

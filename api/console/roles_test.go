@@ -33,6 +33,10 @@ var staffPagesTested = []staffPage{
 	{"/console/books/BOOK/audit", []access.Scope{access.AuditRead}, false},
 	{"/console/approvals", []access.Scope{access.ApprovalsRead}, true},
 	{"/console/audit", []access.Scope{access.AuditRead}, true},
+	{"/console/books/BOOK/jobs", []access.Scope{access.JobsRead}, false},
+	{"/console/books/BOOK/jobs/count/periods/2026-11-21T09:30:00.123456Z", []access.Scope{access.JobsRead}, false},
+	{"/console/jobs", []access.Scope{access.JobsRead}, true},
+	{"/console/jobs/sweep/periods/2026-11-21T09:30:00.123456Z", []access.Scope{access.JobsRead}, true},
 	{"/console/people", []access.Scope{access.PeopleRead}, true},
 }
 
@@ -46,7 +50,9 @@ func TestRolesAndPages(t *testing.T) {
 		book := h.book(code, "Souk "+code, "GBP")
 		h.post(book, "a", sale(pending, owed, 100, "GBP"))
 		ids[code] = h.ask(book, program, `{"a":1}`, "r").ID
+		h.runJob("count", int32(book.ID))
 	}
+	h.runJob("sweep", 0)
 	h.register(mustBook(t, h, "uk"), commerce.Payee{ID: "cre_amy", Kind: "creator"})
 	payee := h.payee(mustBook(t, h, "uk"), "cre_amy")
 	visible, hidden := 0, 0

@@ -142,6 +142,8 @@ type whose struct {
 	guard.Book
 	// Name is for people; At is the address that the pages begin with.
 	Name, At string
+	// Jobs says that there are pages about jobs.
+	Jobs bool
 }
 
 // staffOf returns the visitor and what the page is about, if the visitor has the scope there.
@@ -155,17 +157,22 @@ func (c *console) staffOf(ctx context.Context, r *http.Request, scope access.Sco
 		return v, whose{}, errNoPage
 	}
 	if code == "" {
-		return v, whose{Name: "The installation", At: "/console"}, nil
+		return v, c.installation(), nil
 	}
 	book, err := c.Ledger.Book(ctx, code)
 	if err != nil {
 		return v, whose{}, err
 	}
-	return v, whoseBook(book), nil
+	return v, c.whoseBook(book), nil
 }
 
-func whoseBook(book ledger.Book) whose {
-	return whose{guard.Book{ID: int32(book.ID), Code: book.Code}, book.Name, "/console" + bookAddress(book)}
+// installation is what concerns no book.
+func (c *console) installation() whose {
+	return whose{Name: "The installation", At: "/console", Jobs: c.Jobs != nil}
+}
+
+func (c *console) whoseBook(book ledger.Book) whose {
+	return whose{guard.Book{ID: int32(book.ID), Code: book.Code}, book.Name, "/console" + bookAddress(book), c.Jobs != nil}
 }
 
 // trail leads back from a page of the staff to where it belongs.
@@ -185,6 +192,9 @@ func (o whose) tabs(p access.Principal, active string) (tabs []tab) {
 	}
 	add("Approvals", o.At+"/approvals", access.ApprovalsRead)
 	add("Audit trail", o.At+"/audit", access.AuditRead)
+	if o.Jobs {
+		add("Jobs", o.At+"/jobs", access.JobsRead)
+	}
 	if o.Code != "" {
 		add("Trial balance", "/books/"+o.Code, access.BooksRead, access.BalancesRead, access.TransactionsRead)
 		add("Transactions", "/books/"+o.Code+"/transactions", access.TransactionsRead)

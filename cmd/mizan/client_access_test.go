@@ -41,6 +41,8 @@ func TestClientKnowsWhoMayDoWhat(t *testing.T) {
 		"KeyWithBearer": reflect.TypeFor[client.Key](), "NewKeyBody": reflect.TypeFor[client.NewKey](), "Person": reflect.TypeFor[client.Person](),
 		"Grant": reflect.TypeFor[client.Grant](), "NewGrantBody": reflect.TypeFor[client.NewGrant](), "SignInLink": reflect.TypeFor[client.SignInLink](),
 		"Me": reflect.TypeFor[client.Me](), "MeRole": reflect.TypeFor[client.MeRole](), "DataSubject": reflect.TypeFor[client.DataSubject](),
+		"JobStatus": reflect.TypeFor[client.JobStatus](), "JobPeriod": reflect.TypeFor[client.JobPeriod](), "JobAttempt": reflect.TypeFor[client.JobAttempt](),
+		"NewJobRun":      reflect.TypeFor[client.NewJobRun](),
 		"DescribedField": reflect.TypeFor[client.PersonalField](),
 	} {
 		said, ok := document.Components.Schemas[schema]

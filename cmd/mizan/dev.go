@@ -73,7 +73,7 @@ func (c *devCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	if err != nil {
 		return orderly(ctx, err)
 	}
-	v, err := newService(ctx, pool, s.now, serviceConfig{staticKey: key, cursorKey: []byte(cursorKey), open: true, secrets: secrets,
+	v, err := newService(ctx, pool, s.now, serviceConfig{clock: newClock(s.now), jobsLater: true, staticKey: key, cursorKey: []byte(cursorKey), open: true, secrets: secrets,
 		vaultKeys: vaultKeys, vaultRegion: c.VaultRegion, public: address, log: newLog(s.stderr, "text", c.LogLevel)})
 	if err != nil {
 		return err
@@ -84,6 +84,7 @@ func (c *devCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	if !c.Empty {
 		c.seed(ctx, s, v.parts, address, key, plan)
 	}
+	c.startJobs(ctx, s, v)
 	c.links(ctx, s, v.parts, address)
 	c.explain(s.stdout, address)
 	if err := <-served; err != nil {
@@ -94,6 +95,13 @@ func (c *devCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	}
 	fmt.Fprintln(s.stdout, "Mizan has stopped. The data are kept in "+c.Data+".")
 	return nil
+}
+
+// startJobs comes after the demo books, whose time is not that of the machine. The service goes on if it fails.
+func (c *devCmd) startJobs(ctx context.Context, s *surroundings, v *service) {
+	if err := v.startJobs(ctx); err != nil && ctx.Err() == nil {
+		fmt.Fprintln(s.stderr, "mizan: the jobs do not run:", explain(err))
+	}
 }
 
 // keys returns the API key and the key that cursors are signed with. The latter outlives restarts, so that cursors do.

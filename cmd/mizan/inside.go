@@ -87,7 +87,10 @@ func (f insideFlags) with(ctx context.Context, s *surroundings, fn func(*inside)
 		return err
 	}
 	defer pool.Close()
-	p := newParts(pool, s.now, partsConfig{vaultKeys: keys, vaultRegion: f.VaultRegion})
+	p, err := newParts(pool, s.now, partsConfig{vaultKeys: keys, vaultRegion: f.VaultRegion})
+	if err != nil {
+		return err
+	}
 	defer func() { err = errors.Join(err, p.books.Close(ctx)) }()
 	return fn(&inside{parts: p, by: operator()})
 }

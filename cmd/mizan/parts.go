@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"mizan/api/access"
@@ -12,6 +13,8 @@ import (
 	"mizan/ledger/guard"
 	"mizan/ledger/postgres"
 	"mizan/ledger/vault"
+	"mizan/payouts"
+	"mizan/payouts/jobs"
 )
 
 // partsConfig is what differs between them.
@@ -25,6 +28,14 @@ type partsConfig struct {
 	vaultRegion string
 	// issuer is where people sign in; nil for nowhere.
 	issuer *access.Issuer
+	// jobs makes the list of jobs from the parts; nil for the standard ones.
+	jobs func(*parts) ([]jobs.Job, error)
+	// observe is told what the jobs do; nil for nobody.
+	observe func(jobs.Event)
+	// pollOnly does without LISTEN, which a proxy of connections may not have.
+	pollOnly bool
+	// jobsLog takes what the carrier of the jobs has to say; nil for nowhere.
+	jobsLog *slog.Logger
 }
 
 // parts are the services over one database.
@@ -36,21 +47,35 @@ type parts struct {
 	vault  *vault.Vault
 	access *access.Service
 	desk   *guard.Desk
+	// payouts keeps what waits for a time, and payouts.
+	payouts *payouts.Service
+	// jobs knows the jobs and runs none until it is started, or told to run what is due.
+	jobs *jobs.Service
 }
 
 // newParts puts them together.
-func newParts(pool *postgres.Pool, now func() time.Time, config partsConfig) *parts {
+func newParts(pool *postgres.Pool, now func() time.Time, config partsConfig) (*parts, error) {
 	config.ledger.Now = now
 	p := &parts{books: ledger.New(pool, config.ledger), rules: commerce.NewRuleSets(pool, now), trail: guard.NewTrail(pool, now)}
 	p.events = commerce.New(p.books, p.rules, now)
 	p.vault = vault.New(pool, vault.Options{Now: now, Keys: config.vaultKeys, Region: config.vaultRegion, Trail: p.trail})
 	p.access = access.New(pool, access.Options{Now: now, StaticKey: config.staticKey, Vault: p.vault, Guardians: p.minorsOf, Issuer: config.issuer})
+	p.payouts = payouts.New(payouts.Options{Pool: pool, Ledger: p.books, Events: p.events, Trail: p.trail, Vault: p.vault, Now: now, Log: config.jobsLog})
 	var acts []guard.Act
 	for _, of := range [][]guard.Act{commerce.Acts(p.events, p.rules, p.books), p.access.Acts(), p.vault.Acts(p.regionOf)} {
 		acts = append(acts, of...)
 	}
 	p.desk = guard.NewDesk(pool, p.trail, now, acts)
-	return p
+	if config.jobs == nil {
+		config.jobs = standardJobs
+	}
+	list, err := config.jobs(p)
+	if err != nil {
+		return nil, err
+	}
+	p.jobs, err = jobs.New(jobs.Config{Pool: pool, Now: now, Trail: p.trail, Books: p.jobBooks, Jobs: list, Observe: config.observe,
+		PollOnly: config.pollOnly, Log: config.jobsLog})
+	return p, err
 }
 
 // minorsOf returns the minors whose guardian the payee of the book is.

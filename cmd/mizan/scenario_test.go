@@ -28,6 +28,13 @@ func testService(t *testing.T) (address string, remote *client.Client) {
 // serveOn serves on the database, whose pool it closes, and returns a client of the service.
 func serveOn(t *testing.T, db *pgtest.DB, config serviceConfig) (address string, remote *client.Client) {
 	t.Helper()
+	address, remote, _ = serveAs(t, db, config)
+	return address, remote
+}
+
+// serveAs is serveOn that also returns the service itself.
+func serveAs(t *testing.T, db *pgtest.DB, config serviceConfig) (address string, remote *client.Client, v *service) {
+	t.Helper()
 	v, err := newService(t.Context(), db.Pool, time.Now, config)
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +57,7 @@ func serveOn(t *testing.T, db *pgtest.DB, config serviceConfig) (address string,
 		t.Fatal(err)
 	}
 	t.Cleanup(remote.CloseIdleConnections)
-	return address, remote
+	return address, remote, v
 }
 
 func TestScenarios(t *testing.T) {

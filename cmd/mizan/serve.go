@@ -19,6 +19,8 @@ type serveCmd struct {
 	MaxConnections     int32      `help:"Connections to the database at most." default:"20" placeholder:"N"`
 	CursorKeyFile      string     `name:"cursor-key-file" help:"File with the key that cursors are signed with, instead of the variable MIZAN_CURSOR_KEY; replicas share it. Without it a cursor does not outlive a restart." type:"path" placeholder:"FILE"`
 	WebhookSecretsFile string     `name:"webhook-secrets-file" help:"File with the secrets that inbound messages are signed with, a line book/source=secret each, two at most of a source; instead of the variable MIZAN_WEBHOOK_SECRETS." type:"path" placeholder:"FILE"`
+	Jobs               string     `help:"Whether this replica runs jobs: on or off. One that runs them is needed; several share them." enum:"on,off" default:"on"`
+	JobsPollOnly       bool       `name:"jobs-poll-only" help:"Find the work of jobs by asking alone, because a proxy in front of the database does not carry LISTEN."`
 	LogFormat          string     `help:"Format of the log: json or text." enum:"json,text" default:"json"`
 	LogLevel           slog.Level `help:"Least level to log: debug, info, warn or error." default:"info" placeholder:"LEVEL"`
 }
@@ -79,6 +81,7 @@ func (c *serveCmd) Run(ctx context.Context, s *surroundings) error {
 	v, err := newService(ctx, pool, s.now, serviceConfig{
 		cursorKey: []byte(cursorKey), secrets: secrets, vaultKeys: vaultKeys, vaultRegion: c.VaultRegion,
 		issuer: entry.issuer, public: entry.public, secure: entry.secure || c.BehindTLSProxy, proxies: entry.proxies, sessionKey: entry.sessionKey, log: log,
+		withoutJobs: c.Jobs == "off", pollOnly: c.JobsPollOnly,
 	})
 	if err != nil {
 		return err

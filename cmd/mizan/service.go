@@ -25,6 +25,7 @@ import (
 	"mizan/ledger/fault"
 	"mizan/ledger/postgres"
 	"mizan/ledger/vault"
+	"mizan/payouts/jobs"
 )
 
 var (
@@ -58,6 +59,15 @@ type serviceConfig struct {
 	// sessionKey authenticates forms and seals sign-ins that are under way; replicas share it. Empty draws one.
 	sessionKey []byte
 	log        *slog.Logger
+	// withoutJobs leaves the jobs to other replicas; pollOnly has them do without LISTEN.
+	withoutJobs, pollOnly bool
+	// jobsLater starts the jobs not before startJobs.
+	jobsLater bool
+	// clock is one that can be moved, for development and tests; nil for the one handed in. It is trusted however far it is
+	// from the database's.
+	clock *clock
+	// jobs makes the list of jobs; nil for the standard ones.
+	jobs func(*parts) ([]jobs.Job, error)
 }
 
 // maxSkew is how far this machine's clock may be from the database's before nothing is recorded any more. It leaves room
@@ -71,15 +81,30 @@ type service struct {
 	server *api.Server
 	// intake applies inbound messages while the service runs.
 	intake *intake.Service
+	// running is the running of the jobs.
+	running jobsRunning
+	// clock is the one that can be moved; nil in production.
+	clock *clock
 }
 
 // newService puts the parts together on a migrated database. The service owns the pool: serve closes it.
 func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, config serviceConfig) (_ *service, err error) {
 	registry, batches := newRegistry()
-	p := newParts(pool, now, partsConfig{
-		ledger:    ledger.Options{Log: config.log, OnBatch: batches.observe, MaxSkew: maxSkew},
+	counts := newJobMetrics(registry, config.log)
+	skew := maxSkew
+	if config.clock != nil {
+		now, skew = config.clock.now, 0
+	}
+	p, err := newParts(pool, now, partsConfig{
+		ledger:    ledger.Options{Log: config.log, OnBatch: batches.observe, MaxSkew: skew},
 		staticKey: config.staticKey, vaultKeys: config.vaultKeys, vaultRegion: config.vaultRegion, issuer: config.issuer,
+		jobs: config.jobs, observe: counts.observe, pollOnly: config.pollOnly, jobsLog: quiet(config.log),
 	})
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	counts.watch(p.jobs, now)
 	inbound := intake.New(pool, p.books, p.events, intake.Options{Secrets: config.secrets, Now: now, Log: config.log})
 	var handler http.Handler
 	// The handbook shows the API as the API describes itself. It asks once, and no request comes before the handler is
@@ -94,6 +119,8 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 		Desk:           p.desk,
 		Trail:          p.trail,
 		Vault:          p.vault,
+		Jobs:           p.jobs,
+		Payouts:        p.payouts,
 		PublicURL:      config.public,
 		Secure:         config.secure,
 		TrustedProxies: config.proxies,
@@ -114,13 +141,21 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 	if err := p.vault.Check(ctx); err != nil {
 		config.log.Warn("personal data that are stored do not open with the master keys given", "code", fault.CodeOf(err), "err", err)
 	}
-	return &service{parts: p, pool: pool, intake: inbound, server: api.NewServer(handler, p.books.Close, api.ServerOptions{Log: config.log})}, nil
+	v := &service{parts: p, pool: pool, intake: inbound, clock: config.clock}
+	v.running.off, v.running.later = config.withoutJobs, config.jobsLater
+	v.server = api.NewServer(handler, v.close, api.ServerOptions{Log: config.log})
+	return v, nil
+}
+
+// close ends the jobs, which may still post, and then the ledger.
+func (v *service) close(ctx context.Context) error {
+	return errors.Join(v.stopJobs(ctx), v.books.Close(ctx))
 }
 
 // consoleConfig is what the pages need.
 func (p *parts) consoleConfig(config serviceConfig, now func() time.Time) console.Config {
 	pages := console.Config{
-		Ledger: p.books, Access: p.access, Desk: p.desk, Trail: p.trail, Commerce: p.events, Vault: p.vault,
+		Ledger: p.books, Access: p.access, Desk: p.desk, Trail: p.trail, Commerce: p.events, Vault: p.vault, Jobs: p.jobs,
 		FormKey: config.sessionKey, Secure: config.secure, Now: now, Version: version(), Open: config.open, Log: config.log,
 		Address: api.ClientAddress,
 	}
@@ -139,6 +174,11 @@ func (v *service) serve(ctx context.Context, listener net.Listener) error {
 	worker.Go(func() { v.intake.Run(applying) })
 	defer worker.Wait() // before the pool is closed
 	defer stop()
+	if !v.running.later {
+		if err := v.startJobs(ctx); err != nil {
+			return errors.Join(err, listener.Close(), v.close(context.WithoutCancel(ctx)))
+		}
+	}
 	return v.server.Serve(ctx, listener)
 }
 

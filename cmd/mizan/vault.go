@@ -329,7 +329,7 @@ func (c *vaultSweepCmd) Run(ctx context.Context, s *surroundings) error {
 		}
 		total := 0
 		for _, code := range codes {
-			n, err := in.sweep(ctx, code)
+			n, err := in.sweepCode(ctx, code)
 			total += n
 			if c.All && errors.Is(err, vault.ErrRegion) {
 				continue
@@ -343,17 +343,11 @@ func (c *vaultSweepCmd) Run(ctx context.Context, s *surroundings) error {
 	})
 }
 
-// sweep erases who is due in one book, or of the staff.
-func (in *inside) sweep(ctx context.Context, code string) (total int, err error) {
+// sweepCode erases who is due in one book, or of the staff.
+func (in *inside) sweepCode(ctx context.Context, code string) (total int, err error) {
 	book, owner, err := in.place(ctx, code)
 	if err != nil {
 		return 0, err
 	}
-	for {
-		erased, err := in.vault.Sweep(ctx, owner, book, in.by, vaultPage)
-		// Others may erase some of a page at the same time, so a page that is not full is no sign of the end.
-		if total += erased; err != nil || erased == 0 {
-			return total, err
-		}
-	}
+	return in.parts.sweep(ctx, in.by, owner, book)
 }

@@ -168,7 +168,7 @@ func (p *planner) caught(hold string) (map[money.Currency]cents, error) {
 
 // fill records the facts of what the moves put into blocked.
 func (p *planner) fill(source string, moves []blockMove) error {
-	for i, m := range moves {
+	for _, m := range moves {
 		had, err := p.caught(m.Hold)
 		if err != nil {
 			return err
@@ -182,7 +182,7 @@ func (p *planner) fill(source string, moves []blockMove) error {
 		if err != nil {
 			return err
 		}
-		if err := p.draft(draftOf{event: eventHoldFilled, kind: p.event.Type, part: blockPart + i, subject: blockSubject(m.Hold), data: data, memo: source}); err != nil {
+		if err := p.draft(draftOf{event: eventHoldFilled, kind: p.event.Type, part: blockPart + len(p.drafts), subject: blockSubject(m.Hold), data: data, memo: source}); err != nil {
 			return err
 		}
 	}

@@ -69,6 +69,7 @@ var orderTypes = []EventType{
 	{Name: "order.cancelled", Meaning: "An order was cancelled before shipment; everything captured goes back.", New: func() EventData { return &OrderCancelled{} }},
 	{Name: "order.captured", Meaning: "The buyer's payment for an order, or a part of it, was captured.", New: func() EventData { return &OrderCaptured{} }},
 	{Name: "order.delivered", Meaning: "A parcel arrived; the last one starts the settlement clock.", New: func() EventData { return &OrderDelivered{} }},
+	{Name: "order.shipped", Meaning: "A parcel was shipped; without a scan at the door it counts as delivered 21 days later.", New: func() EventData { return &OrderShipped{} }},
 	{Name: "payment.duplicate_received", Meaning: "A paid order was paid once more; the money is owed to the buyer.", New: func() EventData { return &DuplicateReceived{} }},
 	{Name: "payment.duplicate_refunded", Meaning: "A second payment went back to the buyer.", New: func() EventData { return &DuplicateRefunded{} }},
 	{Name: "payment.failed", Meaning: "A captured payment failed afterwards.", New: func() EventData { return &PaymentFailed{} }},

@@ -114,6 +114,7 @@ func (d *HoldPlaced) plan(p *planner) error {
 func (d *HoldPlaced) tell() []Step {
 	a := payoutAmounts{currency: money.Currency(d.Currency)}
 	t := &tale{currency: a.currency}
+	t.plain("hold_source", "Out of what is available", d.Kind+":"+d.Payee, -a.of(d.Amount), "")
 	t.plain("hold", "Blocked", d.Kind+":"+d.Payee, a.of(d.Amount), holdReasons[d.Category])
 	return t.steps
 }
@@ -166,10 +167,11 @@ func (d *HoldReleased) tell() []Step {
 	a := payoutAmounts{currency: money.Currency(d.Currency)}
 	t := &tale{currency: a.currency}
 	amount, recovered := a.of(d.Amount), a.of(d.WrittenOff)
+	t.plain("hold", "No longer blocked", d.Kind+":"+d.Payee, -amount, "")
 	if recovered != 0 {
 		t.plain("hold_recovered", "Pays a debt that was written off", accountBadDebt, recovered, "before the payee gets anything")
 	}
-	t.plain("hold", "No longer blocked", d.Kind+":"+d.Payee, amount-recovered, "available again")
+	t.plain("hold_back", "Available again", d.Kind+":"+d.Payee, amount-recovered, "")
 	return t.steps
 }
 

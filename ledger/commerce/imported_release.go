@@ -19,6 +19,8 @@ var ErrNotFunded = fault.New(fault.Conflict, "release-not-funded",
 // importReleased is a release as an event of Mizan's own.
 type importReleased struct {
 	Order string `json:"order"`
+	// at is the moment at which it must be due; the zero time means when it happens.
+	at time.Time
 }
 
 // importReleasedKept is a release as it is kept, with what flags caught.
@@ -56,7 +58,10 @@ func (d *importReleased) plan(p *planner) error {
 	if err != nil {
 		return err
 	}
-	now := p.event.OccurredAt
+	now := d.at
+	if now.IsZero() {
+		now = p.event.OccurredAt
+	}
 	if now.IsZero() {
 		now = p.service.now()
 	}

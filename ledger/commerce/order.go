@@ -136,6 +136,7 @@ type order struct {
 	cases                         []string // open ones
 	delivered                     time.Time
 	complete                      bool // the last parcel arrived
+	parcels                       []parcel
 	anyDelivery                   bool
 	settledAt                     time.Time
 	reserve                       reserve

@@ -44,6 +44,7 @@ func (d *OrderCancelled) prepare(p *preparation) {
 // apply remembers the delivery; the latest scan of the last parcel starts the clock.
 func (d *OrderDelivered) apply(o *order, _ *preparation) error {
 	o.arrived(d.DeliveredAt.UTC(), d.LastParcel)
+	o.parcel(d.Parcel).scanned = true
 	return nil
 }
 

@@ -1,5 +1,7 @@
 package commerce
 
+import "mizan/ledger"
+
 // How a payout comes back: cancelled before it was submitted, failed after it, returned after it was paid, or pulled back.
 // The money goes back to where it came from: what was blocked stays blocked.
 
@@ -11,9 +13,9 @@ func (d *PayoutTerms) back(a payoutAmounts, fee bool) []leg {
 	return append(d.feeTo(a, -1), leg{d.source(), -a.whole(), ""})
 }
 
-// tellBack tells what goes back.
-func (d *PayoutTerms) tellBack(t *tale, a payoutAmounts, title string, fee bool) {
-	t.plain("payout", title, string(d.inTransit()), -a.amount, "")
+// tellBack tells what goes back, from where.
+func (d *PayoutTerms) tellBack(t *tale, a payoutAmounts, title string, from ledger.Address, fee bool) {
+	t.plain("payout", title, string(from), -a.amount, "")
 	switch {
 	case !fee && a.fee != 0:
 		t.plain("payout_fee", "The platform keeps its fee", accountPayoutFee, 0, "because the payout had been made")
@@ -24,7 +26,7 @@ func (d *PayoutTerms) tellBack(t *tale, a payoutAmounts, title string, fee bool)
 			t.plain("payout_fee_tax", "The tax on the fee goes back", "liabilities:tax:vat:"+d.FeeTaxIn+":on-fees", -a.tax, "with the fee")
 		}
 	}
-	t.plain("payout_source", "Back to what is "+sourceWords[d.Source], d.Kind+":"+d.Payee, a.whole(), "")
+	t.plain("payout_source", "Back to what is "+sourceWords[d.Source], d.owner(), a.whole(), "")
 }
 
 func (d *PayoutCancelled) prepare(p *preparation) {
@@ -40,7 +42,7 @@ func (d *PayoutCancelled) plan(p *planner) error {
 
 func (d *PayoutCancelled) tell() []Step {
 	t, a := d.read()
-	d.tellBack(t, a, "Not sent to "+d.receiver(), true)
+	d.tellBack(t, a, "Not sent to "+d.receiver(), d.inTransit(), true)
 	return t.steps
 }
 
@@ -68,9 +70,9 @@ func (d *PayoutFailed) plan(p *planner) error {
 
 func (d *PayoutFailed) tell() []Step {
 	t, a := d.read()
-	d.tellBack(t, a, "Did not arrive at "+d.receiver(), true)
+	d.tellBack(t, a, "Did not arrive at "+d.receiver(), d.inTransit(), true)
 	if cost := a.of(d.CostReturned); cost != 0 {
-		t.plain("payout_cost", "The processor gives its cost back", accountProcessorFee, -cost, "")
+		t.plain("payout_cost", "The processor gives its cost back", accountProcessorFee, cost, "")
 	}
 	return t.steps
 }
@@ -89,7 +91,7 @@ func (d *PayoutReturned) plan(p *planner) error {
 
 func (d *PayoutReturned) tell() []Step {
 	t, a := d.read()
-	d.tellBack(t, a, "Sent back by the bank of "+d.receiver(), d.FeeReturned)
+	d.tellBack(t, a, "Sent back by the bank of "+d.receiver(), processorAccount(bucketAvailable, d.Processor), d.FeeReturned)
 	return t.steps
 }
 
@@ -113,6 +115,6 @@ func (d *PayoutPulledBack) plan(p *planner) error {
 func (d *PayoutPulledBack) tell() []Step {
 	t, a := d.read()
 	a.amount = a.of(d.Pulled)
-	d.tellBack(t, a, "Taken back before it reached "+d.receiver(), d.FeeReturned)
+	d.tellBack(t, a, "Taken back before it reached "+d.receiver(), d.inTransit(), d.FeeReturned)
 	return t.steps
 }

@@ -75,7 +75,6 @@ func cashInTransitAt(processor string) ledger.Address {
 
 // take is what the payout takes out of its source: a step of the explanation for each part.
 func (d *PayoutTerms) take(t *tale, a payoutAmounts) {
-	who := d.Kind + ":" + d.Payee
 	t.plain("payout", "On its way to "+d.receiver(), string(d.inTransit()), a.amount, "")
 	if a.fee != 0 {
 		t.plain("payout_fee", "The platform's fee for it", accountPayoutFee, a.fee, "beside the amount")
@@ -83,7 +82,15 @@ func (d *PayoutTerms) take(t *tale, a payoutAmounts) {
 	if a.tax != 0 {
 		t.plain("payout_fee_tax", "Tax on the fee", "liabilities:tax:vat:"+d.FeeTaxIn+":on-fees", a.tax, "beside it")
 	}
-	t.plain("payout_source", "Taken from what is "+sourceWords[d.Source], who, -a.whole(), "")
+	t.plain("payout_source", "Taken from what is "+sourceWords[d.Source], d.owner(), -a.whole(), "")
+}
+
+// owner is who the money comes from, as a step names it: the payee, or the account of a deposit.
+func (d *PayoutTerms) owner() string {
+	if d.Source == SourceDeposit {
+		return string(d.source())
+	}
+	return d.Kind + ":" + d.Payee
 }
 
 var sourceWords = map[string]string{SourceAvailable: "available", SourceBlocked: "blocked", SourceDeposit: "deposited", SourceTrust: "set aside"}
@@ -171,7 +178,7 @@ func (d *PayoutSubmitted) plan(p *planner) error {
 
 func (d *PayoutSubmitted) tell() []Step {
 	t, a := d.read()
-	t.plain("payout", "Sent to "+d.receiver(), string(cashInTransitAt(d.Processor)), a.amount, "from our balance at "+d.Processor)
+	t.plain("payout", "Sent to "+d.receiver(), string(processorAccount(bucketAvailable, d.Processor)), a.amount, "from our balance at "+d.Processor)
 	return t.steps
 }
 
@@ -188,7 +195,7 @@ func (d *PayoutPaid) plan(p *planner) error {
 
 func (d *PayoutPaid) tell() []Step {
 	t, a := d.read()
-	t.plain("payout", "Arrived at "+d.receiver(), string(d.inTransit()), a.amount, "")
+	t.plain("payout", "Arrived at "+d.receiver(), string(cashInTransitAt(d.Processor)), a.amount, "")
 	return t.steps
 }
 

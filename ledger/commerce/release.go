@@ -53,6 +53,8 @@ type released struct {
 	Source string `json:"source"`
 	IfDue  bool   `json:"if_due,omitempty"`
 	When   string `json:"release_when,omitempty"`
+	// at is the moment at which it must be due; the zero time means now.
+	at time.Time
 }
 
 func (d *released) subject() string { return d.Source }
@@ -182,17 +184,15 @@ func (s *story) trustRate(creator string) (rate money.Rate, ok bool, err error) 
 // due refuses what a release that asks for it must not make available yet.
 func (d *released) due(p *planner, told *story) error {
 	if d.IfDue {
-		days := defaultHoldDays
-		if sent := told.first("gift.sent"); sent != nil {
-			kept, err := storedAs[giftSent](sent)
-			if err != nil {
-				return err
-			}
-			days = kept.HoldDays
+		due, err := told.holdEnds(p.book)
+		if err != nil {
+			return err
 		}
-		zone := p.book.Location()
-		y, m, day := told.transactions[0].OccurredAt.In(zone).Date()
-		if due := time.Date(y, m, day+days, 0, 0, 0, 0, zone).UTC(); p.service.now().Before(due) {
+		now := d.at
+		if now.IsZero() {
+			now = p.service.now()
+		}
+		if now.Before(due) {
 			return ErrNotReleasable.Withf("These earnings are due at %s.", due.Format(time.RFC3339))
 		}
 	}
@@ -200,6 +200,21 @@ func (d *released) due(p *planner, told *story) error {
 		return nil
 	}
 	return p.storesPaid(d.Source)
+}
+
+// holdEnds is when the days are over for which a story's earnings wait.
+func (s *story) holdEnds(book ledger.Book) (time.Time, error) {
+	days := defaultHoldDays
+	if sent := s.first("gift.sent"); sent != nil {
+		kept, err := storedAs[giftSent](sent)
+		if err != nil {
+			return time.Time{}, err
+		}
+		days = kept.HoldDays
+	}
+	zone := book.Location()
+	y, m, day := s.transactions[0].OccurredAt.In(zone).Date()
+	return time.Date(y, m, day+days, 0, 0, 0, 0, zone).UTC(), nil
 }
 
 // storesPaid refuses a gift of coins that a store has not paid for.
@@ -269,7 +284,11 @@ func (s *Service) Release(ctx context.Context, book ledger.Book, ask Release) Re
 	if reference == "" {
 		reference = eventReleased + ":" + ask.Source
 	}
-	prepared, err := s.prepare(book, &Event{Type: eventReleased, Reference: reference, Data: &released{Source: ask.Source, IfDue: ask.IfDue, When: ask.When}})
+	return s.release(ctx, book, reference, &released{Source: ask.Source, IfDue: ask.IfDue, When: ask.When})
+}
+
+func (s *Service) release(ctx context.Context, book ledger.Book, reference string, d *released) Result {
+	prepared, err := s.prepare(book, &Event{Type: eventReleased, Reference: reference, Data: d})
 	if err != nil {
 		return Result{Err: err}
 	}

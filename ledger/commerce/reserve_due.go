@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"mizan/ledger"
-	"mizan/ledger/fault"
 	"mizan/ledger/money"
 )
 
@@ -17,9 +16,6 @@ const (
 	eventReserveReleased = "reserve.released"
 	eventReserveApplied  = "reserve.applied"
 )
-
-// ErrReserveGated means that a dispute keeps the order's reserve.
-var ErrReserveGated = fault.New(fault.Conflict, "reserve-gated", "The order's reserve stays while a dispute of the order is open. Wait for its end.")
 
 // ReserveReleased makes the rest of an order's reserve available.
 type ReserveReleased struct {
@@ -41,6 +37,7 @@ type ReserveApplied struct {
 // reserveMoved is either as it is kept.
 type reserveMoved struct {
 	Order    string         `json:"order"`
+	Seller   string         `json:"seller"`
 	Recovery string         `json:"recovery,omitempty"`
 	Currency money.Currency `json:"currency"`
 	Moved    cents          `json:"moved"`
@@ -66,11 +63,12 @@ func (d *reserveMoved) apply(*order, *preparation) error { return nil }
 // tell tells what left the reserve and why.
 func (d *reserveMoved) tell() []Step {
 	t := &tale{currency: d.Currency}
-	if d.Recovery != "" {
-		t.plain("reserve_applied", "Taken from the order's reserve", "liabilities:seller:reserve", money.Minor(d.Moved), "for the seller's debt")
-	} else {
-		t.plain("reserve_released", "The order's reserve ends", "liabilities:seller:reserve", money.Minor(d.Moved), "which was kept until "+time.UnixMicro(d.Due).UTC().Format(time.RFC3339))
+	who, because := "seller:"+d.Seller, "for the seller's debt"
+	if d.Recovery == "" {
+		because = "kept until " + time.UnixMicro(d.Due).UTC().Format(time.RFC3339)
 	}
+	t.plain("reserve", "Out of the order's reserve", who, -money.Minor(d.Moved), because)
+	t.plain("available", "For the seller", who, money.Minor(d.Moved), "")
 	return t.steps
 }
 
@@ -90,7 +88,7 @@ func (p *planner) reserveOf() (money.Minor, error) {
 	o := p.order
 	switch {
 	case o.openDispute() != nil:
-		return 0, ErrReserveGated
+		return 0, ErrGated.With("The order's reserve stays while a dispute of the order is open. Wait for its end.")
 	case o.reserved() <= 0:
 		return 0, ErrNothingWaits.With("The order has no reserve.")
 	}
@@ -110,7 +108,7 @@ func (d *ReserveReleased) plan(p *planner) error {
 	if due := o.reserve.releaseAt; d.IfDue && now.Before(due) {
 		return ErrNotDue.Withf("The order's reserve is released at %s.", due.Format(time.RFC3339))
 	}
-	moved := &reserveMoved{Order: o.id, Currency: o.currency, Moved: cents(held), Due: o.reserve.releaseAt.UnixMicro()}
+	moved := &reserveMoved{Order: o.id, Seller: o.seller, Currency: o.currency, Moved: cents(held), Due: o.reserve.releaseAt.UnixMicro()}
 	lines, blocks, err := p.flagged([]ledger.Line{
 		o.credit(payeeAccount("seller", bucketReserve, o.seller), -held), o.credit(payeeAccount("seller", bucketAvailable, o.seller), held)})
 	if err != nil {
@@ -156,7 +154,7 @@ func (d *ReserveApplied) plan(p *planner) error {
 	if amount == 0 {
 		return ErrNothingWaits.With("The seller is not in debt in the order's currency.")
 	}
-	moved := &reserveMoved{Order: o.id, Recovery: d.Recovery, Currency: o.currency, Moved: cents(amount)}
+	moved := &reserveMoved{Order: o.id, Seller: o.seller, Recovery: d.Recovery, Currency: o.currency, Moved: cents(amount)}
 	if err := p.reserveMoved(eventReserveApplied, moved, []ledger.Line{
 		o.credit(payeeAccount("seller", bucketReserve, o.seller), -amount), o.credit(payeeAccount("seller", bucketAvailable, o.seller), amount)}); err != nil {
 		return err
@@ -165,7 +163,7 @@ func (d *ReserveApplied) plan(p *planner) error {
 }
 
 // ReleaseReserve makes the rest of an order's reserve available. With ifDue it is refused before the reserve's date. It
-// returns ErrOrderUnknown, ErrNothingWaits, ErrNotDue or ErrReserveGated. The same reference again is answered as the first
+// returns ErrOrderUnknown, ErrNothingWaits, ErrNotDue or ErrGated. The same reference again is answered as the first
 // time; an empty one is "reserve.released:<order>".
 func (s *Service) ReleaseReserve(ctx context.Context, book ledger.Book, order, reference string, ifDue bool) Result {
 	return s.releaseReserve(ctx, book, reference, &ReserveReleased{Order: order, IfDue: ifDue})

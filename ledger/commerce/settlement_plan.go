@@ -69,13 +69,14 @@ func (d *settled) apply(o *order, _ *preparation) error {
 }
 
 // due returns when the settlement clock runs out: the start of the local day N + 1 days after the delivery of the last
-// parcel. ok is false while the last parcel has not arrived.
+// parcel, or the day that counts as that. ok is false while neither is known.
 func (o *order) due() (at time.Time, ok bool) {
-	if !o.complete || o.set == nil {
+	arrived, ok := o.arrival()
+	if !ok || o.set == nil {
 		return time.Time{}, false
 	}
 	days := o.set.Policies.Settlement.Tiers[o.tier]
-	y, m, d := o.delivered.In(o.book.Location()).Date()
+	y, m, d := arrived.In(o.book.Location()).Date()
 	return time.Date(y, m, d+days+1, 0, 0, 0, 0, o.book.Location()).UTC(), true
 }
 
@@ -84,7 +85,9 @@ func (o *order) due() (at time.Time, ok bool) {
 func (o *order) release(settledAt time.Time, days int) time.Time {
 	zone := o.book.Location()
 	from := settledAt
-	if !o.delivered.IsZero() {
+	if arrived, ok := o.arrival(); ok {
+		from = arrived
+	} else if !o.delivered.IsZero() {
 		from = o.delivered
 	}
 	y, m, d := from.In(zone).Date()
@@ -199,6 +202,9 @@ func (s *Service) settleOnce(ctx context.Context, book ledger.Book, id string, a
 	if done := o.settledBy(ask.Reference); done != nil {
 		return s.replayed(ctx, book, o, done)
 	}
+	if ask.ifWaits && !o.anyPending() {
+		return Result{Err: ErrNothingWaits}
+	}
 	d, err := o.settlement(s.now(), ask)
 	if err != nil {
 		return Result{Err: err}
@@ -270,10 +276,15 @@ func (o *order) settledBy(reference string) *ledger.Transaction {
 	if latest == nil {
 		return nil
 	}
-	if slices.ContainsFunc(o.payees(), func(at ledger.Address) bool { return o.bucketOf(at, bucketPending) != 0 }) {
+	if o.anyPending() {
 		return nil
 	}
 	return latest
+}
+
+// anyPending reports whether anything of the order waits to be settled.
+func (o *order) anyPending() bool {
+	return slices.ContainsFunc(o.payees(), func(at ledger.Address) bool { return o.bucketOf(at, bucketPending) != 0 })
 }
 
 // settlement decides the terms of a settlement.

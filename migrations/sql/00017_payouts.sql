@@ -340,6 +340,8 @@ CREATE INDEX payouts_largest ON payouts (book_id, run_id, currency, amount DESC,
 CREATE INDEX payouts_person ON payouts (book_id, run_id, id) WHERE needs_person;
 CREATE INDEX payouts_unsent ON payouts (book_id, run_id, id) INCLUDE (currency, amount) WHERE state = 'created';
 CREATE INDEX payouts_listed ON payouts (book_id, created_at, id);
+-- What is open for a receiver is what is in transit to it.
+CREATE INDEX payouts_receiver ON payouts (book_id, receiver, currency) WHERE state IN ('created', 'sending', 'unknown', 'refused', 'submitted', 'at_account');
 CREATE INDEX payouts_consumed ON payouts (book_id, account_id, consumed_through);
 CREATE INDEX payouts_work ON payouts (book_id, state, look_at, id) WHERE state IN ('created', 'sending', 'unknown', 'refused', 'submitted', 'at_account');
 CREATE INDEX payouts_to_send ON payouts (book_id, run_id, id) WHERE state = 'created' AND (NOT needs_person OR released_at IS NOT NULL);

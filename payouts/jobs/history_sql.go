@@ -94,6 +94,8 @@ type Status struct {
 	Next time.Time
 	// Open is how many periods wait or run, and Parked how many wait for people, at most 1000.
 	Open, Parked int
+	// Oldest is the first period that waits or runs, nil if there is none.
+	Oldest *time.Time
 	// Last is the newest period that is over, nil if there is none.
 	Last *time.Time
 }
@@ -108,7 +110,8 @@ SELECT fence, attempt, claimed_by, started_at, ended_at, ending, outcome, items,
 SELECT l.kind, l.book_id, l.planned_until,
        (SELECT count(*) FROM job_periods p WHERE p.kind = l.kind AND p.book_id = l.book_id AND p.state IN ('waiting', 'running')),
        (SELECT count(*) FROM (SELECT FROM job_periods p WHERE p.kind = l.kind AND p.book_id = l.book_id AND p.state = 'parked' LIMIT 1000) parked),
-       (SELECT p.period FROM job_periods p WHERE p.kind = l.kind AND p.book_id = l.book_id AND p.state IN ('done', 'parked') ORDER BY p.period DESC LIMIT 1)
+       (SELECT p.period FROM job_periods p WHERE p.kind = l.kind AND p.book_id = l.book_id AND p.state IN ('done', 'parked') ORDER BY p.period DESC LIMIT 1),
+       (SELECT min(p.period) FROM job_periods p WHERE p.kind = l.kind AND p.book_id = l.book_id AND p.state IN ('waiting', 'running'))
   FROM job_lines l WHERE l.kind = ANY($1) AND l.book_id >= 0`
 )
 
@@ -196,7 +199,7 @@ func (s *Service) Jobs(ctx context.Context) ([]Status, error) {
 	type standing struct {
 		planned      time.Time
 		open, parked int
-		last         *time.Time
+		last, oldest *time.Time
 	}
 	known := map[lineKey]standing{}
 	err = s.config.Pool.ReadTx(ctx, func(tx pgx.Tx) error {
@@ -206,7 +209,7 @@ func (s *Service) Jobs(ctx context.Context) ([]Status, error) {
 		}
 		var k lineKey
 		var l standing
-		_, err = pgx.ForEachRow(rows, []any{&k.job, &k.book, &l.planned, &l.open, &l.parked, &l.last}, func() error {
+		_, err = pgx.ForEachRow(rows, []any{&k.job, &k.book, &l.planned, &l.open, &l.parked, &l.last, &l.oldest}, func() error {
 			known[k] = l
 			return nil
 		})
@@ -222,7 +225,7 @@ func (s *Service) Jobs(ctx context.Context) ([]Status, error) {
 			l.planned = s.now()
 		}
 		list = append(list, Status{Job: p.job.Name, Book: p.book, Schedule: p.job.Schedule.String(), Next: p.job.Schedule.Next(l.planned, p.book.Zone),
-			Open: l.open, Parked: l.parked, Last: l.last})
+			Open: l.open, Parked: l.parked, Last: l.last, Oldest: l.oldest})
 	}
 	return list, nil
 }

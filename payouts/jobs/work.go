@@ -63,9 +63,13 @@ func (s *Service) RunDue(ctx context.Context) (runs int, err error) {
 		if err != nil {
 			return runs, err
 		}
+		lines, err := s.lines(ctx)
+		if err != nil {
+			return runs, err
+		}
 		before := runs
 		for _, p := range places {
-			for {
+			for lines[lineKey{p.job.Name, p.book.ID}].open {
 				c, err := s.claim(ctx, p)
 				if err != nil {
 					return runs, err
