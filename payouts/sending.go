@@ -2,6 +2,7 @@ package payouts
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -109,6 +110,9 @@ func (s *Service) transfer(ctx context.Context, t Turn, r Rail, c *carried) (aga
 		}
 	}
 	settled, err := s.do(ctx, t, r, c, s.transferOf(t, r, c))
+	if errors.Is(err, errNotOrderable) && (c.State == Created || c.State == Refused) {
+		return false, s.giveUp(ctx, t, c, processor.ReasonInvalidOrder, false)
+	}
 	// What was submitted goes on, and what never happened or was refused by the payee's account is dealt with now.
 	again = settled && (c.State == Submitted || c.State == Refused && !c.LookAt.IsZero() && !c.LookAt.After(s.now()))
 	return again, err
