@@ -80,6 +80,7 @@ type grammar struct {
 	Approvals    approvalsCmd    `cmd:"" help:"Ask for a second person, and see what waits for one."`
 	Audit        auditCmd        `cmd:"" help:"Read, check and export the trail of privileged acts, on the database."`
 	Vault        vaultCmd        `cmd:"" help:"Look after personal data and their keys, on the database."`
+	Payouts      payoutsCmd      `cmd:"" help:"See what waits for a time, who owes, and what is proposed."`
 	Job          jobCmd          `cmd:"" help:"Look at what the service does by itself, and ask for a run."`
 	Seed         seedCmd         `cmd:"" help:"Post the demo books through the API and check their balances."`
 	Simulator    simulatorCmd    `cmd:"" help:"Run a payment processor on this machine that speaks as Stripe does, to try payouts on."`

@@ -46,6 +46,8 @@ type releaseTally struct{ done, kept, failed, parked int64 }
 func (s *Service) releaseAll(ctx context.Context, t Turn, acts []string) (Report, error) {
 	var sum releaseTally
 	more := false
+	over, stop := lasting(ctx)
+	defer stop()
 	for range mostPages {
 		list, err := s.dueClocks(ctx, t.Book, acts, s.now(), duePage)
 		if err != nil {
@@ -58,7 +60,7 @@ func (s *Service) releaseAll(ctx context.Context, t Turn, acts []string) (Report
 		if err != nil {
 			return Report{}, err
 		}
-		if !goesOn || almostOver(ctx) {
+		if !goesOn || over() {
 			break
 		}
 	}
