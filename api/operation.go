@@ -106,6 +106,8 @@ func Operations() []Operation {
 		destinationOperations(),
 		holdOperations(),
 		payoutPolicyOperations(),
+		payoutRunOperations(),
+		payoutOperations(),
 		ruleSetOperations(),
 		inboundOperations(),
 		noticeOperations(),

@@ -38,7 +38,7 @@ func (c *devCmd) Run(ctx context.Context, s *surroundings) (err error) {
 		return errNotLocal.With("In development mode Mizan listens on this machine only, because whoever reaches it sees every book. " +
 			"Use an address such as 127.0.0.1:8080, or mizan serve.")
 	}
-	config := serviceConfig{open: true, vaultRegion: c.VaultRegion, log: newLog(s.stderr, "text", c.LogLevel)}
+	config := serviceConfig{clock: newClock(s.now), jobsLater: true, open: true, vaultRegion: c.VaultRegion, log: newLog(s.stderr, "text", c.LogLevel)}
 	if config.secrets, err = s.webhookSecrets(c.WebhookSecretsFile); err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (c *devCmd) keep(ctx context.Context, s *surroundings, config *serviceConfi
 	if err != nil || config.driver != nil {
 		return err
 	}
-	if config.simulator, err = newSimulated(ctx, c.Data, s.now, config.public); err != nil {
+	if config.simulator, err = newSimulated(ctx, c.Data, config.clock.now, config.public); err != nil {
 		return err
 	}
 	config.driver = config.simulator.driver

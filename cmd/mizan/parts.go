@@ -32,6 +32,8 @@ type partsConfig struct {
 	// driver speaks to the payment processor; nil for none. simulator is the one of development behind it, nil elsewhere.
 	driver    processor.Driver
 	simulator *simulated
+	// clock is the one that can be moved, nil in production.
+	clock *clock
 	// jobs makes the list of jobs from the parts; nil for the standard ones.
 	jobs func(*parts) ([]jobs.Job, error)
 	// observe is told what the jobs do; nil for nobody.
@@ -68,7 +70,8 @@ func newParts(pool *postgres.Pool, now func() time.Time, config partsConfig) (*p
 	p.events = commerce.New(p.books, p.rules, now)
 	p.vault = vault.New(pool, vault.Options{Now: now, Keys: config.vaultKeys, Region: config.vaultRegion, Trail: p.trail})
 	p.access = access.New(pool, access.Options{Now: now, StaticKey: config.staticKey, Vault: p.vault, Guardians: p.minorsOf, Issuer: config.issuer})
-	p.payouts = payouts.New(payouts.Options{Pool: pool, Ledger: p.books, Events: p.events, Trail: p.trail, Vault: p.vault, Now: now, Log: config.jobsLog})
+	p.payouts = payouts.New(payouts.Options{Pool: pool, Ledger: p.books, Events: p.events, Trail: p.trail, Vault: p.vault, Now: now,
+		Rails: railsOf(config.driver), Wait: waitBy(config.clock), Log: config.jobsLog})
 	var acts []guard.Act
 	for _, of := range [][]guard.Act{commerce.Acts(p.events, p.rules, p.books), p.access.Acts(), p.payouts.AfterVault(p.vault.Acts(p.regionOf)), p.payouts.Acts()} {
 		acts = append(acts, of...)

@@ -104,7 +104,7 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 	p, err := newParts(pool, now, partsConfig{
 		ledger:    ledger.Options{Log: config.log, OnBatch: batches.observe, MaxSkew: skew},
 		staticKey: config.staticKey, vaultKeys: config.vaultKeys, vaultRegion: config.vaultRegion, issuer: config.issuer,
-		driver: config.driver, simulator: config.simulator,
+		driver: config.driver, simulator: config.simulator, clock: config.clock,
 		jobs: config.jobs, observe: counts.observe, pollOnly: config.pollOnly, jobsLog: quiet(config.log),
 	})
 	if err != nil {
