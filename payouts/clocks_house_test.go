@@ -177,3 +177,12 @@ func (h *timeHouse) dying(n int) Turn {
 func (h *timeHouse) rulesInForce() (*commerce.RuleSet, error) {
 	return commerce.NewRuleSets(h.db.Pool, h.time).InForce(h.t.Context(), h.book, h.time())
 }
+
+// campaign reads one as callers send it.
+func campaign(t testing.TB, data string) (c commerce.CampaignPublished) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(data), &c); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
