@@ -44,7 +44,7 @@ func TestClientKnowsWhoMayDoWhat(t *testing.T) {
 		"JobStatus": reflect.TypeFor[client.JobStatus](), "JobPeriod": reflect.TypeFor[client.JobPeriod](), "JobAttempt": reflect.TypeFor[client.JobAttempt](),
 		"Wait": reflect.TypeFor[client.Wait](), "Clock": reflect.TypeFor[client.Clock](), "NewLook": reflect.TypeFor[client.NewLook](),
 		"PayeeDebt": reflect.TypeFor[client.PayeeDebt](), "Proposal": reflect.TypeFor[client.Proposal](),
-		"NewJobRun":      reflect.TypeFor[client.NewJobRun](),
+		"JobAsked": reflect.TypeFor[client.JobAsked](), "NewJobRun": reflect.TypeFor[client.NewJobRun](),
 		"DescribedField": reflect.TypeFor[client.PersonalField](),
 	} {
 		said, ok := document.Components.Schemas[schema]
