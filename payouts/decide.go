@@ -35,7 +35,7 @@ func Decide(p *Policy, in Inputs) Decision {
 	m := &matter{p: p, in: &in, terms: p.Kinds[in.Payee.Kind], basis: min(in.Balances.AvailableAtCutoff, in.Balances.AvailableNow)}
 	d := Decision{Run: in.Run.ID, Payee: in.Payee.ID, Currency: in.Payee.Currency, Policy: p.Name(), Verdict: VerdictSkip,
 		Basis: max(m.basis, 0), LookedAtAgain: in.Run.NextAt}
-	if in.Balances == (BalanceFacts{}) { // nothing to decide about, and nothing that could be in its way
+	if in.Balances.empty() { // nothing to decide about, and nothing that could be in its way
 		m.found.add(Reason{Code: ReasonZero, Change: ChangeNothing})
 		d.Reasons = m.found
 		return d
@@ -58,6 +58,12 @@ func Decide(p *Policy, in Inputs) Decision {
 	}
 	m.pay(&d, amount)
 	return d
+}
+
+// empty reports whether there is no money anywhere now, whatever there was at the cut-off.
+func (b BalanceFacts) empty() bool {
+	b.AvailableAtCutoff = 0
+	return b == BalanceFacts{}
 }
 
 // destination returns where the money would go.
@@ -128,6 +134,8 @@ func (m *matter) judgeStanding() {
 	switch now := m.in.Balances.AvailableNow; {
 	case now < 0:
 		m.found.add(Reason{Code: ReasonDebt, Detail: "balance", Amount: max(-now, debt), Change: ChangeEarnDebt})
+	case m.in.Balances.Pending < 0 && m.basis <= 0:
+		m.found.add(Reason{Code: ReasonDebt, Detail: "pending", Amount: max(-m.in.Balances.Pending, debt), Change: ChangeEarnDebt})
 	case debt > freeze:
 		m.found.add(Reason{Code: ReasonDebt, Detail: "frozen", Amount: debt, Limit: freeze, Change: ChangeEarnDebt})
 	}
@@ -249,6 +257,9 @@ func (m *matter) judgeDay() {
 func (m *matter) judgeAmount() money.Minor {
 	if m.basis <= 0 {
 		m.nothing()
+		if wanted := m.in.Run.Wanted; wanted != 0 {
+			m.found.add(Reason{Code: ReasonOverAvailable, Amount: wanted, Change: ChangeAskLess})
+		}
 		return 0
 	}
 	if m.in.Run.Wanted != 0 {
@@ -326,9 +337,6 @@ func (m *matter) nothing() {
 		if bucket.amount > 0 {
 			m.found.add(Reason{Code: ReasonNothing, Detail: bucket.detail, Amount: bucket.amount, At: bucket.at, Change: bucket.change})
 		}
-	}
-	if len(m.found) == 0 { // only below zero: in pending, or at the cut-off
-		m.found.add(Reason{Code: ReasonNothing, Detail: "none", Change: ChangeEarn})
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 // The facts a decision rests on. They are stored with it, so that anybody can decide again and get the same. All amounts
-// are in minor units of the payee's currency, and instants are UTC.
+// are in minor units of the payee's currency, decimal strings in JSON (decide_json.go), and instants are UTC.
 
 // What started a run.
 const (
@@ -129,7 +129,7 @@ type DestinationFacts struct {
 	ID         string           `json:"id"`
 	State      string           `json:"state"`
 	Rail       string           `json:"rail"`
-	Currencies []money.Currency `json:"currencies"`
+	Currencies []money.Currency `json:"currencies,omitempty"`
 	// ActiveSince is when it became usable, CoolingUntil the first instant after its cooling-off, by Policy.CoolingOffEnds.
 	ActiveSince  time.Time `json:"active_since,omitzero"`
 	CoolingUntil time.Time `json:"cooling_until,omitzero"`
@@ -209,7 +209,8 @@ type Decision struct {
 	Reasons []Reason `json:"reasons,omitempty"`
 	// LookedAtAgain is when the payee is decided about again.
 	LookedAtAgain time.Time `json:"looked_at_again,omitzero"`
-	// NotBefore is the first instant at which the reasons with a date are all over; zero if none has a date.
+	// NotBefore is the first instant at which the reasons with a date are over, and some of the money that waits has come; zero
+	// if none has a date. What needs an act may keep the money longer.
 	NotBefore time.Time `json:"not_before,omitzero"`
 }
 

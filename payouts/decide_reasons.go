@@ -107,7 +107,7 @@ var importance = []reasonWords{
 	{ReasonNothing, "{amount} is there and cannot be paid out yet."},
 	{ReasonWantedUnit, "{amount} is not a whole number of units that can be paid out. The unit is {limit}."},
 	{ReasonOverMaximum, "{amount} is above {limit}, the most that one run pays."},
-	{ReasonOverAvailable, "{amount} with its fee is more than the {limit} available."},
+	{ReasonOverAvailable, "{amount} with its fee is more than what is available: {limit}."},
 	{ReasonBelowMinimum, "{amount} is below the minimum of {limit}. It is carried forward."},
 	{ReasonFeeExceeds, "The fee would take all of the {amount} available."},
 	{ReasonDust, "{amount} is less than the smallest unit that can be paid out. It stays in the balance."},
@@ -169,7 +169,7 @@ func SecondPersonText(code string) string { return secondPerson[code] }
 
 // filled puts the reason's particulars into its words. A known code without its particulars keeps a sentence that is true.
 func (r Reason) filled(text string, c money.Currency) string {
-	amount, limit, at := "Some money", "the limit", "a later day"
+	amount, limit, at := "Some money", "nothing", "a later day"
 	if c.Known() && r.Amount != 0 {
 		amount = string(c) + " " + r.Amount.Format(c)
 	}
@@ -201,13 +201,26 @@ func (r reasons) inOrder() []Reason {
 	return r
 }
 
-// lastDate returns the latest instant at which one of the reasons ends by itself.
+// lastDate returns the latest instant at which one of the reasons ends by itself. Of money that waits in several places, the
+// first that comes ends the wait.
 func (r reasons) lastDate() time.Time {
-	var last time.Time
+	var last, first time.Time
 	for _, reason := range r {
-		if reason.At.After(last) {
-			last = reason.At
+		switch at := reason.At; {
+		case at.IsZero():
+		case reason.Code != ReasonNothing:
+			last = later(last, at)
+		case first.IsZero() || at.Before(first):
+			first = at
 		}
 	}
-	return last
+	return later(last, first)
+}
+
+// later returns the later of two instants.
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }

@@ -22,10 +22,11 @@ func (in Inputs) Canonical() []byte { return canonical(in) }
 // Canonical returns the decision's bytes: the same for the same decision.
 func (d Decision) Canonical() []byte { return canonical(d) }
 
-// canonical writes a value whose fields have a fixed order.
+// canonical writes a value whose fields have a fixed order. Facts that Check accepts, and what is decided about them, can
+// always be written; anything else is a defect of the caller.
 func canonical(v any) []byte {
 	content, err := json.Marshal(v)
-	if err != nil { // a time outside the years 0 to 9999, which Check refuses
+	if err != nil {
 		panic(fmt.Sprintf("payouts: %T cannot be written: %v", v, err))
 	}
 	return content

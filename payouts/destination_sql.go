@@ -115,7 +115,7 @@ func (s *Service) moveDestinationTx(ctx context.Context, tx pgx.Tx, by guard.Dee
 	if err != nil {
 		return err
 	}
-	return s.record(ctx, tx, by, book, "payout_destination.changed", "payee:"+after.Payee, before.mark(), after.mark())
+	return s.tellTx(ctx, tx, by, book, "payout_destination.changed", "payee:"+after.Payee, before.mark(), after.mark())
 }
 
 // orNull is nothing for the zero time.
@@ -182,7 +182,7 @@ func (s *Service) setDestinationTx(ctx context.Context, tx pgx.Tx, by guard.Deed
 	case err != nil:
 		return Destination{}, err
 	}
-	return d, s.record(ctx, tx, by, book, "payout_destination.set", "payee:"+d.Payee, before, d.mark())
+	return d, s.tellTx(ctx, tx, by, book, "payout_destination.set", "payee:"+d.Payee, before, d.mark())
 }
 
 func currencyCodes(list []money.Currency) []string {

@@ -119,7 +119,7 @@ type Policy struct {
 	Retry           Retry  `json:"retry"`
 	Debt            Debts  `json:"debt"`
 	// Withholding lists what must be known for tax before a payee of a country is paid.
-	Withholding []Withholding `json:"withholding"`
+	Withholding []Withholding `json:"withholding,omitempty"`
 	RunTotal    RunTotal      `json:"run_total"`
 	// Sources says of each parameter where its value comes from, by the name of the parameter.
 	Sources map[string]commerce.Source `json:"sources"`
@@ -159,9 +159,9 @@ type Method struct {
 // Retry says which failed payouts are tried again without a person, and when.
 type Retry struct {
 	// Transient are the failure codes that may pass by themselves.
-	Transient []string `json:"transient"`
+	Transient []string `json:"transient,omitempty"`
 	// AfterDays are the days of 24 hours from each failure to the next try; there are as many tries.
-	AfterDays []int `json:"after_days"`
+	AfterDays []int `json:"after_days,omitempty"`
 }
 
 // Debts says what a payee's debt leads to.

@@ -76,13 +76,13 @@ func printable(text string) bool {
 // document is what is kept of a request under its reference.
 func (r *Request) document() string {
 	content, err := json.Marshal(struct {
-		Kind     string      `json:"kind"`
-		Payee    string      `json:"payee"`
-		Currency string      `json:"currency"`
-		Amount   money.Minor `json:"amount,omitempty"`
-		Method   string      `json:"method"`
-		Retry    string      `json:"retry,omitempty"`
-	}{r.Holder.Kind, r.Holder.ID, string(r.Holder.Currency), r.Amount, r.Method, r.Retry})
+		Kind     string `json:"kind"`
+		Payee    string `json:"payee"`
+		Currency string `json:"currency"`
+		Amount   int64  `json:"amount,omitempty"`
+		Method   string `json:"method"`
+		Retry    string `json:"retry,omitempty"`
+	}{r.Holder.Kind, r.Holder.ID, string(r.Holder.Currency), int64(r.Amount), r.Method, r.Retry})
 	if err != nil {
 		panic("payouts: a request of words and a number cannot be written: " + err.Error())
 	}

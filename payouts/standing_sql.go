@@ -2,7 +2,6 @@ package payouts
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 
 	"github.com/jackc/pgx/v5"
@@ -153,7 +152,7 @@ func (s *Service) ChangeStandingTx(ctx context.Context, tx pgx.Tx, by guard.Deed
 	if now.Version > 0 {
 		before = now.mark()
 	}
-	return next, s.record(ctx, tx, by, book, "payee.standing_changed", "payee:"+payee, before, next.mark())
+	return next, s.tellTx(ctx, tx, by, book, "payee.standing_changed", "payee:"+payee, before, next.mark())
 }
 
 // madeBefore answers a change of an earlier version: it is found made if it made the present one.
@@ -194,23 +193,6 @@ func (s *Service) mustBeEmpty(ctx context.Context, book ledger.Book, payee strin
 		}
 	}
 	return nil
-}
-
-// record tells the trail of a change; nil is no document.
-func (s *Service) record(ctx context.Context, tx pgx.Tx, by guard.Deed, book ledger.Book, act, object string, before, after any) (err error) {
-	d := guard.Deed{Actor: by.Actor, Why: by.Why, Approval: by.Approval, Book: guardBook(book), Act: act, Object: object}
-	for _, document := range []struct {
-		from any
-		to   *json.RawMessage
-	}{{before, &d.Before}, {after, &d.After}} {
-		if document.from != nil {
-			if *document.to, err = json.Marshal(document.from); err != nil {
-				return err
-			}
-		}
-	}
-	_, err = s.trail.RecordTx(ctx, tx, d)
-	return err
 }
 
 // registered returns the payee as it stands in the book's register.

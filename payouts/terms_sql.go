@@ -184,7 +184,7 @@ func (s *Service) activateTx(ctx context.Context, tx pgx.Tx, by deed, book ledge
 	if err != nil {
 		return Activated{}, err
 	}
-	return a, s.record(ctx, tx, by, book, "payout_policy.activated", "payout_policy:"+a.Version, nil, map[string]any{"valid_from": a.ValidFrom})
+	return a, s.tellTx(ctx, tx, by, book, "payout_policy.activated", "payout_policy:"+a.Version, nil, map[string]any{"valid_from": a.ValidFrom})
 }
 
 // mayActivate judges what of a policy depends on the book.
@@ -225,5 +225,5 @@ func (s *Service) agreeTx(ctx context.Context, tx pgx.Tx, by deed, book ledger.B
 	if tag.RowsAffected() == 0 {
 		return Agreed{}, ErrOverrideVersion
 	}
-	return a, s.record(ctx, tx, by, book, "payout_override.changed", "payee:"+a.Payee, nil, map[string]any{"version": a.Version, "valid_from": a.ValidFrom, "ends": a.ends()})
+	return a, s.tellTx(ctx, tx, by, book, "payout_override.changed", "payee:"+a.Payee, nil, map[string]any{"version": a.Version, "valid_from": a.ValidFrom, "ends": a.ends()})
 }

@@ -62,8 +62,8 @@ func compareHolders(a, b Holder) int {
 	return strings.Compare(string(a.Currency), string(b.Currency))
 }
 
-// account is one account of a stream with its two balances.
-type account struct {
+// bucketRow is one account of a stream with its two balances.
+type bucketRow struct {
 	Holder
 	cutOff, now money.Minor
 }
@@ -71,7 +71,7 @@ type account struct {
 // stream is the accounts of one bucket of a kind, in order.
 type stream struct {
 	bucket string
-	rows   []account
+	rows   []bucketRow
 	after  Holder
 	more   bool
 }

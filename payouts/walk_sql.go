@@ -55,14 +55,14 @@ SELECT t.sequence FROM transactions t WHERE t.book_id = $1 AND t.recorded_at < $
 )
 
 // bucketPage reads up to limit accounts of a bucket after a holder, in order.
-func (s *Service) bucketPage(ctx context.Context, book ledger.Book, kind, bucket string, after Holder, at int64, limit int) (list []account, err error) {
+func (s *Service) bucketPage(ctx context.Context, book ledger.Book, kind, bucket string, after Holder, at int64, limit int) (list []bucketRow, err error) {
 	prefix := string(Holder{PayeeKey: PayeeKey{Kind: kind}}.bucket(bucket))
 	err = s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, sqlBucketPage, book.ID, prefix, prefix+"\x7f", prefix+after.ID, string(after.Currency), at, limit)
 		if err != nil {
 			return err
 		}
-		list, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (a account, err error) {
+		list, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (a bucketRow, err error) {
 			var address string
 			err = r.Scan(&address, &a.Currency, &a.now, &a.cutOff)
 			a.Kind, a.ID = kind, strings.TrimPrefix(address, prefix)
