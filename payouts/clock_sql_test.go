@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/money"
 )
@@ -372,5 +373,27 @@ func TestEverythingElseIsReleased(t *testing.T) {
 	h.tick()
 	if got := pending(); !strings.HasSuffix(got, "true true") {
 		t.Errorf("the hold is over: %s\n%s", got, h.rows("payout_clocks"))
+	}
+}
+
+// TestUnreadable: a subject whose books cannot be read waits for people and keeps nobody else.
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	h := newTimeHouse(t, "US", "America/New_York", time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC), "USD")
+	h.sell("good", "s", "USD", "100.00")
+	h.deliver("good", h.time())
+	out := h.ledger.Post(t.Context(), h.book, ledger.Submission{Reference: "strange", Drafts: []ledger.Draft{{Event: "import.order_paid", Subject: "import:bad", Explanation: []byte(`{"h":"` + strings.Repeat("A", 43) + `","v":1,"d":7}`),
+		Lines: []ledger.Line{{Account: "liabilities:seller:pending:s", Amount: 1, Currency: "USD"}, {Account: "revenue:payout_fee", Amount: -1, Currency: "USD"}}}}})
+	if out.Err != nil {
+		t.Fatal(out.Err)
+	}
+	h.move(h.time().AddDate(0, 0, 9))
+	h.tick()
+	if len(h.doneAt("order.settled", "order:good")) != 1 {
+		t.Fatalf("the other was kept:\n%s", h.rows("payout_clocks"))
+	}
+	list, err := h.Clocks(t.Context(), h.book, ClocksParked, Clock{}, 10)
+	if err != nil || len(list) != 1 || list[0].Subject != "import:bad" || list[0].Act != actRead || list[0].Why != "internal" {
+		t.Fatalf("%v %v\n%s", list, err, h.rows("payout_clocks"))
 	}
 }

@@ -163,12 +163,10 @@ func (s *Service) failure(book ledger.Book, a attempt, still Clock, now time.Tim
 		still.Tries = 1
 	}
 	if err := a.result.Err; err != nil {
-		if still.Why = fault.CodeOf(err); still.Why == "" {
-			still.Why = "internal"
+		if still.Why = whyOf(err); fault.CodeOf(err) == "" {
 			s.log.Error("A release failed.", "book", book.Code, "act", still.Act, "subject", still.Subject, "error", err)
 		}
 	}
-	still.Why = still.Why[:min(len(still.Why), 64)]
 	if still.Tries >= maxTries {
 		still.LookAt = time.Time{}
 		sum.parked++
