@@ -1,6 +1,7 @@
 package payouts
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -8,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"mizan/ledger"
 	"mizan/ledger/commerce"
@@ -395,5 +398,65 @@ func TestUnreadable(t *testing.T) {
 	list, err := h.Clocks(t.Context(), h.book, ClocksParked, Clock{}, 10)
 	if err != nil || len(list) != 1 || list[0].Subject != "import:bad" || list[0].Act != actRead || list[0].Why != "internal" {
 		t.Fatalf("%v %v\n%s", list, err, h.rows("payout_clocks"))
+	}
+}
+
+// TestFiftyAtOnce: fifty turns at the same moment settle every order once and lose nothing.
+func TestFiftyAtOnce(t *testing.T) {
+	t.Parallel()
+	h := newTimeHouse(t, "US", "America/New_York", time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC), "USD")
+	var orders []string
+	for i := range 12 {
+		orders = append(orders, fmt.Sprint("o", i))
+		h.sell(orders[i], fmt.Sprint("s", i%3), "USD", "100.00")
+		h.deliver(orders[i], h.time())
+	}
+	h.move(h.time().AddDate(0, 0, 9))
+	other := h.replica()
+	var all sync.WaitGroup
+	for i := range 50 {
+		all.Go(func() {
+			s := []*Service{h.Service, other}[i%2]
+			do := []func(context.Context, Turn) (Report, error){s.Feed, s.Release, s.Recover, s.Treasury}[i%4]
+			if _, err := do(t.Context(), h.turn()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	h.tick()
+	h.settledOnce(orders)
+	list, err := h.Proposals(t.Context(), h.book, "open", Proposal{}, 10)
+	if err != nil || len(list) > 1 {
+		t.Error(list, err)
+	}
+}
+
+// TestTheDatabaseRefuses: what the tables must never hold cannot be written by the service's own role.
+func TestTheDatabaseRefuses(t *testing.T) {
+	t.Parallel()
+	h := newTimeHouse(t, "US", "America/New_York", time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC), "USD")
+	h.sell("o", "s", "USD", "100.00")
+	h.owes("debtor", 5_00)
+	h.work(h.Feed, h.Recover, h.Treasury)
+	for name, sql := range map[string]string{
+		"a cursor below zero":          `UPDATE payout_cursors SET sequence = -1 WHERE book_id = $1`,
+		"another reader's name":        `UPDATE payout_cursors SET name = 'other' WHERE book_id = $1`,
+		"tries below zero":             `UPDATE payout_clocks SET tries = -1 WHERE book_id = $1`,
+		"a clock without end":          `UPDATE payout_clocks SET due_at = 'infinity' WHERE book_id = $1`,
+		"a wait without clock":         `UPDATE payout_waits SET subject = 'order:none' WHERE book_id = $1`,
+		"a debt of nothing":            `UPDATE payout_debts SET amount = 0 WHERE book_id = $1`,
+		"another amount of a proposal": `UPDATE treasury_proposals SET amount = 1 WHERE book_id = $1`,
+		"a state that there is not":    `UPDATE treasury_proposals SET state = 'paid' WHERE book_id = $1`,
+		"no proposals":                 `DELETE FROM treasury_proposals WHERE book_id = $1`,
+		"two open proposals of one":    `INSERT INTO treasury_proposals SELECT book_id, 'tp_0123456789abcdef', kind, currency, amount, object, reason, state, created_at, NULL FROM treasury_proposals WHERE book_id = $1`,
+	} {
+		err := h.pool.Tx(t.Context(), func(tx pgx.Tx) error {
+			_, err := tx.Exec(t.Context(), sql, h.book.ID)
+			return err
+		})
+		if err == nil {
+			t.Errorf("the database takes %s", name)
+		}
 	}
 }
