@@ -11,7 +11,6 @@ import (
 	"mizan/ledger/guard"
 	"mizan/ledger/money"
 	"mizan/payouts"
-	"mizan/payouts/processor"
 )
 
 // Whom the house pays, and where: standings and destinations. No bank number passes here.
@@ -82,7 +81,7 @@ type NewPayoutDestination struct {
 
 // destinationErrors are what giving a destination may be refused for.
 var destinationErrors = []*fault.Error{payouts.ErrDestinationInvalid, payouts.ErrDestinationOwn, payouts.ErrDestinationTaken, payouts.ErrDestinationMinor, payouts.ErrRail,
-	processor.ErrUnavailable, processor.ErrStrange, guard.ErrApprovalInvalid, guard.ErrApprovalChanged, commerce.ErrPayeeUnknown, payouts.ErrPolicyMissing, payouts.ErrPolicyInvalid, ErrNotReady}
+	payouts.ErrRailUnavailable, payouts.ErrRailStrange, guard.ErrApprovalInvalid, guard.ErrApprovalChanged, commerce.ErrPayeeUnknown, payouts.ErrPolicyMissing, payouts.ErrPolicyInvalid, ErrNotReady}
 
 func standingOperations() []Operation {
 	one := reflect.TypeFor[StandingJSON]()
@@ -130,7 +129,7 @@ func destinationOperations() []Operation {
 			Description: "Takes over what the processor says now. A destination whose bank was mended is active again; another bank behind the account cools off first.",
 			Scope:       access.PayoutsWrite, Body: reflect.TypeFor[NewReason](), BodyLimit: bodyLimit,
 			Answers: []Answer{{Status: 200, Meaning: "The destination now.", Body: one}},
-			Errors:  []*fault.Error{payouts.ErrDestinationUnknown, payouts.ErrRail, processor.ErrUnavailable, processor.ErrStrange, payouts.ErrPolicyInvalid, guard.ErrDeedInvalid, ErrNotReady}, handle: refreshDestination,
+			Errors:  []*fault.Error{payouts.ErrDestinationUnknown, payouts.ErrRail, payouts.ErrRailUnavailable, payouts.ErrRailStrange, payouts.ErrPolicyInvalid, guard.ErrDeedInvalid, ErrNotReady}, handle: refreshDestination,
 		},
 	}
 }

@@ -129,8 +129,8 @@ func (c *Client) ChangeStanding(ctx context.Context, book, payee string, change 
 }
 
 // Destinations lists where a payee is paid, those that stand first.
-func (c *Client) Destinations(ctx context.Context, book, payee string) iter.Seq2[Destination, error] {
-	return walk[Destination](ctx, c, place("v1", "books", book, "payees", payee, "destinations"), nil)
+func (c *Client) Destinations(ctx context.Context, book, payee string) ([]Destination, error) {
+	return whole[Destination](ctx, c, place("v1", "books", book, "payees", payee, "destinations"))
 }
 
 // RefreshDestination has a destination's account read again at its processor.
@@ -147,11 +147,13 @@ func (c *Client) PlaceHold(ctx context.Context, book string, n NewHold) (Hold, e
 	return h, err
 }
 
-// Holds lists holds, the latest first: of a payee those that stand, else all.
-func (c *Client) Holds(ctx context.Context, book, payee string) iter.Seq2[Hold, error] {
-	if payee != "" {
-		return walk[Hold](ctx, c, place("v1", "books", book, "payees", payee, "holds"), nil)
-	}
+// PayeeHolds lists the holds that stand on a payee, the oldest first, at most 100.
+func (c *Client) PayeeHolds(ctx context.Context, book, payee string) ([]Hold, error) {
+	return whole[Hold](ctx, c, place("v1", "books", book, "payees", payee, "holds"))
+}
+
+// Holds lists the holds of a book, released ones included, the latest first.
+func (c *Client) Holds(ctx context.Context, book string) iter.Seq2[Hold, error] {
 	return walk[Hold](ctx, c, place("v1", "books", book, "holds"), nil)
 }
 
@@ -179,6 +181,15 @@ func (c *Client) PayoutPolicyInForce(ctx context.Context, book, payee string) (P
 }
 
 // PayoutOverrides lists what was agreed with a payee, the latest first.
-func (c *Client) PayoutOverrides(ctx context.Context, book, payee string) iter.Seq2[PayoutOverride, error] {
-	return walk[PayoutOverride](ctx, c, place("v1", "books", book, "payees", payee, "payout_overrides"), nil)
+func (c *Client) PayoutOverrides(ctx context.Context, book, payee string) ([]PayoutOverride, error) {
+	return whole[PayoutOverride](ctx, c, place("v1", "books", book, "payees", payee, "payout_overrides"))
+}
+
+// whole reads a list that has one page.
+func whole[T any](ctx context.Context, c *Client, path string) ([]T, error) {
+	var page struct {
+		Data []T `json:"data"`
+	}
+	err := c.get(ctx, path, nil, &page)
+	return page.Data, err
 }

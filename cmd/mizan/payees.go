@@ -60,6 +60,22 @@ func listed[T any](s *surroundings, c *payeeFlags, from func(*client.Client) ite
 	return t.write(s.stdout, "")
 }
 
+// each walks through a list that came whole.
+func each[T any](list []T, err error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		if err != nil {
+			var none T
+			yield(none, err)
+			return
+		}
+		for _, one := range list {
+			if !yield(one, nil) {
+				return
+			}
+		}
+	}
+}
+
 // one prints what a single call answers.
 func one[T any](s *surroundings, c *payeeFlags, from func(*client.Client) (T, error), show func(io.Writer, T) error) error {
 	remote, err := c.connect(s)
@@ -157,7 +173,9 @@ func destinationRow(d client.Destination) []string {
 
 // Run prints one line per destination.
 func (c *payeesDestinationsCmd) Run(ctx context.Context, s *surroundings) error {
-	return listed(s, &c.payeeFlags, func(r *client.Client) iter.Seq2[client.Destination, error] { return r.Destinations(ctx, c.Book, c.Payee) }, destinationHeading(), destinationRow)
+	return listed(s, &c.payeeFlags, func(r *client.Client) iter.Seq2[client.Destination, error] {
+		return each(r.Destinations(ctx, c.Book, c.Payee))
+	}, destinationHeading(), destinationRow)
 }
 
 type payeesRefreshCmd struct {
@@ -168,7 +186,9 @@ type payeesRefreshCmd struct {
 
 // Run has the account read, and prints the destination.
 func (c *payeesRefreshCmd) Run(ctx context.Context, s *surroundings) error {
-	return one(s, &c.payeeFlags, func(r *client.Client) (client.Destination, error) { return r.RefreshDestination(ctx, c.Book, c.Destination, c.Reason) },
+	return one(s, &c.payeeFlags, func(r *client.Client) (client.Destination, error) {
+		return r.RefreshDestination(ctx, c.Book, c.Destination, c.Reason)
+	},
 		func(w io.Writer, d client.Destination) error {
 			t := destinationHeading()
 			t.add(destinationRow(d)...)
@@ -215,7 +235,12 @@ type payeesHoldsCmd struct {
 
 // Run prints one line per hold.
 func (c *payeesHoldsCmd) Run(ctx context.Context, s *surroundings) error {
-	return listed(s, &c.payeeFlags, func(r *client.Client) iter.Seq2[client.Hold, error] { return r.Holds(ctx, c.Book, c.Payee) }, holdHeading(), holdRow)
+	return listed(s, &c.payeeFlags, func(r *client.Client) iter.Seq2[client.Hold, error] {
+		if c.Payee != "" {
+			return each(r.PayeeHolds(ctx, c.Book, c.Payee))
+		}
+		return r.Holds(ctx, c.Book)
+	}, holdHeading(), holdRow)
 }
 
 type payeesPoliciesCmd struct{ payeeFlags }
@@ -255,7 +280,9 @@ type payeesOverridesCmd struct {
 
 // Run prints one line per agreement.
 func (c *payeesOverridesCmd) Run(ctx context.Context, s *surroundings) error {
-	return listed(s, &c.payeeFlags, func(r *client.Client) iter.Seq2[client.PayoutOverride, error] { return r.PayoutOverrides(ctx, c.Book, c.Payee) },
+	return listed(s, &c.payeeFlags, func(r *client.Client) iter.Seq2[client.PayoutOverride, error] {
+		return each(r.PayoutOverrides(ctx, c.Book, c.Payee))
+	},
 		newTable(">VERSION", "FROM", "RECORDED", "APPROVAL", "DOCUMENT"),
 		func(o client.PayoutOverride) []string {
 			return []string{fmt.Sprint(o.Version), moment(&o.ValidFrom), moment(&o.RecordedAt), o.Approval, string(o.Document)}
