@@ -125,7 +125,7 @@ func payoutOperations() []Operation {
 			Answers: []Answer{{Status: 200, Meaning: "A page of lines.", Body: lines}}, Errors: append([]*fault.Error{ErrCursor}, unknown...), handle: listPayoutLines,
 		},
 		{
-			Method: http.MethodPost, Path: "/v1/books/{book}/payouts/{payout}/cancel", ID: "cancel-payout", Summary: "Cancel a payout",
+			Method: http.MethodPost, Path: "/v1/books/{book}/payouts/{payout}/cancellation", ID: "cancel-payout", Summary: "Cancel a payout",
 			Description: "Only a payout of which nothing was ever sent, or which was definitely refused. Its money and its fee go back.", Scope: access.PayoutsWrite,
 			Body: reflect.TypeFor[NewReason](), BodyLimit: bodyLimit,
 			Answers: []Answer{{Status: 200, Meaning: "Cancelled.", Body: one}}, Errors: append([]*fault.Error{payouts.ErrState, payouts.ErrRunReason}, unknown...), handle: cancelPayout,
