@@ -116,13 +116,13 @@ func TestPayoutsOverHTTP(t *testing.T) {
 	if got := h.must(200, "GET", "/v1/books/uk/payout-runs/"+run, "").json(t); got["state"] != "waiting" || got["totals"].([]any)[0].(map[string]any)["amount"] != "20.00" {
 		t.Errorf("run %v", got)
 	}
-	h.must(422, "POST", "/v1/books/uk/payouts/"+id+"/cancel", `{"reason":" "}`)
-	gone := h.must(200, "POST", "/v1/books/uk/payouts/"+id+"/cancel", `{"reason":"Asked for twice."}`).json(t)
+	h.must(422, "POST", "/v1/books/uk/payouts/"+id+"/cancellation", `{"reason":" "}`)
+	gone := h.must(200, "POST", "/v1/books/uk/payouts/"+id+"/cancellation", `{"reason":"Asked for twice."}`).json(t)
 	if steps := gone["steps"].([]any); gone["state"] != "cancelled" || len(steps) != 2 || steps[1].(map[string]any)["evidence"] != "Asked for twice." {
 		t.Errorf("cancelled %v", gone)
 	}
-	h.must(409, "POST", "/v1/books/uk/payouts/"+id+"/cancel", `{"reason":"Again."}`)
+	h.must(409, "POST", "/v1/books/uk/payouts/"+id+"/cancellation", `{"reason":"Again."}`)
 	started := h.must(202, "POST", "/v1/books/uk/payout-runs", `{"reason":"The bank was closed."}`).json(t)
 	h.must(409, "POST", "/v1/books/uk/payout-runs", `{"reason":"And again."}`)
-	h.must(409, "POST", "/v1/books/uk/payout-runs/"+started["id"].(string)+"/refuse", `{"reason":"It is being planned."}`)
+	h.must(409, "POST", "/v1/books/uk/payout-runs/"+started["id"].(string)+"/refusal", `{"reason":"It is being planned."}`)
 }
