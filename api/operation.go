@@ -105,6 +105,8 @@ func Operations() []Operation {
 		destinationOperations(),
 		holdOperations(),
 		payoutPolicyOperations(),
+		payoutRunOperations(),
+		payoutOperations(),
 		ruleSetOperations(),
 		inboundOperations(),
 		noticeOperations(),
