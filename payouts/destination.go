@@ -16,8 +16,6 @@ import (
 // A destination is where a payee's money goes: a connected account at a processor, or the bank data in the vault. A change
 // takes two people, and nothing goes to a new one before its cooling-off is over.
 
-var errNotBuilt = fault.New(fault.Internal, "not-built", "This is not built.")
-
 var (
 	// ErrDestinationUnknown means that there is no such destination in the book.
 	ErrDestinationUnknown = fault.New(fault.NotFound, "destination-unknown", "The book has no such destination. List the payee's destinations to find its id.")
@@ -29,6 +27,12 @@ var (
 	ErrDestinationTaken = fault.New(fault.Conflict, "destination-taken", "The account is the destination of another payee of this book. One account belongs to one payee; find out whose it is.")
 	// ErrDestinationMinor means that a minor was to have a destination.
 	ErrDestinationMinor = fault.New(fault.Invalid, "destination-minor", "A minor has no destination of its own: its guardian is paid. Give the guardian a destination.")
+)
+
+// ErrRailUnavailable and ErrRailStrange are what reading an account at a rail can end with, as the drivers say it.
+var (
+	ErrRailUnavailable = processor.ErrUnavailable
+	ErrRailStrange     = processor.ErrStrange
 )
 
 // Destination is one as it stands.
