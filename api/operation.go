@@ -102,6 +102,8 @@ func Operations() []Operation {
 		campaignOperations(),
 		payeeOperations(),
 		payoutClockOperations(),
+		payoutRunOperations(),
+		payoutOperations(),
 		ruleSetOperations(),
 		inboundOperations(),
 		noticeOperations(),

@@ -134,14 +134,6 @@ func payoutClockOperations() []Operation {
 	}
 }
 
-// payouts is what keeps payouts.
-func (c *call) payouts() (*payouts.Service, error) {
-	if c.service.payouts == nil {
-		return nil, ErrNotReady
-	}
-	return c.service.payouts, nil
-}
-
 // shownOrNull is a moment as callers read it, null for the zero time.
 func shownOrNull(t time.Time) *string {
 	if t.IsZero() {

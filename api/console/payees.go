@@ -278,10 +278,10 @@ func (c *console) pastOf(ctx context.Context, who cashier, p *payeePage) error {
 	if err != nil {
 		return err
 	}
-	if len(decided) > latestOfPayee {
-		decided, p.MoreDecided = decided[:latestOfPayee], at+"/decisions"
+	if decided.Next != nil {
+		p.MoreDecided = at + "/decisions"
 	}
-	if p.Decisions, err = c.decisionLines(who, decided); err != nil {
+	if p.Decisions, err = c.decisionLines(who, decided.Decisions); err != nil {
 		return err
 	}
 	list, err := c.Payouts.Payouts(ctx, who.book, payouts.PayoutQuery{Payee: p.ID, Limit: latestOfPayee})

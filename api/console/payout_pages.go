@@ -186,7 +186,7 @@ func (c *console) payoutPages(mux *http.ServeMux) {
 	}{
 		"/payout-runs":                 {"payout-runs", write, c.startRun, c.payoutRuns},
 		"/payout-runs/{run}/approvals": {"payout-run", ask, c.askRelease, c.payoutRun},
-		"/payout-runs/{run}/refusal":   {"payout-run", []access.Scope{access.PayoutsWrite, access.ApprovalsDecide}, c.refuseRun, c.payoutRun},
+		"/payout-runs/{run}/refusal":   {"payout-run", []access.Scope{access.ApprovalsDecide}, c.refuseRun, c.payoutRun},
 		"/payouts/{payout}/cancel":     {"payout", write, c.cancelPayout, c.payout},
 		"/payees/{payee}/payouts":      {"payout-request", write, c.requestPayout, c.payoutRequest},
 		"/payees/{payee}/standing":     {"payee", write, c.changeStanding, c.payee},

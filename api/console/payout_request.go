@@ -218,13 +218,11 @@ func (c *console) decidedAbout(ctx context.Context, book ledger.Book, payee, aft
 		}
 		q.After = &payouts.Decided{Run: parts[1], Holder: holder, At: at}
 	}
-	list, err := c.Payouts.Decisions(ctx, book, q)
-	if err != nil || len(list) <= most {
-		return list, "", err
+	page, err := c.Payouts.Decisions(ctx, book, q)
+	if err != nil || page.Next == nil {
+		return page.Decisions, "", err
 	}
-	list = list[:most]
-	last := list[most-1]
-	return list, mark(last.At, last.Run) + "," + holderMark(last.Holder), nil
+	return page.Decisions, mark(page.Next.At, page.Next.Run) + "," + holderMark(page.Next.Holder), nil
 }
 
 // ownHolder is what of a payee a signed-in payee may ask about: its own, or a minor's that it acts for.

@@ -194,15 +194,14 @@ func (c *console) decisionsOf(ctx context.Context, who cashier, after string, p 
 		q.After = &payouts.Decided{Holder: holder}
 		p.First = narrowedTo(at, "verdict", p.Verdict, "reason", p.Reason)
 	}
-	list, err := c.Payouts.Decisions(ctx, who.book, q)
+	page, err := c.Payouts.Decisions(ctx, who.book, q)
 	if err != nil {
 		return err
 	}
-	if len(list) > decisionsPerPage {
-		list = list[:decisionsPerPage]
-		p.Next = narrowedTo(at, "verdict", p.Verdict, "reason", p.Reason, "after", holderMark(list[decisionsPerPage-1].Holder))
+	if page.Next != nil {
+		p.Next = narrowedTo(at, "verdict", p.Verdict, "reason", p.Reason, "after", holderMark(page.Next.Holder))
 	}
-	p.Decisions, err = c.decisionLines(who, list)
+	p.Decisions, err = c.decisionLines(who, page.Decisions)
 	return err
 }
 
@@ -214,7 +213,7 @@ func (c *console) releaseOf(ctx context.Context, who cashier, run payouts.Run, p
 	if run.State != payouts.RunWaiting {
 		return nil
 	}
-	p.MayRefuse = p.MayWrite || p.MayDecide
+	p.MayRefuse = p.MayDecide
 	open, _, err := c.listed(ctx, who.o, guard.StateOpen, noTime, "", approvalsLooked)
 	if err != nil {
 		return err
