@@ -188,6 +188,7 @@ func (h *house) payees() []*caller {
 type fixture struct {
 	own, missing map[string]string
 	bodies       map[string]string // by operation, where the example will not do
+	holds        int               // how many were placed, one for each try
 }
 
 // matrixFixture makes an object of every kind in the book uk, and the book vn beside it.
@@ -224,6 +225,8 @@ func (h *house) matrixFixture() fixture {
 		}
 	}
 	maps.Copy(f.own, map[string]string{"key": key.ID, "explained": explained})
+	destination := h.must(201, "POST", "/v1/books/uk/payees/cre_bob/destinations", `{"rail":"connected","account":"`+secondAccount+`","currencies":["GBP"],"reason":"For the tests."}`).json(h.t)
+	f.own["destination"], f.missing["destination"] = destination["id"].(string), "dst_zzzzzzzzzzzzzzzz"
 	h.ranOnce()
 	why, ask := `{"reason":"For the tests."}`, `{"act":%q,"payload":%s,"reason":"For the tests."}`
 	for _, op := range Operations() {
@@ -282,6 +285,11 @@ func (f *fixture) renew(h *house, op *Operation) {
 			h.t.Fatal(err)
 		}
 		f.own["grant"] = p.Grants[0].ID
+	}
+	if strings.Contains(op.Path, "{hold}") {
+		f.holds++
+		f.own["hold"] = fmt.Sprint("hold_", f.holds)
+		h.must(200, "POST", "/v1/books/uk/holds", `{"id":"`+f.own["hold"]+`","kind":"creator","payee":"cre_amy","effect":"pause","category":"kyc","case":"c","reason":"For the tests."}`)
 	}
 	if !strings.Contains(op.Path, "{approval}") {
 		return
