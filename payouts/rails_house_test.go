@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -45,6 +47,31 @@ type railHouse struct {
 	logged *logText
 	run    string
 	option Options
+	mu     sync.Mutex
+	tamper func(r *http.Request, body []byte) []byte
+	// instead answers a request itself, unless the status is 0.
+	instead func(r *http.Request) (status int, header http.Header)
+}
+
+func (h *railHouse) tamperedHeader(f func(r *http.Request) (int, http.Header)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.instead = f
+}
+
+// serve serves HTTP until the test ends.
+func serve(t *testing.T, f http.HandlerFunc) (url string) {
+	t.Helper()
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// tampered has answers of the processor changed; nil ends it.
+func (h *railHouse) tampered(f func(r *http.Request, body []byte) []byte) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.tamper = f
 }
 
 // logText is a log that many may write to.
@@ -76,7 +103,28 @@ func newRailHouse(t *testing.T, change ...func(*simulator.Options)) *railHouse {
 	if h.sim, err = simulator.New(o); err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(h.sim)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.mu.Lock()
+		tamper, instead := h.tamper, h.instead
+		h.mu.Unlock()
+		if instead != nil {
+			if status, header := instead(r); status != 0 {
+				maps.Copy(w.Header(), header)
+				w.WriteHeader(status)
+				_, _ = w.Write([]byte(`{"error":{"type":"invalid_request_error","code":"rate_limit"}}`)) // whoever asked may have gone
+				return
+			}
+		}
+		if tamper == nil {
+			h.sim.ServeHTTP(w, r)
+			return
+		}
+		said := httptest.NewRecorder()
+		h.sim.ServeHTTP(said, r)
+		maps.Copy(w.Header(), said.Header())
+		w.WriteHeader(said.Code)
+		_, _ = w.Write(tamper(r, said.Body.Bytes())) // whoever asked may have gone
+	}))
 	t.Cleanup(server.Close)
 	t.Cleanup(func() {
 		if err := h.sim.Check(); err != nil {
