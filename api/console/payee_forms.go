@@ -84,3 +84,16 @@ func (c *console) askDestination(ctx context.Context, who cashier, r *http.Reque
 	}
 	return c.asked(ctx, who, payouts.ActDestination, payload, f)
 }
+
+// checkDestination reads the account behind a destination at the processor again.
+func (c *console) checkDestination(ctx context.Context, who cashier, r *http.Request) (string, error) {
+	d, err := c.Payouts.Destination(ctx, who.book, r.PostForm.Get("destination"))
+	if err != nil {
+		return "", err
+	}
+	if d.Payee != r.PathValue("payee") {
+		return "", payouts.ErrDestinationUnknown
+	}
+	_, err = c.Payouts.RefreshBy(ctx, who.actor(), who.book, d.ID, r.PostForm.Get("reason"))
+	return who.payeePage(r), err
+}

@@ -191,8 +191,9 @@ func (c *console) payoutPages(mux *http.ServeMux) {
 		"/payees/{payee}/payouts":      {"payout-request", write, c.requestPayout, c.payoutRequest},
 		"/payees/{payee}/standing":     {"payee", write, c.changeStanding, c.payee},
 		"/payees/{payee}/holds":        {"payee", write, c.placeHold, c.payee},
-		"/payees/{payee}/hold-ends":    {"payee", ask, c.askHoldEnd, c.payee},
-		"/payees/{payee}/destinations": {"payee", ask, c.askDestination, c.payee},
+		"/payees/{payee}/hold-ends":    {"payee", write, c.askHoldEnd, c.payee},
+		"/payees/{payee}/destinations": {"payee", write, c.askDestination, c.payee},
+		"/payees/{payee}/checks":       {"payee", write, c.checkDestination, c.payee},
 		"/payout-clocks/looks":         {"payout-health", write, c.lookAgain, c.payoutHealth},
 	} {
 		mux.HandleFunc("POST "+at+path, c.payForm(f.name, f.scopes, f.do, f.again))
