@@ -98,7 +98,7 @@ func (c *console) payoutPolicy(ctx context.Context, who cashier, r *http.Request
 	if err != nil {
 		return answer{}, err
 	}
-	p := payoutPolicyPage{payHead: c.payHead(who, "Policies"), Policy: c.policyLine(who, a, inForce), Document: documentOf(a.Document)}
+	p := payoutPolicyPage{payHead: c.payHead(who, "Policies"), Policy: c.policyLine(who, a, inForce), Document: documentUpTo(a.Document, longDocumentLines)}
 	if parsed, err := payouts.ParsePolicy(a.Document); err == nil {
 		p.Terms = termLines(parsed)
 	}

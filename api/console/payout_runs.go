@@ -100,7 +100,7 @@ type decisionLine struct {
 	Reasons           []toldReason
 	// More is how many reasons are not shown.
 	More       int
-	LookAt, At time.Time
+	LookAt, DecidedAt time.Time
 }
 
 // reasonsInList bounds the reasons that a line shows; the page of the decision has all.
@@ -114,7 +114,7 @@ func (c *console) decisionLines(who cashier, list []payouts.Decided) (lines []de
 		}
 		l := decisionLine{Holder: d.Holder, Link: who.o.At + "/payout-runs/" + d.Run + "/decisions/" + url.PathEscape(holderMark(d.Holder)),
 			PayeeLink: who.o.At + "/payees/" + d.Holder.ID, Run: d.Run, RunLink: who.o.At + "/payout-runs/" + d.Run, Pays: d.Verdict == payouts.VerdictPay,
-			Amount: sumOf(d.Amount, d.Holder.Currency), Fee: sumOf(d.Fee, d.Holder.Currency), Gone: sumOf(d.Amount+d.Fee, d.Holder.Currency), LookAt: d.LookAt, At: d.At}
+			Amount: sumOf(d.Amount, d.Holder.Currency), Fee: sumOf(d.Fee, d.Holder.Currency), Gone: sumOf(d.Amount+d.Fee, d.Holder.Currency), LookAt: d.LookAt, DecidedAt: d.At}
 		l.Reasons = reasonsOf(decision)
 		l.More = max(0, len(l.Reasons)-reasonsInList)
 		l.Reasons = l.Reasons[:len(l.Reasons)-l.More]

@@ -164,12 +164,12 @@ func TestRunAndPayoutPages(t *testing.T) {
 	p := b.get(at+"/payout-runs", 200)
 	p.has(t, run.ID, "by the schedule", "120.00 GBP")
 	one := b.get(at+"/payout-runs/"+run.ID, 200)
-	one.has(t, "Decided 2", "Paid 1", "Not paid, with a reason 1", "Arrives, 1 payout 120.00 GBP", "0 of 1 payout has left or are over", "cre_amy", "cre_bob", "The identity check is not complete", "Finish the identity check")
+	one.has(t, "Decided 2", "Paid 1", "Not paid, with a reason 1", "Arrives, 1 payout 120.00 GBP", "0 of 1 payout has left or are over", "cre_amy", "cre_bob", "The identity check is not complete", "Complete the identity check")
 	b.get(at+"/payout-runs/"+run.ID+"?verdict=skip", 200).hasNot(t, ">cre_amy<")
 	b.get(at+"/payout-runs/"+run.ID+"?reason=unverified", 200).has(t, "cre_bob")
 	b.get(at+"/payout-runs/"+run.ID+"?reason=dust", 200).has(t, "There are none of these")
 	skipped := b.get(at+"/payout-runs/"+run.ID+"/decisions/creator:cre_bob:GBP", 200)
-	skipped.has(t, "not paid", "no-destination", "the same", "uk-1", "What it rests on", "available_now")
+	skipped.has(t, "not paid", "There is no account to pay to", "the same", "uk-1", "What it rests on", "available now 99.00")
 
 	po := m.one("cre_amy")
 	mine := b.get(at+"/payouts/"+po.ID, 200)
@@ -254,7 +254,7 @@ func TestPayoutOnDemand(t *testing.T) {
 	page := amy.get(ask+"?currency=GBP&amount=100&method=instant", 200)
 	quote, err := m.payouts.Quote(t.Context(), m.book, payouts.Request{Holder: payouts.Holder{PayeeKey: payouts.PayeeKey{Kind: "creator", ID: "cre_amy"}, Currency: "GBP"}, Amount: 10000, Method: "instant"})
 	m.must(err)
-	page.has(t, "You get", "Fee "+quote.Fee.Format("GBP"), "Leaves the balance "+quote.Gross.Format("GBP"))
+	page.has(t, "Arrives 100.00", "Fee "+quote.Fee.Format("GBP"), "Leaves the balance "+quote.Gross.Format("GBP"))
 	if again := amy.get(ask+"?currency=GBP&amount=100&method=instant", 200); onePrice.FindString(again.source) == onePrice.FindString(page.source) || onePrice.FindString(again.source) == "" {
 		t.Error("two forms have one name")
 	}
@@ -397,7 +397,7 @@ func TestPayoutAddresses(t *testing.T) {
 			t.Errorf("%s has %d bytes", path, len(p.source))
 		}
 	}
-	b.get(at+"/payout-policies/uk-1", 200).has(t, "in force", "In short", "creator", "All of it", "four_eyes_above")
+	b.get(at+"/payout-policies/uk-1", 200).has(t, "in force", "In short", "creator", "All of it", "four eyes above", "run total")
 }
 
 // Lists have pages, and every row is on one of them.
