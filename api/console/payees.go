@@ -92,8 +92,9 @@ type holdLine struct {
 	Word   string
 	Holds  amount
 	Stands bool
-	// Case is shown to whom may act on it.
-	Money bool
+	// Money says that it holds money, and Wants that it wants more than was there.
+	Money, Wants bool
+	WantsAmount  amount
 }
 
 // payeeSums are what a payee has in one currency, as pages of the staff show it.
@@ -232,7 +233,7 @@ func (c *console) heldOf(ctx context.Context, who cashier, p *payeePage) error {
 			if err != nil {
 				return err
 			}
-			l.Holds = sumOf(m, h.Currency)
+			l.Holds, l.WantsAmount, l.Wants = sumOf(m, h.Currency), sumOf(h.Wanted, h.Currency), h.Wanted > m
 		}
 		p.Holds = append(p.Holds, l)
 	}
@@ -281,7 +282,7 @@ func (c *console) pastOf(ctx context.Context, who cashier, p *payeePage) error {
 	if decided.Next != nil {
 		p.MoreDecided = at + "/decisions"
 	}
-	if p.Decisions, err = c.decisionLines(who, decided.Decisions); err != nil {
+	if p.Decisions, err = c.decisionLines(who, decided.Decisions, true); err != nil {
 		return err
 	}
 	list, err := c.Payouts.Payouts(ctx, who.book, payouts.PayoutQuery{Payee: p.ID, Limit: latestOfPayee})
@@ -348,6 +349,6 @@ func (c *console) payeeDecisions(ctx context.Context, who cashier, r *http.Reque
 	if last != "" {
 		p.Next = narrowedTo(at+"/decisions", "after", last)
 	}
-	p.Decisions, err = c.decisionLines(who, list)
+	p.Decisions, err = c.decisionLines(who, list, true)
 	return who.answered("Decisions", &p, link{"Payees", who.o.At + "/payees"}, link{id, at}), err
 }

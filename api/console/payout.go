@@ -178,6 +178,9 @@ func (c *console) payout(ctx context.Context, who cashier, r *http.Request) (ans
 	p.MoreSteps = len(steps) > stepsShown
 	for _, s := range steps[:min(len(steps), stepsShown)] {
 		l := stepLine{Step: s, Is: stepWord(s.State)}
+		if cameBack(s) {
+			l.Is = stateWord{"came back", "failed"}
+		}
 		if s.Sequence > 0 {
 			l.Posted = &link{ledger.TransactionID(who.book.Code, s.Sequence), transactionAddress(who.book, s.Sequence)}
 		}
@@ -236,6 +239,9 @@ func (c *console) linesOf(ctx context.Context, who cashier, after string, p *pay
 	}
 	return nil
 }
+
+// cameBack reports whether a step says that a payout which had arrived came back.
+func cameBack(s payouts.Step) bool { return s.State == payouts.Paid && s.Code != "" }
 
 // cancelPayout cancels a payout that was not sent.
 func (c *console) cancelPayout(ctx context.Context, who cashier, r *http.Request) (string, error) {

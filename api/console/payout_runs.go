@@ -92,30 +92,36 @@ func (c *console) startRun(ctx context.Context, who cashier, r *http.Request) (s
 
 // decisionLine is a decision in a list.
 type decisionLine struct {
-	Holder            payouts.Holder
-	Link, PayeeLink   string
-	Run, RunLink      string
-	Pays              bool
+	Holder          payouts.Holder
+	Link, PayeeLink string
+	Run, RunLink    string
+	Pays            bool
+	// OfPayee says that the line stands among those of its payee; Needs is why a second person has to agree.
+	OfPayee           bool
+	Needs             []string
 	Amount, Fee, Gone amount
 	Reasons           []toldReason
 	// More is how many reasons are not shown.
-	More       int
+	More              int
 	LookAt, DecidedAt time.Time
 }
 
 // reasonsInList bounds the reasons that a line shows; the page of the decision has all.
 const reasonsInList = 2
 
-func (c *console) decisionLines(who cashier, list []payouts.Decided) (lines []decisionLine, err error) {
+func (c *console) decisionLines(who cashier, list []payouts.Decided, ofPayee bool) (lines []decisionLine, err error) {
 	for _, d := range list {
 		var decision payouts.Decision
 		if err := json.Unmarshal(d.Decision, &decision); err != nil {
 			return nil, err
 		}
 		l := decisionLine{Holder: d.Holder, Link: who.o.At + "/payout-runs/" + d.Run + "/decisions/" + url.PathEscape(holderMark(d.Holder)),
-			PayeeLink: who.o.At + "/payees/" + d.Holder.ID, Run: d.Run, RunLink: who.o.At + "/payout-runs/" + d.Run, Pays: d.Verdict == payouts.VerdictPay,
+			PayeeLink: who.o.At + "/payees/" + d.Holder.ID, Run: d.Run, RunLink: who.o.At + "/payout-runs/" + d.Run, Pays: d.Verdict == payouts.VerdictPay, OfPayee: ofPayee,
 			Amount: sumOf(d.Amount, d.Holder.Currency), Fee: sumOf(d.Fee, d.Holder.Currency), Gone: sumOf(d.Amount+d.Fee, d.Holder.Currency), LookAt: d.LookAt, DecidedAt: d.At}
 		l.Reasons = reasonsOf(decision)
+		for _, code := range decision.SecondPerson {
+			l.Needs = append(l.Needs, payouts.SecondPersonText(code))
+		}
 		l.More = max(0, len(l.Reasons)-reasonsInList)
 		l.Reasons = l.Reasons[:len(l.Reasons)-l.More]
 		lines = append(lines, l)
@@ -201,7 +207,7 @@ func (c *console) decisionsOf(ctx context.Context, who cashier, after string, p 
 	if page.Next != nil {
 		p.Next = narrowedTo(at, "verdict", p.Verdict, "reason", p.Reason, "after", holderMark(page.Next.Holder))
 	}
-	p.Decisions, err = c.decisionLines(who, page.Decisions)
+	p.Decisions, err = c.decisionLines(who, page.Decisions, false)
 	return err
 }
 
@@ -256,7 +262,6 @@ type decisionPage struct {
 	payHead
 	decisionLine
 	Decision payouts.Decision
-	Needs    []string
 	Inputs   document
 	// Replays says that the stored facts come to the same decision today; Differs that they do not.
 	Replays, Differs        bool
@@ -278,16 +283,13 @@ func (c *console) payoutDecision(ctx context.Context, who cashier, r *http.Reque
 	if err := json.Unmarshal(d.Decision, &p.Decision); err != nil {
 		return answer{}, err
 	}
-	lines, err := c.decisionLines(who, []payouts.Decided{d})
+	lines, err := c.decisionLines(who, []payouts.Decided{d}, false)
 	if err != nil {
 		return answer{}, err
 	}
 	p.decisionLine = lines[0]
 	p.Reasons, p.More = reasonsOf(p.Decision), 0
 	p.Basis, p.Left = sumOf(p.Decision.Basis, holder.Currency), sumOf(p.Decision.Left, holder.Currency)
-	for _, code := range p.Decision.SecondPerson {
-		p.Needs = append(p.Needs, payouts.SecondPersonText(code))
-	}
 	switch _, err := c.Payouts.Replay(ctx, who.book, run, holder); {
 	case err == nil:
 		p.Replays = true

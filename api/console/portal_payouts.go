@@ -293,7 +293,7 @@ func (c *console) ownSteps(ctx context.Context, o owner, one payouts.Payout) (ha
 	steps, err := c.Payouts.Steps(ctx, o.book, one.ID, 0, stepsShown)
 	for _, s := range steps {
 		word := ownStates[s.State]
-		if s.State == payouts.Paid && len(happened) > 0 && happened[len(happened)-1].Word == word.Word && !one.ReturnedAt.IsZero() {
+		if cameBack(s) {
 			word = stateWord{"returned", "failed"}
 		}
 		if n := len(happened); word.Word == "" || n > 0 && happened[n-1].Word == word.Word {
