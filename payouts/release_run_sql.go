@@ -106,8 +106,7 @@ func (s *Service) effectTx(ctx context.Context, tx pgx.Tx, book ledger.Book, run
 		return e, err
 	}
 	totals, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (t RunTotals, err error) {
-		err = r.Scan(&t.Currency, &t.Amount, &t.Payouts)
-		return t, err
+		return t, r.Scan(&t.Currency, &t.Amount, &t.Payouts)
 	})
 	if err != nil {
 		return e, err

@@ -196,8 +196,7 @@ func totalsTx(ctx context.Context, tx pgx.Tx, book ledger.Book, run string) ([]R
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (t RunTotals, err error) {
-		err = r.Scan(&t.Currency, &t.Payouts, &t.Amount, &t.Fee)
-		return t, err
+		return t, r.Scan(&t.Currency, &t.Payouts, &t.Amount, &t.Fee)
 	})
 }
 

@@ -85,8 +85,7 @@ func (s *Service) balancesOf(ctx context.Context, book ledger.Book, addresses, c
 			return err
 		}
 		list, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (b twoBalances, err error) {
-			err = r.Scan(&b.now, &b.cutOff)
-			return b, err
+			return b, r.Scan(&b.now, &b.cutOff)
 		})
 		return err
 	})
@@ -155,6 +154,5 @@ func (s *Service) sequenceBefore(ctx context.Context, book ledger.Book, at time.
 
 // headTx is the last transaction of the book.
 func headTx(ctx context.Context, tx pgx.Tx, book ledger.Book) (sequence int64, err error) {
-	err = tx.QueryRow(ctx, sqlHead, book.ID).Scan(&sequence)
-	return sequence, err
+	return sequence, tx.QueryRow(ctx, sqlHead, book.ID).Scan(&sequence)
 }
