@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"mizan/ledger"
-	"mizan/ledger/money"
 	"mizan/ledger/postgres"
 )
 
@@ -31,7 +30,7 @@ var errRunOver = errors.New("payouts: the run is planned")
 // Plan is the job: it carries on what is open, and then plans the run of the period. Done again for the same period it finds
 // the run and changes nothing.
 func (s *Service) Plan(ctx context.Context, t Turn) (Report, error) {
-	if _, err := s.CarryOn(ctx, t); err != nil {
+	if _, err := s.carryOn(ctx, t, true); err != nil {
 		return Report{}, err
 	}
 	run, policy, err := s.beginScheduled(ctx, t)
@@ -60,30 +59,36 @@ func (r Run) report() Report {
 	return Report{Text: fmt.Sprintf("%s: %d decided, %d paid, %d skipped, %s", r.ID, r.Decided, r.Paid, r.Skipped, r.State), Items: r.Decided}
 }
 
-// CarryOn goes on with runs that were interrupted or begun by hand, releases the payouts of runs that were released, and
-// cancels those of runs that were refused.
+// CarryOn goes on with runs that were begun by hand, releases the payouts of runs that were released, and cancels those of
+// runs that were refused. The runs of the schedule are Plan's: two at once would do the same work twice.
 func (s *Service) CarryOn(ctx context.Context, t Turn) (Report, error) {
+	return s.carryOn(ctx, t, false)
+}
+
+func (s *Service) carryOn(ctx context.Context, t Turn, scheduled bool) (Report, error) {
 	runs, err := s.openRuns(ctx, t.Book)
 	if err != nil {
 		return Report{}, err
 	}
 	var done int64
 	for _, run := range runs {
+		done++
 		switch {
 		case run.State == RunReleased:
 			err = s.releaseRest(ctx, t, run)
 		case run.State == RunRefused:
 			err = s.cancelRest(ctx, t, run)
-		case run.State == RunPlanning && (run.Trigger == TriggerScheduled || run.Trigger == TriggerManual):
+		case run.State == RunPlanning && (run.Trigger == TriggerManual || scheduled && run.Trigger == TriggerScheduled):
 			var policy *Policy
 			if policy, err = s.PolicyAt(ctx, t.Book, run.since()); err == nil {
 				_, err = s.plan(ctx, t, run, policy)
 			}
+		default:
+			done--
 		}
 		if err != nil {
 			return Report{}, err
 		}
-		done++
 	}
 	return Report{Text: fmt.Sprintf("%d runs carried on", done), Items: done}, nil
 }
@@ -274,9 +279,6 @@ func (s *Service) payTx(ctx context.Context, tx pgx.Tx, book ledger.Book, o occa
 func (s *Service) endPlanning(ctx context.Context, t Turn, run *Run, p *Policy) error {
 	return s.inRun(ctx, t, run.ID, func(tx pgx.Tx) error { return s.endPlanningTx(ctx, tx, t.Book, run, p) })
 }
-
-// wholeOf is what leaves the balance for a payout.
-func wholeOf(p Payout) money.Minor { return p.Amount + p.Fee }
 
 // factsNowTx reads the facts of one payee in a transaction.
 func (s *Service) factsNowTx(ctx context.Context, tx pgx.Tx, book ledger.Book, payee PayeeKey) (facts, error) {

@@ -196,7 +196,8 @@ func totalsTx(ctx context.Context, tx pgx.Tx, book ledger.Book, run string) ([]R
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (t RunTotals, err error) {
-		return t, r.Scan(&t.Currency, &t.Payouts, &t.Amount, &t.Fee)
+		err = r.Scan(&t.Currency, &t.Payouts, &t.Amount, &t.Fee)
+		return t, err
 	})
 }
 
@@ -222,6 +223,9 @@ func (s *Service) needsTx(ctx context.Context, tx pgx.Tx, book ledger.Book, run 
 		needs = append(needs, NeedsManual)
 	}
 	for _, t := range totals {
+		if run.Trigger != TriggerScheduled && run.Trigger != TriggerManual {
+			break // one payout is no run that could be compared
+		}
 		earlier, err := earlierTx(ctx, tx, book, run.ID, t.Currency)
 		if err != nil {
 			return nil, false, err

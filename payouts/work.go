@@ -37,7 +37,7 @@ func (s *Service) Works() []Work {
 		{"payout_release", "Settles orders, releases earnings, imports and donations whose time has come.", Every5Minutes, s.Release},
 		{"payout_reserves", "Gives reserves back whose time is over.", Hourly, s.Reserves},
 		{"payout_plan", "Decides about everybody with a balance, and creates payouts.", AtRun, s.Plan},
-		{"payout_carry_on", "Goes on with runs that were interrupted, begun by hand, released or refused.", EveryMinute, s.CarryOn},
+		{"payout_carry_on", "Goes on with runs that were begun by hand, released or refused.", EveryMinute, s.CarryOn},
 		{"payout_submit", "Sends payouts to the rails, at the pace they take.", EveryMinute, s.Submit},
 		{"payout_notices", "Reads again what the rails have announced.", EveryMinute, s.ReadNotices},
 		{"payout_follow", "Looks after payouts that are unknown, on their way, or stuck.", Every5Minutes, s.Follow},
