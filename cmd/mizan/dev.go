@@ -142,7 +142,7 @@ func (c *devCmd) seed(ctx context.Context, s *surroundings, p *parts, address, k
 	if err == nil {
 		defer remote.CloseIdleConnections()
 		begun := s.now()
-		if err = seedDemo(ctx, remote, plan, s.now, s.stdout); err == nil {
+		if err = seedDemo(ctx, remote, nil, plan, s.now, s.stdout); err == nil {
 			fmt.Fprintf(s.stdout, "Seeding took %s.\n", s.now().Sub(begun).Round(10*time.Millisecond))
 		}
 		// Whoever looks into books that are not as expected needs people too.

@@ -126,7 +126,7 @@ func playScenario(t *testing.T, remote *client.Client, sc scenario) {
 		t.Errorf("trial balance: %v, totals %v", err, tb.Totals)
 	}
 	// What mizan dev does on its second start: the same references again, as a batch, change nothing.
-	again, err := sc.seed(t.Context(), remote)
+	again, err := sc.seed(t.Context(), remote, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,14 +145,14 @@ func TestScenarioEvents(t *testing.T) {
 	_, remote := testService(t)
 	acts := 0
 	for _, sc := range scenarios {
-		first, err := sc.seed(t.Context(), remote)
+		first, err := sc.seed(t.Context(), remote, nil)
 		if err != nil {
 			t.Fatalf("%s: %v", sc.Key, err)
 		}
 		if len(first.wrong) > 0 || first.replayed != 0 {
 			t.Errorf("%s: %+v", sc.Key, first)
 		}
-		again, err := sc.seed(t.Context(), remote)
+		again, err := sc.seed(t.Context(), remote, nil)
 		if err != nil {
 			t.Fatalf("%s again: %v", sc.Key, err)
 		}

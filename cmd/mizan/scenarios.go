@@ -56,6 +56,8 @@ type scenarioAct struct {
 	PayeeChange client.PayeeChange `json:"payee_change"`
 	// ReleaseImported is the imported order that is released.
 	ReleaseImported string `json:"release_imported"`
+	// storyAct is what happens beside the events: time, payees' accounts, and what two people agree to.
+	storyAct
 	// Transaction is posted as it is, with the external references that the scenario leaves out.
 	Transaction *client.NewTransaction `json:"transaction"`
 }
@@ -132,9 +134,23 @@ type seeded struct {
 	wrong []string
 }
 
-// seed posts a scenario through the API and compares the balances after its last transaction.
-func (sc scenario) seed(ctx context.Context, remote *client.Client) (done seeded, err error) {
+// told reports whether the scenario is a story, which needs a clock that can be moved.
+func (sc scenario) told() bool {
+	for _, acts := range sc.Events {
+		if slices.ContainsFunc(acts, func(a scenarioAct) bool { return a.storyAct.says() }) {
+			return true
+		}
+	}
+	return false
+}
+
+// seed posts a scenario through the API and compares the balances after its last transaction. Without somebody who tells
+// stories, a scenario that is one is posted as the transactions that it comes to.
+func (sc scenario) seed(ctx context.Context, remote *client.Client, tell *story) (done seeded, err error) {
 	done.book = sc.book()
+	if tell == nil && sc.told() {
+		sc.Events = nil
+	}
 	_, err = remote.CreateBook(ctx, done.book)
 	if p := (*client.Problem)(nil); errors.As(err, &p) && p.Code == "book-exists" && done.book.FunctionalCurrency != "" {
 		// The book is from a version of Mizan that let the first currency be the functional one.
@@ -145,7 +161,7 @@ func (sc scenario) seed(ctx context.Context, remote *client.Client) (done seeded
 	if err != nil {
 		return done, fmt.Errorf("create book %s: %w", done.book.Code, err)
 	}
-	err = sc.act(ctx, remote, &done)
+	err = sc.act(ctx, remote, tell, &done)
 	if p := (*client.Problem)(nil); errors.As(err, &p) && p.Code == "reference-reused" && !done.acted {
 		// The book is from a version of Mizan that posted the scenario as transactions; they say the same.
 		done = seeded{book: done.book}
@@ -153,6 +169,11 @@ func (sc scenario) seed(ctx context.Context, remote *client.Client) (done seeded
 	}
 	if err != nil {
 		return done, err
+	}
+	if tell != nil && sc.told() {
+		if done.last, err = tell.head(ctx, done.book.Code); err != nil {
+			return done, err
+		}
 	}
 	held := map[string]string{}
 	for b, err := range remote.Balances(ctx, done.book.Code, client.BalanceQuery{AtSequence: done.last}) {
@@ -166,7 +187,7 @@ func (sc scenario) seed(ctx context.Context, remote *client.Client) (done seeded
 }
 
 // act posts the scenario in order: as events where it has them, otherwise as transactions.
-func (sc scenario) act(ctx context.Context, remote *client.Client, done *seeded) error {
+func (sc scenario) act(ctx context.Context, remote *client.Client, tell *story, done *seeded) error {
 	var waiting []client.NewTransaction
 	for _, t := range sc.Transactions {
 		acts, ok := sc.Events[t.Reference]
@@ -181,6 +202,12 @@ func (sc scenario) act(ctx context.Context, remote *client.Client, done *seeded)
 		for _, a := range acts {
 			if err := a.setUp(ctx, remote, done.book.Code); err != nil {
 				return fmt.Errorf("set up %s: %w", done.book.Code, err)
+			}
+			if a.storyAct.says() {
+				if err := tell.tellIn(ctx, done.book.Code, a.storyAct); err != nil {
+					return fmt.Errorf("tell %s of book %s: %w", t.Reference, done.book.Code, err)
+				}
+				continue
 			}
 			if a.Reference == "" && a.Campaign == nil { // that was all of it
 				continue
@@ -310,14 +337,14 @@ func (sc scenario) compare(held map[string]string) (wrong []string) {
 var errUnexpected = errors.New("balances are not as expected; see above")
 
 // seedAll posts every scenario and prints each trial balance. It returns errUnexpected after all were posted.
-func seedAll(ctx context.Context, remote *client.Client, out io.Writer) error {
+func seedAll(ctx context.Context, remote *client.Client, tell *story, out io.Writer) error {
 	scenarios, err := loadScenarios()
 	if err != nil {
 		return err
 	}
 	checked, wrong := 0, 0
 	for _, sc := range scenarios {
-		done, err := sc.seed(ctx, remote)
+		done, err := sc.seed(ctx, remote, tell)
 		if err != nil {
 			return err
 		}
