@@ -192,13 +192,13 @@ func (g *story) verify(ctx context.Context, book ledger.Book, payee string) erro
 	return err
 }
 
-// agree has two people agree to an exception for a payee from now on.
+// agree has two people agree to an exception for a payee from the next minute on.
 func (g *story) agree(ctx context.Context, book ledger.Book, payee string, terms json.RawMessage) error {
-	stands, err := g.payouts.OverrideAt(ctx, book, payee, g.clock.now())
-	if err != nil || stands.Version > 0 {
+	before, err := g.payouts.Overrides(ctx, book, payee)
+	if err != nil || len(before) > 0 {
 		return err
 	}
-	payload, err := json.Marshal(map[string]any{"payee": payee, "after": 0, "valid_from": g.clock.now().UTC().Truncate(time.Second), "document": string(terms)})
+	payload, err := json.Marshal(map[string]any{"payee": payee, "after": 0, "valid_from": g.clock.now().UTC().Truncate(time.Second).Add(time.Minute), "document": string(terms)})
 	if err != nil {
 		return err
 	}
