@@ -4,13 +4,15 @@ package main
 // processor over HTTP, and comes to what the scenario says, payout by payout and in the end.
 
 import (
+	"fmt"
 	"log/slog"
-	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"mizan/api/client"
 	"mizan/ledger/postgres/pgtest"
+	"mizan/payouts"
 )
 
 // storyStart is when the clock of a test stands before a story begins.
@@ -55,7 +57,30 @@ func testStory(t *testing.T) *story {
 	return tell
 }
 
-var _ = http.MethodGet
+// lives are the payouts of the scenario's book with their steps, for whoever reads a failure.
+func (g *story) lives(t *testing.T, sc scenario) string {
+	t.Helper()
+	book, err := g.books.Book(t.Context(), sc.book().Code)
+	if err != nil {
+		return err.Error()
+	}
+	list, err := g.payouts.Payouts(t.Context(), book, payouts.PayoutQuery{Limit: 100})
+	if err != nil {
+		return err.Error()
+	}
+	var b strings.Builder
+	for _, p := range list {
+		fmt.Fprintf(&b, "%s %s %s %d+%d %s %s\n", p.ID, p.Holder.ID, p.State, p.Amount, p.Fee, p.Method, p.Code)
+		steps, err := g.payouts.Steps(t.Context(), book, p.ID, 0, 100)
+		if err != nil {
+			return err.Error()
+		}
+		for _, s := range steps {
+			fmt.Fprintf(&b, "   %s %s %s #%d %s\n", s.At.Format(time.RFC3339), s.State, s.Code, s.Sequence, s.Evidence)
+		}
+	}
+	return b.String()
+}
 
 func TestStories(t *testing.T) {
 	t.Parallel()
@@ -73,10 +98,10 @@ func TestStories(t *testing.T) {
 			done, err := sc.seed(t.Context(), tell.remote, tell)
 			t.Logf("%s: %d transactions in %s", sc.Key, done.last, time.Since(begun))
 			if err != nil {
-				t.Fatal(err)
+				t.Fatalf("%v\n%s", err, tell.lives(t, sc))
 			}
 			if len(done.wrong) > 0 {
-				t.Errorf("%q", done.wrong)
+				t.Errorf("%q\n%s", done.wrong, tell.lives(t, sc))
 			}
 		})
 	}
