@@ -76,11 +76,17 @@ func (c *devCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	if err != nil {
 		return err
 	}
+	var tell *story
+	if !c.Empty {
+		if tell, err = openStories(ctx, v, c.Data); err != nil {
+			return errors.Join(err, v.close(ctx))
+		}
+	}
 	served := make(chan error, 1)
 	go func() { served <- v.serve(ctx, listener) }()
 	fmt.Fprintf(s.stdout, "Mizan is ready after %.1f s: %s\n", s.now().Sub(started).Seconds(), config.public)
 	if !c.Empty {
-		c.seed(ctx, s, v.parts, config.public, config.staticKey, plan)
+		c.seed(ctx, s, v.parts, tell, config.public, config.staticKey, plan)
 	}
 	c.startJobs(ctx, s, v)
 	c.links(ctx, s, v.parts, config.public)
@@ -137,12 +143,15 @@ func (c *devCmd) keys() (key, cursorKey string, err error) {
 
 // seed posts the demo books. The service goes on without them if that fails: the data may be older than this program, or
 // somebody's own.
-func (c *devCmd) seed(ctx context.Context, s *surroundings, p *parts, address, key string, plan marketPlan) {
+func (c *devCmd) seed(ctx context.Context, s *surroundings, p *parts, tell *story, address, key string, plan marketPlan) {
 	remote, err := client.New(address, key, client.Options{UserAgent: "mizan-dev"})
 	if err == nil {
 		defer remote.CloseIdleConnections()
+		if tell != nil {
+			tell.remote = remote
+		}
 		begun := s.now()
-		if err = seedDemo(ctx, remote, nil, plan, s.now, s.stdout); err == nil {
+		if err = seedDemo(ctx, remote, tell, plan, s.now, s.stdout); err == nil {
 			fmt.Fprintf(s.stdout, "Seeding took %s.\n", s.now().Sub(begun).Round(10*time.Millisecond))
 		}
 		// Whoever looks into books that are not as expected needs people too.

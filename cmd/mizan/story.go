@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"mizan/api/client"
@@ -30,13 +31,16 @@ type story struct {
 	remote *client.Client
 	// post carries the processor's notices to the service.
 	post *http.Client
-	// works are the jobs of each book, by its code.
-	works map[string]*jobs.Service
+	// works are the jobs of each book, by its code, and releases those of them that make money available.
+	works, releases map[string]*jobs.Service
 	// evening and night are the moments of a book's day at which the clock stops: what is due is released before the cut-off, and
 	// then the run begins.
 	evening, night jobs.Schedule
 	// paid are the payouts that a story asked for, by the names under which it asked.
 	paid map[string]string
+	// file is where it is kept what was told, empty for nowhere.
+	file string
+	kept storiesKept
 }
 
 // newStory returns the telling of stories by a service that serves.
@@ -52,22 +56,32 @@ func newStory(v *service, remote *client.Client) (*story, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &story{service: v, remote: remote, post: &http.Client{Timeout: 5 * time.Second}, works: map[string]*jobs.Service{},
-		evening: evening, night: night, paid: map[string]string{}}, nil
+	return &story{service: v, remote: remote, post: &http.Client{Timeout: 5 * time.Second}, works: map[string]*jobs.Service{}, releases: map[string]*jobs.Service{},
+		evening: evening, night: night, paid: map[string]string{},
+		kept: storiesKept{Ended: map[string]int64{}}}, nil
 }
 
-// worksOf are the jobs of payouts in one book and in no other.
-func (g *story) worksOf(book ledger.Book) (*jobs.Service, error) {
-	if w := g.works[book.Code]; w != nil {
+// worksOf are the jobs of payouts in one book and in no other, or those of them that make money available.
+func (g *story) worksOf(book ledger.Book, release bool) (*jobs.Service, error) {
+	known := g.works
+	if release {
+		known = g.releases
+	}
+	if w := known[book.Code]; w != nil {
 		return w, nil
 	}
 	list, err := g.payoutJobs()
 	if err != nil {
 		return nil, err
 	}
+	if release {
+		list = slices.DeleteFunc(list, func(j jobs.Job) bool {
+			return !slices.Contains([]string{"payout_feed", "payout_release", "payout_reserves"}, j.Name)
+		})
+	}
 	only := func(context.Context) ([]jobs.Book, error) { return []jobs.Book{jobBook(book)}, nil }
 	w, err := jobs.New(jobs.Config{Pool: g.pool, Now: g.clock.now, Trail: g.trail, Books: only, Jobs: list})
-	g.works[book.Code] = w
+	known[book.Code] = w
 	return w, err
 }
 
@@ -79,11 +93,15 @@ func (g *story) advance(ctx context.Context, book ledger.Book, to time.Time) err
 	}
 	for {
 		now := g.clock.now()
-		next := to
-		for _, s := range []jobs.Schedule{g.evening, g.night} {
-			if at := s.Next(now, book.Location()); at.Before(next) {
-				next = at
+		evening, next := g.evening.Next(now, book.Location()), g.night.Next(now, book.Location())
+		if evening.Before(next) && evening.Before(to) {
+			if err := g.dusk(ctx, book, evening); err != nil {
+				return err
 			}
+			continue
+		}
+		if to.Before(next) {
+			next = to
 		}
 		if err := g.stop(ctx, book, next); err != nil || !next.Before(to) {
 			return err
@@ -99,11 +117,23 @@ func (g *story) leap(ctx context.Context, book ledger.Book, to time.Time) error 
 	if err := g.clock.set(to); err != nil {
 		return err
 	}
-	w, err := g.worksOf(book)
+	w, err := g.worksOf(book, false)
 	if err != nil {
 		return err
 	}
-	return w.Skip(ctx)
+	return errors.Join(w.Skip(ctx), g.simulator.Settle())
+}
+
+// dusk sets the clock, and has made available what is due before the next run's cut-off.
+func (g *story) dusk(ctx context.Context, book ledger.Book, at time.Time) error {
+	if err := g.clock.set(at); err != nil {
+		return err
+	}
+	w, err := g.worksOf(book, true)
+	if err == nil {
+		_, err = w.RunDue(ctx)
+	}
+	return err
 }
 
 // stop sets the clock, and has everything done that is due then: at the processor, on the way from it, and here.
@@ -111,7 +141,7 @@ func (g *story) stop(ctx context.Context, book ledger.Book, at time.Time) error 
 	if err := g.clock.set(at); err != nil {
 		return err
 	}
-	w, err := g.worksOf(book)
+	w, err := g.worksOf(book, false)
 	if err != nil {
 		return err
 	}

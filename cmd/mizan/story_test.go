@@ -106,3 +106,17 @@ func TestStories(t *testing.T) {
 		})
 	}
 }
+
+func TestPayday(t *testing.T) {
+	t.Parallel()
+	tell := testStory(t)
+	begun := time.Now()
+	month, err := tell.payday(t.Context())
+	t.Logf("told in %s", time.Since(begun))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	month.write(&b)
+	t.Log(b.String())
+}
