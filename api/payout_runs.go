@@ -100,9 +100,9 @@ func payoutRunOperations() []Operation {
 			Answers: []Answer{{Status: 200, Meaning: "The run as it stands.", Body: one}}, Errors: unknown, handle: getPayoutRun,
 		},
 		{
-			Method: http.MethodPost, Path: base + "/{run}/refuse", ID: "refuse-payout-run", Summary: "Refuse a payout run that waits",
+			Method: http.MethodPost, Path: base + "/{run}/refusal", ID: "refuse-payout-run", Summary: "Refuse a payout run that waits",
 			Description: "One person with the right to approve is enough. What of it was not sent is cancelled within a minute. To release it, ask for an approval of the act payout_run.release.",
-			Scope:       access.ApprovalsDecide, Body: reflect.TypeFor[NewReason](), BodyLimit: bodyLimit, Example: map[string]any{"reason": "The totals are wrong."},
+			Scope:       access.ApprovalsDecide, Body: reflect.TypeFor[NewReason](), BodyLimit: bodyLimit,
 			Answers: []Answer{{Status: 200, Meaning: "Refused.", Body: one}}, Errors: append([]*fault.Error{payouts.ErrRunState, payouts.ErrRunReason}, unknown...), handle: refusePayoutRun,
 		},
 		{
@@ -246,11 +246,11 @@ func listPayoutDecisions(c *call) (reply, error) {
 	if _, err := s.Run(c.ctx, c.book, q.Run); err != nil {
 		return reply{}, err
 	}
-	list, err := s.Decisions(c.ctx, c.book, q)
+	page, err := s.Decisions(c.ctx, c.book, q)
 	if err != nil {
 		return reply{}, err
 	}
-	return c.decisionPage(list, limit, func(d payouts.Decided) string {
+	return c.decisionPage(page, func(d payouts.Decided) string {
 		return c.nextCursor(d.Holder.Kind, d.Holder.ID, string(d.Holder.Currency))
 	})
 }

@@ -244,7 +244,7 @@ func (p *Policy) With(o Override) (*Policy, error) {
 		return nil, ErrPolicyInvalid.With("The policy has an override already. Begin with the market's own policy.")
 	}
 	if fields := o.check(p); len(fields) > 0 {
-		return nil, ErrPolicyInvalid.WithFields(fields...)
+		return nil, ErrPolicyInvalid.WithFields(fields[:min(len(fields), maxPolicyFields)]...)
 	}
 	next := *p
 	next.Override = o.ID
@@ -266,7 +266,7 @@ func (p *Policy) With(o Override) (*Policy, error) {
 		next.CoolingOffHours = o.CoolingOffHours
 	}
 	if fields := next.Check(); len(fields) > 0 {
-		return nil, ErrPolicyInvalid.WithFields(fields...)
+		return nil, ErrPolicyInvalid.WithFields(fields[:min(len(fields), maxPolicyFields)]...)
 	}
 	return &next, nil
 }

@@ -101,6 +101,12 @@ func usableAmount(m money.Minor, c money.Currency) bool {
 
 // pointerTo adds a key to a JSON pointer.
 func pointerTo(pointer, key string) string {
+	// A key that is no word of ours may be anything, and is not repeated.
+	if len(key) > 64 || strings.ContainsFunc(key, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-'
+	}) {
+		return pointer
+	}
 	return pointer + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
 }
 

@@ -77,11 +77,14 @@ type grammar struct {
 	Verify       verifyCmd       `cmd:"" help:"Recompute the books from their rows and say whether they are sound."`
 	Keys         keysCmd         `cmd:"" help:"Create, list, rotate and revoke API keys, on the database."`
 	People       peopleCmd       `cmd:"" help:"Add people, give and take roles, and make sign-in links, on the database."`
+	Payees       payeesCmd       `cmd:"" help:"Look at whom the house pays, where, and under which terms."`
 	Approvals    approvalsCmd    `cmd:"" help:"Ask for a second person, and see what waits for one."`
 	Audit        auditCmd        `cmd:"" help:"Read, check and export the trail of privileged acts, on the database."`
 	Vault        vaultCmd        `cmd:"" help:"Look after personal data and their keys, on the database."`
 	Payouts      payoutsCmd      `cmd:"" help:"See what waits for a time, who owes, and what is proposed."`
 	Job          jobCmd          `cmd:"" help:"Look at what the service does by itself, and ask for a run."`
+	Payouts      payoutsCmd      `cmd:"" help:"Look at payouts, what they pay and why, ask for one, and cancel one."`
+	RunPayouts   runPayoutsCmd   `cmd:"" help:"Begin a payout run outside of the schedule."`
 	Seed         seedCmd         `cmd:"" help:"Post the demo books through the API and check their balances."`
 	Simulator    simulatorCmd    `cmd:"" help:"Run a payment processor on this machine that speaks as Stripe does, to try payouts on."`
 	Bench        benchCmd        `cmd:"" help:"Measure this machine."`
