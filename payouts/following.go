@@ -245,7 +245,15 @@ func (s *Service) cameBack(ctx context.Context, t Turn, c *carried, out processo
 	}
 	ch.next = n
 	if out.State == processor.PayoutFailed {
-		ch.before = s.disabling(t, c, word60(code))
+		policy, err := s.PolicyFor(ctx, t.Book, c.Holder.ID, s.now())
+		if err != nil {
+			return false, err
+		}
+		disabled := word60(code)
+		if slices.Contains(policy.Retry.Transient, disabled) {
+			disabled = CodeBankErrored // it is mended as soon as the processor pays to the bank again
+		}
+		ch.before = s.disabling(t, c, disabled)
 	}
 	var over []*attempt
 	if a, err := s.lastAttempt(ctx, t.Book, c.ID, processor.ActPayout); err != nil {

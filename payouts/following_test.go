@@ -238,8 +238,8 @@ func TestDestinationsFault(t *testing.T) {
 	next := h.pay("sel_x", d, "acct_x", "automatic", "standard", 5000, 0)
 	h.submit()
 	h.submit()
-	for id, code := range map[string]string{id: "insufficient_capabilities_for_transfer", next: "destination-disabled"} {
-		if p := h.read(id); p.State != Cancelled || p.Code != code && p.Code != "insufficient_capabilities_for_transfer" {
+	for id, code := range map[string]string{id: "insufficient_capabilities_for_transfer", next: "insufficient_capabilities_for_transfer"} {
+		if p := h.read(id); p.State != Cancelled || p.Code != code && p.Code != "destination-disabled" {
 			t.Errorf("%s %q:\n%s", p.State, p.Code, h.steps(id))
 		}
 	}

@@ -22,6 +22,20 @@ const (
 var destinationFaults = []string{"insufficient_capabilities_for_transfer", "transfers_not_allowed", "payouts_not_allowed", "account_invalid",
 	"account_closed", "resource_missing", "payouts_limit_exceeded"}
 
+// destinationCode is the code under which a destination is disabled. What the account's state shows is noted as that, so that
+// reading the account again mends it.
+func destinationCode(code string) string {
+	switch code {
+	case "insufficient_capabilities_for_transfer", "transfers_not_allowed":
+		return CodeAccountNoMoney
+	case "payouts_not_allowed":
+		return CodePayoutsOff
+	case "account_invalid", "resource_missing":
+		return CodeAccountAbsent
+	}
+	return code
+}
+
 // noFunds are the codes of a refusal because less is there than was asked for.
 var noFunds = []string{"balance_insufficient", "insufficient_funds"}
 

@@ -81,7 +81,6 @@ type grammar struct {
 	Approvals    approvalsCmd    `cmd:"" help:"Ask for a second person, and see what waits for one."`
 	Audit        auditCmd        `cmd:"" help:"Read, check and export the trail of privileged acts, on the database."`
 	Vault        vaultCmd        `cmd:"" help:"Look after personal data and their keys, on the database."`
-	Payouts      payoutsCmd      `cmd:"" help:"See what waits for a time, who owes, and what is proposed."`
 	Job          jobCmd          `cmd:"" help:"Look at what the service does by itself, and ask for a run."`
 	Payouts      payoutsCmd      `cmd:"" help:"Look at payouts, what they pay and why, ask for one, and cancel one."`
 	RunPayouts   runPayoutsCmd   `cmd:"" help:"Begin a payout run outside of the schedule."`

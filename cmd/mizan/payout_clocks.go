@@ -11,14 +11,6 @@ import (
 	"mizan/api/client"
 )
 
-type payoutsCmd struct {
-	Waits     payoutsWaitsCmd     `cmd:"" help:"List what of a payee's money becomes available when."`
-	Clocks    payoutsClocksCmd    `cmd:"" help:"List what should be available and is not, and why."`
-	Look      payoutsLookCmd      `cmd:"" help:"Have what waits for people tried anew."`
-	Debts     payoutsDebtsCmd     `cmd:"" help:"List payees that owe, since when, and what was recovered."`
-	Proposals payoutsProposalsCmd `cmd:"" help:"List sweeps, top-ups, trust deposits, cards and write-offs that are proposed."`
-}
-
 // clockFlags are those of every command here.
 type clockFlags struct {
 	remoteFlags
