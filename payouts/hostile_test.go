@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -161,6 +162,9 @@ func TestHostileProcessor(t *testing.T) {
 				t.Errorf("%s has %s", a, m.Format("USD"))
 			}
 		}
+	}
+	if strings.Contains(h.logged.String(), "canary") {
+		t.Error("a secret is in the log")
 	}
 	if t.Failed() {
 		t.Log(h.logged)

@@ -18,7 +18,7 @@ const (
 	sendersAtOnce = 8
 	// carryPage is how many payouts are looked for at once, and carryMost how many one turn deals with at most.
 	carryPage = 200
-	carryMost = 50_000
+	carryMost = 5_000
 	// stepsAtOnce bounds what is done with one payout in one go.
 	stepsAtOnce = 6
 )
