@@ -26,7 +26,7 @@ func TestRailPlans(t *testing.T) {
 		args []any
 	}{
 		"runs":     {sqlRunsUnsent, []any{h.book.ID}},
-		"unsent":   {sqlUnsentOf, []any{h.book.ID, h.run, "", rails, carryPage}},
+		"unsent":   {sqlUnsentOf, []any{h.book.ID, h.run, "", rails, carryPage, []string{"connected/EUR"}}},
 		"due":      {sqlDueIn, []any{h.book.ID, Unknown, railStart, past, "", rails, carryPage}},
 		"paid":     {sqlDueIn, []any{h.book.ID, Paid, railStart, past, "", rails, carryPage}},
 		"back":     {sqlCameBackSince, []any{h.book.ID, past, "", railStart, retryPage, []string{"x"}}},
