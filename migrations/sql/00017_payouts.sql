@@ -285,6 +285,7 @@ CREATE TABLE payouts (
     amount           bigint      NOT NULL CHECK (amount > 0),
     fee              bigint      NOT NULL CHECK (fee >= 0),
     fee_tax          bigint      NOT NULL DEFAULT 0 CHECK (fee_tax BETWEEN 0 AND fee),
+    fee_tax_in       text        COLLATE "C" NOT NULL DEFAULT '' CHECK (octet_length(fee_tax_in) <= 64),
     method           text        COLLATE "C" NOT NULL CHECK (method IN ('standard', 'instant')),
     state            text        COLLATE "C" NOT NULL CHECK (state IN ('created', 'sending', 'unknown', 'refused', 'submitted', 'at_account', 'paid', 'failed', 'cancelled')),
     account_id       integer     NOT NULL,
@@ -328,6 +329,7 @@ CREATE TABLE payouts (
     CONSTRAINT payouts_returned CHECK (returned_at IS NULL OR paid_at IS NOT NULL)
 ) WITH (fillfactor = 70);
 COMMENT ON COLUMN payouts.fee_tax IS 'the part of the fee that is tax on it';
+COMMENT ON COLUMN payouts.fee_tax_in IS 'the jurisdiction that the tax on the fee is owed in';
 COMMENT ON COLUMN payouts.receiver IS 'in whose name the money is in transit: the payee, a court, a custodian';
 COMMENT ON COLUMN payouts.rail_account IS 'where it is sent, as it was decided: a later change of destination does not move it';
 COMMENT ON COLUMN payouts.arrived IS 'what arrived at the connected account, as the processor names it';
@@ -342,7 +344,10 @@ CREATE INDEX payouts_listed ON payouts (book_id, created_at, id);
 CREATE INDEX payouts_receiver ON payouts (book_id, receiver, currency) WHERE state IN ('created', 'sending', 'unknown', 'refused', 'submitted', 'at_account');
 CREATE INDEX payouts_consumed ON payouts (book_id, account_id, consumed_through);
 CREATE INDEX payouts_work ON payouts (book_id, state, look_at, id) WHERE state IN ('created', 'sending', 'unknown', 'refused', 'submitted', 'at_account');
-CREATE INDEX payouts_provisional ON payouts (book_id, paid_at, id) WHERE state = 'paid' AND returned_at IS NULL;
+CREATE INDEX payouts_to_send ON payouts (book_id, run_id, id) WHERE state = 'created' AND (NOT needs_person OR released_at IS NOT NULL);
+CREATE INDEX payouts_account ON payouts (book_id, rail_account, id) WHERE state IN ('submitted', 'at_account', 'paid') AND returned_at IS NULL AND look_at IS NOT NULL;
+CREATE INDEX payouts_provisional ON payouts (book_id, look_at, id) WHERE state = 'paid' AND returned_at IS NULL AND look_at IS NOT NULL;
+CREATE INDEX payouts_came_back ON payouts (book_id, changed_at, id) WHERE state = 'failed' OR returned_at IS NOT NULL;
 CREATE INDEX payouts_transfer ON payouts (book_id, transfer) WHERE transfer <> '';
 CREATE INDEX payouts_arrived ON payouts (book_id, rail_account, arrived) WHERE arrived <> '';
 CREATE INDEX payouts_outgoing ON payouts (book_id, outgoing) WHERE outgoing <> '';
@@ -463,7 +468,9 @@ COMMENT ON COLUMN payout_attempts.again IS 'of a refusal: a new attempt can end 
 COMMENT ON COLUMN payout_attempts.looked_at IS 'when it was looked up and not found: two looks some minutes apart are the evidence that it never happened';
 CREATE UNIQUE INDEX payout_attempts_made ON payout_attempts (book_id, act, made) WHERE made <> '';
 -- While one attempt is open, there is no other of the same act: a new key is never used beside an outcome that is not known.
-CREATE UNIQUE INDEX payout_attempts_open ON payout_attempts (book_id, payout, act) WHERE state IN ('intended', 'sending', 'unknown', 'done');
+-- What was done is done once, except that money can be taken back in several parts.
+CREATE UNIQUE INDEX payout_attempts_open ON payout_attempts (book_id, payout, act)
+    WHERE state IN ('intended', 'sending', 'unknown') OR state = 'done' AND act <> 'reversal';
 
 -- Debts: since when a payee's money is below zero, and what was done about it.
 CREATE TABLE payout_debts (

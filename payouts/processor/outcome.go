@@ -2,6 +2,8 @@
 
 package processor
 
+import "time"
+
 // Verdict is which of the three outcomes it is. The zero value is Unknown, so that what is forgotten is looked up.
 type Verdict uint8
 
@@ -74,6 +76,8 @@ type Outcome[T any] struct {
 	Replayed bool
 	// Status is the HTTP status, or 0 if there was no answer.
 	Status int
+	// RetryAfter is how long the processor asks to wait, or zero.
+	RetryAfter time.Duration
 	// RequestID is the processor's name of the request, for its support, or empty.
 	RequestID string
 }

@@ -20,8 +20,15 @@ type Account struct {
 	// Interval is how often the processor pays out by itself: "manual" is never, and "daily" the other that is imitated.
 	Interval string `json:"interval_of_simulator"`
 	// Slow is how long transferred money waits before it is available, in seconds: 86400 for a recipient abroad.
-	Slow  int64   `json:"slow_of_simulator"`
-	Banks []*Bank `json:"banks_of_simulator"`
+	Slow int64 `json:"slow_of_simulator"`
+	// PlatformPays says that the platform is billed for what instant payouts of the account cost, and not the account.
+	PlatformPays bool `json:"platform_pays_of_simulator"`
+	// NamesCosts says that such a bill names its payout, and that it is given back if the payout fails. Processors differ in
+	// this; without it the bill names nothing and stays.
+	NamesCosts bool `json:"names_costs_of_simulator,omitempty"`
+	// Overdraws says that reversals take more than the account has, as they do where the platform covers what is missing.
+	Overdraws bool    `json:"overdraws_of_simulator"`
+	Banks     []*Bank `json:"banks_of_simulator"`
 }
 
 // Bank is an external account of a connected account.
@@ -29,11 +36,9 @@ type Bank struct {
 	ID          string `json:"id"`
 	Object      string `json:"object"`
 	Fingerprint string `json:"fingerprint"`
-	// Holder is the name of the account's holder, or empty.
-	Holder   string `json:"account_holder_name"`
-	Currency string `json:"currency"`
-	Status   string `json:"status"`
-	Default  bool   `json:"default_for_currency"`
+	Currency    string `json:"currency"`
+	Status      string `json:"status"`
+	Default     bool   `json:"default_for_currency"`
 	// Fails is the code with which payouts to the bank fail, such as account_closed, or empty.
 	Fails string `json:"fails_of_simulator,omitempty"`
 	// FailsAfter is how many seconds after a payout was made it fails. A payout that was paid before turns to failed.
@@ -50,6 +55,9 @@ func (s *Simulator) AddAccount(id, country string, currencies ...string) error {
 	a := &Account{ID: id, Object: "account", Country: country, PayoutsEnabled: true, Interval: "manual",
 		Capabilities: map[string]string{"transfers": "active"}, Due: []string{}}
 	for _, currency := range currencies {
+		if !spoken(currency) {
+			return errSeed
+		}
 		bank, _ := s.next("ba_")
 		a.Banks = append(a.Banks, &Bank{ID: bank, Object: "bank_account", Fingerprint: "fp_" + bank, Currency: currency,
 			Status: "new", Default: true})
@@ -83,11 +91,42 @@ func (s *Simulator) FailPayouts(id, code string, after time.Duration) error {
 	})
 }
 
+// ReplaceBank has payouts of an account in a currency go to a new bank from now on, as a payee changes it; nothing is known
+// against the new one. It returns the new bank's id.
+func (s *Simulator) ReplaceBank(id, currency string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.state.Accounts[id]
+	if a == nil || !spoken(currency) || s.state.count() >= s.o.MaxObjects {
+		return "", errSeed
+	}
+	s.tick()
+	bank, _ := s.next("ba_")
+	a.Banks = slices.DeleteFunc(a.Banks, func(b *Bank) bool { return b.Currency == currency && b.Default })
+	a.Banks = append(a.Banks, &Bank{ID: bank, Object: "bank_account", Fingerprint: "fp_" + bank, Currency: currency, Status: "new", Default: true})
+	s.announce(id, "account.external_account.created", map[string]any{"id": bank, "object": "bank_account", "account": id, "currency": currency, "status": "new"})
+	s.announce(id, "account.updated", a.shown())
+	return bank, s.save()
+}
+
+// DisableAccount stops an account from receiving transfers and paying out, for a reason in the processor's words such as
+// requirements.past_due; an empty reason lets it go on.
+func (s *Simulator) DisableAccount(id, reason string) error {
+	return s.ChangeAccount(id, func(a *Account) {
+		a.PayoutsEnabled, a.DisabledReason, a.Due = reason == "", reason, []string{}
+		a.Capabilities = map[string]string{"transfers": "active"}
+		if reason != "" {
+			a.Due = []string{"individual.verification.document"}
+			a.Capabilities = map[string]string{"transfers": "inactive"}
+		}
+	})
+}
+
 // shown is the account as the interface shows it.
 func (a *Account) shown() map[string]any {
 	banks := []any{}
 	for _, b := range a.Banks {
-		banks = append(banks, map[string]any{"id": b.ID, "object": b.Object, "account": a.ID, "fingerprint": b.Fingerprint, "account_holder_name": b.Holder,
+		banks = append(banks, map[string]any{"id": b.ID, "object": b.Object, "account": a.ID, "fingerprint": b.Fingerprint,
 			"currency": b.Currency, "status": b.Status, "default_for_currency": b.Default, "last4": "6789"})
 	}
 	var reason *string

@@ -52,7 +52,7 @@ func (s *Simulator) AddCharge(amount, fee int64, currency string, wait time.Dura
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tick()
-	if amount < 1 || s.state.count() >= s.o.MaxObjects {
+	if amount < 1 || fee < 0 || !spoken(currency) || s.state.count() >= s.o.MaxObjects {
 		return "", errSeed
 	}
 	id, _ := s.next("ch_")

@@ -96,6 +96,7 @@ func (s *Simulator) post(m move) *Entry {
 		p.Pending += e.Net
 		p.Waiting = append(p.Waiting, e.ID)
 	}
+	s.cover(m.account, m.currency, m.created)
 	return e
 }
 
@@ -159,10 +160,18 @@ func (s *Simulator) getBalance(q *request) (any, *refusal) {
 		available = append(available, part{p.Available, currency, map[string]int64{"card": p.Available}})
 		pending = append(pending, part{p.Pending, currency, map[string]int64{"card": p.Pending}})
 	}
-	return map[string]any{"object": "balance", "available": available, "pending": pending, "livemode": false}, nil
+	answer := map[string]any{"object": "balance", "available": available, "pending": pending, "livemode": false}
+	if q.account == Platform {
+		all, held := s.reserved(), []part{}
+		for _, currency := range slices.Sorted(maps.Keys(purses)) {
+			held = append(held, part{all[currency], currency, map[string]int64{"card": all[currency]}})
+		}
+		answer["connect_reserved"] = held
+	}
+	return answer, nil
 }
 
-// Check returns an error if a balance is not the sum of its entries.
+// Check returns an error if a balance is not the sum of its entries, or a reserve not what connected accounts lack.
 func (s *Simulator) Check() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -177,7 +186,7 @@ func (s *Simulator) Check() error {
 			}
 		}
 	}
-	return nil
+	return s.checkReserves()
 }
 
 // insufficient refuses what is more than is there.

@@ -116,6 +116,9 @@ func (s *Simulator) Deliver(ctx context.Context, client *http.Client) (taken int
 		s.random.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
 	}
 	s.mu.Unlock()
+	if len(out) == 0 {
+		return 0, nil
+	}
 	for _, m := range out {
 		if s.deliver(ctx, client, m) {
 			taken++

@@ -34,6 +34,7 @@ type Payout struct {
 	Trace        *trace            `json:"trace_id"`
 	Metadata     map[string]string `json:"metadata"`
 	Fee          int64             `json:"fee_of_simulator"`
+	Cost         int64             `json:"cost_of_simulator,omitempty"`
 	Account      string            `json:"account_of_simulator"`
 	Sequence     int64             `json:"sequence_of_simulator"`
 }
@@ -45,11 +46,12 @@ type trace struct {
 
 func (p *Payout) identity() (string, int64, int64) { return p.ID, p.Created, p.Sequence }
 
-// due is a change of a payout that comes by itself.
+// due is a change of a payout or a top-up that comes by itself.
 type due struct {
 	At      int64  `json:"at"`
 	Account string `json:"account"`
 	Payout  string `json:"payout"`
+	Topup   string `json:"topup,omitempty"`
 	Status  string `json:"status"`
 	Code    string `json:"code"`
 }
@@ -65,12 +67,16 @@ func (s *Simulator) createPayout(q *request) (any, *refusal) {
 	}
 	fee := int64(0)
 	if method == "instant" {
-		fee = (n + 50) / 100 // one percent
+		fee = instantFee(n, currency)
 	} else if method != "standard" {
 		return nil, invalid("", "method", "Invalid method")
 	}
 	a := s.state.Accounts[q.account]
 	bank := a.bank(currency)
+	needs := n
+	if !a.PlatformPays {
+		needs += fee
+	}
 	switch {
 	case !a.PayoutsEnabled:
 		return nil, invalid("payouts_not_allowed", "", "Payouts are not enabled for this account")
@@ -78,10 +84,21 @@ func (s *Simulator) createPayout(q *request) (any, *refusal) {
 		return nil, invalid("", "currency", "There is no external account in that currency")
 	case bank.Status == "errored":
 		return nil, invalid("payouts_not_allowed", "", "The external account is disabled until it is updated")
-	case s.purse(a.ID, currency).Available < n+fee:
+	case s.purse(a.ID, currency).Available < needs:
 		return nil, insufficient()
 	}
 	return s.pay(&Payout{Account: a.ID, Amount: n, Fee: fee, Currency: currency, Method: method, Metadata: q.metadata()}, bank), nil
+}
+
+// instantFee is what an instant payout costs: one percent, and not less than half a unit of the currency, which is 50 for
+// currencies without decimals.
+func instantFee(n int64, currency string) int64 {
+	least := int64(50)
+	switch currency {
+	case "bhd", "jod", "kwd", "omr", "tnd":
+		least = 500
+	}
+	return max(n/100+(n%100+50)/100, least)
 }
 
 // pay sends a payout on its way to a bank.
@@ -93,6 +110,15 @@ func (s *Simulator) pay(p *Payout, bank *Bank) *Payout {
 	p.ID, p.Sequence = s.next("po_")
 	p.Object, p.Status, p.Destination, p.Created = "payout", "pending", bank.ID, s.now()
 	p.Arrival = p.Created + int64(arrives.Seconds())
+	if p.Fee > 0 && s.state.Accounts[p.Account].PlatformPays {
+		// The processor's own bills name nothing that they are for.
+		bill := move{account: Platform, kind: "stripe_fee", category: "fee", currency: p.Currency, amount: -p.Fee}
+		if s.state.Accounts[p.Account].NamesCosts {
+			bill.source, p.Cost = p.ID, p.Fee
+		}
+		s.post(bill)
+		p.Fee = 0
+	}
 	p.Entry = s.post(move{account: p.Account, kind: "payout", category: "payout", currency: p.Currency, source: p.ID, amount: -p.Amount, fee: p.Fee}).ID
 	if s.state.Payouts[p.Account] == nil {
 		s.state.Payouts[p.Account] = &table[*Payout]{}
@@ -139,7 +165,7 @@ func (s *Simulator) plan(p *Payout, bank *Bank, method string) {
 		left += int64(leaves.Seconds())
 	}
 	note := func(at int64, status, code string) {
-		s.state.Due = append(s.state.Due, &due{At: at, Account: p.Account, Payout: p.ID, Status: status, Code: code})
+		s.expect(&due{At: at, Account: p.Account, Payout: p.ID, Status: status, Code: code})
 	}
 	failure := p.Created + bank.FailsAfter
 	if bank.Fails == "" || failure > left {
@@ -151,7 +177,6 @@ func (s *Simulator) plan(p *Payout, bank *Bank, method string) {
 	if bank.Fails != "" {
 		note(failure, "failed", bank.Fails)
 	}
-	slices.SortStableFunc(s.state.Due, func(a, b *due) int { return int(a.At - b.At) })
 }
 
 // tick does everything whose time has come.
@@ -160,6 +185,7 @@ func (s *Simulator) tick() {
 	if now != s.ticked {
 		s.ticked = now
 		s.ripen()
+		s.collect()
 		s.sweep()
 		s.forget()
 		s.state.Events.dropBefore(now - int64(eventsKept.Seconds()))
@@ -167,7 +193,9 @@ func (s *Simulator) tick() {
 	for len(s.state.Due) > 0 && s.state.Due[0].At <= now {
 		d := s.state.Due[0]
 		s.state.Due = s.state.Due[1:]
-		if p, ok := s.state.Payouts[d.Account].get(d.Payout); ok {
+		if u, ok := s.state.Topups.get(d.Topup); ok {
+			s.arrive(u, d)
+		} else if p, ok := s.state.Payouts[d.Account].get(d.Payout); ok {
 			s.become(p, d)
 		}
 	}
@@ -186,6 +214,9 @@ func (s *Simulator) become(p *Payout, d *due) {
 	case "failed":
 		e := s.post(move{account: p.Account, kind: "payout_failure", category: "payout_reversal", currency: p.Currency, source: p.ID,
 			amount: p.Amount, fee: -p.Fee, created: d.At})
+		if p.Cost > 0 {
+			s.post(move{account: Platform, kind: "stripe_fee", category: "fee", currency: p.Currency, source: p.ID, amount: p.Cost})
+		}
 		p.FailureEntry, p.FailureCode = &e.ID, &d.Code
 		for _, b := range s.state.Accounts[p.Account].Banks {
 			if b.ID == p.Destination {

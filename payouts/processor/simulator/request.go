@@ -141,11 +141,15 @@ func (q *request) amount(payout bool) (int64, string, *refusal) {
 		return 0, "", invalid("parameter_invalid_integer", "amount", "Invalid positive integer")
 	}
 	code := q.form.Get("currency")
-	c := money.Currency(strings.ToUpper(code))
-	if !c.Known() || code != strings.ToLower(code) {
+	if !spoken(code) {
 		return 0, "", invalid("", "currency", "Invalid currency")
 	}
-	return n, code, stepped(n, c, payout)
+	return n, code, stepped(n, money.Currency(strings.ToUpper(code)), payout)
+}
+
+// spoken reports whether a currency is known, and written as the processor writes it: "usd".
+func spoken(code string) bool {
+	return money.Currency(strings.ToUpper(code)).Known() && code == strings.ToLower(code)
 }
 
 // stepped refuses amounts between the processor's steps. It is written from the processor's own list, and not by the driver's

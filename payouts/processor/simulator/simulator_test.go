@@ -362,11 +362,11 @@ func TestBalancesAreTheSumOfEntries(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := newRig(t).seeded()
 		var charges, disputes, refunds []string
-		var transfers, payouts []string
+		var transfers, payouts, topups []string
 		for i := range rapid.IntRange(1, 40).Draw(t, "steps") {
 			n := rapid.Int64Range(1, 2000).Draw(t, "amount")
 			amount := fmt.Sprint("amount=", n)
-			switch rapid.IntRange(0, 9).Draw(t, "step") {
+			switch rapid.IntRange(0, 14).Draw(t, "step") {
 			case 0:
 				id, _ := r.sim.AddCharge(n, n/30, "usd", time.Duration(n)*time.Minute, nil)
 				charges = append(charges, id)
@@ -410,15 +410,38 @@ func TestBalancesAreTheSumOfEntries(t *testing.T) {
 				}
 			case 9:
 				r.clock.Advance(time.Duration(n) * time.Minute)
+			case 10:
+				if _, err := r.sim.AddDebit("acct_1", n, "usd"); err != nil {
+					t.Fatal(err)
+				}
+			case 11:
+				_ = r.sim.FailTopups([]string{"", "insufficient_funds"}[n%2])
+				if got := r.ask("POST", "/v1/topups", amount, "currency=usd"); got.status == 200 {
+					topups = append(topups, got.id)
+				}
+			case 12:
+				if len(topups) > 0 {
+					_ = r.sim.ReverseTopup(topups[0])
+					r.ask("POST", "/v1/topups/"+topups[len(topups)-1]+"/cancel")
+				}
+			case 13:
+				_ = r.sim.ChangeAccount("acct_1", func(a *simulator.Account) { a.PlatformPays, a.Overdraws = n%2 == 0, n%3 == 0 })
+				_, _ = r.sim.ReplaceBank("acct_1", "usd")
+			case 14:
+				_ = r.sim.DisableAccount("acct_1", []string{"", "requirements.past_due"}[n%2])
 			}
 			if err := r.sim.Check(); err != nil {
 				t.Fatal(err)
 			}
 		}
-		r.clock.Advance(1000 * time.Hour)
-		for _, list := range []string{"available", "pending"} {
+		r.clock.Advance(5000 * time.Hour) // whoever is below zero by now is paid for
+		r.ask("GET", "/v1/balance")
+		if err := r.sim.Check(); err != nil {
+			t.Fatal(err)
+		}
+		for _, list := range []string{"pending", "connect_reserved"} {
 			for _, part := range r.ask("GET", "/v1/balance").body[list].([]any) {
-				if p := part.(map[string]any); list == "pending" && fmt.Sprint(p["amount"]) != "0" {
+				if p := part.(map[string]any); fmt.Sprint(p["amount"]) != "0" {
 					t.Fatalf("still pending: %v", p)
 				}
 			}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
+	"time"
 )
 
 // state is what is kept between runs.
@@ -28,13 +29,19 @@ type state struct {
 	Outbox    []*message                   `json:"outbox"`
 	Keys      map[string]*memory           `json:"keys"`
 	Due       []*due                       `json:"due"`
+	Topups    *table[*Topup]               `json:"topups"`
+	// TopupsFail is the code with which new top-ups fail, or empty.
+	TopupsFail string                         `json:"topups_fail"`
+	Reserves   map[string]map[string]*reserve `json:"reserves"`
+	// Seen is the latest time at which something was written down.
+	Seen int64 `json:"seen"`
 }
 
 func newState() state {
 	return state{Accounts: map[string]*Account{}, Purses: map[string]map[string]*purse{}, Entries: map[string]*table[*Entry]{},
 		Transfers: &table[*Transfer]{}, Reversals: map[string]*table[*Reversal]{}, Payouts: map[string]*table[*Payout]{},
 		Charges: map[string]*Charge{}, Refunds: map[string]*Refund{}, Disputes: map[string]*Dispute{}, Events: &table[*Event]{},
-		Keys: map[string]*memory{}}
+		Keys: map[string]*memory{}, Topups: &table[*Topup]{}, Reserves: map[string]map[string]*reserve{}}
 }
 
 // count is how many things are kept, as far as requests make them.
@@ -72,11 +79,31 @@ func (s *Simulator) load() error {
 	return nil
 }
 
+// Seen returns the latest time at which the state was written down, and the zero time for a state that never was. A clock that
+// stands before it would have the past happen again.
+func (s *Simulator) Seen() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state.Seen == 0 {
+		return time.Time{}
+	}
+	return time.Unix(s.state.Seen, 0).UTC()
+}
+
+// Settle does everything whose time has come, and writes it down. Requests do it by themselves.
+func (s *Simulator) Settle() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tick()
+	return s.save()
+}
+
 // save writes the state beside the file and puts it in its place, so that there is always a whole one.
 func (s *Simulator) save() error {
 	if s.o.File == "" {
 		return nil
 	}
+	s.state.Seen = max(s.state.Seen, s.now())
 	text, err := json.Marshal(&s.state)
 	if err != nil {
 		return err

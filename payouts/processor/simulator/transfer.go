@@ -105,7 +105,7 @@ func (s *Simulator) createReversal(q *request) (any, *refusal) {
 	switch {
 	case n > t.Amount-t.Reversed || n == 0:
 		return nil, invalid("", "amount", "Reversal amount is greater than unreversed amount")
-	case s.purse(t.Destination, t.Currency).Available < n:
+	case s.purse(t.Destination, t.Currency).Available < n && !s.state.Accounts[t.Destination].Overdraws:
 		return nil, insufficient()
 	}
 	id, sequence := s.next("trr_")

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/stripe/stripe-go/v79"
 
@@ -28,6 +30,7 @@ func judge[T any](err error, again bool) processor.Outcome[T] {
 	o := processor.Outcome[T]{Status: said.HTTPStatusCode, RequestID: word(said.RequestID)}
 	if said.LastResponse != nil {
 		o.Replayed = said.LastResponse.Header.Get(replayedHeader) == "true"
+		o.RetryAfter = waitOf(said.LastResponse.Header)
 	}
 	switch status := said.HTTPStatusCode; {
 	case said.Type == stripe.ErrorTypeIdempotency:
@@ -47,6 +50,18 @@ func judge[T any](err error, again bool) processor.Outcome[T] {
 		o.Code, o.Next = processor.ReasonProcessor, processor.LookUp
 	}
 	return o
+}
+
+// longestWait bounds what the processor may ask us to wait.
+const longestWait = time.Hour
+
+// waitOf reads how long the processor asks to wait. A date instead of seconds is not used by it and counts for nothing.
+func waitOf(h http.Header) time.Duration {
+	seconds, err := strconv.Atoi(h.Get("Retry-After"))
+	if err != nil || seconds < 0 {
+		return 0
+	}
+	return min(time.Duration(min(seconds, 1<<20))*time.Second, longestWait)
 }
 
 // definite wants both a status and a type that mean a refusal: a proxy's 404 has no type.

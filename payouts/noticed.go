@@ -1,0 +1,165 @@
+package payouts
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"mizan/ledger/fault"
+	"mizan/payouts/processor"
+)
+
+// A notice is a reason to look at a payout now instead of later. Whose it is follows from the object it names; what it says
+// is not believed.
+
+// The outcomes of notices that this work handles.
+const (
+	noticeLooked  = "looked"
+	noticeRead    = "account-read"
+	noticeNobodys = "nobodys"
+)
+
+// noticePages bounds the pages of notices that one turn reads.
+const noticePages = 50
+
+// subject is what a notice is about, as far as it is known.
+type subject struct {
+	// kind is payout, destination, or nothing.
+	kind string
+	book int32
+	ids  []string
+}
+
+// ReadNotices reads again what the rails have announced. Notices concern no book until their object is known, so this work
+// of each book takes only its own. One that concerns no book is noted as nobody's and left to reconciliation.
+func (s *Service) ReadNotices(ctx context.Context, t Turn) (Report, error) {
+	n := newTally()
+	var looked int64
+	after := int64(0)
+	for range noticePages {
+		list, err := s.noticesAfter(ctx, after, carryPage)
+		if err != nil {
+			return Report{}, err
+		}
+		if len(list) == 0 {
+			break
+		}
+		after = list[len(list)-1].Number
+		var ids []string
+		for _, m := range list {
+			done, carry, err := s.handle(ctx, t, m)
+			if err != nil && ctx.Err() != nil {
+				return Report{}, err
+			}
+			if err != nil {
+				s.log.Warn("a notice could not be dealt with; it is read again", "notice", m.Number, "type", word60(m.Type), "error", err)
+			}
+			if done {
+				looked++
+			}
+			ids = append(ids, carry...)
+		}
+		s.carryAll(ctx, t, unique(ids), statesFollowed, n)
+		if n.full() {
+			break
+		}
+	}
+	r, err := n.report("looked at again")
+	r.Items = looked
+	return r, err
+}
+
+// unique returns the ids once each, in the order in which they came.
+func unique(ids []string) (list []string) {
+	seen := map[string]bool{}
+	for _, id := range ids {
+		if !seen[id] {
+			seen[id] = true
+			list = append(list, id)
+		}
+	}
+	return list
+}
+
+// handle deals with one notice: the payouts it may concern are looked at now, and the notice is noted as handled in the
+// same transaction, so that twenty copies of one notice have the effect of one. It returns the payouts to carry.
+func (s *Service) handle(ctx context.Context, t Turn, m Notice) (done bool, ids []string, err error) {
+	about, err := s.about(ctx, t, m)
+	if err != nil {
+		return false, nil, err
+	}
+	switch {
+	case about.kind != "" && about.book != int32(t.Book.ID):
+		return false, nil, nil // another book's work takes it
+	case about.kind == "destination":
+		for _, id := range about.ids {
+			if _, err := s.Refresh(ctx, t.Book, id); err != nil {
+				return false, nil, err
+			}
+		}
+		err = s.noticeDone(ctx, t, m.Number, noticeRead, nil)
+	case about.kind == "payout":
+		err = s.noticeDone(ctx, t, m.Number, noticeLooked, about.ids)
+	default:
+		err = s.noticeDone(ctx, t, m.Number, noticeNobodys, nil)
+	}
+	if fault.CodeOf(err) == ErrNoticeHandled.Code {
+		return false, nil, nil
+	}
+	return err == nil, about.ids, err
+}
+
+// about finds out what a notice is about.
+func (s *Service) about(ctx context.Context, t Turn, m Notice) (subject, error) {
+	switch {
+	case strings.HasPrefix(m.Type, "account.") || m.Kind == "account":
+		if account := m.account(); account != "" {
+			return s.destinationsAt(ctx, account)
+		}
+	case m.Kind == "transfer" || strings.HasPrefix(m.Type, "transfer."):
+		about, err := s.payoutsOfTransfer(ctx, m.Object)
+		if err != nil || about.kind != "" {
+			return about, err
+		}
+		// Its outcome may not be known here yet. The processor says whose instruction it was.
+		transfer, err := s.readTransfer(ctx, m.Object)
+		if errors.Is(err, processor.ErrAbsent) || err == nil && transfer.Instruction == "" {
+			return subject{}, nil
+		}
+		if err != nil {
+			return subject{}, err
+		}
+		return s.payoutOfID(ctx, transfer.Instruction)
+	case m.Kind == "payout" || strings.HasPrefix(m.Type, "payout."):
+		about, err := s.payoutsOfOutgoing(ctx, m.Object)
+		if err != nil || about.kind != "" || m.Account == "" {
+			return about, err
+		}
+		// A payout that the processor makes by itself carries whatever is at the account.
+		return s.payoutsAt(ctx, m.Account)
+	}
+	return subject{}, nil
+}
+
+// account is the connected account that a notice of an account is about.
+func (m *Notice) account() string {
+	if m.Account != "" {
+		return m.Account
+	}
+	if strings.HasPrefix(m.Object, "acct_") {
+		return m.Object
+	}
+	return ""
+}
+
+// readTransfer reads a transfer at whichever rail has it.
+func (s *Service) readTransfer(ctx context.Context, id string) (v processor.Transfer, err error) {
+	err = processor.ErrAbsent
+	for _, name := range s.railNames() {
+		v, err = asked(ctx, s, s.rails[name], func(d processor.Driver) (processor.Transfer, error) { return d.ReadTransfer(ctx, id) })
+		if !errors.Is(err, processor.ErrAbsent) {
+			return v, err
+		}
+	}
+	return v, err
+}

@@ -1,0 +1,29 @@
+package payouts
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	// A pace that was moved far ahead of the clock by another clock does not stop everybody for long.
+	sqlTakeSlot = `
+INSERT INTO rail_paces (rail, next_at) VALUES ($1, $2::timestamptz + $3 * interval '1 microsecond')
+    ON CONFLICT (rail) DO UPDATE
+   SET next_at = least(greatest(rail_paces.next_at, $2::timestamptz), $2::timestamptz + interval '1 hour') + $3 * interval '1 microsecond'
+RETURNING next_at - $3 * interval '1 microsecond'`
+
+	sqlSlowDown = `UPDATE rail_paces SET next_at = greatest(next_at, $2) WHERE rail = $1`
+)
+
+// takeSlot takes the next slot of a rail and returns when it is.
+func (s *Service) takeSlot(ctx context.Context, rail string, step time.Duration) (at time.Time, err error) {
+	err = s.pool.QueryRow(ctx, sqlTakeSlot, rail, s.now(), step.Microseconds()).Scan(&at)
+	return at.UTC(), err
+}
+
+// slowDown keeps everybody from asking for a while, because the processor said so.
+func (s *Service) slowDown(ctx context.Context, rail string, wait time.Duration) error {
+	_, err := s.pool.Exec(ctx, sqlSlowDown, rail, s.now().Add(min(max(wait, time.Second), time.Hour)))
+	return err
+}

@@ -1,0 +1,137 @@
+package payouts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"mizan/ledger/money"
+	"mizan/payouts/processor"
+)
+
+// Polling finds what was never announced. It reads the processor's own entries over a window that overlaps the last one,
+// since they can appear late, and has every payout looked at that they concern.
+
+const (
+	// pollWindow is how far back the processor's entries are read again.
+	pollWindow = 48 * time.Hour
+	// pollSlices bounds the pieces that the window is cut into when it has too many entries for one listing.
+	pollSlices = 64
+)
+
+// Poll compares what the rails booked in the last days with the payouts: what costs were taken, what came back that nobody
+// here asked for, and what moved without a notice.
+func (s *Service) Poll(ctx context.Context, t Turn) (Report, error) {
+	n := newTally()
+	var posted int64
+	for _, name := range s.railNames() {
+		r := s.rails[name]
+		now := s.now()
+		entries, err := s.entriesBetween(ctx, r, now.Add(-pollWindow), now.Add(time.Minute), pollSlices)
+		if err != nil {
+			return Report{}, err
+		}
+		ids, costs, err := s.sift(ctx, t, r, entries)
+		if err != nil {
+			return Report{}, err
+		}
+		posted += costs
+		if err := s.nudge(ctx, t.Book, ids); err != nil {
+			return Report{}, err
+		}
+		s.carryAll(ctx, t, ids, statesFollowed, n)
+	}
+	// Whatever is due is looked at even if its own work has not come to it.
+	for _, state := range []string{Unknown, AtAccount, Submitted, Paid} {
+		if err := s.carryDue(ctx, t, state, statesFollowed, n); err != nil {
+			return Report{}, err
+		}
+	}
+	r, err := n.report("compared")
+	if posted > 0 {
+		r.Text += fmt.Sprintf(" %d costs booked.", posted)
+	}
+	return r, err
+}
+
+// entriesBetween reads all entries of a window, in halves if they are too many for one listing.
+func (s *Service) entriesBetween(ctx context.Context, r Rail, from, until time.Time, slices int) ([]processor.Entry, error) {
+	all, err := asked(ctx, s, r, func(d processor.Driver) ([]processor.Entry, error) {
+		return d.ListEntries(ctx, "", processor.Window{From: from, Until: until})
+	})
+	half := until.Sub(from) / 2
+	if !errors.Is(err, processor.ErrTooMany) || slices < 2 || half < time.Second {
+		return all, err
+	}
+	middle := from.Add(half).Truncate(time.Second)
+	late, err := s.entriesBetween(ctx, r, middle, until, slices/2)
+	if err != nil {
+		return nil, err
+	}
+	early, err := s.entriesBetween(ctx, r, from, middle, slices/2)
+	return append(late, early...), err
+}
+
+// sift takes out of entries what concerns payouts of the book: it books costs, and returns the payouts to look at.
+func (s *Service) sift(ctx context.Context, t Turn, r Rail, entries []processor.Entry) (ids []string, posted int64, err error) {
+	bySource := map[string][]processor.Entry{}
+	var sources []string
+	for _, e := range entries {
+		if e.Source != "" {
+			if bySource[e.Source] == nil {
+				sources = append(sources, e.Source)
+			}
+			bySource[e.Source] = append(bySource[e.Source], e)
+		}
+	}
+	for len(sources) > 0 {
+		page := sources[:min(1000, len(sources))]
+		sources = sources[len(page):]
+		known, err := s.knownSources(ctx, t.Book, page)
+		if err != nil {
+			return nil, posted, err
+		}
+		for _, k := range known {
+			for _, e := range bySource[k.source] {
+				n, look, err := s.siftOne(ctx, t, r, k, e)
+				if err != nil {
+					return nil, posted, err
+				}
+				posted += n
+				if look {
+					ids = append(ids, k.payout)
+				}
+			}
+		}
+	}
+	return unique(ids), posted, nil
+}
+
+// known is a source of entries that is a payout's.
+type known struct {
+	source, payout, state string
+	amount                money.Minor
+	currency              money.Currency
+	// submitted says that it is the payout's transfer, outgoing that it is its way to the bank.
+	transfer, outgoing bool
+	returned           bool
+}
+
+// siftOne deals with one entry. An entry of a payout's transfer of another amount than the payout's is an alarm.
+func (s *Service) siftOne(ctx context.Context, t Turn, r Rail, k known, e processor.Entry) (posted int64, look bool, err error) {
+	switch {
+	case k.transfer && (e.Amount != -k.amount || e.Currency != k.currency):
+		s.log.Error("the processor's entry of a payout has another amount; a person has to look at it", "payout", k.payout, "entry", e.ID)
+		return 0, true, nil
+	case k.outgoing && e.Net < 0 || k.outgoing && e.Net > 0 && (k.state == Failed || k.returned):
+		done, err := s.bookCost(ctx, t, r, k.payout, e)
+		if done {
+			posted = 1
+		}
+		return posted, false, err
+	case k.outgoing:
+		return 0, true, nil
+	}
+	return 0, k.state == Unknown || k.state == Sending, nil
+}

@@ -1,0 +1,55 @@
+package payouts
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"mizan/ledger"
+	"mizan/ledger/commerce"
+	"mizan/payouts/processor"
+)
+
+const (
+	sqlKnownSources = `
+SELECT w.source, p.id, p.state, p.amount, p.currency, p.transfer = w.source, p.outgoing = w.source, p.returned_at IS NOT NULL
+  FROM unnest($2::text[]) AS w (source)
+  JOIN LATERAL (
+      SELECT x.* FROM payouts x WHERE x.book_id = $1 AND x.transfer = w.source AND x.transfer <> ''
+      UNION ALL
+      (SELECT x.* FROM payouts x WHERE x.book_id = $1 AND x.outgoing = w.source AND x.outgoing <> '' AND x.method = 'instant' LIMIT 1)) p ON true`
+
+	// A cost that came back with the failure was booked with it.
+	sqlCostTold = `SELECT EXISTS (SELECT FROM payout_steps t WHERE t.book_id = $1 AND t.payout = $2 AND strpos(t.evidence, $3) > 0)`
+)
+
+// knownSources returns which sources of entries are payouts of the book.
+func (s *Service) knownSources(ctx context.Context, book ledger.Book, sources []string) ([]known, error) {
+	rows, err := s.pool.Query(ctx, sqlKnownSources, book.ID, sources)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (k known, err error) {
+		err = row.Scan(&k.source, &k.payout, &k.state, &k.amount, &k.currency, &k.transfer, &k.outgoing, &k.returned)
+		return k, err
+	})
+}
+
+// bookCost books what the processor took for a payout, or gave back, once for ever. It reports whether it was new.
+func (s *Service) bookCost(ctx context.Context, t Turn, r Rail, payout string, e processor.Entry) (done bool, err error) {
+	err = s.pool.Tx(ctx, func(tx pgx.Tx) error {
+		if err := t.check(ctx, tx); err != nil {
+			return err
+		}
+		if e.Net > 0 {
+			var told bool
+			if err := tx.QueryRow(ctx, sqlCostTold, t.Book.ID, payout, costBackEvidence+e.ID).Scan(&told); err != nil || told {
+				return err
+			}
+		}
+		results, err := s.events.PostTx(ctx, tx, t.Book, []commerce.Event{costEvent(r, payout, e)})
+		done = err == nil && len(results) == 1 && !results[0].Replayed
+		return err
+	})
+	return done && err == nil, err
+}

@@ -1,0 +1,95 @@
+package payouts
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"mizan/ledger"
+	"mizan/ledger/guard"
+)
+
+const (
+	// Runs with something to send, by a walk over the index that touches one row for each.
+	sqlRunsUnsent = `
+WITH RECURSIVE unsent AS (
+    (SELECT p.run_id FROM payouts p WHERE p.book_id = $1 AND p.state = 'created' AND (NOT p.needs_person OR p.released_at IS NOT NULL) ORDER BY p.run_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT p.run_id FROM payouts p WHERE p.book_id = $1 AND p.state = 'created' AND (NOT p.needs_person OR p.released_at IS NOT NULL) AND p.run_id > u.run_id
+             ORDER BY p.run_id LIMIT 1)
+      FROM unsent u WHERE u.run_id IS NOT NULL)
+SELECT r.id FROM unsent u JOIN payout_runs r ON r.book_id = $1 AND r.id = u.run_id
+ WHERE r.state IN ('released', 'done') ORDER BY r.created_at, r.id LIMIT 1000`
+
+	sqlUnsentOf = `
+SELECT p.id FROM payouts p
+ WHERE p.book_id = $1 AND p.run_id = $2 AND p.state = 'created' AND (NOT p.needs_person OR p.released_at IS NOT NULL) AND p.id > $3 AND p.rail = ANY($4)
+ ORDER BY p.id LIMIT $5`
+
+	sqlDueIn = `
+SELECT p.id, p.look_at FROM payouts p
+ WHERE p.book_id = $1 AND p.state = $2 AND p.look_at <= $3 AND (p.look_at, p.id) > ($4, $5) AND p.rail = ANY($6) AND p.returned_at IS NULL
+   AND (p.lease_until IS NULL OR p.lease_until < clock_timestamp())
+ ORDER BY p.look_at, p.id LIMIT $7`
+
+	sqlDestinationState = `SELECT state FROM payout_destinations WHERE book_id = $1 AND id = $2`
+)
+
+// runsUnsent returns the runs that have something to send, the oldest first.
+func (s *Service) runsUnsent(ctx context.Context, book ledger.Book) ([]string, error) {
+	rows, err := s.pool.Query(ctx, sqlRunsUnsent, book.ID)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// unsentOf returns payouts of a run that may be sent, after an id.
+func (s *Service) unsentOf(ctx context.Context, book ledger.Book, run, after string) ([]string, error) {
+	rows, err := s.pool.Query(ctx, sqlUnsentOf, book.ID, run, after, s.railNames(), carryPage)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// dueIn returns payouts in a state that are due, in the order in which they became so, after one of them.
+func (s *Service) dueIn(ctx context.Context, book ledger.Book, state string, now, at time.Time, after string) (ids []string, last time.Time, err error) {
+	rows, err := s.pool.Query(ctx, sqlDueIn, book.ID, state, now, at, after, s.railNames(), carryPage)
+	if err != nil {
+		return nil, last, err
+	}
+	var id string
+	_, err = pgx.ForEachRow(rows, []any{&id, &last}, func() error {
+		ids = append(ids, id)
+		return nil
+	})
+	return ids, last, err
+}
+
+// destinationState returns the state of a destination. One that is not known is retired.
+func (s *Service) destinationState(ctx context.Context, book ledger.Book, id string) (state string, err error) {
+	rows, err := s.pool.Query(ctx, sqlDestinationState, book.ID, id)
+	if err != nil {
+		return "", err
+	}
+	states, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(states) == 0 {
+		return "retired", err
+	}
+	return states[0], nil
+}
+
+// disabling disables the payout's destination within a transaction.
+func (s *Service) disabling(t Turn, c *carried, code string) func(context.Context, pgx.Tx) error {
+	return func(ctx context.Context, tx pgx.Tx) error {
+		by := guard.Deed{Actor: t.actor(), Book: guardBook(t.Book), Object: "payout_destination:" + c.Destination, Why: "The rail says " + reasonOf(code) + "."}
+		return s.disableTx(ctx, tx, by, t.Book, c.Destination, code)
+	}
+}
+
+// paidTo notes at the destination that a payout arrived there.
+func (s *Service) paidTo(t Turn, c *carried) func(context.Context, pgx.Tx) error {
+	return func(ctx context.Context, tx pgx.Tx) error { return s.paidToTx(ctx, tx, t.Book, c.Destination) }
+}

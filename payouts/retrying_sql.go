@@ -1,0 +1,35 @@
+package payouts
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"mizan/ledger"
+)
+
+const (
+	sqlCameBackSince = `
+SELECT p.id, p.kind, p.payee, p.currency, p.amount, p.method, p.code, p.retries, p.ended_at, p.changed_at,
+       EXISTS (SELECT FROM payout_destinations d
+                WHERE d.book_id = p.book_id AND d.payee = p.payee AND d.rail = p.rail AND d.state = 'active'
+                  AND (d.id <> p.destination OR d.active_since > p.ended_at) AND (d.cooling_until IS NULL OR d.cooling_until <= $4))
+  FROM payouts p
+ WHERE p.book_id = $1 AND (p.state = 'failed' OR p.returned_at IS NOT NULL) AND (p.changed_at, p.id) > ($2, $3) AND p.receiver = p.payee
+   AND NOT EXISTS (SELECT FROM payouts n WHERE n.book_id = p.book_id AND n.retry_of = p.id AND n.retry_of <> '' AND n.state <> 'cancelled')
+ ORDER BY p.changed_at, p.id LIMIT $5`
+)
+
+// cameBackSince returns payouts that failed or came back and were not paid again, in the order in which they did.
+func (s *Service) cameBackSince(ctx context.Context, book ledger.Book, at time.Time, after string) ([]back, error) {
+	rows, err := s.pool.Query(ctx, sqlCameBackSince, book.ID, at, after, s.now(), retryPage)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (b back, err error) {
+		err = row.Scan(&b.id, &b.holder.Kind, &b.holder.ID, &b.holder.Currency, &b.amount, &b.method, &b.code, &b.retries, &b.at, &b.changed, &b.elsewhere)
+		b.at = b.at.UTC()
+		return b, err
+	})
+}
