@@ -252,6 +252,12 @@ func (f *fixture) path(op *Operation, book string, objects map[string]string) st
 	if op.ID == "import-file" {
 		path += "?format=tiktok&role=bookkeeper&seller=sel_uk"
 	}
+	switch op.ID {
+	case "replay-payout-decision":
+		path += "?kind=creator&payee=cre_amy&currency=GBP"
+	case "quote-payout":
+		path += "?kind=creator&currency=GBP"
+	}
 	for name, value := range objects {
 		if op.ID == "explain-transaction" && value == f.own["id"] {
 			value = f.own["explained"]
@@ -265,6 +271,9 @@ func (f *fixture) path(op *Operation, book string, objects map[string]string) st
 func (f *fixture) renew(h *house, op *Operation) {
 	if f.own["job"] = "vault_sweep"; op.ofBook() {
 		f.own["job"] = "test_count"
+	}
+	if strings.Contains(op.Path, "{run}") || strings.Contains(op.Path, "{payout}") {
+		f.own["run"], f.own["payout"] = h.askedFor()
 	}
 	if strings.Contains(op.Path, "{person}") {
 		f.own["person"], _ = h.staff("support@uk")

@@ -81,6 +81,7 @@ type house struct {
 	// jobFails has the job of the installation fail.
 	jobFails atomic.Bool
 	counted  counted // what the sample acts did
+	gifts    int     // how often somebody was given money
 }
 
 type syncBuffer struct {

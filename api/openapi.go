@@ -189,6 +189,8 @@ type pathFields struct {
 	Job         string `json:"job" pattern:"^[a-z][a-z0-9_-]{0,47}$" doc:"The job's name" example:"vault_sweep"`
 	Period      string `json:"period" format:"date-time" doc:"When the period became due" example:"2026-11-20T10:00:00Z"`
 	Source      string `json:"source" pattern:"^[a-z][a-z0-9_-]{0,31}$" doc:"The source's name" example:"shopify"`
+	Run         string `json:"run" pattern:"^run_[a-z0-9]{16}$" doc:"The payout run's id" example:"run_0123456789abcdef"`
+	Payout      string `json:"payout" pattern:"^po_[a-z0-9]{16}$" doc:"The payout's id" example:"po_0123456789abcdef"`
 	Processor   string `json:"processor" pattern:"^[a-z][a-z0-9_-]{0,31}$" doc:"The payment processor's name" example:"stripe"`
 }
 

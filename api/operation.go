@@ -101,6 +101,8 @@ func Operations() []Operation {
 		releaseOperations(),
 		campaignOperations(),
 		payeeOperations(),
+		payoutRunOperations(),
+		payoutOperations(),
 		ruleSetOperations(),
 		inboundOperations(),
 		noticeOperations(),

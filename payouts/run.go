@@ -54,8 +54,6 @@ var (
 	ErrRunReason = fault.New(fault.Invalid, "payout-run-reason", "Say why, in 1 to 2,000 bytes of plain text.")
 	// ErrRunState means that the run is in a state from which this does not follow.
 	ErrRunState = fault.New(fault.Conflict, "payout-run-state", "The run is in another state by now, and this cannot follow. Read it again.")
-	// ErrRunExists means that the period has its run.
-	ErrRunExists = fault.New(fault.Conflict, "payout-run-exists", "This period has its payout run already. Read that one.")
 )
 
 // plainReason reports whether a text can stand as a reason.

@@ -81,6 +81,8 @@ type grammar struct {
 	Audit        auditCmd        `cmd:"" help:"Read, check and export the trail of privileged acts, on the database."`
 	Vault        vaultCmd        `cmd:"" help:"Look after personal data and their keys, on the database."`
 	Job          jobCmd          `cmd:"" help:"Look at what the service does by itself, and ask for a run."`
+	Payouts      payoutsCmd      `cmd:"" help:"Look at payouts, what they pay and why, ask for one, and cancel one."`
+	RunPayouts   runPayoutsCmd   `cmd:"" help:"Begin a payout run outside of the schedule."`
 	Seed         seedCmd         `cmd:"" help:"Post the demo books through the API and check their balances."`
 	Bench        benchCmd        `cmd:"" help:"Measure this machine."`
 	Doctor       doctorCmd       `cmd:"" help:"Say what Mizan finds on this machine, and what is missing."`

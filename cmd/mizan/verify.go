@@ -15,6 +15,7 @@ import (
 	"mizan/ledger"
 	"mizan/ledger/fault"
 	"mizan/ledger/guard"
+	"mizan/payouts"
 )
 
 var errUnsound = fault.New(fault.Conflict, "book-unsound",
@@ -46,6 +47,7 @@ type verification struct {
 	Checkpoint   string          `json:"checkpoint,omitempty"`
 	FindingCount int64           `json:"finding_count"`
 	Findings     []verifyFinding `json:"findings"`
+	Payouts      payoutsVerdict  `json:"payouts"`
 	Trail        trailVerdict    `json:"audit_trail"`
 }
 
@@ -87,9 +89,10 @@ func (c *verifyCmd) Run(ctx context.Context, s *surroundings) (err error) {
 		return err
 	}
 	trail := guard.NewTrail(pool, s.now)
+	paid := payouts.New(payouts.Options{Pool: pool, Ledger: books, Trail: trail, Now: s.now})
 	sound, chained := true, true
 	for _, code := range codes {
-		one, kept, err := c.verify(ctx, s, books, trail, code, options)
+		one, kept, err := c.verify(ctx, s, books, trail, paid, code, options)
 		if err != nil {
 			return fmt.Errorf("%s: %w", code, err)
 		}
@@ -189,8 +192,8 @@ func everyBook(ctx context.Context, books *ledger.Ledger) (codes []string, err e
 	}
 }
 
-// verify verifies one book and its trail, and prints what it found.
-func (c *verifyCmd) verify(ctx context.Context, s *surroundings, books *ledger.Ledger, trail *guard.Trail, code string, options ledger.VerifyOptions) (sound, chained bool, err error) {
+// verify verifies one book with its payouts and its trail, and prints what it found.
+func (c *verifyCmd) verify(ctx context.Context, s *surroundings, books *ledger.Ledger, trail *guard.Trail, paid *payouts.Service, code string, options ledger.VerifyOptions) (sound, chained bool, err error) {
 	book, err := books.Book(ctx, code)
 	if err != nil {
 		return false, false, err
@@ -208,19 +211,26 @@ func (c *verifyCmd) verify(ctx context.Context, s *surroundings, books *ledger.L
 		return false, false, err
 	}
 	took := s.now().Sub(began)
+	lines, err := verifyPayouts(ctx, paid, book)
+	if err != nil {
+		return false, false, err
+	}
 	verdict, err := verifyTrail(ctx, trail, guard.Book{ID: int32(book.ID), Code: code})
 	if err != nil {
 		return false, false, err
 	}
 	if c.JSON {
 		document := verificationOf(report, took)
-		document.Trail = verdict
-		return report.Sound(), verdict.Sound, writeJSON(s.stdout, document)
+		document.Trail, document.Payouts = verdict, lines
+		return report.Sound() && lines.Sound, verdict.Sound, writeJSON(s.stdout, document)
 	}
 	if err := printVerification(s.stdout, report, took); err != nil {
 		return false, false, err
 	}
-	return report.Sound(), verdict.Sound, printTrail(s.stdout, code, verdict)
+	if err := printPayouts(s.stdout, code, lines); err != nil {
+		return false, false, err
+	}
+	return report.Sound() && lines.Sound, verdict.Sound, printTrail(s.stdout, code, verdict)
 }
 
 func verificationOf(r ledger.VerifyReport, took time.Duration) verification {

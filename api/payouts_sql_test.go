@@ -1,0 +1,128 @@
+package api
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"mizan/ledger"
+	"mizan/ledger/guard"
+	"mizan/ledger/money"
+	"mizan/payouts"
+)
+
+// payable gives a creator of the book uk, which is registered, an identity, an account that was never paid, and money.
+func (h *house) payable(creator string, pence money.Minor) {
+	h.t.Helper()
+	ctx := h.t.Context()
+	book, err := h.ledger.Book(ctx, "uk")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	standing, err := h.payouts.Standing(ctx, book, creator)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if verified := payouts.IdentityVerified; standing.Verification != verified {
+		by := guard.Actor{Kind: guard.Operator, ID: "tests"}
+		if _, err := h.payouts.ChangeStanding(ctx, by, book, creator, payouts.StandingChange{Verification: &verified, Document: "DOC-1", Why: "For the tests."}); err != nil {
+			h.t.Fatal(err)
+		}
+		long := h.clock.now().Add(-30 * 24 * time.Hour)
+		err := h.db.Pool.Tx(ctx, func(tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, `INSERT INTO payout_destinations (book_id, id, payee, rail, account, currencies, mode, state, name_match, created_at, active_since, changed_at)
+VALUES ($1, $2, $3, 'connected', $4, '{GBP}', 'automatic', 'active', 'match', $5, $5, $5)`, book.ID, fmt.Sprintf("dst_%016x", len(creator)), creator, "acct_"+creator, long)
+			return err
+		})
+		if err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	h.money(book, creator, pence)
+}
+
+// money makes so much available to a creator.
+func (h *house) money(book ledger.Book, creator string, pence money.Minor) {
+	h.t.Helper()
+	h.gifts++
+	out := h.ledger.Post(h.t.Context(), book, ledger.Submission{Reference: fmt.Sprintf("payable:%d", h.gifts), Drafts: []ledger.Draft{{Event: "test.moved", Lines: []ledger.Line{
+		{Account: ledger.Address("liabilities:creator:available:" + creator), Amount: -pence, Currency: "GBP"}, {Account: "assets:processor:available:main", Amount: pence, Currency: "GBP"}}}}})
+	if out.Err != nil {
+		h.t.Fatal(out.Err)
+	}
+}
+
+// askedFor has cre_amy ask for a payout, and returns its ids. Its first payout to an account waits for a second person.
+func (h *house) askedFor() (run, payout string) {
+	h.t.Helper()
+	h.payable("cre_amy", 5000)
+	a := h.must(200, "POST", "/v1/books/uk/payees/cre_amy/payouts", fmt.Sprintf(`{"reference":"r-%d","kind":"creator","currency":"GBP","amount":"20.00"}`, h.gifts)).json(h.t)
+	list := a["payouts"].([]any)
+	if len(list) != 1 {
+		h.t.Fatalf("nothing was paid: %v", a)
+	}
+	p := list[0].(map[string]any)
+	return p["run"].(string), p["id"].(string)
+}
+
+// TestPayoutsOverHTTP asks, reads, cancels, refuses and decides again, as finance and as the payee.
+func TestPayoutsOverHTTP(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.must(201, "POST", "/v1/books/uk/payees", `{"id":"cre_amy","kind":"creator","country":"UK","currency":"GBP"}`)
+	h.payable("cre_amy", 5000)
+	const amy = "/v1/books/uk/payees/cre_amy"
+	quote := h.must(200, "GET", amy+"/payout-quote?kind=creator&currency=GBP&method=instant&amount=20.00", "").json(t)
+	if quote["verdict"] != "pay" || quote["fee"] != "0.40" || quote["decided_at"] != nil {
+		t.Errorf("quote %v", quote)
+	}
+	if list := h.must(200, "GET", "/v1/books/uk/payout-runs", "").json(t)["data"].([]any); len(list) != 0 {
+		t.Errorf("a quote was recorded: %v", list)
+	}
+	body := `{"reference":"r","kind":"creator","currency":"GBP","amount":"20.00","method":"instant"}`
+	first := h.must(200, "POST", amy+"/payouts", body)
+	if again := h.must(200, "POST", amy+"/payouts", body); again.body != first.body {
+		t.Errorf("the same again: %s, first %s", again.body, first.body)
+	}
+	h.must(409, "POST", amy+"/payouts", strings.Replace(body, "20.00", "21.00", 1))
+	if a := h.must(422, "POST", amy+"/payouts", `{"reference":"r2","kind":"creator","currency":"GBP","amount":"500.00"}`); a.json(t)["code"] != "insufficient-funds" {
+		t.Errorf("more than is there: %s", a.body)
+	}
+	h.must(422, "POST", amy+"/payouts", `{"reference":"r3","kind":"creator","currency":"GBP","amount":"1.001"}`)
+	h.must(422, "POST", amy+"/payouts", `{"reference":"r3","kind":"creator","currency":"EUR"}`)
+	p := first.json(t)["payouts"].([]any)[0].(map[string]any)
+	id, run := p["id"].(string), p["run"].(string)
+	if p["amount"] != "20.00" || p["fee"] != "0.40" || p["left_after"] != "29.60" || p["needs_second_person"] != true {
+		t.Errorf("payout %v", p)
+	}
+	lines := h.must(200, "GET", amy+"/payouts/"+id+"/lines", "").json(t)["data"].([]any)
+	if len(lines) != 1 || lines[0].(map[string]any)["amount"] != "20.40" || lines[0].(map[string]any)["entry"] != "50.00" {
+		t.Errorf("lines %v", lines)
+	}
+	h.must(404, "GET", "/v1/books/uk/payees/cre_bob/payouts/"+id, "")
+	h.must(404, "GET", "/v1/books/uk/payees/cre_bob/payouts/"+id+"/lines", "")
+	for _, path := range []string{"/v1/books/uk/payouts", "/v1/books/uk/payouts?run=" + run, amy + "/payouts?state=created", amy + "/payout-decisions", "/v1/books/uk/payout-runs/" + run + "/decisions?verdict=pay"} {
+		if list := h.must(200, "GET", path, "").json(t)["data"].([]any); len(list) != 1 {
+			t.Errorf("%s: %v", path, list)
+		}
+	}
+	replay := h.must(200, "GET", "/v1/books/uk/payout-runs/"+run+"/replay?kind=creator&payee=cre_amy&currency=GBP", "").json(t)
+	if replay["stored"].(map[string]any)["verdict"] != "pay" {
+		t.Errorf("replay %v", replay)
+	}
+	if got := h.must(200, "GET", "/v1/books/uk/payout-runs/"+run, "").json(t); got["state"] != "waiting" || got["totals"].([]any)[0].(map[string]any)["amount"] != "20.00" {
+		t.Errorf("run %v", got)
+	}
+	h.must(422, "POST", "/v1/books/uk/payouts/"+id+"/cancellation", `{"reason":" "}`)
+	gone := h.must(200, "POST", "/v1/books/uk/payouts/"+id+"/cancellation", `{"reason":"Asked for twice."}`).json(t)
+	if steps := gone["steps"].([]any); gone["state"] != "cancelled" || len(steps) != 2 || steps[1].(map[string]any)["evidence"] != "Asked for twice." {
+		t.Errorf("cancelled %v", gone)
+	}
+	h.must(409, "POST", "/v1/books/uk/payouts/"+id+"/cancellation", `{"reason":"Again."}`)
+	started := h.must(202, "POST", "/v1/books/uk/payout-runs", `{"reason":"The bank was closed."}`).json(t)
+	h.must(409, "POST", "/v1/books/uk/payout-runs", `{"reason":"And again."}`)
+	h.must(409, "POST", "/v1/books/uk/payout-runs/"+started["id"].(string)+"/refusal", `{"reason":"It is being planned."}`)
+}
