@@ -56,7 +56,9 @@ type attempt struct {
 	made, entry, request                 string
 	looked                               []time.Time
 	createdAt, endedAt                   time.Time
-	fresh                                bool
+	// since is when its payout was created; fresh says that the attempt is not stored yet.
+	since time.Time
+	fresh bool
 }
 
 // open reports whether its outcome is still to come.
@@ -173,8 +175,8 @@ func (a *attempt) find(ctx context.Context, d processor.Driver) (all []thing, er
 		found, err := d.FindReversals(ctx, a.object, a.instruction)
 		return things(found, thingOfReversal), err
 	case processor.ActPayout:
-		// The window begins before the first sending by more than clocks differ.
-		found, err := d.FindPayouts(ctx, a.account, a.instruction, processor.Window{From: a.createdAt.Add(-time.Hour)})
+		// The window begins before any attempt's first sending, by more than clocks differ.
+		found, err := d.FindPayouts(ctx, a.account, a.instruction, processor.Window{From: a.since.Add(-time.Hour)})
 		return things(found, thingOfPayout), err
 	}
 	return nil, processor.ErrOrder
@@ -187,7 +189,7 @@ func things[T any](found []T, of func(T) thing) (all []thing) {
 	return all
 }
 
-// key expired reports whether the order may no longer be sent.
+// expired reports whether the order may no longer be sent.
 func (a *attempt) expired(now time.Time) bool {
 	return !a.first.IsZero() && now.Sub(a.first) >= processor.KeyLifetime
 }

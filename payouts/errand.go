@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"mizan/ledger/fault"
 	"mizan/ledger/money"
 	"mizan/payouts/processor"
 )
@@ -29,6 +30,9 @@ type errand struct {
 	unknown func(a *attempt, lookAt time.Time) change
 }
 
+// errNotOrderable means that no order can be made of a payout, as with an amount that is finer than the processor takes.
+var errNotOrderable = fault.New(fault.Invalid, "payout-not-orderable", "The processor takes no such order. Look at the payout's amount and account.")
+
 // sendsAtOnce bounds how often one order is sent in one go, when the processor has taken no request.
 const sendsAtOnce = 3
 
@@ -42,16 +46,17 @@ func (s *Service) do(ctx context.Context, t Turn, r Rail, c *carried, e errand) 
 		if a, err = s.begin(ctx, t, c, e, a); err != nil {
 			return false, err
 		}
-		if a.number > 1 && e.act != processor.ActReversal {
-			// An attempt before this one was refused or never happened. Before another key is used, that is looked at once more.
-			found, err := s.lookUp(ctx, r, a)
-			if err != nil {
-				return false, err
-			}
-			if len(found) > 0 {
-				s.log.Error("an attempt that was thought over was carried out after all", "payout", c.ID, "act", string(e.act), "attempt", a.number)
-				return s.settleFound(ctx, t, r, c, e, a, found)
-			}
+	}
+	a.since = c.CreatedAt
+	if a.state == attemptIntended && a.number > 1 && e.act != processor.ActReversal {
+		// An attempt before this one was refused or never happened. Before another key is used, that is looked at once more.
+		found, err := s.lookUp(ctx, r, a)
+		if err != nil {
+			return false, err
+		}
+		if len(found) > 0 {
+			s.log.Error("an attempt that was thought over was carried out after all", "payout", c.ID, "act", string(e.act), "attempt", a.number)
+			return s.settleFound(ctx, t, r, c, e, a, found)
 		}
 	}
 	if a.mayRepeat(s.now()) {
@@ -69,7 +74,8 @@ func (s *Service) begin(ctx context.Context, t Turn, c *carried, e errand, last 
 	}
 	a.instruction = instructionOf(c.ID, e.act, a.number)
 	if err := a.seal(); err != nil {
-		return nil, err
+		s.log.Error("a payout cannot be ordered as it is", "payout", c.ID, "act", string(e.act), "error", err)
+		return nil, errNotOrderable.Because(err)
 	}
 	ch := change{next: c.Payout, lookAt: s.now()}
 	if e.begun != nil {

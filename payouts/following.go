@@ -86,6 +86,12 @@ func (s *Service) follow(ctx context.Context, t Turn, r Rail, c *carried) (again
 	if c.Outgoing == "" {
 		if c.ordered() {
 			settled, err := s.do(ctx, t, r, c, s.outgoingOf(t, c))
+			if errors.Is(err, errNotOrderable) { // it stays at the account, and is taken back from there
+				n := c.Payout
+				n.State, n.Code = AtAccount, processor.ReasonInvalidOrder
+				err = s.write(ctx, t, c, change{next: n, lookAt: s.now(), step: Step{State: AtAccount, Code: n.Code}})
+				return err == nil, err
+			}
 			return settled && !c.LookAt.After(s.now()), err
 		}
 		found, err := s.findOutgoing(ctx, t, r, c, c.Arrived)
@@ -118,8 +124,8 @@ func (s *Service) unread(ctx context.Context, t Turn, c *carried, err error) err
 	return s.lookAgain(ctx, t, c, followSoon)
 }
 
-// findOutgoing finds the payout that the processor made by itself and that contains one of the sources. The newest comes
-// first; the one that is known already is passed over.
+// findOutgoing finds the payout that the processor made by itself and that contains one of the sources: the first one, or
+// the first after the one that is known already.
 func (s *Service) findOutgoing(ctx context.Context, t Turn, r Rail, c *carried, sources ...string) (*processor.Payout, error) {
 	// The money may have left long before it was known that it had arrived.
 	since := c.SubmittedAt
@@ -135,9 +141,12 @@ func (s *Service) findOutgoing(ctx context.Context, t Turn, r Rail, c *carried, 
 		return nil, err
 	}
 	slices.Reverse(all) // what arrived leaves with the first that leaves afterwards
+	if at := slices.IndexFunc(all, func(p processor.Payout) bool { return p.ID == c.Outgoing }); at >= 0 {
+		all = all[at+1:]
+	}
 	looked := 0
 	for _, p := range all {
-		if !p.Automatic || p.Currency != c.Holder.Currency || p.ID == c.Outgoing || looked == maxCandidates {
+		if !p.Automatic || p.Currency != c.Holder.Currency || looked == maxCandidates {
 			continue
 		}
 		looked++
@@ -236,7 +245,15 @@ func (s *Service) cameBack(ctx context.Context, t Turn, c *carried, out processo
 	}
 	ch.next = n
 	if out.State == processor.PayoutFailed {
-		ch.before = s.disabling(t, c, word60(code))
+		policy, err := s.PolicyFor(ctx, t.Book, c.Holder.ID, s.now())
+		if err != nil {
+			return false, err
+		}
+		disabled := word60(code)
+		if slices.Contains(policy.Retry.Transient, disabled) {
+			disabled = CodeBankErrored // it is mended as soon as the processor pays to the bank again
+		}
+		ch.before = s.disabling(t, c, disabled)
 	}
 	var over []*attempt
 	if a, err := s.lastAttempt(ctx, t.Book, c.ID, processor.ActPayout); err != nil {
@@ -259,7 +276,7 @@ func (s *Service) pullBack(ctx context.Context, t Turn, r Rail, c *carried) (aga
 	if last.open() {
 		amount = last.amount
 	} else {
-		if c.Mode == "automatic" && c.State == AtAccount {
+		if c.Mode == "automatic" {
 			// The processor may have paid it out by itself meanwhile.
 			found, err := s.findOutgoing(ctx, t, r, c, c.Arrived, c.Outgoing)
 			if err != nil {
@@ -320,8 +337,11 @@ func (s *Service) part(c *carried, there money.Minor) money.Minor {
 // leftAgain notes that the processor has sent the money once more, by itself, after the bank was mended.
 func (s *Service) leftAgain(ctx context.Context, t Turn, c *carried, out processor.Payout) (bool, error) {
 	n := c.Payout
-	n.State, n.Outgoing, n.Code, n.ExpectedOn = Submitted, out.ID, "", out.Arrival
-	err := s.write(ctx, t, c, change{next: n, lookAt: s.now(), step: Step{State: Submitted, Evidence: "leaves again with " + out.ID}})
+	n.Outgoing, n.Code, n.ExpectedOn = out.ID, "", out.Arrival
+	if n.State == AtAccount {
+		n.State = Submitted
+	}
+	err := s.write(ctx, t, c, change{next: n, lookAt: s.now(), step: Step{State: n.State, Evidence: "leaves again with " + out.ID}})
 	return err == nil, err
 }
 

@@ -37,6 +37,9 @@ func (s *Service) Poll(ctx context.Context, t Turn) (Report, error) {
 			return Report{}, err
 		}
 		posted += costs
+		if err := s.findTakenBack(ctx, t, r, now); err != nil {
+			return Report{}, err
+		}
 		if err := s.nudge(ctx, t.Book, ids); err != nil {
 			return Report{}, err
 		}
@@ -134,4 +137,49 @@ func (s *Service) siftOne(ctx context.Context, t Turn, r Rail, k known, e proces
 		return 0, true, nil
 	}
 	return 0, k.state == Unknown || k.state == Sending, nil
+}
+
+// takenBackMost bounds the transfers that are read because somebody took money of them back.
+const takenBackMost = 200
+
+// findTakenBack tells people about transfers of payouts from which somebody else has taken money back, as at the
+// processor's own desk. Nothing is booked of that: only people know what it was for.
+func (s *Service) findTakenBack(ctx context.Context, t Turn, r Rail, now time.Time) error {
+	notices, err := asked(ctx, s, r, func(d processor.Driver) ([]processor.Notice, error) {
+		return d.ListNotices(ctx, "", processor.Window{From: now.Add(-pollWindow)})
+	})
+	if err != nil {
+		if errors.Is(err, processor.ErrTooMany) {
+			return nil // each payout is looked at by itself as well
+		}
+		return err
+	}
+	var transfers []string
+	for _, m := range notices {
+		if m.Type == "transfer.reversed" && len(transfers) < takenBackMost {
+			transfers = append(transfers, m.Object)
+		}
+	}
+	ours, err := s.pulledBackOf(ctx, t.Book, unique(transfers))
+	if err != nil {
+		return err
+	}
+	for _, o := range ours {
+		transfer, err := asked(ctx, s, r, func(d processor.Driver) (processor.Transfer, error) { return d.ReadTransfer(ctx, o.transfer) })
+		if err != nil {
+			return err
+		}
+		if transfer.Reversed != o.pulled && !o.open {
+			s.log.Error("money of a payout's transfer was taken back, but not by this service; a person has to look at it", "payout", o.payout, "object", o.transfer)
+		}
+	}
+	return nil
+}
+
+// pulled is how much of a payout's transfer came back as far as is known here.
+type pulled struct {
+	payout, transfer string
+	pulled           money.Minor
+	// open says that more is being taken back at this moment.
+	open bool
 }

@@ -19,6 +19,11 @@ SELECT w.source, p.id, p.state, p.amount, p.currency, p.transfer = w.source, p.o
       UNION ALL
       (SELECT x.* FROM payouts x WHERE x.book_id = $1 AND x.outgoing = w.source AND x.outgoing <> '' AND x.method = 'instant' LIMIT 1)) p ON true`
 
+	sqlPulledBackOf = `
+SELECT p.id, p.transfer, p.pulled_back, EXISTS (SELECT FROM payout_attempts a
+           WHERE a.book_id = p.book_id AND a.payout = p.id AND a.act = 'reversal' AND a.state IN ('intended', 'sending', 'unknown'))
+  FROM payouts p WHERE p.book_id = $1 AND p.transfer = ANY($2) AND p.transfer <> ''`
+
 	// A cost that came back with the failure was booked with it.
 	sqlCostTold = `SELECT EXISTS (SELECT FROM payout_steps t WHERE t.book_id = $1 AND t.payout = $2 AND strpos(t.evidence, $3) > 0)`
 )
@@ -52,4 +57,16 @@ func (s *Service) bookCost(ctx context.Context, t Turn, r Rail, payout string, e
 		return err
 	})
 	return done && err == nil, err
+}
+
+// pulledBackOf returns what came back of transfers, as far as they are the book's.
+func (s *Service) pulledBackOf(ctx context.Context, book ledger.Book, transfers []string) ([]pulled, error) {
+	rows, err := s.pool.Query(ctx, sqlPulledBackOf, book.ID, transfers)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (p pulled, err error) {
+		err = row.Scan(&p.payout, &p.transfer, &p.pulled, &p.open)
+		return p, err
+	})
 }

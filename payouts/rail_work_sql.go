@@ -85,7 +85,7 @@ func (s *Service) destinationState(ctx context.Context, book ledger.Book, id str
 func (s *Service) disabling(t Turn, c *carried, code string) func(context.Context, pgx.Tx) error {
 	return func(ctx context.Context, tx pgx.Tx) error {
 		by := guard.Deed{Actor: t.actor(), Book: guardBook(t.Book), Object: "payout_destination:" + c.Destination, Why: "The rail says " + reasonOf(code) + "."}
-		return s.disableTx(ctx, tx, by, t.Book, c.Destination, code)
+		return s.disableTx(ctx, tx, by, t.Book, c.Destination, destinationCode(code))
 	}
 }
 

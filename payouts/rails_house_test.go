@@ -49,6 +49,22 @@ type railHouse struct {
 	option Options
 	mu     sync.Mutex
 	tamper func(r *http.Request, body []byte) []byte
+	// instead answers a request itself, unless the status is 0.
+	instead func(r *http.Request) (status int, header http.Header)
+}
+
+func (h *railHouse) tamperedHeader(f func(r *http.Request) (int, http.Header)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.instead = f
+}
+
+// serve serves HTTP until the test ends.
+func serve(t *testing.T, f http.HandlerFunc) (url string) {
+	t.Helper()
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	return server.URL
 }
 
 // tampered has answers of the processor changed; nil ends it.
@@ -89,8 +105,16 @@ func newRailHouse(t *testing.T, change ...func(*simulator.Options)) *railHouse {
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.mu.Lock()
-		tamper := h.tamper
+		tamper, instead := h.tamper, h.instead
 		h.mu.Unlock()
+		if instead != nil {
+			if status, header := instead(r); status != 0 {
+				maps.Copy(w.Header(), header)
+				w.WriteHeader(status)
+				_, _ = w.Write([]byte(`{"error":{"type":"invalid_request_error","code":"rate_limit"}}`)) // whoever asked may have gone
+				return
+			}
+		}
 		if tamper == nil {
 			h.sim.ServeHTTP(w, r)
 			return

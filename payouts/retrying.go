@@ -22,14 +22,16 @@ const (
 
 // back is a payout that failed or was returned and has none after it.
 type back struct {
-	id      string
-	holder  Holder
-	amount  money.Minor
-	method  string
-	code    string
-	retries int
-	at      time.Time
-	changed time.Time
+	id     string
+	holder Holder
+	amount money.Minor
+	method string
+	code   string
+	// destination is where it was sent.
+	destination string
+	retries     int
+	at          time.Time
+	changed     time.Time
 	// elsewhere says that the payee has an active destination now which is another one, or was mended since.
 	elsewhere bool
 }
@@ -58,6 +60,12 @@ func (s *Service) Retry(ctx context.Context, t Turn) (Report, error) {
 				continue
 			}
 			tried++
+			if !b.elsewhere {
+				// The rail disables an account to which a payout has failed; it may have been mended since without a notice.
+				if _, err := s.Refresh(ctx, t.Book, b.destination); err != nil {
+					s.log.Warn("a destination could not be read again", "destination", b.destination, "error", err)
+				}
+			}
 			list, err := s.retryOne(ctx, t, b, now)
 			if err != nil && ctx.Err() != nil {
 				return Report{}, err

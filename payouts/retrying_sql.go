@@ -11,7 +11,7 @@ import (
 
 const (
 	sqlCameBackSince = `
-SELECT p.id, p.kind, p.payee, p.currency, p.amount, p.method, p.code, p.retries, p.ended_at, p.changed_at,
+SELECT p.id, p.kind, p.payee, p.currency, p.amount, p.method, p.code, p.destination, p.retries, p.ended_at, p.changed_at,
        EXISTS (SELECT FROM payout_destinations d
                 WHERE d.book_id = p.book_id AND d.payee = p.payee AND d.rail = p.rail AND d.state = 'active'
                   AND (d.id <> p.destination OR d.active_since > p.ended_at) AND (d.cooling_until IS NULL OR d.cooling_until <= $4))
@@ -28,7 +28,7 @@ func (s *Service) cameBackSince(ctx context.Context, book ledger.Book, at time.T
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (b back, err error) {
-		err = row.Scan(&b.id, &b.holder.Kind, &b.holder.ID, &b.holder.Currency, &b.amount, &b.method, &b.code, &b.retries, &b.at, &b.changed, &b.elsewhere)
+		err = row.Scan(&b.id, &b.holder.Kind, &b.holder.ID, &b.holder.Currency, &b.amount, &b.method, &b.code, &b.destination, &b.retries, &b.at, &b.changed, &b.elsewhere)
 		b.at = b.at.UTC()
 		return b, err
 	})

@@ -2,6 +2,7 @@ package payouts
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -20,6 +21,20 @@ const (
 // destinationFaults are the codes of a refusal that lies at the payee's account: nothing is sent there until it is mended.
 var destinationFaults = []string{"insufficient_capabilities_for_transfer", "transfers_not_allowed", "payouts_not_allowed", "account_invalid",
 	"account_closed", "resource_missing", "payouts_limit_exceeded"}
+
+// destinationCode is the code under which a destination is disabled. What the account's state shows is noted as that, so that
+// reading the account again mends it.
+func destinationCode(code string) string {
+	switch code {
+	case "insufficient_capabilities_for_transfer", "transfers_not_allowed":
+		return CodeAccountNoMoney
+	case "payouts_not_allowed":
+		return CodePayoutsOff
+	case "account_invalid", "resource_missing":
+		return CodeAccountAbsent
+	}
+	return code
+}
 
 // noFunds are the codes of a refusal because less is there than was asked for.
 var noFunds = []string{"balance_insufficient", "insufficient_funds"}
@@ -109,6 +124,9 @@ func (s *Service) transfer(ctx context.Context, t Turn, r Rail, c *carried) (aga
 		}
 	}
 	settled, err := s.do(ctx, t, r, c, s.transferOf(t, r, c))
+	if errors.Is(err, errNotOrderable) && (c.State == Created || c.State == Refused) {
+		return false, s.giveUp(ctx, t, c, processor.ReasonInvalidOrder, false)
+	}
 	// What was submitted goes on, and what never happened or was refused by the payee's account is dealt with now.
 	again = settled && (c.State == Submitted || c.State == Refused && !c.LookAt.IsZero() && !c.LookAt.After(s.now()))
 	return again, err

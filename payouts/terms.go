@@ -85,3 +85,10 @@ func canonicalOverride(document string) (string, error) {
 	}
 	return string(kept), err
 }
+
+// Base is the name of the policy without what was agreed with a payee, such as us-1.
+func (p *Policy) Base() string {
+	general := *p
+	general.Override = ""
+	return general.Name()
+}

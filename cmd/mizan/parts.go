@@ -62,7 +62,7 @@ func newParts(pool *postgres.Pool, now func() time.Time, config partsConfig) (*p
 	p.access = access.New(pool, access.Options{Now: now, StaticKey: config.staticKey, Vault: p.vault, Guardians: p.minorsOf, Issuer: config.issuer})
 	p.payouts = payouts.New(payouts.Options{Pool: pool, Ledger: p.books, Events: p.events, Trail: p.trail, Vault: p.vault, Now: now, Log: config.jobsLog})
 	var acts []guard.Act
-	for _, of := range [][]guard.Act{commerce.Acts(p.events, p.rules, p.books), p.access.Acts(), p.vault.Acts(p.regionOf)} {
+	for _, of := range [][]guard.Act{commerce.Acts(p.events, p.rules, p.books), p.access.Acts(), p.payouts.AfterVault(p.vault.Acts(p.regionOf)), p.payouts.Acts()} {
 		acts = append(acts, of...)
 	}
 	p.desk = guard.NewDesk(pool, p.trail, now, acts)

@@ -36,9 +36,11 @@ type Bank struct {
 	ID          string `json:"id"`
 	Object      string `json:"object"`
 	Fingerprint string `json:"fingerprint"`
-	Currency    string `json:"currency"`
-	Status      string `json:"status"`
-	Default     bool   `json:"default_for_currency"`
+	// Holder is the name of the account's holder, or empty.
+	Holder   string `json:"account_holder_name"`
+	Currency string `json:"currency"`
+	Status   string `json:"status"`
+	Default  bool   `json:"default_for_currency"`
 	// Fails is the code with which payouts to the bank fail, such as account_closed, or empty.
 	Fails string `json:"fails_of_simulator,omitempty"`
 	// FailsAfter is how many seconds after a payout was made it fails. A payout that was paid before turns to failed.
@@ -126,7 +128,7 @@ func (s *Simulator) DisableAccount(id, reason string) error {
 func (a *Account) shown() map[string]any {
 	banks := []any{}
 	for _, b := range a.Banks {
-		banks = append(banks, map[string]any{"id": b.ID, "object": b.Object, "account": a.ID, "fingerprint": b.Fingerprint,
+		banks = append(banks, map[string]any{"id": b.ID, "object": b.Object, "account": a.ID, "fingerprint": b.Fingerprint, "account_holder_name": b.Holder,
 			"currency": b.Currency, "status": b.Status, "default_for_currency": b.Default, "last4": "6789"})
 	}
 	var reason *string
