@@ -48,7 +48,7 @@ type payoutDecisionJSON struct {
 }
 
 type payoutDecisionListJSON struct {
-	Data       []payoutDecisionJSON `json:"data" nullable:"false" doc:"Of a run in order of kind, payee and currency; of a payee the latest first"`
+	Data       []payoutDecisionJSON `json:"data" nullable:"false" doc:"Of a run in order of kind, payee and currency; of a payee the latest first. With a filter a page can have fewer than its limit while others follow"`
 	NextCursor *string              `json:"next_cursor" doc:"Send it as cursor for the next page, with the same filters; null on the last"`
 }
 
@@ -219,27 +219,27 @@ func listPayeeDecisions(c *call) (reply, error) {
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong
 	}
-	list, err := s.Decisions(c.ctx, c.book, q)
+	page, err := s.Decisions(c.ctx, c.book, q)
 	if err != nil {
 		return reply{}, err
 	}
-	return c.decisionPage(list, limit, func(d payouts.Decided) string {
+	return c.decisionPage(page, func(d payouts.Decided) string {
 		return c.nextCursor(strconv.FormatInt(d.At.UnixMicro(), 10), d.Run, d.Holder.Kind, string(d.Holder.Currency))
 	})
 }
 
 // decisionPage answers with a page of decisions.
-func (c *call) decisionPage(list []payouts.Decided, limit int, next func(payouts.Decided) string) (reply, error) {
-	out := payoutDecisionListJSON{Data: make([]payoutDecisionJSON, 0, min(len(list), limit))}
-	for _, d := range list[:min(len(list), limit)] {
+func (c *call) decisionPage(page payouts.DecisionPage, next func(payouts.Decided) string) (reply, error) {
+	out := payoutDecisionListJSON{Data: make([]payoutDecisionJSON, 0, len(page.Decisions))}
+	for _, d := range page.Decisions {
 		decision, err := decidedOf(d)
 		if err != nil {
 			return reply{}, err
 		}
 		out.Data = append(out.Data, decision)
 	}
-	if len(list) > limit {
-		cursor := next(list[limit-1])
+	if page.Next != nil {
+		cursor := next(*page.Next)
 		out.NextCursor = &cursor
 	}
 	return document(http.StatusOK, out)

@@ -246,11 +246,11 @@ func listPayoutDecisions(c *call) (reply, error) {
 	if _, err := s.Run(c.ctx, c.book, q.Run); err != nil {
 		return reply{}, err
 	}
-	list, err := s.Decisions(c.ctx, c.book, q)
+	page, err := s.Decisions(c.ctx, c.book, q)
 	if err != nil {
 		return reply{}, err
 	}
-	return c.decisionPage(list, limit, func(d payouts.Decided) string {
+	return c.decisionPage(page, func(d payouts.Decided) string {
 		return c.nextCursor(d.Holder.Kind, d.Holder.ID, string(d.Holder.Currency))
 	})
 }

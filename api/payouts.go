@@ -89,7 +89,7 @@ type payoutLineListJSON struct {
 type payoutQuery struct {
 	Run    string `json:"run,omitempty" pattern:"^run_[a-z0-9]{16}$" doc:"Only those of this run; state, kind and payee do not count then"`
 	State  string `json:"state,omitempty" enum:"created,sending,unknown,refused,submitted,at_account,paid,failed,cancelled" doc:"Only payouts in this state"`
-	Kind   string `json:"kind,omitempty" enum:"seller,creator,agency,partner" doc:"Only payees of this kind"`
+	Kind   string `json:"kind,omitempty" enum:"seller,creator,agency,partner" doc:"Only payees of this kind; with payee"`
 	Payee  string `json:"payee,omitempty" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"Only this payee's" example:"cre_amy"`
 	Limit  int    `json:"limit,omitempty" minimum:"1" maximum:"1000" default:"100"`
 	Cursor string `json:"cursor,omitempty" minLength:"1" doc:"next_cursor of the page before"`

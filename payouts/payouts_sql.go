@@ -24,10 +24,13 @@ const (
 	sqlLockPayout = sqlPayout + ` FOR NO KEY UPDATE`
 	sqlOfHolder   = `SELECT ` + payoutColumns + ` FROM payouts p WHERE p.book_id = $1 AND p.run_id = $2 AND p.kind = $3 AND p.payee = $4 AND p.currency = $5 ORDER BY p.part_no`
 	sqlOfRun      = `SELECT ` + payoutColumns + ` FROM payouts p WHERE p.book_id = $1 AND p.run_id = $2 AND p.id > $3 ORDER BY p.id LIMIT $4`
-	sqlPayouts    = `
+	sqlPayoutsIn  = `
 SELECT ` + payoutColumns + ` FROM payouts p
- WHERE p.book_id = $1 AND ($2::timestamptz IS NULL OR (p.created_at, p.id) < ($2, $3)) AND ($4 = '' OR p.state = $4) AND ($5 = '' OR p.kind = $5)
- ORDER BY p.created_at DESC, p.id DESC LIMIT $6`
+ WHERE p.book_id = $1 AND ($2::timestamptz IS NULL OR (p.created_at, p.id) < ($2, $3)) AND p.state = $4
+ ORDER BY p.created_at DESC, p.id DESC LIMIT $5`
+	sqlPayouts = `
+SELECT ` + payoutColumns + ` FROM payouts p
+ WHERE p.book_id = $1 AND ($2::timestamptz IS NULL OR (p.created_at, p.id) < ($2, $3)) ORDER BY p.created_at DESC, p.id DESC LIMIT $4`
 	sqlPayoutsOfPayee = `
 SELECT ` + payoutColumns + ` FROM payouts p
  WHERE p.book_id = $1 AND p.payee = $7 AND ($2::timestamptz IS NULL OR (p.created_at, p.id) < ($2, $3)) AND ($4 = '' OR p.state = $4) AND ($5 = '' OR p.kind = $5)
@@ -35,12 +38,16 @@ SELECT ` + payoutColumns + ` FROM payouts p
 	sqlSteps = `
 SELECT t.number, t.state, t.at, t.code, t.evidence, t.sequence, t.actor FROM payout_steps t
  WHERE t.book_id = $1 AND t.payout = $2 AND t.number > $3 ORDER BY t.number LIMIT $4`
+	// A filter looks at so many decisions and no further; the last one that was looked at comes along to go on from.
 	sqlDecisionsOfRun = `
-SELECT ` + decisionColumns + ` FROM payout_decisions d
- WHERE d.book_id = $1 AND d.run_id = $2 AND (d.kind, d.payee, d.currency) > ($3, $4, $5) AND ($6 = '' OR d.verdict = $6) AND ($7 = '' OR $7 = ANY (d.reasons))
- ORDER BY d.kind, d.payee, d.currency LIMIT $8`
+SELECT ` + decisionColumns + `, d.chosen
+  FROM (SELECT l.*, ($6 = '' OR l.verdict = $6) AND ($7 = '' OR $7 = ANY (l.reasons)) AS chosen, lead(l.payee) OVER (ORDER BY l.kind, l.payee, l.currency) IS NULL AS last
+          FROM (SELECT * FROM payout_decisions x WHERE x.book_id = $1 AND x.run_id = $2 AND (x.kind, x.payee, x.currency) > ($3, $4, $5)
+                 ORDER BY x.kind, x.payee, x.currency LIMIT $8) l) d
+ WHERE d.chosen OR d.last
+ ORDER BY d.kind, d.payee, d.currency LIMIT $9`
 	sqlDecisionsOfPayee = `
-SELECT ` + decisionColumns + ` FROM payout_decisions d
+SELECT ` + decisionColumns + `, true FROM payout_decisions d
  WHERE d.book_id = $1 AND d.payee = $2 AND ($6 = '' OR d.kind = $6)
    AND ($3::timestamptz IS NULL OR (d.decided_at, d.run_id, d.kind, d.currency) < ($3, $4, $7, $8))
  ORDER BY d.decided_at DESC, d.run_id DESC, d.kind DESC, d.currency DESC LIMIT $5`
@@ -92,7 +99,8 @@ func (s *Service) Payout(ctx context.Context, book ledger.Book, id string) (p Pa
 
 // PayoutQuery chooses payouts.
 type PayoutQuery struct {
-	// Run, State, Kind and Payee are compared exactly where they are not empty. With a run, the others do not count.
+	// Run, State, Kind and Payee are compared exactly where they are not empty. With a run the others do not count, and the
+	// kind only with a payee.
 	Run, State, Kind, Payee string
 	// Before and BeforeID name the last payout already seen; zero for the latest. Of a run, AfterID does, in order of the ids.
 	Before            time.Time
@@ -105,13 +113,15 @@ type PayoutQuery struct {
 func (s *Service) Payouts(ctx context.Context, book ledger.Book, q PayoutQuery) (list []Payout, err error) {
 	limit := pageOf(q.Limit) + 1
 	err = s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
-		switch args := []any{book.ID, unless(q.Before), q.BeforeID, q.State, q.Kind, limit}; {
+		switch {
 		case q.Run != "":
 			list, err = manyPayouts(ctx, tx, sqlOfRun, book.ID, q.Run, q.AfterID, limit)
 		case q.Payee != "":
-			list, err = manyPayouts(ctx, tx, sqlPayoutsOfPayee, append(args, q.Payee)...)
+			list, err = manyPayouts(ctx, tx, sqlPayoutsOfPayee, book.ID, unless(q.Before), q.BeforeID, q.State, q.Kind, limit, q.Payee)
+		case q.State != "":
+			list, err = manyPayouts(ctx, tx, sqlPayoutsIn, book.ID, unless(q.Before), q.BeforeID, q.State, limit)
 		default:
-			list, err = manyPayouts(ctx, tx, sqlPayouts, args...)
+			list, err = manyPayouts(ctx, tx, sqlPayouts, book.ID, unless(q.Before), q.BeforeID, limit)
 		}
 		return err
 	})
@@ -147,27 +157,57 @@ type DecisionQuery struct {
 	Limit int
 }
 
-// Decisions lists decisions: of a run in order of kind, payee and currency; of a payee the latest first. It returns one more
-// than the limit if there are more.
-func (s *Service) Decisions(ctx context.Context, book ledger.Book, q DecisionQuery) (list []Decided, err error) {
-	limit := pageOf(q.Limit) + 1
+// DecisionPage is a page of decisions.
+type DecisionPage struct {
+	Decisions []Decided
+	// Next is where the next page begins after, nil on the last. A page can have fewer decisions than its limit while others
+	// follow: a filter looks at a bounded number.
+	Next *Decided
+}
+
+// decisionScan is how many decisions of a run a filter looks at for a page.
+const decisionScan = 5_000
+
+// Decisions lists decisions: of a run in order of kind, payee and currency; of a payee the latest first.
+func (s *Service) Decisions(ctx context.Context, book ledger.Book, q DecisionQuery) (page DecisionPage, err error) {
+	limit := pageOf(q.Limit)
 	var after Decided
 	if q.After != nil {
 		after = *q.After
 	}
-	sql, args := sqlDecisionsOfRun, []any{book.ID, q.Run, after.Holder.Kind, after.Holder.ID, string(after.Holder.Currency), q.Verdict, q.Reason, limit}
+	scan := decisionScan
+	if q.Verdict == "" && q.Reason == "" {
+		scan = limit + 1
+	}
+	sql, args := sqlDecisionsOfRun, []any{book.ID, q.Run, after.Holder.Kind, after.Holder.ID, string(after.Holder.Currency), q.Verdict, q.Reason, scan, limit + 1}
 	if q.Run == "" {
-		sql, args = sqlDecisionsOfPayee, []any{book.ID, q.Payee, unless(after.At), after.Run, limit, q.Kind, after.Holder.Kind, string(after.Holder.Currency)}
+		scan = limit + 1
+		sql, args = sqlDecisionsOfPayee, []any{book.ID, q.Payee, unless(after.At), after.Run, limit + 1, q.Kind, after.Holder.Kind, string(after.Holder.Currency)}
 	}
 	err = s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, sql, args...)
 		if err != nil {
 			return err
 		}
-		list, err = pgx.CollectRows(rows, scanDecision)
+		var last Decided
+		_, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (x struct{}, err error) {
+			d, chosen, err := scanChosen(r)
+			if last = d; chosen && err == nil {
+				page.Decisions = append(page.Decisions, d)
+			}
+			return x, err
+		})
+		switch {
+		case err != nil:
+		case len(page.Decisions) > limit:
+			page.Decisions = page.Decisions[:limit]
+			page.Next = &page.Decisions[limit-1]
+		case scan == decisionScan && last.Run != "":
+			page.Next = &last
+		}
 		return err
 	})
-	return list, err
+	return page, err
 }
 
 // Gross is what left the payee's balance for the payout.

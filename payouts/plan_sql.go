@@ -35,6 +35,9 @@ func (s *Service) Plan(ctx context.Context, t Turn) (Report, error) {
 		return Report{}, err
 	}
 	run, policy, err := s.beginScheduled(ctx, t)
+	if errors.Is(err, ErrPolicyMissing) && s.nobody(ctx, t.Book) {
+		return Report{Text: "nobody has a balance, and no payout policy holds"}, nil
+	}
 	if err != nil {
 		return Report{}, err
 	}
@@ -44,6 +47,12 @@ func (s *Service) Plan(ctx context.Context, t Turn) (Report, error) {
 		}
 	}
 	return run.report(), nil
+}
+
+// nobody reports whether surely nobody has a balance.
+func (s *Service) nobody(ctx context.Context, book ledger.Book) bool {
+	list, err := s.walk(book, 0, "").next(ctx, 1)
+	return err == nil && len(list) == 0
 }
 
 // report is what a run came to.

@@ -133,18 +133,18 @@ func (h *runHouse) decisions(run string) map[string]Decided {
 	all := map[string]Decided{}
 	var after *Decided
 	for {
-		list, err := h.Decisions(h.t.Context(), h.book, DecisionQuery{Run: run, After: after, Limit: 3})
+		page, err := h.Decisions(h.t.Context(), h.book, DecisionQuery{Run: run, After: after, Limit: 3})
 		h.must(err)
-		for i := range list[:min(3, len(list))] {
-			if _, twice := all[list[i].Holder.place()]; twice {
-				h.t.Fatalf("two decisions about %s", list[i].Holder.place())
+		for _, d := range page.Decisions {
+			if _, twice := all[d.Holder.place()]; twice {
+				h.t.Fatalf("two decisions about %s", d.Holder.place())
 			}
-			all[list[i].Holder.place()] = list[i]
+			all[d.Holder.place()] = d
 		}
-		if len(list) <= 3 {
+		if page.Next == nil {
 			return all
 		}
-		after = &list[2]
+		after = page.Next
 	}
 }
 

@@ -30,8 +30,15 @@ SELECT ` + runColumns + ` FROM payout_runs r
  WHERE r.book_id = $1 AND r.ended_at IS NULL AND r.state IN ('planning', 'released', 'refused') ORDER BY r.created_at, r.id LIMIT $2`
 	sqlRuns = `
 SELECT ` + runColumns + ` FROM payout_runs r
- WHERE r.book_id = $1 AND ($2 = '' OR r.state = $2) AND ($3 = '' OR r.trigger = $3) AND ($4::timestamptz IS NULL OR (r.created_at, r.id) < ($4, $5))
- ORDER BY r.created_at DESC, r.id DESC LIMIT $6`
+ WHERE r.book_id = $1 AND ($2::timestamptz IS NULL OR (r.created_at, r.id) < ($2, $3)) ORDER BY r.created_at DESC, r.id DESC LIMIT $4`
+	sqlRunsIn = `
+SELECT ` + runColumns + ` FROM payout_runs r
+ WHERE r.book_id = $1 AND r.state = $5 AND ($6 = '' OR r.trigger = $6) AND ($2::timestamptz IS NULL OR (r.created_at, r.id) < ($2, $3))
+ ORDER BY r.created_at DESC, r.id DESC LIMIT $4`
+	sqlRunsBy = `
+SELECT ` + runColumns + ` FROM payout_runs r
+ WHERE r.book_id = $1 AND r.trigger = $5 AND ($2::timestamptz IS NULL OR (r.created_at, r.id) < ($2, $3))
+ ORDER BY r.created_at DESC, r.id DESC LIMIT $4`
 
 	sqlCountRun = `
 UPDATE payout_runs SET decided = decided + $3 + $4, paid = paid + $3, skipped = skipped + $4, walked = CASE WHEN $5 = '' THEN walked ELSE $5 END
@@ -107,7 +114,14 @@ type RunQuery struct {
 // Runs lists runs, the latest first, one more than the limit if there are more.
 func (s *Service) Runs(ctx context.Context, book ledger.Book, q RunQuery) (list []Run, err error) {
 	err = s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, sqlRuns, book.ID, q.State, q.Trigger, unless(q.Before), q.BeforeID, pageOf(q.Limit)+1)
+		sql, args := sqlRuns, []any{book.ID, unless(q.Before), q.BeforeID, pageOf(q.Limit) + 1}
+		switch {
+		case q.State != "":
+			sql, args = sqlRunsIn, append(args, q.State, q.Trigger)
+		case q.Trigger != "":
+			sql, args = sqlRunsBy, append(args, q.Trigger)
+		}
+		rows, err := tx.Query(ctx, sql, args...)
 		if err != nil {
 			return err
 		}

@@ -222,6 +222,8 @@ COMMENT ON COLUMN payout_runs.needs IS 'why a second person has to agree before 
 CREATE UNIQUE INDEX payout_runs_period ON payout_runs (book_id, period) WHERE trigger = 'scheduled';
 CREATE UNIQUE INDEX payout_runs_planning ON payout_runs (book_id) WHERE state = 'planning' AND trigger IN ('scheduled', 'manual');
 CREATE INDEX payout_runs_listed ON payout_runs (book_id, created_at, id);
+CREATE INDEX payout_runs_state ON payout_runs (book_id, state, created_at, id);
+CREATE INDEX payout_runs_trigger ON payout_runs (book_id, trigger, created_at, id);
 CREATE UNIQUE INDEX payout_runs_reference ON payout_runs (book_id, reference) WHERE reference <> '';
 -- The runs with which the size of a new one is compared, and those that somebody has to go on with.
 CREATE INDEX payout_runs_planned ON payout_runs (book_id, planned_at, id) WHERE trigger IN ('scheduled', 'manual') AND planned_at IS NOT NULL;
@@ -340,6 +342,7 @@ CREATE INDEX payouts_largest ON payouts (book_id, run_id, currency, amount DESC,
 CREATE INDEX payouts_person ON payouts (book_id, run_id, id) WHERE needs_person;
 CREATE INDEX payouts_unsent ON payouts (book_id, run_id, id) INCLUDE (currency, amount) WHERE state = 'created';
 CREATE INDEX payouts_listed ON payouts (book_id, created_at, id);
+CREATE INDEX payouts_state ON payouts (book_id, state, created_at, id);
 -- What is open for a receiver is what is in transit to it.
 CREATE INDEX payouts_receiver ON payouts (book_id, receiver, currency) WHERE state IN ('created', 'sending', 'unknown', 'refused', 'submitted', 'at_account');
 CREATE INDEX payouts_consumed ON payouts (book_id, account_id, consumed_through);
