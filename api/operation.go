@@ -107,6 +107,8 @@ func Operations() []Operation {
 		destinationOperations(),
 		holdOperations(),
 		payoutPolicyOperations(),
+		payoutRunOperations(),
+		payoutOperations(),
 		ruleSetOperations(),
 		inboundOperations(),
 		noticeOperations(),

@@ -50,16 +50,10 @@ func (p *Payout) ordered() bool { return p.Mode == "manual" || p.Method == "inst
 
 // terms are what its next event carries: of a payout that was pulled back in part, what is left.
 func (c *carried) terms() commerce.PayoutTerms {
-	cur := c.Holder.Currency
-	t := commerce.PayoutTerms{Payout: c.ID, Kind: c.Holder.Kind, Payee: c.Holder.ID, Currency: string(cur), Amount: c.left().Format(cur), Source: c.Source}
-	if fee := c.Fee - c.FeeTax; fee != 0 {
-		t.Fee = fee.Format(cur)
-	}
+	t := c.Payout.terms()
+	t.Amount = c.left().Format(c.Holder.Currency)
 	if c.FeeTax != 0 {
-		t.FeeTax, t.FeeTaxIn = c.FeeTax.Format(cur), c.FeeTaxIn
-	}
-	if c.Receiver != c.Holder.ID {
-		t.Receiver = c.Receiver
+		t.FeeTaxIn = c.FeeTaxIn
 	}
 	return t
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"mizan/ledger/fault"
 	"mizan/ledger/money"
 	"mizan/payouts/processor"
 )
@@ -31,7 +30,7 @@ type errand struct {
 }
 
 // errNotOrderable means that no order can be made of a payout, as with an amount that is finer than the processor takes.
-var errNotOrderable = fault.New(fault.Invalid, "payout-not-orderable", "The processor takes no such order. Look at the payout's amount and account.")
+var errNotOrderable = errors.New("payouts: the processor takes no such order")
 
 // sendsAtOnce bounds how often one order is sent in one go, when the processor has taken no request.
 const sendsAtOnce = 3
@@ -75,7 +74,7 @@ func (s *Service) begin(ctx context.Context, t Turn, c *carried, e errand, last 
 	a.instruction = instructionOf(c.ID, e.act, a.number)
 	if err := a.seal(); err != nil {
 		s.log.Error("a payout cannot be ordered as it is", "payout", c.ID, "act", string(e.act), "error", err)
-		return nil, errNotOrderable.Because(err)
+		return nil, fmt.Errorf("%w: %w", errNotOrderable, err)
 	}
 	ch := change{next: c.Payout, lookAt: s.now()}
 	if e.begun != nil {

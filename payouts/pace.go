@@ -2,9 +2,9 @@ package payouts
 
 import (
 	"context"
+	"errors"
 	"time"
 
-	"mizan/ledger/fault"
 	"mizan/payouts/processor"
 )
 
@@ -19,7 +19,7 @@ const (
 )
 
 // errPaceFull means that there are more requests waiting than are worth waiting for now.
-var errPaceFull = fault.New(fault.Unavailable, "rail-busy", "The processor takes no more requests for now. Ask again in some minutes.")
+var errPaceFull = errors.New("payouts: the processor takes no more requests for now")
 
 func (r Rail) pace() int {
 	if r.PerSecond < 1 {

@@ -1,0 +1,125 @@
+package payouts
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"mizan/payouts/processor"
+	"mizan/payouts/processor/simulator"
+)
+
+// TestLeavesAgain: the processor's own payout fails, the bank is mended, and the processor pays the same money again by
+// itself before anybody looks. It is not taken back, and arrives once.
+func TestLeavesAgain(t *testing.T) {
+	t.Parallel()
+	h, id := one(t, "daily")
+	if err := h.sim.FailPayouts("acct_x", "account_closed", time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	h.submit()
+	pass := func(d time.Duration) {
+		t.Helper()
+		h.clock.Advance(d)
+		if _, err := h.rails["connected"].Driver.ReadBalance(t.Context(), "acct_x"); err != nil { // the processor's day begins when somebody asks
+			t.Fatal(err)
+		}
+	}
+	pass(24 * time.Hour) // it leaves
+	pass(2 * time.Hour)  // and comes back
+	if err := h.sim.FailPayouts("acct_x", "", 0); err != nil {
+		t.Fatal(err)
+	}
+	pass(24 * time.Hour) // it leaves again
+	h.followUp()
+	p := h.want(id, Submitted, "")
+	if !strings.Contains(h.steps(id), "at_account account_closed") || p.Outgoing == "" {
+		t.Fatalf("%s", h.steps(id))
+	}
+	pass(24 * time.Hour)
+	pass(25 * time.Hour)
+	h.followUp()
+	h.want(id, Paid, "")
+	if n := h.sim.Transfers()[id]; n.Count != 1 || n.Reversed != 0 {
+		t.Errorf("%+v", n)
+	}
+	if got := h.balances(); len(got) != 2 || got["liabilities:seller:available:sel_x"] != 20000 {
+		t.Errorf("%v", got)
+	}
+}
+
+// TestTakenBackByOthers: money that somebody takes back at the processor's own desk is told, and not booked.
+func TestTakenBackByOthers(t *testing.T) {
+	t.Parallel()
+	h, id := one(t, "daily")
+	h.submit()
+	before := h.balances()
+	h.work(h.Poll)
+	if strings.Contains(h.logged.String(), "ERROR") {
+		t.Fatal(h.logged)
+	}
+	key, err := processor.NewKey("desk", 1, h.clock.Now(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := processor.NewReversal(key, h.read(id).Transfer, 1000, "USD", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out := h.rails["connected"].Driver.ReverseTransfer(t.Context(), o); out.Verdict != processor.Done {
+		t.Fatal(out.Code)
+	}
+	h.work(h.Poll)
+	if !strings.Contains(h.logged.String(), "taken back, but not by this service") {
+		t.Errorf("nobody was told: %s", h.logged)
+	}
+	if got := h.balances(); fmt.Sprint(got) != fmt.Sprint(before) {
+		t.Errorf("%v", got)
+	}
+}
+
+// TestAccountNotices: a notice about an account has its destination read again, and a payout that the bank sends back long
+// after it was final is returned all the same.
+func TestAccountNotices(t *testing.T) {
+	t.Parallel()
+	h, deliver := noticed(t)
+	h.fund("sel_x", 50000)
+	d := h.account("sel_x", "acct_x", "manual")
+	if err := h.sim.FailPayouts("acct_x", "account_closed", 20*24*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	id := h.pay("sel_x", d, "acct_x", "manual", "standard", 30000, 300)
+	h.submit()
+	for range 12 {
+		h.clock.Advance(26 * time.Hour)
+		h.followUp()
+	}
+	h.want(id, Paid, "")
+	deliver()
+	h.work(h.ReadNotices)
+	if err := h.sim.ChangeAccount("acct_x", func(a *simulator.Account) { a.PayoutsEnabled = false }); err != nil {
+		t.Fatal(err)
+	}
+	deliver()
+	h.work(h.ReadNotices)
+	if got, err := h.Destination(t.Context(), h.book, d); err != nil || got.State != DestinationDisabled || got.DisabledCode != CodePayoutsOff {
+		t.Errorf("%+v, %v", got, err)
+	}
+	h.clock.Advance(10 * 24 * time.Hour)
+	h.followUp()
+	if p := h.want(id, Paid, ""); !p.ReturnedAt.IsZero() {
+		t.Fatal("returned without a reason")
+	}
+	if _, err := h.rails["connected"].Driver.ReadBalance(t.Context(), "acct_x"); err != nil {
+		t.Fatal(err)
+	}
+	deliver()
+	h.work(h.ReadNotices)
+	if p := h.want(id, Paid, "account_closed"); p.ReturnedAt.IsZero() || p.PulledBack != 30000 {
+		t.Errorf("%s", h.steps(id))
+	}
+	if got := h.balances(); got["liabilities:seller:available:sel_x"] != 49700 || got["revenue:payout_fee"] != 300 {
+		t.Errorf("the fee of a returned payout is kept: %v", got)
+	}
+}
