@@ -99,11 +99,23 @@ func undecidedTx(ctx context.Context, tx pgx.Tx, book ledger.Book, run string, l
 
 // scanDecision reads a row of decisionColumns.
 func scanDecision(r pgx.CollectableRow) (d Decided, err error) {
+	err = d.scan(r)
+	return d, err
+}
+
+// scanChosen reads a row of decisionColumns, and whether a filter chose it.
+func scanChosen(r pgx.CollectableRow) (d Decided, chosen bool, err error) {
+	err = d.scan(r, &chosen)
+	return d, chosen, err
+}
+
+// scan reads a row of decisionColumns and what follows it.
+func (d *Decided) scan(r pgx.CollectableRow, more ...any) error {
 	var look *time.Time
 	var inputs, decision string
-	err = r.Scan(&d.Run, &d.Holder.Kind, &d.Holder.ID, &d.Holder.Currency, &d.Verdict, &d.Amount, &d.Fee, &d.Reasons, &look, &d.Policy, &inputs, &decision, &d.At)
+	err := r.Scan(append([]any{&d.Run, &d.Holder.Kind, &d.Holder.ID, &d.Holder.Currency, &d.Verdict, &d.Amount, &d.Fee, &d.Reasons, &look, &d.Policy, &inputs, &decision, &d.At}, more...)...)
 	d.LookAt, d.At, d.Inputs, d.Decision = whenOf(look), d.At.UTC(), []byte(inputs), []byte(decision)
-	return d, err
+	return err
 }
 
 // Decision returns what a run decided about a holder. It returns ErrDecisionUnknown.
