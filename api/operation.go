@@ -107,8 +107,6 @@ func Operations() []Operation {
 		destinationOperations(),
 		holdOperations(),
 		payoutPolicyOperations(),
-		payoutRunOperations(),
-		payoutOperations(),
 		ruleSetOperations(),
 		inboundOperations(),
 		noticeOperations(),
