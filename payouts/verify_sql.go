@@ -26,14 +26,21 @@ SELECT p.id, p.account_id, p.number, p.consumed_from, p.consumed_through, p.amou
 	sqlProvePage = `
 SELECT p.run_id, p.id, p.currency, p.amount, p.fee
   FROM payouts p WHERE p.book_id = $1 AND (p.run_id, p.id) > ($2, $3) ORDER BY p.run_id, p.id LIMIT $4`
+	// What is open is added up once for the page: asked for receiver by receiver, a table whose statistics are those of a day
+	// without payouts has all of them read for each.
 	sqlInTransit = `
-SELECT a.address, a.currency, coalesce(b.credits - b.debits, 0),
-       (SELECT coalesce(sum(p.amount - p.pulled_back), 0)::bigint FROM payouts p
-         WHERE p.book_id = $1 AND p.receiver = substr(a.address, $5) AND p.currency = a.currency
-           AND p.state IN ('created', 'sending', 'unknown', 'refused', 'submitted', 'at_account'))
-  FROM (SELECT x.id, x.address, x.currency FROM accounts x
-         WHERE x.book_id = $1 AND x.address >= $2 AND x.address < $3 AND (x.address, x.currency) > ($4, $6) ORDER BY x.address, x.currency LIMIT $7) a
+WITH page AS MATERIALIZED (
+    SELECT x.id, x.address, x.currency FROM accounts x
+     WHERE x.book_id = $1 AND x.address >= $2 AND x.address < $3 AND (x.address, x.currency) > ($4, $6) ORDER BY x.address, x.currency LIMIT $7),
+opened AS MATERIALIZED (
+    SELECT p.receiver, p.currency, sum(p.amount - p.pulled_back)::bigint AS amount FROM payouts p
+     WHERE p.book_id = $1 AND p.state IN ('created', 'sending', 'unknown', 'refused', 'submitted', 'at_account')
+       AND p.receiver >= (SELECT substr(min(g.address), $5) FROM page g) AND p.receiver <= (SELECT substr(max(g.address), $5) FROM page g)
+     GROUP BY p.receiver, p.currency)
+SELECT a.address, a.currency, coalesce(b.credits - b.debits, 0), coalesce(o.amount, 0)
+  FROM page a
   LEFT JOIN LATERAL (SELECT y.debits, y.credits FROM balances y WHERE y.book_id = $1 AND y.account_id = a.id LIMIT 1) b ON true
+  LEFT JOIN opened o ON o.receiver = substr(a.address, $5) AND o.currency = a.currency
  ORDER BY a.address, a.currency`
 )
 
