@@ -30,17 +30,17 @@ SELECT p.run_id, p.id, p.currency, p.amount, p.fee
 	// without payouts has all of them read for each.
 	sqlInTransit = `
 WITH page AS MATERIALIZED (
-    SELECT x.id, x.address, x.currency FROM accounts x
+    SELECT x.id, x.address, substr(x.address, $5) AS receiver, x.currency FROM accounts x
      WHERE x.book_id = $1 AND x.address >= $2 AND x.address < $3 AND (x.address, x.currency) > ($4, $6) ORDER BY x.address, x.currency LIMIT $7),
 opened AS MATERIALIZED (
     SELECT p.receiver, p.currency, sum(p.amount - p.pulled_back)::bigint AS amount FROM payouts p
      WHERE p.book_id = $1 AND p.state IN ('created', 'sending', 'unknown', 'refused', 'submitted', 'at_account')
-       AND p.receiver >= (SELECT substr(min(g.address), $5) FROM page g) AND p.receiver <= (SELECT substr(max(g.address), $5) FROM page g)
+       AND p.receiver >= (SELECT min(g.receiver) FROM page g) AND p.receiver <= (SELECT max(g.receiver) FROM page g)
      GROUP BY p.receiver, p.currency)
 SELECT a.address, a.currency, coalesce(b.credits - b.debits, 0), coalesce(o.amount, 0)
   FROM page a
   LEFT JOIN LATERAL (SELECT y.debits, y.credits FROM balances y WHERE y.book_id = $1 AND y.account_id = a.id LIMIT 1) b ON true
-  LEFT JOIN opened o ON o.receiver = substr(a.address, $5) AND o.currency = a.currency
+  LEFT JOIN opened o ON o.receiver = a.receiver AND o.currency = a.currency
  ORDER BY a.address, a.currency`
 )
 
