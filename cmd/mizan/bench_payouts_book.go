@@ -130,7 +130,7 @@ func (f *payeeBook) post(ctx context.Context, l *ledger.Ledger, round int, who [
 	var mu sync.Mutex
 	var failed error
 	batches := make(chan []ledger.Submission)
-	for range 2 {
+	for range 3 {
 		wg.Go(func() {
 			for batch := range batches {
 				for _, out := range l.PostBatch(ctx, f.book, batch) {
@@ -141,7 +141,7 @@ func (f *payeeBook) post(ctx context.Context, l *ledger.Ledger, round int, who [
 			}
 		})
 	}
-	for batch := range slices.Chunk(submissions, 20) {
+	for batch := range slices.Chunk(submissions, 40) {
 		batches <- batch
 	}
 	close(batches)
