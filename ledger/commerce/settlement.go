@@ -16,6 +16,4 @@ type Settlement struct {
 	ReserveDays *int
 	// IfDue refuses an order whose clock has not run out, or has not started.
 	IfDue bool
-	// ifWaits refuses an order of which nothing waits, instead of recording that it settled.
-	ifWaits bool
 }

@@ -173,13 +173,18 @@ func (d *settled) plan(p *planner) error {
 // Settle moves an order's money from pending to available. An order that settled before and of which nothing waits is
 // answered with that settlement.
 func (s *Service) Settle(ctx context.Context, book ledger.Book, id string, ask Settlement) Result {
+	return s.settle(ctx, book, id, ask, false)
+}
+
+// settle is Settle; with ifWaits it refuses an order of which nothing waits, instead of recording that it settled.
+func (s *Service) settle(ctx context.Context, book ledger.Book, id string, ask Settlement, ifWaits bool) Result {
 	if !ledger.IsSegment(id) {
 		return Result{Err: ErrOrderUnknown}
 	}
 	var result Result
 	err := s.turns.take(ctx, turn{book.ID, "order:" + id}, func() error {
 		for range maxAttempts {
-			if result = s.settleOnce(ctx, book, id, ask); fault.CodeOf(result.Err) != ledger.ErrStale.Code {
+			if result = s.settleOnce(ctx, book, id, ask, ifWaits); fault.CodeOf(result.Err) != ledger.ErrStale.Code {
 				break
 			}
 		}
@@ -191,7 +196,7 @@ func (s *Service) Settle(ctx context.Context, book ledger.Book, id string, ask S
 	return result
 }
 
-func (s *Service) settleOnce(ctx context.Context, book ledger.Book, id string, ask Settlement) Result {
+func (s *Service) settleOnce(ctx context.Context, book ledger.Book, id string, ask Settlement, ifWaits bool) Result {
 	o, err := s.load(ctx, book, id, 0)
 	if err != nil {
 		return Result{Err: err}
@@ -202,7 +207,7 @@ func (s *Service) settleOnce(ctx context.Context, book ledger.Book, id string, a
 	if done := o.settledBy(ask.Reference); done != nil {
 		return s.replayed(ctx, book, o, done)
 	}
-	if ask.ifWaits && !o.anyPending() {
+	if ifWaits && !o.anyPending() {
 		return Result{Err: ErrNothingWaits}
 	}
 	d, err := o.settlement(s.now(), ask)
