@@ -311,7 +311,7 @@ func TestPace(t *testing.T) {
 		h.pay(payee, h.account(payee, account, "daily"), account, "automatic", "standard", 1000, 0)
 	}
 	before, err := h.Progress(t.Context(), h.book, h.run)
-	if err != nil || before.Left != 60 || before.Sent != 0 || before.DoneAt.Sub(h.clock.Now()) != 6*time.Second {
+	if err != nil || before.Left != 60 || before.Sent != 0 || before.DoneAt.Sub(h.clock.Now()) != 9*time.Second {
 		t.Fatalf("%+v, %v", before, err)
 	}
 	began := h.clock.Now()
