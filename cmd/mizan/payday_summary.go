@@ -93,12 +93,12 @@ func (g *story) lookAtRuns(ctx context.Context, book ledger.Book, m *payday) err
 	}
 	for _, r := range runs {
 		m.runs[r.Trigger]++
-		decisions, err := g.payouts.Decisions(ctx, book, payouts.DecisionQuery{Run: r.ID, Limit: paydayMost})
+		page, err := g.payouts.Decisions(ctx, book, payouts.DecisionQuery{Run: r.ID, Limit: paydayMost})
 		if err != nil {
 			return err
 		}
-		m.decided += len(decisions)
-		for _, d := range decisions {
+		m.decided += len(page.Decisions)
+		for _, d := range page.Decisions {
 			if d.Verdict == payouts.VerdictSkip && len(d.Reasons) > 0 {
 				m.skipped[d.Reasons[0]]++
 			}
