@@ -134,6 +134,15 @@ func payoutClockOperations() []Operation {
 	}
 }
 
+// shownOrNull is a moment as callers read it, null for the zero time.
+func shownOrNull(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	s := t.Format(instantFormat)
+	return &s
+}
+
 // markOf writes a moment into a cursor, and momentOf reads it back; the zero time is empty.
 func markOf(t time.Time) string {
 	if t.IsZero() {
@@ -178,7 +187,7 @@ func listWaits(c *call) (reply, error) {
 	}
 	out := waitListJSON{Data: make([]waitJSON, len(list))}
 	for i, w := range list {
-		out.Data[i] = waitJSON{w.Kind, w.ID, string(w.Currency), w.Amount.Format(w.Currency), w.Subject, w.Act, optionalInstant(w.DueAt)}
+		out.Data[i] = waitJSON{w.Kind, w.ID, string(w.Currency), w.Amount.Format(w.Currency), w.Subject, w.Act, shownOrNull(w.DueAt)}
 	}
 	if more {
 		last := list[len(list)-1]
@@ -191,7 +200,7 @@ func listWaits(c *call) (reply, error) {
 func clockListOf(list []payouts.Clock) clockListJSON {
 	out := clockListJSON{Data: make([]clockJSON, len(list))}
 	for i, k := range list {
-		out.Data[i] = clockJSON{k.Subject, k.Act, optionalInstant(k.DueAt), append([]string{}, k.Gates...), optionalInstant(k.LookAt), k.Tries, k.Why, k.Parked()}
+		out.Data[i] = clockJSON{k.Subject, k.Act, shownOrNull(k.DueAt), append([]string{}, k.Gates...), shownOrNull(k.LookAt), k.Tries, k.Why, k.Parked()}
 	}
 	return out
 }
@@ -301,7 +310,7 @@ func listProposals(c *call) (reply, error) {
 	}
 	out := proposalListJSON{Data: make([]proposalJSON, len(list))}
 	for i, p := range list {
-		out.Data[i] = proposalJSON{p.ID, p.Kind, string(p.Currency), p.Amount.Format(p.Currency), p.Object, p.Reason, p.State, p.CreatedAt.Format(instantFormat), optionalInstant(p.EndedAt)}
+		out.Data[i] = proposalJSON{p.ID, p.Kind, string(p.Currency), p.Amount.Format(p.Currency), p.Object, p.Reason, p.State, p.CreatedAt.Format(instantFormat), shownOrNull(p.EndedAt)}
 	}
 	if more {
 		last := list[len(list)-1]

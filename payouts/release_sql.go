@@ -40,11 +40,11 @@ func (s *Service) Reserves(ctx context.Context, t Turn) (Report, error) {
 	return s.releaseAll(ctx, t, []string{commerce.ActReserve})
 }
 
-// released counts what became of acts.
-type released struct{ done, kept, failed, parked int64 }
+// releaseTally counts what became of acts.
+type releaseTally struct{ done, kept, failed, parked int64 }
 
 func (s *Service) releaseAll(ctx context.Context, t Turn, acts []string) (Report, error) {
-	var sum released
+	var sum releaseTally
 	more := false
 	over, stop := lasting(ctx)
 	defer stop()
@@ -71,15 +71,15 @@ func (s *Service) releaseAll(ctx context.Context, t Turn, acts []string) (Report
 	return Report{Text: text, Items: sum.done}, nil
 }
 
-// actDone is what became of one clock's act.
-type actDone struct {
+// actAttempt is what became of one clock's act.
+type actAttempt struct {
 	clock  Clock
 	result commerce.Result
 }
 
 // releasePage does a page of acts: those of one time together, and each time after the one before. It says no to going on
 // when the books take nothing more for now.
-func (s *Service) releasePage(ctx context.Context, t Turn, list []Clock, sum *released) (goesOn bool, err error) {
+func (s *Service) releasePage(ctx context.Context, t Turn, list []Clock, sum *releaseTally) (goesOn bool, err error) {
 	for len(list) > 0 {
 		n := slices.IndexFunc(list, func(c Clock) bool { return !c.LookAt.Equal(list[0].LookAt) })
 		if n < 0 {
@@ -90,15 +90,15 @@ func (s *Service) releasePage(ctx context.Context, t Turn, list []Clock, sum *re
 		if err != nil {
 			return false, err
 		}
-		done := make([]actDone, n)
+		done := make([]actAttempt, n)
 		together(readers, n, func(i int) {
 			c := list[i]
-			done[i] = actDone{c, s.events.Act(ctx, t.Book, reserves[c.Subject].of(commerce.DueItem{Act: c.Act, Subject: c.Subject, At: c.DueAt, Gates: c.Gates}), now)}
+			done[i] = actAttempt{c, s.events.Act(ctx, t.Book, reserves[c.Subject].of(commerce.DueItem{Act: c.Act, Subject: c.Subject, At: c.DueAt, Gates: c.Gates}), now)}
 		})
 		if ctx.Err() != nil {
 			return false, context.Cause(ctx)
 		}
-		taken := slices.DeleteFunc(done, func(a actDone) bool { return putOff(a.result.Err) })
+		taken := slices.DeleteFunc(done, func(a actAttempt) bool { return putOff(a.result.Err) })
 		if err := s.afterActs(ctx, t, taken, now, sum); err != nil {
 			return false, err
 		}
@@ -114,7 +114,7 @@ func (s *Service) releasePage(ctx context.Context, t Turn, list []Clock, sum *re
 func putOff(err error) bool { return err != nil && fault.KindOf(err) == fault.Unavailable }
 
 // afterActs reads the clocks of what was done again, and notes what failed.
-func (s *Service) afterActs(ctx context.Context, t Turn, list []actDone, now time.Time, sum *released) error {
+func (s *Service) afterActs(ctx context.Context, t Turn, list []actAttempt, now time.Time, sum *releaseTally) error {
 	subjects := make([]string, 0, len(list))
 	for _, a := range list {
 		if !slices.Contains(subjects, a.clock.Subject) {
@@ -161,16 +161,18 @@ func stillDue(readings []reading, tried Clock, now time.Time) (Clock, bool) {
 }
 
 // failure is what is noted of a clock that is due although its act was tried.
-func (s *Service) failure(book ledger.Book, a actDone, still Clock, now time.Time, sum *released) Clock {
+func (s *Service) failure(book ledger.Book, a actAttempt, still Clock, now time.Time, sum *releaseTally) Clock {
 	still.Tries, still.Why = a.clock.Tries+1, codeUnmoved
 	if still.Sequence != a.clock.Sequence {
 		still.Tries = 1
 	}
 	if err := a.result.Err; err != nil {
-		if still.Why = whyOf(err); fault.CodeOf(err) == "" {
+		if still.Why = fault.CodeOf(err); still.Why == "" {
+			still.Why = "internal"
 			s.log.Error("A release failed.", "book", book.Code, "act", still.Act, "subject", still.Subject, "error", err)
 		}
 	}
+	still.Why = still.Why[:min(len(still.Why), 64)]
 	if still.Tries >= maxTries {
 		still.LookAt = time.Time{}
 		sum.parked++
