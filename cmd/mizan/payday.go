@@ -76,7 +76,7 @@ func (g *story) payday(ctx context.Context) (*payday, error) {
 // day is one day: the night's run has been, then people work, and buyers buy.
 func (t *paydayTeller) day(ctx context.Context, day int) error {
 	noon := paydayBegins.AddDate(0, 0, day).Add(17 * time.Hour)
-	acts := []storyAct{{At: noon}, {Release: true}}
+	acts := []storyAct{{Until: noon}, {Release: true}}
 	if day == 0 {
 		cast, err := t.cast(ctx)
 		if err != nil {

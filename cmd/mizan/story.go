@@ -85,9 +85,9 @@ func (g *story) worksOf(book ledger.Book, release bool) (*jobs.Service, error) {
 	return w, err
 }
 
-// advance moves the clock to the moment, and stops on the way each evening and night of the book. It does nothing where the
-// clock goes with the machine's, which is where a story was played before.
-func (g *story) advance(ctx context.Context, book ledger.Book, to time.Time) error {
+// advance moves the clock to the moment, and stops on the way each evening and night of the book; at the moment itself the jobs
+// run too, unless it is quiet. It does nothing where the clock goes with the machine's, which is where a story was told before.
+func (g *story) advance(ctx context.Context, book ledger.Book, to time.Time, quiet bool) error {
 	if !g.clock.stands() || to.Before(g.clock.now()) {
 		return nil
 	}
@@ -101,6 +101,9 @@ func (g *story) advance(ctx context.Context, book ledger.Book, to time.Time) err
 			continue
 		}
 		if to.Before(next) {
+			if quiet {
+				return g.clock.set(to)
+			}
 			next = to
 		}
 		if err := g.stop(ctx, book, next); err != nil || !next.Before(to) {

@@ -22,9 +22,10 @@ import (
 
 // storyAct is one of them.
 type storyAct struct {
-	// At moves the clock to the moment, with the jobs on the way; Leap without.
-	At   time.Time `json:"at,omitzero"`
-	Leap time.Time `json:"leap,omitzero"`
+	// At moves the clock to the moment, with the jobs on the way and then; Until with the jobs on the way only; Leap without any.
+	At    time.Time `json:"at,omitzero"`
+	Until time.Time `json:"until,omitzero"`
+	Leap  time.Time `json:"leap,omitzero"`
 	// Account is a payee's account at the processor, which becomes its destination.
 	Account *storyAccount `json:"account,omitempty"`
 	// Verified is a payee whose identity was shown.
@@ -94,7 +95,7 @@ type storyAsk struct {
 
 // says reports whether there is anything to do.
 func (a storyAct) says() bool {
-	return !a.At.IsZero() || !a.Leap.IsZero() || a.Minutes > 0 || a.Account != nil || a.Verified != "" || a.Agreed != "" || a.Hold != nil || a.Pay != nil ||
+	return !a.At.IsZero() || !a.Until.IsZero() || !a.Leap.IsZero() || a.Minutes > 0 || a.Account != nil || a.Verified != "" || a.Agreed != "" || a.Hold != nil || a.Pay != nil ||
 		a.Bank != nil || a.Fund != "" || a.Ask != nil || a.Release
 }
 
@@ -111,7 +112,9 @@ func (g *story) tellIn(ctx context.Context, code string, a storyAct) error {
 func (g *story) do(ctx context.Context, book ledger.Book, a storyAct) error {
 	switch {
 	case !a.At.IsZero():
-		return g.advance(ctx, book, a.At)
+		return g.advance(ctx, book, a.At, false)
+	case !a.Until.IsZero():
+		return g.advance(ctx, book, a.Until, true)
 	case !a.Leap.IsZero():
 		return g.leap(ctx, book, a.Leap)
 	case a.Minutes > 0:
@@ -268,9 +271,18 @@ func (g *story) fund(text string) error {
 	return err
 }
 
-// ask has one person ask for an act and another agree to it.
+// storyMost bounds the approvals of a story's book: far more than there are.
+const storyMost = 1000
+
+// ask has one person ask for an act and another agree to it. What was agreed to before is found by its document.
 func (g *story) ask(ctx context.Context, book ledger.Book, a storyAsk) error {
 	in := guard.Book{ID: int32(book.ID), Code: book.Code}
+	if a.Document != "" {
+		before, err := g.desk.Approvals(ctx, in, guard.StateDone, time.Time{}, "", storyMost)
+		if err != nil || slices.ContainsFunc(before, func(x guard.Approval) bool { return x.Act == a.Act && x.Document == a.Document }) {
+			return err
+		}
+	}
 	asked, err := g.desk.Ask(ctx, storyClerk, in, guard.Request{Act: a.Act, Payload: a.Payload, Reason: a.Reason, Document: a.Document})
 	if err != nil {
 		return fmt.Errorf("ask for %s: %w", a.Act, err)
