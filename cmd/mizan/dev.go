@@ -3,6 +3,7 @@ package main
 // Dev: everything on one machine, from nothing to posted books, with one command.
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,11 +77,9 @@ func (c *devCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	if err != nil {
 		return err
 	}
-	var tell *story
-	if !c.Empty {
-		if tell, err = openStories(ctx, v, c.Data); err != nil {
-			return errors.Join(err, v.close(ctx))
-		}
+	tell, err := c.stories(ctx, v)
+	if err != nil {
+		return err
 	}
 	served := make(chan error, 1)
 	go func() { served <- v.serve(ctx, listener) }()
@@ -91,14 +90,24 @@ func (c *devCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	c.startJobs(ctx, s, v)
 	c.links(ctx, s, v.parts, config.public)
 	c.explain(s.stdout, config)
-	if err := <-served; err != nil {
-		return err
-	}
-	if errors.Is(context.Cause(ctx), errServerEnd) {
-		return errServerEnd
+	if err := <-served; err != nil || errors.Is(context.Cause(ctx), errServerEnd) {
+		return cmp.Or(err, error(errServerEnd))
 	}
 	fmt.Fprintln(s.stdout, "Mizan has stopped. The data are kept in "+c.Data+".")
 	return nil
+}
+
+// stories returns the telling of stories, if there are demo books. Where it cannot begin, the service ends before it was there.
+func (c *devCmd) stories(ctx context.Context, v *service) (*story, error) {
+	if c.Empty {
+		return nil, nil
+	}
+	tell, err := openStories(ctx, v, c.Data)
+	if err != nil {
+		err = errors.Join(err, v.close(ctx))
+		v.pool.Close()
+	}
+	return tell, err
 }
 
 // keep fills the configuration with what is kept in the data directory: the keys, and a simulated processor unless a real one is

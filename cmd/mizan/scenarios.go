@@ -186,7 +186,7 @@ func (sc scenario) seed(ctx context.Context, remote *client.Client, tell *story)
 func (sc scenario) tell(ctx context.Context, g *story) (done seeded, err error) {
 	done.book = sc.book()
 	if last, ok := g.kept.Ended[sc.Key]; ok {
-		done.last, done.replayed = last, len(sc.Events)
+		done.last, done.replayed = last, int(last)
 		return done, sc.check(ctx, g.remote, &done)
 	}
 	if _, err := g.remote.CreateBook(ctx, done.book); err != nil {
@@ -198,6 +198,7 @@ func (sc scenario) tell(ctx context.Context, g *story) (done seeded, err error) 
 	if done.last, err = g.head(ctx, done.book.Code); err != nil {
 		return done, err
 	}
+	done.posted, done.replayed = int(done.last), 0
 	return done, errors.Join(sc.check(ctx, g.remote, &done), g.ended(sc.Key, done.last))
 }
 
@@ -362,7 +363,7 @@ func (sc scenario) compare(held map[string]string) (wrong []string) {
 }
 
 // seedScenarios posts all of them: first the stories, whose clock stands, and then the others.
-func seedScenarios(ctx context.Context, remote *client.Client, tell *story, scenarios []scenario) (results []seeded, month *payday, err error) {
+func seedScenarios(ctx context.Context, remote *client.Client, tell *story, month bool, scenarios []scenario) (results []seeded, end *payday, err error) {
 	results = make([]seeded, len(scenarios))
 	for _, told := range []bool{true, false} {
 		for i, sc := range scenarios {
@@ -374,27 +375,29 @@ func seedScenarios(ctx context.Context, remote *client.Client, tell *story, scen
 			}
 		}
 		if told && tell != nil {
-			if month, err = tell.payday(ctx); err != nil {
-				return nil, nil, err
+			if month {
+				if end, err = tell.payday(ctx); err != nil {
+					return nil, nil, err
+				}
 			}
 			if err := tell.over(ctx); err != nil {
 				return nil, nil, err
 			}
 		}
 	}
-	return results, month, nil
+	return results, end, nil
 }
 
 // errUnexpected is what a seeding ends with when books hold something else than they must.
 var errUnexpected = errors.New("balances are not as expected; see above")
 
-// seedAll posts every scenario and prints each trial balance. It returns errUnexpected after all were posted.
-func seedAll(ctx context.Context, remote *client.Client, tell *story, out io.Writer) error {
+// seedAll posts every scenario, and tells the month of payouts if it is wanted, and prints each trial balance. It returns errUnexpected after all were posted.
+func seedAll(ctx context.Context, remote *client.Client, tell *story, month bool, out io.Writer) error {
 	scenarios, err := loadScenarios()
 	if err != nil {
 		return err
 	}
-	results, month, err := seedScenarios(ctx, remote, tell, scenarios)
+	results, told, err := seedScenarios(ctx, remote, tell, month, scenarios)
 	if err != nil {
 		return err
 	}
@@ -423,8 +426,8 @@ func seedAll(ctx context.Context, remote *client.Client, tell *story, out io.Wri
 		}
 		checked, wrong = checked+len(sc.Expected), wrong+len(done.wrong)
 	}
-	if month != nil {
-		month.write(out)
+	if told != nil {
+		told.write(out)
 	}
 	fmt.Fprintf(out, "\n%d books, %d balances checked, %d not as expected.\n", len(scenarios), checked, wrong)
 	if wrong > 0 {

@@ -45,7 +45,7 @@ func (c *seedCmd) Run(ctx context.Context, s *surroundings) error {
 
 // seedDemo posts the scenarios and then the market. Without somebody who tells stories, payouts are posted as transactions.
 func seedDemo(ctx context.Context, remote *client.Client, tell *story, plan marketPlan, now func() time.Time, out io.Writer) error {
-	if err := seedAll(ctx, remote, tell, out); err != nil || plan.days == 0 {
+	if err := seedAll(ctx, remote, tell, plan.days >= marketDays, out); err != nil || plan.days == 0 {
 		return err
 	}
 	return seedMarket(ctx, remote, plan, now, out)

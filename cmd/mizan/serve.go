@@ -3,6 +3,7 @@ package main
 // Serve: the API on a database of yours, as it runs in production.
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,11 +34,8 @@ func (c *serveCmd) Run(ctx context.Context, s *surroundings) error {
 			"or say --behind-tls-proxy if a proxy in front ends TLS.")
 	}
 	d, err := c.given(s)
-	if err != nil {
-		return err
-	}
-	if d.appURL == "" {
-		return errNoAddress
+	if err != nil || d.appURL == "" {
+		return cmp.Or(err, error(errNoAddress))
 	}
 	if c.Migrate && d.ownerURL == "" {
 		return usageError("--migrate needs the owner's address. Set MIZAN_OWNER_DATABASE_URL.")
