@@ -115,6 +115,27 @@ func TestStories(t *testing.T) {
 	}
 }
 
+// Nothing of payouts is posted by hand any more: what has no act is what the reconciliation will do.
+func TestNothingIsPostedByHand(t *testing.T) {
+	t.Parallel()
+	scenarios, err := loadScenarios()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var raw []string
+	for _, sc := range scenarios {
+		for _, x := range sc.Transactions {
+			if _, ok := sc.Events[x.Reference]; !ok {
+				raw = append(raw, sc.Key+" "+x.Event)
+			}
+		}
+	}
+	want := []string{"S12 recon.fee_trued_up", "S12 recon.suspense_in", "S12 recon.suspense_out"}
+	if diff := cmp.Diff(want, raw); diff != "" {
+		t.Errorf("posted as transactions (-want +got):\n%s", diff)
+	}
+}
+
 func TestPayday(t *testing.T) {
 	t.Parallel()
 	tell := testStory(t)
@@ -127,6 +148,56 @@ func TestPayday(t *testing.T) {
 	var b strings.Builder
 	month.write(&b)
 	t.Log(b.String())
+	if month.failed.n == 0 || month.returned.n == 0 || month.again.n == 0 || month.applied == 0 || month.approved == 0 || month.paid.n < 50 || month.released < 100 {
+		t.Errorf("something of the month is missing: %+v", month)
+	}
+	if month.blocked != 6000 || month.trust <= 0 || month.runs[payouts.TriggerScheduled] < paydayDays-3 {
+		t.Errorf("hold, trust or runs are not as they should be: %+v", month)
+	}
+	for _, reason := range []string{payouts.ReasonUnverified, payouts.ReasonBelowMinimum, payouts.ReasonDebt, payouts.ReasonCoolingOff, payouts.ReasonNotScheduled} {
+		if month.skipped[reason] == 0 {
+			t.Errorf("nobody was skipped as %s", reason)
+		}
+	}
+	book, err := tell.books.Book(t.Context(), paydayCode)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tell.checkPayday(t, book)
+	if again, err := tell.payday(t.Context()); err != nil || again.last != month.last || !again.before || again.paid != month.paid {
+		t.Errorf("told again: %+v %v", again, err)
+	}
+}
+
+// checkPayday checks who was paid and why: the guardian for the minor, sellers after a failure and a return, a debtor out of its next
+// credits, and the order of what was proved.
+func (g *story) checkPayday(t *testing.T, book ledger.Book) {
+	t.Helper()
+	if list := g.payoutsOf(t, book, "cre_kid"); len(list) == 0 || list[0].RailAccount != "acct_guajoone" {
+		t.Errorf("the guardian was not paid for the minor: %+v", list)
+	}
+	for seller, retried := range map[string]func(payouts.Payout) bool{
+		"sel_ben":  func(p payouts.Payout) bool { return p.State == payouts.Failed },
+		"sel_cora": func(p payouts.Payout) bool { return !p.ReturnedAt.IsZero() },
+	} {
+		list := g.payoutsOf(t, book, seller)
+		back := slices.IndexFunc(list, retried)
+		if back < 0 || !slices.ContainsFunc(list, func(p payouts.Payout) bool { return p.RetryOf == list[back].ID }) {
+			t.Errorf("%s was not paid again", seller)
+		}
+	}
+	if list := g.payoutsOf(t, book, "sel_fay"); len(list) > 0 {
+		t.Error("somebody was paid of whom nobody knows who it is")
+	}
+	owed := g.running(t, book, "liabilities:seller:available:sel_dan")
+	debt := slices.IndexFunc(owed, func(s string) bool { return strings.HasPrefix(s, "-") })
+	if debt < 0 || !slices.ContainsFunc(owed[debt:], func(s string) bool { return !strings.HasPrefix(s, "-") }) {
+		t.Errorf("no debt was recovered by the next credits: %q", owed)
+	}
+	proof, err := g.payouts.Verify(t.Context(), book)
+	if err != nil || !proof.Sound() || proof.Payouts < 100 {
+		t.Errorf("the payouts do not add up: %+v %v", proof, err)
+	}
 }
 
 // nets are what transactions come to for each event and account: "event account currency", a debit positive. An owner that events
@@ -355,6 +426,10 @@ func TestStoryGoesOn(t *testing.T) {
 	}
 	tell.checkNets(t, sc)
 	checkS11(t, tell, tell.bookOf(t, sc))
+	// Whoever cannot tell stories finds the book told.
+	if found, err := sc.seed(t.Context(), tell.remote, nil); err != nil || !found.before {
+		t.Errorf("found: %+v %v", found, err)
+	}
 	if once, err := sc.seed(t.Context(), tell.remote, again); err != nil || once.posted != 0 || once.last != done.last || len(once.wrong) > 0 {
 		t.Errorf("again: %+v %v", once, err)
 	}
