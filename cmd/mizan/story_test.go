@@ -22,26 +22,30 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// storyStart is when the clock of a test stands before a story begins.
-var storyStart = time.Date(2025, 9, 1, 0, 0, 0, 0, time.UTC)
-
 // testStory serves on a database of the test's own, with a clock that stands and a processor.
 func testStory(t *testing.T) *story {
+	t.Helper()
+	tell, _ := storyOn(t, pgtest.New(t), serviceConfig{open: true})
+	return tell
+}
+
+// storyOn is testStory on a database, whose pool it closes.
+func storyOn(t *testing.T, db *pgtest.DB, config serviceConfig) (tell *story, address string) {
 	t.Helper()
 	l, err := listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := serviceConfig{staticKey: testKey, open: true, log: slog.New(slog.DiscardHandler), clock: newClock(time.Now), jobsLater: true,
-		public: "http://" + l.Addr().String()}
-	if err := config.clock.set(storyStart); err != nil {
+	config.staticKey, config.log, config.clock, config.jobsLater = testKey, slog.New(slog.DiscardHandler), newClock(time.Now), true
+	config.public = "http://" + l.Addr().String()
+	if err := config.clock.set(storiesBegin); err != nil {
 		t.Fatal(err)
 	}
 	if config.simulator, err = newSimulated(t.Context(), t.TempDir(), config.clock.now, config.public); err != nil {
 		t.Fatal(err)
 	}
 	config.driver = config.simulator.driver
-	v, err := newService(t.Context(), pgtest.New(t).Pool, time.Now, config)
+	v, err := newService(t.Context(), db.Pool, time.Now, config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,8 +55,7 @@ func testStory(t *testing.T) *story {
 		t.Fatal(err)
 	}
 	t.Cleanup(remote.CloseIdleConnections)
-	tell, err := newStory(v, remote)
-	if err != nil {
+	if tell, err = newStory(v, remote); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -61,7 +64,7 @@ func testStory(t *testing.T) *story {
 			t.Error(err)
 		}
 	})
-	return tell
+	return tell, config.public
 }
 
 // lives are the payouts of the scenario's book with their steps, for whoever reads a failure.
