@@ -124,7 +124,7 @@ func (g *story) leap(ctx context.Context, book ledger.Book, to time.Time) error 
 	if err != nil {
 		return err
 	}
-	return errors.Join(w.Skip(ctx), g.simulator.Settle())
+	return errors.Join(w.PassOver(ctx), g.simulator.Settle())
 }
 
 // dusk sets the clock, and has made available what is due before the next run's cut-off.

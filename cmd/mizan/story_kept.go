@@ -97,7 +97,7 @@ func (g *story) over(ctx context.Context) error {
 		return errors.New("the stories end after this machine's time, so that its clock cannot be used again; remove the data directory")
 	}
 	for _, w := range g.works {
-		if err := w.Skip(ctx); err != nil {
+		if err := w.PassOver(ctx); err != nil {
 			return err
 		}
 	}

@@ -39,7 +39,7 @@ func TestSkippedPeriodsAreNotMadeUp(t *testing.T) {
 	s := h.service(t, h.minutely(t, "poll"))
 	run(t, s)
 	h.clock.move(26 * time.Hour)
-	if err := s.Skip(t.Context()); err != nil {
+	if err := s.PassOver(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if n := run(t, s); n != 0 {

@@ -6,15 +6,15 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Skipping is for whoever moves a clock over a time in which nobody was to work: nothing is made up for it.
+// Passing over is for whoever moves a clock over a time in which nobody was to work: nothing is made up for it.
 
 const (
 	sqlSkip = `UPDATE job_lines SET planned_until = $3 WHERE kind = ANY($1) AND book_id = $2 AND planned_until < $3`
 )
 
-// Skip has every job of this process begin, in each of its books, with the first period after now. What waited before goes on
+// PassOver has every job of this process begin, in each of its books, with the first period after now. What waited before goes on
 // waiting.
-func (s *Service) Skip(ctx context.Context) error {
+func (s *Service) PassOver(ctx context.Context) error {
 	places, err := s.places(ctx)
 	if err != nil {
 		return err
