@@ -122,14 +122,14 @@ func open(t testing.TB, change ...func(*Config)) *house {
 	h.access = access.New(h.db.Pool, access.Options{Now: h.clock.now, StaticKey: testKey, Vault: h.vault, Guardians: h.guardians})
 	rules := commerce.NewRuleSets(h.db.Pool, h.clock.now)
 	events := commerce.New(h.ledger, rules, h.clock.now)
-	desk := guard.NewDesk(h.db.Pool, trail, h.clock.now, slices.Concat(h.counted.acts(), h.access.Acts(), h.vault.Acts(h.region), commerce.Acts(events, rules, h.ledger)))
+	h.payouts = payouts.New(payouts.Options{Pool: h.db.Pool, Ledger: h.ledger, Events: events, Trail: trail, Vault: h.vault, Now: h.clock.now, Rails: h.rails()})
+	desk := guard.NewDesk(h.db.Pool, trail, h.clock.now, slices.Concat(h.counted.acts(), h.access.Acts(), h.payouts.AfterVault(h.vault.Acts(h.region)), commerce.Acts(events, rules, h.ledger), h.payouts.Acts()))
 	secrets, err := intake.ParseSecrets(testSecrets)
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.intake = intake.New(h.db.Pool, h.ledger, events, intake.Options{Secrets: secrets, Now: h.clock.now})
 	h.jobs = h.newJobs(trail)
-	h.payouts = payouts.New(payouts.Options{Pool: h.db.Pool, Ledger: h.ledger, Events: events, Trail: trail, Now: h.clock.now})
 	config := Config{
 		Jobs: h.jobs, Payouts: h.payouts, Ledger: h.ledger, Commerce: events, Intake: h.intake, Rules: rules, Access: h.access, Desk: desk, Trail: trail, Vault: h.vault, Now: h.clock.now, CursorKey: []byte("cursor-key-of-the-tests"),
 		Log: slog.New(slog.NewJSONHandler(h.log, nil)), Version: "test",

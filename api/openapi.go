@@ -177,6 +177,9 @@ type pathFields struct {
 	Campaign    string `json:"campaign" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The campaign's id" example:"winter24"`
 	Beneficiary string `json:"beneficiary" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The beneficiary's id" example:"ngo_a"`
 	Donation    string `json:"donation" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The donation's id" example:"D3"`
+	Destination string `json:"destination" pattern:"^dst_[a-z0-9]{16}$" doc:"The destination's id" example:"dst_0123456789abcdef"`
+	Hold        string `json:"hold" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The hold's id" example:"hold_17"`
+	Version     string `json:"version" pattern:"^[a-z0-9][a-z0-9_.-]{0,63}$" doc:"The policy's name and version" example:"uk-1"`
 	Payee       string `json:"payee" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The payee's id" example:"cre_amy"`
 	Gift        string `json:"gift" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The gift's id" example:"G-1"`
 	Message     string `json:"message" pattern:"^[1-9][0-9]{0,17}$" doc:"The inbound message's id" example:"1"`

@@ -11,7 +11,6 @@ import (
 	"mizan/ledger/guard"
 	"mizan/ledger/money"
 	"mizan/payouts"
-	"mizan/payouts/processor"
 )
 
 // Whom the house pays, and where: standings and destinations. No bank number passes here.
@@ -80,9 +79,9 @@ type NewPayoutDestination struct {
 	Reason          string   `json:"reason" minLength:"1" maxLength:"2000" doc:"Why" example:"The payee asked for it."`
 }
 
-// slicesOfPayout are what an operation of payouts may be refused for besides.
+// destinationErrors are what giving a destination may be refused for.
 var destinationErrors = []*fault.Error{payouts.ErrDestinationInvalid, payouts.ErrDestinationOwn, payouts.ErrDestinationTaken, payouts.ErrDestinationMinor, payouts.ErrRail,
-	processor.ErrUnavailable, processor.ErrStrange, guard.ErrApprovalInvalid, guard.ErrApprovalChanged, commerce.ErrPayeeUnknown, payouts.ErrPolicyMissing, payouts.ErrPolicyInvalid, ErrNotReady}
+	payouts.ErrRailUnavailable, payouts.ErrRailStrange, guard.ErrApprovalInvalid, guard.ErrApprovalChanged, commerce.ErrPayeeUnknown, payouts.ErrPolicyMissing, payouts.ErrPolicyInvalid, ErrNotReady}
 
 func standingOperations() []Operation {
 	one := reflect.TypeFor[StandingJSON]()
@@ -128,9 +127,9 @@ func destinationOperations() []Operation {
 		{
 			Method: http.MethodPost, Path: "/v1/books/{book}/destinations/{destination}/refresh", ID: "refresh-destination", Group: "Payees and destinations", Summary: "Read a destination's account again",
 			Description: "Takes over what the processor says now. A destination whose bank was mended is active again; another bank behind the account cools off first.",
-			Scope:       access.PayoutsWrite,
-			Answers:     []Answer{{Status: 200, Meaning: "The destination now.", Body: one}},
-			Errors:      append([]*fault.Error{payouts.ErrDestinationUnknown}, payouts.ErrRail, processor.ErrUnavailable, processor.ErrStrange, payouts.ErrPolicyInvalid, ErrNotReady), handle: refreshDestination,
+			Scope:       access.PayoutsWrite, Body: reflect.TypeFor[NewReason](), BodyLimit: bodyLimit,
+			Answers: []Answer{{Status: 200, Meaning: "The destination now.", Body: one}},
+			Errors:  []*fault.Error{payouts.ErrDestinationUnknown, payouts.ErrRail, payouts.ErrRailUnavailable, payouts.ErrRailStrange, payouts.ErrPolicyInvalid, guard.ErrDeedInvalid, ErrNotReady}, handle: refreshDestination,
 		},
 	}
 }
@@ -291,7 +290,11 @@ func refreshDestination(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	d, err := s.RefreshBy(c.ctx, c.actor(), c.book, c.param("destination"))
+	why, err := c.reason()
+	if err != nil {
+		return reply{}, err
+	}
+	d, err := s.RefreshBy(c.ctx, c.actor(), c.book, c.param("destination"), why)
 	if err != nil {
 		return reply{}, err
 	}

@@ -31,6 +31,12 @@ var (
 	ErrDestinationMinor = fault.New(fault.Invalid, "destination-minor", "A minor has no destination of its own: its guardian is paid. Give the guardian a destination.")
 )
 
+// ErrRailUnavailable and ErrRailStrange are what reading an account at a rail can end with, as the drivers say it.
+var (
+	ErrRailUnavailable = processor.ErrUnavailable
+	ErrRailStrange     = processor.ErrStrange
+)
+
 // Destination is one as it stands.
 type Destination struct {
 	ID, Payee, Rail, Account string

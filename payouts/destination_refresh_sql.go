@@ -19,11 +19,11 @@ import (
 // out, and whether a bank was mended after a failure. It asks the rail outside of transactions. Of one that retired nothing
 // is read. It returns ErrDestinationUnknown, ErrRail, or that the rail cannot be read.
 func (s *Service) Refresh(ctx context.Context, book ledger.Book, id string) (Destination, error) {
-	return s.RefreshBy(ctx, guard.Actor{Kind: guard.System, ID: "payouts"}, book, id)
+	return s.RefreshBy(ctx, guard.Actor{Kind: guard.System, ID: "payouts"}, book, id, "The account was read at the processor.")
 }
 
-// RefreshBy is Refresh, asked for by somebody.
-func (s *Service) RefreshBy(ctx context.Context, by guard.Actor, book ledger.Book, id string) (out Destination, err error) {
+// RefreshBy is Refresh, asked for by somebody with a reason.
+func (s *Service) RefreshBy(ctx context.Context, by guard.Actor, book ledger.Book, id, why string) (out Destination, err error) {
 	seen, err := s.Destination(ctx, book, id)
 	if err != nil || seen.State == DestinationRetired {
 		return seen, err
@@ -51,7 +51,7 @@ func (s *Service) RefreshBy(ctx context.Context, by guard.Actor, book ledger.Boo
 		if out, err = s.refreshed(within(ctx, tx), book, now, f, s.now()); err != nil || same(out, now) {
 			return err
 		}
-		if err := s.moveDestinationTx(ctx, tx, guard.Deed{Actor: by, Why: "The account was read at the processor."}, book, now, out); err != nil {
+		if err := s.moveDestinationTx(ctx, tx, guard.Deed{Actor: by, Why: why}, book, now, out); err != nil {
 			return err
 		}
 		out, err = destinationOf(tx.QueryRow(ctx, sqlDestination, book.ID, id))

@@ -77,6 +77,7 @@ type grammar struct {
 	Verify       verifyCmd       `cmd:"" help:"Recompute the books from their rows and say whether they are sound."`
 	Keys         keysCmd         `cmd:"" help:"Create, list, rotate and revoke API keys, on the database."`
 	People       peopleCmd       `cmd:"" help:"Add people, give and take roles, and make sign-in links, on the database."`
+	Payees       payeesCmd       `cmd:"" help:"Look at whom the house pays, where, and under which terms."`
 	Approvals    approvalsCmd    `cmd:"" help:"Ask for a second person, and see what waits for one."`
 	Audit        auditCmd        `cmd:"" help:"Read, check and export the trail of privileged acts, on the database."`
 	Vault        vaultCmd        `cmd:"" help:"Look after personal data and their keys, on the database."`
