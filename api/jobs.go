@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"net/http"
 	"reflect"
 	"slices"
@@ -76,6 +75,14 @@ type jobAttemptListJSON struct {
 	NextCursor *string          `json:"next_cursor" doc:"Always null"`
 }
 
+// jobAskedJSON names the period that a run was asked for.
+type jobAskedJSON struct {
+	Job    string `json:"job" example:"vault_sweep"`
+	Book   string `json:"book" doc:"The code of the book; empty for the installation" example:"uk"`
+	Period string `json:"period" format:"date-time" doc:"The period that will run; ask for its attempts to see what becomes of it" example:"2026-11-20T10:00:00.000000Z"`
+	Extra  bool   `json:"extra" doc:"It is one beside the schedule"`
+}
+
 // NewJobRun is the body that asks for a run.
 type NewJobRun struct {
 	Period time.Time `json:"period,omitempty" format:"date-time" doc:"The period, which is over, that shall run again; left out, an extra one that is due now" example:"2026-11-20T10:00:00Z"`
@@ -144,7 +151,7 @@ func jobsUnder(path, infix, of string, history reflect.Type) []Operation {
 			Description: "Makes a period due again that is over, such as a parked one, or an extra one now. It does not wait for the run: read the period to see what becomes of it. " +
 				"Jobs that move money do so once, however often they run.",
 			Scope: access.JobsRun, Body: reflect.TypeFor[NewJobRun](), BodyLimit: bodyLimit,
-			Answers: []Answer{{Status: 202, Meaning: "The period waits for its run.", Body: reflect.TypeFor[JobPeriodJSON]()}},
+			Answers: []Answer{{Status: 202, Meaning: "Asked for. The period waits, and may have run by the time you read this.", Body: reflect.TypeFor[jobAskedJSON]()}},
 			Errors:  append([]*fault.Error{jobs.ErrBusy, jobs.ErrReason}, unknown...), handle: runJob,
 		},
 	}
@@ -272,9 +279,9 @@ func (c *call) jobBook() (*int32, error) {
 }
 
 // jobPeriod finds the period that the path names.
-func (c *call) jobPeriod(ctx context.Context, service *jobs.Service, start time.Time) (JobPeriodJSON, error) {
+func (c *call) jobPeriod(service *jobs.Service, start time.Time) (JobPeriodJSON, error) {
 	book := int32(c.book.ID)
-	found, err := service.History(ctx, jobs.Filter{Job: c.param("job"), Book: &book, From: start, Until: start.Add(time.Microsecond)}, jobs.Page{Limit: 1})
+	found, err := service.History(c.ctx, jobs.Filter{Job: c.param("job"), Book: &book, From: start, Until: start.Add(time.Microsecond)}, jobs.Page{Limit: 1})
 	if err != nil {
 		return JobPeriodJSON{}, err
 	}
@@ -294,7 +301,7 @@ func listJobAttempts(c *call) (reply, error) {
 		return reply{}, jobs.ErrPeriodUnknown
 	}
 	var out jobAttemptListJSON
-	if out.JobPeriodJSON, err = c.jobPeriod(c.ctx, service, start); err != nil {
+	if out.JobPeriodJSON, err = c.jobPeriod(service, start); err != nil {
 		return reply{}, err
 	}
 	runs, err := service.Attempts(c.ctx, jobs.Mark{Job: out.Job, Book: int32(c.book.ID), Period: start})
@@ -326,11 +333,8 @@ func runJob(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	out, err := c.jobPeriod(c.ctx, service, start)
-	if err != nil {
-		return reply{}, err
-	}
-	return document(http.StatusAccepted, out)
+	// Nothing is read any more: a reading that fails would look as if nothing had been asked for, and callers would ask again.
+	return document(http.StatusAccepted, jobAskedJSON{Job: c.param("job"), Book: c.book.Code, Period: start.UTC().Format(instantFormat), Extra: n.Period.IsZero()})
 }
 
 func jobStatusOf(s jobs.Status) jobStatusJSON {

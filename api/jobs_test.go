@@ -1,9 +1,11 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -79,6 +81,9 @@ func TestJobs(t *testing.T) {
 		t.Fatalf("jobs %v", list)
 	}
 	// 21 November begins in Ho Chi Minh City at 17:00 of the day before, and in London at midnight.
+	slices.SortFunc(list, func(a, b any) int { // a book's number is drawn, and with it the order
+		return cmp.Compare(a.(map[string]any)["job"].(string)+a.(map[string]any)["book"].(string), b.(map[string]any)["job"].(string)+b.(map[string]any)["book"].(string))
+	})
 	for i, want := range []string{"test_count uk 2026-11-21T00:00:00.000000Z", "test_count vn 2026-11-20T17:00:00.000000Z", "vault_sweep  2026-11-21T03:30:00.000000Z"} {
 		j := list[i].(map[string]any)
 		if got := j["job"].(string) + " " + j["book"].(string) + " " + j["next"].(string); got != want || j["last"] != nil || j["open"] != 0.0 {
@@ -95,8 +100,12 @@ func TestJobs(t *testing.T) {
 	}
 	h.jobFails.Store(false)
 	again := h.must(202, "POST", "/v1/jobs/vault_sweep/runs", `{"period":"2026-11-21T03:30:00Z","reason":"The bank is back."}`).json(t)
-	if again["state"] != "waiting" || again["next_attempt_at"] == nil {
+	if again["period"] != "2026-11-21T03:30:00.000000Z" || again["extra"] != false {
 		t.Errorf("again %v", again)
+	}
+	waits := h.must(200, "GET", "/v1/jobs/vault_sweep/periods/2026-11-21T03:30:00Z/attempts", "").json(t)
+	if waits["state"] != "waiting" || waits["next_attempt_at"] == nil {
+		t.Errorf("it should wait: %v", waits)
 	}
 	h.wantProblem(409, "job-busy", h.do("POST", "/v1/jobs/vault_sweep/runs", `{"period":"2026-11-21T03:30:00Z","reason":"Twice."}`))
 	h.jobsRun()

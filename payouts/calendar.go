@@ -63,7 +63,7 @@ func (p *Policy) NextRun(kind string, after time.Time) time.Time {
 	}
 	zone := p.zone()
 	local := after.In(zone)
-	day := time.Date(local.Year(), local.Month(), local.Day()-1, 0, 0, 0, 0, time.UTC)
+	day := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, time.UTC)
 	for range maxDaysAhead {
 		if terms.Cadence.PaysOn(day) {
 			if at := firstAt(day, p.Run, zone); at.After(after) {

@@ -21,6 +21,7 @@ func TestNextRun(t *testing.T) {
 		{"an instant before", "Europe/London", "02:00", Cadence{Every: CadenceDaily}, "2026-01-05T01:59:59Z", "2026-01-05T02:00:00Z"},
 		{"east of Greenwich the day is further", "Asia/Manila", "02:00", Cadence{Every: CadenceDaily}, "2026-01-05T17:59:59Z", "2026-01-05T18:00:00Z"},
 		{"Sunday night in New York is Monday elsewhere", "America/New_York", "02:00", weekly, "2026-03-02T01:00:00Z", "2026-03-02T07:00:00Z"},
+		{"on Sundays", "Europe/London", "02:00", Cadence{Every: CadenceWeekly, Weekday: 7}, "2026-01-05T02:00:00Z", "2026-01-11T02:00:00Z"},
 		{"02:00 does not exist: 03:00 of the new time", "America/New_York", "02:00", Cadence{Every: CadenceDaily}, "2026-03-08T00:00:00-05:00", "2026-03-08T07:00:00Z"},
 		{"the day after", "America/New_York", "02:00", Cadence{Every: CadenceDaily}, "2026-03-08T07:00:00Z", "2026-03-09T06:00:00Z"},
 		{"01:30 comes twice: the first", "America/New_York", "01:30", Cadence{Every: CadenceDaily}, "2026-11-01T00:00:00-04:00", "2026-11-01T05:30:00Z"},

@@ -259,6 +259,14 @@ func TestPayments(t *testing.T) {
 			in.Payee.Minor, in.Destination = true, nil
 			in.Guardian = &GuardianFacts{ID: "gua", Verification: VerifiedFacts{State: IdentityVerified}, Destination: account()}
 		}, 8010, 0, 0, 1, nil, ""},
+		{"the least is wanted", "us-1", func(in *Inputs) { in.Run.Wanted = 100 }, 100, 0, 7910, 1, nil, ""},
+		{"a fee that brings the sum above what one person may pay", "us-1", func(in *Inputs) {
+			in.Run.Method, in.Balances = MethodInstant, BalanceFacts{AvailableAtCutoff: 5_000_001, AvailableNow: 5_000_001}
+		}, 4_926_109, 73_892, 0, 1, []string{TwoFourEyes}, ""},
+		{"a closing run, below the minimum", "us-1", func(in *Inputs) { in.Run.Trigger, in.Balances.AvailableNow = TriggerClosing, 1 }, 1, 0, 0, 1, nil, ""},
+		{"parts are whole units too", "us-1", func(in *Inputs) {
+			in.Unit, in.Balances = 300, BalanceFacts{AvailableAtCutoff: 25_000_600, AvailableNow: 25_000_600}
+		}, 25_000_500, 0, 100, 2, []string{TwoFourEyes}, ReasonDust},
 		{"whole rupiah: sen stay", "id-1", func(in *Inputs) {
 			in.Payee.Currency, in.Destination.Currencies, in.Unit = "IDR", []money.Currency{"IDR"}, 100
 			in.Balances = BalanceFacts{AvailableAtCutoff: 5_000_099, AvailableNow: 5_000_099}
@@ -288,8 +296,35 @@ func TestPayments(t *testing.T) {
 				t.Errorf("%s has no words", code)
 			}
 		}
+		for _, part := range d.Parts {
+			if part.Amount%in.Unit != 0 || part.Amount > 25_000_000 && in.Payee.Currency == "USD" {
+				t.Errorf("%s: the part %+v cannot be paid out", c.name, part)
+			}
+		}
 		if err := in.Check(); err != nil {
 			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// What a policy asks for and is there is no obstacle.
+func TestPoliciesThatAreMet(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		policy func(*Policy)
+		change func(*Inputs)
+	}{
+		"the form is on file":             {func(p *Policy) { p.Withholding[0].NoForm = NoFormHold }, func(in *Inputs) { in.Payee.TaxForm = true }},
+		"a form that no one needs":        {func(p *Policy) { p.Withholding[0].NoForm = NoFormHold }, func(in *Inputs) { in.Payee.Country = "GB" }},
+		"a close name in a lenient one":   {func(p *Policy) { p.NameMatch = NameLenient }, func(in *Inputs) { in.Destination.NameMatch = NameClose }},
+		"any name where none is asked":    {func(p *Policy) { p.NameMatch = NameOff }, func(in *Inputs) { in.Destination.NameMatch = NameMismatch }},
+		"a first payout that one may pay": {func(p *Policy) { p.FirstNeedsTwo = false }, func(in *Inputs) { in.Destination.First = true }},
+		"a manual one that one may pay":   {func(p *Policy) { p.ManualNeedsTwo = false }, func(in *Inputs) { in.Run.Trigger = TriggerManual }},
+	} {
+		in := payable()
+		c.change(&in)
+		if d := Decide(changed(t, named(t, "us-1"), c.policy), in); d.Verdict != VerdictPay || d.SecondPerson != nil {
+			t.Errorf("%s: %s", name, d.Canonical())
 		}
 	}
 }

@@ -107,7 +107,7 @@ func TestRetry(t *testing.T) {
 				list = h.after(id)
 			}
 			if len(list) != 1 || list[0].Retries != 1 || list[0].Amount != 50000 {
-				t.Fatalf("%+v\n%s", list, h.logged)
+				t.Fatalf("%+v\n%s\n%q", list, h.logged, h.decided("sel_x"))
 			}
 			h.submit()
 			h.clock.Advance(49 * time.Hour)
@@ -121,4 +121,17 @@ func TestRetry(t *testing.T) {
 			}
 		})
 	}
+}
+
+// decided are the decisions about a payee.
+func (h *railHouse) decided(payee string) (list []string) {
+	h.t.Helper()
+	all, err := h.Decisions(h.t.Context(), h.book, DecisionQuery{Payee: payee, Limit: 100})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for _, d := range all.Decisions {
+		list = append(list, string(d.Decision))
+	}
+	return list
 }

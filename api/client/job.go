@@ -72,6 +72,15 @@ type JobQuery struct {
 	From, Until time.Time
 }
 
+// JobAsked names the period that a run was asked for.
+type JobAsked struct {
+	Job    string    `json:"job"`
+	Book   string    `json:"book"`
+	Period time.Time `json:"period"`
+	// Extra says that it is one beside the schedule.
+	Extra bool `json:"extra"`
+}
+
 // NewJobRun asks for a run of a period that is over, or of an extra one if Period is nil.
 type NewJobRun struct {
 	Period *time.Time `json:"period,omitempty"`
@@ -105,8 +114,8 @@ func (c *Client) JobRuns(ctx context.Context, book, job string, period time.Time
 }
 
 // RunJob asks for a run and does not wait for it. It is not sent again when an answer was lost: look at the history.
-func (c *Client) RunJob(ctx context.Context, book, job string, n NewJobRun) (JobPeriod, error) {
-	var p JobPeriod
+func (c *Client) RunJob(ctx context.Context, book, job string, n NewJobRun) (JobAsked, error) {
+	var p JobAsked
 	err := c.postOnce(ctx, under(book, "jobs", job, "runs"), n, &p)
 	return p, err
 }

@@ -26,6 +26,7 @@ import (
 	"mizan/ledger/commerce"
 	"mizan/ledger/guard"
 	"mizan/ledger/vault"
+	"mizan/payouts"
 	"mizan/payouts/jobs"
 )
 
@@ -44,6 +45,8 @@ type Config struct {
 	Vault *vault.Vault
 	// Jobs knows what runs by itself; nil for no pages about it.
 	Jobs *jobs.Service
+	// Payouts knows what is paid to whom; nil for no pages about it.
+	Payouts *payouts.Service
 	// Issuer is where the staff can sign in; nil for by links only.
 	Issuer Issuer
 	// FormKey authenticates forms, 32 random bytes that replicas share; empty draws one for this process.
@@ -131,6 +134,10 @@ func New(config Config) http.Handler {
 	c.signInPages(mux)
 	c.staffPages(mux)
 	mux.HandleFunc("GET /portal", c.page("portal", c.portal))
+	if c.Payouts != nil {
+		c.payoutPages(mux)
+		c.portalPages(mux)
+	}
 	return secured(c.localOnly(c.fromHere(c.recognised(mux))))
 }
 

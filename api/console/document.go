@@ -18,6 +18,8 @@ type document struct {
 	// Text is the whole document, indented; More says that it is longer than a page shows.
 	Text string
 	More bool
+	// most bounds the lines.
+	most int
 }
 
 // documentLine is a member. A line without a value heads the lines below it, which are one deeper.
@@ -31,16 +33,20 @@ const (
 	documentLines = 200
 	documentBytes = 32 << 10
 	documentDepth = 16
+	// longDocumentLines is for documents that fill a page of their own, such as policies.
+	longDocumentLines = 1000
 	// indents is how deep the stylesheet shows lines apart.
 	indents = 4
 )
 
 // documentOf reads a document. What is no JSON is shown as text.
-func documentOf(raw json.RawMessage) document {
+func documentOf(raw json.RawMessage) document { return documentUpTo(raw, documentLines) }
+
+func documentUpTo(raw json.RawMessage, most int) document {
+	d := document{most: most}
 	if len(raw) == 0 {
-		return document{}
+		return d
 	}
-	var d document
 	var indented bytes.Buffer
 	if json.Indent(&indented, raw, "", "  ") != nil {
 		indented.Reset()
@@ -63,7 +69,7 @@ var errDocumentLong = errors.New("the document is longer than a page shows")
 
 // value adds the next value of the decoder under a name. The outermost has none.
 func (d *document) value(from *json.Decoder, name string, depth int) error {
-	if len(d.Lines) >= documentLines || depth > documentDepth {
+	if len(d.Lines) >= d.most || depth > documentDepth {
 		d.More = true
 		return errDocumentLong
 	}

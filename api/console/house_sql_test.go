@@ -24,7 +24,9 @@ import (
 	"mizan/ledger/postgres"
 	"mizan/ledger/postgres/pgtest"
 	"mizan/ledger/vault"
+	"mizan/payouts"
 	"mizan/payouts/jobs"
+	"mizan/payouts/processor/simulator"
 )
 
 // house is a closed console with everything behind it, on a database of its own.
@@ -37,6 +39,10 @@ type house struct {
 	events *commerce.Service
 	vault  *vault.Vault
 	jobs   *jobs.Service
+	// payouts pays through sim, a processor that is imitated over HTTP.
+	payouts *payouts.Service
+	sim     *simulator.Simulator
+	closed  []func()
 
 	mu sync.Mutex
 	// jobFails has the job of the installation fail.
@@ -77,9 +83,15 @@ func newHouse(t *testing.T, change ...func(*Config)) *house {
 	}})
 	t.Cleanup(h.access.Wait)
 	h.trail = guard.NewTrail(db.Pool, h.now)
-	h.desk = guard.NewDesk(db.Pool, h.trail, h.now, append(h.access.Acts(), h.act("test.run", true), h.act("test.whole", false)))
+	h.payouts = newPayouts(h, l)
+	t.Cleanup(func() {
+		for _, f := range h.closed {
+			f()
+		}
+	})
+	h.desk = guard.NewDesk(db.Pool, h.trail, h.now, append(append(h.access.Acts(), h.payouts.Acts()...), h.act("test.run", true), h.act("test.whole", false)))
 	h.jobs = newJobs(h, l)
-	config := Config{Jobs: h.jobs, Ledger: l, Access: h.access, Desk: h.desk, Trail: h.trail, Commerce: h.events, Vault: h.vault, Now: h.now, Version: "9.9.9",
+	config := Config{Jobs: h.jobs, Payouts: h.payouts, Ledger: l, Access: h.access, Desk: h.desk, Trail: h.trail, Commerce: h.events, Vault: h.vault, Now: h.now, Version: "9.9.9",
 		FormKey: []byte(strings.Repeat("f", 32)), Secure: true}
 	for _, f := range change {
 		f(&config)

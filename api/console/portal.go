@@ -31,6 +31,8 @@ type payeeCard struct {
 	Known  []string
 	Closed bool
 	Minor  bool
+	// Pay is about payouts; nil without them.
+	Pay *payeePay
 }
 
 // payeeCurrency is what a payee has in one currency: what can be paid out, and the rest.
@@ -39,6 +41,8 @@ type payeeCurrency struct {
 	Available amount
 	Owes      bool
 	Rest      []payeeHolding
+	// Ask leads to the form that asks for a payout; empty for none.
+	Ask string
 }
 
 // Debt is what the payee owes: Available without its sign.
@@ -100,14 +104,14 @@ func (c *console) portal(ctx context.Context, _ *http.Request) (answer, error) {
 		return answer{}, err
 	}
 	p := portalPage{Book: book.Name}
-	if p.Self, err = c.payeeCard(ctx, book, payee.ID); err != nil {
+	if p.Self, err = c.payeeCard(ctx, book, payee.ID, ownShown); err != nil {
 		return answer{}, err
 	}
 	for _, id := range payee.Payees[:min(len(payee.Payees), minorsShown)] {
 		if id == payee.ID {
 			continue
 		}
-		card, err := c.payeeCard(ctx, book, id)
+		card, err := c.payeeCard(ctx, book, id, wardShown)
 		if err != nil {
 			return answer{}, err
 		}
@@ -120,7 +124,7 @@ func (c *console) portal(ctx context.Context, _ *http.Request) (answer, error) {
 const minorsShown = 20
 
 // payeeCard reads what concerns one payee. Who is registered as nothing has no accounts that could be shown as theirs.
-func (c *console) payeeCard(ctx context.Context, book ledger.Book, id string) (payeeCard, error) {
+func (c *console) payeeCard(ctx context.Context, book ledger.Book, id string, most int) (payeeCard, error) {
 	card := payeeCard{ID: id}
 	registered, err := c.Commerce.Payee(ctx, book, id)
 	if err != nil && !errors.Is(err, commerce.ErrPayeeUnknown) {
@@ -128,6 +132,9 @@ func (c *console) payeeCard(ctx context.Context, book ledger.Book, id string) (p
 	}
 	card.Kind, card.Country, card.Currency, card.Minor = registered.Kind, registered.Country, registered.Currency, registered.Minor
 	if err := c.holdingsOf(ctx, book, &card); err != nil {
+		return card, err
+	}
+	if err := c.payOf(ctx, book, &card, most); err != nil {
 		return card, err
 	}
 	return card, c.knownOf(ctx, book, &card)

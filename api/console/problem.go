@@ -89,3 +89,9 @@ func route(r *http.Request) string {
 	}
 	return r.Pattern
 }
+
+// isRefusal reports whether an error says that something cannot be, and not that it failed.
+func isRefusal(err error) bool {
+	var known *fault.Error
+	return errors.As(err, &known) && known.Kind != fault.Internal && known.Kind != fault.Unavailable
+}

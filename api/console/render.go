@@ -48,7 +48,9 @@ var (
 	// through them again and again, and commands start sooner.
 	templates = sync.OnceValue(func() map[string]*template.Template {
 		return parsePages("welcome", "failure", "books", "book", "transactions", "transaction", "accounts", "account",
-			"sign-in", "link", "onward", "desk", "approvals", "approval", "audit", "jobs", "job", "people", "keys", "portal")
+			"sign-in", "link", "onward", "desk", "approvals", "approval", "audit", "jobs", "job", "people", "keys", "portal",
+			"payout-health", "payout-runs", "payout-run", "decision", "payouts", "payout", "payees", "payee", "payee-decisions", "payout-request", "payout-waits",
+			"payout-policies", "payout-policy", "payout-debts", "treasury-proposals", "portal-payout", "portal-payouts", "portal-waits", "portal-decisions", "portal-request")
 	})
 )
 
@@ -60,8 +62,8 @@ func hashedPath(name, extension string, content []byte) string {
 func parsePages(names ...string) map[string]*template.Template {
 	base := template.Must(template.New("layout.html").Funcs(template.FuncMap{
 		"amount": amountHTML, "exact": exactHTML, "ltr": ltrHTML, "address": addressHTML, "at": timeHTML, "day": func(t time.Time) string { return t.Format("2006-01-02") },
-		"thousands": thousands, "plain": plain,
-	}).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html"))
+		"thousands": thousands, "plain": plain, "choices": func(words ...string) []string { return words },
+	}).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html", "pages/payout-parts.html"))
 	pages := map[string]*template.Template{}
 	for _, name := range names {
 		pages[name] = template.Must(template.Must(base.Clone()).ParseFS(pageFiles, "pages/"+name+".html"))

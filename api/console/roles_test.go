@@ -38,6 +38,14 @@ var staffPagesTested = []staffPage{
 	{"/console/jobs", []access.Scope{access.JobsRead}, true},
 	{"/console/jobs/sweep/periods/2026-11-21T09:30:00.123456Z", []access.Scope{access.JobsRead}, true},
 	{"/console/people", []access.Scope{access.PeopleRead}, true},
+	{"/console/books/BOOK/payout-health", []access.Scope{access.PayoutsRead}, false},
+	{"/console/books/BOOK/payout-runs", []access.Scope{access.PayoutsRead}, false},
+	{"/console/books/BOOK/payouts", []access.Scope{access.PayoutsRead}, false},
+	{"/console/books/BOOK/payees", []access.Scope{access.PayoutsRead}, false},
+	{"/console/books/BOOK/payout-policies", []access.Scope{access.PayoutsRead}, false},
+	{"/console/books/BOOK/payout-policies/uk-1", []access.Scope{access.PayoutsRead}, false},
+	{"/console/books/BOOK/payout-debts", []access.Scope{access.PayoutsRead}, false},
+	{"/console/books/BOOK/treasury-proposals", []access.Scope{access.PayoutsRead}, false},
 }
 
 // Every role, held nowhere, in a book, in another and in every book, against every page: what is not for somebody looks

@@ -153,11 +153,18 @@ type jobRunCmd struct {
 
 // Run asks, and prints the period that will run.
 func (c *jobRunCmd) Run(ctx context.Context, s *surroundings) error {
-	return askJobs(c.jobFlags, s, func(remote *client.Client) (client.JobPeriod, error) {
+	return askJobs(c.jobFlags, s, func(remote *client.Client) (client.JobAsked, error) {
 		n := client.NewJobRun{Reason: c.Reason}
 		if !c.Period.IsZero() {
 			n.Period = &c.Period
 		}
 		return remote.RunJob(ctx, c.Book, c.Job, n)
-	}, showPeriod)
+	}, func(w io.Writer, a client.JobAsked) error {
+		beside := ""
+		if a.Extra {
+			beside = "  beside the schedule"
+		}
+		_, err := fmt.Fprintf(w, "%s  %s  %s%s\n", a.Job, orInstallation(a.Book), a.Period.UTC().Format(time.RFC3339Nano), beside)
+		return err
+	})
 }

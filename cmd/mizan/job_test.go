@@ -345,7 +345,7 @@ func TestJobSession(t *testing.T) {
 	createBook(t, remote, "shop")
 	env := map[string]string{"MIZAN_SERVER": address, "MIZAN_API_KEY": testKey, "MIZAN_DATA": t.TempDir()}
 	mizan(t, env, "", "job", "list").want(t, exitDone, "JOB", "count", "shop", "never", "-", "0 0 29 2 * UTC")
-	mizan(t, env, "", "job", "run", "count", "--book", "shop", "--reason", "For the tests.").want(t, exitDone, "count  shop", "waiting", "beside the schedule")
+	mizan(t, env, "", "job", "run", "count", "--book", "shop", "--reason", "For the tests.").want(t, exitDone, "count  shop", "beside the schedule")
 	mizan(t, env, "", "job", "run", "never", "--reason", "For the tests.").want(t, exitDone, "never  -")
 	mizan(t, env, "", "job", "run", "count", "--reason", "r").want(t, exitRefused, "job-unknown")
 	mizan(t, env, "", "job", "run", "count").want(t, exitUsage, "--reason")

@@ -169,8 +169,10 @@ CREATE TABLE payout_clocks (
     CONSTRAINT payout_clocks_pkey PRIMARY KEY (book_id, subject, act)
 ) WITH (fillfactor = 70);
 COMMENT ON COLUMN payout_clocks.due_at IS 'nothing while the clock has not started';
-COMMENT ON COLUMN payout_clocks.look_at IS 'when it is tried next; nothing while a gate is open or the clock has not started';
+COMMENT ON COLUMN payout_clocks.look_at IS 'when it is tried next: at its time, after a pause, or on the next day while a gate is open; nothing while the clock has not started, and for what people must mend first';
+COMMENT ON COLUMN payout_clocks.sequence IS 'the last transaction of the subject that this rests on';
 CREATE INDEX payout_clocks_due ON payout_clocks (book_id, look_at, subject, act) WHERE look_at IS NOT NULL;
+CREATE INDEX payout_clocks_listed ON payout_clocks (book_id, due_at, subject, act) WHERE due_at IS NOT NULL;
 
 -- What of a payee's money waits for a clock, so that everybody can be told when.
 CREATE TABLE payout_waits (
@@ -496,7 +498,7 @@ CREATE INDEX payout_debts_listed ON payout_debts (book_id, since, kind, payee, c
 CREATE TABLE treasury_proposals (
     book_id    integer     NOT NULL REFERENCES books (id),
     id         text        COLLATE "C" NOT NULL CHECK (id ~ '^tp_[a-z0-9]{16}$'),
-    kind       text        COLLATE "C" NOT NULL CHECK (kind IN ('sweep', 'top_up', 'trust_deposit', 'card')),
+    kind       text        COLLATE "C" NOT NULL CHECK (kind IN ('sweep', 'top_up', 'trust_deposit', 'card', 'write_off')),
     currency   text        COLLATE "C" NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
     amount     bigint      NOT NULL CHECK (amount > 0),
     object     text        COLLATE "C" NOT NULL DEFAULT '' CHECK (octet_length(object) <= 129),

@@ -1,0 +1,237 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"mizan/api/access"
+	"mizan/ledger"
+	"mizan/ledger/fault"
+	"mizan/ledger/money"
+	"mizan/payouts"
+)
+
+// Pages about payouts of a book, for the staff: what went out, what did not and why, and what somebody has to do about it.
+// They do what the API does, by the same services, and show the same figures.
+
+// Bounds of what one page about payouts shows.
+const (
+	payoutsPerPage   = 50
+	runsPerPage      = 25
+	decisionsPerPage = 50
+	payeesPerPage    = 50
+	linesPerPage     = 100
+	stepsShown       = 200
+	policiesPerPage  = 25
+	debtsPerPage     = 50
+	waitsPerPage     = 50
+	latestOfPayee    = 8
+	// approvalsLooked bounds the open approvals among which a run's is looked for.
+	approvalsLooked = 200
+)
+
+// payHead is what every page about payouts begins with.
+type payHead struct {
+	Whose whose
+	Tabs  []tab
+	// Pages are the other pages about payouts of the book; At is what their addresses begin with.
+	Pages []tab
+	At    string
+	Form  string
+	// MayWrite, MayAsk and MayDecide say which forms the visitor finds.
+	MayWrite, MayAsk, MayDecide bool
+	given                       url.Values
+}
+
+func (h *payHead) head() *payHead { return h }
+
+// Given is what was typed into a field of a form that could not be done.
+func (h *payHead) Given(field string) string { return h.given.Get(field) }
+
+// headed is the data of a page about payouts.
+type headed interface{ head() *payHead }
+
+// cashier is a visitor of a page about payouts, with its book.
+type cashier struct {
+	*visit
+	o    whose
+	book ledger.Book
+}
+
+// cashierOf returns the visitor if they may read payouts of the book.
+func (c *console) cashierOf(ctx context.Context, r *http.Request) (cashier, error) {
+	v, o, err := c.staffOf(ctx, r, access.PayoutsRead)
+	if err != nil {
+		return cashier{}, err
+	}
+	book, err := c.Ledger.Book(ctx, o.Code)
+	return cashier{v, o, book}, err
+}
+
+// payoutTabs are the pages about payouts, in the order in which people need them.
+var payoutTabs = []link{{"Overview", "/payout-health"}, {"Runs", "/payout-runs"}, {"Payouts", "/payouts"}, {"Payees", "/payees"}, {"Policies", "/payout-policies"},
+	{"Debts", "/payout-debts"}, {"Proposals", "/treasury-proposals"}}
+
+// payHead begins a page; active is the text of its tab.
+func (c *console) payHead(who cashier, active string) payHead {
+	p := who.principal()
+	h := payHead{Whose: who.o, Tabs: who.o.tabs(p, "Payouts"), At: who.o.At, Form: c.formToken(who.visit), MayWrite: mayAll(p, who.o.Code, access.PayoutsWrite),
+		MayAsk: mayAll(p, who.o.Code, access.ApprovalsWrite), MayDecide: mayAll(p, who.o.Code, access.ApprovalsDecide)}
+	for _, t := range payoutTabs {
+		h.Pages = append(h.Pages, tab{link{t.Text, who.o.At + t.Address}, t.Text == active})
+	}
+	return h
+}
+
+// answered is the answer with a page about payouts.
+func (who cashier) answered(title string, data headed, more ...link) answer {
+	return answer{Title: title, Trail: who.o.trail(append([]link{{"Payouts", who.o.At + "/payout-health"}}, more...)...), Active: "desk", Data: data}
+}
+
+// payPage reads a page about payouts.
+type payPage func(ctx context.Context, who cashier, r *http.Request) (answer, error)
+
+func (c *console) paid(name string, read payPage) http.HandlerFunc {
+	return c.page(name, func(ctx context.Context, r *http.Request) (answer, error) {
+		who, err := c.cashierOf(ctx, r)
+		if err != nil {
+			return answer{}, err
+		}
+		return read(ctx, who, r)
+	})
+}
+
+// payDeed does what a form on a page about payouts asks for, and says where to go then.
+type payDeed func(ctx context.Context, who cashier, r *http.Request) (string, error)
+
+// payForm makes the handler of a form. Whoever holds one of the scopes may send it. It leads on, or shows the page that it
+// stood on again with what was typed, and why nothing was done.
+func (c *console) payForm(name string, scopes []access.Scope, do payDeed, again payPage) http.HandlerFunc {
+	return c.form(func(w http.ResponseWriter, r *http.Request) error {
+		ctx, cancel := context.WithTimeout(r.Context(), decisionTimeout)
+		defer cancel()
+		who, err := c.cashierOf(ctx, r)
+		if err != nil {
+			return err
+		}
+		if !mayAny(who, scopes) {
+			return access.ErrForbidden
+		}
+		to, err := do(ctx, who, r)
+		if err == nil {
+			http.Redirect(w, r, to, http.StatusSeeOther)
+			return nil
+		}
+		var known *fault.Error
+		if !errors.As(err, &known) || known.Kind == fault.Internal || known.Kind == fault.NotFound {
+			return err
+		}
+		a, failed := again(ctx, who, r)
+		if failed != nil {
+			return failed
+		}
+		a.Data.(headed).head().given = r.PostForm
+		a.Status, a.Notice = statusOf(known.Kind), undone(known)
+		c.render(w, r, a.Status, name, a)
+		return nil
+	})
+}
+
+// mayAny reports whether the visitor holds one of the scopes in the book.
+func mayAny(who cashier, scopes []access.Scope) bool {
+	for _, s := range scopes {
+		if mayAll(who.principal(), who.o.Code, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// undone says why nothing was done.
+func undone(known *fault.Error) *notice {
+	n := &notice{Heading: "Nothing was done", Message: known.Message}
+	for _, f := range known.Fields {
+		n.Fields = append(n.Fields, f.Message)
+	}
+	return n
+}
+
+// payoutPages are the pages about payouts and their forms.
+func (c *console) payoutPages(mux *http.ServeMux) {
+	const at = "/console/books/{book}"
+	for path, p := range map[string]struct {
+		name string
+		read payPage
+	}{
+		"/payout-health": {"payout-health", c.payoutHealth}, "/payout-runs": {"payout-runs", c.payoutRuns}, "/payout-runs/{run}": {"payout-run", c.payoutRun},
+		"/payout-runs/{run}/decisions/{holder}": {"decision", c.payoutDecision}, "/payouts": {"payouts", c.payouts}, "/payouts/{payout}": {"payout", c.payout},
+		"/payees/{payee}": {"payee", c.payee}, "/payees/{payee}/payout": {"payout-request", c.payoutRequest}, "/payees/{payee}/waits": {"payout-waits", c.payoutWaits},
+		"/payees/{payee}/decisions": {"payee-decisions", c.payeeDecisions}, "/payees": {"payees", c.payees}, "/payout-policies": {"payout-policies", c.payoutPolicies},
+		"/payout-policies/{version}": {"payout-policy", c.payoutPolicy}, "/payout-debts": {"payout-debts", c.payoutDebts},
+		"/treasury-proposals": {"treasury-proposals", c.treasuryProposals},
+	} {
+		mux.HandleFunc("GET "+at+path, c.paid(p.name, p.read))
+	}
+	write, ask := []access.Scope{access.PayoutsWrite}, []access.Scope{access.ApprovalsWrite}
+	for path, f := range map[string]struct {
+		name   string
+		scopes []access.Scope
+		do     payDeed
+		again  payPage
+	}{
+		"/payout-runs":                 {"payout-runs", write, c.startRun, c.payoutRuns},
+		"/payout-runs/{run}/approvals": {"payout-run", ask, c.askRelease, c.payoutRun},
+		"/payout-runs/{run}/refusal":   {"payout-run", []access.Scope{access.ApprovalsDecide}, c.refuseRun, c.payoutRun},
+		"/payouts/{payout}/cancel":     {"payout", write, c.cancelPayout, c.payout},
+		"/payees/{payee}/payouts":      {"payout-request", write, c.requestPayout, c.payoutRequest},
+		"/payees/{payee}/standing":     {"payee", write, c.changeStanding, c.payee},
+		"/payees/{payee}/holds":        {"payee", write, c.placeHold, c.payee},
+		"/payees/{payee}/hold-ends":    {"payee", write, c.askHoldEnd, c.payee},
+		"/payees/{payee}/destinations": {"payee", write, c.askDestination, c.payee},
+		"/payees/{payee}/checks":       {"payee", write, c.checkDestination, c.payee},
+		"/payout-clocks/looks":         {"payout-health", write, c.lookAgain, c.payoutHealth},
+	} {
+		mux.HandleFunc("POST "+at+path, c.payForm(f.name, f.scopes, f.do, f.again))
+	}
+}
+
+// sumOf is an amount with its currency.
+func sumOf(m money.Minor, currency money.Currency) amount { return minor(m, currency) }
+
+// mark is the time and id of the last row of a page, as an address has it.
+func mark(at time.Time, id string) string { return at.UTC().Format(time.RFC3339Nano) + "," + id }
+
+// holderMark is a holder as addresses have it, and holderAt reads it.
+func holderMark(h payouts.Holder) string { return h.Kind + ":" + h.ID + ":" + string(h.Currency) }
+
+func holderAt(s string) (payouts.Holder, error) {
+	parts := strings.Split(s, ":")
+	if len(parts) != 3 || unusable(s) || !ledger.IsSegment(parts[1]) {
+		return payouts.Holder{}, errQuery
+	}
+	return payouts.Holder{PayeeKey: payouts.PayeeKey{Kind: parts[0], ID: parts[1]}, Currency: money.Currency(parts[2])}, nil
+}
+
+// narrowedTo is the address with those parameters that are not empty.
+func narrowedTo(path string, pairs ...string) string {
+	q := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			q.Set(pairs[i], pairs[i+1])
+		}
+	}
+	return address(path, q)
+}
+
+// placeMark is a place in the ledger as addresses have it.
+func placeMark(sequence int64, line int) string {
+	return strconv.FormatInt(sequence, 10) + "," + strconv.Itoa(line)
+}
+
+// cutActor splits who did something, as runs and steps keep it.
+func cutActor(s string) (kind, id string, ok bool) { return strings.Cut(s, ":") }

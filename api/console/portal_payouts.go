@@ -1,0 +1,494 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"mizan/api/access"
+	"mizan/ledger"
+	"mizan/ledger/fault"
+	"mizan/ledger/money"
+	"mizan/payouts"
+)
+
+// What payees see of their payouts: when the next one is, what becomes available when, what was paid with which lines, and
+// why something was not paid. Days are those of the book's clocks. Of a hold its category is told, and no more.
+
+// payeePay is what a payee's card says about payouts.
+type payeePay struct {
+	NextDay string
+	Holds   []string
+	Waits   []waitLine
+	// MoreWaits and the others lead to the pages with all of them; empty if this is all.
+	MoreWaits, MorePayouts, MoreDecisions string
+	Payouts                               []ownPayout
+	Decisions                             []ownDecision
+}
+
+// ownPayout is a payout as its payee sees it.
+type ownPayout struct {
+	Link                   string
+	Amount, Fee, Gross     amount
+	Currency, Day, Said    string
+	State                  stateWord
+	Failed                 bool
+	Method, Expected, Code string
+}
+
+// ownDecision is a decision as its payee sees it.
+type ownDecision struct {
+	Day, Again string
+	Pays       bool
+	Amount     amount
+	Currency   string
+	Reasons    []toldReason
+}
+
+// ownStates say how a payout stands, to whom it belongs.
+var ownStates = map[string]stateWord{
+	payouts.Created: {"being prepared", ""}, payouts.Sending: {"being sent", ""}, payouts.Unknown: {"being sent", ""}, payouts.Refused: {"delayed", "open"},
+	payouts.Submitted: {"on its way", ""}, payouts.AtAccount: {"delayed at your bank", "open"}, payouts.Paid: {"paid", "done"},
+	payouts.Failed: {"failed", "failed"}, payouts.Cancelled: {"cancelled", ""},
+}
+
+func ownPayoutOf(book ledger.Book, p payouts.Payout) ownPayout {
+	cur, zone := p.Holder.Currency, book.Location()
+	o := ownPayout{Link: "/portal/payouts/" + p.ID, Amount: sumOf(p.Amount, cur), Fee: sumOf(p.Fee, cur), Gross: sumOf(p.Gross(), cur), Currency: string(cur), State: ownStates[p.State],
+		Day: onDay(p.CreatedAt, zone), Method: p.Method}
+	switch {
+	case !p.ReturnedAt.IsZero():
+		o.State, o.Failed = stateWord{"returned", "failed"}, true
+		o.Said = "Your bank sent it back on " + onDay(p.ReturnedAt, zone) + ". The money is available again."
+	case p.State == payouts.Failed:
+		o.Failed, o.Said = true, "It did not arrive. The money is available again. Check the account that you are paid to."
+	case p.State == payouts.Cancelled:
+		o.Said = "It was not sent. The money is available again."
+	case p.State == payouts.Paid:
+		o.Said = "It arrived on " + onDay(p.PaidAt, zone) + "."
+	case p.State == payouts.Created && p.NeedsPerson && p.ReleasedAt.IsZero():
+		o.Said = "It is looked at by a second person before it is sent."
+	case !p.ExpectedOn.IsZero():
+		o.Said = "It is expected on " + onDay(p.ExpectedOn, zone) + "."
+	default:
+		o.Said = "It is on its way to you."
+	}
+	return o
+}
+
+func ownDecisionOf(book ledger.Book, d payouts.Decided) (o ownDecision, err error) {
+	var decision payouts.Decision
+	if err := json.Unmarshal(d.Decision, &decision); err != nil {
+		return o, err
+	}
+	zone := book.Location()
+	o = ownDecision{Day: onDay(d.At, zone), Again: onDay(d.LookAt, zone), Pays: d.Verdict == payouts.VerdictPay, Amount: sumOf(d.Amount, d.Holder.Currency),
+		Currency: string(d.Holder.Currency), Reasons: reasonsOf(decision)}
+	for i, r := range o.Reasons {
+		if word, held := holdCategories[strings.ReplaceAll(r.Detail, " ", "_")]; held {
+			o.Reasons[i].Detail = word
+		} else {
+			o.Reasons[i].Detail = "" // codes of ours, which tell a payee nothing
+		}
+	}
+	return o, nil
+}
+
+// payOf reads what the card of a payee says about payouts, a few of each kind.
+func (c *console) payOf(ctx context.Context, book ledger.Book, card *payeeCard, most int) error {
+	if c.Payouts == nil {
+		return nil
+	}
+	p, at := &payeePay{}, "/portal/payees/"+card.ID
+	var err error
+	if p.NextDay, err = c.nextRun(ctx, book, card.ID, card.Kind); err != nil {
+		return err
+	}
+	holds, err := c.Payouts.HoldsOf(ctx, book, card.ID)
+	if err != nil {
+		return err
+	}
+	for _, h := range holds {
+		if word := holdCategories[h.Category]; h.ReleasedAt.IsZero() && word != "" && !slices.Contains(p.Holds, word) {
+			p.Holds = append(p.Holds, word)
+		}
+	}
+	waits, err := c.Payouts.Waits(ctx, book, card.ID, payouts.Wait{}, most+1)
+	if err != nil {
+		return err
+	}
+	if len(waits) > most {
+		waits, p.MoreWaits = waits[:most], at+"/waits"
+	}
+	p.Waits = ownWaits(book, waits)
+	list, err := c.Payouts.Payouts(ctx, book, payouts.PayoutQuery{Payee: card.ID, Limit: most})
+	if err != nil {
+		return err
+	}
+	if len(list) > most {
+		list, p.MorePayouts = list[:most], at+"/payouts"
+	}
+	for _, one := range list {
+		p.Payouts = append(p.Payouts, ownPayoutOf(book, one))
+	}
+	decided, last, err := c.decidedAbout(ctx, book, card.ID, "", most)
+	if err != nil {
+		return err
+	}
+	if last != "" {
+		p.MoreDecisions = at + "/decisions"
+	}
+	for _, d := range decided {
+		o, err := ownDecisionOf(book, d)
+		if err != nil {
+			return err
+		}
+		p.Decisions = append(p.Decisions, o)
+	}
+	card.Pay = p
+	for i := range card.Currencies {
+		if cur := &card.Currencies[i]; !cur.Owes && !cur.Available.Zero() && isEarner(card.Kind) {
+			cur.Ask = narrowedTo(at+"/payout", "currency", cur.Currency)
+		}
+	}
+	return nil
+}
+
+func ownWaits(book ledger.Book, list []payouts.Wait) (lines []waitLine) {
+	for _, w := range list {
+		lines = append(lines, waitLine{Wait: w, Amount: sumOf(w.Amount, w.Currency), What: actWord(w.Act), Day: onDay(w.DueAt, book.Location())})
+	}
+	return lines
+}
+
+// shownToPayee are how many of each a card shows; of a minor fewer, because a guardian has many.
+const (
+	ownShown  = 5
+	wardShown = 3
+)
+
+// owner is a signed-in payee on a page about one payee: itself, or a minor it acts for.
+type owner struct {
+	*visit
+	book  ledger.Book
+	payee string
+	kind  string
+}
+
+// ownerOf returns who looks, if the payee is theirs.
+func (c *console) ownerOf(ctx context.Context, payee string) (o owner, err error) {
+	v, err := member(ctx, access.Payee)
+	if err != nil {
+		return o, err
+	}
+	p := v.principal()
+	if len(p.Books) != 1 || payee != "" && !ownHolder(p, payee) {
+		return o, errNoPage
+	}
+	o = owner{visit: v, payee: payee}
+	if o.book, err = c.Ledger.Book(ctx, p.Books[0]); err != nil || payee == "" {
+		return o, err
+	}
+	registered, err := c.Commerce.Payee(ctx, o.book, payee)
+	if err != nil && !isMissing(err) {
+		return o, err
+	}
+	o.kind = registered.Kind
+	return o, nil
+}
+
+// answered is the answer with a page of a payee.
+func (o owner) answered(title string, data any) answer {
+	return answer{Title: title, Active: "portal", Data: data}
+}
+
+// portalPages are the pages of payees about payouts.
+func (c *console) portalPages(mux *http.ServeMux) {
+	mux.HandleFunc("GET /portal/payouts/{payout}", c.page("portal-payout", c.ownPayout))
+	mux.HandleFunc("GET /portal/payees/{payee}/payouts", c.page("portal-payouts", c.ownPayouts))
+	mux.HandleFunc("GET /portal/payees/{payee}/waits", c.page("portal-waits", c.ownWaits))
+	mux.HandleFunc("GET /portal/payees/{payee}/decisions", c.page("portal-decisions", c.ownDecisions))
+	mux.HandleFunc("GET /portal/payees/{payee}/payout", c.page("portal-request", c.ownRequest))
+	mux.HandleFunc("POST /portal/payees/{payee}/payouts", c.form(c.requestOwn))
+}
+
+type ownPayoutPage struct {
+	ownPayout
+	Payee       string
+	Lines       []paidLine
+	Whole       bool
+	Sum         amount
+	Before      string
+	After       string
+	Next, First string
+	Happened    []ownStep
+}
+
+// ownStep is what happened to a payout, for its payee.
+type ownStep struct {
+	Word, Look string
+	Day        string
+	At         time.Time
+}
+
+func (c *console) ownPayout(ctx context.Context, r *http.Request) (answer, error) {
+	id := r.PathValue("payout")
+	o, err := c.ownerOf(ctx, "")
+	if err != nil {
+		return answer{}, err
+	}
+	if unusable(id) {
+		return answer{}, errNoPage
+	}
+	one, err := c.Payouts.Payout(ctx, o.book, id)
+	if err != nil {
+		return answer{}, err
+	}
+	if !ownHolder(o.principal(), one.Holder.ID) {
+		return answer{}, errNoPage
+	}
+	sequence, line, err := place(r.URL.Query().Get("after"))
+	if err != nil {
+		return answer{}, err
+	}
+	page, err := c.Payouts.Lines(ctx, o.book, id, sequence, line, linesPerPage)
+	if err != nil {
+		return answer{}, err
+	}
+	p := ownPayoutPage{ownPayout: ownPayoutOf(o.book, one), Payee: one.Holder.ID, Lines: paidLinesOf(o.book, "/portal", one.Holder, page.Lines), Whole: sequence == 0 && !page.More}
+	var sum money.Minor
+	for _, l := range page.Lines {
+		sum += l.Amount
+	}
+	p.Sum = sumOf(sum, one.Holder.Currency)
+	if sequence > 0 {
+		p.First = p.Link
+	}
+	if page.More {
+		p.Next = narrowedTo(p.Link, "after", placeMark(page.AfterSequence, page.AfterLine))
+	}
+	if one.RetryOf != "" {
+		p.Before = "/portal/payouts/" + one.RetryOf
+	}
+	later, err := c.Payouts.RetriesOf(ctx, o.book, id)
+	if err != nil {
+		return answer{}, err
+	}
+	if n := len(later); n > 0 {
+		p.After = "/portal/payouts/" + later[n-1].ID
+	}
+	if p.Happened, err = c.ownSteps(ctx, o, one); err != nil {
+		return answer{}, err
+	}
+	return o.answered("Payout", &p), nil
+}
+
+// ownSteps are what happened to a payout, each state once after another.
+func (c *console) ownSteps(ctx context.Context, o owner, one payouts.Payout) (happened []ownStep, err error) {
+	steps, err := c.Payouts.Steps(ctx, o.book, one.ID, 0, stepsShown)
+	for _, s := range steps {
+		word := ownStates[s.State]
+		if cameBack(s) {
+			word = stateWord{"returned", "failed"}
+		}
+		if n := len(happened); word.Word == "" || n > 0 && happened[n-1].Word == word.Word {
+			continue
+		}
+		happened = append(happened, ownStep{word.Word, word.Look, onDay(s.At, o.book.Location()), s.At})
+	}
+	return happened, err
+}
+
+type ownListPage struct {
+	Payee       string
+	Payouts     []ownPayout
+	Waits       []waitLine
+	Decisions   []ownDecision
+	Next, First string
+}
+
+func (c *console) ownPayouts(ctx context.Context, r *http.Request) (answer, error) {
+	o, err := c.ownerOf(ctx, r.PathValue("payee"))
+	if err != nil {
+		return answer{}, err
+	}
+	before, id, err := momentAndID(r.URL.Query().Get("after"))
+	if err != nil {
+		return answer{}, err
+	}
+	list, err := c.Payouts.Payouts(ctx, o.book, payouts.PayoutQuery{Payee: o.payee, Before: before, BeforeID: id, Limit: payoutsPerPage})
+	if err != nil {
+		return answer{}, err
+	}
+	at := "/portal/payees/" + o.payee + "/payouts"
+	p := ownListPage{Payee: o.payee}
+	if id != "" {
+		p.First = at
+	}
+	if len(list) > payoutsPerPage {
+		list = list[:payoutsPerPage]
+		last := list[payoutsPerPage-1]
+		p.Next = narrowedTo(at, "after", mark(last.CreatedAt, last.ID))
+	}
+	for _, one := range list {
+		p.Payouts = append(p.Payouts, ownPayoutOf(o.book, one))
+	}
+	return o.answered("Payouts", &p), nil
+}
+
+func (c *console) ownWaits(ctx context.Context, r *http.Request) (answer, error) {
+	o, err := c.ownerOf(ctx, r.PathValue("payee"))
+	if err != nil {
+		return answer{}, err
+	}
+	after, err := waitAt(r.URL.Query().Get("after"))
+	if err != nil {
+		return answer{}, err
+	}
+	list, err := c.Payouts.Waits(ctx, o.book, o.payee, after, waitsPerPage+1)
+	if err != nil {
+		return answer{}, err
+	}
+	at := "/portal/payees/" + o.payee + "/waits"
+	p := ownListPage{Payee: o.payee}
+	if after.Subject != "" {
+		p.First = at
+	}
+	if len(list) > waitsPerPage {
+		list = list[:waitsPerPage]
+		p.Next = narrowedTo(at, "after", waitMark(list[waitsPerPage-1]))
+	}
+	p.Waits = ownWaits(o.book, list)
+	return o.answered("What becomes available", &p), nil
+}
+
+func (c *console) ownDecisions(ctx context.Context, r *http.Request) (answer, error) {
+	o, err := c.ownerOf(ctx, r.PathValue("payee"))
+	if err != nil {
+		return answer{}, err
+	}
+	after := r.URL.Query().Get("after")
+	list, last, err := c.decidedAbout(ctx, o.book, o.payee, after, decisionsPerPage)
+	if err != nil {
+		return answer{}, err
+	}
+	at := "/portal/payees/" + o.payee + "/decisions"
+	p := ownListPage{Payee: o.payee}
+	if after != "" {
+		p.First = at
+	}
+	if last != "" {
+		p.Next = narrowedTo(at, "after", last)
+	}
+	for _, d := range list {
+		one, err := ownDecisionOf(o.book, d)
+		if err != nil {
+			return answer{}, err
+		}
+		p.Decisions = append(p.Decisions, one)
+	}
+	return o.answered("Payout decisions", &p), nil
+}
+
+type ownRequestPage struct {
+	Payee, Currency string
+	At, Form        string
+	Typed, Method   string
+	Available       amount
+	NextDay         string
+	Quote           *quote
+}
+
+// ownRequest shows a payee what a payout now would come to.
+func (c *console) ownRequest(ctx context.Context, r *http.Request) (answer, error) {
+	o, err := c.ownerOf(ctx, r.PathValue("payee"))
+	if err != nil {
+		return answer{}, err
+	}
+	return c.ownRequestOf(ctx, o, r.URL.Query())
+}
+
+func (c *console) ownRequestOf(ctx context.Context, o owner, q url.Values) (answer, error) {
+	p := ownRequestPage{Payee: o.payee, Currency: q.Get("currency"), At: "/portal/payees/" + o.payee + "/payout", Form: c.formToken(o.visit), Typed: strings.TrimSpace(q.Get("amount"))}
+	if !o.book.Uses(money.Currency(p.Currency)) || !isEarner(o.kind) {
+		return answer{}, errNoPage
+	}
+	q = url.Values{"currency": q["currency"], "amount": q["amount"], "method": q["method"]} // a payee pays nothing again
+	a, wrong := askOf(q, o.kind, o.payee)
+	p.Method = a.Method
+	var err error
+	if p.Available, err = c.availableNow(ctx, o.book, a.Holder); err != nil {
+		return answer{}, err
+	}
+	if p.NextDay, err = c.nextRun(ctx, o.book, o.payee, o.kind); err != nil {
+		return answer{}, err
+	}
+	out := o.answered("Payout now", &p)
+	if wrong == nil {
+		var quote quote
+		if quote, wrong = c.quoted(ctx, o.book, a); wrong == nil {
+			p.Quote = &quote
+			for i := range quote.Reasons {
+				quote.Reasons[i].Detail = ""
+			}
+			return out, nil
+		}
+	}
+	var known *fault.Error
+	if !isRefusal(wrong) || !errors.As(wrong, &known) {
+		return answer{}, wrong
+	}
+	out.Notice, out.Status = undone(known), statusOf(known.Kind)
+	return out, nil
+}
+
+// requestOwn pays a payee that asked for it.
+func (c *console) requestOwn(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel := context.WithTimeout(r.Context(), decisionTimeout)
+	defer cancel()
+	o, err := c.ownerOf(ctx, r.PathValue("payee"))
+	if err != nil {
+		return err
+	}
+	if !isEarner(o.kind) {
+		return errNoPage
+	}
+	form := url.Values{"currency": r.PostForm["currency"], "amount": r.PostForm["amount"], "method": r.PostForm["method"], "fee": r.PostForm["fee"], "reference": r.PostForm["reference"]}
+	a, err := askOf(form, o.kind, o.payee)
+	if err == nil {
+		var list []payouts.Payout
+		if _, list, err = c.confirmed(ctx, o.actor(), o.book, a, form, "portal:"+o.principal().ID); err == nil {
+			leadOn(w, r, o, list)
+			return nil
+		}
+	}
+	var known *fault.Error
+	if !isRefusal(err) || !errors.As(err, &known) || known.Kind == fault.NotFound {
+		return err
+	}
+	page, failed := c.ownRequestOf(ctx, o, form)
+	if failed != nil {
+		return failed
+	}
+	page.Status, page.Notice = statusOf(known.Kind), undone(known)
+	c.render(w, r, page.Status, "portal-request", page)
+	return nil
+}
+
+// leadOn ends on the payout, or on the payee's decisions if nothing was paid.
+func leadOn(w http.ResponseWriter, r *http.Request, o owner, list []payouts.Payout) {
+	to := "/portal/payees/" + o.payee + "/decisions"
+	switch len(list) {
+	case 0:
+	case 1:
+		to = "/portal/payouts/" + list[0].ID
+	default:
+		to = "/portal/payees/" + o.payee + "/payouts"
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}

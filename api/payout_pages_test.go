@@ -1,0 +1,170 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"mizan/api/console"
+	"mizan/ledger/guard"
+	"mizan/ledger/money"
+	"mizan/payouts"
+)
+
+var (
+	pageTags   = regexp.MustCompile(`<[^>]*>`)
+	pageSpaces = regexp.MustCompile(`\s+`)
+	linesHere  = regexp.MustCompile(`data-label="Here"><span><bdi dir="ltr"[^>]*>([^<]*)</bdi>`)
+	ownLines   = regexp.MustCompile(`</span></span><span class="money"><bdi dir="ltr"[^>]*>([^<]*)</bdi></span></li>`)
+	rowsOfRun  = regexp.MustCompile(`(?s)class="payee first"><a href="[^"]*/payees/([a-z_0-9]+)">.*?</tr>`)
+	arrives    = regexp.MustCompile(`data-label="Arrives"><span><bdi dir="ltr">([^<]*)</bdi>`)
+	firstWhy   = regexp.MustCompile(`(?s)<ul class="reasons"><li><span dir="auto">([^<]*)</span>`)
+)
+
+// pageText is what a page says, with single spaces and without the commas of thousands.
+func pageText(a answer) string {
+	return strings.ReplaceAll(pageSpaces.ReplaceAllString(pageTags.ReplaceAllString(a.body, " "), " "), ",", "")
+}
+
+// shows fails unless a page says everything.
+func (h *house) shows(session, path string, wanted ...string) answer {
+	h.t.Helper()
+	a := h.by(session, http.MethodGet, path, "")
+	if a.StatusCode != http.StatusOK {
+		h.t.Fatalf("%s: %d", path, a.StatusCode)
+	}
+	text := pageText(a)
+	for _, want := range wanted {
+		if !strings.Contains(text, want) {
+			h.t.Errorf("%s does not show %q:\n%s", path, want, text)
+		}
+	}
+	return a
+}
+
+// found are the first groups of all matches.
+func found(pattern *regexp.Regexp, body string) (list []string) {
+	for _, m := range pattern.FindAllStringSubmatch(body, -1) {
+		list = append(list, strings.ReplaceAll(m[1], ",", ""))
+	}
+	return list
+}
+
+// rowsOf are the rows of a listing.
+func (h *house) rowsOf(path string) (rows []map[string]any) {
+	h.t.Helper()
+	var page struct{ Data []map[string]any }
+	if err := json.Unmarshal([]byte(h.must(200, "GET", path, "").body), &page); err != nil {
+		h.t.Fatal(err)
+	}
+	return page.Data
+}
+
+// Every figure that pages about payouts show is the API's, for the staff and for the payee, over random histories.
+func TestPayoutPagesShowWhatTheAPIAnswers(t *testing.T) {
+	t.Parallel()
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 7))
+	h := open(t, func(c *Config) {
+		c.Console = console.New(console.Config{Ledger: c.Ledger, Access: c.Access, Desk: c.Desk, Trail: c.Trail, Commerce: c.Commerce, Vault: c.Vault, Payouts: c.Payouts, Now: c.Now})
+	})
+	book, err := h.ledger.Book(t.Context(), "uk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.clock.forward(72 * time.Hour) // a Monday, when creators are paid
+	const creators = 9
+	for i := range creators {
+		id := fmt.Sprintf("cre_%c%s", 'a'+i, strings.Repeat("x", i))
+		h.must(201, "POST", "/v1/books/uk/payees", fmt.Sprintf(`{"id":%q,"kind":"creator","country":"UK","currency":"GBP"}`, id))
+		if i%3 != 0 {
+			h.payable(id, money.Minor(1+random.IntN(400_000)))
+		}
+		for range random.IntN(6) {
+			h.money(book, id, money.Minor(random.IntN(3_000_000)-200_000)|1)
+		}
+		h.money(book, id, money.Minor(1+random.IntN(5000)))
+	}
+	policy, err := h.payouts.PolicyAt(t.Context(), book, h.clock.now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.clock.forward(policy.NextRun(payouts.KindCreator, h.clock.now()).Sub(h.clock.now()))
+	if _, err := h.payouts.Plan(t.Context(), payouts.Turn{Book: book, Start: h.clock.now(), End: h.clock.now().Add(24 * time.Hour), Actor: guard.Actor{Kind: guard.System, ID: "jobs"}}); err != nil {
+		t.Fatal(err)
+	}
+	_, staff := h.staff("auditor")
+	const at = "/console/books/uk"
+	run := h.rowsOf("/v1/books/uk/payout-runs")[0]
+	id := run["id"].(string)
+	full := h.must(200, "GET", "/v1/books/uk/payout-runs/"+id, "").json(t)
+	page := h.shows(staff, at+"/payout-runs/"+id, fmt.Sprintf("Decided %v", full["decided"]), fmt.Sprintf("Paid %v", full["paid"]), fmt.Sprintf("Not paid with a reason %v", full["skipped"]))
+	for _, total := range full["totals"].([]any) {
+		h.shows(staff, at+"/payout-runs/"+id, fmt.Sprintf("%v %v", total.(map[string]any)["amount"], total.(map[string]any)["currency"]))
+	}
+	h.sameDecisions(page, h.rowsOf("/v1/books/uk/payout-runs/"+id+"/decisions?limit=1000"))
+	list := h.rowsOf("/v1/books/uk/payouts?limit=1000")
+	if len(list) == 0 {
+		t.Fatal("nobody was paid")
+	}
+	for _, p := range list {
+		h.samePayout(staff, at, p)
+	}
+}
+
+// sameDecisions compares the rows of a run's page with the API's decisions.
+func (h *house) sameDecisions(page answer, decisions []map[string]any) {
+	h.t.Helper()
+	rows := rowsOfRun.FindAllStringSubmatch(page.body, -1)
+	if len(rows) != len(decisions) {
+		h.t.Fatalf("the page has %d decisions, the API %d", len(rows), len(decisions))
+	}
+	for i, d := range decisions {
+		if rows[i][1] != d["payee"] {
+			h.t.Fatalf("row %d is about %s instead of %s", i, rows[i][1], d["payee"])
+		}
+		reasons := d["reasons"].([]any)
+		switch amount := found(arrives, rows[i][0]); {
+		case d["verdict"] == "pay" && (len(amount) != 1 || amount[0] != d["amount"]):
+			h.t.Errorf("%s is paid %v on the page and %v by the API", d["payee"], amount, d["amount"])
+		case d["verdict"] != "pay" && len(amount) != 0:
+			h.t.Errorf("%s is paid %v on the page and nothing by the API", d["payee"], amount)
+		}
+		if len(reasons) > 0 {
+			if said, want := found(firstWhy, rows[i][0]), strings.ReplaceAll(reasons[0].(map[string]any)["text"].(string), ",", ""); len(said) != 1 || said[0] != want {
+				h.t.Errorf("%s: the page says %q and the API %q", d["payee"], said, want)
+			}
+		}
+	}
+}
+
+// samePayout compares a payout and its lines on the staff's page, on the payee's, and by the API.
+func (h *house) samePayout(staff, at string, p map[string]any) {
+	h.t.Helper()
+	id, payee := p["id"].(string), p["payee"].(string)
+	var amounts []string
+	for _, l := range h.rowsOf("/v1/books/uk/payouts/" + id + "/lines?limit=1000") {
+		amounts = append(amounts, l["amount"].(string))
+	}
+	page := h.shows(staff, at+"/payouts/"+id, fmt.Sprintf("Arrives %v GBP", p["amount"]), fmt.Sprintf("Fee %v GBP", p["fee"]), fmt.Sprintf("Stayed available %v GBP", p["left_after"]))
+	if got := found(linesHere, page.body); !slices.Equal(got, amounts) {
+		h.t.Errorf("%s: lines %v on the page and %v by the API", id, got, amounts)
+	}
+	own := h.signedIn("uk", payee)
+	mine := h.shows(own, "/portal/payouts/"+id, fmt.Sprintf("You get %v GBP", p["amount"]), fmt.Sprintf("Fee %v GBP", p["fee"]))
+	if got := found(ownLines, mine.body); !slices.Equal(got, amounts) {
+		h.t.Errorf("%s: lines %v in the portal and %v by the API", id, got, amounts)
+	}
+	h.shows(own, "/portal", fmt.Sprintf("%v GBP", p["amount"]))
+	quote := h.must(200, "GET", "/v1/books/uk/payees/"+payee+"/payout-quote?kind=creator&currency=GBP&method=instant&amount=1.00", "").json(h.t)
+	if quote["verdict"] == "pay" {
+		h.shows(own, "/portal/payees/"+payee+"/payout?currency=GBP&method=instant&amount=1.00", fmt.Sprintf("Arrives %v GBP", quote["amount"]), fmt.Sprintf("Fee %v GBP", quote["fee"]))
+	}
+}
