@@ -337,7 +337,7 @@ func (c *console) payeeDecisions(ctx context.Context, who cashier, r *http.Reque
 	if unusable(id) {
 		return answer{}, errNoPage
 	}
-	list, last, err := c.decidedAbout(ctx, who.book, id, after, decisionsPerPage)
+	list, last, err := c.decidedAbout(ctx, who.book, payouts.PayeeKey{ID: id}, after, decisionsPerPage)
 	if err != nil {
 		return answer{}, err
 	}
