@@ -209,8 +209,13 @@ func policyFacts(p *payouts.Policy) []link {
 	return []link{
 		{"Runs start", p.Run + " in " + p.TimeZone}, {"Money counts that was available before", p.Cutoff}, {"The most in one part", amountsOf(p, p.Maximum)},
 		{"A second person above", amountsOf(p, p.FourEyesAbove)}, {"The first payout to an account takes", who[p.FirstNeedsTwo]}, {"A payout by hand takes", who[p.ManualNeedsTwo]},
-		{"Nothing to a new account for", strconv.Itoa(p.CoolingOffHours) + " hours"}, {"The holder's name", p.NameMatch}, {"The fee of a returned payout", p.FeeOnReturn},
+		{"Nothing to a new account for", strconv.Itoa(p.CoolingOffHours) + " hours"}, {"The holder's name", nameWords[p.NameMatch]}, {"The fee of a returned payout", feeWords[p.FeeOnReturn]},
 		{"Debts stop payouts above", amountsOf(p, p.Debt.FreezeAbove)}, {"A debt can be given up after", strconv.Itoa(p.Debt.WriteOffDays) + " days"},
 		{"A run's total needs a second person above", strconv.Itoa(p.RunTotal.Factor) + " times the average of " + strconv.Itoa(p.RunTotal.Runs) + " runs"},
 	}
 }
+
+var (
+	nameWords = map[string]string{payouts.NameStrict: "must be the payee's", payouts.NameLenient: "must be like the payee's", payouts.NameOff: "is not compared"}
+	feeWords  = map[string]string{payouts.FeeKeep: "is kept", payouts.FeeReturn: "is given back"}
+)
