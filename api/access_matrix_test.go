@@ -226,6 +226,8 @@ func (h *house) matrixFixture() fixture {
 	}
 	maps.Copy(f.own, map[string]string{"key": key.ID, "explained": explained})
 	destination := h.must(201, "POST", "/v1/books/uk/payees/cre_bob/destinations", `{"rail":"connected","account":"`+secondAccount+`","currencies":["GBP"],"reason":"For the tests."}`).json(h.t)
+	h.payable("cre_amy", 1)
+	h.must(200, "PATCH", "/v1/books/uk/data_subjects/payee:cre_amy", `{"fields":{"bank_account":"GB33BUKB20201555555555"},"reason":"For the tests."}`)
 	f.own["destination"], f.missing["destination"] = destination["id"].(string), "dst_zzzzzzzzzzzzzzzz"
 	h.ranOnce()
 	why, ask := `{"reason":"For the tests."}`, `{"act":%q,"payload":%s,"reason":"For the tests."}`
@@ -243,6 +245,8 @@ func (h *house) matrixFixture() fixture {
 		"import-file":                statementHead + "T-9,ST-9,GBP,10.00,,-1.00,9.00,\n",
 		"run-book-job":               `{"period":"2026-11-20T10:00:00Z","reason":"For the tests."}`,
 		"rotate-key":                 `{"overlap_seconds":60}`, "grant-role": `{"role":"support","book":"vn"}`, "make-sign-in-link": `{}`,
+		"change-standing":     `{"version":1,"owner":"own_1","reason":"For the tests."}`,
+		"set-destination":     `{"rail":"bank","currencies":["JPY"],"reason":"For the tests."}`, // another than its payouts go to
 		"propose-destination": `{"fields":{"bank_account":"GB33BUKB20201555555555","bank_holder":"Amy Example"},"reason":"New bank.","document":"DOC-1"}`,
 		"hold-personal-data":  `{"until":"2026-11-19T00:00:00Z","reason":"It has ended."}`, "close-data-subject": `{"reason":"It goes on."}`,
 	})
@@ -289,7 +293,7 @@ func (f *fixture) renew(h *house, op *Operation) {
 	if strings.Contains(op.Path, "{hold}") {
 		f.holds++
 		f.own["hold"] = fmt.Sprint("hold_", f.holds)
-		h.must(200, "POST", "/v1/books/uk/holds", `{"id":"`+f.own["hold"]+`","kind":"creator","payee":"cre_amy","effect":"pause","category":"kyc","case":"c","reason":"For the tests."}`)
+		h.must(200, "POST", "/v1/books/uk/holds", `{"id":"`+f.own["hold"]+`","kind":"creator","payee":"cre_bob","effect":"pause","category":"kyc","case":"c","reason":"For the tests."}`)
 	}
 	if !strings.Contains(op.Path, "{approval}") {
 		return

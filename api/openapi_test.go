@@ -239,7 +239,7 @@ func TestBodiesDocumented(t *testing.T) {
 		case reflect.TypeFor[NewApproval](), reflect.TypeFor[ChangedApproval](), reflect.TypeFor[NewConsent](), reflect.TypeFor[NewReason](),
 			reflect.TypeFor[NewKeyBody](), reflect.TypeFor[NewRotation](), reflect.TypeFor[NewPersonBody](), reflect.TypeFor[NewGrantBody](), reflect.TypeFor[NewLink](),
 			reflect.TypeFor[ChangedPersonalData](), reflect.TypeFor[NewReading](), reflect.TypeFor[NewDestination](), reflect.TypeFor[NewHold](),
-			reflect.TypeFor[NewClosing](), reflect.TypeFor[NewRetention](), reflect.TypeFor[NewJobRun](), reflect.TypeFor[NewPayout](),
+			reflect.TypeFor[NewClosing](), reflect.TypeFor[NewRetention](), reflect.TypeFor[NewJobRun](), reflect.TypeFor[NewPayout](), reflect.TypeFor[NewLook](),
 			reflect.TypeFor[ChangedStanding](), reflect.TypeFor[NewPayoutDestination](), reflect.TypeFor[NewPayeeHold](), reflect.TypeFor[HoldRelease]():
 			d.object(0, reflect.New(op.Body).Interface())
 		case reflect.TypeFor[NewEvent](), reflect.TypeFor[NewEventBatch](), reflect.TypeFor[NewRuleSet](), reflect.TypeFor[PolicyDocument](),

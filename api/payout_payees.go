@@ -208,14 +208,14 @@ func listStandings(c *call) (reply, error) {
 }
 
 func changeStanding(c *call) (reply, error) {
-	s, id, err := c.payingFor()
-	if err != nil {
-		return reply{}, err
-	}
 	n, err := decodeWith(c, func(d *decoder, at int32) (body ChangedStanding) {
 		d.object(at, &body)
 		return body
 	})
+	if err != nil {
+		return reply{}, err
+	}
+	s, id, err := c.payingFor()
 	if err != nil {
 		return reply{}, err
 	}
@@ -255,14 +255,14 @@ func listDestinations(c *call) (reply, error) {
 }
 
 func setDestination(c *call) (reply, error) {
-	s, id, err := c.payingFor()
-	if err != nil {
-		return reply{}, err
-	}
 	n, err := decodeWith(c, func(d *decoder, at int32) (body NewPayoutDestination) {
 		d.object(at, &body)
 		return body
 	})
+	if err != nil {
+		return reply{}, err
+	}
+	s, id, err := c.payingFor()
 	if err != nil {
 		return reply{}, err
 	}

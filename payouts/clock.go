@@ -9,6 +9,7 @@ import (
 
 	"mizan/ledger"
 	"mizan/ledger/commerce"
+	"mizan/ledger/fault"
 	"mizan/ledger/money"
 )
 
@@ -73,14 +74,7 @@ func (s *Service) readSubjects(ctx context.Context, book ledger.Book, subjects [
 	errs := make([]error, len(subjects))
 	now := s.now()
 	together(readers, len(subjects), func(i int) {
-		var items []commerce.DueItem
-		if items, errs[i] = s.events.Due(ctx, book, subjects[i]); errs[i] != nil {
-			return
-		}
-		list[i] = reading{subject: subjects[i], sequence: last[subjects[i]]}
-		for _, item := range items {
-			list[i].clocks = append(list[i].clocks, clockFor(book, item, list[i].sequence, now))
-		}
+		list[i], errs[i] = s.readSubject(ctx, book, subjects[i], last[subjects[i]], now)
 	})
 	for _, err := range errs {
 		if err != nil {
@@ -88,6 +82,49 @@ func (s *Service) readSubjects(ctx context.Context, book ledger.Book, subjects [
 		}
 	}
 	return list, s.readWaits(ctx, book, list)
+}
+
+// lastNews is the last transaction of a subject.
+type lastNews struct {
+	sequence   int64
+	recordedAt time.Time
+}
+
+// actRead stands for a subject whose books cannot be read: nothing is done for it until people have mended that.
+const actRead = "read"
+
+// readSubject reads one subject. One that cannot be read keeps nobody else waiting: it is noted as a clock that waits for
+// people. Only if nothing at all can be read it is an error.
+func (s *Service) readSubject(ctx context.Context, book ledger.Book, subject string, last lastNews, now time.Time) (reading, error) {
+	r := reading{subject: subject, sequence: last.sequence}
+	items, err := s.events.Due(ctx, book, subject)
+	if err != nil && fault.CodeOf(err) == "" {
+		items, err = s.events.Due(ctx, book, subject)
+	}
+	if err == nil {
+		for _, item := range items {
+			r.clocks = append(r.clocks, clockFor(book, item, r.sequence, now))
+		}
+		return r, nil
+	}
+	if fault.KindOf(err) == fault.Unavailable || ctx.Err() != nil {
+		return r, err
+	}
+	if _, down := s.cursor(ctx, book, cursorClocks); down != nil {
+		return r, err
+	}
+	s.log.Error("The books of a subject cannot be read, so nothing of it becomes available.", "book", book.Code, "subject", subject, "error", err)
+	r.clocks = []Clock{{Subject: subject, Act: actRead, DueAt: last.recordedAt, Tries: maxTries, Why: whyOf(err), Sequence: r.sequence}}
+	return r, nil
+}
+
+// whyOf is the code of an error as it is kept.
+func whyOf(err error) string {
+	code := fault.CodeOf(err)
+	if code == "" {
+		code = "internal"
+	}
+	return code[:min(len(code), 64)]
 }
 
 // together calls fn for 0 to n-1, at most so many at the same time.

@@ -34,21 +34,21 @@ func (s *Service) newsAfter(ctx context.Context, book ledger.Book, after int64, 
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[news])
 }
 
-// lastOf returns the last sequence of each subject.
-func (s *Service) lastOf(ctx context.Context, book ledger.Book, subjects []string) (map[string]int64, error) {
+// lastOf returns the last transaction of each subject.
+func (s *Service) lastOf(ctx context.Context, book ledger.Book, subjects []string) (map[string]lastNews, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT k.subject, t.sequence
+		SELECT k.subject, t.sequence, t.recorded_at
 		  FROM unnest($2::text[]) AS k (subject)
-		 CROSS JOIN LATERAL (SELECT x.sequence FROM transactions x WHERE x.book_id = $1 AND x.subject = k.subject
+		 CROSS JOIN LATERAL (SELECT x.sequence, x.recorded_at FROM transactions x WHERE x.book_id = $1 AND x.subject = k.subject
 		                      ORDER BY x.sequence DESC LIMIT 1) t`, book.ID, subjects)
 	if err != nil {
 		return nil, err
 	}
-	last := make(map[string]int64, len(subjects))
+	last := make(map[string]lastNews, len(subjects))
 	var subject string
-	var sequence int64
-	_, err = pgx.ForEachRow(rows, []any{&subject, &sequence}, func() error {
-		last[subject] = sequence
+	var n lastNews
+	_, err = pgx.ForEachRow(rows, []any{&subject, &n.sequence, &n.recordedAt}, func() error {
+		last[subject] = lastNews{n.sequence, n.recordedAt.UTC()}
 		return nil
 	})
 	return last, err
@@ -103,7 +103,8 @@ func (s *Service) readWaits(ctx context.Context, book ledger.Book, list []readin
 // noted changes nothing. Tries of a subject without news are kept, with their pause.
 func (s *Service) keepTx(ctx context.Context, tx pgx.Tx, book ledger.Book, list []reading) error {
 	slices.SortFunc(list, func(a, b reading) int { return strings.Compare(a.subject, b.subject) })
-	var subjects, cs, acts, ws, wacts, wkinds, wpayees, wcurrencies []string
+	var tries []int32
+	var subjects, cs, acts, whys, ws, wacts, wkinds, wpayees, wcurrencies []string
 	var sequences, cseq, amounts []int64
 	var dues, looks []*time.Time
 	var gates []string
@@ -112,6 +113,7 @@ func (s *Service) keepTx(ctx context.Context, tx pgx.Tx, book ledger.Book, list 
 		for _, c := range r.clocks {
 			cs, acts, cseq = append(cs, c.Subject), append(acts, c.Act), append(cseq, c.Sequence)
 			dues, looks, gates = append(dues, nullTime(c.DueAt)), append(looks, nullTime(c.LookAt)), append(gates, strings.Join(c.Gates, ","))
+			tries, whys = append(tries, int32(c.Tries)), append(whys, c.Why)
 		}
 		for _, w := range r.waits {
 			ws, wacts, wkinds, wpayees = append(ws, w.Subject), append(wacts, w.Act), append(wkinds, w.Kind), append(wpayees, w.ID)
@@ -135,15 +137,16 @@ func (s *Service) keepTx(ctx context.Context, tx pgx.Tx, book ledger.Book, list 
 		return nil
 	}
 	if _, err := tx.Exec(ctx, `
-		INSERT INTO payout_clocks AS c (book_id, subject, act, due_at, gates, look_at, sequence)
-		SELECT $1, k.subject, k.act, k.due_at, string_to_array(k.gates, ','), k.look_at, k.sequence
-		  FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::timestamptz[], $7::bigint[]) AS k (subject, act, due_at, gates, look_at, sequence)
+		INSERT INTO payout_clocks AS c (book_id, subject, act, due_at, gates, look_at, sequence, tries, why)
+		SELECT $1, k.subject, k.act, k.due_at, string_to_array(k.gates, ','), k.look_at, k.sequence, k.tries, k.why
+		  FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::timestamptz[], $7::bigint[], $8::integer[], $9::text[])
+		    AS k (subject, act, due_at, gates, look_at, sequence, tries, why)
 		    ON CONFLICT ON CONSTRAINT payout_clocks_pkey DO UPDATE
 		   SET due_at = excluded.due_at, gates = excluded.gates, sequence = excluded.sequence,
-		       tries = CASE WHEN c.sequence < excluded.sequence THEN 0 ELSE c.tries END,
-		       why = CASE WHEN c.sequence < excluded.sequence THEN '' ELSE c.why END,
+		       tries = CASE WHEN c.sequence < excluded.sequence OR excluded.tries > 0 THEN excluded.tries ELSE c.tries END,
+		       why = CASE WHEN c.sequence < excluded.sequence OR excluded.tries > 0 THEN excluded.why ELSE c.why END,
 		       look_at = CASE WHEN c.sequence < excluded.sequence OR c.tries = 0 THEN excluded.look_at ELSE c.look_at END
-		 WHERE c.sequence <= excluded.sequence`, book.ID, cs, acts, dues, gates, looks, cseq); err != nil {
+		 WHERE c.sequence <= excluded.sequence`, book.ID, cs, acts, dues, gates, looks, cseq, tries, whys); err != nil {
 		return err
 	}
 	if _, err := tx.Exec(ctx, `

@@ -1,6 +1,7 @@
 package payouts
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -9,6 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
+	"mizan/ledger"
+	"mizan/ledger/commerce"
 	"mizan/ledger/money"
 )
 
@@ -296,5 +301,162 @@ func TestOneThatCannotKeepsNobody(t *testing.T) {
 	h.tick()
 	if got := len(h.doneAt("order.settled", "order:o2")); got != 1 {
 		t.Fatalf("settled %d times\n%s", got, h.rows("payout_clocks"))
+	}
+}
+
+// TestEverythingElseIsReleased: what is earned without an order of ours is released after its days, an import after its
+// window and once it is paid for, donations after theirs and without those that are held, and a reserve on its day unless a
+// dispute keeps it.
+func TestEverythingElseIsReleased(t *testing.T) {
+	t.Parallel()
+	zone, _ := time.LoadLocation("Europe/London")
+	start := time.Date(2027, 3, 1, 9, 0, 0, 0, zone)
+	h := newTimeHouse(t, "UK", "Europe/London", start, "GBP")
+	day := func(n, hour int) time.Time { return time.Date(2027, 3, 1+n, hour, 0, 0, 0, zone) }
+	h.post("tip.sent", `{"tip":"T","creator":"c","currency":"GBP","amount":"5.00","processor":"main","payment_id":"pt"}`)
+	h.post("coins.purchased", `{"purchase":"P","store":"apple","currency":"GBP","amount":"20.00","store_fee":"6.00"}`)
+	h.post("gift.sent", `{"gift":"G","creator":"c","currency":"GBP","amount":"10.00","share":"0.5","hold_days":3}`)
+	h.post("import.order_paid", `{"order":"I","source":"shopify","seller":"i","currency":"GBP","paid_at":%q,"lines":[{"line":"1","amount":"100.00"}],"creators":[{"creator":"ci","weight":"1"}],"commission_rate":"0.10","platform_rate":"0.02","return_window_days":14,"release":"when_funded"}`, start.Format(time.RFC3339))
+	if r := h.events.Publish(t.Context(), h.book, campaign(t, `{"id":"c1","kind":"humanitarian","currency":"GBP","beneficiaries":[{"payee":"a","weight":"2"},{"payee":"b","weight":"1"}],"fee_quote":{"rate":"0.014","flat":"0.20"},"refund_window_days":5}`)); r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	h.post("donation.received", `{"donation":"D","campaign":"c1","currency":"GBP","amount":"30.00","payments":[{"processor":"main","payment_id":"pd","amount":"30.00"}]}`)
+	h.post("donation.held", `{"campaign":"c1","beneficiary":"b","reason":"sanctions_check"}`)
+	rate, days := "0.10", 20
+	for _, order := range []string{"r1", "r2"} {
+		h.sell(order, "s", "GBP", "100.00")
+		h.deliver(order, h.time())
+		if r := h.events.Settle(t.Context(), h.book, order, commerce.Settlement{ReserveRate: &rate, ReserveDays: &days}); r.Err != nil {
+			t.Fatal(r.Err)
+		}
+	}
+	h.post("dispute.opened", `{"order":"r2","dispute":"dp","payment_id":"pi-r2","amount":"100.00","fee":"15.00"}`)
+	pending := func() string {
+		return fmt.Sprint(h.balance("liabilities:creator:pending:c", "GBP"), " ", h.balance("liabilities:creator:pending:ci", "GBP") > 0, " ",
+			h.balance("liabilities:donation:available:a:c1", "GBP") > 0, " ", h.balance("liabilities:donation:available:b:c1", "GBP") > 0)
+	}
+	reserved := h.balance("liabilities:seller:reserve:s", "GBP")
+	h.tick()
+	first := pending()
+	for _, step := range []struct {
+		name string
+		at   time.Time
+		want func(before, after string) bool
+	}{
+		{"nothing on the first days", day(2, 23), func(b, a string) bool { return a == b }},
+		{"the gift after three days", day(3, 0), func(b, a string) bool { return a != b && a[0] != '0' }},
+		{"the donation after five", day(5, 10), func(b, a string) bool { return a != b && strings.HasSuffix(a, "true true false") }},
+		{"the tip after seven", day(7, 0), func(b, a string) bool { return strings.HasPrefix(a, "0 ") }},
+		{"the import is not paid for", day(15, 1), func(b, a string) bool { return a == b }},
+	} {
+		h.move(step.at)
+		h.tick()
+		after := pending()
+		if !step.want(first, after) {
+			t.Errorf("%s: %s, after %s\n%s", step.name, after, first, h.rows("payout_clocks"))
+		}
+		first = after
+	}
+	h.move(day(19, 23))
+	h.tick()
+	if got := h.balance("liabilities:seller:reserve:s", "GBP"); got != reserved {
+		t.Errorf("reserved %d of %d before the day", got, reserved)
+	}
+	h.move(day(20, 0))
+	h.tick()
+	if got := h.balance("liabilities:seller:reserve:s", "GBP"); got != reserved/2 {
+		t.Errorf("reserved %d of %d: one is over, a dispute keeps the other\n%s", got, reserved, h.rows("payout_clocks"))
+	}
+	h.post("dispute.closed", `{"dispute":"dp","outcome":"won"}`)
+	h.tick()
+	if got := h.balance("liabilities:seller:reserve:s", "GBP"); got != 0 {
+		t.Errorf("reserved %d after the dispute\n%s", got, h.rows("payout_clocks"))
+	}
+	h.post("donation.hold_released", `{"campaign":"c1","beneficiary":"b","reason":"cleared"}`)
+	h.tick()
+	if got := pending(); !strings.HasSuffix(got, "true true") {
+		t.Errorf("the hold is over: %s\n%s", got, h.rows("payout_clocks"))
+	}
+}
+
+// TestUnreadable: a subject whose books cannot be read waits for people and keeps nobody else.
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	h := newTimeHouse(t, "US", "America/New_York", time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC), "USD")
+	h.sell("good", "s", "USD", "100.00")
+	h.deliver("good", h.time())
+	out := h.ledger.Post(t.Context(), h.book, ledger.Submission{Reference: "strange", Drafts: []ledger.Draft{{Event: "import.order_paid", Subject: "import:bad", Explanation: []byte(`{"h":"` + strings.Repeat("A", 43) + `","v":1,"d":7}`),
+		Lines: []ledger.Line{{Account: "liabilities:seller:pending:s", Amount: 1, Currency: "USD"}, {Account: "revenue:payout_fee", Amount: -1, Currency: "USD"}}}}})
+	if out.Err != nil {
+		t.Fatal(out.Err)
+	}
+	h.move(h.time().AddDate(0, 0, 9))
+	h.tick()
+	if len(h.doneAt("order.settled", "order:good")) != 1 {
+		t.Fatalf("the other was kept:\n%s", h.rows("payout_clocks"))
+	}
+	list, err := h.Clocks(t.Context(), h.book, ClocksParked, Clock{}, 10)
+	if err != nil || len(list) != 1 || list[0].Subject != "import:bad" || list[0].Act != actRead || list[0].Why != "internal" {
+		t.Fatalf("%v %v\n%s", list, err, h.rows("payout_clocks"))
+	}
+}
+
+// TestFiftyAtOnce: fifty turns at the same moment settle every order once and lose nothing.
+func TestFiftyAtOnce(t *testing.T) {
+	t.Parallel()
+	h := newTimeHouse(t, "US", "America/New_York", time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC), "USD")
+	var orders []string
+	for i := range 12 {
+		orders = append(orders, fmt.Sprint("o", i))
+		h.sell(orders[i], fmt.Sprint("s", i%3), "USD", "100.00")
+		h.deliver(orders[i], h.time())
+	}
+	h.move(h.time().AddDate(0, 0, 9))
+	other := h.replica()
+	var all sync.WaitGroup
+	for i := range 50 {
+		all.Go(func() {
+			s := []*Service{h.Service, other}[i%2]
+			do := []func(context.Context, Turn) (Report, error){s.Feed, s.Release, s.Recover, s.Treasury}[i%4]
+			if _, err := do(t.Context(), h.turn()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	h.tick()
+	h.settledOnce(orders)
+	list, err := h.Proposals(t.Context(), h.book, "open", Proposal{}, 10)
+	if err != nil || len(list) > 1 {
+		t.Error(list, err)
+	}
+}
+
+// TestTheDatabaseRefuses: what the tables must never hold cannot be written by the service's own role.
+func TestTheDatabaseRefuses(t *testing.T) {
+	t.Parallel()
+	h := newTimeHouse(t, "US", "America/New_York", time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC), "USD")
+	h.sell("o", "s", "USD", "100.00")
+	h.owes("debtor", 5_00)
+	h.work(h.Feed, h.Recover, h.Treasury)
+	for name, sql := range map[string]string{
+		"a cursor below zero":          `UPDATE payout_cursors SET sequence = -1 WHERE book_id = $1`,
+		"another reader's name":        `UPDATE payout_cursors SET name = 'other' WHERE book_id = $1`,
+		"tries below zero":             `UPDATE payout_clocks SET tries = -1 WHERE book_id = $1`,
+		"a clock without end":          `UPDATE payout_clocks SET due_at = 'infinity' WHERE book_id = $1`,
+		"a wait without clock":         `UPDATE payout_waits SET subject = 'order:none' WHERE book_id = $1`,
+		"a debt of nothing":            `UPDATE payout_debts SET amount = 0 WHERE book_id = $1`,
+		"another amount of a proposal": `UPDATE treasury_proposals SET amount = 1 WHERE book_id = $1`,
+		"a state that there is not":    `UPDATE treasury_proposals SET state = 'paid' WHERE book_id = $1`,
+		"no proposals":                 `DELETE FROM treasury_proposals WHERE book_id = $1`,
+		"two open proposals of one":    `INSERT INTO treasury_proposals SELECT book_id, 'tp_0123456789abcdef', kind, currency, amount, object, reason, state, created_at, NULL FROM treasury_proposals WHERE book_id = $1`,
+	} {
+		err := h.pool.Tx(t.Context(), func(tx pgx.Tx) error {
+			_, err := tx.Exec(t.Context(), sql, h.book.ID)
+			return err
+		})
+		if err == nil {
+			t.Errorf("the database takes %s", name)
+		}
 	}
 }

@@ -72,11 +72,7 @@ func (h *timeHouse) try(kind, data string, args ...any) commerce.Result {
 		h.t.Fatal(err)
 	}
 	d := et.New()
-	dec := json.NewDecoder(strings.NewReader(fmt.Sprintf(data, args...)))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(d); err != nil {
-		h.t.Fatalf("%s: %v", kind, err)
-	}
+	readInto(h.t, d, fmt.Sprintf(data, args...))
 	h.n++
 	return h.events.Post(h.t.Context(), h.book, commerce.Event{Type: kind, Reference: fmt.Sprint("t", h.n), Data: d})
 }
@@ -176,4 +172,23 @@ func (h *timeHouse) dying(n int) Turn {
 // rulesInForce are the rules of the book.
 func (h *timeHouse) rulesInForce() (*commerce.RuleSet, error) {
 	return commerce.NewRuleSets(h.db.Pool, h.time).InForce(h.t.Context(), h.book, h.time())
+}
+
+// campaign reads one as callers send it.
+func campaign(t testing.TB, data string) (c commerce.CampaignPublished) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(data), &c); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// readInto reads strict JSON.
+func readInto(t testing.TB, into any, data string) {
+	t.Helper()
+	dec := json.NewDecoder(strings.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		t.Fatalf("%v in %s", err, data)
+	}
 }

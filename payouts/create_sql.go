@@ -135,7 +135,10 @@ func chainTx(ctx context.Context, tx pgx.Tx, book ledger.Book, orders []order, l
 	if err != nil {
 		return err
 	}
-	chains, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (c chain, err error) { return c, r.Scan(&c.account, &c.number, &c.through) })
+	chains, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (c chain, err error) {
+		err = r.Scan(&c.account, &c.number, &c.through)
+		return c, err
+	})
 	if err != nil {
 		return err
 	}

@@ -17,9 +17,11 @@ import (
 const (
 	decisionColumns = `d.run_id, d.kind, d.payee, d.currency, d.verdict, d.amount, d.fee, d.reasons, d.look_at, d.policy, d.inputs, d.decision, d.decided_at`
 
+	// A probe for each: a join is planned as a scan of the whole run while the table's statistics are those of a day without it.
 	sqlDecidedAlready = `
-SELECT d.kind, d.payee, d.currency FROM unnest($3::text[], $4::text[], $5::text[]) AS w (kind, payee, currency)
-  JOIN payout_decisions d ON d.book_id = $1 AND d.run_id = $2 AND d.kind = w.kind AND d.payee = w.payee AND d.currency = w.currency`
+SELECT w.kind, w.payee, w.currency FROM unnest($3::text[], $4::text[], $5::text[]) AS w (kind, payee, currency)
+ CROSS JOIN LATERAL (SELECT FROM payout_decisions d
+                      WHERE d.book_id = $1 AND d.run_id = $2 AND d.kind = w.kind AND d.payee = w.payee AND d.currency = w.currency LIMIT 1) x`
 	sqlKeepPolicy = `INSERT INTO payout_policy_texts (book_id, policy, document) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
 	sqlDecision   = `SELECT ` + decisionColumns + ` FROM payout_decisions d WHERE d.book_id = $1 AND d.run_id = $2 AND d.kind = $3 AND d.payee = $4 AND d.currency = $5`
 )

@@ -16,8 +16,6 @@ import (
 // A destination is where a payee's money goes: a connected account at a processor, or the bank data in the vault. A change
 // takes two people, and nothing goes to a new one before its cooling-off is over.
 
-var errNotBuilt = fault.New(fault.Internal, "not-built", "This is not built.")
-
 var (
 	// ErrDestinationUnknown means that there is no such destination in the book.
 	ErrDestinationUnknown = fault.New(fault.NotFound, "destination-unknown", "The book has no such destination. List the payee's destinations to find its id.")

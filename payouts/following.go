@@ -245,12 +245,12 @@ func (s *Service) cameBack(ctx context.Context, t Turn, c *carried, out processo
 	}
 	ch.next = n
 	if out.State == processor.PayoutFailed {
-		policy, err := s.PolicyFor(ctx, t.Book, c.Holder.ID, s.now())
+		policy, err := s.lawOf(ctx, t.Book)
 		if err != nil {
 			return false, err
 		}
 		disabled := word60(code)
-		if slices.Contains(policy.Retry.Transient, disabled) {
+		if policy.passing(disabled) {
 			disabled = CodeBankErrored // it is mended as soon as the processor pays to the bank again
 		}
 		ch.before = s.disabling(t, c, disabled)
@@ -311,7 +311,7 @@ func (s *Service) pullBack(ctx context.Context, t Turn, r Rail, c *carried) (aga
 // and the processor's cost of an instant one that failed.
 func (s *Service) withWhatComesBack(ctx context.Context, t Turn, r Rail, c *carried) (err error) {
 	if c.State == Paid {
-		policy, err := s.PolicyFor(ctx, t.Book, c.Holder.ID, s.now())
+		policy, err := s.lawOf(ctx, t.Book)
 		if err != nil {
 			return err
 		}

@@ -119,7 +119,7 @@ func TestUndoneInDebt(t *testing.T) {
 	h.submit()
 	h.fund("sel_y", 20000)
 	second := h.pay("sel_y", h.account("sel_y", "acct_y", "manual"), "acct_y", "manual", "standard", 20000, 0)
-	if err := h.drain(20000); err != nil {
+	if err := h.drain(19900); err != nil {
 		t.Fatal(err)
 	}
 	h.submit()
@@ -138,6 +138,23 @@ func TestUndoneInDebt(t *testing.T) {
 			t.Errorf("%d transfers of %s", n.Count, id)
 		}
 	}
+}
+
+// TestEmptyBalance: nothing is ordered while our balance has nothing, and what waited is sent when it has.
+func TestEmptyBalance(t *testing.T) {
+	t.Parallel()
+	h, id := one(t, "daily")
+	if err := h.drain(50000); err != nil {
+		t.Fatal(err)
+	}
+	h.submit()
+	h.want(id, Created, "")
+	if got := h.attempts(id); got != "" {
+		t.Errorf("ordered: %s", got)
+	}
+	h.charge(30000)
+	h.submit()
+	h.want(id, Submitted, "")
 }
 
 // drain takes money out of our balance at the processor.
@@ -294,7 +311,7 @@ func TestPace(t *testing.T) {
 		h.pay(payee, h.account(payee, account, "daily"), account, "automatic", "standard", 1000, 0)
 	}
 	before, err := h.Progress(t.Context(), h.book, h.run)
-	if err != nil || before.Left != 60 || before.Sent != 0 || before.DoneAt.Sub(h.clock.Now()) != 6*time.Second {
+	if err != nil || before.Left != 60 || before.Sent != 0 || before.DoneAt.Sub(h.clock.Now()) != 9*time.Second {
 		t.Fatalf("%+v, %v", before, err)
 	}
 	began := h.clock.Now()

@@ -234,41 +234,51 @@ func TestTheDatabaseKeepsNotices(t *testing.T) {
 	if err := h.Handled(t.Context(), h.unhandled()[0].Number, "read"); err != nil {
 		t.Fatal(err)
 	}
-	owner, err := pgx.Connect(t.Context(), h.db.OwnerURL)
-	if err != nil {
+	as := func(url string) func(sql string) error {
+		conn, err := pgx.Connect(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close(context.Background()) }) // the database is dropped in any case
+		return func(sql string) error {
+			_, err := conn.Exec(t.Context(), sql)
+			return err
+		}
+	}
+	app := func(sql string) error {
+		_, err := h.db.Pool.Exec(t.Context(), sql)
+		return err
+	}
+	owner, super := as(h.db.OwnerURL), as(h.db.SuperURL)
+	if err := super(`SET session_replication_role = replica`); err != nil {
 		t.Fatal(err)
 	}
-	defer owner.Close(context.WithoutCancel(t.Context()))
 	again := `INSERT INTO processor_notices (processor, id, connect, live, ours, created, received_at, says, body) SELECT processor, id, connect, live, %s, created, received_at, sha256('x'), %s FROM processor_notices LIMIT 1`
 	for _, c := range []struct {
 		sql   string
-		owner bool
+		by    func(string) error
 		state string
 	}{
-		{`UPDATE processor_notices SET body = 'x'`, false, "42501"},
-		{`DELETE FROM processor_notices`, false, "42501"},
-		{`TRUNCATE processor_notices`, false, "42501"},
-		{`UPDATE processor_notices SET handled_at = NULL, outcome = '' WHERE handled_at IS NOT NULL`, false, "42501"},
-		{`UPDATE processor_notices SET outcome = 'other' WHERE handled_at IS NOT NULL`, false, "42501"},
-		{`UPDATE processor_notices SET outcome = 'read' WHERE handled_at IS NULL`, false, "42501"},
-		{`UPDATE processor_notices SET handled_at = now(), outcome = '' WHERE handled_at IS NULL`, false, "23514"},
-		{fmt.Sprintf(again, "true", "'x'"), false, "23505"},
-		{strings.Replace(fmt.Sprintf(again, "false", "'x'"), " id, connect, live, false", " 'evt_3', connect, live, false", 1), false, "23514"},
-		{strings.Replace(fmt.Sprintf(again, "true", "''"), " id, connect, live, true", " 'evt_3', connect, live, true", 1), false, "23514"},
-		{strings.Replace(fmt.Sprintf(again, "true", "'x'"), " id, connect, live, true", " 'evt 3', connect, live, true", 1), false, "23514"},
-		{`UPDATE processor_notices SET body = 'x', handled_at = now(), outcome = 'read' WHERE handled_at IS NULL`, true, "42501"},
-		{`SET session_replication_role = replica; DELETE FROM processor_notices`, true, "42501"},
-		{`DELETE FROM processor_notices`, true, "42501"},
-		{`TRUNCATE processor_notices`, true, "42501"},
+		{`UPDATE processor_notices SET body = 'x'`, app, "42501"},
+		{`DELETE FROM processor_notices`, app, "42501"},
+		{`TRUNCATE processor_notices`, app, "42501"},
+		{`UPDATE processor_notices SET handled_at = NULL, outcome = '' WHERE handled_at IS NOT NULL`, app, "42501"},
+		{`UPDATE processor_notices SET outcome = 'other' WHERE handled_at IS NOT NULL`, app, "42501"},
+		{`UPDATE processor_notices SET outcome = 'read' WHERE handled_at IS NULL`, app, "42501"},
+		{`UPDATE processor_notices SET handled_at = now(), outcome = '' WHERE handled_at IS NULL`, app, "23514"},
+		{fmt.Sprintf(again, "true", "'x'"), app, "23505"},
+		{strings.Replace(fmt.Sprintf(again, "false", "'x'"), " id, connect, live, false", " 'evt_3', connect, live, false", 1), app, "23514"},
+		{strings.Replace(fmt.Sprintf(again, "true", "''"), " id, connect, live, true", " 'evt_3', connect, live, true", 1), app, "23514"},
+		{strings.Replace(fmt.Sprintf(again, "true", "'x'"), " id, connect, live, true", " 'evt 3', connect, live, true", 1), app, "23514"},
+		{`UPDATE processor_notices SET body = 'x', handled_at = now(), outcome = 'read' WHERE handled_at IS NULL`, owner, "42501"},
+		{`DELETE FROM processor_notices`, super, "42501"},
+		{`TRUNCATE processor_notices`, super, "42501"},
+		{`DELETE FROM processor_notices`, owner, "42501"},
+		{`TRUNCATE processor_notices`, owner, "42501"},
 	} {
-		var err error
-		if c.owner {
-			_, err = owner.Exec(t.Context(), c.sql)
-		} else {
-			_, err = h.db.Pool.Exec(t.Context(), c.sql)
-		}
+		err := c.by(c.sql)
 		if got := postgres.SQLState(err); got != c.state {
-			t.Errorf("owner %t, %s: %q, %v", c.owner, c.sql, got, err)
+			t.Errorf("%s: %q, %v", c.sql, got, err)
 		}
 	}
 	if n := len(h.unhandled()); n != 1 {

@@ -6,11 +6,12 @@ import (
 )
 
 const (
-	// A pace that was moved far ahead of the clock by another clock does not stop everybody for long.
+	// Nobody is asked to wait for more than an hour, so that a slot further ahead is of another clock, and counts for nothing.
 	sqlTakeSlot = `
 INSERT INTO rail_paces (rail, next_at) VALUES ($1, $2::timestamptz + $3 * interval '1 microsecond')
     ON CONFLICT (rail) DO UPDATE
-   SET next_at = least(greatest(rail_paces.next_at, $2::timestamptz), $2::timestamptz + interval '1 hour') + $3 * interval '1 microsecond'
+   SET next_at = CASE WHEN rail_paces.next_at > $2::timestamptz + interval '1 hour' THEN $2::timestamptz ELSE greatest(rail_paces.next_at, $2::timestamptz) END
+               + $3 * interval '1 microsecond'
 RETURNING next_at - $3 * interval '1 microsecond'`
 
 	sqlSlowDown = `UPDATE rail_paces SET next_at = greatest(next_at, $2) WHERE rail = $1`

@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"mizan/ledger"
-	"mizan/ledger/money"
 	"mizan/ledger/postgres"
 )
 
@@ -274,9 +273,6 @@ func (s *Service) payTx(ctx context.Context, tx pgx.Tx, book ledger.Book, o occa
 func (s *Service) endPlanning(ctx context.Context, t Turn, run *Run, p *Policy) error {
 	return s.inRun(ctx, t, run.ID, func(tx pgx.Tx) error { return s.endPlanningTx(ctx, tx, t.Book, run, p) })
 }
-
-// wholeOf is what leaves the balance for a payout.
-func wholeOf(p Payout) money.Minor { return p.Amount + p.Fee }
 
 // factsNowTx reads the facts of one payee in a transaction.
 func (s *Service) factsNowTx(ctx context.Context, tx pgx.Tx, book ledger.Book, payee PayeeKey) (facts, error) {

@@ -206,6 +206,14 @@ type Override struct {
 	Methods []Method `json:"methods,omitempty"`
 	// CoolingOffHours can only be longer than the policy's.
 	CoolingOffHours int `json:"cooling_off_hours,omitempty"`
+	// Reserve is what is kept of each order of a seller when it settles, instead of what the order's rules say.
+	Reserve *ReserveTerms `json:"reserve,omitempty"`
+}
+
+// ReserveTerms are the part of an order that is kept when it settles, and for how many days from its delivery.
+type ReserveTerms struct {
+	Rate money.Rate `json:"rate"`
+	Days int        `json:"days"`
 }
 
 // Name returns what names the version in decisions: "us-1", or "us-1+sel_x-2" with an override.
@@ -236,7 +244,7 @@ func (p *Policy) With(o Override) (*Policy, error) {
 		return nil, ErrPolicyInvalid.With("The policy has an override already. Begin with the market's own policy.")
 	}
 	if fields := o.check(p); len(fields) > 0 {
-		return nil, ErrPolicyInvalid.WithFields(fields...)
+		return nil, ErrPolicyInvalid.WithFields(fields[:min(len(fields), maxPolicyFields)]...)
 	}
 	next := *p
 	next.Override = o.ID
@@ -258,7 +266,7 @@ func (p *Policy) With(o Override) (*Policy, error) {
 		next.CoolingOffHours = o.CoolingOffHours
 	}
 	if fields := next.Check(); len(fields) > 0 {
-		return nil, ErrPolicyInvalid.WithFields(fields...)
+		return nil, ErrPolicyInvalid.WithFields(fields[:min(len(fields), maxPolicyFields)]...)
 	}
 	return &next, nil
 }

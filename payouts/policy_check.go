@@ -101,6 +101,12 @@ func usableAmount(m money.Minor, c money.Currency) bool {
 
 // pointerTo adds a key to a JSON pointer.
 func pointerTo(pointer, key string) string {
+	// A key that is no word of ours may be anything, and is not repeated.
+	if len(key) > 64 || strings.ContainsFunc(key, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-'
+	}) {
+		return pointer
+	}
 	return pointer + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
 }
 
@@ -223,6 +229,9 @@ func (p *Policy) checkSources(f *findings) {
 	}
 }
 
+// maxReserveDays is the longest reserve that the rules of orders know.
+const maxReserveDays = 3650
+
 // check returns what cannot stand of an override of the policy.
 func (o Override) check(p *Policy) []fault.Field {
 	f := &findings{}
@@ -230,7 +239,7 @@ func (o Override) check(p *Policy) []fault.Field {
 	f.want(slices.Contains(payeeKinds, o.Kind), "/kind", "policy-kind", "The kinds are seller, creator, agency, partner, charity and guardian.")
 	f.want(o.CoolingOffHours == 0 || o.CoolingOffHours >= p.CoolingOffHours && o.CoolingOffHours <= maxCoolingOffHours, "/cooling_off_hours", "override-cooling-off",
 		"A payee's cooling-off can only be longer than the policy's.")
-	f.want(o.Cadence != nil || o.OnDemand != nil || len(o.Minimum)+len(o.Maximum)+len(o.Methods) > 0 || o.CoolingOffHours > 0, "", "override-empty",
+	f.want(o.Cadence != nil || o.OnDemand != nil || len(o.Minimum)+len(o.Maximum)+len(o.Methods) > 0 || o.CoolingOffHours > 0 || o.Reserve != nil, "", "override-empty",
 		"The override changes nothing. Say what was agreed.")
 	for _, table := range []struct {
 		name    string
@@ -247,6 +256,12 @@ func (o Override) check(p *Policy) []fault.Field {
 	}
 	if len(o.Methods) > 0 {
 		p.checkMethods(f, "/methods", o.Methods)
+	}
+	if o.Reserve != nil {
+		f.want(o.Kind == KindSeller, "/reserve", "override-reserve", "Only of a seller's orders something is kept as a reserve.")
+		whole, days := money.MustRate("1"), o.Reserve.Days
+		f.want(o.Reserve.Rate.Compare(whole) <= 0 && days >= 0 && days <= maxReserveDays && o.Reserve.Rate.IsZero() == (days == 0), "/reserve", "override-reserve",
+			"A reserve is a rate up to 1 for 1 to 3,650 days; a rate of 0 for 0 days is none.")
 	}
 	return f.fields
 }

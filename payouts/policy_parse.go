@@ -16,6 +16,8 @@ import (
 const (
 	maxPolicyBytes = 256 << 10
 	maxInputsBytes = 64 << 10
+	// maxPolicyFields bounds how many fields one refusal names.
+	maxPolicyFields = 20
 	// maxDepth bounds the nesting; a good document has six levels.
 	maxDepth = 16
 )
@@ -34,7 +36,7 @@ func ParsePolicy(content []byte) (*Policy, error) {
 		return nil, ErrPolicyInvalid.Withf("The payout policy cannot be read: %s.", err)
 	}
 	if fields := p.Check(); len(fields) > 0 {
-		return nil, ErrPolicyInvalid.WithFields(fields...)
+		return nil, ErrPolicyInvalid.WithFields(fields[:min(len(fields), maxPolicyFields)]...)
 	}
 	return &p, nil
 }

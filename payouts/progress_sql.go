@@ -46,8 +46,9 @@ type Progress struct {
 	DoneAt time.Time
 }
 
-// requestsEach is how many requests sending one payout takes at least: the transfer, and reading its entry.
-const requestsEach = 2
+// requestsEach is how many requests sending one payout takes at least: the transfer, reading its entry, and the first look at
+// what became of it.
+const requestsEach = 3
 
 // Progress returns how far the payouts of a run are. It reads them in pages, so that no reading lasts long.
 func (s *Service) Progress(ctx context.Context, book ledger.Book, run string) (p Progress, err error) {

@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
+
+	"mizan/ledger/money"
+	"mizan/payouts/processor"
 )
 
 // The work of the rails: sending, following, and finding what was never announced. Whatever is the reason to look at a
@@ -18,7 +22,7 @@ const (
 	sendersAtOnce = 8
 	// carryPage is how many payouts are looked for at once, and carryMost how many one turn deals with at most.
 	carryPage = 200
-	carryMost = 50_000
+	carryMost = 5_000
 	// stepsAtOnce bounds what is done with one payout in one go.
 	stepsAtOnce = 6
 )
@@ -30,21 +34,34 @@ type tally struct {
 	items   int64
 	first   error
 	stopped bool
+	// dry are the purses with too little left.
+	dry map[string]bool
 }
 
-func newTally() *tally { return &tally{counts: map[string]int64{}} }
+func newTally() *tally { return &tally{counts: map[string]int64{}, dry: map[string]bool{}} }
 
-func (n *tally) add(word string, err error) {
+// add counts a payout that was carried, or nil if it was not even read.
+func (n *tally) add(c *carried, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.items++
+	if c != nil && c.State == Refused && slices.Contains(noFunds, c.Code) {
+		n.dry[purse(c.Rail, c.Holder.Currency)] = true
+	}
 	if err != nil && n.first == nil {
 		n.first = err
 	}
 	n.stopped = n.stopped || errors.Is(err, errPaceFull)
-	if err == nil {
-		n.counts[word]++
+	if err == nil && c != nil {
+		n.counts[c.State]++
 	}
+}
+
+// dried are the purses from which nothing more is sent in this turn.
+func (n *tally) dried() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Sorted(maps.Keys(n.dry))
 }
 
 func (n *tally) full() bool {
@@ -72,32 +89,31 @@ func (n *tally) report(what string) (Report, error) {
 	return Report{Text: text + ".", Items: n.items}, nil
 }
 
-// carry claims one payout in one of the states and carries it as far as it goes now.
-func (s *Service) carry(ctx context.Context, t Turn, id string, states []string) (state string, err error) {
+// carry claims one payout in one of the states and carries it as far as it goes now. It returns nil if somebody else has it.
+func (s *Service) carry(ctx context.Context, t Turn, id string, states []string) (c *carried, err error) {
 	ctx, cancel := context.WithTimeout(ctx, relyFor)
 	defer cancel()
-	c, err := s.claim(ctx, t, id, states...)
-	if err != nil || c == nil {
-		return "", err
+	if c, err = s.claim(ctx, t, id, states...); err != nil || c == nil {
+		return nil, err
 	}
 	defer s.letGo(ctx, t, c)
 	r, ok := s.rails[c.Rail]
 	if !ok || r.Driver == nil {
-		return "", ErrRail
+		return c, ErrRail
 	}
 	for range stepsAtOnce {
 		again, err := s.stepOn(ctx, t, r, c)
 		if errors.Is(err, errMoved) {
-			return "", nil
+			return nil, nil
 		}
 		if err != nil {
-			return c.State, err
+			return c, err
 		}
 		if !again {
 			break
 		}
 	}
-	return c.State, nil
+	return c, nil
 }
 
 // stepOn does the next thing about a payout. It reports whether there is something more to do now.
@@ -125,12 +141,12 @@ func (s *Service) carryAll(ctx context.Context, t Turn, ids []string, states []s
 	for range min(sendersAtOnce, len(ids)) {
 		wg.Go(func() {
 			for id := range next {
-				state, err := s.carry(ctx, t, id, states)
+				c, err := s.carry(ctx, t, id, states)
 				if err != nil && ctx.Err() == nil && !errors.Is(err, errPaceFull) {
 					s.log.Warn("a payout could not be carried on; it is looked at again", "payout", id, "error", err)
 				}
-				if state != "" || err != nil {
-					n.add(state, err)
+				if c != nil || err != nil {
+					n.add(c, err)
 				}
 			}
 		})
@@ -177,9 +193,12 @@ func (s *Service) Submit(ctx context.Context, t Turn) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
+	if len(runs) > 0 {
+		s.sound(ctx, n)
+	}
 	for _, run := range runs {
 		for after := ""; !n.full(); {
-			ids, err := s.unsentOf(ctx, t.Book, run, after)
+			ids, err := s.unsentOf(ctx, t.Book, run, after, n.dried())
 			if err != nil {
 				return Report{}, err
 			}
@@ -195,6 +214,24 @@ func (s *Service) Submit(ctx context.Context, t Turn) (Report, error) {
 	}
 	return n.report("dealt with")
 }
+
+// sound finds out in which currencies our balance has nothing, so that nothing is ordered that can only be refused.
+func (s *Service) sound(ctx context.Context, n *tally) {
+	for _, name := range s.railNames() {
+		balances, err := asked(ctx, s, s.rails[name], func(d processor.Driver) (map[money.Currency]processor.Balance, error) { return d.ReadBalance(ctx, "") })
+		if err != nil {
+			continue // what cannot be known is tried
+		}
+		for c, b := range balances {
+			if b.Available <= 0 {
+				n.dry[purse(name, c)] = true
+			}
+		}
+	}
+}
+
+// purse names our balance at a rail in one currency.
+func purse(rail string, c money.Currency) string { return rail + "/" + string(c) }
 
 // carryDue carries what of a state is due now.
 func (s *Service) carryDue(ctx context.Context, t Turn, state string, states []string, n *tally) error {

@@ -24,7 +24,7 @@ SELECT r.id FROM unsent u JOIN payout_runs r ON r.book_id = $1 AND r.id = u.run_
 
 	sqlUnsentOf = `
 SELECT p.id FROM payouts p
- WHERE p.book_id = $1 AND p.run_id = $2 AND p.state = 'created' AND (NOT p.needs_person OR p.released_at IS NOT NULL) AND p.id > $3 AND p.rail = ANY($4)
+ WHERE p.book_id = $1 AND p.run_id = $2 AND p.state = 'created' AND (NOT p.needs_person OR p.released_at IS NOT NULL) AND p.id > $3 AND p.rail = ANY($4) AND p.rail || '/' || p.currency <> ALL($6)
  ORDER BY p.id LIMIT $5`
 
 	sqlDueIn = `
@@ -45,9 +45,9 @@ func (s *Service) runsUnsent(ctx context.Context, book ledger.Book) ([]string, e
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-// unsentOf returns payouts of a run that may be sent, after an id.
-func (s *Service) unsentOf(ctx context.Context, book ledger.Book, run, after string) ([]string, error) {
-	rows, err := s.pool.Query(ctx, sqlUnsentOf, book.ID, run, after, s.railNames(), carryPage)
+// unsentOf returns payouts of a run that may be sent, after an id, but not those from some purses.
+func (s *Service) unsentOf(ctx context.Context, book ledger.Book, run, after string, but []string) ([]string, error) {
+	rows, err := s.pool.Query(ctx, sqlUnsentOf, book.ID, run, after, s.railNames(), carryPage, append([]string{}, but...))
 	if err != nil {
 		return nil, err
 	}

@@ -294,3 +294,40 @@ func TestProposals(t *testing.T) {
 		t.Fatalf("%q\n%s", got, h.rows("treasury_proposals"))
 	}
 }
+
+// TestSameOrderFirst: of a refund after everything was paid, the reserve of the same order pays first, then what comes in,
+// and only then the reserves of other orders (W-22, S5).
+func TestSameOrderFirst(t *testing.T) {
+	t.Parallel()
+	h := newTimeHouse(t, "US", "America/New_York", time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC), "USD")
+	h.settled("a1", "a", "100.00")
+	own := h.reserve("a")
+	share := h.available("a") + own
+	h.settled("a2", "a", "50.00")
+	other := h.reserve("a") - own
+	h.owes("a", 0) // all is gone
+	before := h.available("a")
+	if before != 0 {
+		t.Fatal(before)
+	}
+	h.post("refund.made", `{"order":"a1","refund":"R","full":true,"fault":"seller"}`)
+	h.work(h.Feed)
+	missing := -h.available("a")
+	if h.reserve("a") != other || missing < share-own {
+		t.Fatalf("reserved %d, want %d; missing %d of a share of %d", h.reserve("a"), other, missing, share)
+	}
+	h.settled("a3", "a", "60.00")
+	come := h.reserve("a") - other
+	left := -h.available("a")
+	if left <= 0 || left >= missing {
+		t.Fatalf("missing %d, was %d", left, missing)
+	}
+	h.work(h.Feed, h.Recover)
+	taken := min(left, other+come)
+	if h.reserve("a") != other+come-taken || -h.available("a") != left-taken {
+		t.Fatalf("reserved %d, missing %d; %d was missing", h.reserve("a"), -h.available("a"), left)
+	}
+	if d := h.theDebt("a"); d.Amount != left-taken {
+		t.Fatalf("%+v", d)
+	}
+}

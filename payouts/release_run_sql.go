@@ -106,7 +106,8 @@ func (s *Service) effectTx(ctx context.Context, tx pgx.Tx, book ledger.Book, run
 		return e, err
 	}
 	totals, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (t RunTotals, err error) {
-		return t, r.Scan(&t.Currency, &t.Amount, &t.Payouts)
+		err = r.Scan(&t.Currency, &t.Amount, &t.Payouts)
+		return t, err
 	})
 	if err != nil {
 		return e, err

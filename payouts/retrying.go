@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"mizan/ledger"
 	"mizan/ledger/fault"
 	"mizan/ledger/money"
 )
@@ -42,9 +43,13 @@ func (s *Service) Retry(ctx context.Context, t Turn) (Report, error) {
 	var tried, paid int64
 	var first error
 	now := s.now()
+	policy, err := s.lawOf(ctx, t.Book)
+	if err != nil {
+		return Report{}, err
+	}
 	at, after := now.Add(-retryWindow), ""
 	for tried < retryMost {
-		list, err := s.cameBackSince(ctx, t.Book, at, after)
+		list, err := s.cameBackSince(ctx, t.Book, policy.Retry.Transient, at, after)
 		if err != nil {
 			return Report{}, err
 		}
@@ -52,11 +57,7 @@ func (s *Service) Retry(ctx context.Context, t Turn) (Report, error) {
 			break
 		}
 		for _, b := range list {
-			due, err := s.retryDue(ctx, t, b, now)
-			if err != nil {
-				return Report{}, err
-			}
-			if !due {
+			if !b.retryDue(policy, now) {
 				continue
 			}
 			tried++
@@ -66,14 +67,14 @@ func (s *Service) Retry(ctx context.Context, t Turn) (Report, error) {
 					s.log.Warn("a destination could not be read again", "destination", b.destination, "error", err)
 				}
 			}
-			list, err := s.retryOne(ctx, t, b, now)
+			again, err := s.retryOne(ctx, t, b, now)
 			if err != nil && ctx.Err() != nil {
 				return Report{}, err
 			}
 			if err != nil && first == nil {
 				first = err
 			}
-			if len(list) > 0 {
+			if len(again) > 0 {
 				paid++
 			}
 		}
@@ -87,16 +88,22 @@ func (s *Service) Retry(ctx context.Context, t Turn) (Report, error) {
 }
 
 // retryDue reports whether a payout is tried again now.
-func (s *Service) retryDue(ctx context.Context, t Turn, b back, now time.Time) (bool, error) {
-	if b.elsewhere {
-		return true, nil
-	}
-	policy, err := s.PolicyFor(ctx, t.Book, b.holder.ID, now)
-	if err != nil {
-		return false, err
-	}
+func (b back) retryDue(policy *Policy, now time.Time) bool {
 	due := policy.RetryAt(b.retries, b.at)
-	return slices.Contains(policy.Retry.Transient, b.code) && !due.IsZero() && !due.After(now), nil
+	return b.elsewhere || policy.passing(b.code) && !due.IsZero() && !due.After(now)
+}
+
+// passing reports whether a failure may pass by itself.
+func (p *Policy) passing(code string) bool { return slices.Contains(p.Retry.Transient, code) }
+
+// lawOf is the book's policy as far as money that comes back is concerned, which nothing that is agreed with a payee changes.
+// A book without a policy, which cannot have paid by one, keeps fees and tries nothing again.
+func (s *Service) lawOf(ctx context.Context, book ledger.Book) (*Policy, error) {
+	policy, err := s.PolicyAt(ctx, book, s.now())
+	if fault.CodeOf(err) == ErrPolicyMissing.Code {
+		return &Policy{}, nil
+	}
+	return policy, err
 }
 
 // retryOne asks for the payout that follows. The money is the payee's again and may have changed since, so that everything

@@ -10,20 +10,24 @@ import (
 )
 
 const (
+	// Only what may be tried again: for a passing reason, or because the payee has another destination.
 	sqlCameBackSince = `
+SELECT * FROM (
 SELECT p.id, p.kind, p.payee, p.currency, p.amount, p.method, p.code, p.destination, p.retries, p.ended_at, p.changed_at,
        EXISTS (SELECT FROM payout_destinations d
                 WHERE d.book_id = p.book_id AND d.payee = p.payee AND d.rail = p.rail AND d.state = 'active'
-                  AND (d.id <> p.destination OR d.active_since > p.ended_at) AND (d.cooling_until IS NULL OR d.cooling_until <= $4))
+                  AND (d.id <> p.destination OR d.active_since > p.ended_at) AND (d.cooling_until IS NULL OR d.cooling_until <= $4)) AS elsewhere
   FROM payouts p
  WHERE p.book_id = $1 AND (p.state = 'failed' OR p.returned_at IS NOT NULL) AND (p.changed_at, p.id) > ($2, $3) AND p.receiver = p.payee
    AND NOT EXISTS (SELECT FROM payouts n WHERE n.book_id = p.book_id AND n.retry_of = p.id AND n.retry_of <> '' AND n.state <> 'cancelled')
- ORDER BY p.changed_at, p.id LIMIT $5`
+) b
+ WHERE b.elsewhere OR b.code = ANY($6)
+ ORDER BY b.changed_at, b.id LIMIT $5`
 )
 
 // cameBackSince returns payouts that failed or came back and were not paid again, in the order in which they did.
-func (s *Service) cameBackSince(ctx context.Context, book ledger.Book, at time.Time, after string) ([]back, error) {
-	rows, err := s.pool.Query(ctx, sqlCameBackSince, book.ID, at, after, s.now(), retryPage)
+func (s *Service) cameBackSince(ctx context.Context, book ledger.Book, passing []string, at time.Time, after string) ([]back, error) {
+	rows, err := s.pool.Query(ctx, sqlCameBackSince, book.ID, at, after, s.now(), retryPage, append([]string{}, passing...))
 	if err != nil {
 		return nil, err
 	}

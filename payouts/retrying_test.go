@@ -130,7 +130,7 @@ func (h *railHouse) decided(payee string) (list []string) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	for _, d := range all {
+	for _, d := range all.Decisions {
 		list = append(list, string(d.Decision))
 	}
 	return list

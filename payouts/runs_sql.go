@@ -196,7 +196,8 @@ func totalsTx(ctx context.Context, tx pgx.Tx, book ledger.Book, run string) ([]R
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (t RunTotals, err error) {
-		return t, r.Scan(&t.Currency, &t.Payouts, &t.Amount, &t.Fee)
+		err = r.Scan(&t.Currency, &t.Payouts, &t.Amount, &t.Fee)
+		return t, err
 	})
 }
 

@@ -14,8 +14,6 @@ import (
 	"mizan/ledger/postgres"
 	"mizan/ledger/vault"
 	"mizan/payouts/processor"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // A service keeps payees' standings, plans runs, and carries payouts to the rails.
@@ -85,14 +83,13 @@ func New(o Options) *Service {
 
 // waitUntil waits by the machine's clock.
 func waitUntil(ctx context.Context, until time.Time) error {
-	timer := time.NewTimer(time.Until(until))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
+	span, stop := context.WithDeadline(ctx, until)
+	defer stop()
+	<-span.Done()
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	return nil
 }
 
 // newID draws an id that nobody can guess, such as po_ and 16 letters and digits.
@@ -118,26 +115,6 @@ func (h Holder) available() ledger.Address { return h.bucket("available") }
 
 func (h Holder) bucket(bucket string) ledger.Address {
 	return ledger.Address("liabilities:" + h.Kind + ":" + bucket + ":" + h.ID)
-}
-
-// Turn is one period of a job, as the work of this package sees it.
-type Turn struct {
-	Book ledger.Book
-	// Start is when the period became due, End when the next does.
-	Start, End time.Time
-	// Check ends a transaction with an error if another process has taken the period over. The work begins every
-	// transaction with it; nil outside of jobs.
-	Check func(ctx context.Context, tx pgx.Tx) error
-	// Actor is who asked for the work: the system, or somebody who ran it by hand.
-	Actor guard.Actor
-}
-
-// check is Check, or nothing outside of jobs.
-func (t Turn) check(ctx context.Context, tx pgx.Tx) error {
-	if t.Check == nil {
-		return nil
-	}
-	return t.Check(ctx, tx)
 }
 
 // Report is what a turn came to, in one line without personal data, and how many things were dealt with.

@@ -34,8 +34,7 @@ SELECT ` + overrideColumns + ` FROM payout_overrides p
 INSERT INTO payout_overrides (book_id, payee, version, valid_from, document, recorded_at, approval) VALUES ($1, $2, $3, $4, $5, $6, $7)
     ON CONFLICT DO NOTHING`
 
-	sqlPolicyText    = `SELECT t.document FROM payout_policy_texts t WHERE t.book_id = $1 AND t.policy = $2`
-	sqlAddPolicyText = `INSERT INTO payout_policy_texts (book_id, policy, document) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
+	sqlPolicyText = `SELECT t.document FROM payout_policy_texts t WHERE t.book_id = $1 AND t.policy = $2`
 )
 
 // PolicyAt returns the policy that holds in the book at the moment: the last that was activated for it and has begun, else
@@ -129,12 +128,6 @@ func (s *Service) Overrides(ctx context.Context, book ledger.Book, payee string)
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (Agreed, error) { return agreedOf(row) })
-}
-
-// keepPolicyTx keeps the document of a policy under its name, so that a decision can be made again from it.
-func (s *Service) keepPolicyTx(ctx context.Context, tx pgx.Tx, book ledger.Book, p *Policy) error {
-	_, err := tx.Exec(ctx, sqlAddPolicyText, book.ID, p.Name(), string(p.Canonical()))
-	return err
 }
 
 // PolicyText returns the policy that decisions of the book name, exceptions included. It returns ErrPolicyUnknown.

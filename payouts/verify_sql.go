@@ -27,14 +27,17 @@ SELECT p.id, p.account_id, p.number, p.consumed_from, p.consumed_through, p.amou
 SELECT p.run_id, p.id, p.currency, p.amount, p.fee
   FROM payouts p WHERE p.book_id = $1 AND (p.run_id, p.id) > ($2, $3) ORDER BY p.run_id, p.id LIMIT $4`
 	sqlInTransit = `
-SELECT a.address, a.currency, coalesce(b.credits - b.debits, 0),
-       (SELECT coalesce(sum(p.amount - p.pulled_back), 0)::bigint FROM payouts p
-         WHERE p.book_id = $1 AND p.receiver = substr(a.address, $5) AND p.currency = a.currency
-           AND p.state IN ('created', 'sending', 'unknown', 'refused', 'submitted', 'at_account'))
+SELECT substr(a.address, $5), a.currency, coalesce(b.credits - b.debits, 0)
   FROM (SELECT x.id, x.address, x.currency FROM accounts x
-         WHERE x.book_id = $1 AND x.address >= $2 AND x.address < $3 AND (x.address, x.currency) > ($4, $6) ORDER BY x.address, x.currency LIMIT $7) a
+         WHERE x.book_id = $1 AND x.address >= $2 AND x.address < $3 AND (x.address, x.currency) > ($4, $6) AND x.address >= $4
+         ORDER BY x.address, x.currency LIMIT $7) a
   LEFT JOIN LATERAL (SELECT y.debits, y.credits FROM balances y WHERE y.book_id = $1 AND y.account_id = a.id LIMIT 1) b ON true
  ORDER BY a.address, a.currency`
+	sqlOpenBetween = `
+SELECT p.receiver, p.currency, sum(p.amount - p.pulled_back)::bigint FROM payouts p
+ WHERE p.book_id = $1 AND p.receiver >= $2 AND p.receiver <= $3
+   AND p.state IN ('created', 'sending', 'unknown', 'refused', 'submitted', 'at_account')
+ GROUP BY p.receiver, p.currency`
 )
 
 // Broken is something about payouts that does not hold.
@@ -202,34 +205,64 @@ func (s *Service) proveRun(ctx context.Context, book ledger.Book, proof *Proof, 
 // proveTransit proves that what is in transit to each receiver is what its open payouts have. More is money whose payout was
 // not made yet; less is missing.
 func (s *Service) proveTransit(ctx context.Context, book ledger.Book, proof *Proof) error {
-	prefix := string(inTransit(""))
-	address, currency := prefix, ""
+	var last transitRow
 	for {
-		seen := 0
-		err := s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
-			rows, err := tx.Query(ctx, sqlInTransit, book.ID, prefix, prefix+"\x7f", address, len(prefix)+1, currency, verifyPage)
-			if err != nil {
+		var page []transitRow
+		err := s.pool.ReadTx(ctx, func(tx pgx.Tx) (err error) {
+			var open map[transitKey]money.Minor
+			if page, open, err = transitPageTx(ctx, tx, book, last); err != nil {
 				return err
 			}
-			_, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (x struct{}, err error) {
-				var balance, open money.Minor
-				if err = r.Scan(&address, &currency, &balance, &open); err != nil {
-					return x, err
-				}
-				seen++
+			for _, row := range page {
 				proof.Accounts++
-				switch {
-				case balance > open:
+				switch due := open[row.transitKey]; {
+				case row.balance > due:
 					proof.Unattached++
-				case balance < open:
-					proof.find(address+" "+currency, "it holds less than its open payouts")
+				case row.balance < due:
+					proof.find(string(inTransit(row.receiver))+" "+row.currency, "it holds less than its open payouts")
 				}
-				return x, nil
-			})
-			return err
+			}
+			return nil
 		})
-		if err != nil || seen < verifyPage {
+		if err != nil || len(page) < verifyPage {
 			return err
 		}
+		last = page[len(page)-1]
 	}
+}
+
+// transitKey is a receiver in a currency, transitRow with what is in transit to it.
+type transitKey struct{ receiver, currency string }
+
+type transitRow struct {
+	transitKey
+	balance money.Minor
+}
+
+// transitPageTx reads a page of accounts in transit, and what the open payouts of their receivers have.
+func transitPageTx(ctx context.Context, tx pgx.Tx, book ledger.Book, after transitRow) ([]transitRow, map[transitKey]money.Minor, error) {
+	prefix := string(inTransit(""))
+	rows, err := tx.Query(ctx, sqlInTransit, book.ID, prefix, prefix+"\x7f", prefix+after.receiver, len(prefix)+1, after.currency, verifyPage)
+	if err != nil {
+		return nil, nil, err
+	}
+	page, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (x transitRow, err error) {
+		err = r.Scan(&x.receiver, &x.currency, &x.balance)
+		return x, err
+	})
+	if err != nil || len(page) == 0 {
+		return nil, nil, err
+	}
+	if rows, err = tx.Query(ctx, sqlOpenBetween, book.ID, page[0].receiver, page[len(page)-1].receiver); err != nil {
+		return nil, nil, err
+	}
+	open := map[transitKey]money.Minor{}
+	_, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (x struct{}, err error) {
+		var k transitKey
+		var due money.Minor
+		err = r.Scan(&k.receiver, &k.currency, &due)
+		open[k] = due
+		return x, err
+	})
+	return page, open, err
 }

@@ -85,7 +85,8 @@ func (s *Service) balancesOf(ctx context.Context, book ledger.Book, addresses, c
 			return err
 		}
 		list, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (b twoBalances, err error) {
-			return b, r.Scan(&b.now, &b.cutOff)
+			err = r.Scan(&b.now, &b.cutOff)
+			return b, err
 		})
 		return err
 	})
@@ -154,5 +155,6 @@ func (s *Service) sequenceBefore(ctx context.Context, book ledger.Book, at time.
 
 // headTx is the last transaction of the book.
 func headTx(ctx context.Context, tx pgx.Tx, book ledger.Book) (sequence int64, err error) {
-	return sequence, tx.QueryRow(ctx, sqlHead, book.ID).Scan(&sequence)
+	err = tx.QueryRow(ctx, sqlHead, book.ID).Scan(&sequence)
+	return sequence, err
 }

@@ -10,13 +10,16 @@ type When string
 const (
 	// EveryMinute is the first second of each minute.
 	EveryMinute When = "every minute"
-	// Every5Minutes and Hourly are at round times.
+	// Every5Minutes is each round five minutes.
 	Every5Minutes When = "every 5 minutes"
-	Hourly        When = "hourly"
-	// AtMidnight is 00:00 of the book's zone, AtRun the time of the book's policy for runs, usually 02:00, AtDawn 04:00.
+	// Hourly is each full hour.
+	Hourly When = "hourly"
+	// AtMidnight is 00:00 of the book's zone.
 	AtMidnight When = "at midnight"
-	AtRun      When = "at the run"
-	AtDawn     When = "at dawn"
+	// AtRun is the time of the book's policy for runs, usually 02:00.
+	AtRun When = "at the run"
+	// AtDawn is 04:00 of the book's zone.
+	AtDawn When = "at dawn"
 )
 
 // Work is one of them. Doing it twice comes out once.

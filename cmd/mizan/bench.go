@@ -29,6 +29,8 @@ type benchCmd struct {
 	Overload benchOverloadCmd `cmd:"" help:"Offer several times what can be recorded, and show what is recorded meanwhile."`
 	Events   benchEventsCmd   `cmd:"" help:"Measure sales as business events against the same as bare transactions."`
 	Reading  benchReadingCmd  `cmd:"" help:"Show what a long export or a verification costs those who post meanwhile."`
+	Payouts  benchPayoutsCmd  `cmd:"" help:"Measure a payout run over many payees, the proof of its payouts, and sending them."`
+	Planning benchPlanningCmd `cmd:"" hidden:"" help:"The run that bench payouts measures, in a process of its own."`
 }
 
 // benchPostingCmd measures the posting path on a private durable PostgreSQL that is thrown away afterwards.
@@ -117,7 +119,8 @@ func (c *benchPostingCmd) runPosting(ctx context.Context, out, progress io.Write
 	return err
 }
 
-func (b *bench) open(ctx context.Context, dir string) (err error) {
+// start starts the server with an empty database and connects to it.
+func (b *bench) start(ctx context.Context, dir string) (err error) {
 	b.server, err = postgres.StartServer(ctx, postgres.ServerConfig{DataDir: dir, Durable: true})
 	if err != nil {
 		return err
@@ -133,7 +136,12 @@ func (b *bench) open(ctx context.Context, dir string) (err error) {
 	if b.meter, err = openMeter(ctx, b.server.URL("postgres", benchDatabase)); err != nil {
 		return err
 	}
-	if b.pool, err = postgres.Open(ctx, b.appURL(), postgres.Options{MaxConns: 16}); err != nil {
+	b.pool, err = postgres.Open(ctx, b.appURL(), postgres.Options{MaxConns: 16})
+	return err
+}
+
+func (b *bench) open(ctx context.Context, dir string) (err error) {
+	if err := b.start(ctx, dir); err != nil {
 		return err
 	}
 	b.ledger = ledger.New(b.pool, ledger.Options{Now: time.Now})

@@ -43,6 +43,8 @@ func TestClientKnowsWhoMayDoWhat(t *testing.T) {
 		"Me": reflect.TypeFor[client.Me](), "MeRole": reflect.TypeFor[client.MeRole](), "DataSubject": reflect.TypeFor[client.DataSubject](),
 		"JobStatus": reflect.TypeFor[client.JobStatus](), "JobPeriod": reflect.TypeFor[client.JobPeriod](), "JobAttempt": reflect.TypeFor[client.JobAttempt](),
 		"JobAsked": reflect.TypeFor[client.JobAsked](), "NewJobRun": reflect.TypeFor[client.NewJobRun](),
+		"Wait": reflect.TypeFor[client.Wait](), "Clock": reflect.TypeFor[client.Clock](), "NewLook": reflect.TypeFor[client.NewLook](),
+		"PayeeDebt": reflect.TypeFor[client.PayeeDebt](), "Proposal": reflect.TypeFor[client.Proposal](),
 		"DescribedField": reflect.TypeFor[client.PersonalField](),
 	} {
 		said, ok := document.Components.Schemas[schema]

@@ -46,6 +46,13 @@ func (c *clock) set(at time.Time) error {
 	return nil
 }
 
+// stands reports whether the clock stands still until it is set again.
+func (c *clock) stands() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.away
+}
+
 // release lets the clock follow the real time again. It returns false, and changes nothing, while it stands ahead of it:
 // nobody's time runs backwards.
 func (c *clock) release() bool {

@@ -18,6 +18,7 @@ type devCmd struct {
 	databaseFlags
 	marketFlags
 	vaultFlags
+	processorFlags
 	Listen             string     `help:"Address of the API; only this machine's own are allowed." default:"127.0.0.1:8080" placeholder:"ADDRESS"`
 	Data               string     `help:"Directory for the private PostgreSQL and the development key." default:".mizan" placeholder:"DIR"`
 	Empty              bool       `help:"Do not post the demo books."`
@@ -37,8 +38,11 @@ func (c *devCmd) Run(ctx context.Context, s *surroundings) (err error) {
 		return errNotLocal.With("In development mode Mizan listens on this machine only, because whoever reaches it sees every book. " +
 			"Use an address such as 127.0.0.1:8080, or mizan serve.")
 	}
-	secrets, err := s.webhookSecrets(c.WebhookSecretsFile)
-	if err != nil {
+	config := serviceConfig{clock: newClock(s.now), jobsLater: true, open: true, vaultRegion: c.VaultRegion, log: newLog(s.stderr, "text", c.LogLevel)}
+	if config.secrets, err = s.webhookSecrets(c.WebhookSecretsFile); err != nil {
+		return err
+	}
+	if config.driver, err = c.testDriver(s); err != nil {
 		return err
 	}
 	// Taken first, so that an address in use is told before anything is started.
@@ -54,39 +58,39 @@ func (c *devCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	defer func() { err = errors.Join(err, d.stop(ctx)) }()
 	ctx, cancel := untilDeath(ctx, d)
 	defer cancel()
-	key, cursorKey, err := c.keys()
-	if err != nil {
+	config.public = "http://" + listener.Addr().String()
+	if err := c.keep(ctx, s, &config); err != nil {
 		return err
 	}
-	vaultKeys, err := c.vaultFlags.keys(s)
-	if err == nil && vaultKeys.Empty() {
-		vaultKeys, err = devVaultKeys(c.Data)
-	}
-	if err != nil {
-		return err
+	if config.simulator != nil {
+		defer config.simulator.listener.Close()
 	}
 	if _, err := d.migrate(ctx); err != nil {
 		return orderly(ctx, err)
 	}
-	address := "http://" + listener.Addr().String()
 	pool, err := d.pool(ctx, s, 16)
 	if err != nil {
 		return orderly(ctx, err)
 	}
-	v, err := newService(ctx, pool, s.now, serviceConfig{clock: newClock(s.now), jobsLater: true, staticKey: key, cursorKey: []byte(cursorKey), open: true, secrets: secrets,
-		vaultKeys: vaultKeys, vaultRegion: c.VaultRegion, public: address, log: newLog(s.stderr, "text", c.LogLevel)})
+	v, err := newService(ctx, pool, s.now, config)
 	if err != nil {
 		return err
 	}
+	var tell *story
+	if !c.Empty {
+		if tell, err = openStories(ctx, v, c.Data); err != nil {
+			return errors.Join(err, v.close(ctx))
+		}
+	}
 	served := make(chan error, 1)
 	go func() { served <- v.serve(ctx, listener) }()
-	fmt.Fprintf(s.stdout, "Mizan is ready after %.1f s: %s\n", s.now().Sub(started).Seconds(), address)
+	fmt.Fprintf(s.stdout, "Mizan is ready after %.1f s: %s\n", s.now().Sub(started).Seconds(), config.public)
 	if !c.Empty {
-		c.seed(ctx, s, v.parts, address, key, plan)
+		c.seed(ctx, s, v.parts, tell, config.public, config.staticKey, plan)
 	}
 	c.startJobs(ctx, s, v)
-	c.links(ctx, s, v.parts, address)
-	c.explain(s.stdout, address)
+	c.links(ctx, s, v.parts, config.public)
+	c.explain(s.stdout, config)
 	if err := <-served; err != nil {
 		return err
 	}
@@ -94,6 +98,27 @@ func (c *devCmd) Run(ctx context.Context, s *surroundings) (err error) {
 		return errServerEnd
 	}
 	fmt.Fprintln(s.stdout, "Mizan has stopped. The data are kept in "+c.Data+".")
+	return nil
+}
+
+// keep fills the configuration with what is kept in the data directory: the keys, and a simulated processor unless a real one is
+// set.
+func (c *devCmd) keep(ctx context.Context, s *surroundings, config *serviceConfig) error {
+	key, cursorKey, err := c.keys()
+	if err != nil {
+		return err
+	}
+	config.staticKey, config.cursorKey = key, []byte(cursorKey)
+	if config.vaultKeys, err = c.vaultFlags.keys(s); err == nil && config.vaultKeys.Empty() {
+		config.vaultKeys, err = devVaultKeys(c.Data)
+	}
+	if err != nil || config.driver != nil {
+		return err
+	}
+	if config.simulator, err = newSimulated(ctx, c.Data, config.clock.now, config.public); err != nil {
+		return err
+	}
+	config.driver = config.simulator.driver
 	return nil
 }
 
@@ -118,12 +143,15 @@ func (c *devCmd) keys() (key, cursorKey string, err error) {
 
 // seed posts the demo books. The service goes on without them if that fails: the data may be older than this program, or
 // somebody's own.
-func (c *devCmd) seed(ctx context.Context, s *surroundings, p *parts, address, key string, plan marketPlan) {
+func (c *devCmd) seed(ctx context.Context, s *surroundings, p *parts, tell *story, address, key string, plan marketPlan) {
 	remote, err := client.New(address, key, client.Options{UserAgent: "mizan-dev"})
 	if err == nil {
 		defer remote.CloseIdleConnections()
+		if tell != nil {
+			tell.remote = remote
+		}
 		begun := s.now()
-		if err = seedDemo(ctx, remote, plan, s.now, s.stdout); err == nil {
+		if err = seedDemo(ctx, remote, tell, plan, s.now, s.stdout); err == nil {
 			fmt.Fprintf(s.stdout, "Seeding took %s.\n", s.now().Sub(begun).Round(10*time.Millisecond))
 		}
 		// Whoever looks into books that are not as expected needs people too.
@@ -137,7 +165,13 @@ func (c *devCmd) seed(ctx context.Context, s *surroundings, p *parts, address, k
 }
 
 // explain prints where everything is.
-func (c *devCmd) explain(w io.Writer, address string) {
+func (c *devCmd) explain(w io.Writer, config serviceConfig) {
+	rail := "Stripe, in its test mode"
+	if config.simulator != nil {
+		rail = config.simulator.address() + " (simulated)"
+	} else if c.StripeAddress != "" {
+		rail = c.StripeAddress
+	}
 	bearer := "$(cat " + devKeyFile(c.Data) + ")"
 	if c.APIKey != "" {
 		bearer = "$MIZAN_API_KEY"
@@ -146,13 +180,14 @@ func (c *devCmd) explain(w io.Writer, address string) {
   Books      %[1]s/
   Handbook   %[1]s/docs
   OpenAPI    %[1]s/openapi.json
+  Processor  %[3]s
 
 Ask it with the key, for example:
 
   curl -H "Authorization: Bearer %[2]s" %[1]s/v1/books
 
 Press Ctrl-C to stop.
-`, address, bearer)
+`, config.public, bearer, rail)
 }
 
 // orderly turns the end of a start that was interrupted into an orderly end.

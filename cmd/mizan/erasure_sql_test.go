@@ -50,7 +50,7 @@ func TestErasureLeavesTheBooks(t *testing.T) {
 	db := pgtest.New(t)
 	shown := &strings.Builder{}
 	address, remote := serveOn(t, db, serviceConfig{staticKey: testKey, vaultKeys: keys, log: slog.New(slog.DiscardHandler)})
-	if done, err := scenarios[at].seed(t.Context(), remote); err != nil || len(done.wrong) > 0 {
+	if done, err := scenarios[at].seed(t.Context(), remote, nil); err != nil || len(done.wrong) > 0 {
 		t.Fatalf("%+v %v", done, err)
 	}
 	for subject, fields := range map[string]map[string]string{
@@ -89,7 +89,7 @@ func TestErasureLeavesTheBooks(t *testing.T) {
 	if got, err := remote.ReadPersonalData(t.Context(), "s9", "payee:cre_minor", []string{"name"}, "Ticket 1."); err != nil || got["name"] != "Minor Canary" {
 		t.Errorf("the child: %v %v", got, err)
 	}
-	if again, err := scenarios[at].seed(t.Context(), remote); err != nil || len(again.wrong) > 0 || again.posted != 0 {
+	if again, err := scenarios[at].seed(t.Context(), remote, nil); err != nil || len(again.wrong) > 0 || again.posted != 0 {
 		t.Errorf("again: %+v %v", again, err)
 	}
 	if found, err := remote.VerifyAudit(t.Context(), "s9"); err != nil || found.Rows == 0 {

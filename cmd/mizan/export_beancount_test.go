@@ -71,7 +71,7 @@ func TestExportForBeancount(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, sc := range scenarios {
-		done, err := sc.seed(t.Context(), remote)
+		done, err := sc.seed(t.Context(), remote, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,7 +20,11 @@ func standardJobs(p *parts) ([]jobs.Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []jobs.Job{{Name: "vault_sweep", Schedule: early, Timeout: time.Hour, Run: p.sweepVault}}, nil
+	list, err := p.payoutJobs()
+	if err != nil {
+		return nil, err
+	}
+	return append(list, jobs.Job{Name: "vault_sweep", Schedule: early, Timeout: time.Hour, Run: p.sweepVault}), nil
 }
 
 // jobBooks returns the books in which jobs run, page by page.

@@ -85,6 +85,7 @@ type grammar struct {
 	Payouts      payoutsCmd      `cmd:"" help:"Look at payouts, what they pay and why, ask for one, and cancel one."`
 	RunPayouts   runPayoutsCmd   `cmd:"" help:"Begin a payout run outside of the schedule."`
 	Seed         seedCmd         `cmd:"" help:"Post the demo books through the API and check their balances."`
+	Simulator    simulatorCmd    `cmd:"" help:"Run a payment processor on this machine that speaks as Stripe does, to try payouts on."`
 	Bench        benchCmd        `cmd:"" help:"Measure this machine."`
 	Doctor       doctorCmd       `cmd:"" help:"Say what Mizan finds on this machine, and what is missing."`
 	Version      versionCmd      `cmd:"" help:"Print the version."`

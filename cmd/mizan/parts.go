@@ -15,6 +15,7 @@ import (
 	"mizan/ledger/vault"
 	"mizan/payouts"
 	"mizan/payouts/jobs"
+	"mizan/payouts/processor"
 )
 
 // partsConfig is what differs between them.
@@ -28,6 +29,11 @@ type partsConfig struct {
 	vaultRegion string
 	// issuer is where people sign in; nil for nowhere.
 	issuer *access.Issuer
+	// driver speaks to the payment processor; nil for none. simulator is the one of development behind it, nil elsewhere.
+	driver    processor.Driver
+	simulator *simulated
+	// clock is the one that can be moved, nil in production.
+	clock *clock
 	// jobs makes the list of jobs from the parts; nil for the standard ones.
 	jobs func(*parts) ([]jobs.Job, error)
 	// observe is told what the jobs do; nil for nobody.
@@ -47,6 +53,9 @@ type parts struct {
 	vault  *vault.Vault
 	access *access.Service
 	desk   *guard.Desk
+	// driver speaks to the payment processor, nil where none is set; simulator is what is behind it in development, or nil.
+	driver    processor.Driver
+	simulator *simulated
 	// payouts keeps what waits for a time, and payouts.
 	payouts *payouts.Service
 	// jobs knows the jobs and runs none until it is started, or told to run what is due.
@@ -56,11 +65,13 @@ type parts struct {
 // newParts puts them together.
 func newParts(pool *postgres.Pool, now func() time.Time, config partsConfig) (*parts, error) {
 	config.ledger.Now = now
-	p := &parts{books: ledger.New(pool, config.ledger), rules: commerce.NewRuleSets(pool, now), trail: guard.NewTrail(pool, now)}
+	p := &parts{books: ledger.New(pool, config.ledger), rules: commerce.NewRuleSets(pool, now), trail: guard.NewTrail(pool, now),
+		driver: config.driver, simulator: config.simulator}
 	p.events = commerce.New(p.books, p.rules, now)
 	p.vault = vault.New(pool, vault.Options{Now: now, Keys: config.vaultKeys, Region: config.vaultRegion, Trail: p.trail})
 	p.access = access.New(pool, access.Options{Now: now, StaticKey: config.staticKey, Vault: p.vault, Guardians: p.minorsOf, Issuer: config.issuer})
-	p.payouts = payouts.New(payouts.Options{Pool: pool, Ledger: p.books, Events: p.events, Trail: p.trail, Vault: p.vault, Now: now, Log: config.jobsLog})
+	p.payouts = payouts.New(payouts.Options{Pool: pool, Ledger: p.books, Events: p.events, Trail: p.trail, Vault: p.vault, Now: now,
+		Rails: railsOf(config.driver), Wait: waitBy(config.clock), Log: config.jobsLog})
 	var acts []guard.Act
 	for _, of := range [][]guard.Act{commerce.Acts(p.events, p.rules, p.books), p.access.Acts(), p.payouts.AfterVault(p.vault.Acts(p.regionOf)), p.payouts.Acts()} {
 		acts = append(acts, of...)

@@ -35,8 +35,8 @@ type payeeFlags struct {
 	JSON bool   `name:"json" help:"Print JSON."`
 }
 
-// readPages prints what a listing answers, as JSON or as a table.
-func readPages[T any](s *surroundings, c *payeeFlags, from func(*client.Client) iter.Seq2[T, error], t *table, row func(T) []string) error {
+// listPayees prints what a listing answers, as JSON or as a table.
+func listPayees[T any](s *surroundings, c *payeeFlags, from func(*client.Client) iter.Seq2[T, error], t *table, row func(T) []string) error {
 	remote, err := c.connect(s)
 	if err != nil {
 		return err
@@ -110,7 +110,7 @@ type payeesStandingsCmd struct{ payeeFlags }
 
 // Run prints one line per payee.
 func (c *payeesStandingsCmd) Run(ctx context.Context, s *surroundings) error {
-	return readPages(s, &c.payeeFlags, func(r *client.Client) iter.Seq2[client.Standing, error] { return r.Standings(ctx, c.Book) },
+	return listPayees(s, &c.payeeFlags, func(r *client.Client) iter.Seq2[client.Standing, error] { return r.Standings(ctx, c.Book) },
 		newTable("PAYEE", ">VERSION", "VERIFICATION", "CATEGORY", "BUSINESS", "OWNER", "RECORDED"),
 		func(x client.Standing) []string {
 			return []string{x.Payee, fmt.Sprint(x.Version), x.Verification, x.Category, x.Business, x.Owner, moment(x.RecordedAt)}
@@ -173,7 +173,7 @@ func destinationRow(d client.Destination) []string {
 
 // Run prints one line per destination.
 func (c *payeesDestinationsCmd) Run(ctx context.Context, s *surroundings) error {
-	return readPages(s, &c.payeeFlags, func(r *client.Client) iter.Seq2[client.Destination, error] {
+	return listPayees(s, &c.payeeFlags, func(r *client.Client) iter.Seq2[client.Destination, error] {
 		return each(r.Destinations(ctx, c.Book, c.Payee))
 	}, destinationHeading(), destinationRow)
 }
@@ -235,7 +235,7 @@ type payeesHoldsCmd struct {
 
 // Run prints one line per hold.
 func (c *payeesHoldsCmd) Run(ctx context.Context, s *surroundings) error {
-	return readPages(s, &c.payeeFlags, func(r *client.Client) iter.Seq2[client.Hold, error] {
+	return listPayees(s, &c.payeeFlags, func(r *client.Client) iter.Seq2[client.Hold, error] {
 		if c.Payee != "" {
 			return each(r.PayeeHolds(ctx, c.Book, c.Payee))
 		}
@@ -247,7 +247,7 @@ type payeesPoliciesCmd struct{ payeeFlags }
 
 // Run prints one line per policy.
 func (c *payeesPoliciesCmd) Run(ctx context.Context, s *surroundings) error {
-	return readPages(s, &c.payeeFlags, func(r *client.Client) iter.Seq2[client.PayoutPolicy, error] { return r.PayoutPolicies(ctx, c.Book) },
+	return listPayees(s, &c.payeeFlags, func(r *client.Client) iter.Seq2[client.PayoutPolicy, error] { return r.PayoutPolicies(ctx, c.Book) },
 		newTable("VERSION", "FROM", "ORIGIN", "ACTIVATED", "APPROVAL"),
 		func(p client.PayoutPolicy) []string {
 			return []string{p.Version, moment(&p.ValidFrom), p.Origin, moment(p.RecordedAt), p.Approval}
@@ -280,7 +280,7 @@ type payeesOverridesCmd struct {
 
 // Run prints one line per agreement.
 func (c *payeesOverridesCmd) Run(ctx context.Context, s *surroundings) error {
-	return readPages(s, &c.payeeFlags, func(r *client.Client) iter.Seq2[client.PayoutOverride, error] {
+	return listPayees(s, &c.payeeFlags, func(r *client.Client) iter.Seq2[client.PayoutOverride, error] {
 		return each(r.PayoutOverrides(ctx, c.Book, c.Payee))
 	},
 		newTable(">VERSION", "FROM", "RECORDED", "APPROVAL", "DOCUMENT"),

@@ -22,6 +22,11 @@ type payoutsCmd struct {
 	Replay    payoutsReplayCmd    `cmd:"" help:"Decide again from the stored inputs, and compare byte for byte."`
 	Runs      payoutsRunsCmd      `cmd:"" help:"List the payout runs, or print one with its totals."`
 	Refuse    payoutsRefuseCmd    `cmd:"" help:"Refuse a run that waits for a second person."`
+	Waits     payoutsWaitsCmd     `cmd:"" help:"List what of a payee's money becomes available when."`
+	Clocks    payoutsClocksCmd    `cmd:"" help:"List what should be available and is not, and why."`
+	Look      payoutsLookCmd      `cmd:"" help:"Have what waits for people tried anew."`
+	Debts     payoutsDebtsCmd     `cmd:"" help:"List payees that owe, since when, and what was recovered."`
+	Proposals payoutsProposalsCmd `cmd:"" help:"List sweeps, top-ups, trust deposits, cards and write-offs that are proposed."`
 }
 
 // listed is how many rows the lists print.

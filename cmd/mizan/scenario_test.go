@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -43,6 +44,18 @@ func serveAs(t *testing.T, db *pgtest.DB, config serviceConfig) (address string,
 	if err != nil {
 		t.Fatal(err)
 	}
+	serving(t, v, l)
+	address = "http://" + l.Addr().String()
+	if remote, err = client.New(address, testKey, client.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(remote.CloseIdleConnections)
+	return address, remote, v
+}
+
+// serving runs the service until the test ends.
+func serving(t *testing.T, v *service, l net.Listener) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- v.serve(ctx, l) }()
@@ -52,12 +65,6 @@ func serveAs(t *testing.T, db *pgtest.DB, config serviceConfig) (address string,
 			t.Errorf("the service did not stop in order: %v", err)
 		}
 	})
-	address = "http://" + l.Addr().String()
-	if remote, err = client.New(address, testKey, client.Options{}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(remote.CloseIdleConnections)
-	return address, remote, v
 }
 
 func TestScenarios(t *testing.T) {
@@ -119,7 +126,7 @@ func playScenario(t *testing.T, remote *client.Client, sc scenario) {
 		t.Errorf("trial balance: %v, totals %v", err, tb.Totals)
 	}
 	// What mizan dev does on its second start: the same references again, as a batch, change nothing.
-	again, err := sc.seed(t.Context(), remote)
+	again, err := sc.seed(t.Context(), remote, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,14 +145,14 @@ func TestScenarioEvents(t *testing.T) {
 	_, remote := testService(t)
 	acts := 0
 	for _, sc := range scenarios {
-		first, err := sc.seed(t.Context(), remote)
+		first, err := sc.seed(t.Context(), remote, nil)
 		if err != nil {
 			t.Fatalf("%s: %v", sc.Key, err)
 		}
 		if len(first.wrong) > 0 || first.replayed != 0 {
 			t.Errorf("%s: %+v", sc.Key, first)
 		}
-		again, err := sc.seed(t.Context(), remote)
+		again, err := sc.seed(t.Context(), remote, nil)
 		if err != nil {
 			t.Fatalf("%s again: %v", sc.Key, err)
 		}

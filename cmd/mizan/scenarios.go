@@ -56,6 +56,8 @@ type scenarioAct struct {
 	PayeeChange client.PayeeChange `json:"payee_change"`
 	// ReleaseImported is the imported order that is released.
 	ReleaseImported string `json:"release_imported"`
+	// storyAct is what happens beside the events: time, payees' accounts, and what two people agree to.
+	storyAct
 	// Transaction is posted as it is, with the external references that the scenario leaves out.
 	Transaction *client.NewTransaction `json:"transaction"`
 }
@@ -128,13 +130,32 @@ type seeded struct {
 	acted bool
 	// last is the sequence of the scenario's last transaction.
 	last int64
+	// before says that the book was told as a story, by somebody else, and is not looked at.
+	before bool
 	// wrong lists balances that are not as expected; empty is good.
 	wrong []string
 }
 
-// seed posts a scenario through the API and compares the balances after its last transaction.
-func (sc scenario) seed(ctx context.Context, remote *client.Client) (done seeded, err error) {
+// told reports whether the scenario is a story, which needs a clock that can be moved.
+func (sc scenario) told() bool {
+	for _, acts := range sc.Events {
+		if slices.ContainsFunc(acts, func(a scenarioAct) bool { return a.storyAct.says() }) {
+			return true
+		}
+	}
+	return false
+}
+
+// seed posts a scenario through the API and compares the balances after its last transaction. Without somebody who tells
+// stories, a scenario that is one is posted as the transactions that it comes to.
+func (sc scenario) seed(ctx context.Context, remote *client.Client, tell *story) (done seeded, err error) {
 	done.book = sc.book()
+	if tell != nil && sc.told() {
+		return sc.tell(ctx, tell)
+	}
+	if sc.told() {
+		sc.Events = nil
+	}
 	_, err = remote.CreateBook(ctx, done.book)
 	if p := (*client.Problem)(nil); errors.As(err, &p) && p.Code == "book-exists" && done.book.FunctionalCurrency != "" {
 		// The book is from a version of Mizan that let the first currency be the functional one.
@@ -145,28 +166,56 @@ func (sc scenario) seed(ctx context.Context, remote *client.Client) (done seeded
 	if err != nil {
 		return done, fmt.Errorf("create book %s: %w", done.book.Code, err)
 	}
-	err = sc.act(ctx, remote, &done)
+	err = sc.act(ctx, remote, nil, &done)
 	if p := (*client.Problem)(nil); errors.As(err, &p) && p.Code == "reference-reused" && !done.acted {
 		// The book is from a version of Mizan that posted the scenario as transactions; they say the same.
 		done = seeded{book: done.book}
 		err = done.post(ctx, remote, sc.Transactions)
 	}
+	if p := (*client.Problem)(nil); errors.As(err, &p) && p.Code == "reference-reused" && sc.told() {
+		// The book has been told as a story. It is as it is.
+		return seeded{book: done.book, before: true}, nil
+	}
 	if err != nil {
 		return done, err
 	}
+	return done, sc.check(ctx, remote, &done)
+}
+
+// tell tells a scenario that is a story, unless it was told before.
+func (sc scenario) tell(ctx context.Context, g *story) (done seeded, err error) {
+	done.book = sc.book()
+	if last, ok := g.kept.Ended[sc.Key]; ok {
+		done.last, done.replayed = last, len(sc.Events)
+		return done, sc.check(ctx, g.remote, &done)
+	}
+	if _, err := g.remote.CreateBook(ctx, done.book); err != nil {
+		return done, fmt.Errorf("create book %s: %w", done.book.Code, err)
+	}
+	if err := sc.act(ctx, g.remote, g, &done); err != nil {
+		return done, err
+	}
+	if done.last, err = g.head(ctx, done.book.Code); err != nil {
+		return done, err
+	}
+	return done, errors.Join(sc.check(ctx, g.remote, &done), g.ended(sc.Key, done.last))
+}
+
+// check compares the balances after the scenario's last transaction with those expected.
+func (sc scenario) check(ctx context.Context, remote *client.Client, done *seeded) error {
 	held := map[string]string{}
 	for b, err := range remote.Balances(ctx, done.book.Code, client.BalanceQuery{AtSequence: done.last}) {
 		if err != nil {
-			return done, fmt.Errorf("read the balances of book %s: %w", done.book.Code, err)
+			return fmt.Errorf("read the balances of book %s: %w", done.book.Code, err)
 		}
 		held[b.Account+" "+string(b.Currency)+" "+b.NormalSide] = b.Balance
 	}
 	done.wrong = sc.compare(held)
-	return done, nil
+	return nil
 }
 
 // act posts the scenario in order: as events where it has them, otherwise as transactions.
-func (sc scenario) act(ctx context.Context, remote *client.Client, done *seeded) error {
+func (sc scenario) act(ctx context.Context, remote *client.Client, tell *story, done *seeded) error {
 	var waiting []client.NewTransaction
 	for _, t := range sc.Transactions {
 		acts, ok := sc.Events[t.Reference]
@@ -181,6 +230,12 @@ func (sc scenario) act(ctx context.Context, remote *client.Client, done *seeded)
 		for _, a := range acts {
 			if err := a.setUp(ctx, remote, done.book.Code); err != nil {
 				return fmt.Errorf("set up %s: %w", done.book.Code, err)
+			}
+			if a.storyAct.says() {
+				if err := tell.tellIn(ctx, done.book.Code, a.storyAct); err != nil {
+					return fmt.Errorf("tell %s of book %s: %w", t.Reference, done.book.Code, err)
+				}
+				continue
 			}
 			if a.Reference == "" && a.Campaign == nil { // that was all of it
 				continue
@@ -306,20 +361,49 @@ func (sc scenario) compare(held map[string]string) (wrong []string) {
 	return wrong
 }
 
+// seedScenarios posts all of them: first the stories, whose clock stands, and then the others.
+func seedScenarios(ctx context.Context, remote *client.Client, tell *story, scenarios []scenario) (results []seeded, month *payday, err error) {
+	results = make([]seeded, len(scenarios))
+	for _, told := range []bool{true, false} {
+		for i, sc := range scenarios {
+			if sc.told() != told {
+				continue
+			}
+			if results[i], err = sc.seed(ctx, remote, tell); err != nil {
+				return nil, nil, err
+			}
+		}
+		if told && tell != nil {
+			if month, err = tell.payday(ctx); err != nil {
+				return nil, nil, err
+			}
+			if err := tell.over(ctx); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	return results, month, nil
+}
+
 // errUnexpected is what a seeding ends with when books hold something else than they must.
 var errUnexpected = errors.New("balances are not as expected; see above")
 
 // seedAll posts every scenario and prints each trial balance. It returns errUnexpected after all were posted.
-func seedAll(ctx context.Context, remote *client.Client, out io.Writer) error {
+func seedAll(ctx context.Context, remote *client.Client, tell *story, out io.Writer) error {
 	scenarios, err := loadScenarios()
 	if err != nil {
 		return err
 	}
+	results, month, err := seedScenarios(ctx, remote, tell, scenarios)
+	if err != nil {
+		return err
+	}
 	checked, wrong := 0, 0
-	for _, sc := range scenarios {
-		done, err := sc.seed(ctx, remote)
-		if err != nil {
-			return err
+	for i, sc := range scenarios {
+		done := results[i]
+		if done.before {
+			fmt.Fprintf(out, "\nBook %s: %s\n  It was told as a story before, with payouts by the clock.\n", done.book.Code, sc.Title)
+			continue
 		}
 		tb, err := remote.TrialBalance(ctx, done.book.Code, "")
 		if err != nil {
@@ -338,6 +422,9 @@ func seedAll(ctx context.Context, remote *client.Client, out io.Writer) error {
 			fmt.Fprintln(out, "  WRONG", line)
 		}
 		checked, wrong = checked+len(sc.Expected), wrong+len(done.wrong)
+	}
+	if month != nil {
+		month.write(out)
 	}
 	fmt.Fprintf(out, "\n%d books, %d balances checked, %d not as expected.\n", len(scenarios), checked, wrong)
 	if wrong > 0 {

@@ -40,12 +40,12 @@ func (c *seedCmd) Run(ctx context.Context, s *surroundings) error {
 		return err
 	}
 	defer remote.CloseIdleConnections()
-	return seedDemo(ctx, remote, plan, s.now, s.stdout)
+	return seedDemo(ctx, remote, nil, plan, s.now, s.stdout)
 }
 
-// seedDemo posts the scenarios and then the market.
-func seedDemo(ctx context.Context, remote *client.Client, plan marketPlan, now func() time.Time, out io.Writer) error {
-	if err := seedAll(ctx, remote, out); err != nil || plan.days == 0 {
+// seedDemo posts the scenarios and then the market. Without somebody who tells stories, payouts are posted as transactions.
+func seedDemo(ctx context.Context, remote *client.Client, tell *story, plan marketPlan, now func() time.Time, out io.Writer) error {
+	if err := seedAll(ctx, remote, tell, out); err != nil || plan.days == 0 {
 		return err
 	}
 	return seedMarket(ctx, remote, plan, now, out)

@@ -13,6 +13,7 @@ type serveCmd struct {
 	databaseFlags
 	signInFlags
 	vaultFlags
+	processorFlags
 	Listen             string     `help:"Address of the API." default:"127.0.0.1:8080" placeholder:"ADDRESS"`
 	BehindTLSProxy     bool       `name:"behind-tls-proxy" help:"Allow an address beyond this machine: a proxy in front of it ends TLS, and nobody else reaches it."`
 	Migrate            bool       `help:"Apply pending migrations first, as the owner (MIZAN_OWNER_DATABASE_URL)."`
@@ -53,6 +54,10 @@ func (c *serveCmd) Run(ctx context.Context, s *surroundings) error {
 	if err != nil {
 		return err
 	}
+	driver, err := c.newDriver(s)
+	if err != nil {
+		return err
+	}
 	log := newLog(s.stderr, c.LogFormat, c.LogLevel)
 	entry, err := c.signInFlags.read(ctx, s, log)
 	if err != nil {
@@ -80,7 +85,7 @@ func (c *serveCmd) Run(ctx context.Context, s *surroundings) error {
 	}
 	v, err := newService(ctx, pool, s.now, serviceConfig{
 		cursorKey: []byte(cursorKey), secrets: secrets, vaultKeys: vaultKeys, vaultRegion: c.VaultRegion,
-		issuer: entry.issuer, public: entry.public, secure: entry.secure || c.BehindTLSProxy, proxies: entry.proxies, sessionKey: entry.sessionKey, log: log,
+		issuer: entry.issuer, public: entry.public, secure: entry.secure || c.BehindTLSProxy, proxies: entry.proxies, sessionKey: entry.sessionKey, driver: driver, log: log,
 		withoutJobs: c.Jobs == "off", pollOnly: c.JobsPollOnly,
 	})
 	if err != nil {

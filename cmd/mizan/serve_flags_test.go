@@ -25,6 +25,7 @@ func TestServeFlags(t *testing.T) {
 	}
 	issuer := map[string]string{"MIZAN_OIDC_ISSUER": "https://id.example.com", "MIZAN_OIDC_CLIENT_ID": "mizan", "MIZAN_PUBLIC_URL": "https://mizan.example.com",
 		"MIZAN_SESSION_KEY": sessionKey, "MIZAN_OIDC_CLIENT_SECRET": canary}
+	processor := map[string]string{"MIZAN_STRIPE_KEY": "sk_live_" + canary, "MIZAN_STRIPE_WEBHOOK_SECRET": canary + "_platform", "MIZAN_STRIPE_CONNECT_SECRET": canary + "_connect"}
 	with := func(from map[string]string, pairs ...string) map[string]string {
 		env := map[string]string{}
 		for _, m := range []map[string]string{base, from} {
@@ -78,6 +79,19 @@ func TestServeFlags(t *testing.T) {
 		"a vault key twice":           {with(nil, "MIZAN_VAULT_KEYS", good+"\n"+strings.Replace(good, "k1", "k2", 1)), exitRefused, "same key"},
 		"vault keys twice":            {with(nil, "MIZAN_VAULT_KEYS", good, "MIZAN_VAULT_KEYS_FILE", large), exitUsage, "Set one of them"},
 		"vault keys file missing":     {with(nil, "MIZAN_VAULT_KEYS_FILE", missing), exitRefused, "no such file"},
+		"all of Stripe":               {with(processor), exitUnavailable, "does not answer"},
+		"Stripe in test mode":         {with(processor, "MIZAN_STRIPE_KEY", "rk_test_"+canary, "MIZAN_STRIPE_ADDRESS", "http://127.0.0.1:12111"), exitUnavailable, "does not answer"},
+		"Stripe without a secret":     {with(processor, "MIZAN_STRIPE_WEBHOOK_SECRET", ""), exitUsage, "both webhook endpoints"},
+		"Stripe without the other":    {with(processor, "MIZAN_STRIPE_CONNECT_SECRET", ""), exitUsage, "both webhook endpoints"},
+		"Stripe with a short secret":  {with(processor, "MIZAN_STRIPE_CONNECT_SECRET", "whsec_"), exitUsage, "too short"},
+		"Stripe with one secret":      {with(processor, "MIZAN_STRIPE_CONNECT_SECRET", canary+"_platform"), exitUsage, "the same"},
+		"secrets without Stripe":      {with(processor, "MIZAN_STRIPE_KEY", ""), exitUsage, "API key is missing"},
+		"a key of nobody":             {with(processor, "MIZAN_STRIPE_KEY", "pk_live_"+canary), exitUsage, "not a secret key"},
+		"a live key without TLS":      {with(processor, "MIZAN_STRIPE_ADDRESS", "http://127.0.0.1:12111"), exitUsage, "sent to Stripe only"},
+		"a live key elsewhere":        {with(processor, "MIZAN_STRIPE_ADDRESS", "https://stripe.example.com"), exitUsage, "sent to Stripe only"},
+		"a test key without TLS":      {with(processor, "MIZAN_STRIPE_KEY", "sk_test_"+canary, "MIZAN_STRIPE_ADDRESS", "http://192.0.2.7"), exitUsage, "https"},
+		"Stripe's key twice":          {with(processor, "MIZAN_STRIPE_KEY_FILE", large), exitUsage, "Set one of them"},
+		"Stripe's key file missing":   {with(nil, "MIZAN_STRIPE_KEY_FILE", missing), exitRefused, "no such file"},
 		"beyond this machine":         {with(nil, "MIZAN_LISTEN", "0.0.0.0:0"), exitRefused, "readable over the network"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -25,7 +25,9 @@ import (
 	"mizan/ledger/fault"
 	"mizan/ledger/postgres"
 	"mizan/ledger/vault"
+	"mizan/payouts"
 	"mizan/payouts/jobs"
+	"mizan/payouts/processor"
 )
 
 var (
@@ -56,6 +58,9 @@ type serviceConfig struct {
 	secure bool
 	// proxies are believed when they say whom a request comes from.
 	proxies []netip.Prefix
+	// driver speaks to the payment processor; nil for none. simulator is the one of development behind it, nil elsewhere.
+	driver    processor.Driver
+	simulator *simulated
 	// sessionKey authenticates forms and seals sign-ins that are under way; replicas share it. Empty draws one.
 	sessionKey []byte
 	log        *slog.Logger
@@ -81,6 +86,7 @@ type service struct {
 	server *api.Server
 	// intake applies inbound messages while the service runs.
 	intake *intake.Service
+	log    *slog.Logger
 	// running is the running of the jobs.
 	running jobsRunning
 	// clock is the one that can be moved; nil in production.
@@ -98,6 +104,7 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 	p, err := newParts(pool, now, partsConfig{
 		ledger:    ledger.Options{Log: config.log, OnBatch: batches.observe, MaxSkew: skew},
 		staticKey: config.staticKey, vaultKeys: config.vaultKeys, vaultRegion: config.vaultRegion, issuer: config.issuer,
+		driver: config.driver, simulator: config.simulator, clock: config.clock,
 		jobs: config.jobs, observe: counts.observe, pollOnly: config.pollOnly, jobsLog: quiet(config.log),
 	})
 	if err != nil {
@@ -114,6 +121,7 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 		Ledger:         p.books,
 		Commerce:       p.events,
 		Intake:         inbound,
+		Notices:        noticesOf(pool, now, config.driver),
 		Rules:          p.rules,
 		Access:         p.access,
 		Desk:           p.desk,
@@ -141,10 +149,18 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 	if err := p.vault.Check(ctx); err != nil {
 		config.log.Warn("personal data that are stored do not open with the master keys given", "code", fault.CodeOf(err), "err", err)
 	}
-	v := &service{parts: p, pool: pool, intake: inbound, clock: config.clock}
+	v := &service{parts: p, pool: pool, intake: inbound, log: config.log, clock: config.clock}
 	v.running.off, v.running.later = config.withoutJobs, config.jobsLater
 	v.server = api.NewServer(handler, v.close, api.ServerOptions{Log: config.log})
 	return v, nil
+}
+
+// noticesOf returns what takes the notices of the processor, and nil where there is none.
+func noticesOf(pool *postgres.Pool, now func() time.Time, driver processor.Driver) api.Notices {
+	if driver == nil {
+		return nil
+	}
+	return payouts.NewNotices(pool, now, map[string]payouts.NoticeReader{stripeName: driver})
 }
 
 // close ends the jobs, which may still post, and then the ledger.
@@ -172,6 +188,9 @@ func (v *service) serve(ctx context.Context, listener net.Listener) error {
 	applying, stop := context.WithCancel(ctx)
 	var worker sync.WaitGroup
 	worker.Go(func() { v.intake.Run(applying) })
+	if v.simulator != nil {
+		worker.Go(func() { v.simulated(applying) })
+	}
 	defer worker.Wait() // before the pool is closed
 	defer stop()
 	if !v.running.later {
@@ -180,6 +199,13 @@ func (v *service) serve(ctx context.Context, listener net.Listener) error {
 		}
 	}
 	return v.server.Serve(ctx, listener)
+}
+
+// simulated runs the processor of development beside the service.
+func (v *service) simulated(ctx context.Context) {
+	if err := v.simulator.run(ctx); err != nil {
+		v.log.Error("the simulated processor has stopped", "err", err)
+	}
 }
 
 // memoryLimit is what the service aims to stay below, in bytes. It needs a fraction of it for its work; the rest is room

@@ -38,6 +38,10 @@ type DueItem struct {
 	Gates []string
 	// Amounts are what waits, by currency, in minor units. One may be below zero: a debt settles too.
 	Amounts map[money.Currency]money.Minor
+	// ReserveRate and ReserveDays are what Act keeps of an order that it settles; nil means what the order's rules say. Due leaves
+	// them out.
+	ReserveRate *string
+	ReserveDays *int
 }
 
 // dueKinds are the kinds of subjects of which something can wait.

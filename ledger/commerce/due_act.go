@@ -23,7 +23,7 @@ func (s *Service) Act(ctx context.Context, book ledger.Book, item DueItem, at ti
 	r := Result{Err: ErrNothingWaits}
 	switch {
 	case item.Act == ActSettle && kind == "order":
-		r = s.settle(ctx, book, id, Settlement{At: at, IfDue: true}, true)
+		r = s.settle(ctx, book, id, Settlement{At: at, IfDue: true, ReserveRate: item.ReserveRate, ReserveDays: item.ReserveDays}, true)
 	case item.Act == ActReserve && kind == "order":
 		r = s.actReserve(ctx, book, id, at)
 	case item.Act == ActRelease:

@@ -62,6 +62,9 @@ type Job struct {
 	// CatchUp is how many periods of a book may wait at a time. After an outage, the others are planned as those are over;
 	// 100 if zero, at most 10,000.
 	CatchUp int
+	// Latest says that the newest of the missed periods stands for all of them, since one run finds whatever there is to do. CatchUp
+	// is then 1.
+	Latest bool
 	// Pause is the wait after the first failure, by the clock handed in. It doubles with each one, up to an hour; 30 s if zero.
 	Pause time.Duration
 	// Workers bounds how many books are worked on at the same time in one process; 4 if zero, at most 100.
@@ -146,6 +149,9 @@ func (j Job) complete() (Job, error) {
 	set(&j.Timeout, defaultTimeout)
 	set(&j.MaxAttempts, defaultMaxAttempts)
 	set(&j.CatchUp, defaultCatchUp)
+	if j.Latest {
+		j.CatchUp = 1
+	}
 	set(&j.Pause, 30*time.Second)
 	set(&j.Workers, 4)
 	return j, nil

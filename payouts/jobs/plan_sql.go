@@ -160,6 +160,9 @@ func planTx(ctx context.Context, tx pgx.Tx, p place, until, now time.Time) (plan
 	if err := tx.QueryRow(ctx, sqlCountOpen, p.job.Name, p.book.ID, p.job.CatchUp).Scan(&open); err != nil {
 		return 0, false, err
 	}
+	if p.job.Latest {
+		next = latest(p, next, now)
+	}
 	var starts, ends []time.Time
 	for due(next, until, now) && open+len(starts) < p.job.CatchUp {
 		end := p.job.Schedule.Next(next, p.book.Zone)
@@ -171,7 +174,7 @@ func planTx(ctx context.Context, tx pgx.Tx, p place, until, now time.Time) (plan
 		until, next = next, end
 	}
 	if len(starts) == 0 {
-		return 0, true, nil
+		return 0, !p.job.Latest, nil
 	}
 	tag, err := tx.Exec(ctx, sqlPlan, p.job.Name, p.book.ID, starts, ends, now)
 	if err != nil {
@@ -179,6 +182,25 @@ func planTx(ctx context.Context, tx pgx.Tx, p place, until, now time.Time) (plan
 	}
 	_, err = tx.Exec(ctx, sqlPlanned, p.job.Name, p.book.ID, until)
 	return int(tag.RowsAffected()), due(next, until, now), err
+}
+
+// latest returns the newest period that has begun, given one that has. It looks back from now over longer and longer times, so
+// that a long outage costs no more than a short one.
+func latest(p place, next, now time.Time) time.Time {
+	for back := time.Minute; back < now.Sub(next); back *= 2 {
+		if at := p.job.Schedule.Next(now.Add(-back), p.book.Zone); !at.IsZero() && at.After(next) && !at.After(now) {
+			next = at
+			break
+		}
+	}
+	for range maxCatchUp {
+		at := p.job.Schedule.Next(next, p.book.Zone)
+		if !due(at, next, now) {
+			break
+		}
+		next = at
+	}
+	return next
 }
 
 // due reports whether the next period after until has begun. A schedule that does not move on has none.

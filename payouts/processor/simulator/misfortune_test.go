@@ -145,6 +145,24 @@ func TestThePlatformCoversWhoIsBelowZero(t *testing.T) {
 	r.amounts("overdrawn", "999700", "90", "-90")
 }
 
+// TestMoneyUnderWayCovers: what is pending on an account counts before the platform's money is reserved.
+func TestMoneyUnderWayCovers(t *testing.T) {
+	t.Parallel()
+	r := newRig(t).seeded()
+	if err := r.sim.ChangeAccount("acct_1", func(a *simulator.Account) { a.Slow = 86_400 }); err != nil {
+		t.Fatal(err)
+	}
+	r.transfer("k")
+	for _, n := range []int64{60, 70} {
+		if _, err := r.sim.AddDebit("acct_1", n, "usd"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.amounts("below zero with money under way", "999870", "30", "-130")
+	r.clock.Advance(24 * time.Hour)
+	r.amounts("when it has come", "999870", "30", "-30")
+}
+
 func TestANewBankIsPaidAgain(t *testing.T) {
 	t.Parallel()
 	r := newRig(t).seeded()

@@ -46,6 +46,8 @@ type releaseTally struct{ done, kept, failed, parked int64 }
 func (s *Service) releaseAll(ctx context.Context, t Turn, acts []string) (Report, error) {
 	var sum releaseTally
 	more := false
+	over, stop := lasting(ctx)
+	defer stop()
 	for range mostPages {
 		list, err := s.dueClocks(ctx, t.Book, acts, s.now(), duePage)
 		if err != nil {
@@ -58,7 +60,7 @@ func (s *Service) releaseAll(ctx context.Context, t Turn, acts []string) (Report
 		if err != nil {
 			return Report{}, err
 		}
-		if !goesOn || almostOver(ctx) {
+		if !goesOn || over() {
 			break
 		}
 	}
@@ -84,10 +86,14 @@ func (s *Service) releasePage(ctx context.Context, t Turn, list []Clock, sum *re
 			n = len(list)
 		}
 		now := s.now()
+		reserves, err := s.agreedReserves(ctx, t.Book, list[:n], now)
+		if err != nil {
+			return false, err
+		}
 		done := make([]actAttempt, n)
 		together(readers, n, func(i int) {
 			c := list[i]
-			done[i] = actAttempt{c, s.events.Act(ctx, t.Book, commerce.DueItem{Act: c.Act, Subject: c.Subject, At: c.DueAt, Gates: c.Gates}, now)}
+			done[i] = actAttempt{c, s.events.Act(ctx, t.Book, reserves[c.Subject].of(commerce.DueItem{Act: c.Act, Subject: c.Subject, At: c.DueAt, Gates: c.Gates}), now)}
 		})
 		if ctx.Err() != nil {
 			return false, context.Cause(ctx)

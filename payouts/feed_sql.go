@@ -29,6 +29,8 @@ var errOvertaken = errors.New("payouts: another process has read this page of th
 // Feed reads the book's news and notes what waits for a time.
 func (s *Service) Feed(ctx context.Context, t Turn) (Report, error) {
 	var read, subjects int64
+	over, stop := lasting(ctx)
+	defer stop()
 	for range mostPages {
 		n, touched, err := s.feedOnce(ctx, t)
 		if errors.Is(err, errOvertaken) {
@@ -38,17 +40,20 @@ func (s *Service) Feed(ctx context.Context, t Turn) (Report, error) {
 			return Report{}, err
 		}
 		read, subjects = read+int64(n), subjects+int64(touched)
-		if n < feedPage || almostOver(ctx) {
+		if n < feedPage || over() {
 			break
 		}
 	}
 	return Report{Text: fmt.Sprintf("Read %d transactions with news of %d subjects.", read, subjects), Items: read}, nil
 }
 
-// almostOver reports whether a turn should end rather than begin another page, because its time is nearly up.
-func almostOver(ctx context.Context) bool {
-	end, ok := ctx.Deadline()
-	return ctx.Err() != nil || ok && time.Until(end) < 15*time.Second
+// turnLength is how long a turn begins new pages; the next turn goes on. It is less than a job may take.
+const turnLength = 4 * time.Minute
+
+// lasting returns what says that a turn should end rather than begin another page.
+func lasting(ctx context.Context) (over func() bool, stop context.CancelFunc) {
+	span, stop := context.WithTimeout(ctx, turnLength)
+	return func() bool { return span.Err() != nil }, stop
 }
 
 // feedOnce reads one page. What it says of subjects is read before the transaction and outside of it.

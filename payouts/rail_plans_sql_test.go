@@ -1,0 +1,52 @@
+package payouts
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// TestRailPlans looks at how the work of the rails finds what is due among 40,000 payouts, of which nearly all are over:
+// every statement walks an index of what is not over, and reads no more rows than it returns, or a few.
+func TestRailPlans(t *testing.T) {
+	t.Parallel()
+	h := newRailHouse(t)
+	h.owner(`ALTER TABLE payouts DISABLE TRIGGER sums_up; INSERT INTO payouts (book_id, id, run_id, kind, payee, receiver, currency, amount, fee, method, state, account_id, number, created_sequence,
+		consumed_from, consumed_through, left_after, destination, rail, rail_account, mode, needs_person, created_at, changed_at, look_at, transfer, outgoing, submitted_at, paid_at, ended_at)
+		SELECT (SELECT id FROM books), 'po_' || lpad(n::text, 16, '0'), 'run_' || repeat('a', 16), 'seller', 'sel_' || n, 'sel_' || n, 'USD', 100, 0, 'standard',
+		CASE WHEN n % 1000 = 0 THEN 'created' WHEN n % 1000 = 1 THEN 'unknown' WHEN n % 1000 = 2 THEN 'failed' ELSE 'paid' END, n, 1, n, 0, 100, 0, 'dst_1', 'connected', 'acct_' || n, 'manual', false,
+		'2026-03-01', '2026-03-01', CASE WHEN n % 1000 = 1 THEN timestamptz '2026-03-01' END, 'tr_' || n, 'po_' || n, '2026-03-01', '2026-03-01', '2026-03-01'
+		FROM generate_series(1, 40000) n; ALTER TABLE payouts ENABLE ALWAYS TRIGGER sums_up; ANALYZE payouts`)
+	past := railStart.Add(-90 * 24 * time.Hour)
+	rails := []string{"connected"}
+	for name, q := range map[string]struct {
+		sql  string
+		args []any
+	}{
+		"runs":     {sqlRunsUnsent, []any{h.book.ID}},
+		"unsent":   {sqlUnsentOf, []any{h.book.ID, h.run, "", rails, carryPage, []string{"connected/EUR"}}},
+		"due":      {sqlDueIn, []any{h.book.ID, Unknown, railStart, past, "", rails, carryPage}},
+		"paid":     {sqlDueIn, []any{h.book.ID, Paid, railStart, past, "", rails, carryPage}},
+		"back":     {sqlCameBackSince, []any{h.book.ID, past, "", railStart, retryPage, []string{"x"}}},
+		"health":   {sqlHealth, []any{h.book.ID}},
+		"transfer": {sqlOfTransfer, []any{"tr_77"}},
+		"outgoing": {sqlOfOutgoing, []any{"po_77"}},
+		"account":  {sqlAtAccount, []any{"acct_77"}},
+		"sources":  {sqlKnownSources, []any{h.book.ID, []string{"tr_77", "po_78"}}},
+	} {
+		rows, err := h.db.Pool.Query(t.Context(), "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) "+q.sql, q.args...)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		plan := strings.Join(lines, "\n")
+		if strings.Contains(plan, "Seq Scan on payouts") || strings.Contains(plan, "rows=40000") || strings.Contains(plan, "Rows Removed by Filter: 39") {
+			t.Errorf("%s reads everything:\n%s", name, plan)
+		}
+	}
+}
