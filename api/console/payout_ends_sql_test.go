@@ -191,9 +191,16 @@ func TestPolicyDifferences(t *testing.T) {
 	b.get(at+"/payout-policies", 200).has(t, "uk-2", "to come", "uk-1 shipped", "in force")
 	b.get(at+"/payout-policies/uk-2", 200).has(t, "to come", "Different from uk-1", "72 becomes 96")
 	b.get(at+"/payout-policies/uk-1", 200).has(t, "in force", "shipped with Mizan")
+	m.register(m.book, commerce.Payee{ID: "sel_x", Kind: "seller"})
+	agreed, err := json.Marshal(map[string]any{"payee": "sel_x", "after": 0, "valid_from": today.Add(time.Hour), "document": `{"id":"sel_x-1","kind":"seller","cadence":{"every":"weekly","weekday":5}}`})
+	m.must(err)
+	_, err = m.payouts.SetOverride(t.Context(), operator, m.book, agreed, "Fridays.")
+	m.must(err)
+	b.get(at+"/payees/sel_x", 200).hasNot(t, "weekday")
 	m.forward(72 * time.Hour)
 	b = m.in("Omar", access.Grant{Role: access.Auditor})
 	b.get(at+"/payout-policies/uk-2", 200).has(t, "in force")
+	b.get(at+"/payees/sel_x", 200).has(t, "Agreed with this payee", "in force", "weekday 5", "next run 27 November 2026")
 }
 
 // A console without payouts has no pages about them, and nothing leads there.
