@@ -74,7 +74,7 @@ func runWord(state string) stateWord {
 }
 
 var triggers = map[string]string{payouts.TriggerScheduled: "by the schedule", payouts.TriggerManual: "started by hand", payouts.TriggerOnDemand: "asked for",
-	payouts.TriggerRetry: "paid again", payouts.TriggerClosing: "the account closes", payouts.TriggerSpecial: "follows from an act"}
+	payouts.TriggerRetry: "a retry", payouts.TriggerClosing: "the account closes", payouts.TriggerSpecial: "follows from an act"}
 
 // triggerWord says what started a run.
 func triggerWord(trigger string) string {
