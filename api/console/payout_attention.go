@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -56,11 +55,10 @@ func (c *console) payoutHealth(ctx context.Context, who cashier, _ *http.Request
 	at, now := who.o.At+"/payouts?state=", c.Now()
 	p := payoutHealthPage{payHead: c.payHead(who, "Overview"), Figures: []figure{
 		{"Not known", "Sent, and nobody knows yet whether they were taken.", h.Unknown, ago(now, h.OldestUnknown), h.OldestUnknown, at + payouts.Unknown, h.Unknown > 0},
-		{"Refused", "Not taken by the processor; " + strconv.FormatInt(h.Stuck, 10) + " of them wait for people.", h.Refused, "", noTime, at + payouts.Refused, h.Stuck > 0},
+		{"Refused", refusedMeaning(h.Stuck), h.Refused, "", noTime, at + payouts.Refused, h.Stuck > 0},
 		{"At the account", "Failed, and the money is still at the payee's account at the processor.", h.AtAccount, ago(now, h.OldestAtAccount), h.OldestAtAccount, at + payouts.AtAccount, h.AtAccount > 0},
 		{"To be sent", "Released, and not sent yet.", h.Unsent, ago(now, h.OldestUnsent), h.OldestUnsent, at + payouts.Created, h.Unsent > 0 && now.Sub(h.OldestUnsent) > time.Hour},
 	}}
-	p.Calm = !slices.ContainsFunc(p.Figures, func(f figure) bool { return f.Bad })
 	for _, list := range []struct {
 		q  payouts.RunQuery
 		to *[]runLine
@@ -87,7 +85,16 @@ func (c *console) payoutHealth(ctx context.Context, who cashier, _ *http.Request
 			*to = append(*to, clockLine{Clock: k, What: actWord(k.Act), Link: listAddress(who.book, url.Values{"subject": {k.Subject}}), For: ago(now, k.DueAt)})
 		}
 	}
+	p.Calm = len(p.Parked) == 0 && !slices.ContainsFunc(p.Figures, func(f figure) bool { return f.Bad })
 	return answer{Title: "Payouts", Trail: who.o.trail(), Active: "desk", Data: &p}, nil
+}
+
+// refusedMeaning says what payouts are that the processor did not take.
+func refusedMeaning(stuck int64) string {
+	if stuck == 0 {
+		return "Not taken by the processor, and sent again later."
+	}
+	return "Not taken by the processor. " + thousands(stuck) + " of them wait for people."
 }
 
 // actWords say what makes money available.
