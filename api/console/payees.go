@@ -86,12 +86,10 @@ func (c *console) payees(ctx context.Context, who cashier, r *http.Request) (ans
 	return who.answered("Payees", &p), nil
 }
 
-// holdLine is a hold with what it holds now.
+// holdLine is a hold that stands, with what it holds now.
 type holdLine struct {
 	payouts.Hold
-	Word   string
-	Holds  amount
-	Stands bool
+	Holds amount
 	// Money says that it holds money, and Wants that it wants more than was there.
 	Money, Wants bool
 	WantsAmount  amount
@@ -113,6 +111,13 @@ type waitLine struct {
 	Day  string
 }
 
+// overrideLine is one version of what was agreed with a payee.
+type overrideLine struct {
+	payouts.Agreed
+	ApprovalLink  string
+	InForce, Ends bool
+}
+
 type debtLine struct {
 	payouts.Debt
 	Amount    amount
@@ -130,17 +135,21 @@ type payeePage struct {
 	Sums         []payeeSums
 	Destinations []payouts.Destination
 	Holds        []holdLine
-	Waits        []waitLine
-	MoreWaits    string
-	Debts        []debtLine
-	Override     payouts.Agreed
-	Exception    document
-	NextRun      string
-	Decisions    []decisionLine
-	MoreDecided  string
-	Payouts      []payoutLine
-	MorePayouts  string
-	Currencies   []money.Currency
+	// MoreHolds says that there are more than a page shows.
+	MoreHolds bool
+	Waits     []waitLine
+	MoreWaits string
+	Debts     []debtLine
+	Override  payouts.Agreed
+	Exception document
+	// Overrides are all versions of what was agreed with the payee, the latest first.
+	Overrides   []overrideLine
+	NextRun     string
+	Decisions   []decisionLine
+	MoreDecided string
+	Payouts     []payoutLine
+	MorePayouts string
+	Currencies  []money.Currency
 	// NewHold is an id for the hold that the form places, so that it is placed once however often it is sent.
 	NewHold   string
 	MayRetire bool
@@ -212,22 +221,19 @@ func (c *console) debtLine(who cashier, d payouts.Debt) debtLine {
 // waysOf adds where the payee is paid.
 func (c *console) waysOf(ctx context.Context, who cashier, p *payeePage) (err error) {
 	p.Destinations, err = c.Payouts.Destinations(ctx, who.book, p.ID)
+	p.Destinations = p.Destinations[:min(len(p.Destinations), versionsShown)]
 	return err
 }
 
-// heldOf adds the holds, those that stand first.
+// heldOf adds the holds that stand, with what each of them holds.
 func (c *console) heldOf(ctx context.Context, who cashier, p *payeePage) error {
 	list, err := c.Payouts.HoldsOf(ctx, who.book, p.ID)
 	if err != nil {
 		return err
 	}
-	var over []holdLine
-	for _, h := range list {
-		l := holdLine{Hold: h, Word: holdCategories[h.Category], Stands: h.ReleasedAt.IsZero(), Money: h.Effect != payouts.EffectPause}
-		if !l.Stands {
-			over = append(over, l)
-			continue
-		}
+	p.MoreHolds = len(list) > versionsShown
+	for _, h := range list[:min(len(list), versionsShown)] {
+		l := holdLine{Hold: h, Money: h.Effect != payouts.EffectPause}
 		if l.Money {
 			m, err := c.Payouts.Holding(ctx, who.book, h)
 			if err != nil {
@@ -237,7 +243,6 @@ func (c *console) heldOf(ctx context.Context, who cashier, p *payeePage) error {
 		}
 		p.Holds = append(p.Holds, l)
 	}
-	p.Holds = append(p.Holds, over...)
 	return nil
 }
 
@@ -267,6 +272,17 @@ func (c *console) termsOf(ctx context.Context, who cashier, p *payeePage) error 
 	}
 	if p.Override.Version > 0 {
 		p.Exception = documentOf(p.Override.Document)
+	}
+	versions, err := c.Payouts.Overrides(ctx, who.book, p.ID)
+	if err != nil {
+		return err
+	}
+	for _, a := range versions[:min(len(versions), versionsShown)] {
+		l := overrideLine{Agreed: a, Ends: string(a.Document) == "{}", InForce: a.Version == p.Override.Version}
+		if a.Approval != "" {
+			l.ApprovalLink = who.o.At + "/approvals/" + a.Approval
+		}
+		p.Overrides = append(p.Overrides, l)
 	}
 	p.NextRun, err = c.nextRun(ctx, who.book, p.ID, p.Payee.Kind)
 	return err
@@ -337,7 +353,7 @@ func (c *console) payeeDecisions(ctx context.Context, who cashier, r *http.Reque
 	if unusable(id) {
 		return answer{}, errNoPage
 	}
-	list, last, err := c.decidedAbout(ctx, who.book, id, after, decisionsPerPage)
+	list, last, err := c.decidedAbout(ctx, who.book, payouts.PayeeKey{ID: id}, after, decisionsPerPage)
 	if err != nil {
 		return answer{}, err
 	}

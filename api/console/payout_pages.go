@@ -31,6 +31,8 @@ const (
 	debtsPerPage     = 50
 	waitsPerPage     = 50
 	latestOfPayee    = 8
+	// versionsShown bounds destinations, holds and exceptions of one payee.
+	versionsShown = 50
 	// approvalsLooked bounds the open approvals among which a run's is looked for.
 	approvalsLooked = 200
 )

@@ -79,7 +79,9 @@ type payoutPolicyPage struct {
 	// Before is the policy that held before, with what is different.
 	Before      *policyLine
 	Differences []string
-	Terms       []termLine
+	// Facts are what holds for everybody, in words: a name and its value.
+	Facts []link
+	Terms []termLine
 }
 
 // termLine is what holds for one kind of payee, in words.
@@ -100,7 +102,7 @@ func (c *console) payoutPolicy(ctx context.Context, who cashier, r *http.Request
 	}
 	p := payoutPolicyPage{payHead: c.payHead(who, "Policies"), Policy: c.policyLine(who, a, inForce), Document: documentUpTo(a.Document, longDocumentLines)}
 	if parsed, err := payouts.ParsePolicy(a.Document); err == nil {
-		p.Terms = termLines(parsed)
+		p.Terms, p.Facts = termLines(parsed), policyFacts(parsed)
 	}
 	earlier, _, err := c.Payouts.Policies(ctx, who.book, a.ValidFrom, 1)
 	if err != nil {

@@ -203,9 +203,10 @@ func (c *console) requestPayout(ctx context.Context, who cashier, r *http.Reques
 	return who.o.At + "/payout-runs/" + d.Run + "/decisions/" + url.PathEscape(holderMark(d.Holder)), nil
 }
 
-// decidedAbout is a page of the decisions about a payee, the latest first, with the mark of the next page.
-func (c *console) decidedAbout(ctx context.Context, book ledger.Book, payee, after string, most int) ([]payouts.Decided, string, error) {
-	q := payouts.DecisionQuery{Payee: payee, Limit: most}
+// decidedAbout is a page of the decisions about a payee, the latest first, with the mark of the next page. With a kind, only
+// those about what it has as that.
+func (c *console) decidedAbout(ctx context.Context, book ledger.Book, payee payouts.PayeeKey, after string, most int) ([]payouts.Decided, string, error) {
+	q := payouts.DecisionQuery{Payee: payee.ID, Kind: payee.Kind, Limit: most}
 	if after != "" {
 		parts := strings.Split(after, ",")
 		if len(parts) != 3 || unusable(after) {

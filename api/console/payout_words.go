@@ -74,7 +74,7 @@ func runWord(state string) stateWord {
 }
 
 var triggers = map[string]string{payouts.TriggerScheduled: "by the schedule", payouts.TriggerManual: "started by hand", payouts.TriggerOnDemand: "asked for",
-	payouts.TriggerRetry: "paid again", payouts.TriggerClosing: "the account closes", payouts.TriggerSpecial: "follows from an act"}
+	payouts.TriggerRetry: "a retry", payouts.TriggerClosing: "the account closes", payouts.TriggerSpecial: "follows from an act"}
 
 // triggerWord says what started a run.
 func triggerWord(trigger string) string {
@@ -173,13 +173,7 @@ func termLines(p *payouts.Policy) (lines []termLine) {
 		if terms.OnDemand {
 			l.Demand = "yes"
 		}
-		var minimum []string
-		for _, c := range p.Currencies {
-			if m, ok := terms.Minimum[c]; ok {
-				minimum = append(minimum, grouped(m.Format(c))+" "+string(c))
-			}
-		}
-		l.Minimum = strings.Join(minimum, ", ")
+		l.Minimum = amountsOf(p, terms.Minimum)
 		lines = append(lines, l)
 	}
 	return lines
@@ -197,3 +191,31 @@ func cadenceWords(c payouts.Cadence) string {
 	}
 	return c.Every
 }
+
+// amountsOf writes a policy's amounts in the order of its currencies.
+func amountsOf(p *payouts.Policy, amounts payouts.Amounts) string {
+	var list []string
+	for _, c := range p.Currencies {
+		if m, ok := amounts[c]; ok {
+			list = append(list, grouped(m.Format(c))+" "+string(c))
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+// policyFacts say what of a policy holds for everybody.
+func policyFacts(p *payouts.Policy) []link {
+	who := map[bool]string{true: "two people", false: "one person"}
+	return []link{
+		{"Runs start", p.Run + " in " + p.TimeZone}, {"Money counts that was available before", p.Cutoff}, {"The most in one part", amountsOf(p, p.Maximum)},
+		{"A second person above", amountsOf(p, p.FourEyesAbove)}, {"The first payout to an account takes", who[p.FirstNeedsTwo]}, {"A payout by hand takes", who[p.ManualNeedsTwo]},
+		{"Nothing to a new account for", strconv.Itoa(p.CoolingOffHours) + " hours"}, {"The holder's name", nameWords[p.NameMatch]}, {"The fee of a returned payout", feeWords[p.FeeOnReturn]},
+		{"Debts stop payouts above", amountsOf(p, p.Debt.FreezeAbove)}, {"A debt can be given up after", strconv.Itoa(p.Debt.WriteOffDays) + " days"},
+		{"A run's total needs a second person above", strconv.Itoa(p.RunTotal.Factor) + " times the average of " + strconv.Itoa(p.RunTotal.Runs) + " runs"},
+	}
+}
+
+var (
+	nameWords = map[string]string{payouts.NameStrict: "must be the payee's", payouts.NameLenient: "must be like the payee's", payouts.NameOff: "is not compared"}
+	feeWords  = map[string]string{payouts.FeeKeep: "is kept", payouts.FeeReturn: "is given back"}
+)

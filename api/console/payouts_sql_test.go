@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -295,22 +296,51 @@ func TestPayoutOnDemand(t *testing.T) {
 	amy.get(ask+"?currency=GBP&amount=1%3Cb%3E", 400).hasNot(t, "<b>")
 	amy.get(ask+"?currency=USD", 404)
 	amy.get("/portal/payees/cre_eve/payout?currency=GBP", 404)
+	m.pressTogether(m.payee(m.book, "cre_eve"), "cre_eve")
 	old.Set("reference", newToken())
 	old.Set("amount", "9999.00")
 	amy.post(form, old, http.StatusBadRequest).has(t, "Less is available")
 
 	b := m.in("Fatima", access.Grant{Role: finance, Book: "uk"})
-	staff := b.get(at+"/payees/cre_eve/payout?currency=GBP", 200)
-	staff.has(t, "Pay cre_eve now", "available 500.00 GBP", "Pressing twice pays once")
+	m.earn("creator", "cre_eve", "available", 50000)
+	staff := b.get(at+"/payees/cre_eve/payout?currency=GBP&amount=123.45", 200)
+	staff.has(t, "Pay cre_eve now", "Arrives 123.45", "Pressing twice pays once")
 	leads := b.press(staff, at+"/payees/cre_eve/payouts", nil, http.StatusSeeOther).header.Get("Location")
-	if b.press(staff, at+"/payees/cre_eve/payouts", nil, http.StatusSeeOther).header.Get("Location") != leads || leads != at+"/payouts/"+m.one("cre_eve").ID {
+	if b.press(staff, at+"/payees/cre_eve/payouts", nil, http.StatusSeeOther).header.Get("Location") != leads {
 		t.Error("pressing twice led elsewhere:", leads)
 	}
+	b.get(leads, 200).has(t, "Arrives 123.45 GBP", "cre_eve")
 	reader := m.in("Lena", access.Grant{Role: access.Auditor, Book: "uk"})
 	reader.get(at+"/payees/cre_eve/payout?currency=GBP", 200).hasNot(t, "Pressing twice")
 	token := reader.get(at+"/payouts", 200).forms()["/sign-out"]
 	token["kind"], token["currency"], token["amount"], token["fee"], token["reference"] = []string{"creator"}, []string{"GBP"}, []string{"1.00"}, []string{"0.00"}, []string{newToken()}
 	reader.post(at+"/payees/cre_eve/payouts", token, http.StatusForbidden)
+}
+
+// pressTogether presses the button of one form from fifty places at once: one payout comes of it.
+func (m *market) pressTogether(b *browser, payee string) {
+	m.t.Helper()
+	path := "/portal/payees/" + payee + "/payout"
+	form := b.get(path+"?currency=GBP&amount=50.00", 200).forms()[path+"s"]
+	body, session := form.Encode(), b.session()
+	to := make([]string, 50)
+	var all sync.WaitGroup
+	for i := range to {
+		all.Go(func() {
+			r := httptest.NewRequest(http.MethodPost, path+"s", strings.NewReader(body))
+			r.Host = testHost
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.Header.Set("Sec-Fetch-Site", "same-origin")
+			r.AddCookie(&http.Cookie{Name: access.CookieSecure, Value: session})
+			w := httptest.NewRecorder()
+			m.ServeHTTP(w, r)
+			to[i] = fmt.Sprint(w.Code, w.Header().Get("Location"))
+		})
+	}
+	all.Wait()
+	if one := m.one(payee); one.Amount != 5000 || len(slices.Compact(to)) != 1 || to[0] != fmt.Sprint(http.StatusSeeOther, "/portal/payouts/"+one.ID) {
+		m.t.Errorf("pressing fifty times at once: %v", slices.Compact(to))
+	}
 }
 
 // Standing, holds and destinations are changed where they are read.

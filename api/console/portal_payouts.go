@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -125,8 +126,8 @@ func (c *console) payOf(ctx context.Context, book ledger.Book, card *payeeCard, 
 	if len(waits) > most {
 		waits, p.MoreWaits = waits[:most], at+"/waits"
 	}
-	p.Waits = ownWaits(book, waits)
-	list, err := c.Payouts.Payouts(ctx, book, payouts.PayoutQuery{Payee: card.ID, Limit: most})
+	p.Waits = ownWaits(book, card.Kind, waits)
+	list, err := c.Payouts.Payouts(ctx, book, payouts.PayoutQuery{Payee: card.ID, Kind: card.Kind, Limit: most})
 	if err != nil {
 		return err
 	}
@@ -136,7 +137,7 @@ func (c *console) payOf(ctx context.Context, book ledger.Book, card *payeeCard, 
 	for _, one := range list {
 		p.Payouts = append(p.Payouts, ownPayoutOf(book, one))
 	}
-	decided, last, err := c.decidedAbout(ctx, book, card.ID, "", most)
+	decided, last, err := c.decidedAbout(ctx, book, payouts.PayeeKey{Kind: card.Kind, ID: card.ID}, "", most)
 	if err != nil {
 		return err
 	}
@@ -159,8 +160,12 @@ func (c *console) payOf(ctx context.Context, book ledger.Book, card *payeeCard, 
 	return nil
 }
 
-func ownWaits(book ledger.Book, list []payouts.Wait) (lines []waitLine) {
+// ownWaits are the waits as the payee sees them: what others with the same id but of another kind wait for is not its own.
+func ownWaits(book ledger.Book, kind string, list []payouts.Wait) (lines []waitLine) {
 	for _, w := range list {
+		if w.Kind != kind && (kind != payouts.KindCharity || isEarner(w.Kind)) {
+			continue
+		}
 		lines = append(lines, waitLine{Wait: w, Amount: sumOf(w.Amount, w.Currency), What: actWord(w.Act), Day: onDay(w.DueAt, book.Location())})
 	}
 	return lines
@@ -249,8 +254,8 @@ func (c *console) ownPayout(ctx context.Context, r *http.Request) (answer, error
 	if err != nil {
 		return answer{}, err
 	}
-	if !ownHolder(o.principal(), one.Holder.ID) {
-		return answer{}, errNoPage
+	if mine, err := c.ownerOf(ctx, one.Holder.ID); err != nil || mine.kind != one.Holder.Kind {
+		return answer{}, cmp.Or(err, error(errNoPage))
 	}
 	sequence, line, err := place(r.URL.Query().Get("after"))
 	if err != nil {
@@ -321,7 +326,7 @@ func (c *console) ownPayouts(ctx context.Context, r *http.Request) (answer, erro
 	if err != nil {
 		return answer{}, err
 	}
-	list, err := c.Payouts.Payouts(ctx, o.book, payouts.PayoutQuery{Payee: o.payee, Before: before, BeforeID: id, Limit: payoutsPerPage})
+	list, err := c.Payouts.Payouts(ctx, o.book, payouts.PayoutQuery{Payee: o.payee, Kind: o.kind, Before: before, BeforeID: id, Limit: payoutsPerPage})
 	if err != nil {
 		return answer{}, err
 	}
@@ -363,7 +368,7 @@ func (c *console) ownWaits(ctx context.Context, r *http.Request) (answer, error)
 		list = list[:waitsPerPage]
 		p.Next = narrowedTo(at, "after", waitMark(list[waitsPerPage-1]))
 	}
-	p.Waits = ownWaits(o.book, list)
+	p.Waits = ownWaits(o.book, o.kind, list)
 	return o.answered("What becomes available", &p), nil
 }
 
@@ -373,7 +378,7 @@ func (c *console) ownDecisions(ctx context.Context, r *http.Request) (answer, er
 		return answer{}, err
 	}
 	after := r.URL.Query().Get("after")
-	list, last, err := c.decidedAbout(ctx, o.book, o.payee, after, decisionsPerPage)
+	list, last, err := c.decidedAbout(ctx, o.book, payouts.PayeeKey{Kind: o.kind, ID: o.payee}, after, decisionsPerPage)
 	if err != nil {
 		return answer{}, err
 	}
