@@ -95,7 +95,7 @@ func (p *parts) payoutRun(w payouts.Work) func(ctx context.Context, period jobs.
 		if err != nil {
 			return jobs.Report{}, err
 		}
-		r, err := w.Do(ctx, payouts.Turn{Book: book, Start: period.Start, End: period.End, Check: period.Check,
+		r, err := w.Do(ctx, payouts.Turn{Book: book, Start: period.Start, End: period.End, Extra: period.Extra, Check: period.Check,
 			Actor: guard.Actor{Kind: guard.System, ID: period.Job}})
 		if errors.Is(err, payouts.ErrPolicyMissing) {
 			return jobs.Report{Text: "no payout policy holds for the book"}, nil
