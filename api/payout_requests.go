@@ -191,6 +191,7 @@ func quotePayout(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	ask.ByHand = c.principal.Kind == access.Person
 	d, err := s.Quote(c.ctx, c.book, ask)
 	if err != nil {
 		return reply{}, err

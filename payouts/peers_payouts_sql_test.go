@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,7 +24,7 @@ import (
 
 // ask asks for a payout on demand.
 func (h *runHouse) ask(reference string, who Holder, amount money.Minor) (Decided, []Payout, error) {
-	return h.RequestPayout(context.Background(), finance, h.book, Request{Reference: reference, Holder: who, Amount: amount})
+	return h.RequestPayout(context.Background(), guard.Actor{Kind: guard.Payee, ID: who.ID}, h.book, Request{Reference: reference, Holder: who, Amount: amount})
 }
 
 // Bug 14: ten parallel calls are one payout, whoever calls at whichever replica.
@@ -556,6 +557,36 @@ func TestSpecialPayouts(t *testing.T) {
 	h.must(err)
 	if lines := h.lines(p.ID); len(lines) != 1 || lines[0].Amount != 500 || lines[0].Entry != 700 {
 		t.Errorf("lines %+v", lines)
+	}
+	h.sound()
+}
+
+// One person of the staff pays nobody alone: what somebody asks for by hand waits for another, the first time and when it is
+// paid again. A payee that asks for its own money, and a program that asks for it, do not.
+func TestByHandTakesTwo(t *testing.T) {
+	t.Parallel()
+	h := newRunHouse(t)
+	h.set(runsStart)
+	for i, x := range []struct {
+		by   guard.Actor
+		held bool
+	}{{finance, true}, {guard.Actor{Kind: guard.Payee, ID: "cre_1"}, false}, {guard.Actor{Kind: guard.Program, ID: "key_1"}, false}, {guard.Actor{Kind: guard.System, ID: "payout_retry"}, false}} {
+		who := usd("creator", fmt.Sprintf("cre_%d", i))
+		h.ready(who, true)
+		h.move(who, "available", 5000)
+		ask := Request{Reference: fmt.Sprintf("ask-%d", i), Holder: who, Amount: 1000}
+		quote := ask
+		quote.ByHand = x.held
+		told, err := h.Quote(t.Context(), h.book, quote)
+		h.must(err)
+		d, list, err := h.RequestPayout(t.Context(), x.by, h.book, ask)
+		h.must(err)
+		run, err := h.Run(t.Context(), h.book, d.Run)
+		h.must(err)
+		if len(list) != 1 || list[0].NeedsPerson != x.held || (run.State == RunWaiting) != x.held || slices.Contains(told.SecondPerson, TwoManual) != x.held {
+			t.Errorf("%s: %+v, the run is %s, the quote says %v", x.by.Kind, list, run.State, told.SecondPerson)
+		}
+		h.replays(d.Run)
 	}
 	h.sound()
 }

@@ -14,7 +14,8 @@ import (
 	"mizan/ledger/money"
 )
 
-// Asking for a payout now: by a payee for itself, or by finance. It is a run of its own with one decision, under a reference
+// Asking for a payout now: by a payee for itself, or by finance, which is by hand and waits for a second person where the policy
+// says so. It is a run of its own with one decision, under a reference
 // that makes it happen once, whoever asks how often.
 
 var (
@@ -138,7 +139,7 @@ func (s *Service) requestTx(ctx context.Context, tx pgx.Tx, by guard.Actor, book
 		return s.requestedTx(ctx, tx, book, r)
 	}
 	o := occasionOf(run, policy)
-	o.method, o.wanted = r.Method, r.Amount
+	o.method, o.wanted, o.byHand = r.Method, r.Amount, by.Kind == guard.Person
 	var before *Payout
 	if r.Retry != "" {
 		if before, err = s.retriedTx(ctx, tx, book, r); err != nil {
@@ -257,7 +258,7 @@ func (s *Service) Quote(ctx context.Context, book ledger.Book, r Request) (Decis
 		return Decision{}, err
 	}
 	o := occasionOf(Run{ID: "quote", Trigger: TriggerOnDemand, CutOff: now, CreatedAt: now, AtSequence: head.LastSequence}, policy)
-	o.method, o.wanted = r.Method, r.Amount
+	o.method, o.wanted, o.byHand = r.Method, r.Amount, r.ByHand
 	held, err := s.holdingsOf(ctx, book, []Holder{r.Holder}, head.LastSequence)
 	if err != nil {
 		return Decision{}, err

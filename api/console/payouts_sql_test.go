@@ -301,7 +301,7 @@ func TestPayoutOnDemand(t *testing.T) {
 
 	b := m.in("Fatima", access.Grant{Role: finance, Book: "uk"})
 	staff := b.get(at+"/payees/cre_eve/payout?currency=GBP", 200)
-	staff.has(t, "Pay cre_eve now", "available 500.00 GBP", "Pressing twice pays once")
+	staff.has(t, "Pay cre_eve now", "available 500.00 GBP", "Pressing twice pays once", "The payout was started by hand.")
 	leads := b.press(staff, at+"/payees/cre_eve/payouts", nil, http.StatusSeeOther).header.Get("Location")
 	if b.press(staff, at+"/payees/cre_eve/payouts", nil, http.StatusSeeOther).header.Get("Location") != leads || leads != at+"/payouts/"+m.one("cre_eve").ID {
 		t.Error("pressing twice led elsewhere:", leads)
