@@ -590,3 +590,50 @@ func TestByHandTakesTwo(t *testing.T) {
 	}
 	h.sound()
 }
+
+// A payee that asks again and again, each time under another name, fills no table and does not keep the book locked: after a
+// hundred within a day nothing is recorded. What was asked before is still answered, finance may still pay, and so may the run.
+func TestAskingWithoutEnd(t *testing.T) {
+	t.Parallel()
+	h := newRunHouse(t)
+	h.set(runsStart)
+	who := usd("creator", "cre_1")
+	h.ready(who, true)
+	h.move(who, "available", 1)
+	for i := range maxAskedADay {
+		if _, _, err := h.ask(fmt.Sprint("click-", i), who, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := h.ask("one-more", who, 0); !errors.Is(err, ErrAskedOften) {
+		t.Fatalf("without end: %v", err)
+	}
+	if _, err := h.runOfName("one-more"); !errors.Is(err, ErrRunUnknown) {
+		t.Errorf("recorded all the same: %v", err)
+	}
+	if d, _, err := h.ask("click-7", who, 0); err != nil || d.Verdict != VerdictSkip {
+		t.Errorf("asked before: %+v, %v", d, err)
+	}
+	other := usd("creator", "cre_2")
+	h.ready(other, true)
+	h.move(other, "available", 5000)
+	if _, list, err := h.ask("click-0-of-another", other, 1000); err != nil || len(list) != 1 {
+		t.Errorf("another payee: %v", err)
+	}
+	if _, _, err := h.RequestPayout(t.Context(), finance, h.book, Request{Reference: "by-finance", Holder: who}); err != nil {
+		t.Errorf("by finance: %v", err)
+	}
+	h.set(runsStart.Add(25 * time.Hour))
+	if _, _, err := h.ask("tomorrow", who, 0); err != nil {
+		t.Errorf("tomorrow: %v", err)
+	}
+}
+
+// runOfName finds the run of a request.
+func (h *runHouse) runOfName(reference string) (r Run, err error) {
+	err = h.db.Pool.ReadTx(h.t.Context(), func(tx pgx.Tx) error {
+		r, err = oneRun(h.t.Context(), tx, sqlRunOfName, h.book.ID, reference)
+		return err
+	})
+	return r, err
+}
