@@ -21,6 +21,8 @@ const (
 	railPerSecond = 20
 	// payoutTimeout bounds one period. What a period leaves, the next one goes on with.
 	payoutTimeout = time.Hour
+	// oftenKept is how long the periods of works of every few minutes are remembered: 90,000 rows in each book.
+	oftenKept = 14 * 24 * time.Hour
 )
 
 // railsOf returns the ways out: the processor's connected accounts. Without a processor there is none, and nobody is paid.
@@ -83,7 +85,11 @@ func (p *parts) payoutJobs() (list []jobs.Job, err error) {
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, jobs.Job{Name: w.Name, Schedule: schedule, PerBook: true, Latest: latest, Timeout: payoutTimeout, Run: p.payoutRun(w)})
+		j := jobs.Job{Name: w.Name, Schedule: schedule, PerBook: true, Latest: latest, Timeout: payoutTimeout, Run: p.payoutRun(w)}
+		if w.When == payouts.EveryMinute || w.When == payouts.Every5Minutes {
+			j.Keep = oftenKept
+		}
+		list = append(list, j)
 	}
 	return list, nil
 }
