@@ -295,6 +295,10 @@ func TestPayoutOnDemand(t *testing.T) {
 	amy.get(ask+"?currency=GBP&amount=1%3Cb%3E", 400).hasNot(t, "<b>")
 	amy.get(ask+"?currency=USD", 404)
 	amy.get("/portal/payees/cre_eve/payout?currency=GBP", 404)
+	for _, page := range []string{"waits", "payouts", "decisions"} {
+		amy.get("/portal/payees/cre_eve/"+page, 404)
+	}
+	amy.get("/portal/payees/cre_amy/waits?after=0000-01-01T00:00:00Z,order:x,settle,creator,GBP", 400) // no list leads there
 	old.Set("reference", newToken())
 	old.Set("amount", "9999.00")
 	amy.post(form, old, http.StatusBadRequest).has(t, "Less is available")
