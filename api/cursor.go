@@ -10,8 +10,8 @@ import (
 	"mizan/ledger/fault"
 )
 
-// A cursor says where the next page of a list begins. It is opaque, and its MAC binds it to the operation, the book and
-// the filters it was made for: one that was altered, or comes from another list, is refused and never moves a reader to a
+// A cursor says where the next page of a list begins. It is opaque, and its MAC binds it to the operation, the path with
+// its book, payee or run, and the filters it was made for: one that was altered, or comes from another list, is refused and never moves a reader to a
 // place it did not come from.
 
 // ErrCursor means that a cursor was not made by this service for this list.
@@ -27,7 +27,7 @@ const (
 // binding names the list a cursor belongs to. The size of a page may change from one page to the next.
 func (c *call) binding() string {
 	var b strings.Builder
-	b.WriteString(c.op.ID + "\x00" + c.book.Code)
+	b.WriteString(c.op.ID + "\x00" + c.r.URL.Path)
 	names := make([]string, 0, len(c.query.values))
 	for name := range c.query.values {
 		if name != "cursor" && name != "limit" {

@@ -137,7 +137,7 @@ func jobsUnder(path, infix, of string, history reflect.Type) []Operation {
 		},
 		{
 			Method: http.MethodGet, Path: path + "/history", ID: "list-" + infix + "job-periods", Summary: "List the periods of jobs" + of,
-			Description: "What waits, what runs, and what became of the rest. Periods are forgotten 400 days after they became due.", Scope: access.JobsRead,
+			Description: "What waits, what runs, and what became of the rest. Periods are forgotten 400 days after they became due; those of jobs of every few minutes that were done, after 14 days.", Scope: access.JobsRead,
 			Query: history, Answers: []Answer{{Status: 200, Meaning: "A page of periods.", Body: reflect.TypeFor[jobPeriodListJSON]()}},
 			Errors: []*fault.Error{ErrCursor, ledger.ErrInvalid, ErrNotReady}, handle: listJobPeriods,
 		},
@@ -182,13 +182,16 @@ func listJobs(c *call) (reply, error) {
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong
 	}
-	all, err := service.Jobs(c.ctx)
+	var of *int32
+	if c.op.ofBook() {
+		id := int32(c.book.ID)
+		of = &id
+	}
+	all, err := service.Jobs(c.ctx, of)
 	if err != nil {
 		return reply{}, err
 	}
-	all = slices.DeleteFunc(all, func(s jobs.Status) bool {
-		return c.op.ofBook() && s.Book.ID != int32(c.book.ID) || after != nil && !comesAfter(s, after)
-	})
+	all = slices.DeleteFunc(all, func(s jobs.Status) bool { return after != nil && !comesAfter(s, after) })
 	out := jobStatusListJSON{Data: make([]jobStatusJSON, 0, min(len(all), limit))}
 	for _, s := range all[:min(len(all), limit)] {
 		out.Data = append(out.Data, jobStatusOf(s))

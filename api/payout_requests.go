@@ -73,7 +73,7 @@ func payoutRequestOperations() []Operation {
 			Scope:       access.PayoutsWrite, Own: "payee", Body: reflect.TypeFor[NewPayout](), BodyLimit: bodyLimit,
 			Example: map[string]any{"reference": "click-1", "kind": "creator", "currency": "GBP"},
 			Answers: []Answer{{Status: 200, Meaning: "Decided, now or under this reference before.", Body: reflect.TypeFor[PayoutAnswerJSON]()}},
-			Errors:  []*fault.Error{payouts.ErrBalance, payouts.ErrRequest, payouts.ErrRequestReused, payouts.ErrPolicyMissing, ledger.ErrInvalid, ErrNotReady}, handle: requestPayout,
+			Errors:  []*fault.Error{payouts.ErrBalance, payouts.ErrRequest, payouts.ErrRequestReused, payouts.ErrAskedOften, payouts.ErrPolicyMissing, ledger.ErrInvalid, ErrNotReady}, handle: requestPayout,
 		},
 		{
 			Method: http.MethodGet, Path: "/v1/books/{book}/payees/{payee}/payout-quote", ID: "quote-payout", Summary: "Read what a payout would cost",
@@ -191,6 +191,7 @@ func quotePayout(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	ask.ByHand = c.principal.Kind == access.Person
 	d, err := s.Quote(c.ctx, c.book, ask)
 	if err != nil {
 		return reply{}, err

@@ -122,6 +122,11 @@ func TestPayoutsOverHTTP(t *testing.T) {
 		t.Errorf("cancelled %v", gone)
 	}
 	h.must(409, "POST", "/v1/books/uk/payouts/"+id+"/cancellation", `{"reason":"Again."}`)
+	h.must(200, "POST", amy+"/payouts", strings.Replace(body, `"r"`, `"r4"`, 1))
+	page := h.must(200, "GET", amy+"/payout-decisions?limit=1", "").json(t)
+	next, _ := page["next_cursor"].(string)
+	h.must(200, "GET", amy+"/payout-decisions?limit=1&cursor="+next, "")
+	h.refused(400, "cursor-invalid", "GET", "/v1/books/uk/payees/cre_bob/payout-decisions?limit=1&cursor="+next, "")
 	started := h.must(202, "POST", "/v1/books/uk/payout-runs", `{"reason":"The bank was closed."}`).json(t)
 	h.must(409, "POST", "/v1/books/uk/payout-runs", `{"reason":"And again."}`)
 	h.must(409, "POST", "/v1/books/uk/payout-runs/"+started["id"].(string)+"/refusal", `{"reason":"It is being planned."}`)

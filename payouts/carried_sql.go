@@ -29,7 +29,7 @@ UPDATE payouts p
   FROM (SELECT c.id FROM payouts c
          WHERE c.book_id = $1 AND c.id = $2 AND c.state = ANY($3) AND (c.lease_until IS NULL OR c.lease_until < clock_timestamp())
            AND (c.state NOT IN ('created', 'refused') OR (NOT c.needs_person OR c.released_at IS NOT NULL)
-               AND EXISTS (SELECT FROM payout_runs r WHERE r.book_id = c.book_id AND r.id = c.run_id AND r.state IN ('released', 'done'))
+               AND EXISTS (SELECT FROM payout_runs r WHERE r.book_id = c.book_id AND r.id = c.run_id AND ` + runSends + `)
                AND NOT EXISTS (SELECT FROM payout_holds h WHERE h.book_id = c.book_id AND h.payee = c.payee AND h.kind = c.kind
                    AND h.released_at IS NULL AND h.effect IN ('pause', 'everything') AND c.receiver = c.payee))
            FOR NO KEY UPDATE SKIP LOCKED) mine

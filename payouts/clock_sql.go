@@ -263,15 +263,18 @@ func (s *Service) anewTx(ctx context.Context, tx pgx.Tx, book ledger.Book, subje
 	return list, s.failedTx(ctx, tx, book, slices.Clone(list))
 }
 
-// waitsAfter is a page of what waits for a payee, the earliest first and what has no time yet last.
-func (s *Service) waitsAfter(ctx context.Context, book ledger.Book, kinds []string, payee string, after Wait, limit int) ([]Wait, error) {
-	rows, err := s.pool.Query(ctx, `
+// Large sellers have a million orders that wait, so a page is read along an index of just this order.
+const sqlWaitsAfter = `
 		SELECT w.kind, w.payee, w.currency, w.subject, w.act, w.amount, w.due_at
 		  FROM payout_waits w
 		 WHERE w.book_id = $1 AND w.kind = ANY ($2::text[]) AND w.payee = $3
 		   AND (coalesce(w.due_at, 'infinity'), w.subject, w.act, w.kind, w.currency) > ($4::timestamptz, $5, $6, $7, $8)
 		 ORDER BY coalesce(w.due_at, 'infinity'), w.subject, w.act, w.kind, w.currency
-		 LIMIT $9`, book.ID, kinds, payee, waitPlace(after), after.Subject, after.Act, after.Kind, string(after.Currency), limit)
+		 LIMIT $9`
+
+// waitsAfter is a page of what waits for a payee, the earliest first and what has no time yet last.
+func (s *Service) waitsAfter(ctx context.Context, book ledger.Book, kinds []string, payee string, after Wait, limit int) ([]Wait, error) {
+	rows, err := s.pool.Query(ctx, sqlWaitsAfter, book.ID, kinds, payee, waitPlace(after), after.Subject, after.Act, after.Kind, string(after.Currency), limit)
 	if err != nil {
 		return nil, err
 	}

@@ -29,6 +29,8 @@ type occasion struct {
 	method  string
 	wanted  money.Minor
 	retryOf *RetryFacts
+	// byHand says that somebody of the staff asked for the payout.
+	byHand bool
 }
 
 // occasionOf is the occasion of a run in which everybody is decided about.
@@ -110,7 +112,7 @@ func (c *candidate) agree(p *Policy) error {
 // inputsOf is what a decision about the holder rests on.
 func inputsOf(o occasion, h holding, f facts, out outlook, now time.Time) Inputs {
 	in := Inputs{
-		Run: RunFacts{ID: o.run.ID, Trigger: o.run.Trigger, Method: o.method, Wanted: o.wanted, CutoffAt: o.run.CutOff, DecidedAt: now,
+		Run: RunFacts{ID: o.run.ID, Trigger: o.run.Trigger, ByHand: o.byHand, Method: o.method, Wanted: o.wanted, CutoffAt: o.run.CutOff, DecidedAt: now,
 			LocalDate: o.local, NextAt: o.policy.NextRun(h.Kind, now)},
 		Payee: PayeeFacts{Kind: h.Kind, ID: h.ID, Currency: h.Currency, Country: f.Country, Registered: f.Registered, State: f.Standing.Business, Minor: f.Minor},
 		Balances: BalanceFacts{Pending: h.now[inPending], AvailableAtCutoff: h.cutOff[inAvailable], AvailableNow: h.now[inAvailable],

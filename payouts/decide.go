@@ -356,7 +356,7 @@ func (m *matter) pay(d *Decision, amount money.Minor) {
 	if m.to.First && m.p.FirstNeedsTwo {
 		d.SecondPerson = append(d.SecondPerson, TwoFirst)
 	}
-	if m.in.Run.Trigger == TriggerManual && m.p.ManualNeedsTwo {
+	if (m.in.Run.Trigger == TriggerManual || m.in.Run.ByHand) && m.p.ManualNeedsTwo {
 		d.SecondPerson = append(d.SecondPerson, TwoManual)
 	}
 	if d.Left > 0 && m.in.Run.Wanted == 0 {

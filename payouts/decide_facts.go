@@ -76,7 +76,9 @@ type Inputs struct {
 type RunFacts struct {
 	ID      string `json:"id"`
 	Trigger string `json:"trigger"`
-	Method  string `json:"method"`
+	// ByHand is whether somebody of the staff asked for this payout: neither the payee, nor a program, nor the schedule.
+	ByHand bool   `json:"by_hand,omitempty"`
+	Method string `json:"method"`
 	// Wanted is the amount asked for, without its fee; 0 asks for everything.
 	Wanted money.Minor `json:"wanted,omitempty"`
 	// CutoffAt is the instant before which money must have become available; DecidedAt is when the decision is made.

@@ -279,10 +279,10 @@ func TestKeptBack(t *testing.T) {
 	h.submit()
 	h.want(id, Created, "")
 	h.exec(`UPDATE payout_holds SET released_at = $3, approval = 'ap_1', document = 'D-1' WHERE book_id = $1 AND id = $2`, h.book.ID, hold, railStart)
-	h.owner(`UPDATE payout_runs SET state = 'waiting'`)
+	h.owner(`UPDATE payout_runs SET state = 'waiting', needs = '{manual-run}'`)
 	h.submit()
 	h.want(id, Created, "")
-	h.owner(`UPDATE payout_runs SET state = 'released'`)
+	h.owner(`UPDATE payout_runs SET state = 'waiting', needs = '{}'`) // for others of the run
 	h.owner(`ALTER TABLE payouts DISABLE TRIGGER moves_on; UPDATE payouts SET needs_person = true; ALTER TABLE payouts ENABLE ALWAYS TRIGGER moves_on`)
 	h.submit()
 	h.want(id, Created, "")
@@ -298,6 +298,15 @@ func TestKeptBack(t *testing.T) {
 	if !(p.State == Cancelled && sent == 0) && !(p.State == Submitted && sent == 1) {
 		t.Errorf("%s with %d transfers:\n%s", p.State, sent, h.steps(id))
 	}
+}
+
+// TestOthersAreSentMeanwhile: a run that waits on account of single payouts keeps nobody else's money.
+func TestOthersAreSentMeanwhile(t *testing.T) {
+	t.Parallel()
+	h, id := one(t, "daily")
+	h.owner(`UPDATE payout_runs SET state = 'waiting', needs = '{}', ended_at = NULL`)
+	h.submit()
+	h.want(id, Submitted, "")
 }
 
 // TestPace: two services together stay within what the processor takes in a second, and the progress of a run says when it

@@ -64,6 +64,9 @@ func (s *Service) ReadNotices(ctx context.Context, t Turn) (Report, error) {
 			break
 		}
 	}
+	if _, err := (&Notices{pool: s.pool, now: s.now}).Forget(ctx); err != nil {
+		return Report{}, err
+	}
 	r, err := n.report("looked at again")
 	r.Items = looked
 	return r, err

@@ -53,6 +53,9 @@ const MaxNotice = 512 << 10
 // maxNotices bounds one reading of notices.
 const maxNotices = 1000
 
+// noticesKept is how long a notice is kept after it was handled. The database keeps it for so long, whoever deletes.
+const noticesKept = 90 * 24 * time.Hour
+
 // Notice is a notice as it is kept. The times are UTC.
 type Notice struct {
 	// Number counts the notices in the order of their arrival, with gaps.
@@ -109,6 +112,12 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, t
 	sqlUnhandledNotices = `SELECT ` + noticeColumns + ` FROM processor_notices WHERE handled_at IS NULL ORDER BY number LIMIT $1`
 
 	sqlNoticeAlarms = `SELECT ` + noticeColumns + ` FROM processor_notices WHERE alarm AND number > $1 ORDER BY number LIMIT $2`
+
+	// The oldest come first by their numbers, so that no more is read than is deleted.
+	sqlForgetNotices = `
+DELETE FROM processor_notices n
+ USING (SELECT x.number, x.handled_at FROM processor_notices x ORDER BY x.number LIMIT $2 FOR UPDATE SKIP LOCKED) old
+ WHERE n.number = old.number AND old.handled_at < least($1::timestamptz, now() - interval '90 days')`
 
 	sqlHandleNotice = `UPDATE processor_notices SET handled_at = $2, outcome = $3 WHERE number = $1 AND handled_at IS NULL`
 )
@@ -187,6 +196,13 @@ func (n *Notices) list(ctx context.Context, sql string, args ...any) ([]Notice, 
 		m.Created, m.ReceivedAt = m.Created.UTC(), m.ReceivedAt.UTC()
 		return m, err
 	})
+}
+
+// Forget deletes notices that were handled more than 90 days ago, at most 1000 at a time, and returns how many. The processor sends
+// none again for so long, and one that somebody recorded is too old to be taken.
+func (n *Notices) Forget(ctx context.Context) (int, error) {
+	done, err := n.pool.Exec(ctx, sqlForgetNotices, n.now().Add(-noticesKept), maxNotices)
+	return int(done.RowsAffected()), err
 }
 
 // Handled is HandledTx in a transaction of its own.

@@ -285,3 +285,37 @@ func TestTheDatabaseKeepsNotices(t *testing.T) {
 		t.Errorf("%d are left", n)
 	}
 }
+
+// A notice may hold what the processor knows of people, which nothing else would ever erase: it is forgotten 90 days after it
+// was handled, and not before, whatever the service's clock says. What was not handled stays.
+func TestNoticesAreForgotten(t *testing.T) {
+	t.Parallel()
+	h := newNoticeHouse(t)
+	for id, handled := range map[string]string{"evt_old": "now() - interval '91 days'", "evt_young": "now() - interval '89 days'", "evt_open": "NULL"} {
+		if _, err := h.db.Pool.Exec(t.Context(), `
+INSERT INTO processor_notices (processor, id, connect, live, ours, created, received_at, says, body, handled_at, outcome)
+SELECT 'stripe', $1::text, true, true, true, '2020-01-01', '2020-01-01', sha256(convert_to($1::text, 'UTF8')), 'canary Maria Gonzalez', x.at, CASE WHEN x.at IS NULL THEN '' ELSE 'looked' END FROM (SELECT (`+handled+`)::timestamptz AS at) x`, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	forget := func(now time.Time, want int, left ...string) {
+		t.Helper()
+		n, err := payouts.NewNotices(h.db.Pool, func() time.Time { return now }, nil).Forget(t.Context())
+		if err != nil || n != want {
+			t.Errorf("%d were forgotten, want %d: %v", n, want, err)
+		}
+		rows, err := h.db.Pool.Query(t.Context(), `SELECT id FROM processor_notices ORDER BY id`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := pgx.CollectRows(rows, pgx.RowTo[string]); err != nil || strings.Join(got, " ") != strings.Join(left, " ") {
+			t.Errorf("%v are left: %v", got, err)
+		}
+	}
+	forget(time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), 0, "evt_old", "evt_open", "evt_young")
+	forget(time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC), 1, "evt_open", "evt_young")
+	_, err := h.db.Pool.Exec(t.Context(), `DELETE FROM processor_notices`)
+	if postgres.SQLState(err) != "42501" {
+		t.Errorf("deleted too early: %v", err)
+	}
+}

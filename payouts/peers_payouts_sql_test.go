@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,7 +24,7 @@ import (
 
 // ask asks for a payout on demand.
 func (h *runHouse) ask(reference string, who Holder, amount money.Minor) (Decided, []Payout, error) {
-	return h.RequestPayout(context.Background(), finance, h.book, Request{Reference: reference, Holder: who, Amount: amount})
+	return h.RequestPayout(context.Background(), guard.Actor{Kind: guard.Payee, ID: who.ID}, h.book, Request{Reference: reference, Holder: who, Amount: amount})
 }
 
 // Bug 14: ten parallel calls are one payout, whoever calls at whichever replica.
@@ -419,7 +420,7 @@ func TestPartsAndRelease(t *testing.T) {
 	ask := guard.Request{Act: ReleaseAct, Payload: []byte(`{"run":"` + run.ID + `"}`), Reason: "the month"}
 	a, err := h.desk.Ask(t.Context(), finance, guardBook(h.book), ask)
 	h.must(err)
-	if a.Effect.Count != 5 || a.Effect.Totals[0].Amount != "600017.00" || len(a.Effect.Warnings) != 4 {
+	if a.Effect.Count != 4 || a.Effect.Totals[0].Amount != "600007.00" || len(a.Effect.Warnings) != 4 || len(a.Effect.Largest) != 4 {
 		t.Errorf("effect %+v", a.Effect)
 	}
 	if _, err := h.desk.Approve(t.Context(), finance, guardBook(h.book), a.ID, a.Hash, "mine"); !errors.Is(err, guard.ErrSelfApproval) {
@@ -558,4 +559,81 @@ func TestSpecialPayouts(t *testing.T) {
 		t.Errorf("lines %+v", lines)
 	}
 	h.sound()
+}
+
+// One person of the staff pays nobody alone: what somebody asks for by hand waits for another, the first time and when it is
+// paid again. A payee that asks for its own money, and a program that asks for it, do not.
+func TestByHandTakesTwo(t *testing.T) {
+	t.Parallel()
+	h := newRunHouse(t)
+	h.set(runsStart)
+	for i, x := range []struct {
+		by   guard.Actor
+		held bool
+	}{{finance, true}, {guard.Actor{Kind: guard.Payee, ID: "cre_1"}, false}, {guard.Actor{Kind: guard.Program, ID: "key_1"}, false}, {guard.Actor{Kind: guard.System, ID: "payout_retry"}, false}} {
+		who := usd("creator", fmt.Sprintf("cre_%d", i))
+		h.ready(who, true)
+		h.move(who, "available", 5000)
+		ask := Request{Reference: fmt.Sprintf("ask-%d", i), Holder: who, Amount: 1000}
+		quote := ask
+		quote.ByHand = x.held
+		told, err := h.Quote(t.Context(), h.book, quote)
+		h.must(err)
+		d, list, err := h.RequestPayout(t.Context(), x.by, h.book, ask)
+		h.must(err)
+		run, err := h.Run(t.Context(), h.book, d.Run)
+		h.must(err)
+		if len(list) != 1 || list[0].NeedsPerson != x.held || (run.State == RunWaiting) != x.held || slices.Contains(told.SecondPerson, TwoManual) != x.held {
+			t.Errorf("%s: %+v, the run is %s, the quote says %v", x.by.Kind, list, run.State, told.SecondPerson)
+		}
+		h.replays(d.Run)
+	}
+	h.sound()
+}
+
+// A payee that asks again and again, each time under another name, fills no table and does not keep the book locked: after a
+// hundred within a day nothing is recorded. What was asked before is still answered, finance may still pay, and so may the run.
+func TestAskingWithoutEnd(t *testing.T) {
+	t.Parallel()
+	h := newRunHouse(t)
+	h.set(runsStart)
+	who := usd("creator", "cre_1")
+	h.ready(who, true)
+	h.move(who, "available", 1)
+	for i := range maxAskedADay {
+		if _, _, err := h.ask(fmt.Sprint("click-", i), who, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := h.ask("one-more", who, 0); !errors.Is(err, ErrAskedOften) {
+		t.Fatalf("without end: %v", err)
+	}
+	if _, err := h.runOfName("one-more"); !errors.Is(err, ErrRunUnknown) {
+		t.Errorf("recorded all the same: %v", err)
+	}
+	if d, _, err := h.ask("click-7", who, 0); err != nil || d.Verdict != VerdictSkip {
+		t.Errorf("asked before: %+v, %v", d, err)
+	}
+	other := usd("creator", "cre_2")
+	h.ready(other, true)
+	h.move(other, "available", 5000)
+	if _, list, err := h.ask("click-0-of-another", other, 1000); err != nil || len(list) != 1 {
+		t.Errorf("another payee: %v", err)
+	}
+	if _, _, err := h.RequestPayout(t.Context(), finance, h.book, Request{Reference: "by-finance", Holder: who}); err != nil {
+		t.Errorf("by finance: %v", err)
+	}
+	h.set(runsStart.Add(25 * time.Hour))
+	if _, _, err := h.ask("tomorrow", who, 0); err != nil {
+		t.Errorf("tomorrow: %v", err)
+	}
+}
+
+// runOfName finds the run of a request.
+func (h *runHouse) runOfName(reference string) (r Run, err error) {
+	err = h.db.Pool.ReadTx(h.t.Context(), func(tx pgx.Tx) error {
+		r, err = oneRun(h.t.Context(), tx, sqlRunOfName, h.book.ID, reference)
+		return err
+	})
+	return r, err
 }

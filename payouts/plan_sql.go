@@ -28,10 +28,15 @@ const (
 var errRunOver = errors.New("payouts: the run is planned")
 
 // Plan is the job: it carries on what is open, and then plans the run of the period. Done again for the same period it finds
-// the run and changes nothing.
+// the run and changes nothing. A period beside the schedule, which one person may ask for, begins no run: what is begun by hand
+// waits for a second person (StartRun).
 func (s *Service) Plan(ctx context.Context, t Turn) (Report, error) {
-	if _, err := s.carryOn(ctx, t, true); err != nil {
+	carried, err := s.carryOn(ctx, t, true)
+	if err != nil {
 		return Report{}, err
+	}
+	if t.Extra {
+		return Report{Text: carried.Text + "; a run beside the schedule is begun by hand, and waits for a second person", Items: carried.Items}, nil
 	}
 	run, policy, err := s.beginScheduled(ctx, t)
 	if errors.Is(err, ErrPolicyMissing) && s.nobody(ctx, t.Book) {

@@ -27,7 +27,7 @@ SELECT count(*) FILTER (WHERE p.state = 'unknown'), min(p.changed_at) FILTER (WH
 	sqlHealthUnsent = `
 SELECT count(*), min(u.created_at) FROM (
     SELECT p.created_at FROM payouts p JOIN payout_runs r ON r.book_id = p.book_id AND r.id = p.run_id
-     WHERE p.book_id = $1 AND p.state = 'created' AND (NOT p.needs_person OR p.released_at IS NOT NULL) AND r.state IN ('released', 'done')
+     WHERE p.book_id = $1 AND p.state = 'created' AND (NOT p.needs_person OR p.released_at IS NOT NULL) AND ` + runSends + `
      LIMIT $2) u`
 )
 

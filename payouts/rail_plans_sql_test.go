@@ -1,6 +1,7 @@
 package payouts
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +47,33 @@ func TestRailPlans(t *testing.T) {
 		}
 		plan := strings.Join(lines, "\n")
 		if strings.Contains(plan, "Seq Scan on payouts") || strings.Contains(plan, "rows=40000") || strings.Contains(plan, "Rows Removed by Filter: 39") {
+			t.Errorf("%s reads everything:\n%s", name, plan)
+		}
+	}
+}
+
+// TestWaitsPlan reads pages of what waits for a seller with a hundred thousand orders. No page reads them all.
+func TestWaitsPlan(t *testing.T) {
+	t.Parallel()
+	h := newRailHouse(t)
+	h.owner(`INSERT INTO payout_clocks (book_id, subject, act, due_at, look_at, sequence)
+SELECT $1, 'order:' || n, 'settle', '2026-03-01'::timestamptz + n * interval '1 second', '2026-03-01', n FROM generate_series(1, 100000) n`, h.book.ID)
+	h.owner(`INSERT INTO payout_waits (book_id, kind, payee, currency, subject, act, amount, due_at)
+SELECT $1, 'seller', 'sel_big', 'USD', 'order:' || n, 'settle', 1, '2026-03-01'::timestamptz + n * interval '1 second' FROM generate_series(1, 100000) n`, h.book.ID)
+	h.owner(`ANALYZE payout_waits`)
+	for name, from := range map[string][]any{
+		"first": {"-infinity", "", "", "", ""}, "later": {"2026-03-01T20:00:00Z", "order:72000", "settle", "seller", "USD"},
+	} {
+		rows, err := h.db.Pool.Query(t.Context(), "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) "+sqlWaitsAfter,
+			append(append([]any{h.book.ID, append(slices.Clone(earningKinds), kindBeneficiary), "sel_big"}, from...), 6)...)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if plan := strings.Join(lines, "\n"); strings.Contains(plan, "Sort") || strings.Contains(plan, "Seq Scan") || !strings.Contains(plan, "payout_waits_listed") {
 			t.Errorf("%s reads everything:\n%s", name, plan)
 		}
 	}

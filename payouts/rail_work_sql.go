@@ -11,6 +11,9 @@ import (
 )
 
 const (
+	// What needs nobody is sent although the run waits for a person on account of others, unless the whole run has to be looked at.
+	runSends = `(r.state IN ('released', 'done') OR r.state = 'waiting' AND r.needs = '{}')`
+
 	// Runs with something to send, by a walk over the index that touches one row for each.
 	sqlRunsUnsent = `
 WITH RECURSIVE unsent AS (
@@ -20,7 +23,7 @@ WITH RECURSIVE unsent AS (
              ORDER BY p.run_id LIMIT 1)
       FROM unsent u WHERE u.run_id IS NOT NULL)
 SELECT r.id FROM unsent u JOIN payout_runs r ON r.book_id = $1 AND r.id = u.run_id
- WHERE r.state IN ('released', 'done') ORDER BY r.created_at, r.id LIMIT 1000`
+ WHERE ` + runSends + ` ORDER BY r.created_at, r.id LIMIT 1000`
 
 	sqlUnsentOf = `
 SELECT p.id FROM payouts p

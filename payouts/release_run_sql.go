@@ -40,6 +40,13 @@ SELECT ` + payoutColumns + ` FROM payouts p
 SELECT count(*) FROM (SELECT FROM payouts p WHERE p.book_id = $1 AND p.run_id = $2 AND p.needs_person AND p.released_at IS NULL AND p.state = 'created' LIMIT 1000000) x`
 	sqlUnsentTotals = `
 SELECT p.currency, sum(p.amount)::bigint, count(*) FROM payouts p WHERE p.book_id = $1 AND p.run_id = $2 AND p.state = 'created' GROUP BY p.currency ORDER BY p.currency`
+	// Of a run whose other payouts are sent meanwhile, only those count that wait.
+	sqlWaitingTotals = `
+SELECT p.currency, sum(p.amount)::bigint, count(*) FROM payouts p
+ WHERE p.book_id = $1 AND p.run_id = $2 AND p.needs_person AND p.released_at IS NULL AND p.state = 'created' GROUP BY p.currency ORDER BY p.currency`
+	sqlLargestWaiting = `
+SELECT ` + payoutColumns + ` FROM payouts p
+ WHERE p.book_id = $1 AND p.run_id = $2 AND p.needs_person AND p.released_at IS NULL AND p.state = 'created' ORDER BY p.currency, p.amount DESC, p.id LIMIT $3`
 )
 
 // releasePayload names the run.
@@ -101,7 +108,11 @@ func (s *Service) releaseEffect(ctx context.Context, b guard.Book, payload json.
 // effectTx is the effect of releasing a run.
 func (s *Service) effectTx(ctx context.Context, tx pgx.Tx, book ledger.Book, run Run) (e guard.Effect, err error) {
 	e.Summary = fmt.Sprintf("The run %s is released: %s.", run.ID, strings.Join(describeNeeds(run), "; "))
-	rows, err := tx.Query(ctx, sqlUnsentTotals, book.ID, run.ID)
+	sums, most := sqlUnsentTotals, sqlLargest
+	if len(run.Needs) == 0 {
+		sums, most = sqlWaitingTotals, sqlLargestWaiting
+	}
+	rows, err := tx.Query(ctx, sums, book.ID, run.ID)
 	if err != nil {
 		return e, err
 	}
@@ -126,7 +137,7 @@ func (s *Service) effectTx(ctx context.Context, tx pgx.Tx, book ledger.Book, run
 			e.Difference = append(e.Difference, fmt.Sprintf("The first run that pays %s.", t.Currency))
 		}
 	}
-	largest, err := manyPayouts(ctx, tx, sqlLargest, book.ID, run.ID, 10)
+	largest, err := manyPayouts(ctx, tx, most, book.ID, run.ID, 10)
 	if err != nil {
 		return e, err
 	}

@@ -14,7 +14,8 @@ import (
 	"mizan/ledger/money"
 )
 
-// Asking for a payout now: by a payee for itself, or by finance. It is a run of its own with one decision, under a reference
+// Asking for a payout now: by a payee for itself, or by finance, which is by hand and waits for a second person where the policy
+// says so. It is a run of its own with one decision, under a reference
 // that makes it happen once, whoever asks how often.
 
 var (
@@ -24,10 +25,18 @@ var (
 	ErrRequestReused = fault.New(fault.Conflict, "payout-request-reused", "This reference was used for another payout request. Give the new request a reference of its own.")
 	// ErrRetried means that the payout which should be paid again has a payout after it.
 	ErrRetried = fault.New(fault.Conflict, "payout-retried", "This payout was paid again already, or cannot be. Look at the payouts that name it.")
+	// ErrAskedOften means that a payee has asked as often within a day as it may.
+	ErrAskedOften = fault.New(fault.Limited, "payout-asked-often", "As many payouts as can be asked for within a day were asked for. Ask again tomorrow; scheduled payouts go on.")
 )
 
+// maxAskedADay bounds what a payee may ask for by itself within a day: each answer is a decision that is kept for ever, and
+// is made while nobody else can post to the book.
+const maxAskedADay = 100
+
 const (
-	sqlRetriesOf = `SELECT ` + payoutColumns + ` FROM payouts p WHERE p.book_id = $1 AND p.retry_of = $2 AND p.retry_of <> '' ORDER BY p.created_at LIMIT 1000`
+	sqlRetriesOf    = `SELECT ` + payoutColumns + ` FROM payouts p WHERE p.book_id = $1 AND p.retry_of = $2 AND p.retry_of <> '' ORDER BY p.created_at LIMIT 1000`
+	sqlDecidedSince = `
+SELECT count(*) FROM (SELECT FROM payout_decisions d WHERE d.book_id = $1 AND d.payee = $2 AND d.decided_at > $3 LIMIT $4) x`
 )
 
 // check judges a request by itself.
@@ -91,8 +100,8 @@ func (r *Request) document() string {
 
 // RequestPayout decides about one payee now, and creates the payout if the decision says so. A decision not to pay is an
 // answer, no error. The same request under the same reference is answered as the first time. It returns ErrRequest,
-// ErrBalance for more than is available, ErrRequestReused, and of a retry ErrPayoutUnknown or ErrRetried; nothing is recorded
-// then.
+// ErrBalance for more than is available, ErrRequestReused, of a retry ErrPayoutUnknown or ErrRetried, and of a payee that asks
+// too often ErrAskedOften; nothing is recorded then.
 func (s *Service) RequestPayout(ctx context.Context, by guard.Actor, book ledger.Book, r Request) (d Decided, list []Payout, err error) {
 	if err := r.check(book); err != nil {
 		return Decided{}, nil, err
@@ -118,6 +127,15 @@ func (s *Service) requestTx(ctx context.Context, tx pgx.Tx, by guard.Actor, book
 	if !errors.Is(err, ErrRunUnknown) {
 		return d, list, err
 	}
+	if by.Kind == guard.Payee {
+		var asked int
+		if err := tx.QueryRow(ctx, sqlDecidedSince, book.ID, r.Holder.ID, s.now().AddDate(0, 0, -1), maxAskedADay).Scan(&asked); err != nil {
+			return Decided{}, nil, err
+		}
+		if asked == maxAskedADay {
+			return Decided{}, nil, ErrAskedOften
+		}
+	}
 	// Whatever was posted before the book was locked counts, and of several that ask at once the others find the run.
 	if err := s.ledger.LockTx(ctx, tx, book); err != nil {
 		return Decided{}, nil, err
@@ -138,7 +156,7 @@ func (s *Service) requestTx(ctx context.Context, tx pgx.Tx, by guard.Actor, book
 		return s.requestedTx(ctx, tx, book, r)
 	}
 	o := occasionOf(run, policy)
-	o.method, o.wanted = r.Method, r.Amount
+	o.method, o.wanted, o.byHand = r.Method, r.Amount, by.Kind == guard.Person
 	var before *Payout
 	if r.Retry != "" {
 		if before, err = s.retriedTx(ctx, tx, book, r); err != nil {
@@ -257,7 +275,7 @@ func (s *Service) Quote(ctx context.Context, book ledger.Book, r Request) (Decis
 		return Decision{}, err
 	}
 	o := occasionOf(Run{ID: "quote", Trigger: TriggerOnDemand, CutOff: now, CreatedAt: now, AtSequence: head.LastSequence}, policy)
-	o.method, o.wanted = r.Method, r.Amount
+	o.method, o.wanted, o.byHand = r.Method, r.Amount, r.ByHand
 	held, err := s.holdingsOf(ctx, book, []Holder{r.Holder}, head.LastSequence)
 	if err != nil {
 		return Decision{}, err

@@ -96,4 +96,6 @@ type Request struct {
 	Method string
 	// Retry names the payout that this one pays again; empty for none.
 	Retry string
+	// ByHand tells Quote that somebody of the staff asks; RequestPayout sees by itself who does.
+	ByHand bool
 }

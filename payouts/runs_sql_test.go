@@ -201,3 +201,32 @@ func TestNobodyIsLostBetweenPages(t *testing.T) {
 		}
 	}
 }
+
+// TestExtraPeriodBeginsNoRun asks for the planning job beside the schedule, which one person may. A payee was skipped by the
+// run of the day and could be paid since; that is for a run by hand, which waits for a second person.
+func TestExtraPeriodBeginsNoRun(t *testing.T) {
+	t.Parallel()
+	h := newRunHouse(t)
+	who := usd("seller", "sel_1")
+	h.move(who, "available", 5000)
+	first := h.runOn(runsStart)
+	h.ready(who, true)
+	h.set(runsStart.Add(8 * time.Hour))
+	extra := h.turn(h.clock())
+	extra.Extra = true
+	report, err := h.Plan(t.Context(), extra)
+	h.must(err)
+	runs, err := h.Runs(t.Context(), h.book, RunQuery{Limit: 10})
+	h.must(err)
+	if len(runs) != 1 || runs[0].ID != first.ID || runs[0].Paid != 0 {
+		t.Fatalf("an extra period of the job has begun a run that nobody else has seen: %+v (%s)", runs, report.Text)
+	}
+	// It goes on with a run by hand, which waits.
+	byHand, err := h.StartRun(t.Context(), finance, h.book, "The payee was registered too late.")
+	h.must(err)
+	_, err = h.Plan(t.Context(), extra)
+	h.must(err)
+	if byHand, err = h.Run(t.Context(), h.book, byHand.ID); err != nil || byHand.State != RunWaiting || byHand.Paid != 1 {
+		t.Errorf("the run by hand %+v: %v", byHand, err)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"mizan/ledger"
+	"mizan/ledger/guard"
 	"mizan/ledger/money"
 )
 
@@ -84,7 +85,7 @@ func TestRetryIsPaidOnce(t *testing.T) {
 	h.must(err)
 	p := list[0]
 	retry := func(reference string) (Decided, []Payout, error) {
-		return h.RequestPayout(t.Context(), finance, h.book, Request{Reference: reference, Holder: who, Amount: p.Amount, Retry: p.ID})
+		return h.RequestPayout(t.Context(), guard.Actor{Kind: guard.Payee, ID: who.ID}, h.book, Request{Reference: reference, Holder: who, Amount: p.Amount, Retry: p.ID})
 	}
 	if _, _, err := retry("early"); err == nil {
 		t.Fatal("a payout that was not sent is paid again")

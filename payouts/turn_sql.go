@@ -17,6 +17,8 @@ type Turn struct {
 	Book ledger.Book
 	// Start is when the period became due, End when the next does.
 	Start, End time.Time
+	// Extra says that people asked for the period beside the schedule.
+	Extra bool
 	// Check ends a transaction with an error if another process has taken the period over. The work begins every
 	// transaction with it; nil outside of jobs.
 	Check func(ctx context.Context, tx pgx.Tx) error

@@ -128,14 +128,15 @@ func (c *console) jobsOf(ctx context.Context, v *visit, o whose, q url.Values) (
 
 // jobLines adds the jobs as they stand: those with trouble first, then those of the installation.
 func (c *console) jobLines(ctx context.Context, o whose, p *jobsPage) error {
-	list, err := c.Jobs.Jobs(ctx)
+	var of *int32
+	if !p.Whole {
+		of = &o.ID
+	}
+	list, err := c.Jobs.Jobs(ctx, of)
 	if err != nil {
 		return err
 	}
 	for _, s := range list {
-		if !p.Whole && s.Book.ID != o.ID {
-			continue
-		}
 		l := jobLine{Status: s, Late: s.Oldest != nil && c.Now().Sub(*s.Oldest) > lateAfter}
 		if s.Book.ID == o.ID && p.MayRun {
 			l.Runs = p.At + "/" + s.Job + "/runs"

@@ -236,7 +236,8 @@ func waitAt(s string) (w payouts.Wait, err error) {
 		return w, errQuery
 	}
 	if parts[0] != "" {
-		if w.DueAt, err = time.Parse(time.RFC3339Nano, parts[0]); err != nil {
+		// The place is written as text for the database, which knows no year 0.
+		if w.DueAt, err = time.Parse(time.RFC3339Nano, parts[0]); err != nil || w.DueAt.UTC().Year() < 1 || w.DueAt.UTC().Year() > 9999 {
 			return w, errQuery
 		}
 	}

@@ -28,10 +28,12 @@ type ask struct {
 	Amount money.Minor
 	Method string
 	Retry  string
+	// ByHand says that the staff asks.
+	ByHand bool
 }
 
 func (a ask) request(reference string) payouts.Request {
-	return payouts.Request{Reference: reference, Holder: a.Holder, Amount: a.Amount, Method: a.Method, Retry: a.Retry}
+	return payouts.Request{Reference: reference, Holder: a.Holder, Amount: a.Amount, Method: a.Method, Retry: a.Retry, ByHand: a.ByHand}
 }
 
 // askOf reads what is asked for from an address or a form.
@@ -139,7 +141,7 @@ func (c *console) payoutRequest(ctx context.Context, who cashier, r *http.Reques
 		return answer{}, errQuery
 	}
 	a, wrong := askOf(q, kind, id)
-	p.Method, p.Retry = a.Method, a.Retry
+	p.Method, p.Retry, a.ByHand = a.Method, a.Retry, true
 	if p.Retry != "" {
 		p.RetryLink = who.o.At + "/payouts/" + p.Retry
 	}

@@ -297,6 +297,10 @@ func TestPayoutOnDemand(t *testing.T) {
 	amy.get(ask+"?currency=USD", 404)
 	amy.get("/portal/payees/cre_eve/payout?currency=GBP", 404)
 	m.pressTogether(m.payee(m.book, "cre_eve"), "cre_eve")
+	for _, page := range []string{"waits", "payouts", "decisions"} {
+		amy.get("/portal/payees/cre_eve/"+page, 404)
+	}
+	amy.get("/portal/payees/cre_amy/waits?after=0000-01-01T00:00:00Z,order:x,settle,creator,GBP", 400) // no list leads there
 	old.Set("reference", newToken())
 	old.Set("amount", "9999.00")
 	amy.post(form, old, http.StatusBadRequest).has(t, "Less is available")
@@ -304,7 +308,7 @@ func TestPayoutOnDemand(t *testing.T) {
 	b := m.in("Fatima", access.Grant{Role: finance, Book: "uk"})
 	m.earn("creator", "cre_eve", "available", 50000)
 	staff := b.get(at+"/payees/cre_eve/payout?currency=GBP&amount=123.45", 200)
-	staff.has(t, "Pay cre_eve now", "Arrives 123.45", "Pressing twice pays once")
+	staff.has(t, "Pay cre_eve now", "Arrives 123.45", "Pressing twice pays once", "The payout was started by hand.")
 	leads := b.press(staff, at+"/payees/cre_eve/payouts", nil, http.StatusSeeOther).header.Get("Location")
 	if b.press(staff, at+"/payees/cre_eve/payouts", nil, http.StatusSeeOther).header.Get("Location") != leads {
 		t.Error("pressing twice led elsewhere:", leads)

@@ -114,7 +114,7 @@ func (m *jobMetrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
 	defer cancel()
-	list, err := m.service.Jobs(ctx)
+	list, err := m.service.Jobs(ctx, nil)
 	if err != nil {
 		m.log.Warn("how the jobs stand could not be read for the metrics", "err", err)
 		return

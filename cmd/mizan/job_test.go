@@ -460,7 +460,7 @@ func TestJobsAskedForAtOnce(t *testing.T) {
 func TestPartsRunNothingByThemselves(t *testing.T) {
 	t.Parallel()
 	w := newTraveller(t, time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), nil)
-	list, err := w.jobs.Jobs(t.Context())
+	list, err := w.jobs.Jobs(t.Context(), nil)
 	if err != nil || len(list) != 1 || list[0].Job != "vault_sweep" || list[0].Last != nil {
 		t.Errorf("jobs %+v, %v", list, err)
 	}

@@ -172,7 +172,7 @@ var edgeMutants = []mutant{
 		"if !hmac.Equal(raw[:macLength], cursorMAC(key, binding, position)) {", "if !hmac.Equal(raw[:macLength], raw[:macLength]) {",
 		"api", "TestCursors"},
 	{"a cursor works in another book", "api/cursor.go",
-		`b.WriteString(c.op.ID + "\x00" + c.book.Code)`, "b.WriteString(c.op.ID)",
+		`b.WriteString(c.op.ID + "\x00" + c.r.URL.Path)`, "b.WriteString(c.op.ID)",
 		"api", "TestCursorsStayInTheirList"},
 	{"garbage after the JSON is accepted", "api/strict_json.go",
 		"if p.pos < len(src) {\n\t\t\terr = p.broken(\"something follows the value\")", "if false {\n\t\t\terr = p.broken(\"something follows the value\")",

@@ -21,6 +21,8 @@ const (
 	railPerSecond = 20
 	// payoutTimeout bounds one period. What a period leaves, the next one goes on with.
 	payoutTimeout = time.Hour
+	// oftenKept is how long the periods of works of every few minutes are remembered: 90,000 rows in each book.
+	oftenKept = 14 * 24 * time.Hour
 )
 
 // railsOf returns the ways out: the processor's connected accounts. Without a processor there is none, and nobody is paid.
@@ -83,7 +85,11 @@ func (p *parts) payoutJobs() (list []jobs.Job, err error) {
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, jobs.Job{Name: w.Name, Schedule: schedule, PerBook: true, Latest: latest, Timeout: payoutTimeout, Run: p.payoutRun(w)})
+		j := jobs.Job{Name: w.Name, Schedule: schedule, PerBook: true, Latest: latest, Timeout: payoutTimeout, Run: p.payoutRun(w)}
+		if w.When == payouts.EveryMinute || w.When == payouts.Every5Minutes {
+			j.Keep = oftenKept
+		}
+		list = append(list, j)
 	}
 	return list, nil
 }
@@ -95,7 +101,7 @@ func (p *parts) payoutRun(w payouts.Work) func(ctx context.Context, period jobs.
 		if err != nil {
 			return jobs.Report{}, err
 		}
-		r, err := w.Do(ctx, payouts.Turn{Book: book, Start: period.Start, End: period.End, Check: period.Check,
+		r, err := w.Do(ctx, payouts.Turn{Book: book, Start: period.Start, End: period.End, Extra: period.Extra, Check: period.Check,
 			Actor: guard.Actor{Kind: guard.System, ID: period.Job}})
 		if errors.Is(err, payouts.ErrPolicyMissing) {
 			return jobs.Report{Text: "no payout policy holds for the book"}, nil

@@ -39,11 +39,15 @@ CREATE INDEX processor_notices_alarms ON processor_notices (number) WHERE alarm;
 CREATE INDEX processor_notices_object ON processor_notices (object, number) WHERE object <> '';
 
 -- +goose StatementBegin
--- A notice is handled once and otherwise never changes, whoever writes to the table.
+-- A notice is handled once and otherwise never changes, whoever writes to the table. It may hold what a processor knows of
+-- people, so it is forgotten 90 days after it was handled, and not before, by the clock of the database.
 CREATE FUNCTION guard_processor_notice() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     handled processor_notices := OLD;
 BEGIN
+    IF TG_OP = 'DELETE' AND OLD.handled_at < now() - interval '90 days' THEN
+        RETURN OLD;
+    END IF;
     IF TG_OP = 'UPDATE' THEN
         handled.handled_at := NEW.handled_at;
         handled.outcome := NEW.outcome;
@@ -60,5 +64,5 @@ ALTER TABLE processor_notices ENABLE ALWAYS TRIGGER kept;
 ALTER TABLE processor_notices ENABLE ALWAYS TRIGGER never_truncated;
 
 REVOKE ALL ON processor_notices FROM PUBLIC;
-GRANT SELECT, INSERT ON processor_notices TO mizan_app;
+GRANT SELECT, INSERT, DELETE ON processor_notices TO mizan_app;
 GRANT UPDATE (handled_at, outcome) ON processor_notices TO mizan_app;

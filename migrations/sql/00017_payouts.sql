@@ -188,6 +188,7 @@ CREATE TABLE payout_waits (
     CONSTRAINT payout_waits_of FOREIGN KEY (book_id, subject, act) REFERENCES payout_clocks (book_id, subject, act) ON DELETE CASCADE
 ) WITH (fillfactor = 70);
 CREATE INDEX payout_waits_next ON payout_waits (book_id, kind, payee, currency, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX payout_waits_listed ON payout_waits (book_id, payee, coalesce(due_at, 'infinity'), subject, act, kind, currency);
 CREATE INDEX payout_waits_subject ON payout_waits (book_id, subject, act);
 
 -- A run decides about everybody who has a balance, at one place in the book's order.

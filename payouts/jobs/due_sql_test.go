@@ -62,7 +62,7 @@ func TestOldestOpenPeriod(t *testing.T) {
 	h.clock.move(3*time.Minute + time.Second)
 	tick(t, s)
 	oldest := func() *time.Time {
-		list, err := s.Jobs(t.Context())
+		list, err := s.Jobs(t.Context(), nil)
 		if err != nil || len(list) != 1 {
 			t.Fatalf("%+v, %v", list, err)
 		}

@@ -25,8 +25,8 @@ var Statements = map[string]Statement{
 	"is open":  {sqlIsOpen, []any{"job1", 1, at}},
 	"again":    {sqlOver, []any{"job1", 1, at}},
 	"done":     {sqlIsDone, []any{"job1", 1, at, 1}},
-	"status":   {sqlStatus, []any{[]string{"job1", "job2"}}},
-	"forget":   {sqlForget, []any{[]string{"job1", "job2"}, at.AddDate(-1, 0, 0), 1000, 100}},
+	"status":   {sqlStatus, []any{[]string{"job1", "job2"}, nil}},
+	"forget":   {sqlForget, []any{[]string{"job1", "job2"}, []time.Time{at.AddDate(-1, 0, 0), at.AddDate(-1, 0, 0)}, []int64{1000, 1000}, 100, at.AddDate(-1, 0, 0), 1000}},
 }
 
 // Draining reports whether the service was told to stop.

@@ -112,7 +112,7 @@ SELECT l.kind, l.book_id, l.planned_until,
        (SELECT count(*) FROM (SELECT FROM job_periods p WHERE p.kind = l.kind AND p.book_id = l.book_id AND p.state = 'parked' LIMIT 1000) parked),
        (SELECT p.period FROM job_periods p WHERE p.kind = l.kind AND p.book_id = l.book_id AND p.state IN ('done', 'parked') ORDER BY p.period DESC LIMIT 1),
        (SELECT min(p.period) FROM job_periods p WHERE p.kind = l.kind AND p.book_id = l.book_id AND p.state IN ('waiting', 'running'))
-  FROM job_lines l WHERE l.kind = ANY($1) AND l.book_id >= 0`
+  FROM job_lines l WHERE l.kind = ANY($1) AND l.book_id >= 0 AND ($2::int IS NULL OR l.book_id = $2)`
 )
 
 // History returns periods that the filter chooses, the newest first. It returns ErrPage for a page that cannot be read.
@@ -190,11 +190,15 @@ func (s *Service) Attempts(ctx context.Context, period Mark) (list []Attempt, er
 	return list, err
 }
 
-// Jobs returns the jobs of this process with where they run and how they stand, in order of name and book.
-func (s *Service) Jobs(ctx context.Context) ([]Status, error) {
+// Jobs returns the jobs of this process with where they run and how they stand, in order of name and book: those of one book,
+// 0 for the installation, or of all if book is nil.
+func (s *Service) Jobs(ctx context.Context, book *int32) ([]Status, error) {
 	places, err := s.places(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if book != nil {
+		places = slices.DeleteFunc(places, func(p place) bool { return p.book.ID != *book })
 	}
 	type standing struct {
 		planned      time.Time
@@ -203,7 +207,7 @@ func (s *Service) Jobs(ctx context.Context) ([]Status, error) {
 	}
 	known := map[lineKey]standing{}
 	err = s.config.Pool.ReadTx(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, sqlStatus, s.names)
+		rows, err := tx.Query(ctx, sqlStatus, s.names, book)
 		if err != nil {
 			return err
 		}

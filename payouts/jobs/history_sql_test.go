@@ -223,7 +223,7 @@ func TestHistoryPages(t *testing.T) {
 	}
 	_, err := s.History(t.Context(), jobs.Filter{State: "x' OR true --"}, jobs.Page{})
 	wantError(t, err, jobs.ErrPage)
-	list, err := s.Jobs(t.Context())
+	list, err := s.Jobs(t.Context(), nil)
 	if err != nil || len(list) != 4 || list[0].Job != "poll" || list[3].Book.Code != "b3" || !list[0].Next.Equal(start.Add(8*time.Minute)) ||
 		list[0].Open != 0 || !list[0].Last.Equal(start.Add(7*time.Minute)) || list[0].Schedule != "* * * * * UTC" {
 		t.Errorf("%+v, %v", list, err)
@@ -265,6 +265,40 @@ func TestForgetting(t *testing.T) {
 	tick(t, s)
 	if n := one[int](t, h, `SELECT count(*) FROM job_periods WHERE kind = 'later'`); n != 100 {
 		t.Errorf("a clock that was a hundred days ahead left %d periods", n)
+	}
+}
+
+// A job of every minute is remembered for a shorter time, except for what waits for people.
+func TestForgettingSooner(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.clock.at = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	often, seldom := h.minutely(t, "often"), h.minutely(t, "seldom")
+	often.Schedule, seldom.Schedule = cron(t, "0 * * * *"), cron(t, "0 * * * *")
+	often.Keep = 24 * time.Hour
+	often.MaxAttempts = 1
+	work := often.Run
+	often.Run = func(ctx context.Context, p jobs.Period) (jobs.Report, error) {
+		if p.Start.Equal(time.Date(2020, 1, 1, 3, 0, 0, 0, time.UTC)) {
+			return jobs.Report{}, errors.New("the bank does not answer")
+		}
+		return work(ctx, p)
+	}
+	s := h.configured(t, func(c *jobs.Config) { c.Keep = 72 * time.Hour }, often, seldom)
+	run(t, s)
+	h.clock.move(60 * time.Hour)
+	run(t, s)
+	tick(t, s)
+	for job, want := range map[string]int{"often": 26, "seldom": 60} { // of the first a day, and the one that is parked
+		if n := one[int](t, h, `SELECT count(*) FROM job_periods WHERE kind = '`+job+`' AND state IN ('done', 'parked')`); n != want {
+			t.Errorf("%s: %d periods, want %d", job, n, want)
+		}
+	}
+	h.clock.move(40 * time.Hour)
+	run(t, s)
+	tick(t, s)
+	if n := one[int](t, h, `SELECT count(*) FROM job_periods WHERE state = 'parked'`); n != 0 {
+		t.Errorf("%d parked periods are kept for ever", n)
 	}
 }
 
@@ -339,7 +373,7 @@ func TestPlansAtAMillionRows(t *testing.T) {
 			t.Errorf("%s: %d rows were touched", name, touched)
 		}
 	}
-	if _, err := s.Jobs(t.Context()); err != nil {
+	if _, err := s.Jobs(t.Context(), nil); err != nil {
 		t.Error(err)
 	}
 	if _, err := s.Tick(t.Context()); err != nil {

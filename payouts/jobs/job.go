@@ -65,6 +65,9 @@ type Job struct {
 	// Latest says that the newest of the missed periods stands for all of them, since one run finds whatever there is to do. CatchUp
 	// is then 1.
 	Latest bool
+	// Keep is how long a period that was done is remembered after it became due; the service's if zero, and never longer. A
+	// job of every minute makes half a million rows a year in each book. Parked periods are kept for as long as the service says.
+	Keep time.Duration
 	// Pause is the wait after the first failure, by the clock handed in. It doubles with each one, up to an hour; 30 s if zero.
 	Pause time.Duration
 	// Workers bounds how many books are worked on at the same time in one process; 4 if zero, at most 100.
