@@ -76,11 +76,9 @@ func (c *devCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	if err != nil {
 		return err
 	}
-	var tell *story
-	if !c.Empty {
-		if tell, err = openStories(ctx, v, c.Data); err != nil {
-			return errors.Join(err, v.close(ctx))
-		}
+	tell, err := c.stories(ctx, v)
+	if err != nil {
+		return errors.Join(err, v.close(ctx))
 	}
 	served := make(chan error, 1)
 	go func() { served <- v.serve(ctx, listener) }()
@@ -99,6 +97,14 @@ func (c *devCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	}
 	fmt.Fprintln(s.stdout, "Mizan has stopped. The data are kept in "+c.Data+".")
 	return nil
+}
+
+// stories opens what tells the demo's stories; nil without the demo books.
+func (c *devCmd) stories(ctx context.Context, v *service) (*story, error) {
+	if c.Empty {
+		return nil, nil
+	}
+	return openStories(ctx, v, c.Data)
 }
 
 // keep fills the configuration with what is kept in the data directory: the keys, and a simulated processor unless a real one is

@@ -32,15 +32,9 @@ func (c *serveCmd) Run(ctx context.Context, s *surroundings) error {
 		return errNotLocal.With("Keys would travel readable over the network. Listen on this machine, such as 127.0.0.1:8080, " +
 			"or say --behind-tls-proxy if a proxy in front ends TLS.")
 	}
-	d, err := c.given(s)
+	d, err := c.database(s)
 	if err != nil {
 		return err
-	}
-	if d.appURL == "" {
-		return errNoAddress
-	}
-	if c.Migrate && d.ownerURL == "" {
-		return usageError("--migrate needs the owner's address. Set MIZAN_OWNER_DATABASE_URL.")
 	}
 	cursorKey, err := s.secret("MIZAN_CURSOR_KEY", c.CursorKeyFile)
 	if err != nil {
@@ -97,4 +91,18 @@ func (c *serveCmd) Run(ctx context.Context, s *surroundings) error {
 	}
 	_, err = fmt.Fprintln(s.stderr, "mizan has stopped")
 	return err
+}
+
+// database is where the books are, with the owner's address if migrations are to be applied.
+func (c *serveCmd) database(s *surroundings) (*database, error) {
+	d, err := c.given(s)
+	switch {
+	case err != nil:
+		return nil, err
+	case d.appURL == "":
+		return nil, errNoAddress
+	case c.Migrate && d.ownerURL == "":
+		return nil, usageError("--migrate needs the owner's address. Set MIZAN_OWNER_DATABASE_URL.")
+	}
+	return d, nil
 }
