@@ -279,7 +279,7 @@ func TestKeptBack(t *testing.T) {
 	h.submit()
 	h.want(id, Created, "")
 	h.exec(`UPDATE payout_holds SET released_at = $3, approval = 'ap_1', document = 'D-1' WHERE book_id = $1 AND id = $2`, h.book.ID, hold, railStart)
-	h.owner(`UPDATE payout_runs SET state = 'waiting'`)
+	h.owner(`ALTER TABLE payout_runs DISABLE TRIGGER moves_on; UPDATE payout_runs SET state = 'waiting'; ALTER TABLE payout_runs ENABLE ALWAYS TRIGGER moves_on`)
 	h.submit()
 	h.want(id, Created, "")
 	h.owner(`UPDATE payout_runs SET state = 'released'`)
