@@ -77,7 +77,7 @@ func (o *order) due() (at time.Time, ok bool) {
 	}
 	days := o.set.Policies.Settlement.Tiers[o.tier]
 	y, m, d := arrived.In(o.book.Location()).Date()
-	return time.Date(y, m, d+days+1, 0, 0, 0, 0, o.book.Location()).UTC(), true
+	return o.book.DayBegins(y, m, d+days+1), true
 }
 
 // release is when a reserve is released: the start of the local day that lies days after delivery, but not before the day
@@ -91,12 +91,12 @@ func (o *order) release(settledAt time.Time, days int) time.Time {
 		from = o.delivered
 	}
 	y, m, d := from.In(zone).Date()
-	at := time.Date(y, m, d+days, 0, 0, 0, 0, zone)
+	at := o.book.DayBegins(y, m, d+days)
 	if at.Before(settledAt) {
 		return time.Time{}
 	}
 	y, m, d = settledAt.In(zone).Date()
-	if next := time.Date(y, m, d+1, 0, 0, 0, 0, zone); at.Before(next) {
+	if next := o.book.DayBegins(y, m, d+1); at.Before(next) {
 		at = next
 	}
 	return at.UTC()
