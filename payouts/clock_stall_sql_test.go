@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mizan/ledger/commerce"
+	"mizan/ledger/fault"
 )
 
 // TestAManyGatedSubjectStopsNoFeed: a subject with more gates than a row can keep is read like any other.
@@ -107,5 +110,64 @@ func TestOneAgreementKeepsNobody(t *testing.T) {
 	}
 	if rows := h.rows("payout_clocks"); !strings.Contains(rows, "order:o1") {
 		t.Errorf("nothing tells that the order waits:\n%s", rows)
+	}
+}
+
+// TestAReserveKeepsItsDate: an order that settles again, after a later capture, gives the first reserve back on its date all
+// the same, whatever the second settlement keeps.
+func TestAReserveKeepsItsDate(t *testing.T) {
+	t.Parallel()
+	for name, second := range map[string]struct {
+		rate string
+		days int
+	}{"nothing": {"0", 0}, "less": {"0.05", 2}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newTimeHouse(t, "UK", "Europe/London", time.Date(2027, 3, 1, 9, 0, 0, 0, time.UTC), "GBP")
+			capture := func(number int) {
+				h.post("order.captured", `{"order":"o","capture":%d,"currency":"GBP","placed_at":"2027-03-01T09:00:00Z","seller":"s","lines":[{"line":%d,"sku":"A","quantity":1,"unit_price":"100.00"}],"payments":[{"processor":"main","payment_id":"pi-%d","amount":"100.00"}]}`, number, number, number)
+			}
+			capture(1)
+			h.deliver("o", h.time())
+			rate, days := "0.10", 20
+			if r := h.events.Settle(t.Context(), h.book, "o", commerce.Settlement{ReserveRate: &rate, ReserveDays: &days}); r.Err != nil {
+				t.Fatal(r.Err)
+			}
+			kept := h.balance("liabilities:seller:reserve:s", "GBP")
+			h.move(h.time().AddDate(0, 0, 1))
+			capture(2)
+			h.deliver("o", h.time())
+			if r := h.events.Settle(t.Context(), h.book, "o", commerce.Settlement{ReserveRate: &second.rate, ReserveDays: &second.days}); r.Err != nil {
+				t.Fatal(r.Err)
+			}
+			h.move(time.Date(2027, 3, 20, 23, 0, 0, 0, time.UTC))
+			h.tick()
+			if got := h.balance("liabilities:seller:reserve:s", "GBP"); got < kept {
+				t.Errorf("%d of %d is left before its date", got, kept)
+			}
+			h.move(time.Date(2027, 3, 21, 0, 0, 0, 0, time.UTC))
+			h.tick()
+			if got := h.balance("liabilities:seller:reserve:s", "GBP"); kept <= 0 || got != 0 {
+				t.Errorf("%d of %d is still kept on its date:\n%s", got, kept, h.rows("payout_clocks"))
+			}
+		})
+	}
+}
+
+// TestLookedAtAgainAndGone: a subject that could not be read, and of which nothing waits now that it can, is gone once somebody
+// has it looked at; it does not stand among what waits for people for ever.
+func TestLookedAtAgainAndGone(t *testing.T) {
+	t.Parallel()
+	h := newTimeHouse(t, "US", "America/New_York", time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC), "USD")
+	h.exec(`INSERT INTO payout_clocks (book_id, subject, act, due_at, tries, why, sequence) VALUES ($1, 'order:o', 'read', $2, $3, 'internal', 0)`, h.book.ID, h.time(), maxTries)
+	list, err := h.LookAgain(t.Context(), finance, h.book, "order:o", "mended")
+	if err != nil || len(list) != 0 {
+		t.Errorf("%v %v", list, err)
+	}
+	if rows := h.rows("payout_clocks"); rows != "" {
+		t.Errorf("it stands:\n%s", rows)
+	}
+	if _, err := h.LookAgain(t.Context(), finance, h.book, "order:o", "again"); fault.CodeOf(err) != ErrClockUnknown.Code {
+		t.Errorf("nothing waits: %v", err)
 	}
 }

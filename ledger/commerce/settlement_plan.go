@@ -50,9 +50,14 @@ func (d *settled) prepare(*preparation) {}
 // apply releases the order: from now on its money is in available.
 func (d *settled) apply(o *order, _ *preparation) error {
 	o.settledAt, o.rest = time.UnixMicro(d.At).UTC(), false
+	before := o.reserve.releaseAt
 	o.reserve = reserve{rate: d.ReserveRate, days: d.ReserveDays}
 	if d.ReleaseAt != 0 {
 		o.reserve.releaseAt = time.UnixMicro(d.ReleaseAt).UTC()
+	}
+	// What an earlier settlement keeps stays until its own date, though this one keeps nothing or for a shorter time.
+	if o.reserved() > 0 && before.After(o.reserve.releaseAt) {
+		o.reserve.releaseAt = before
 	}
 	for _, m := range d.Minors {
 		if !slices.ContainsFunc(o.minors, func(known minor) bool { return known.Creator == m.Creator }) {
