@@ -46,6 +46,16 @@ type Book struct {
 // Location is the book's time zone.
 func (b Book) Location() *time.Location { return b.location }
 
+// DayBegins is the first instant of a local day of the book. Where the clocks skip midnight that is the first instant after the
+// gap; time.Date may answer with an hour of the day before. A day beyond the end of its month is one of the next.
+func (b Book) DayBegins(year int, month time.Month, day int) time.Time {
+	at := time.Date(year, month, day, 0, 0, 0, 0, b.location)
+	if at.Day() != time.Date(year, month, day, 12, 0, 0, 0, b.location).Day() {
+		_, at = at.ZoneBounds()
+	}
+	return at.UTC()
+}
+
 // Uses reports whether the book posts in the currency.
 func (b Book) Uses(c money.Currency) bool { return slices.Contains(b.Currencies, c) }
 

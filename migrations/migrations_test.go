@@ -203,3 +203,39 @@ func TestApplyRefusesUnorderedFiles(t *testing.T) {
 		}
 	}
 }
+
+// TestAddressesAgain: the migration that exchanges the rule of addresses commits statement by statement, so it may be run again
+// from the beginning, wherever it was interrupted; and it checks what stands while others post.
+func TestAddressesAgain(t *testing.T) {
+	t.Parallel()
+	content, err := fs.ReadFile(migrations.Files(), "00018_addresses.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, up, _ := strings.Cut(string(content), "-- +goose Up\n")
+	statements := strings.SplitAfter(up, ";\n")
+	if len(statements) < 5 {
+		t.Fatalf("%d statements", len(statements))
+	}
+	conn, err := pgx.Connect(t.Context(), pgtest.New(t).OwnerURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	for stop := range statements {
+		for _, list := range [][]string{statements[:stop], statements} {
+			for _, sql := range list {
+				if _, err := conn.Exec(t.Context(), sql); err != nil {
+					t.Fatalf("stopped after %d: %v: %s", stop, err, sql)
+				}
+			}
+		}
+		var names string
+		if err := conn.QueryRow(t.Context(), `SELECT string_agg(conname, ' ') FROM pg_constraint WHERE conrelid = 'accounts'::regclass AND conname LIKE 'accounts_address_%' AND contype = 'c' AND convalidated`).Scan(&names); err != nil {
+			t.Fatal(err)
+		}
+		if names != "accounts_address_check" {
+			t.Errorf("stopped after %d: %s", stop, names)
+		}
+	}
+}

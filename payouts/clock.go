@@ -145,10 +145,14 @@ func together(most, n int, fn func(i int)) {
 	all.Wait()
 }
 
+// maxGates bounds the gates that a row names; one of them is enough to keep it.
+const maxGates = 100
+
 // clockFor is the row of an item.
 func clockFor(book ledger.Book, item commerce.DueItem, sequence int64, now time.Time) Clock {
 	c := Clock{Subject: item.Subject, Act: item.Act, DueAt: item.At.UTC(), Gates: slices.Clone(item.Gates), Sequence: sequence}
 	slices.Sort(c.Gates)
+	c.Gates = c.Gates[:min(len(c.Gates), maxGates)]
 	if item.At.IsZero() {
 		c.DueAt = time.Time{}
 	}
@@ -168,14 +172,10 @@ func lookAt(book ledger.Book, due time.Time, gated bool, now time.Time) time.Tim
 	return nextMidnight(book, now)
 }
 
-// nextMidnight is the beginning of the book's next local day. A day without a midnight begins an hour later.
+// nextMidnight is the beginning of the book's next local day.
 func nextMidnight(book ledger.Book, after time.Time) time.Time {
 	y, m, d := after.In(book.Location()).Date()
-	at := time.Date(y, m, d+1, 0, 0, 0, 0, book.Location()).UTC()
-	if !at.After(after) {
-		at = at.Add(time.Hour)
-	}
-	return at
+	return book.DayBegins(y, m, d+1)
 }
 
 // waitsOf shares out what a subject's accounts hold: reserves wait for their release, and everything else for the subject's

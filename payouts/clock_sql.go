@@ -62,7 +62,8 @@ func (s *Service) readWaits(ctx context.Context, book ledger.Book, list []readin
 	at := map[string]*reading{}
 	var subjects []string
 	for i := range list {
-		if len(list[i].clocks) > 0 {
+		// A campaign's own story is long, and what waits of it waits for the clocks of its donations.
+		if len(list[i].clocks) > 0 && !strings.HasPrefix(list[i].subject, "tally:") {
 			at[list[i].subject] = &list[i]
 			subjects = append(subjects, list[i].subject)
 		}
@@ -100,7 +101,8 @@ func (s *Service) readWaits(ctx context.Context, book ledger.Book, list []readin
 }
 
 // keepTx takes readings over: clocks that are no more go, and the others come. A reading that rests on less than what is
-// noted changes nothing. Tries of a subject without news are kept, with their pause.
+// noted changes nothing. Tries of a subject without news are kept, with their pause; a gate that is found meanwhile keeps it
+// longer.
 func (s *Service) keepTx(ctx context.Context, tx pgx.Tx, book ledger.Book, list []reading) error {
 	slices.SortFunc(list, func(a, b reading) int { return strings.Compare(a.subject, b.subject) })
 	var tries []int32
@@ -145,7 +147,9 @@ func (s *Service) keepTx(ctx context.Context, tx pgx.Tx, book ledger.Book, list 
 		   SET due_at = excluded.due_at, gates = excluded.gates, sequence = excluded.sequence,
 		       tries = CASE WHEN c.sequence < excluded.sequence OR excluded.tries > 0 THEN excluded.tries ELSE c.tries END,
 		       why = CASE WHEN c.sequence < excluded.sequence OR excluded.tries > 0 THEN excluded.why ELSE c.why END,
-		       look_at = CASE WHEN c.sequence < excluded.sequence OR c.tries = 0 THEN excluded.look_at ELSE c.look_at END
+		       look_at = CASE WHEN c.sequence < excluded.sequence OR c.tries = 0 THEN excluded.look_at
+		                      WHEN c.look_at IS NULL OR excluded.look_at IS NULL THEN NULL
+		                      ELSE greatest(c.look_at, excluded.look_at) END
 		 WHERE c.sequence <= excluded.sequence`, book.ID, cs, acts, dues, gates, looks, cseq, tries, whys); err != nil {
 		return err
 	}

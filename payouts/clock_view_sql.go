@@ -48,13 +48,18 @@ func (s *Service) LookAgain(ctx context.Context, by guard.Actor, book ledger.Boo
 		return nil, err
 	}
 	err = s.pool.TxRetry(ctx, func(tx pgx.Tx) error {
+		stood, err := s.anewTx(ctx, tx, book, subject, s.now())
+		if err != nil {
+			return err
+		}
 		if err := s.keepTx(ctx, tx, book, readings); err != nil {
 			return err
 		}
 		if list, err = s.anewTx(ctx, tx, book, subject, s.now()); err != nil {
 			return err
 		}
-		if len(list) == 0 {
+		// One that stood and has nothing to wait for any more is gone, which is an answer too.
+		if len(stood)+len(list) == 0 {
 			return ErrClockUnknown
 		}
 		after, err := json.Marshal(map[string]any{"clocks": len(list), "reason": why})

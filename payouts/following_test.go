@@ -279,10 +279,10 @@ func TestKeptBack(t *testing.T) {
 	h.submit()
 	h.want(id, Created, "")
 	h.exec(`UPDATE payout_holds SET released_at = $3, approval = 'ap_1', document = 'D-1' WHERE book_id = $1 AND id = $2`, h.book.ID, hold, railStart)
-	h.owner(`UPDATE payout_runs SET state = 'waiting', needs = '{manual-run}'`)
+	h.owner(`ALTER TABLE payout_runs DISABLE TRIGGER moves_on; UPDATE payout_runs SET state = 'waiting', needs = '{manual-run}'; ALTER TABLE payout_runs ENABLE ALWAYS TRIGGER moves_on`)
 	h.submit()
 	h.want(id, Created, "")
-	h.owner(`UPDATE payout_runs SET state = 'waiting', needs = '{}'`) // for others of the run
+	h.owner(`ALTER TABLE payout_runs DISABLE TRIGGER moves_on; UPDATE payout_runs SET state = 'waiting', needs = '{}'; ALTER TABLE payout_runs ENABLE ALWAYS TRIGGER moves_on`) // for others of the run
 	h.owner(`ALTER TABLE payouts DISABLE TRIGGER moves_on; UPDATE payouts SET needs_person = true; ALTER TABLE payouts ENABLE ALWAYS TRIGGER moves_on`)
 	h.submit()
 	h.want(id, Created, "")

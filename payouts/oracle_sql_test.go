@@ -211,6 +211,9 @@ func (f *life) comeBack() {
 			_, err := f.CancelTx(ctx, tx, deed{Actor: finance}, f.book, p.ID, "not wanted")
 			return err
 		}
+		if _, err := tx.Exec(ctx, `UPDATE payout_runs SET state = 'released' WHERE book_id = $1 AND id = $2 AND state = 'waiting'`, f.book.ID, p.Run); err != nil {
+			return err
+		}
 		for _, state := range []string{Sending, Submitted} {
 			if _, err := tx.Exec(ctx, `UPDATE payouts SET state = $3, released_at = coalesce(released_at, now()) WHERE book_id = $1 AND id = $2`, f.book.ID, p.ID, state); err != nil {
 				return err

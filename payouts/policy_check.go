@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"mizan/ledger/commerce"
@@ -87,10 +86,14 @@ func (p *Policy) checkAmounts(f *findings, pointer string, a Amounts, optional b
 			break
 		}
 	}
+	p.checkEach(f, pointer, a)
+}
+
+// checkEach wants every amount to be usable and in a currency of the policy.
+func (p *Policy) checkEach(f *findings, pointer string, a Amounts) {
 	for _, c := range slices.Sorted(maps.Keys(a)) {
 		f.want(slices.Contains(p.Currencies, c), pointer, "policy-amount-currency", "Give amounts in the currencies of the policy only.")
-		f.want(usableAmount(a[c], c), pointerTo(pointer, string(c)), "policy-amount",
-			"Give an amount above zero as a text with the digits of its currency, in whole posting units.")
+		f.want(usableAmount(a[c], c), pointerTo(pointer, string(c)), "policy-amount", "Give an amount above zero as a text with the digits of its currency, in whole posting units.")
 	}
 }
 
@@ -99,15 +102,13 @@ func usableAmount(m money.Minor, c money.Currency) bool {
 	return c.Active() && m > 0 && m <= c.Max() && m%c.PostingUnit() == 0
 }
 
-// pointerTo adds a key to a JSON pointer.
+// pointerTo adds a key to a JSON pointer. A key that is no word of ours may be anything, even a secret that was pasted into the
+// wrong place, and is not repeated.
 func pointerTo(pointer, key string) string {
-	// A key that is no word of ours may be anything, and is not repeated.
-	if len(key) > 64 || strings.ContainsFunc(key, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-'
-	}) {
+	if !money.Currency(key).Active() && !slices.Contains(payeeKinds, key) && !slices.Contains(parameters, key) {
 		return pointer
 	}
-	return pointer + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
+	return pointer + "/" + key
 }
 
 func (p *Policy) checkKinds(f *findings) {
@@ -245,11 +246,7 @@ func (o Override) check(p *Policy) []fault.Field {
 		name    string
 		amounts Amounts
 	}{{"/minimum", o.Minimum}, {"/maximum", o.Maximum}} {
-		for _, c := range slices.Sorted(maps.Keys(table.amounts)) {
-			f.want(slices.Contains(p.Currencies, c), table.name, "policy-amount-currency", "Give amounts in the currencies of the policy only.")
-			f.want(usableAmount(table.amounts[c], c), pointerTo(table.name, string(c)), "policy-amount",
-				"Give an amount above zero as a text with the digits of its currency, in whole posting units.")
-		}
+		p.checkEach(f, table.name, table.amounts)
 	}
 	if o.Cadence != nil {
 		o.Cadence.check(f, "/cadence")

@@ -122,9 +122,9 @@ func TestPolicyMistakes(t *testing.T) {
 		{"/maximum", amounts("1.001", "1.00"), "/maximum/GBP"}, {"/maximum", amounts("0.00", "1.00"), "/maximum/GBP"}, {"/maximum", amounts("-1.00", "1.00"), "/maximum/GBP"},
 		{"/maximum", amounts("1,000.00", "1.00"), "/maximum/GBP"}, {"/maximum", amounts("1e3", "1.00"), "/maximum/GBP"}, {"/maximum", amounts("１２.00", "1.00"), "/maximum/GBP"},
 		{"/maximum", amounts("99999999999999999999.00", "1.00"), "/maximum/GBP"}, {"/maximum", amounts("9.99", "250000.00"), "/kinds/agency/minimum/GBP"},
-		{"/maximum", map[string]any{"GBP": "200000.00", "USD": "250000.00", "zzz": "1.00"}, "/maximum/zzz"}, {"/maximum", map[string]any{"GBP": "200000.00"}, "/maximum"},
+		{"/maximum", map[string]any{"GBP": "200000.00", "USD": "250000.00", "zzz": "1.00"}, "/maximum"}, {"/maximum", map[string]any{"GBP": "200000.00"}, "/maximum"},
 		{"/maximum", nil, "/maximum"}, {"/maximum", amounts("1.00", "1.00")["GBP"], ""}, {"/maximum/GBP", 5, ""}, {"/four_eyes_above", nil, "/four_eyes_above"},
-		{"/kinds/seller", nil, "/kinds"}, {"/kinds/buyer", map[string]any{}, "/kinds/buyer"}, {"/kinds/seller/cadence/every", "hourly", "/kinds/seller/cadence/every"},
+		{"/kinds/seller", nil, "/kinds"}, {"/kinds/buyer", map[string]any{}, "/kinds"}, {"/kinds/seller/cadence/every", "hourly", "/kinds/seller/cadence/every"},
 		{"/kinds/seller/cadence/day", 1, "/kinds/seller/cadence"}, {"/kinds/agency/cadence/day", 32, "/kinds/agency/cadence"}, {"/kinds/creator/cadence/weekday", 8, "/kinds/creator/cadence"},
 		{"/kinds/seller/minimum", map[string]any{}, "/kinds/seller/minimum"}, {"/kinds/seller/methods", []any{}, "/kinds/seller/methods"},
 		{"/kinds/seller/methods/0/method", "fast", "/kinds/seller/methods/0/method"}, {"/kinds/seller/methods/0/rail", "pigeon", "/kinds/seller/methods/0/rail"},
@@ -139,7 +139,7 @@ func TestPolicyMistakes(t *testing.T) {
 		{"/withholding", []any{map[string]any{"tax": "US:backup", "country": "US", "rate": "1", "no_form": "pay"}}, "/withholding/0/rate"},
 		{"/withholding", []any{map[string]any{"tax": "x", "country": "US", "rate": "0.24", "no_form": "pay"}}, "/withholding/0/tax"},
 		{"/withholding", []any{map[string]any{"tax": "US:backup", "country": "us", "rate": "0.24", "no_form": "no"}}, "/withholding/0/no_form"},
-		{"/sources/retry", nil, "/sources"}, {"/sources/odd", map[string]any{"id": "A", "trust": "A", "text": "x"}, "/sources/odd"}, {"/sources/retry/trust", "X", "/sources/retry/trust"}, {"/sources/retry/text", "", "/sources/retry"},
+		{"/sources/retry", nil, "/sources"}, {"/sources/odd", map[string]any{"id": "A", "trust": "A", "text": "x"}, "/sources"}, {"/sources/retry/trust", "X", "/sources/retry/trust"}, {"/sources/retry/text", "", "/sources/retry"},
 		{"/odd", 1, ""}, {"/version", "1", ""}, {"/version", 1.5, ""}, {"/kinds/seller/odd", 1, ""}, {"/name_match", []any{}, ""},
 	} {
 		_, err := ParsePolicy(edited(t, c.path, c.value))

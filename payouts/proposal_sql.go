@@ -88,23 +88,24 @@ func (s *Service) proposalsAfter(ctx context.Context, book ledger.Book, state st
 	return pgx.CollectRows(rows, scanProposal)
 }
 
-// unsent is what the payouts of a processor that are not submitted yet will take from it.
+// unsent is what the payouts of a processor that are not submitted yet will take from it: those of one book, and of all.
 type unsent struct {
-	rail     string
-	currency money.Currency
-	amount   money.Minor
+	rail        string
+	currency    money.Currency
+	amount, all money.Minor
 }
 
-// unsentPayouts sums the payouts that are created and not submitted, by rail and currency.
+// unsentPayouts sums the payouts that are created and not submitted, by rail and currency. The books share a processor's
+// account, so those of the others count too.
 func (s *Service) unsentPayouts(ctx context.Context, book ledger.Book) ([]unsent, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT p.rail, p.currency, sum(p.amount)::bigint FROM payouts p
-		 WHERE p.book_id = $1 AND p.state IN ('created', 'sending', 'unknown', 'refused')
+		SELECT p.rail, p.currency, coalesce(sum(p.amount) FILTER (WHERE p.book_id = $1), 0)::bigint, sum(p.amount)::bigint FROM payouts p
+		 WHERE p.state IN ('created', 'sending', 'unknown', 'refused')
 		 GROUP BY p.rail, p.currency ORDER BY p.rail, p.currency`, book.ID)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (u unsent, err error) {
-		return u, row.Scan(&u.rail, &u.currency, &u.amount)
+		return u, row.Scan(&u.rail, &u.currency, &u.amount, &u.all)
 	})
 }

@@ -302,7 +302,7 @@ func (r *recovery) wanted(d Debt, o owing, owner ownedBy) (list []Proposal) {
 // oldEnough reports whether a debt may be written off by its age, in days of the book.
 func (r *recovery) oldEnough(d Debt) bool {
 	y, m, day := d.Since.In(r.turn.Book.Location()).Date()
-	return !r.began.Before(time.Date(y, m, day+r.terms.WriteOffDays, 0, 0, 0, 0, r.turn.Book.Location()))
+	return !r.began.Before(r.turn.Book.DayBegins(y, m, day+r.terms.WriteOffDays))
 }
 
 func nothingLeft(o owing) bool {

@@ -93,6 +93,10 @@ func (s *Service) releasePage(ctx context.Context, t Turn, list []Clock, sum *re
 		done := make([]actAttempt, n)
 		together(readers, n, func(i int) {
 			c := list[i]
+			if agreed := reserves[c.Subject]; agreed.err != nil && c.Act == commerce.ActSettle {
+				done[i] = actAttempt{c, commerce.Result{Err: agreed.err}}
+				return
+			}
 			done[i] = actAttempt{c, s.events.Act(ctx, t.Book, reserves[c.Subject].of(commerce.DueItem{Act: c.Act, Subject: c.Subject, At: c.DueAt, Gates: c.Gates}), now)}
 		})
 		if ctx.Err() != nil {

@@ -2,7 +2,6 @@ package payouts
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,8 +22,12 @@ SELECT w.subject, o.document
         WHERE p.book_id = w.book_id AND p.payee = w.payee AND p.valid_from <= $3 ORDER BY p.version DESC LIMIT 1) o
  WHERE w.book_id = $1 AND w.subject = ANY($2) AND w.act = 'settle' AND w.kind = 'seller'`
 
-// agreedReserve is the reserve of one order; nil if nothing was agreed.
-type agreedReserve struct{ *ReserveTerms }
+// agreedReserve is the reserve of one order; nil if nothing was agreed. If what was agreed cannot be read, err says why: the
+// order waits then, and nobody else.
+type agreedReserve struct {
+	*ReserveTerms
+	err error
+}
 
 // of is the item with it.
 func (r agreedReserve) of(item commerce.DueItem) commerce.DueItem {
@@ -58,10 +61,12 @@ func (s *Service) agreedReserves(ctx context.Context, book ledger.Book, list []C
 		}
 		o, err := ParseOverride([]byte(document))
 		if err != nil {
-			return fmt.Errorf("read what was agreed with the seller of %s: %w", subject, err)
+			s.log.Error("What was agreed with a seller cannot be read, so the order does not settle.", "book", book.Code, "subject", subject, "error", err)
+			agreed[subject] = agreedReserve{err: err}
+			return nil
 		}
 		if o.Reserve != nil {
-			agreed[subject] = agreedReserve{o.Reserve}
+			agreed[subject] = agreedReserve{ReserveTerms: o.Reserve}
 		}
 		return nil
 	})

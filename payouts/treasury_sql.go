@@ -123,16 +123,17 @@ type place struct {
 }
 
 // atProcessors compares what the payouts that are not sent yet need with what the processors say is available: what is
-// short, and what is to spare.
+// short for this book, and what is to spare after the payouts of all books.
 func (s *Service) atProcessors(ctx context.Context, book ledger.Book) (short, spare map[place]money.Minor, err error) {
 	needs, err := s.unsentPayouts(ctx, book)
 	if err != nil {
 		return nil, nil, err
 	}
 	short, spare = map[place]money.Minor{}, map[place]money.Minor{}
-	need := map[place]money.Minor{}
+	need, all := map[place]money.Minor{}, map[place]money.Minor{}
 	for _, n := range needs {
-		need[place{s.rails[n.rail].Processor, n.currency}] += n.amount
+		at := place{s.rails[n.rail].Processor, n.currency}
+		need[at], all[at] = need[at]+n.amount, all[at]+n.all
 	}
 	asked := map[string]bool{}
 	for _, rail := range s.rails {
@@ -146,10 +147,12 @@ func (s *Service) atProcessors(ctx context.Context, book ledger.Book) (short, sp
 		}
 		for _, c := range book.Currencies {
 			at := place{rail.Processor, c}
-			if left := balances[c].Available - need[at]; left < 0 {
-				short[at] = -left
+			// What is short for all books is topped up by those that have payouts to send, each as far as its own.
+			left := balances[c].Available - all[at]
+			if missing := min(-left, need[at]); missing > 0 {
+				short[at] = missing
 			} else {
-				spare[at] = left
+				spare[at] = max(0, left)
 			}
 		}
 	}

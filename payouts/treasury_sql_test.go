@@ -7,8 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/guard"
+	"mizan/ledger/money"
 	"mizan/payouts/processor/simulator"
 	"mizan/payouts/processor/stripe"
 )
@@ -102,5 +104,48 @@ func TestTrustDeposit(t *testing.T) {
 	}
 	if got := trusted(); got != "" {
 		t.Fatalf("after the deposit: %q", got)
+	}
+}
+
+// TestOneProcessorForTwoBooks: what another book's payouts need of the processor they share is neither swept by this one, nor
+// counted as there.
+func TestOneProcessorForTwoBooks(t *testing.T) {
+	t.Parallel()
+	h := newRunHouse(t)
+	const key = "sk_test_treasury_two"
+	sim, err := simulator.New(simulator.Options{Now: h.clock, Key: key, Seed: 5, Rate: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sim.AddCharge(300_00, 0, "usd", 0, nil); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(sim)
+	t.Cleanup(server.Close)
+	driver, err := stripe.New(stripe.Options{Key: key, BaseURL: server.URL, Now: h.clock, PlatformSecret: "whsec_treasury_platform_2", ConnectSecret: "whsec_treasury_connect_2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.rails["connected"] = Rail{Name: "connected", Processor: "main", Driver: driver}
+	for i := range 3 {
+		who := usd("seller", fmt.Sprint("s", i))
+		h.move(who, "available", 90_00)
+		h.ready(who, true)
+	}
+	h.runOn(runsStart)
+	other, _, err := h.ledger.CreateBook(t.Context(), ledger.NewBook{Code: "own", Name: "own", Currencies: []money.Currency{"USD"}, TimeZone: "UTC", Market: "US"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out := h.ledger.Post(t.Context(), other, ledger.Submission{Reference: "earned", Drafts: []ledger.Draft{{Event: "test.earned", Lines: []ledger.Line{
+		{Account: "assets:processor:available:main", Amount: 200_00, Currency: "USD"}, {Account: "revenue:payout_fee", Amount: -200_00, Currency: "USD"}}}}}); out.Err != nil {
+		t.Fatal(out.Err)
+	}
+	turn := Turn{Book: other, Start: runsStart}
+	if _, err := h.Treasury(t.Context(), turn); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := openProposals(t, h.Service, turn), "sweep  30.00; "; got != want {
+		t.Errorf("%q, want %q: the other 270.00 are payouts of the other book", got, want)
 	}
 }

@@ -212,9 +212,8 @@ func (s *story) holdEnds(book ledger.Book) (time.Time, error) {
 		}
 		days = kept.HoldDays
 	}
-	zone := book.Location()
-	y, m, day := s.transactions[0].OccurredAt.In(zone).Date()
-	return time.Date(y, m, day+days, 0, 0, 0, 0, zone).UTC(), nil
+	y, m, day := s.transactions[0].OccurredAt.In(book.Location()).Date()
+	return book.DayBegins(y, m, day+days), nil
 }
 
 // storesPaid refuses a gift of coins that a store has not paid for.

@@ -50,9 +50,14 @@ func (d *settled) prepare(*preparation) {}
 // apply releases the order: from now on its money is in available.
 func (d *settled) apply(o *order, _ *preparation) error {
 	o.settledAt, o.rest = time.UnixMicro(d.At).UTC(), false
+	before := o.reserve.releaseAt
 	o.reserve = reserve{rate: d.ReserveRate, days: d.ReserveDays}
 	if d.ReleaseAt != 0 {
 		o.reserve.releaseAt = time.UnixMicro(d.ReleaseAt).UTC()
+	}
+	// What an earlier settlement keeps stays until its own date, though this one keeps nothing or for a shorter time.
+	if o.reserved() > 0 && before.After(o.reserve.releaseAt) {
+		o.reserve.releaseAt = before
 	}
 	for _, m := range d.Minors {
 		if !slices.ContainsFunc(o.minors, func(known minor) bool { return known.Creator == m.Creator }) {
@@ -77,7 +82,7 @@ func (o *order) due() (at time.Time, ok bool) {
 	}
 	days := o.set.Policies.Settlement.Tiers[o.tier]
 	y, m, d := arrived.In(o.book.Location()).Date()
-	return time.Date(y, m, d+days+1, 0, 0, 0, 0, o.book.Location()).UTC(), true
+	return o.book.DayBegins(y, m, d+days+1), true
 }
 
 // release is when a reserve is released: the start of the local day that lies days after delivery, but not before the day
@@ -91,12 +96,12 @@ func (o *order) release(settledAt time.Time, days int) time.Time {
 		from = o.delivered
 	}
 	y, m, d := from.In(zone).Date()
-	at := time.Date(y, m, d+days, 0, 0, 0, 0, zone)
+	at := o.book.DayBegins(y, m, d+days)
 	if at.Before(settledAt) {
 		return time.Time{}
 	}
 	y, m, d = settledAt.In(zone).Date()
-	if next := time.Date(y, m, d+1, 0, 0, 0, 0, zone); at.Before(next) {
+	if next := o.book.DayBegins(y, m, d+1); at.Before(next) {
 		at = next
 	}
 	return at.UTC()

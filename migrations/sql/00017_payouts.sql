@@ -232,6 +232,33 @@ CREATE UNIQUE INDEX payout_runs_reference ON payout_runs (book_id, reference) WH
 CREATE INDEX payout_runs_planned ON payout_runs (book_id, planned_at, id) WHERE trigger IN ('scheduled', 'manual') AND planned_at IS NOT NULL;
 CREATE INDEX payout_runs_open ON payout_runs (book_id, created_at, id) WHERE ended_at IS NULL;
 
+-- +goose StatementBegin
+-- A run goes one way: planned, then done, or released or refused by a person. What it decided is counted while it is planned.
+CREATE FUNCTION guard_payout_run() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        RAISE EXCEPTION 'runs are kept for ever' USING ERRCODE = '42501', CONSTRAINT = 'payout_runs_kept';
+    END IF;
+    IF NEW.state <> OLD.state AND NOT (
+           (OLD.state = 'planning' AND NEW.state IN ('waiting', 'done'))
+        OR (OLD.state = 'waiting' AND NEW.state IN ('released', 'refused'))) THEN
+        RAISE EXCEPTION 'run % does not go from % to %', OLD.id, OLD.state, NEW.state USING ERRCODE = '42501', CONSTRAINT = 'payout_runs_forward';
+    END IF;
+    IF (OLD.state <> 'planning' AND (NEW.decided, NEW.paid, NEW.skipped, NEW.needs) IS DISTINCT FROM (OLD.decided, OLD.paid, OLD.skipped, OLD.needs))
+       OR NEW.paid < OLD.paid OR NEW.skipped < OLD.skipped
+       OR (OLD.planned_at IS NOT NULL AND NEW.planned_at IS DISTINCT FROM OLD.planned_at)
+       OR (OLD.ended_at IS NOT NULL AND NEW.ended_at IS DISTINCT FROM OLD.ended_at)
+       OR (OLD.approval <> '' AND NEW.approval <> OLD.approval) THEN
+        RAISE EXCEPTION 'what happened to run % stays', OLD.id USING ERRCODE = '42501', CONSTRAINT = 'payout_runs_settled';
+    END IF;
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER moves_on BEFORE UPDATE OR DELETE ON payout_runs FOR EACH ROW EXECUTE FUNCTION guard_payout_run();
+CREATE TRIGGER never_truncated BEFORE TRUNCATE ON payout_runs FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+ALTER TABLE payout_runs ENABLE ALWAYS TRIGGER moves_on;
+ALTER TABLE payout_runs ENABLE ALWAYS TRIGGER never_truncated;
+
 -- What a run created, by currency, added up as it is planned: nobody has to add up a million payouts to look at a run.
 CREATE TABLE payout_run_totals (
     book_id  integer NOT NULL,
@@ -360,8 +387,8 @@ CREATE INDEX payouts_outgoing ON payouts (book_id, outgoing) WHERE outgoing <> '
 CREATE INDEX payouts_retry_of ON payouts (book_id, retry_of) WHERE retry_of <> '';
 
 -- +goose StatementBegin
--- At commit, whoever writes: a payout rests on an entry of the ledger that took exactly its amount and fee from its account,
--- and pays what the account's payouts before it have not paid. So its lines sum to it, and no credit is paid twice.
+-- At commit, whoever writes: a payout rests on an entry of the ledger that took exactly its amount and fee from its account and
+-- put the amount in transit, and pays what the account's payouts before it have not paid. So its lines sum to it, and no credit is paid twice.
 CREATE FUNCTION guard_new_payout() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
     taken   record;
@@ -384,6 +411,12 @@ BEGIN
        OR NEW.consumed_through <> taken.debits OR NEW.left_after <> taken.rest
        OR NEW.currency <> (SELECT a.currency FROM accounts a WHERE a.book_id = NEW.book_id AND a.id = NEW.account_id) THEN
         RAISE EXCEPTION 'payout % is not the sum of its lines', NEW.id USING ERRCODE = '23514', CONSTRAINT = 'payouts_lines';
+    END IF;
+    -- The same transaction says that the money is on its way to the receiver: a debit for anything else is no payout.
+    IF NOT EXISTS (SELECT FROM entries e JOIN accounts a ON a.book_id = NEW.book_id AND a.id = e.account_id
+                    WHERE e.book_id = NEW.book_id AND e.sequence = NEW.created_sequence AND e.amount = -NEW.amount
+                      AND a.address = 'liabilities:payout_in_transit:' || NEW.receiver AND a.currency = NEW.currency) THEN
+        RAISE EXCEPTION 'payout % is not in transit', NEW.id USING ERRCODE = '23514', CONSTRAINT = 'payouts_in_transit';
     END IF;
     RETURN NEW;
 END $$;
@@ -412,6 +445,10 @@ BEGIN
     END IF;
     IF NEW.state = 'sending' AND OLD.state = 'created' AND NEW.needs_person AND NEW.released_at IS NULL THEN
         RAISE EXCEPTION 'payout % waits for a second person', OLD.id USING ERRCODE = '42501', CONSTRAINT = 'payouts_released';
+    END IF;
+    IF NEW.state = 'sending' AND OLD.state = 'created'
+       AND NOT EXISTS (SELECT FROM payout_runs r WHERE r.book_id = OLD.book_id AND r.id = OLD.run_id AND r.state IN ('released', 'done')) THEN
+        RAISE EXCEPTION 'the run of payout % is not released', OLD.id USING ERRCODE = '42501', CONSTRAINT = 'payouts_run_released';
     END IF;
     RETURN NEW;
 END $$;
@@ -478,6 +515,42 @@ CREATE UNIQUE INDEX payout_attempts_made ON payout_attempts (book_id, act, made)
 CREATE UNIQUE INDEX payout_attempts_open ON payout_attempts (book_id, payout, act)
     WHERE state IN ('intended', 'sending', 'unknown') OR state = 'done' AND act <> 'reversal';
 
+-- +goose StatementBegin
+-- An attempt begins before anything is sent, and its outcome is written once: what is over is never sent again, and what it
+-- made stays. Otherwise the index of open attempts could be talked into a second one.
+CREATE FUNCTION guard_attempt() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.state <> 'intended' OR NEW.sendings <> 0 OR NEW.made <> '' THEN
+            RAISE EXCEPTION 'an attempt begins before it is sent' USING ERRCODE = '42501', CONSTRAINT = 'payout_attempts_begin_intended';
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF TG_OP = 'DELETE' THEN
+        RAISE EXCEPTION 'attempts are kept for ever' USING ERRCODE = '42501', CONSTRAINT = 'payout_attempts_kept';
+    END IF;
+    IF NEW.state <> OLD.state AND NOT (
+           (OLD.state = 'intended' AND NEW.state = 'sending')
+        OR (OLD.state IN ('sending', 'unknown') AND NEW.state IN ('sending', 'unknown', 'done', 'refused', 'absent'))
+        OR (OLD.state = 'done' AND NEW.state = 'failed')) THEN
+        RAISE EXCEPTION 'an attempt of payout % does not go from % to %', OLD.payout, OLD.state, NEW.state USING ERRCODE = '42501', CONSTRAINT = 'payout_attempts_forward';
+    END IF;
+    IF NEW.sendings < OLD.sendings
+       OR (OLD.first_sent IS NOT NULL AND NEW.first_sent IS DISTINCT FROM OLD.first_sent)
+       OR (OLD.made <> '' AND (NEW.made, NEW.entry) IS DISTINCT FROM (OLD.made, OLD.entry))
+       OR (OLD.ended_at IS NOT NULL AND (NEW.ended_at, NEW.sendings, NEW.looked_at) IS DISTINCT FROM (OLD.ended_at, OLD.sendings, OLD.looked_at)) THEN
+        RAISE EXCEPTION 'what happened to an attempt of payout % stays', OLD.payout USING ERRCODE = '42501', CONSTRAINT = 'payout_attempts_settled';
+    END IF;
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+-- A copy of the database takes in attempts that are over, so only what begins here begins so.
+CREATE TRIGGER begins_intended BEFORE INSERT ON payout_attempts FOR EACH ROW EXECUTE FUNCTION guard_attempt();
+CREATE TRIGGER moves_on BEFORE UPDATE OR DELETE ON payout_attempts FOR EACH ROW EXECUTE FUNCTION guard_attempt();
+CREATE TRIGGER never_truncated BEFORE TRUNCATE ON payout_attempts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+ALTER TABLE payout_attempts ENABLE ALWAYS TRIGGER moves_on;
+ALTER TABLE payout_attempts ENABLE ALWAYS TRIGGER never_truncated;
+
 -- Debts: since when a payee's money is below zero, and what was done about it.
 CREATE TABLE payout_debts (
     book_id     integer     NOT NULL REFERENCES books (id),
@@ -511,6 +584,21 @@ CREATE TABLE treasury_proposals (
 );
 CREATE UNIQUE INDEX treasury_proposals_open ON treasury_proposals (book_id, kind, currency, object) WHERE state = 'open';
 CREATE INDEX treasury_proposals_listed ON treasury_proposals (book_id, created_at, id);
+
+-- +goose StatementBegin
+-- A proposal ends once.
+CREATE FUNCTION guard_proposal() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' OR OLD.state <> 'open' THEN
+        RAISE EXCEPTION 'proposal % is kept as it is', OLD.id USING ERRCODE = '42501', CONSTRAINT = 'treasury_proposals_kept';
+    END IF;
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER moves_on BEFORE UPDATE OR DELETE ON treasury_proposals FOR EACH ROW EXECUTE FUNCTION guard_proposal();
+CREATE TRIGGER never_truncated BEFORE TRUNCATE ON treasury_proposals FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+ALTER TABLE treasury_proposals ENABLE ALWAYS TRIGGER moves_on;
+ALTER TABLE treasury_proposals ENABLE ALWAYS TRIGGER never_truncated;
 
 -- The pace at which a processor takes requests, shared by all replicas: when the next may be sent.
 CREATE TABLE rail_paces (
