@@ -42,11 +42,12 @@ UPDATE payouts SET lease_until = clock_timestamp() + $6 * interval '1 microsecon
 
 	sqlLetGo = `UPDATE payouts SET claimed_by = '', lease_until = NULL WHERE book_id = $1 AND id = $2 AND fence = $3 AND claimed_by = $4`
 
-	// Somebody who asked for an earlier look while the payout was held is not overruled.
+	// Somebody who asked for an earlier look while the payout was held is not overruled, unless the payout is over.
 	sqlMovePayout = `
 UPDATE payouts SET state = $3, code = $4, transfer = $5, transfer_entry = $6, arrived = $7, outgoing = $8, trace = $9, expected_on = $10,
        pulled_back = $11, changed_at = $12, submitted_at = $13, paid_at = $14, returned_at = $15, ended_at = $16,
-       look_at = CASE WHEN look_at IS NOT DISTINCT FROM $17::timestamptz OR $18::timestamptz IS NULL THEN $18 ELSE least(look_at, $18) END
+       look_at = CASE WHEN $3::text IN ('failed', 'cancelled') OR $15::timestamptz IS NOT NULL OR look_at IS NOT DISTINCT FROM $17::timestamptz
+                      THEN $18::timestamptz ELSE least(look_at, $18::timestamptz) END
  WHERE book_id = $1 AND id = $2`
 
 	sqlInsertCarriedStep = `

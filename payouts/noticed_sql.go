@@ -26,8 +26,8 @@ SELECT p.book_id, p.id FROM books b
 SELECT d.book_id, d.id FROM books b
   JOIN payout_destinations d ON d.book_id = b.id AND d.account = $1 AND d.rail = ANY($2) AND d.state IN ('pending', 'active', 'disabled') LIMIT 100`
 
-	// Whoever has the payout now finds out that somebody asked for a look.
-	sqlNudge = `UPDATE payouts SET look_at = $3 WHERE book_id = $1 AND id = ANY($2) AND look_at > $3`
+	// Whoever has the payout now finds out that somebody asked for a look, even if it was due already.
+	sqlNudge = `UPDATE payouts SET look_at = $3 WHERE book_id = $1 AND id = ANY($2) AND look_at IS NOT NULL`
 )
 
 // noticesAfter returns notices that wait to be handled, after a number.
