@@ -33,6 +33,9 @@ type subject struct {
 // ReadNotices reads again what the rails have announced. Notices concern no book until their object is known, so this work
 // of each book takes only its own. One that concerns no book is noted as nobody's and left to reconciliation.
 func (s *Service) ReadNotices(ctx context.Context, t Turn) (Report, error) {
+	if len(s.railNames()) == 0 {
+		return Report{Text: "No processor is connected."}, nil // whose a notice is, is found out by those who can ask
+	}
 	n := newTally()
 	var looked int64
 	after := int64(0)
@@ -123,7 +126,8 @@ func (s *Service) about(ctx context.Context, t Turn, m Notice) (subject, error) 
 		}
 		// Its outcome may not be known here yet. The processor says whose instruction it was.
 		transfer, err := s.readTransfer(ctx, m.Object)
-		if errors.Is(err, processor.ErrAbsent) || err == nil && transfer.Instruction == "" {
+		// What cannot be read by its own notice is read when its payout is looked at, if it is ours.
+		if errors.Is(err, processor.ErrAbsent) || errors.Is(err, processor.ErrStrange) || err == nil && transfer.Instruction == "" {
 			return subject{}, nil
 		}
 		if err != nil {
