@@ -19,6 +19,8 @@ type errand struct {
 	account, object string
 	method          string
 	amount          money.Minor
+	// kept says that nothing is sent for now: what was sent is only looked up.
+	kept bool
 	// begun is the payout once the first attempt stands in the database.
 	begun func(p *Payout) Step
 	// done is the change when the processor has done it.
@@ -58,7 +60,7 @@ func (s *Service) do(ctx context.Context, t Turn, r Rail, c *carried, e errand) 
 			return s.settleFound(ctx, t, r, c, e, a, found)
 		}
 	}
-	if a.mayRepeat(s.now()) {
+	if !e.kept && a.mayRepeat(s.now()) {
 		return s.sendOnce(ctx, t, r, c, e, a)
 	}
 	return s.search(ctx, t, r, c, e, a)
