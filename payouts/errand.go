@@ -49,7 +49,7 @@ func (s *Service) do(ctx context.Context, t Turn, r Rail, c *carried, e errand) 
 		}
 	}
 	a.since = c.CreatedAt
-	if a.state == attemptIntended && a.number > 1 && e.act != processor.ActReversal {
+	if a.state == attemptIntended && a.number > 1 {
 		// An attempt before this one was refused or never happened. Before another key is used, that is looked at once more.
 		found, err := s.lookUp(ctx, r, a)
 		if err != nil {
@@ -74,6 +74,9 @@ func (s *Service) begin(ctx context.Context, t Turn, c *carried, e errand, last 
 		a.number = last.number + 1
 	}
 	a.instruction = instructionOf(c.ID, e.act, a.number)
+	if last != nil && last.state != attemptDone {
+		a.instruction = last.instruction // so that what was thought never to have happened is found if it did
+	}
 	if err := a.seal(); err != nil {
 		s.log.Error("a payout cannot be ordered as it is", "payout", c.ID, "act", string(e.act), "error", err)
 		return nil, fmt.Errorf("%w: %w", errNotOrderable, err)

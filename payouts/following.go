@@ -286,14 +286,8 @@ func (s *Service) pullBack(ctx context.Context, t Turn, r Rail, c *carried) (aga
 				return s.leftAgain(ctx, t, c, *found)
 			}
 		}
-		balances, err := asked(ctx, s, r, func(d processor.Driver) (map[money.Currency]processor.Balance, error) {
-			return d.ReadBalance(ctx, c.RailAccount)
-		})
-		if err != nil {
+		if amount, err = s.amountToPull(ctx, r, c, last); err != nil {
 			return false, s.unread(ctx, t, c, err)
-		}
-		if there := balances[c.Holder.Currency].Available; there < amount {
-			amount = s.part(c, there)
 		}
 		if amount <= 0 {
 			s.log.Warn("money of a payout that failed is not at the payee's account yet, and cannot be taken back", "payout", c.ID)
@@ -305,6 +299,34 @@ func (s *Service) pullBack(ctx context.Context, t Turn, r Rail, c *carried) (aga
 	}
 	settled, err := s.do(ctx, t, r, c, s.reversalOf(r, c, amount))
 	return settled && !c.LookAt.IsZero() && !c.LookAt.After(s.now()), err
+}
+
+// amountToPull is what can be taken back now, 0 for nothing. What an attempt has taken that was thought over is found first.
+func (s *Service) amountToPull(ctx context.Context, r Rail, c *carried, last *attempt) (money.Minor, error) {
+	if last != nil && last.state != attemptDone {
+		late, err := s.lookUp(ctx, r, last)
+		if err != nil || len(late) > 0 {
+			return firstAmount(late), err
+		}
+	}
+	balances, err := asked(ctx, s, r, func(d processor.Driver) (map[money.Currency]processor.Balance, error) {
+		return d.ReadBalance(ctx, c.RailAccount)
+	})
+	if err != nil {
+		return 0, err
+	}
+	amount := c.left()
+	if there := balances[c.Holder.Currency].Available; there < amount {
+		amount = s.part(c, there)
+	}
+	return amount, nil
+}
+
+func firstAmount(found []thing) money.Minor {
+	if len(found) == 0 {
+		return 0
+	}
+	return found[0].amount
 }
 
 // withWhatComesBack finds out what comes back beside the amount: our fee of a payout that was returned, if the policy says so,
@@ -371,6 +393,8 @@ func (s *Service) pulledBack(r Rail, c *carried, m thing, a *attempt) (change, e
 	switch {
 	case n.PulledBack > n.Amount:
 		return change{}, fmt.Errorf("payouts: more of %s came back than was sent", c.ID)
+	case c.State == Paid && n.PulledBack < n.Amount:
+		return change{}, fmt.Errorf("payouts: only a part of %s came back, which was paid", c.ID)
 	case c.State == Paid:
 		n.ReturnedAt, n.EndedAt = now, now
 		return change{next: n, step: step, events: []commerce.Event{commerce.Own(&commerce.PayoutReturned{PayoutTerms: c.terms(), Processor: r.Processor,
