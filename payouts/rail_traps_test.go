@@ -1,0 +1,307 @@
+package payouts
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"mizan/payouts/processor"
+	"mizan/payouts/processor/simulator"
+)
+
+// Traps on the rails: what the processor, the payee or a slow machine can do at a bad moment.
+
+// tick has the processor look at its clock.
+func (h *railHouse) tick(account string) {
+	h.t.Helper()
+	if _, err := h.rails["connected"].Driver.ReadBalance(h.t.Context(), account); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// TestSweptByTheProcessor: somebody has the processor pay an account out by itself that we used to pay out. It has sent the
+// money before we order that, so the payout has arrived: what comes to the account later is not taken back for it.
+func TestSweptByTheProcessor(t *testing.T) {
+	t.Parallel()
+	h := newRailHouse(t)
+	h.fund("sel_x", 50000)
+	d := h.account("sel_x", "acct_x", "manual")
+	if err := h.sim.ChangeAccount("acct_x", func(a *simulator.Account) { a.Slow, a.Interval = 3600, "daily" }); err != nil {
+		t.Fatal(err)
+	}
+	first := h.pay("sel_x", d, "acct_x", "manual", "standard", 20000, 0)
+	h.submit()
+	h.want(first, Submitted, "balance_insufficient")
+	h.clock.Advance(2 * time.Hour)
+	h.tick("acct_x")
+	h.clock.Advance(24 * time.Hour)
+	h.tick("acct_x") // all that is there leaves
+	h.clock.Advance(50 * time.Hour)
+	h.tick("acct_x")
+	if err := h.sim.ChangeAccount("acct_x", func(a *simulator.Account) { a.Interval = "manual" }); err != nil {
+		t.Fatal(err)
+	}
+	second := h.pay("sel_x", d, "acct_x", "manual", "standard", 20000, 0)
+	h.submit()
+	h.want(second, Submitted, "balance_insufficient")
+	h.clock.Advance(2 * time.Hour)
+	h.exec(`UPDATE payouts SET look_at = $3 WHERE book_id = $1 AND id = $2`, h.book.ID, second, h.clock.Now().Add(time.Hour))
+	for range 3 {
+		h.followUp()
+		h.clock.Advance(2 * time.Hour)
+	}
+	h.want(first, Paid, "")
+	if n := h.sim.Transfers()[first]; n.Reversed != 0 {
+		t.Errorf("money of another payout was taken for it: %+v\n%s", n, h.steps(first))
+	}
+	h.clock.Advance(49 * time.Hour)
+	h.followUp()
+	h.want(second, Paid, "")
+}
+
+// TestInstantBesideAutomatic: an instant payout fails after the processor has made its daily one, which lists what came in
+// before and what the instant one took. The money of the instant one did not leave with it: it is taken back.
+func TestInstantBesideAutomatic(t *testing.T) {
+	t.Parallel()
+	h := newRailHouse(t)
+	h.fund("sel_x", 50000)
+	d := h.account("sel_x", "acct_x", "daily")
+	h.clock.Advance(14*time.Hour + 55*time.Minute) // 23:55
+	h.tick("acct_x")
+	if err := h.sim.FailPayouts("acct_x", "could_not_process", 8*time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	quick := h.pay("sel_x", d, "acct_x", "automatic", "instant", 10000, 0)
+	h.submit()
+	h.want(quick, Submitted, "")
+	if err := h.sim.FailPayouts("acct_x", "", 0); err != nil {
+		t.Fatal(err)
+	}
+	slow := h.pay("sel_x", d, "acct_x", "automatic", "standard", 5000, 0)
+	h.submit()
+	h.clock.Advance(6 * time.Minute) // 00:01: the daily payout, of 50.00
+	h.tick("acct_x")
+	h.clock.Advance(10 * time.Minute) // the instant one has failed
+	for range 3 {
+		h.followUp()
+		h.clock.Advance(time.Hour)
+	}
+	p := h.want(quick, Failed, "could_not_process")
+	if n := h.sim.Transfers()[quick]; n.Reversed != 10000 || p.PulledBack != 10000 {
+		t.Errorf("%+v\n%s", n, h.steps(quick))
+	}
+	h.clock.Advance(50 * time.Hour)
+	h.followUp()
+	h.want(slow, Paid, "")
+}
+
+// TestLateReversal: a reversal that was looked up twice and thought never to have happened is carried out after all. It is
+// found before another key is used, and counted once.
+func TestLateReversal(t *testing.T) {
+	t.Parallel()
+	h := newRailHouse(t)
+	h.fund("sel_x", 50000)
+	d := h.account("sel_x", "acct_x", "manual")
+	if err := h.sim.FailPayouts("acct_x", "account_closed", time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	id := h.pay("sel_x", d, "acct_x", "manual", "standard", 20000, 0)
+	h.submit()
+	h.charge(100000)
+	h.sim.Script(simulator.Fault{Kind: simulator.Fail500, Method: http.MethodPost, Path: "/v1/transfers/" + h.read(id).Transfer + "/reversals"})
+	h.clock.Advance(7 * time.Hour)
+	h.followUp()
+	p := h.want(id, AtAccount, "account_closed")
+	if got := h.attempts(id); !strings.Contains(got, "reversal 1 unknown 1 0") {
+		t.Fatal(got)
+	}
+	looked, late := 0, sync.Once{}
+	h.tampered(func(r *http.Request, body []byte) []byte {
+		if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/reversals") {
+			if looked++; looked == 2 {
+				late.Do(func() {
+					key, err := processor.NewKey(id+instructionBack, 900, h.clock.Now(), 1)
+					if err != nil {
+						t.Error(err)
+					}
+					o, err := processor.NewReversal(key, p.Transfer, 20000, "USD", nil)
+					if err != nil {
+						t.Error(err)
+					}
+					if out := h.rails["connected"].Driver.ReverseTransfer(t.Context(), o); out.Verdict != processor.Done {
+						t.Error(out.Code)
+					}
+				})
+			}
+		}
+		return body
+	})
+	for range 6 {
+		h.clock.Advance(time.Hour)
+		h.followUp()
+	}
+	p = h.want(id, Failed, "account_closed")
+	if n := h.sim.Transfers()[id]; n.Reversed != 20000 || p.PulledBack != 20000 {
+		t.Errorf("%+v, %s", n, h.attempts(id))
+	}
+	if got := h.balances(); got["liabilities:seller:available:sel_x"] != 50000 || len(got) != 2 {
+		t.Errorf("%v", got)
+	}
+}
+
+// TestAskedForALookMeanwhile: a notice that comes while a process holds the payout is heard, even if the payout was due
+// already, and even if that process would not have looked again.
+func TestAskedForALookMeanwhile(t *testing.T) {
+	t.Parallel()
+	for _, later := range []time.Duration{6 * time.Hour, 0} {
+		h, id := one(t, "manual")
+		h.submit()
+		h.clock.Advance(12 * time.Hour) // it is due
+		c, err := h.claim(t.Context(), h.turn(), id, Submitted)
+		if err != nil || c == nil {
+			t.Fatal(c, err)
+		}
+		h.clock.Advance(time.Second)
+		if err := h.nudge(t.Context(), h.book, []string{id}); err != nil {
+			t.Fatal(err)
+		}
+		ch := change{next: c.Payout}
+		if later > 0 {
+			ch.lookAt = h.clock.Now().Add(later)
+		}
+		if err := h.write(t.Context(), h.turn(), c, ch); err != nil {
+			t.Fatal(err)
+		}
+		h.letGo(t.Context(), h.turn(), c)
+		var at *time.Time
+		if err := h.db.Pool.QueryRow(t.Context(), `SELECT look_at FROM payouts WHERE book_id = $1 AND id = $2`, h.book.ID, id).Scan(&at); err != nil {
+			t.Fatal(err)
+		}
+		if at == nil || at.After(h.clock.Now()) {
+			t.Errorf("the look that was asked for is at %v instead of now", at)
+		}
+	}
+}
+
+// TestPaceIsNotUsedUp: who is told that the queue is too long takes no place in it, so that the queue ends when the
+// processor said.
+func TestPaceIsNotUsedUp(t *testing.T) {
+	t.Parallel()
+	h := newRailHouse(t)
+	for _, wait := range []time.Duration{10 * time.Minute, time.Hour} {
+		r := h.rails["connected"]
+		if _, err := h.takeSlot(t.Context(), r.Name, time.Second); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.slowDown(t.Context(), r.Name, wait); err != nil {
+			t.Fatal(err)
+		}
+		until := h.clock.Now().Add(wait)
+		for range 50 {
+			if err := h.slot(t.Context(), r); err != errPaceFull {
+				t.Fatalf("a request may be made %s before the processor wants one: %v", until.Sub(h.clock.Now()), err)
+			}
+			h.clock.Advance(time.Millisecond)
+		}
+		h.clock.Advance(until.Sub(h.clock.Now()))
+		began := h.clock.Now()
+		if err := h.slot(t.Context(), r); err != nil || h.clock.Now().Sub(began) > 100*time.Millisecond {
+			t.Errorf("%s were waited after the processor had waited enough: %v", h.clock.Now().Sub(began), err)
+		}
+	}
+}
+
+// TestHoldBeforeTheNextSending: an order was sent into nowhere, and the payee's money is kept back since. It is not sent
+// again, only looked up; what was carried out goes on, what never happened waits for the end of the hold.
+func TestHoldBeforeTheNextSending(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []simulator.Kind{simulator.DropBefore, simulator.ExecuteThenDrop} {
+		t.Run(fmt.Sprint(kind), func(t *testing.T) {
+			t.Parallel()
+			h, id := one(t, "daily")
+			h.sim.Script(simulator.Fault{Kind: kind, Method: http.MethodPost, Path: "/v1/transfers"})
+			h.submit()
+			h.want(id, Unknown, processor.ReasonNoAnswer)
+			h.exec(`INSERT INTO payout_holds (book_id, id, kind, payee, currency, effect, category, case_id, placed_at) VALUES ($1, 'hold_1', 'seller', 'sel_x', 'USD', 'everything', 'sanctions', 'C-1', $2)`,
+				h.book.ID, railStart)
+			for range 5 {
+				h.clock.Advance(time.Hour)
+				h.followUp()
+				h.submit()
+			}
+			if kind == simulator.ExecuteThenDrop {
+				h.want(id, Submitted, "")
+				return
+			}
+			h.want(id, Refused, codeAbsent)
+			if n := h.sim.Transfers()[id]; n.Count != 0 {
+				t.Fatalf("%d transfers to somebody whose money is kept back:\n%s", n.Count, h.steps(id))
+			}
+			h.exec(`UPDATE payout_holds SET released_at = $2, approval = 'ap_1', document = 'D-1' WHERE book_id = $1`, h.book.ID, railStart)
+			h.submit()
+			h.want(id, Submitted, "")
+			if n := h.sim.Transfers()[id]; n.Count != 1 {
+				t.Errorf("%d transfers", n.Count)
+			}
+		})
+	}
+}
+
+// TestCoolingBeforeSending: the bank behind an account changed after the payout was decided and before it is sent, as when
+// somebody takes an account over. It is not sent before the cooling-off is over.
+func TestCoolingBeforeSending(t *testing.T) {
+	t.Parallel()
+	h, id := one(t, "daily")
+	h.exec(`UPDATE payout_destinations SET cooling_until = $2 WHERE book_id = $1`, h.book.ID, railStart.Add(72*time.Hour))
+	h.submit()
+	h.want(id, Created, "")
+	if got := h.attempts(id); got != "" {
+		t.Errorf("ordered: %s", got)
+	}
+	h.clock.Advance(73 * time.Hour)
+	h.submit()
+	h.want(id, Submitted, "")
+}
+
+// TestNoticeThatCannotBeRead: a notice about somebody else's transfer that makes no sense is nobody's, and is not read again
+// for ever.
+func TestNoticeThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	h, deliver := noticed(t)
+	h.charge(10000)
+	if err := h.drain(1000); err != nil {
+		t.Fatal(err)
+	}
+	deliver()
+	h.tampered(func(r *http.Request, body []byte) []byte {
+		if strings.HasPrefix(r.URL.Path, "/v1/transfers/") {
+			return bytes.ReplaceAll(body, []byte(`"usd"`), []byte(`"xxx"`))
+		}
+		return body
+	})
+	h.work(h.ReadNotices)
+	if got := h.outcomes(); got[""] != 0 {
+		t.Errorf("%v", got)
+	}
+}
+
+// TestNoticesWithoutRail: a service without a processor leaves notices to one that has it.
+func TestNoticesWithoutRail(t *testing.T) {
+	t.Parallel()
+	h, deliver := noticed(t)
+	h.fund("sel_x", 50000)
+	h.pay("sel_x", h.account("sel_x", "acct_x", "manual"), "acct_x", "manual", "standard", 30000, 0)
+	h.submit()
+	deliver()
+	before := h.outcomes()
+	o := h.option
+	o.Rails = nil
+	h.work(New(o).ReadNotices)
+	if got := h.outcomes(); fmt.Sprint(got) != fmt.Sprint(before) {
+		t.Errorf("%v became %v", before, got)
+	}
+}
