@@ -209,8 +209,28 @@ func (s *Service) search(ctx context.Context, t Turn, r Rail, c *carried, e erra
 		}
 		return false, s.leave(ctx, t, c, e, a, told{code: code, next: processor.LookUp})
 	}
+	if known, err := s.knowsAccount(ctx, r, a); err != nil || !known {
+		if err == nil {
+			s.log.Error("an order is not to be found, and neither is the payee's account; nothing follows from that: see that the key is of the processor's account that it was sent to",
+				"payout", c.ID, "act", string(e.act), "attempt", a.number)
+		}
+		return false, s.leave(ctx, t, c, e, a, told{code: a.code, next: processor.LookUp})
+	}
 	a.state, a.code, a.again, a.next, a.endedAt = attemptAbsent, codeAbsent, true, "", s.now()
 	return true, s.write(ctx, t, c, e.refused(a), a)
+}
+
+// knowsAccount reports whether whoever was asked knows the account that was paid. Where a key of another processor's account,
+// or of its test mode, came into use, everything that was sent before is absent. Other acts name what would be missing then.
+func (s *Service) knowsAccount(ctx context.Context, r Rail, a *attempt) (bool, error) {
+	if a.act != processor.ActTransfer {
+		return true, nil
+	}
+	_, err := asked(ctx, s, r, func(d processor.Driver) (processor.Account, error) { return d.ReadAccount(ctx, a.account) })
+	if errors.Is(err, processor.ErrAbsent) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // settleFound settles an order by what was found of it: one thing, or something for a person.
