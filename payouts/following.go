@@ -222,7 +222,11 @@ func (s *Service) arrived(ctx context.Context, t Turn, r Rail, c *carried, out p
 			before: s.paidTo(t, c)})
 	case Paid:
 		ch := change{next: n, lookAt: s.now().Add(followDaily)}
-		if s.now().After(provisionalUntil(c.PaidAt)) {
+		paid := c.PaidAt
+		if out.Arrival.After(paid) { // it left again after it had come back
+			paid = out.Arrival
+		}
+		if s.now().After(provisionalUntil(paid)) {
 			ch.lookAt = time.Time{}
 		}
 		if n.Trace != c.Trace {
