@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"mizan/ledger"
+	"mizan/ledger/money"
 	"mizan/payouts/processor"
 	"mizan/payouts/processor/simulator"
 )
@@ -303,5 +305,188 @@ func TestNoticesWithoutRail(t *testing.T) {
 	h.work(New(o).ReadNotices)
 	if got := h.outcomes(); fmt.Sprint(got) != fmt.Sprint(before) {
 		t.Errorf("%v became %v", before, got)
+	}
+}
+
+// secondBook is another book with a released run. The house stands in it while f runs.
+func (h *railHouse) secondBook() (in func(f func())) {
+	h.t.Helper()
+	book, _, err := h.ledger.CreateBook(h.t.Context(), ledger.NewBook{Code: "us2", Name: "US 2", Currencies: []money.Currency{"USD"}, TimeZone: "America/Chicago", Market: "US"})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.exec(`INSERT INTO payout_runs (book_id, id, trigger, cut_off, at_sequence, state, started_by, created_at) VALUES ($1, $2, 'manual', $3, 0, 'released', 'test', $3)`,
+		book.ID, h.run, railStart)
+	return func(f func()) {
+		first := h.book
+		h.book = book
+		f()
+		h.book = first
+	}
+}
+
+// shared is a destination of the second book at an account that the first one has.
+func (h *railHouse) shared(payee, account string) (destination string) {
+	h.t.Helper()
+	destination = newID("dst")
+	h.exec(`INSERT INTO payout_destinations (book_id, id, payee, rail, account, currencies, mode, state, name_match, created_at, active_since, changed_at)
+		VALUES ($1, $2, $3, 'connected', $4, '{USD}', 'automatic', 'active', 'match', $5, $5, $5)`, h.book.ID, destination, payee, account, h.clock.Now())
+	return destination
+}
+
+// TestAccountOfTwoBooks: one payout of the processor carries money of two books. The bank sends it back long after it was
+// final, and later the account gets another bank: one notice is enough for both books.
+func TestAccountOfTwoBooks(t *testing.T) {
+	t.Parallel()
+	h, deliver := noticed(t)
+	in := h.secondBook()
+	h.fund("sel_x", 50000)
+	d := h.account("sel_x", "acct_x", "daily")
+	if err := h.sim.FailPayouts("acct_x", "account_closed", 20*24*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	one := h.pay("sel_x", d, "acct_x", "automatic", "standard", 30000, 0)
+	var two, d2 string
+	in(func() {
+		h.fund("sel_x", 50000)
+		d2 = h.shared("sel_x", "acct_x")
+		two = h.pay("sel_x", d2, "acct_x", "automatic", "standard", 20000, 0)
+		h.submit()
+	})
+	h.submit()
+	both := func(f func()) {
+		f()
+		in(f)
+	}
+	for range 14 {
+		h.clock.Advance(26 * time.Hour)
+		h.tick("acct_x")
+		both(h.followUp)
+	}
+	h.want(one, Paid, "")
+	in(func() { h.want(two, Paid, "") })
+	deliver()
+	both(func() { h.work(h.ReadNotices) })
+	h.clock.Advance(8 * 24 * time.Hour)
+	h.tick("acct_x")
+	deliver()
+	h.work(h.ReadNotices)
+	both(h.followUp)
+	if p := h.want(one, Paid, "account_closed"); p.PulledBack != 30000 {
+		t.Error(h.steps(one))
+	}
+	in(func() {
+		if p := h.want(two, Paid, "account_closed"); p.PulledBack != 20000 || p.ReturnedAt.IsZero() {
+			t.Error(h.steps(two))
+		}
+	})
+	read := func(id string) Destination {
+		got, err := h.Refresh(t.Context(), h.book, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	var before Destination
+	in(func() { before = read(d2) })
+	read(d)
+	h.clock.Advance(time.Hour)
+	if _, err := h.sim.ReplaceBank("acct_x", "usd"); err != nil {
+		t.Fatal(err)
+	}
+	deliver()
+	h.work(h.ReadNotices)
+	in(func() {
+		after, err := h.Destination(t.Context(), h.book, d2)
+		if err != nil || after.banks == before.banks || !after.CoolingUntil.After(h.clock.Now()) {
+			t.Errorf("a new bank is paid at once in the other book: %+v, %v", after, err)
+		}
+	})
+}
+
+// TestNoticesBehindOthers: notices that stay for another book, whose work does not run, keep nobody's notices back.
+func TestNoticesBehindOthers(t *testing.T) {
+	t.Parallel()
+	h := newRailHouse(t)
+	h.secondBook()(func() { h.account("sel_o", "acct_o", "daily") })
+	const pages = 1
+	h.exec(`INSERT INTO processor_notices (processor, id, account, connect, type, object, kind, live, ours, created, received_at, says, body)
+		SELECT 'stripe', 'evt_' || n, 'acct_o', true, 'account.updated', 'acct_o', 'account', false, true, $2, $2, sha256(n::text::bytea), 'x'
+		  FROM generate_series(1, $1) n`, 2*carryPage, railStart)
+	h.exec(`INSERT INTO processor_notices (processor, id, connect, type, object, kind, live, ours, created, received_at, says, body)
+		VALUES ('stripe', 'evt_last', false, 'charge.updated', 'ch_1', 'charge', false, true, $1, $1, sha256('last'), 'x')`, railStart)
+	for range 4 {
+		if _, err := h.readNotices(t.Context(), h.turn(), pages); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := h.outcomes(); got[noticeNobodys] != 1 || got[""] != 2*carryPage {
+		t.Errorf("%v", got)
+	}
+}
+
+// TestAnotherAccountOfTheProcessor: the service is started by mistake with the key of another account of the processor,
+// where nothing of what was sent is to be found. That proves nothing: the money is neither sent again nor given back.
+func TestAnotherAccountOfTheProcessor(t *testing.T) {
+	t.Parallel()
+	h, id := one(t, "daily")
+	h.sim.Script(simulator.Fault{Kind: simulator.ExecuteThen500, Method: http.MethodPost, Path: "/v1/transfers"})
+	h.submit()
+	h.want(id, Unknown, processor.ReasonProcessor)
+	other, err := simulator.New(simulator.Options{Now: h.clock.Now, Key: railKey, Seed: 12, Rate: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	right := h.url
+	h.url = serve(t, other.ServeHTTP)
+	mistaken := h.another()
+	h.url = right
+	for range 4 {
+		h.clock.Advance(time.Hour)
+		if _, err := mistaken.Submit(t.Context(), h.turn()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.want(id, Unknown, processor.ReasonProcessor)
+	if !strings.Contains(h.logged.String(), "see that the key") {
+		t.Errorf("nobody was told: %s", h.logged)
+	}
+	h.clock.Advance(time.Hour)
+	h.submit()
+	h.want(id, Submitted, "")
+}
+
+// TestComesBackAfterLeavingAgain: a payout that was paid comes back, leaves again by itself long afterwards, and comes back
+// once more, without any notice. What leaves late is looked after as long as what left at first.
+func TestComesBackAfterLeavingAgain(t *testing.T) {
+	t.Parallel()
+	h, id := one(t, "daily")
+	fail := func(after time.Duration) {
+		t.Helper()
+		if err := h.sim.FailPayouts("acct_x", "account_closed", after); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fail(150 * time.Hour) // it arrives after 48 hours, and comes back after 150
+	h.submit()
+	h.clock.Advance(24 * time.Hour)
+	h.tick("acct_x")
+	h.clock.Advance(49 * time.Hour)
+	h.followUp()
+	h.want(id, Paid, "")
+	h.clock.Advance(102 * time.Hour)
+	h.tick("acct_x") // it has come back
+	if err := h.sim.FailPayouts("acct_x", "", 0); err != nil {
+		t.Fatal(err)
+	}
+	fail(120 * time.Hour)
+	h.clock.Advance(12 * time.Hour)
+	h.tick("acct_x") // it leaves again, arrives after 48 hours, and comes back after 120
+	for range 12 {
+		h.clock.Advance(24 * time.Hour)
+		h.followUp()
+	}
+	if p := h.want(id, Paid, "account_closed"); p.PulledBack != 30000 {
+		t.Errorf("%s", h.steps(id))
 	}
 }
