@@ -292,7 +292,7 @@ func (s *Service) pullBack(ctx context.Context, t Turn, r Rail, c *carried) (aga
 	if err != nil {
 		return false, err
 	}
-	amount := c.left()
+	var amount money.Minor
 	if last.open() {
 		amount = last.amount
 	} else {
