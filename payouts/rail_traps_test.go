@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"mizan/ledger"
+	"mizan/ledger/fault"
+	"mizan/ledger/guard"
 	"mizan/ledger/money"
 	"mizan/payouts/processor"
 	"mizan/payouts/processor/simulator"
@@ -488,5 +490,58 @@ func TestComesBackAfterLeavingAgain(t *testing.T) {
 	}
 	if p := h.want(id, Paid, "account_closed"); p.PulledBack != 30000 {
 		t.Errorf("%s", h.steps(id))
+	}
+}
+
+// TestRetriedOnce: the work of several processes and a person pay the same failed payout again at once. It has one payout
+// after it, and the money leaves once.
+func TestRetriedOnce(t *testing.T) {
+	t.Parallel()
+	h := newRailHouse(t)
+	h.withVault()
+	h.payable("sel_x")
+	h.fund("sel_x", 50000)
+	d := h.account("sel_x", "acct_x", "manual")
+	h.known("acct_x", d)
+	if err := h.sim.FailPayouts("acct_x", "could_not_process", time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	id := h.pay("sel_x", d, "acct_x", "manual", "standard", 30000, 0)
+	h.submit()
+	h.clock.Advance(7 * time.Hour)
+	h.followUp()
+	h.want(id, Failed, "could_not_process")
+	if err := h.sim.FailPayouts("acct_x", "", 0); err != nil {
+		t.Fatal(err)
+	}
+	h.clock.Advance(25 * time.Hour)
+	if _, err := h.Refresh(t.Context(), h.book, d); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for i := range 8 {
+		s := h.another()
+		wg.Go(func() {
+			if _, err := s.Retry(t.Context(), h.turn()); err != nil {
+				t.Error(err)
+			}
+		})
+		wg.Go(func() {
+			_, _, err := s.RequestPayout(t.Context(), guard.Actor{Kind: guard.Person, ID: "per_ann", Person: "per_ann"}, h.book,
+				Request{Reference: fmt.Sprint("by-hand-", i), Holder: Holder{PayeeKey{"seller", "sel_x"}, "USD"}, Retry: id})
+			if err != nil && fault.CodeOf(err) != ErrRetried.Code {
+				t.Error(err)
+			}
+		})
+		wg.Go(func() { _, _ = s.Submit(t.Context(), h.turn()) }) // whoever is first sends it
+	}
+	wg.Wait()
+	h.submit()
+	list := h.after(id)
+	if len(list) != 1 || list[0].Amount != 50000 {
+		t.Fatalf("%d payouts after one: %+v", len(list), list)
+	}
+	if n := h.sim.Transfers()[list[0].ID]; n.Count != 1 {
+		t.Errorf("%d transfers", n.Count)
 	}
 }
