@@ -22,16 +22,24 @@ const carriedColumns = `p.id, p.run_id, p.part_no, p.kind, p.payee, p.receiver, 
        (SELECT a.address FROM accounts a WHERE a.book_id = p.book_id AND a.id = p.account_id)`
 
 const (
+	// What keeps a payout to its own payee back at the moment $3: a hold, or that the bank behind its destination changed
+	// after it was decided.
+	keptBack = `c.receiver = c.payee AND (
+           EXISTS (SELECT FROM payout_holds h WHERE h.book_id = c.book_id AND h.payee = c.payee AND h.kind = c.kind
+               AND h.released_at IS NULL AND h.effect IN ('pause', 'everything'))
+           OR EXISTS (SELECT FROM payout_destinations d WHERE d.book_id = c.book_id AND d.id = c.destination AND d.state = 'active' AND d.cooling_until > $3))`
+
+	sqlKeptBack = `SELECT ` + keptBack + ` FROM payouts c WHERE c.book_id = $1 AND c.id = $2`
+
 	// What is refused, unknown or under way is claimed when it is due; what is new, if nothing keeps it back.
 	sqlClaimPayout = `
 UPDATE payouts p
-   SET claimed_by = $4, lease_until = clock_timestamp() + $5 * interval '1 microsecond', fence = p.fence + 1
+   SET claimed_by = $5, lease_until = clock_timestamp() + $6 * interval '1 microsecond', fence = p.fence + 1
   FROM (SELECT c.id FROM payouts c
-         WHERE c.book_id = $1 AND c.id = $2 AND c.state = ANY($3) AND (c.lease_until IS NULL OR c.lease_until < clock_timestamp())
+         WHERE c.book_id = $1 AND c.id = $2 AND c.state = ANY($4) AND (c.lease_until IS NULL OR c.lease_until < clock_timestamp())
            AND (c.state NOT IN ('created', 'refused') OR (NOT c.needs_person OR c.released_at IS NOT NULL)
                AND EXISTS (SELECT FROM payout_runs r WHERE r.book_id = c.book_id AND r.id = c.run_id AND ` + runSends + `)
-               AND NOT EXISTS (SELECT FROM payout_holds h WHERE h.book_id = c.book_id AND h.payee = c.payee AND h.kind = c.kind
-                   AND h.released_at IS NULL AND h.effect IN ('pause', 'everything') AND c.receiver = c.payee))
+               AND NOT (` + keptBack + `))
            FOR NO KEY UPDATE SKIP LOCKED) mine
  WHERE p.book_id = $1 AND p.id = mine.id
 RETURNING ` + carriedColumns
@@ -42,11 +50,12 @@ UPDATE payouts SET lease_until = clock_timestamp() + $6 * interval '1 microsecon
 
 	sqlLetGo = `UPDATE payouts SET claimed_by = '', lease_until = NULL WHERE book_id = $1 AND id = $2 AND fence = $3 AND claimed_by = $4`
 
-	// Somebody who asked for an earlier look while the payout was held is not overruled.
+	// Somebody who asked for an earlier look while the payout was held is not overruled, unless the payout is over.
 	sqlMovePayout = `
 UPDATE payouts SET state = $3, code = $4, transfer = $5, transfer_entry = $6, arrived = $7, outgoing = $8, trace = $9, expected_on = $10,
        pulled_back = $11, changed_at = $12, submitted_at = $13, paid_at = $14, returned_at = $15, ended_at = $16,
-       look_at = CASE WHEN look_at IS NOT DISTINCT FROM $17::timestamptz OR $18::timestamptz IS NULL THEN $18 ELSE least(look_at, $18) END
+       look_at = CASE WHEN $3::text IN ('failed', 'cancelled') OR $15::timestamptz IS NOT NULL OR look_at IS NOT DISTINCT FROM $17::timestamptz
+                      THEN $18::timestamptz ELSE least(look_at, $18::timestamptz) END
  WHERE book_id = $1 AND id = $2`
 
 	sqlInsertCarriedStep = `
@@ -60,13 +69,19 @@ func (s *Service) claim(ctx context.Context, t Turn, id string, states ...string
 		if err := t.check(ctx, tx); err != nil {
 			return err
 		}
-		c, err = scanCarried(tx.QueryRow(ctx, sqlClaimPayout, t.Book.ID, id, states, s.holder, leaseFor.Microseconds()))
+		c, err = scanCarried(tx.QueryRow(ctx, sqlClaimPayout, t.Book.ID, id, s.now(), states, s.holder, leaseFor.Microseconds()))
 		if errors.Is(err, pgx.ErrNoRows) {
 			c, err = nil, nil
 		}
 		return err
 	})
 	return c, err
+}
+
+// keptBack reports whether nothing may be sent of a payout now.
+func (s *Service) keptBack(ctx context.Context, t Turn, c *carried) (kept bool, err error) {
+	err = s.pool.QueryRow(ctx, sqlKeptBack, t.Book.ID, c.ID, s.now()).Scan(&kept)
+	return kept, err
 }
 
 func scanCarried(row pgx.Row) (*carried, error) {

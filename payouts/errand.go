@@ -19,6 +19,8 @@ type errand struct {
 	account, object string
 	method          string
 	amount          money.Minor
+	// kept says that nothing is sent for now: what was sent is only looked up.
+	kept bool
 	// begun is the payout once the first attempt stands in the database.
 	begun func(p *Payout) Step
 	// done is the change when the processor has done it.
@@ -47,7 +49,7 @@ func (s *Service) do(ctx context.Context, t Turn, r Rail, c *carried, e errand) 
 		}
 	}
 	a.since = c.CreatedAt
-	if a.state == attemptIntended && a.number > 1 && e.act != processor.ActReversal {
+	if a.state == attemptIntended && a.number > 1 {
 		// An attempt before this one was refused or never happened. Before another key is used, that is looked at once more.
 		found, err := s.lookUp(ctx, r, a)
 		if err != nil {
@@ -58,7 +60,7 @@ func (s *Service) do(ctx context.Context, t Turn, r Rail, c *carried, e errand) 
 			return s.settleFound(ctx, t, r, c, e, a, found)
 		}
 	}
-	if a.mayRepeat(s.now()) {
+	if !e.kept && a.mayRepeat(s.now()) {
 		return s.sendOnce(ctx, t, r, c, e, a)
 	}
 	return s.search(ctx, t, r, c, e, a)
@@ -72,6 +74,9 @@ func (s *Service) begin(ctx context.Context, t Turn, c *carried, e errand, last 
 		a.number = last.number + 1
 	}
 	a.instruction = instructionOf(c.ID, e.act, a.number)
+	if last != nil && last.state != attemptDone {
+		a.instruction = last.instruction // so that what was thought never to have happened is found if it did
+	}
 	if err := a.seal(); err != nil {
 		s.log.Error("a payout cannot be ordered as it is", "payout", c.ID, "act", string(e.act), "error", err)
 		return nil, fmt.Errorf("%w: %w", errNotOrderable, err)
@@ -204,8 +209,28 @@ func (s *Service) search(ctx context.Context, t Turn, r Rail, c *carried, e erra
 		}
 		return false, s.leave(ctx, t, c, e, a, told{code: code, next: processor.LookUp})
 	}
+	if known, err := s.knowsAccount(ctx, r, a); err != nil || !known {
+		if err == nil {
+			s.log.Error("an order is not to be found, and neither is the payee's account; nothing follows from that: see that the key is of the processor's account that it was sent to",
+				"payout", c.ID, "act", string(e.act), "attempt", a.number)
+		}
+		return false, s.leave(ctx, t, c, e, a, told{code: a.code, next: processor.LookUp})
+	}
 	a.state, a.code, a.again, a.next, a.endedAt = attemptAbsent, codeAbsent, true, "", s.now()
 	return true, s.write(ctx, t, c, e.refused(a), a)
+}
+
+// knowsAccount reports whether whoever was asked knows the account that was paid. Where a key of another processor's account,
+// or of its test mode, came into use, everything that was sent before is absent. Other acts name what would be missing then.
+func (s *Service) knowsAccount(ctx context.Context, r Rail, a *attempt) (bool, error) {
+	if a.act != processor.ActTransfer {
+		return true, nil
+	}
+	_, err := asked(ctx, s, r, func(d processor.Driver) (processor.Account, error) { return d.ReadAccount(ctx, a.account) })
+	if errors.Is(err, processor.ErrAbsent) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // settleFound settles an order by what was found of it: one thing, or something for a person.

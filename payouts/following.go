@@ -84,6 +84,13 @@ func (s *Service) lookAgain(ctx context.Context, t Turn, c *carried, after time.
 // follow carries a payout that has reached the payee's account.
 func (s *Service) follow(ctx context.Context, t Turn, r Rail, c *carried) (again bool, err error) {
 	if c.Outgoing == "" {
+		found, err := s.leftByItself(ctx, t, r, c)
+		if err != nil {
+			return false, s.unread(ctx, t, c, err)
+		}
+		if found != nil {
+			return s.judge(ctx, t, r, c, *found)
+		}
 		if c.ordered() {
 			settled, err := s.do(ctx, t, r, c, s.outgoingOf(t, c))
 			if errors.Is(err, errNotOrderable) { // it stays at the account, and is taken back from there
@@ -94,17 +101,10 @@ func (s *Service) follow(ctx context.Context, t Turn, r Rail, c *carried) (again
 			}
 			return settled && !c.LookAt.After(s.now()), err
 		}
-		found, err := s.findOutgoing(ctx, t, r, c, c.Arrived)
-		if err != nil {
-			return false, s.unread(ctx, t, c, err)
+		if s.now().Sub(c.SubmittedAt) > strangeAfter {
+			s.log.Error("money is at a payee's account and the processor does not pay it out; look at the account", "payout", c.ID)
 		}
-		if found == nil {
-			if s.now().Sub(c.SubmittedAt) > strangeAfter {
-				s.log.Error("money is at a payee's account and the processor does not pay it out; look at the account", "payout", c.ID)
-			}
-			return false, s.lookAgain(ctx, t, c, followHourly)
-		}
-		return s.judge(ctx, t, r, c, *found)
+		return false, s.lookAgain(ctx, t, c, followHourly)
 	}
 	out, err := asked(ctx, s, r, func(d processor.Driver) (processor.Payout, error) {
 		return d.ReadPayout(ctx, c.RailAccount, c.Outgoing)
@@ -113,6 +113,20 @@ func (s *Service) follow(ctx context.Context, t Turn, r Rail, c *carried) (again
 		return false, s.unread(ctx, t, c, err)
 	}
 	return s.judge(ctx, t, r, c, out)
+}
+
+// leftByItself finds the payout that the processor made by itself of money that has arrived. Where we order payouts that is
+// looked for only when the money is missing: somebody may have told the processor to pay the account out.
+func (s *Service) leftByItself(ctx context.Context, t Turn, r Rail, c *carried) (*processor.Payout, error) {
+	if c.ordered() {
+		if !slices.Contains(noFunds, c.Code) {
+			return nil, nil
+		}
+		if a, err := s.lastAttempt(ctx, t.Book, c.ID, processor.ActPayout); err != nil || a.open() {
+			return nil, err // what was ordered is settled first
+		}
+	}
+	return s.findOutgoing(ctx, t, r, c, c.Arrived)
 }
 
 // unread leaves a payout as it is, because it could not be read.
@@ -124,8 +138,8 @@ func (s *Service) unread(ctx context.Context, t Turn, c *carried, err error) err
 	return s.lookAgain(ctx, t, c, followSoon)
 }
 
-// findOutgoing finds the payout that the processor made by itself and that contains one of the sources: the first one, or
-// the first after the one that is known already.
+// findOutgoing finds the payout that the processor made by itself and that contains what one of the sources brought to the
+// account: the first one, or the first after the one that is known already.
 func (s *Service) findOutgoing(ctx context.Context, t Turn, r Rail, c *carried, sources ...string) (*processor.Payout, error) {
 	// The money may have left long before it was known that it had arrived.
 	since := c.SubmittedAt
@@ -159,7 +173,9 @@ func (s *Service) findOutgoing(ctx context.Context, t Turn, r Rail, c *carried, 
 		if err != nil {
 			return nil, err
 		}
-		if slices.ContainsFunc(entries, func(e processor.Entry) bool { return e.Source != "" && slices.Contains(sources, e.Source) }) {
+		if slices.ContainsFunc(entries, func(e processor.Entry) bool {
+			return e.Source != "" && e.Amount > 0 && slices.Contains(sources, e.Source)
+		}) {
 			return &p, nil
 		}
 	}
@@ -206,7 +222,11 @@ func (s *Service) arrived(ctx context.Context, t Turn, r Rail, c *carried, out p
 			before: s.paidTo(t, c)})
 	case Paid:
 		ch := change{next: n, lookAt: s.now().Add(followDaily)}
-		if s.now().After(provisionalUntil(c.PaidAt)) {
+		paid := c.PaidAt
+		if out.Arrival.After(paid) { // it left again after it had come back
+			paid = out.Arrival
+		}
+		if s.now().After(provisionalUntil(paid)) {
 			ch.lookAt = time.Time{}
 		}
 		if n.Trace != c.Trace {
@@ -272,28 +292,25 @@ func (s *Service) pullBack(ctx context.Context, t Turn, r Rail, c *carried) (aga
 	if err != nil {
 		return false, err
 	}
-	amount := c.left()
+	var amount money.Minor
 	if last.open() {
 		amount = last.amount
 	} else {
-		if c.Mode == "automatic" {
-			// The processor may have paid it out by itself meanwhile.
-			found, err := s.findOutgoing(ctx, t, r, c, c.Arrived, c.Outgoing)
-			if err != nil {
-				return false, s.unread(ctx, t, c, err)
-			}
-			if found != nil {
-				return s.leftAgain(ctx, t, c, *found)
-			}
+		// The processor may have paid it out by itself meanwhile. Of what we had ordered before, only what came back can leave
+		// again: the processor's next payout lists as well what had arrived and was taken by ours.
+		sources := []string{c.Arrived, c.Outgoing}
+		if c.ordered() && c.Outgoing != "" {
+			sources = sources[1:]
 		}
-		balances, err := asked(ctx, s, r, func(d processor.Driver) (map[money.Currency]processor.Balance, error) {
-			return d.ReadBalance(ctx, c.RailAccount)
-		})
+		found, err := s.findOutgoing(ctx, t, r, c, sources...)
 		if err != nil {
 			return false, s.unread(ctx, t, c, err)
 		}
-		if there := balances[c.Holder.Currency].Available; there < amount {
-			amount = s.part(c, there)
+		if found != nil {
+			return s.leftAgain(ctx, t, c, *found)
+		}
+		if amount, err = s.amountToPull(ctx, r, c, last); err != nil {
+			return false, s.unread(ctx, t, c, err)
 		}
 		if amount <= 0 {
 			s.log.Warn("money of a payout that failed is not at the payee's account yet, and cannot be taken back", "payout", c.ID)
@@ -305,6 +322,34 @@ func (s *Service) pullBack(ctx context.Context, t Turn, r Rail, c *carried) (aga
 	}
 	settled, err := s.do(ctx, t, r, c, s.reversalOf(r, c, amount))
 	return settled && !c.LookAt.IsZero() && !c.LookAt.After(s.now()), err
+}
+
+// amountToPull is what can be taken back now, 0 for nothing. What an attempt has taken that was thought over is found first.
+func (s *Service) amountToPull(ctx context.Context, r Rail, c *carried, last *attempt) (money.Minor, error) {
+	if last != nil && last.state != attemptDone {
+		late, err := s.lookUp(ctx, r, last)
+		if err != nil || len(late) > 0 {
+			return firstAmount(late), err
+		}
+	}
+	balances, err := asked(ctx, s, r, func(d processor.Driver) (map[money.Currency]processor.Balance, error) {
+		return d.ReadBalance(ctx, c.RailAccount)
+	})
+	if err != nil {
+		return 0, err
+	}
+	amount := c.left()
+	if there := balances[c.Holder.Currency].Available; there < amount {
+		amount = s.part(c, there)
+	}
+	return amount, nil
+}
+
+func firstAmount(found []thing) money.Minor {
+	if len(found) == 0 {
+		return 0
+	}
+	return found[0].amount
 }
 
 // withWhatComesBack finds out what comes back beside the amount: our fee of a payout that was returned, if the policy says so,
@@ -371,6 +416,8 @@ func (s *Service) pulledBack(r Rail, c *carried, m thing, a *attempt) (change, e
 	switch {
 	case n.PulledBack > n.Amount:
 		return change{}, fmt.Errorf("payouts: more of %s came back than was sent", c.ID)
+	case c.State == Paid && n.PulledBack < n.Amount:
+		return change{}, fmt.Errorf("payouts: only a part of %s came back, which was paid", c.ID)
 	case c.State == Paid:
 		n.ReturnedAt, n.EndedAt = now, now
 		return change{next: n, step: step, events: []commerce.Event{commerce.Own(&commerce.PayoutReturned{PayoutTerms: c.terms(), Processor: r.Processor,

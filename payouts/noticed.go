@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"mizan/ledger"
 	"mizan/ledger/fault"
 	"mizan/payouts/processor"
 )
@@ -26,22 +27,39 @@ const noticePages = 50
 type subject struct {
 	// kind is payout, destination, or nothing.
 	kind string
-	book int32
-	ids  []string
+	// ids are the book's, others those of other books, which may have the same account.
+	ids    []string
+	others []other
+}
+
+// other is a payout or destination of another book.
+type other struct {
+	book     int32
+	code, id string
 }
 
 // ReadNotices reads again what the rails have announced. Notices concern no book until their object is known, so this work
 // of each book takes only its own. One that concerns no book is noted as nobody's and left to reconciliation.
 func (s *Service) ReadNotices(ctx context.Context, t Turn) (Report, error) {
+	if len(s.railNames()) == 0 {
+		return Report{Text: "No processor is connected."}, nil // whose a notice is, is found out by those who can ask
+	}
+	return s.readNotices(ctx, t, noticePages)
+}
+
+// readNotices reads so many pages. Those that stay for another book must not keep the ones behind them back, so that a turn
+// goes on where the last one ended.
+func (s *Service) readNotices(ctx context.Context, t Turn, pages int) (Report, error) {
 	n := newTally()
 	var looked int64
-	after := int64(0)
-	for range noticePages {
+	after := s.noticesFrom(t.Book.ID, 0)
+	for range pages {
 		list, err := s.noticesAfter(ctx, after, carryPage)
 		if err != nil {
 			return Report{}, err
 		}
 		if len(list) == 0 {
+			after = 0
 			break
 		}
 		after = list[len(list)-1].Number
@@ -64,12 +82,20 @@ func (s *Service) ReadNotices(ctx context.Context, t Turn) (Report, error) {
 			break
 		}
 	}
+	s.noticesFrom(t.Book.ID, after)
 	if _, err := (&Notices{pool: s.pool, now: s.now}).Forget(ctx); err != nil {
 		return Report{}, err
 	}
 	r, err := n.report("looked at again")
 	r.Items = looked
 	return r, err
+}
+
+// noticesFrom returns the notice after which the book's next turn begins, and notes the one for the turn after it.
+func (s *Service) noticesFrom(book ledger.BookID, next int64) int64 {
+	from, _ := s.noticed.Swap(book, next)
+	after, _ := from.(int64) // the first turn begins at the beginning
+	return after
 }
 
 // unique returns the ids once each, in the order in which they came.
@@ -92,19 +118,17 @@ func (s *Service) handle(ctx context.Context, t Turn, m Notice) (done bool, ids 
 		return false, nil, err
 	}
 	switch {
-	case about.kind != "" && about.book != int32(t.Book.ID):
+	case about.kind != "" && len(about.ids) == 0:
 		return false, nil, nil // another book's work takes it
 	case about.kind == "destination":
-		for _, id := range about.ids {
-			if _, err := s.Refresh(ctx, t.Book, id); err != nil {
-				return false, nil, err
-			}
+		if err := s.refreshAll(ctx, t, about); err != nil {
+			return false, nil, err
 		}
-		err = s.noticeDone(ctx, t, m.Number, noticeRead, nil)
+		err = s.noticeDone(ctx, t, m.Number, noticeRead, about)
 	case about.kind == "payout":
-		err = s.noticeDone(ctx, t, m.Number, noticeLooked, about.ids)
+		err = s.noticeDone(ctx, t, m.Number, noticeLooked, about)
 	default:
-		err = s.noticeDone(ctx, t, m.Number, noticeNobodys, nil)
+		err = s.noticeDone(ctx, t, m.Number, noticeNobodys, about)
 	}
 	if fault.CodeOf(err) == ErrNoticeHandled.Code {
 		return false, nil, nil
@@ -112,34 +136,54 @@ func (s *Service) handle(ctx context.Context, t Turn, m Notice) (done bool, ids 
 	return err == nil, about.ids, err
 }
 
+// refreshAll reads destinations again, in every book that has the account: a bank that changed is another one for all.
+func (s *Service) refreshAll(ctx context.Context, t Turn, about subject) error {
+	for _, id := range about.ids {
+		if _, err := s.Refresh(ctx, t.Book, id); err != nil {
+			return err
+		}
+	}
+	for _, o := range about.others {
+		book, err := s.ledger.Book(ctx, o.code)
+		if err != nil {
+			return err
+		}
+		if _, err := s.Refresh(ctx, book, o.id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // about finds out what a notice is about.
 func (s *Service) about(ctx context.Context, t Turn, m Notice) (subject, error) {
 	switch {
 	case strings.HasPrefix(m.Type, "account.") || m.Kind == "account":
 		if account := m.account(); account != "" {
-			return s.destinationsAt(ctx, account)
+			return s.destinationsAt(ctx, t, account)
 		}
 	case m.Kind == "transfer" || strings.HasPrefix(m.Type, "transfer."):
-		about, err := s.payoutsOfTransfer(ctx, m.Object)
+		about, err := s.payoutsOfTransfer(ctx, t, m.Object)
 		if err != nil || about.kind != "" {
 			return about, err
 		}
 		// Its outcome may not be known here yet. The processor says whose instruction it was.
 		transfer, err := s.readTransfer(ctx, m.Object)
-		if errors.Is(err, processor.ErrAbsent) || err == nil && transfer.Instruction == "" {
+		// What cannot be read by its own notice is read when its payout is looked at, if it is ours.
+		if errors.Is(err, processor.ErrAbsent) || errors.Is(err, processor.ErrStrange) || err == nil && transfer.Instruction == "" {
 			return subject{}, nil
 		}
 		if err != nil {
 			return subject{}, err
 		}
-		return s.payoutOfID(ctx, transfer.Instruction)
+		return s.payoutOfID(ctx, t, transfer.Instruction)
 	case m.Kind == "payout" || strings.HasPrefix(m.Type, "payout."):
-		about, err := s.payoutsOfOutgoing(ctx, m.Object)
+		about, err := s.payoutsOfOutgoing(ctx, t, m.Object)
 		if err != nil || about.kind != "" || m.Account == "" {
 			return about, err
 		}
 		// A payout that the processor makes by itself carries whatever is at the account.
-		return s.payoutsAt(ctx, m.Account)
+		return s.payoutsAt(ctx, t, m.Account)
 	}
 	return subject{}, nil
 }

@@ -123,7 +123,11 @@ func (s *Service) transfer(ctx context.Context, t Turn, r Rail, c *carried) (aga
 			}
 		}
 	}
-	settled, err := s.do(ctx, t, r, c, s.transferOf(t, r, c))
+	e := s.transferOf(t, r, c)
+	if e.kept, err = s.keptBack(ctx, t, c); err != nil || e.kept && (c.State == Created || c.State == Refused) {
+		return false, err
+	}
+	settled, err := s.do(ctx, t, r, c, e)
 	if errors.Is(err, errNotOrderable) && (c.State == Created || c.State == Refused) {
 		return false, s.giveUp(ctx, t, c, processor.ReasonInvalidOrder, false)
 	}

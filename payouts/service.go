@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"mizan/ledger"
@@ -63,6 +64,8 @@ type Service struct {
 	log    *slog.Logger
 	// holder names this process in leases.
 	holder string
+	// noticed is up to where each book has read notices, within this process.
+	noticed sync.Map
 }
 
 // New returns a service.
