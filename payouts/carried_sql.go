@@ -31,7 +31,9 @@ UPDATE payouts p
            AND (c.state NOT IN ('created', 'refused') OR (NOT c.needs_person OR c.released_at IS NOT NULL)
                AND EXISTS (SELECT FROM payout_runs r WHERE r.book_id = c.book_id AND r.id = c.run_id AND r.state IN ('released', 'done'))
                AND NOT EXISTS (SELECT FROM payout_holds h WHERE h.book_id = c.book_id AND h.payee = c.payee AND h.kind = c.kind
-                   AND h.released_at IS NULL AND h.effect IN ('pause', 'everything') AND c.receiver = c.payee))
+                   AND h.currency IN ('', c.currency) AND h.released_at IS NULL AND h.effect IN ('pause', 'everything') AND c.receiver = c.payee)
+               AND (c.receiver <> c.payee OR coalesce((SELECT l.verification FROM payout_standings l WHERE l.book_id = c.book_id AND l.payee = c.payee
+                   ORDER BY l.version DESC LIMIT 1), 'verified') = 'verified'))
            FOR NO KEY UPDATE SKIP LOCKED) mine
  WHERE p.book_id = $1 AND p.id = mine.id
 RETURNING ` + carriedColumns
@@ -120,8 +122,11 @@ type change struct {
 	step   Step
 	events []commerce.Event
 	// before is done in the transaction first.
-	before func(ctx context.Context, tx pgx.Tx) error
+	before inside
 }
+
+// inside is something that is done in a transaction.
+type inside func(ctx context.Context, tx pgx.Tx) error
 
 // write makes a change, if the payout is still ours and in the state that it was read in. Its attempts are written with
 // it. Afterwards c is as it is stored.
