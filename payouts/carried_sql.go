@@ -157,7 +157,7 @@ func (s *Service) write(ctx context.Context, t Turn, c *carried, ch change, atte
 				return err
 			}
 			if posted := results[len(results)-1].Transactions; len(posted) > 0 {
-				ch.step.Sequence = posted[len(posted)-1].Sequence
+				ch.step.Sequence = posted[0].Sequence
 			}
 		}
 		n := &ch.next
