@@ -143,15 +143,8 @@ func (d *HoldReleased) plan(p *planner) error {
 	}
 	part := 0
 	if rest := amount - recovered; rest > 0 {
-		back, moves, err := p.flagged(linesOf(c, leg{d.available(), -rest, ""}))
-		if err != nil {
-			return err
-		}
-		lines := append(linesOf(c, leg{d.blocked(), rest, ""}), back...) // what stays blocked for another hold is shown too
-		if err := p.draft(draftOf{event: eventHoldReleased, data: data, told: d, decision: true, lines: lines}); err != nil {
-			return err
-		}
-		if err := p.fill(d.subject(), moves); err != nil {
+		if err := p.draft(draftOf{event: eventHoldReleased, data: data, told: d, decision: true,
+			lines: linesOf(c, leg{d.blocked(), rest, ""}, leg{d.available(), -rest, ""})}); err != nil {
 			return err
 		}
 		data, part = nil, 1
