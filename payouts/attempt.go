@@ -31,6 +31,7 @@ const (
 	codeAbsent        = "absent"
 	codeSeveral       = "several-found"
 	codeDigest        = "digest-differs"
+	codeKept          = "kept-back"
 )
 
 const (

@@ -33,6 +33,10 @@ type carried struct {
 // not written; whoever has it goes on.
 var errMoved = errors.New("payouts: the payout is somebody else's by now")
 
+// errKept means that nothing may be sent to the payee any more, since something came between the decision and the sending.
+// The payout stays as it is until that is over, or until somebody cancels it.
+var errKept = errors.New("payouts: the payee may not be paid now")
+
 const (
 	// leaseFor is how long a claim lasts without a sign of life; each transaction renews it. It is longer than any request to a
 	// processor may take.

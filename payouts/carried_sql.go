@@ -22,11 +22,13 @@ const carriedColumns = `p.id, p.run_id, p.part_no, p.kind, p.payee, p.receiver, 
        (SELECT a.address FROM accounts a WHERE a.book_id = p.book_id AND a.id = p.account_id)`
 
 const (
-	// What keeps a payout to its own payee back at the moment $3: a hold, or that the bank behind its destination changed
-	// after it was decided.
+	// What keeps a payout to its own payee back at the moment $3: a hold, that it is not verified any
+	// more, or that the bank behind its destination changed after it was decided.
 	keptBack = `c.receiver = c.payee AND (
            EXISTS (SELECT FROM payout_holds h WHERE h.book_id = c.book_id AND h.payee = c.payee AND h.kind = c.kind
-               AND h.released_at IS NULL AND h.effect IN ('pause', 'everything'))
+               AND h.currency IN ('', c.currency) AND h.released_at IS NULL AND h.effect IN ('pause', 'everything'))
+           OR coalesce((SELECT l.verification FROM payout_standings l WHERE l.book_id = c.book_id AND l.payee = c.payee
+               ORDER BY l.version DESC LIMIT 1), 'verified') <> 'verified'
            OR EXISTS (SELECT FROM payout_destinations d WHERE d.book_id = c.book_id AND d.id = c.destination AND d.state = 'active' AND d.cooling_until > $3))`
 
 	sqlKeptBack = `SELECT ` + keptBack + ` FROM payouts c WHERE c.book_id = $1 AND c.id = $2`
@@ -135,8 +137,11 @@ type change struct {
 	step   Step
 	events []commerce.Event
 	// before is done in the transaction first.
-	before func(ctx context.Context, tx pgx.Tx) error
+	before inside
 }
+
+// inside is something that is done in a transaction.
+type inside func(ctx context.Context, tx pgx.Tx) error
 
 // write makes a change, if the payout is still ours and in the state that it was read in. Its attempts are written with
 // it. Afterwards c is as it is stored.
@@ -167,7 +172,7 @@ func (s *Service) write(ctx context.Context, t Turn, c *carried, ch change, atte
 				return err
 			}
 			if posted := results[len(results)-1].Transactions; len(posted) > 0 {
-				ch.step.Sequence = posted[len(posted)-1].Sequence
+				ch.step.Sequence = posted[0].Sequence
 			}
 		}
 		n := &ch.next

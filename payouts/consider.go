@@ -74,8 +74,7 @@ func (s *Service) consider(ctx context.Context, book ledger.Book, o occasion, li
 		}
 		if err := c.inputs.Check(); err != nil {
 			s.log.ErrorContext(ctx, "the facts of a payee contradict themselves; the payee waits", "book", book.Code, "kind", h.Kind, "payee", h.ID, "error", err)
-			c.inputs.Destination, c.inputs.Guardian = nil, nil
-			c.inputs.Holds = []HoldFacts{{Kind: HoldPause, Category: "facts"}}
+			c.inputs.waits()
 			if err := c.inputs.Check(); err != nil {
 				return nil, err
 			}
@@ -84,6 +83,16 @@ func (s *Service) consider(ctx context.Context, book ledger.Book, o occasion, li
 		out[i] = c
 	}
 	return out, nil
+}
+
+// waits leaves out what makes no sense, and pauses the payee: one whose facts contradict themselves keeps nobody else waiting.
+func (in *Inputs) waits() {
+	in.Destination, in.Guardian, in.Next, in.Debt = nil, nil, NextFacts{}, DebtFacts{}
+	in.Holds = []HoldFacts{{Kind: HoldPause, Category: "facts"}}
+	b := &in.Balances
+	for _, m := range []*money.Minor{&b.Pending, &b.AvailableAtCutoff, &b.AvailableNow, &b.Reserve, &b.DisputeHold, &b.Blocked, &b.MinorTrust, &b.InTransit} {
+		*m = min(max(*m, -money.Max), money.Max)
+	}
 }
 
 // agree takes the exception of the payee into the policy. One that does not fit any more keeps the payee waiting: nobody

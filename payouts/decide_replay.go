@@ -63,12 +63,13 @@ func (in Inputs) Check() error {
 	verified := []string{IdentityUnverified, IdentityPending, IdentityVerified, IdentityRejected}
 	words("/verification/state", in.Verification.State, verified...)
 	f.want(in.Run.ID != "" && in.Payee.ID != "", "", "inputs-id", "The run and the payee need an id.")
-	f.want(in.Payee.Currency.Active(), "/payee/currency", "currency-unknown", "Give the code of an active currency.")
+	// One that was withdrawn is not paid, and is decided about.
+	f.want(in.Payee.Currency.Known(), "/payee/currency", "currency-unknown", "Give the code of a currency.")
 	_, err := time.Parse(time.DateOnly, in.Run.LocalDate)
 	f.want(err == nil, "/run/local_date", "inputs-date", "Give the local day of the run.")
 	f.want(in.Run.Trigger != TriggerRetry || in.RetryOf != nil, "/retry_of", "inputs-retry", "A retry needs the payout that it tries again.")
 	f.want(in.Unit > 0 && in.Unit <= 1_000_000, "/unit", "inputs-unit", "Give the payout unit of the currency.")
-	if in.Payee.Currency.Active() {
+	if in.Payee.Currency.Known() {
 		f.want(in.Unit%in.Payee.Currency.PostingUnit() == 0, "/unit", "inputs-unit", "A payout unit is a whole number of posting units.")
 	}
 	for _, m := range []money.Minor{in.Run.Wanted, b.Pending, b.AvailableAtCutoff, b.AvailableNow, b.Reserve, b.DisputeHold, b.Blocked,

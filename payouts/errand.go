@@ -21,6 +21,8 @@ type errand struct {
 	amount          money.Minor
 	// kept says that nothing is sent for now: what was sent is only looked up.
 	kept bool
+	// allowed is asked in the transaction that comes before each sending; errKept stops it. Nothing is asked if it is nil.
+	allowed inside
 	// begun is the payout once the first attempt stands in the database.
 	begun func(p *Payout) Step
 	// done is the change when the processor has done it.
@@ -81,7 +83,7 @@ func (s *Service) begin(ctx context.Context, t Turn, c *carried, e errand, last 
 		s.log.Error("a payout cannot be ordered as it is", "payout", c.ID, "act", string(e.act), "error", err)
 		return nil, fmt.Errorf("%w: %w", errNotOrderable, err)
 	}
-	ch := change{next: c.Payout, lookAt: s.now()}
+	ch := change{next: c.Payout, lookAt: s.now(), before: e.allowed}
 	if e.begun != nil {
 		ch.step = e.begun(&ch.next)
 	}
@@ -95,11 +97,17 @@ func (s *Service) sendOnce(ctx context.Context, t Turn, r Rail, c *carried, e er
 		if err := s.slot(ctx, r); err != nil {
 			return false, err
 		}
+		before := *a
 		a.state, a.sendings = attemptSending, a.sendings+1
 		if a.first.IsZero() {
 			a.first = s.now()
 		}
-		if err := s.write(ctx, t, c, change{next: c.Payout, lookAt: s.now()}, a); err != nil {
+		err := s.write(ctx, t, c, change{next: c.Payout, lookAt: s.now(), before: e.allowed}, a)
+		if errors.Is(err, errKept) {
+			*a = before
+			return s.keepBack(ctx, t, r, c, e, a)
+		}
+		if err != nil {
 			return false, err
 		}
 		if err := ctx.Err(); err != nil {
@@ -117,6 +125,15 @@ func (s *Service) sendOnce(ctx context.Context, t Turn, r Rail, c *carried, e er
 		}
 		return s.settle(ctx, t, r, c, e, a, w)
 	}
+}
+
+// keepBack does not send an order that may not be sent now: one that never left is over, and one that may have left is only
+// looked up.
+func (s *Service) keepBack(ctx context.Context, t Turn, r Rail, c *carried, e errand, a *attempt) (bool, error) {
+	if a.sendings > 0 {
+		return s.search(ctx, t, r, c, e, a)
+	}
+	return s.settle(ctx, t, r, c, e, a, told{verdict: processor.Refused, code: codeKept, again: true})
 }
 
 // settle writes down what was told of an order.

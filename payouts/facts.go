@@ -23,6 +23,8 @@ type facts struct {
 	Frozen bool
 	// Holds are all that stand, for a decision about one currency.
 	Holds []standingHold
+	// Short are those of an amount that lack a part of it.
+	Short []standingHold
 	// Override is the document of the payee's exception that is in force, nil for none, with its version.
 	Override        []byte
 	OverrideVersion int
@@ -36,10 +38,10 @@ type standingHold struct {
 }
 
 // holdsIn returns the facts of the holds that stand in the way of a payout in the currency, each category once: pauses, and
-// holds of everything. A hold of an amount has moved what it wants, and stands in the way of nothing else.
+// holds of everything. A hold of an amount stands in the way only as long as it lacks a part of it.
 func (f facts) holdsIn(currency string) (list []HoldFacts) {
-	for _, h := range f.Holds {
-		if h.Effect == EffectAmount || h.Currency != "" && h.Currency != currency {
+	for i, h := range slices.Concat(f.Holds, f.Short) {
+		if h.Effect == EffectAmount && i < len(f.Holds) || h.Currency != "" && h.Currency != currency {
 			continue
 		}
 		fact := HoldFacts{Kind: HoldPause, Category: h.Category}

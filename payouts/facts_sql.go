@@ -9,6 +9,7 @@ import (
 
 	"mizan/ledger"
 	"mizan/ledger/commerce"
+	"mizan/ledger/money"
 )
 
 // Reading facts: a few statements for a page of payees, each a probe of an index by payee.
@@ -32,6 +33,14 @@ SELECT p.kind, p.payee, p.effect, p.category, p.currency
  CROSS JOIN LATERAL (SELECT DISTINCT l.kind, l.payee, l.effect, l.category, l.currency FROM payout_holds l
                       WHERE l.book_id = $1 AND l.payee = wanted.payee AND l.kind = wanted.kind AND l.released_at IS NULL
                       ORDER BY l.effect, l.category, l.currency LIMIT 100) p`
+	// Holds of an amount that did not find all of it when they were placed.
+	sqlFactShort = `
+SELECT p.kind, p.payee, p.category, p.currency, p.id, p.wanted - p.blocked
+  FROM unnest($2::text[], $3::text[]) AS wanted (kind, payee)
+ CROSS JOIN LATERAL (SELECT l.kind, l.payee, l.category, l.currency, l.id, l.wanted, l.blocked FROM payout_holds l
+                      WHERE l.book_id = $1 AND l.payee = wanted.payee AND l.kind = wanted.kind AND l.released_at IS NULL
+                        AND l.effect = 'amount' AND l.wanted > l.blocked
+                      ORDER BY l.category, l.currency, l.id LIMIT 100) p`
 	sqlFactOverrides = `
 SELECT ` + overrideColumns + `
   FROM unnest($2::text[]) AS wanted (payee)
@@ -63,8 +72,11 @@ func (s *Service) factsOf(ctx context.Context, book ledger.Book, payees []PayeeK
 	}
 	slices.Sort(people)
 	people = slices.Compact(people)
-	of := gathered{register: register, standings: map[string]Standing{}, destinations: map[string][]Destination{}, holds: map[PayeeKey][]standingHold{}, overrides: map[string]Agreed{}}
+	of := gathered{register: register, standings: map[string]Standing{}, destinations: map[string][]Destination{}, holds: map[PayeeKey][]standingHold{}, short: map[PayeeKey][]standingHold{}, overrides: map[string]Agreed{}}
 	if err := s.gather(ctx, book, &of, people, names, kinds, ids, at); err != nil {
+		return nil, err
+	}
+	if err := s.gatherShort(ctx, book, &of, kinds, ids); err != nil {
 		return nil, err
 	}
 	out := make(map[PayeeKey]facts, len(payees))
@@ -79,7 +91,7 @@ type gathered struct {
 	register     map[string]commerce.Payee
 	standings    map[string]Standing
 	destinations map[string][]Destination
-	holds        map[PayeeKey][]standingHold
+	holds, short map[PayeeKey][]standingHold
 	overrides    map[string]Agreed
 }
 
@@ -126,6 +138,42 @@ func (s *Service) gather(ctx context.Context, book ledger.Book, of *gathered, pe
 	return nil
 }
 
+// gatherShort finds holds that lack a part of their amount. A flag catches for them what becomes available, so what is available
+// all the same came past the flag, and belongs to the hold first.
+func (s *Service) gatherShort(ctx context.Context, book ledger.Book, of *gathered, kinds, ids []string) error {
+	rows, err := s.pool.Query(ctx, sqlFactShort, book.ID, kinds, ids)
+	if err != nil {
+		return err
+	}
+	type short struct {
+		PayeeKey
+		standingHold
+		id    string
+		lacks money.Minor
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (x short, err error) {
+		x.Effect = EffectAmount
+		err = row.Scan(&x.Kind, &x.ID, &x.Category, &x.Currency, &x.id, &x.lacks)
+		return x, err
+	})
+	if err != nil {
+		return err
+	}
+	for _, x := range list {
+		if slices.Contains(of.short[x.PayeeKey], x.standingHold) {
+			continue
+		}
+		caught, err := s.events.Caught(ctx, book, x.id)
+		if err != nil {
+			return err
+		}
+		if caught[money.Currency(x.Currency)] < x.lacks {
+			of.short[x.PayeeKey] = append(of.short[x.PayeeKey], x.standingHold)
+		}
+	}
+	return nil
+}
+
 // facts puts together what was read of one payee.
 func (g *gathered) facts(p PayeeKey) facts {
 	standing := func(id string) Standing {
@@ -134,7 +182,7 @@ func (g *gathered) facts(p PayeeKey) facts {
 		}
 		return firstStanding(id)
 	}
-	f := facts{Standing: standing(p.ID), Holds: g.holds[p]}
+	f := facts{Standing: standing(p.ID), Holds: g.holds[p], Short: g.short[p]}
 	paid := p.ID
 	if r, has := g.register[p.ID]; has {
 		f.Registered, f.Country, f.Currency, f.Minor, f.Guardian = true, r.Country, r.Currency, r.Minor, r.Guardian

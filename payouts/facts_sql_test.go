@@ -49,6 +49,11 @@ func (h *payeeHouse) oneByOne(ctx context.Context, k PayeeKey, at time.Time) (f 
 	})
 	for _, x := range holds {
 		hold := standingHold{x.Effect, x.Category, string(x.Currency)}
+		holding, err := h.Holding(ctx, h.book, x)
+		h.ok(err)
+		if x.Kind == k.Kind && x.Wanted > holding && !slices.Contains(f.Short, hold) {
+			f.Short = append(f.Short, hold)
+		}
 		if x.Kind != k.Kind || slices.Contains(f.Holds, hold) {
 			continue
 		}
@@ -172,6 +177,7 @@ func TestFactsAreLookedUpByIndexes(t *testing.T) {
 		"standings":    {sqlFactStandings, []any{h.book.ID, []string{"a"}}, "payout_standings_pkey"},
 		"destinations": {sqlFactDestinations, []any{h.book.ID, []string{"a"}}, "payout_destinations_"},
 		"holds":        {sqlFactHolds, []any{h.book.ID, []string{"seller"}, []string{"a"}}, "payout_holds_standing"},
+		"short":        {sqlFactShort, []any{h.book.ID, []string{"seller"}, []string{"a"}}, "payout_holds_standing"},
 		"overrides":    {sqlFactOverrides, []any{h.book.ID, []string{"a"}, houseStart}, "payout_overrides_pkey"},
 	} {
 		rows, err := h.db.Pool.Query(t.Context(), "EXPLAIN "+x.sql, x.args...)

@@ -227,7 +227,7 @@ func TestPulledBackInParts(t *testing.T) {
 	}
 	h.fund("sel_z", 3010)
 	more := h.pay("sel_z", d, "acct_x", "automatic", "standard", 3010, 0) // money comes to the account again
-	h.exec(`UPDATE payout_destinations SET state = 'active' WHERE book_id = $1 AND id = $2`, h.book.ID, d)
+	h.owner(`UPDATE payout_destinations SET state = 'active', payee = 'sel_z' WHERE book_id = $1 AND id = $2`, h.book.ID, d)
 	h.submit()
 	h.want(more, Submitted, "")
 	h.clock.Advance(3 * time.Hour)

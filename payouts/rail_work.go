@@ -103,7 +103,7 @@ func (s *Service) carry(ctx context.Context, t Turn, id string, states []string)
 	}
 	for range stepsAtOnce {
 		again, err := s.stepOn(ctx, t, r, c)
-		if errors.Is(err, errMoved) {
+		if errors.Is(err, errMoved) || errors.Is(err, errKept) {
 			return nil, nil
 		}
 		if err != nil {

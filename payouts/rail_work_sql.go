@@ -2,6 +2,7 @@ package payouts
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,7 +37,7 @@ SELECT p.id, p.look_at FROM payouts p
    AND (p.lease_until IS NULL OR p.lease_until < clock_timestamp())
  ORDER BY p.look_at, p.id LIMIT $7`
 
-	sqlDestinationState = `SELECT state FROM payout_destinations WHERE book_id = $1 AND id = $2`
+	sqlDestinationState = `SELECT state, payee FROM payout_destinations WHERE book_id = $1 AND id = $2`
 )
 
 // runsUnsent returns the runs that have something to send, the oldest first.
@@ -71,17 +72,48 @@ func (s *Service) dueIn(ctx context.Context, book ledger.Book, state string, now
 	return ids, last, err
 }
 
-// destinationState returns the state of a destination. One that is not known is retired.
-func (s *Service) destinationState(ctx context.Context, book ledger.Book, id string) (state string, err error) {
-	rows, err := s.pool.Query(ctx, sqlDestinationState, book.ID, id)
-	if err != nil {
-		return "", err
+// destinationState returns the state of the payout's destination. One that is not known is retired, and one of somebody who
+// was the payee's guardian is a former one.
+func (s *Service) destinationState(ctx context.Context, book ledger.Book, c *carried) (state string, err error) {
+	var owner string
+	err = s.pool.QueryRow(ctx, sqlDestinationState, book.ID, c.Destination).Scan(&state, &owner)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return DestinationRetired, nil
 	}
-	states, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil || len(states) == 0 {
-		return "retired", err
+	if err != nil || owner == c.Receiver || c.Receiver != c.Holder.ID {
+		return state, err
 	}
-	return states[0], nil
+	known, err := s.events.PayeesOf(ctx, book, []string{c.Holder.ID})
+	if p := known[c.Holder.ID]; err == nil && (!p.Minor || p.Guardian != owner) {
+		state = "former"
+	}
+	return state, err
+}
+
+// mayLeave returns errKept if what was decided holds no longer: the payee is under a hold, it or its guardian is not verified
+// any more, or the destination may not be used. What a court is sent depends on none of this but the destination.
+func (s *Service) mayLeave(t Turn, c *carried) inside {
+	return func(ctx context.Context, tx pgx.Tx) error {
+		ctx = within(ctx, tx)
+		state, err := s.destinationState(ctx, t.Book, c)
+		switch {
+		case err != nil:
+			return err
+		case state != DestinationActive:
+			return errKept
+		case c.Receiver != c.Holder.ID:
+			return nil
+		}
+		known, err := s.factsOf(ctx, t.Book, []PayeeKey{c.Holder.PayeeKey}, s.now())
+		if err != nil {
+			return err
+		}
+		f := known[c.Holder.PayeeKey]
+		if len(f.holdsIn(string(c.Holder.Currency))) > 0 || f.Standing.lost() || f.Minor && f.GuardianStanding.lost() {
+			return errKept
+		}
+		return nil
+	}
 }
 
 // disabling disables the payout's destination within a transaction.

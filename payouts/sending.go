@@ -42,6 +42,7 @@ var noFunds = []string{"balance_insufficient", "insufficient_funds"}
 // transferOf is the errand that sends the payout.
 func (s *Service) transferOf(t Turn, r Rail, c *carried) errand {
 	return errand{act: processor.ActTransfer, account: c.RailAccount, amount: c.Amount,
+		allowed: s.mayLeave(t, c),
 		begun: func(p *Payout) Step {
 			p.State, p.Code = Sending, ""
 			return Step{State: Sending}
@@ -75,8 +76,8 @@ func (s *Service) transferRefused(t Turn, c *carried, a *attempt) change {
 	switch {
 	case slices.Contains(noFunds, a.code):
 		ch.lookAt = s.now().Add(min(fundsAgain<<min(a.number-1, 5), fundsAgainAtMax))
-	case a.state == attemptAbsent, slices.Contains(destinationFaults, a.code):
-		ch.lookAt = s.now() // what is next is done at once: a new attempt, or giving it up
+	case a.state == attemptAbsent, a.code == codeKept, slices.Contains(destinationFaults, a.code):
+		ch.lookAt = s.now() // what is next is done as soon as it may be: a new attempt, or giving it up
 	case a.again:
 		ch.lookAt = s.now().Add(fundsAgainAtMax)
 	default:
@@ -107,6 +108,9 @@ func reasonOf(code string) string {
 	return word60(code)
 }
 
+// lost reports whether somebody has judged the payee, and does not hold it for verified.
+func (s Standing) lost() bool { return s.Version > 0 && s.Verification != IdentityVerified }
+
 // transfer carries a payout that has not reached the payee's account.
 func (s *Service) transfer(ctx context.Context, t Turn, r Rail, c *carried) (again bool, err error) {
 	if c.State == Created || c.State == Refused {
@@ -114,7 +118,7 @@ func (s *Service) transfer(ctx context.Context, t Turn, r Rail, c *carried) (aga
 		case c.State == Refused && slices.Contains(destinationFaults, c.Code):
 			return false, s.giveUp(ctx, t, c, c.Code, true)
 		default:
-			state, err := s.destinationState(ctx, t.Book, c.Destination)
+			state, err := s.destinationState(ctx, t.Book, c)
 			if err != nil {
 				return false, err
 			}

@@ -259,3 +259,40 @@ func TestFlagOnce(t *testing.T) {
 	behind("23514", `INSERT INTO payee_blocks (book_id, hold, kind, payee, placed_at) VALUES ($1, 'n', 'buyer', 's', now())`, w.book.ID)
 	behind("23505", `INSERT INTO payee_blocks (book_id, hold, kind, payee, placed_at) VALUES ($1, 'h', 'seller', 's', now())`, w.book.ID)
 }
+
+// TestBlockedOnTheWayBack: a flag catches the money of a payout that comes back, and gets no
+// more than it wants, also of two payouts that are cancelled together.
+func TestBlockedOnTheWayBack(t *testing.T) {
+	t.Parallel()
+	w := newWorkbench(t, "US", "America/Chicago", "USD")
+	w.raw(t, "opening.balance", "open", "USD", "assets:processor:available:main", 90000, "liabilities:seller:available:sel_x", -90000)
+	first, second, third := terms("po_1", "200.00", "3.00"), terms("po_2", "100.00", ""), terms("po_3", "100.00", "")
+	for _, p := range []PayoutTerms{first, second, third} {
+		w.own(t, &PayoutCreated{PayoutTerms: p})
+	}
+	w.flag(t, Block{Hold: "court", Kind: "seller", Payee: "sel_x", Currency: "USD", Wanted: 32000})
+	w.own(t, &PayoutSubmitted{PayoutTerms: first, Processor: "main", Entry: "txn_1"})
+	wantEntries(t, "failed", w.own(t, &PayoutFailed{PayoutTerms: first, Processor: "main", Entry: "txn_2"}),
+		"Dr liabilities:payout_in_transit:sel_x 200.00", "Dr revenue:payout_fee 3.00", "Cr liabilities:seller:blocked:sel_x 203.00",
+		"Dr assets:processor:available:main 200.00", "Cr assets:cash_in_transit:main 200.00")
+	if got, err := w.Caught(t.Context(), w.book, "court"); err != nil || got["USD"] != 20300 {
+		t.Errorf("caught %v, %v", got, err)
+	}
+	var results []Result
+	err := w.db.Pool.Tx(t.Context(), func(tx pgx.Tx) (err error) {
+		results, err = w.PostTx(t.Context(), tx, w.book, []Event{Own(&PayoutCancelled{PayoutTerms: second}, time.Time{}), Own(&PayoutCancelled{PayoutTerms: third}, time.Time{})})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []money.Minor{10000, 1700} {
+		if got := moved("liabilities:seller:blocked:sel_x", results[i]); got != want {
+			t.Errorf("the cancelled payout %d puts %d into blocked, want %d", i+2, got, want)
+		}
+	}
+	if got := w.balances(t); got["liabilities:seller:blocked:sel_x USD"] != "320.00" || got["liabilities:seller:available:sel_x USD"] != "580.00" {
+		t.Errorf("%v", got)
+	}
+	w.verified(t)
+}

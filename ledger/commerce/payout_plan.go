@@ -150,13 +150,21 @@ func (d *PayoutCreated) tell() []Step {
 	return t.steps
 }
 
-// payoutStep posts a step. What happened at the processor is told; what we do is decided.
+// payoutStep posts a step, and what flags have caught of what it makes available. What happened at the processor is told;
+// what we do is decided.
 func (p *planner) payoutStep(event string, told teller, a payoutAmounts, decision bool, legs []leg) error {
 	data, err := p.stored()
 	if err != nil {
 		return err
 	}
-	return p.draft(draftOf{event: event, kind: p.event.Type, data: data, told: told, decision: decision, lines: linesOf(a.currency, legs...)})
+	lines, moves, err := p.flagged(linesOf(a.currency, legs...))
+	if err != nil {
+		return err
+	}
+	if err := p.draft(draftOf{event: event, kind: p.event.Type, data: data, told: told, decision: decision, lines: lines}); err != nil {
+		return err
+	}
+	return p.fill(p.event.Data.subject(), moves)
 }
 
 func (d *PayoutSubmitted) prepare(p *preparation) {
