@@ -62,7 +62,10 @@ func (s *Service) do(ctx context.Context, t Turn, r Rail, c *carried, e errand) 
 			return s.settleFound(ctx, t, r, c, e, a, found)
 		}
 	}
-	if !e.kept && a.mayRepeat(s.now()) {
+	switch {
+	case e.kept && a.state == attemptIntended:
+		return s.keepBack(ctx, t, r, c, e, a)
+	case !e.kept && a.mayRepeat(s.now()):
 		return s.sendOnce(ctx, t, r, c, e, a)
 	}
 	return s.search(ctx, t, r, c, e, a)

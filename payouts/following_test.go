@@ -304,7 +304,7 @@ func TestKeptBack(t *testing.T) {
 func TestOthersAreSentMeanwhile(t *testing.T) {
 	t.Parallel()
 	h, id := one(t, "daily")
-	h.owner(`UPDATE payout_runs SET state = 'waiting', needs = '{}', ended_at = NULL`)
+	h.owner(`ALTER TABLE payout_runs DISABLE TRIGGER moves_on; UPDATE payout_runs SET state = 'waiting', needs = '{}', ended_at = NULL; ALTER TABLE payout_runs ENABLE ALWAYS TRIGGER moves_on`)
 	h.submit()
 	h.want(id, Submitted, "")
 }

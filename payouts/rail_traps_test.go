@@ -527,7 +527,7 @@ func TestRetriedOnce(t *testing.T) {
 			}
 		})
 		wg.Go(func() {
-			_, _, err := s.RequestPayout(t.Context(), guard.Actor{Kind: guard.Person, ID: "per_ann", Person: "per_ann"}, h.book,
+			_, _, err := s.RequestPayout(t.Context(), guard.Actor{Kind: guard.Program, ID: "key_ann", Person: "per_ann"}, h.book,
 				Request{Reference: fmt.Sprint("by-hand-", i), Holder: Holder{PayeeKey{"seller", "sel_x"}, "USD"}, Retry: id})
 			if err != nil && fault.CodeOf(err) != ErrRetried.Code {
 				t.Error(err)

@@ -447,7 +447,7 @@ BEGIN
         RAISE EXCEPTION 'payout % waits for a second person', OLD.id USING ERRCODE = '42501', CONSTRAINT = 'payouts_released';
     END IF;
     IF NEW.state = 'sending' AND OLD.state = 'created'
-       AND NOT EXISTS (SELECT FROM payout_runs r WHERE r.book_id = OLD.book_id AND r.id = OLD.run_id AND r.state IN ('released', 'done')) THEN
+       AND NOT EXISTS (SELECT FROM payout_runs r WHERE r.book_id = OLD.book_id AND r.id = OLD.run_id AND (r.state IN ('released', 'done') OR r.state = 'waiting' AND r.needs = '{}')) THEN
         RAISE EXCEPTION 'the run of payout % is not released', OLD.id USING ERRCODE = '42501', CONSTRAINT = 'payouts_run_released';
     END IF;
     RETURN NEW;
@@ -530,7 +530,7 @@ BEGIN
         RAISE EXCEPTION 'attempts are kept for ever' USING ERRCODE = '42501', CONSTRAINT = 'payout_attempts_kept';
     END IF;
     IF NEW.state <> OLD.state AND NOT (
-           (OLD.state = 'intended' AND NEW.state = 'sending')
+           (OLD.state = 'intended' AND NEW.state IN ('sending', 'unknown', 'done', 'refused'))
         OR (OLD.state IN ('sending', 'unknown') AND NEW.state IN ('sending', 'unknown', 'done', 'refused', 'absent'))
         OR (OLD.state = 'done' AND NEW.state = 'failed')) THEN
         RAISE EXCEPTION 'an attempt of payout % does not go from % to %', OLD.payout, OLD.state, NEW.state USING ERRCODE = '42501', CONSTRAINT = 'payout_attempts_forward';
