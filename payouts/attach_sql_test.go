@@ -318,3 +318,28 @@ func TestAttachedFails(t *testing.T) {
 	}
 	h.proves(0)
 }
+
+// An event that is reversed after its payout was attached takes the money back: nothing is sent, and the proof names it.
+func TestAttachedIsReversed(t *testing.T) {
+	t.Parallel()
+	h := newAttachHouse(t)
+	h.kept("liabilities:seller_deposit:sel_x", 42000)
+	h.account("sel_x", "acct_one", "manual")
+	transaction := h.refunded("P-9", "sel_x", "420.00")
+	id := h.attached(transaction)
+	sequence, err := ledger.ParseTransactionID(h.book.Code, transaction)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out := h.ledger.Reverse(t.Context(), h.book, sequence, ledger.Correction{Reference: "undo"}); out.Err != nil {
+		t.Fatal(out.Err)
+	}
+	h.submit()
+	h.want(id, Created, "")
+	if n := h.sim.Transfers()[id]; n.Count != 0 {
+		t.Errorf("%+v", n)
+	}
+	if proof, err := h.Verify(t.Context(), h.book); err != nil || proof.Sound() {
+		t.Errorf("nothing found: %+v %v", proof, err)
+	}
+}
