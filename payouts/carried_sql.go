@@ -22,14 +22,15 @@ const carriedColumns = `p.id, p.run_id, p.part_no, p.kind, p.payee, p.receiver, 
        (SELECT a.address FROM accounts a WHERE a.book_id = p.book_id AND a.id = p.account_id)`
 
 const (
-	// What keeps a payout to its own payee back at the moment $3: a hold, that it is not verified any
-	// more, or that the bank behind its destination changed after it was decided.
-	keptBack = `c.receiver = c.payee AND (
+	// What keeps a payout back at the moment $3: that the transaction which took its money was reversed; and, if it goes to its
+	// own payee, a hold, that it is not verified any more, or that the bank behind its destination changed after it was decided.
+	keptBack = `(EXISTS (SELECT FROM transaction_links v WHERE v.book_id = c.book_id AND v.kind = 'reverses' AND v.target = c.created_sequence)
+       OR c.receiver = c.payee AND (
            EXISTS (SELECT FROM payout_holds h WHERE h.book_id = c.book_id AND h.payee = c.payee AND h.kind = c.kind
                AND h.currency IN ('', c.currency) AND h.released_at IS NULL AND h.effect IN ('pause', 'everything'))
            OR coalesce((SELECT l.verification FROM payout_standings l WHERE l.book_id = c.book_id AND l.payee = c.payee
                ORDER BY l.version DESC LIMIT 1), 'verified') <> 'verified'
-           OR EXISTS (SELECT FROM payout_destinations d WHERE d.book_id = c.book_id AND d.id = c.destination AND d.state = 'active' AND d.cooling_until > $3))`
+           OR EXISTS (SELECT FROM payout_destinations d WHERE d.book_id = c.book_id AND d.id = c.destination AND d.state = 'active' AND d.cooling_until > $3)))`
 
 	sqlKeptBack = `SELECT ` + keptBack + ` FROM payouts c WHERE c.book_id = $1 AND c.id = $2`
 

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"mizan/ledger"
+	"mizan/ledger/commerce"
 	"mizan/ledger/fault"
 	"mizan/ledger/guard"
 	"mizan/ledger/money"
@@ -225,7 +226,8 @@ func (s *Service) retriedTx(ctx context.Context, tx pgx.Tx, book ledger.Book, r 
 	if err != nil {
 		return nil, err
 	}
-	if p.Holder != r.Holder || p.State != Failed && p.ReturnedAt.IsZero() {
+	// What came back to a deposit or a trust is not what the payee may be paid.
+	if p.Holder != r.Holder || p.Source != commerce.SourceAvailable || p.State != Failed && p.ReturnedAt.IsZero() {
 		return nil, ErrRetried
 	}
 	later, err := manyPayouts(ctx, tx, sqlRetriesOf, book.ID, p.ID)

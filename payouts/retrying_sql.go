@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	// Only what may be tried again: for a passing reason, or because the payee has another destination.
+	// Only what may be tried again: for a passing reason, or because the payee has another destination. What followed from an
+	// act came back to a deposit or a trust, not to what the payee may be paid; only another such act pays it again.
 	sqlCameBackSince = `
 SELECT * FROM (
 SELECT p.id, p.kind, p.payee, p.currency, p.amount, p.method, p.code, p.destination, p.retries, p.ended_at, p.changed_at,
@@ -19,6 +20,7 @@ SELECT p.id, p.kind, p.payee, p.currency, p.amount, p.method, p.code, p.destinat
                   AND (d.id <> p.destination OR d.active_since > p.ended_at) AND (d.cooling_until IS NULL OR d.cooling_until <= $4)) AS elsewhere
   FROM payouts p
  WHERE p.book_id = $1 AND (p.state = 'failed' OR p.returned_at IS NOT NULL) AND (p.changed_at, p.id) > ($2, $3) AND p.receiver = p.payee
+   AND NOT EXISTS (SELECT FROM payout_runs r WHERE r.book_id = p.book_id AND r.id = p.run_id AND r.trigger = 'special')
    AND NOT EXISTS (SELECT FROM payouts n WHERE n.book_id = p.book_id AND n.retry_of = p.id AND n.retry_of <> '' AND n.state <> 'cancelled')
 ) b
  WHERE b.elsewhere OR b.code = ANY($6)
