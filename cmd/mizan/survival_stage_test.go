@@ -116,8 +116,9 @@ func (s *stage) newReplica(t *testing.T) *replica {
 // start runs the program; failpoint is what it is to obey, "" for nothing.
 func (r *replica) start(t *testing.T, failpoint string) {
 	t.Helper()
+	// Without jobs, so that the COMMIT that is lost is one of a posting.
 	r.program = r.stage.home.start(t, []string{"MIZAN_DATABASE_URL=" + r.proxy.address("mizan_app"), "MIZAN_FAILPOINT=" + failpoint},
-		`"msg":"ready"`, "serve", "--listen", "127.0.0.1:0")
+		`"msg":"ready"`, "serve", "--listen", "127.0.0.1:0", "--jobs", "off")
 	dial := func(attempts int) *client.Client {
 		c, err := client.New(r.program.address, r.stage.key, client.Options{Attempts: attempts, Timeout: 45 * time.Second})
 		if err != nil {
