@@ -66,9 +66,33 @@ func (s *Service) do(ctx context.Context, t Turn, r Rail, c *carried, e errand) 
 	case e.kept && a.state == attemptIntended:
 		return s.keepBack(ctx, t, r, c, e, a)
 	case !e.kept && a.mayRepeat(s.now()):
+		if a.sendings > 0 {
+			return s.sendAgain(ctx, t, r, c, e, a)
+		}
 		return s.sendOnce(ctx, t, r, c, e, a)
 	}
 	return s.search(ctx, t, r, c, e, a)
+}
+
+// sendAgain sends an order once more whose outcome is not known, if it is not to be found. The same key would be enough while
+// the processor remembers it, but how long that is, is told by clocks, and those can be wrong.
+func (s *Service) sendAgain(ctx context.Context, t Turn, r Rail, c *carried, e errand, a *attempt) (bool, error) {
+	found, err := s.lookUp(ctx, r, a)
+	switch {
+	case unreadable(err):
+		s.log.Warn("an order could not be looked up, and is not sent again before it is", "payout", c.ID, "act", string(e.act), "error", err)
+		return false, s.leave(ctx, t, c, e, a, told{code: a.code, next: a.next, retryAfter: lookApart})
+	case err != nil:
+		return false, err
+	case len(found) > 0:
+		return s.settleFound(ctx, t, r, c, e, a, found)
+	}
+	return s.sendOnce(ctx, t, r, c, e, a)
+}
+
+// unreadable reports whether the processor could not be asked, or said something that cannot be understood.
+func unreadable(err error) bool {
+	return errors.Is(err, processor.ErrUnavailable) || errors.Is(err, processor.ErrTooMany) || errors.Is(err, processor.ErrStrange)
 }
 
 // begin writes the next attempt down, before anything is sent.
@@ -209,7 +233,7 @@ func (s *Service) lookUp(ctx context.Context, r Rail, a *attempt) ([]thing, erro
 func (s *Service) search(ctx context.Context, t Turn, r Rail, c *carried, e errand, a *attempt) (bool, error) {
 	found, err := s.lookUp(ctx, r, a)
 	switch {
-	case errors.Is(err, processor.ErrUnavailable) || errors.Is(err, processor.ErrTooMany) || errors.Is(err, processor.ErrStrange):
+	case unreadable(err):
 		s.log.Warn("an order could not be looked up", "payout", c.ID, "act", string(e.act), "error", err)
 		return false, s.leave(ctx, t, c, e, a, told{code: a.code, next: a.next, retryAfter: lookApart})
 	case err != nil:

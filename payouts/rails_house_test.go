@@ -149,13 +149,18 @@ func newRailHouse(t *testing.T, change ...func(*simulator.Options)) *railHouse {
 }
 
 // another is a second service on the same database, as another process would be, with a driver of its own.
-func (h *railHouse) another() *Service {
+func (h *railHouse) another() *Service { return h.skewed(0) }
+
+// skewed is another service whose clock is wrong.
+func (h *railHouse) skewed(by time.Duration) *Service {
 	h.t.Helper()
-	driver, err := stripe.New(stripe.Options{Key: railKey, BaseURL: h.url, Now: h.clock.Now, PlatformSecret: railPlatform, ConnectSecret: railConnect})
+	now := func() time.Time { return h.clock.Now().Add(by) }
+	driver, err := stripe.New(stripe.Options{Key: railKey, BaseURL: h.url, Now: now, PlatformSecret: railPlatform, ConnectSecret: railConnect})
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	o := h.option
+	o.Now = now
 	o.Rails = []Rail{{Name: "connected", Processor: "main", Driver: driver, PerSecond: 20}}
 	return New(o)
 }
