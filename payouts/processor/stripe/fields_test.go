@@ -35,6 +35,8 @@ type reader struct {
 	// seen are the structs that were held to a schema, by where they stand; fields counts what was found.
 	seen   map[token.Pos]bool
 	fields map[string]bool
+	// passed says which functions are not looked at, in tests of this test.
+	passed func(*ast.FuncDecl) bool
 }
 
 // TestWhatIsReadExists holds every field of every struct that the driver reads answers into, and every field of the library's own
@@ -69,7 +71,7 @@ func TestWhatIsReadExists(t *testing.T) {
 func (r *reader) readAll() {
 	for _, f := range r.files {
 		for _, d := range f.Decls {
-			if d, ok := d.(*ast.FuncDecl); ok && d.Body != nil {
+			if d, ok := d.(*ast.FuncDecl); ok && d.Body != nil && (r.passed == nil || !r.passed(d)) {
 				r.function(d)
 			}
 		}
@@ -217,7 +219,7 @@ func (r *reader) inner(at string, described []*schema, g reflect.Type, t types.T
 		}
 		r.inner(at, items, elem(g), t.Elem())
 	case *types.Struct:
-		if slices.ContainsFunc(described, func(one *schema) bool { return len(one.Properties) == 0 && one.More == nil && !one.Beyond }) {
+		if slices.ContainsFunc(described, (*schema).anything) {
 			r.markSeen(t) // any object, which every kind of object has to bear
 			for _, name := range slices.Sorted(maps.Keys(library)) {
 				if kind := r.d.kind(name); kind != nil && name != "balance" {
@@ -235,6 +237,9 @@ func (r *reader) inner(at string, described []*schema, g reflect.Type, t types.T
 // alternatives are the schemas that a value can have.
 func (r *reader) alternatives(s *schema) (all []*schema) {
 	s = r.d.open(s)
+	if s == nil {
+		return nil
+	}
 	if len(s.AnyOf) == 0 {
 		return []*schema{s}
 	}

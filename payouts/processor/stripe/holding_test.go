@@ -206,6 +206,8 @@ func (h *holder) value(at string, s *schema, g reflect.Type, kind string, v any)
 	case v == nil:
 		h.complain(at, "it may not be null")
 		return
+	case s.Type == "" && s.anything():
+		return
 	case s.Beyond:
 		h.complain(at, "it lies beyond the part of the description that is kept")
 		return
@@ -255,8 +257,8 @@ func (h *holder) object(at string, s *schema, g reflect.Type, kind string, v map
 			h.complain(at+"."+name, "it is required")
 		}
 	}
-	if len(s.Properties) == 0 && s.More == nil {
-		return // any object
+	if s.anything() {
+		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(v)) {
 		here := at + "." + name
@@ -320,7 +322,7 @@ func (h *holder) word(at string, g reflect.Type, value string) {
 	if g == nil || g.Kind() != reflect.String || !strings.HasPrefix(g.PkgPath(), "github.com/stripe/stripe-go/") {
 		return
 	}
-	if known := h.words[g.Name()]; len(known) > 0 && !slices.Contains(known, value) && unlisted[value] == "" {
+	if known := h.words[g.Name()]; len(known) > 0 && !slices.Contains(known, value) && unlisted[g.Name()+" "+value] == "" {
 		h.complain(at, "%q is not among the words of %s", value, g.Name())
 	}
 }
