@@ -143,7 +143,7 @@ func (s *Simulator) Deliver(ctx context.Context, client *http.Client) (taken int
 		if !took && m.Tries < noticeTries {
 			s.state.Outbox = append(s.state.Outbox, m)
 		} else if e, ok := s.state.Events.get(m.Event); ok {
-			e.Waiting--
+			e.Waiting = max(0, e.Waiting-1)
 		}
 		s.mu.Unlock()
 	}

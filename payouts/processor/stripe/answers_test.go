@@ -197,8 +197,13 @@ func (l *line) answered(t *testing.T, h *holder) {
 		l.ok(json.Unmarshal(x.answer, &said))
 		codes[said.Error.Code] = true
 	}
-	_, err := l.sim.Deliver(t.Context(), http.DefaultClient)
-	l.ok(err)
+	for _, waiting := range []bool{true, false} {
+		if x := l.ask("GET", "/v1/events", "limit=1"); strings.Contains(string(x.answer), `"pending_webhooks":0`) == waiting {
+			t.Errorf("the latest event says wrongly whether notices of it wait: %s", x.answer)
+		}
+		_, err := l.sim.Deliver(t.Context(), http.DefaultClient)
+		l.ok(err)
+	}
 	event := h.d.kind("event")
 	for _, n := range l.posted {
 		var body any

@@ -85,6 +85,11 @@ func known(words map[string][]string, code string) bool {
 		unlisted["ErrorCode "+code] != ""
 }
 
+// prepared are beginnings of event types that the version does not have, with the reason why they are asked for.
+var prepared = map[string]string{
+	"reserve.": "later versions have them; a message of theirs would be parked for people as of another version",
+}
+
 // TestNoticesThatDecide holds the types of events, and the kinds of objects in them, by which it is found out what a notice is about.
 func TestNoticesThatDecide(t *testing.T) {
 	t.Parallel()
@@ -95,9 +100,13 @@ func TestNoticesThatDecide(t *testing.T) {
 		t.Errorf("an endpoint cannot be made with the version %s", stripelib.APIVersion)
 	}
 	events := h.words["EventType"]
-	for _, word := range declared(t, "../../noticed.go", "about") {
+	for _, word := range append(declared(t, "../../noticed.go", "about"), declared(t, "../../../ledger/commerce/intake/stripe.go", "stripeTopics")...) {
 		begins := func(event string) bool { return strings.HasPrefix(event, word) }
 		switch {
+		case prepared[word] != "":
+			if slices.ContainsFunc(events, begins) {
+				t.Errorf("%q is an exception, and there are such events", word)
+			}
 		case strings.HasSuffix(word, "."):
 			if !slices.ContainsFunc(events, begins) || !slices.ContainsFunc(parameters["enabled_events"].Items.Enum, func(e any) bool { return begins(fmt.Sprint(e)) }) {
 				t.Errorf("no event begins with %q", word)
