@@ -87,7 +87,7 @@ type Outcome[T any] struct {
 func Retryable(code string) bool {
 	switch code {
 	case "balance_insufficient", "insufficient_funds", "payouts_not_allowed", "transfers_not_allowed",
-		"payout_method_unsupported", "instant_payouts_limit_exceeded", "instant_payouts_unsupported",
+		"instant_payouts_limit_exceeded", "instant_payouts_unsupported",
 		"instant_payouts_currency_disabled", "instant_payouts_config_disabled", "insufficient_capabilities_for_transfer",
 		"payouts_limit_exceeded":
 		return true

@@ -105,8 +105,9 @@ func (s *Simulator) ReplaceBank(id, currency string) (string, error) {
 	s.tick()
 	bank, _ := s.next("ba_")
 	a.Banks = slices.DeleteFunc(a.Banks, func(b *Bank) bool { return b.Currency == currency && b.Default })
-	a.Banks = append(a.Banks, &Bank{ID: bank, Object: "bank_account", Fingerprint: "fp_" + bank, Currency: currency, Status: "new", Default: true})
-	s.announce(id, "account.external_account.created", map[string]any{"id": bank, "object": "bank_account", "account": id, "currency": currency, "status": "new"})
+	b := &Bank{ID: bank, Object: "bank_account", Fingerprint: "fp_" + bank, Currency: currency, Status: "new", Default: true}
+	a.Banks = append(a.Banks, b)
+	s.announce(id, "account.external_account.created", b.shown(a))
 	s.announce(id, "account.updated", a.shown())
 	return bank, s.save()
 }
@@ -128,8 +129,7 @@ func (s *Simulator) DisableAccount(id, reason string) error {
 func (a *Account) shown() map[string]any {
 	banks := []any{}
 	for _, b := range a.Banks {
-		banks = append(banks, map[string]any{"id": b.ID, "object": b.Object, "account": a.ID, "fingerprint": b.Fingerprint, "account_holder_name": b.Holder,
-			"currency": b.Currency, "status": b.Status, "default_for_currency": b.Default, "last4": "6789"})
+		banks = append(banks, b.shown(a))
 	}
 	var reason *string
 	if a.DisabledReason != "" {
@@ -138,8 +138,26 @@ func (a *Account) shown() map[string]any {
 	return map[string]any{"id": a.ID, "object": "account", "country": a.Country, "payouts_enabled": a.PayoutsEnabled, "charges_enabled": true,
 		"capabilities":      a.Capabilities,
 		"requirements":      map[string]any{"disabled_reason": reason, "currently_due": slices.Clone(a.Due), "past_due": []string{}},
-		"settings":          map[string]any{"payouts": map[string]any{"schedule": map[string]any{"interval": a.Interval}}},
+		"settings":          a.settings(),
 		"external_accounts": list{Object: "list", URL: "/v1/accounts/" + a.ID + "/external_accounts", Data: banks}}
+}
+
+// settings are those of the account, of which only the schedule of payouts is imitated.
+func (a *Account) settings() map[string]any {
+	return map[string]any{
+		"payouts": map[string]any{"debit_negative_balances": false, "statement_descriptor": nil,
+			"schedule": map[string]any{"interval": a.Interval, "delay_days": 2}},
+		"branding": map[string]any{}, "card_payments": map[string]any{}, "dashboard": map[string]any{}, "payments": map[string]any{}}
+}
+
+// shown is the bank as the interface shows it.
+func (b *Bank) shown(a *Account) map[string]any {
+	var holder *string
+	if b.Holder != "" {
+		holder = &b.Holder
+	}
+	return map[string]any{"id": b.ID, "object": b.Object, "account": a.ID, "country": a.Country, "fingerprint": b.Fingerprint,
+		"account_holder_name": holder, "currency": b.Currency, "status": b.Status, "default_for_currency": b.Default, "last4": "6789"}
 }
 
 func (s *Simulator) getAccount(q *request) (any, *refusal) {

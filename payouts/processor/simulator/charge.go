@@ -18,6 +18,7 @@ type Charge struct {
 	Status   string            `json:"status"`
 	Entry    string            `json:"balance_transaction"`
 	Metadata map[string]string `json:"metadata"`
+	Disputed bool              `json:"disputed,omitempty"`
 }
 
 // Refund is money that went back to a buyer.
@@ -45,6 +46,36 @@ type Dispute struct {
 	Entries  []*Entry `json:"balance_transactions"`
 }
 
+func (c *Charge) shown() any {
+	metadata := c.Metadata
+	if metadata == nil {
+		metadata = map[string]string{}
+	}
+	return map[string]any{"id": c.ID, "object": c.Object, "amount": c.Amount, "amount_captured": c.Amount, "amount_refunded": c.Refunded,
+		"currency": c.Currency, "created": c.Created, "status": c.Status, "balance_transaction": c.Entry, "metadata": metadata,
+		"billing_details": map[string]any{}, "captured": true, "paid": true, "disputed": c.Disputed, "refunded": c.Refunded == c.Amount, "livemode": false}
+}
+
+func (r *Refund) shown() any {
+	made := map[string]any{"id": r.ID, "object": r.Object, "amount": r.Amount, "currency": r.Currency, "created": r.Created,
+		"charge": r.Charge, "status": r.Status, "balance_transaction": r.Entry}
+	if r.FailureEntry != nil {
+		made["failure_balance_transaction"] = *r.FailureEntry
+	}
+	return made
+}
+
+func (d *Dispute) shown(s *Simulator) any {
+	entries := []any{}
+	for _, e := range d.Entries {
+		entries = append(entries, e.shown(s))
+	}
+	return map[string]any{"id": d.ID, "object": d.Object, "amount": d.Amount, "currency": d.Currency, "created": d.Created,
+		"charge": d.Charge, "status": d.Status, "balance_transactions": entries, "evidence": map[string]any{},
+		"evidence_details":     map[string]any{"due_by": nil, "has_evidence": false, "past_due": false, "submission_count": 0},
+		"is_charge_refundable": false, "livemode": false, "metadata": map[string]string{}, "reason": "general"}
+}
+
 var errSeed = errors.New("simulator: the seed refers to something that is not there, or is too large")
 
 // AddCharge seeds a charge, in the processor's units and small letters, whose money less the fee is available after wait.
@@ -59,7 +90,7 @@ func (s *Simulator) AddCharge(amount, fee int64, currency string, wait time.Dura
 	c := &Charge{ID: id, Object: "charge", Amount: amount, Currency: currency, Created: s.now(), Status: "succeeded", Metadata: metadata}
 	c.Entry = s.post(move{account: Platform, kind: "charge", category: "charge", currency: currency, source: id, amount: amount, fee: fee, wait: wait}).ID
 	s.state.Charges[id] = c
-	s.announce(Platform, "charge.succeeded", c)
+	s.announce(Platform, "charge.succeeded", c.shown())
 	return id, s.save()
 }
 
@@ -77,7 +108,7 @@ func (s *Simulator) AddRefund(charge string, amount int64) (string, error) {
 	r.Entry = s.post(move{account: Platform, kind: "refund", category: "refund", currency: c.Currency, source: id, amount: -amount}).ID
 	c.Refunded += amount
 	s.state.Refunds[id] = r
-	s.announce(Platform, "charge.refunded", c)
+	s.announce(Platform, "charge.refunded", c.shown())
 	return id, s.save()
 }
 
@@ -93,7 +124,7 @@ func (s *Simulator) FailRefund(id string) error {
 	r.Status = "failed"
 	e := s.post(move{account: Platform, kind: "refund_failure", category: "refund_failure", currency: r.Currency, source: id, amount: r.Amount})
 	r.FailureEntry = &e.ID
-	s.announce(Platform, "refund.failed", r)
+	s.announce(Platform, "charge.refund.updated", r.shown())
 	return s.save()
 }
 
@@ -111,8 +142,9 @@ func (s *Simulator) AddDispute(charge string, fee int64) (string, error) {
 	d.Entries = append(d.Entries, s.post(move{account: Platform, kind: "adjustment", category: "dispute", currency: c.Currency, source: id,
 		amount: -c.Amount, fee: fee}))
 	s.state.Disputes[id] = d
-	s.announce(Platform, "charge.dispute.created", d)
-	s.announce(Platform, "charge.dispute.funds_withdrawn", d)
+	c.Disputed = true
+	s.announce(Platform, "charge.dispute.created", d.shown(s))
+	s.announce(Platform, "charge.dispute.funds_withdrawn", d.shown(s))
 	return id, s.save()
 }
 
@@ -130,9 +162,9 @@ func (s *Simulator) CloseDispute(id string, won bool) error {
 		d.Status = "won"
 		d.Entries = append(d.Entries, s.post(move{account: Platform, kind: "adjustment", category: "dispute_reversal", currency: d.Currency,
 			source: id, amount: d.Amount}))
-		s.announce(Platform, "charge.dispute.funds_reinstated", d)
+		s.announce(Platform, "charge.dispute.funds_reinstated", d.shown(s))
 	}
-	s.announce(Platform, "charge.dispute.closed", d)
+	s.announce(Platform, "charge.dispute.closed", d.shown(s))
 	return s.save()
 }
 
@@ -151,21 +183,21 @@ func (s *Simulator) AddEntry(account, kind, category, currency string, amount in
 
 func (s *Simulator) getCharge(q *request) (any, *refusal) {
 	if c := s.state.Charges[q.ids[0]]; c != nil {
-		return c, nil
+		return c.shown(), nil
 	}
 	return nil, missing("charge")
 }
 
 func (s *Simulator) getRefund(q *request) (any, *refusal) {
 	if r := s.state.Refunds[q.ids[0]]; r != nil {
-		return r, nil
+		return r.shown(), nil
 	}
 	return nil, missing("refund")
 }
 
 func (s *Simulator) getDispute(q *request) (any, *refusal) {
 	if d := s.state.Disputes[q.ids[0]]; d != nil {
-		return d, nil
+		return d.shown(s), nil
 	}
 	return nil, missing("dispute")
 }

@@ -40,6 +40,12 @@ type feeDetail struct {
 
 func (e *Entry) identity() (string, int64, int64) { return e.ID, e.Created, e.Sequence }
 
+func (e *Entry) shown(*Simulator) any {
+	return map[string]any{"id": e.ID, "object": e.Object, "amount": e.Amount, "fee": e.Fee, "net": e.Net, "currency": e.Currency,
+		"created": e.Created, "available_on": e.AvailableOn, "status": e.Status, "type": e.Type, "reporting_category": e.Category,
+		"source": e.Source, "exchange_rate": e.Rate, "balance_type": e.Part, "fee_details": e.FeeDetails}
+}
+
 // purse is an account's balance in one currency.
 type purse struct {
 	Available int64    `json:"available"`
@@ -124,7 +130,7 @@ func (s *Simulator) listEntries(q *request) (any, *refusal) {
 			return nil, invalid("", "payout", "Balance transaction history can only be filtered on automatic transfers, not manual")
 		}
 	}
-	return page(s.state.Entries[q.account], q, func(e *Entry) bool {
+	return page(s, s.state.Entries[q.account], q, func(e *Entry) bool {
 		source := ""
 		if e.Source != nil {
 			source = *e.Source
@@ -142,7 +148,7 @@ func fits(q *request, name, value string) bool {
 
 func (s *Simulator) getEntry(q *request) (any, *refusal) {
 	if e, ok := s.state.Entries[q.account].get(q.ids[0]); ok {
-		return e, nil
+		return e.shown(s), nil
 	}
 	return nil, missing("balance transaction")
 }

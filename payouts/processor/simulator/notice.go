@@ -42,9 +42,20 @@ type Event struct {
 	Live     bool            `json:"livemode"`
 	Data     json.RawMessage `json:"data"`
 	Sequence int64           `json:"sequence_of_simulator"`
+	// Waiting is how many notices of it have not been taken and will be tried again.
+	Waiting int `json:"waiting_of_simulator"`
 }
 
 func (e *Event) identity() (string, int64, int64) { return e.ID, e.Created, e.Sequence }
+
+func (e *Event) shown(*Simulator) any {
+	made := map[string]any{"id": e.ID, "object": e.Object, "type": e.Type, "api_version": e.Version, "created": e.Created,
+		"livemode": e.Live, "data": e.Data, "pending_webhooks": e.Waiting}
+	if e.Account != "" {
+		made["account"] = e.Account
+	}
+	return made
+}
 
 // message is one notice on its way to one endpoint.
 type message struct {
@@ -76,13 +87,15 @@ func (s *Simulator) announce(account, kind string, object any) {
 		if endpoint.Connect != (account != Platform) || s.chance(s.o.Notices.Lost) || len(s.state.Outbox) >= maxOutbox {
 			continue
 		}
-		m := message{Event: id, Body: render(e), At: s.now(), Since: s.now(), Endpoint: i, Forged: s.chance(s.o.Notices.Forged)}
+		e.Waiting++
+		m := message{Event: id, Body: render(e.shown(s)), At: s.now(), Since: s.now(), Endpoint: i, Forged: s.chance(s.o.Notices.Forged)}
 		if s.chance(s.o.Notices.Late) {
 			m.At += int64(noticeLate.Seconds())
 		}
 		s.state.Outbox = append(s.state.Outbox, &m)
 		if s.chance(s.o.Notices.Doubled) {
 			again := m
+			e.Waiting++
 			s.state.Outbox = append(s.state.Outbox, &again)
 		}
 	}
@@ -120,17 +133,19 @@ func (s *Simulator) Deliver(ctx context.Context, client *http.Client) (taken int
 		return 0, nil
 	}
 	for _, m := range out {
-		if s.deliver(ctx, client, m) {
-			taken++
-			continue
-		}
+		took := s.deliver(ctx, client, m)
 		m.Tries++
 		m.At = now + int64(time.Hour.Seconds())<<min(m.Tries-1, 5)
-		if m.Tries < noticeTries {
-			s.mu.Lock()
-			s.state.Outbox = append(s.state.Outbox, m)
-			s.mu.Unlock()
+		s.mu.Lock()
+		if took {
+			taken++
 		}
+		if !took && m.Tries < noticeTries {
+			s.state.Outbox = append(s.state.Outbox, m)
+		} else if e, ok := s.state.Events.get(m.Event); ok {
+			e.Waiting = max(0, e.Waiting-1)
+		}
+		s.mu.Unlock()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -161,14 +176,14 @@ func (s *Simulator) deliver(ctx context.Context, client *http.Client, m *message
 }
 
 func (s *Simulator) listEvents(q *request) (any, *refusal) {
-	return page(s.state.Events, q, func(e *Event) bool {
+	return page(s, s.state.Events, q, func(e *Event) bool {
 		return fits(q, "type", e.Type) && (e.Account == q.account || e.Account == "" && q.account == Platform)
 	})
 }
 
 func (s *Simulator) getEvent(q *request) (any, *refusal) {
 	if e, ok := s.state.Events.get(q.ids[0]); ok && (e.Account == q.account || e.Account == "" && q.account == Platform) {
-		return e, nil
+		return e.shown(s), nil
 	}
 	return nil, missing("event")
 }

@@ -46,6 +46,18 @@ type trace struct {
 
 func (p *Payout) identity() (string, int64, int64) { return p.ID, p.Created, p.Sequence }
 
+func (p *Payout) shown(*Simulator) any {
+	compared := "not_applicable" // the processor tells what a payout consists of only if it made it
+	if p.Automatic {
+		compared = "completed"
+	}
+	return map[string]any{"id": p.ID, "object": p.Object, "amount": p.Amount, "currency": p.Currency, "created": p.Created,
+		"arrival_date": p.Arrival, "automatic": p.Automatic, "method": p.Method, "status": p.Status, "destination": p.Destination,
+		"balance_transaction": p.Entry, "failure_balance_transaction": p.FailureEntry, "failure_code": p.FailureCode,
+		"trace_id": p.Trace, "metadata": p.Metadata, "type": "bank_account", "source_type": "card", "reconciliation_status": compared,
+		"livemode": false}
+}
+
 // due is a change of a payout or a top-up that comes by itself.
 type due struct {
 	At      int64  `json:"at"`
@@ -87,7 +99,7 @@ func (s *Simulator) createPayout(q *request) (any, *refusal) {
 	case s.purse(a.ID, currency).Available < needs:
 		return nil, insufficient()
 	}
-	return s.pay(&Payout{Account: a.ID, Amount: n, Fee: fee, Currency: currency, Method: method, Metadata: q.metadata()}, bank), nil
+	return s.pay(&Payout{Account: a.ID, Amount: n, Fee: fee, Currency: currency, Method: method, Metadata: q.metadata()}, bank).shown(s), nil
 }
 
 // instantFee is what an instant payout costs: one percent, and not less than half a unit of the currency, which is 50 for
@@ -125,7 +137,7 @@ func (s *Simulator) pay(p *Payout, bank *Bank) *Payout {
 	}
 	s.state.Payouts[p.Account].add(p)
 	s.plan(p, bank, p.Method)
-	s.announce(p.Account, "payout.created", p)
+	s.announce(p.Account, "payout.created", p.shown(s))
 	return p
 }
 
@@ -206,7 +218,7 @@ func (s *Simulator) become(p *Payout, d *due) {
 		return
 	}
 	p.Status = d.Status
-	kind := "payout.updated"
+	kind, changed := "payout.updated", (*Bank)(nil)
 	switch d.Status {
 	case "paid":
 		p.Trace = &trace{"supported", "TRACE" + strconv.FormatInt(p.Sequence, 10)}
@@ -221,13 +233,14 @@ func (s *Simulator) become(p *Payout, d *due) {
 		for _, b := range s.state.Accounts[p.Account].Banks {
 			if b.ID == p.Destination {
 				b.Status = "errored" // nothing more is paid to it until it is mended
+				changed = b
 			}
 		}
 		kind = "payout.failed"
 	}
-	s.announce(p.Account, kind, p)
-	if d.Status == "failed" {
-		s.announce(p.Account, "account.external_account.updated", s.state.Accounts[p.Account].shown())
+	s.announce(p.Account, kind, p.shown(s))
+	if changed != nil {
+		s.announce(p.Account, "account.external_account.updated", changed.shown(s.state.Accounts[p.Account]))
 	}
 }
 
@@ -243,19 +256,19 @@ func (s *Simulator) cancelPayout(q *request) (any, *refusal) {
 	e := s.post(move{account: p.Account, kind: "payout_cancel", category: "payout_reversal", currency: p.Currency, source: p.ID,
 		amount: p.Amount, fee: -p.Fee})
 	p.FailureEntry = &e.ID
-	s.announce(p.Account, "payout.canceled", p)
-	return p, nil
+	s.announce(p.Account, "payout.canceled", p.shown(s))
+	return p.shown(s), nil
 }
 
 func (s *Simulator) listPayouts(q *request) (any, *refusal) {
-	return page(s.state.Payouts[q.account], q, func(p *Payout) bool {
+	return page(s, s.state.Payouts[q.account], q, func(p *Payout) bool {
 		return fits(q, "status", p.Status) && fits(q, "destination", p.Destination)
 	})
 }
 
 func (s *Simulator) getPayout(q *request) (any, *refusal) {
 	if p, ok := s.state.Payouts[q.account].get(q.ids[0]); ok {
-		return p, nil
+		return p.shown(s), nil
 	}
 	return nil, missing("payout")
 }

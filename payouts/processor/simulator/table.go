@@ -12,6 +12,8 @@ import (
 // row is what a table holds. Two objects of one second are told apart by the order in which they were added.
 type row interface {
 	identity() (id string, created, sequence int64)
+	// shown is the object as the interface shows it.
+	shown(s *Simulator) any
 }
 
 // table is a list with an index. A row whose time is in the past is put where it belongs.
@@ -83,7 +85,7 @@ type list struct {
 }
 
 // page answers a list request: newest first, the rows that fit, after or before a cursor.
-func page[T row](t *table[T], q *request, fits func(T) bool) (any, *refusal) {
+func page[T row](s *Simulator, t *table[T], q *request, fits func(T) bool) (any, *refusal) {
 	limit := 10
 	if text := q.form.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
@@ -127,7 +129,7 @@ func page[T row](t *table[T], q *request, fits func(T) bool) (any, *refusal) {
 			all.HasMore = true
 			break
 		}
-		all.Data = append(all.Data, t.rows[i])
+		all.Data = append(all.Data, t.rows[i].shown(s))
 	}
 	if step > 0 {
 		slices.Reverse(all.Data)

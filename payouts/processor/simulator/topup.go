@@ -28,6 +28,12 @@ type Topup struct {
 
 func (u *Topup) identity() (string, int64, int64) { return u.ID, u.Created, u.Sequence }
 
+func (u *Topup) shown(*Simulator) any {
+	return map[string]any{"id": u.ID, "object": u.Object, "amount": u.Amount, "currency": u.Currency, "created": u.Created,
+		"expected_availability_date": u.Expected, "status": u.Status, "balance_transaction": u.Entry, "failure_code": u.FailureCode,
+		"transfer_group": u.Group, "metadata": u.Metadata, "livemode": false, "source": nil}
+}
+
 // FailTopups makes top-ups that are made from now on fail with a code, such as insufficient_funds; an empty code mends it.
 func (s *Simulator) FailTopups(code string) error {
 	s.mu.Lock()
@@ -47,7 +53,7 @@ func (s *Simulator) ReverseTopup(id string) error {
 	}
 	u.Status = "reversed"
 	s.post(move{account: Platform, kind: "topup_reversal", category: "topup_reversal", currency: u.Currency, source: u.ID, amount: -u.Amount})
-	s.announce(Platform, "topup.reversed", u)
+	s.announce(Platform, "topup.reversed", u.shown(s))
 	return s.save()
 }
 
@@ -71,8 +77,8 @@ func (s *Simulator) createTopup(q *request) (any, *refusal) {
 		d.Status, d.Code = "failed", s.state.TopupsFail
 	}
 	s.expect(d)
-	s.announce(Platform, "topup.created", u)
-	return u, nil
+	s.announce(Platform, "topup.created", u.shown(s))
+	return u.shown(s), nil
 }
 
 // expect notes what comes by itself.
@@ -92,7 +98,7 @@ func (s *Simulator) arrive(u *Topup, d *due) {
 	} else {
 		u.Entry = &s.post(move{account: Platform, kind: "topup", category: "topup", currency: u.Currency, source: u.ID, amount: u.Amount, created: d.At}).ID
 	}
-	s.announce(Platform, "topup."+d.Status, u)
+	s.announce(Platform, "topup."+d.Status, u.shown(s))
 }
 
 func (s *Simulator) cancelTopup(q *request) (any, *refusal) {
@@ -104,17 +110,17 @@ func (s *Simulator) cancelTopup(q *request) (any, *refusal) {
 		return nil, invalid("", "", "Top-ups can only be canceled while they are pending")
 	}
 	u.Status = "canceled"
-	s.announce(Platform, "topup.canceled", u)
-	return u, nil
+	s.announce(Platform, "topup.canceled", u.shown(s))
+	return u.shown(s), nil
 }
 
 func (s *Simulator) getTopup(q *request) (any, *refusal) {
 	if u, ok := s.state.Topups.get(q.ids[0]); ok && q.account == Platform {
-		return u, nil
+		return u.shown(s), nil
 	}
 	return nil, missing("top-up")
 }
 
 func (s *Simulator) listTopups(q *request) (any, *refusal) {
-	return page(s.state.Topups, q, func(u *Topup) bool { return q.account == Platform && fits(q, "status", u.Status) })
+	return page(s, s.state.Topups, q, func(u *Topup) bool { return q.account == Platform && fits(q, "status", u.Status) })
 }

@@ -41,6 +41,28 @@ type Reversal struct {
 
 func (r *Reversal) identity() (string, int64, int64) { return r.ID, r.Created, r.Sequence }
 
+// shownReversals is how many reversals a transfer shows itself.
+const shownReversals = 10
+
+func (t *Transfer) shown(s *Simulator) any {
+	back := list{Object: "list", URL: "/v1/transfers/" + t.ID + "/reversals", Data: []any{}}
+	if all := s.state.Reversals[t.ID]; all != nil {
+		for i := len(all.rows) - 1; i >= 0 && len(back.Data) < shownReversals; i-- {
+			back.Data = append(back.Data, all.rows[i].shown(s))
+		}
+		back.HasMore = len(all.rows) > shownReversals
+	}
+	return map[string]any{"id": t.ID, "object": t.Object, "amount": t.Amount, "amount_reversed": t.Reversed, "reversed": t.AllBack,
+		"currency": t.Currency, "created": t.Created, "destination": t.Destination, "destination_payment": t.Payment,
+		"transfer_group": t.Group, "balance_transaction": t.Entry, "metadata": t.Metadata, "source_type": "card", "livemode": false,
+		"reversals": back}
+}
+
+func (r *Reversal) shown(*Simulator) any {
+	return map[string]any{"id": r.ID, "object": r.Object, "amount": r.Amount, "currency": r.Currency, "created": r.Created,
+		"transfer": r.Transfer, "balance_transaction": r.Entry, "metadata": r.Metadata}
+}
+
 func (s *Simulator) createTransfer(q *request) (any, *refusal) {
 	if q.account != Platform {
 		return nil, invalid("transfers_not_allowed", "", "Connected accounts make no transfers here")
@@ -69,12 +91,12 @@ func (s *Simulator) createTransfer(q *request) (any, *refusal) {
 	s.post(move{account: to.ID, kind: "payment", category: "charge", currency: currency, source: payment, amount: n,
 		wait: time.Duration(to.Slow) * time.Second})
 	s.state.Transfers.add(t)
-	s.announce(Platform, "transfer.created", t)
-	return t, nil
+	s.announce(Platform, "transfer.created", t.shown(s))
+	return t.shown(s), nil
 }
 
 func (s *Simulator) listTransfers(q *request) (any, *refusal) {
-	return page(s.state.Transfers, q, func(t *Transfer) bool {
+	return page(s, s.state.Transfers, q, func(t *Transfer) bool {
 		group := ""
 		if t.Group != nil {
 			group = *t.Group
@@ -85,7 +107,7 @@ func (s *Simulator) listTransfers(q *request) (any, *refusal) {
 
 func (s *Simulator) getTransfer(q *request) (any, *refusal) {
 	if t, ok := s.state.Transfers.get(q.ids[0]); ok {
-		return t, nil
+		return t.shown(s), nil
 	}
 	return nil, missing("transfer")
 }
@@ -119,13 +141,13 @@ func (s *Simulator) createReversal(q *request) (any, *refusal) {
 		s.state.Reversals[t.ID] = &table[*Reversal]{}
 	}
 	s.state.Reversals[t.ID].add(r)
-	s.announce(Platform, "transfer.reversed", t)
-	return r, nil
+	s.announce(Platform, "transfer.reversed", t.shown(s))
+	return r.shown(s), nil
 }
 
 func (s *Simulator) listReversals(q *request) (any, *refusal) {
 	if _, ok := s.state.Transfers.get(q.ids[0]); !ok {
 		return nil, missing("transfer")
 	}
-	return page(s.state.Reversals[q.ids[0]], q, func(*Reversal) bool { return true })
+	return page(s, s.state.Reversals[q.ids[0]], q, func(*Reversal) bool { return true })
 }

@@ -32,13 +32,17 @@ func (r *reference) UnmarshalJSON(raw []byte) error {
 	return err
 }
 
-// head is what every object has.
+// head is what every object about money has.
 type head struct {
-	ID       string            `json:"id"`
-	Object   string            `json:"object"`
-	Created  *int64            `json:"created"`
-	Amount   *int64            `json:"amount"`
-	Currency string            `json:"currency"`
+	ID       string `json:"id"`
+	Object   string `json:"object"`
+	Created  *int64 `json:"created"`
+	Amount   *int64 `json:"amount"`
+	Currency string `json:"currency"`
+}
+
+// attached is what we have left with an object that we had made.
+type attached struct {
 	Metadata map[string]string `json:"metadata"`
 }
 
@@ -71,6 +75,7 @@ func decode(raw json.RawMessage, into any) error {
 func readTransfer(raw json.RawMessage) (processor.Transfer, error) {
 	var w struct {
 		head
+		attached
 		Reversed    int64     `json:"amount_reversed"`
 		Entry       reference `json:"balance_transaction"`
 		Destination reference `json:"destination"`
@@ -92,6 +97,7 @@ func readTransfer(raw json.RawMessage) (processor.Transfer, error) {
 func readReversal(raw json.RawMessage) (processor.Reversal, error) {
 	var w struct {
 		head
+		attached
 		Entry    reference `json:"balance_transaction"`
 		Transfer reference `json:"transfer"`
 	}
@@ -106,6 +112,7 @@ func readReversal(raw json.RawMessage) (processor.Reversal, error) {
 func readPayout(raw json.RawMessage, account string) (processor.Payout, error) {
 	var w struct {
 		head
+		attached
 		State        string    `json:"status"`
 		Method       string    `json:"method"`
 		Automatic    bool      `json:"automatic"`
