@@ -19,8 +19,11 @@ import (
 
 // TestMain proves that no test of the package leaves a goroutine behind. As a process that a test stops, it is that process.
 func TestMain(m *testing.M) {
-	if os.Getenv(envHolder) != "" {
-		if err := hold(context.Background()); err != nil {
+	for env, process := range map[string]func(context.Context) error{envHolder: hold, envReplica: replicate} {
+		if os.Getenv(env) == "" {
+			continue
+		}
+		if err := process(context.Background()); err != nil {
 			fmt.Println("error", err)
 			os.Exit(1)
 		}
