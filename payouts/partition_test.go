@@ -218,7 +218,7 @@ func (c *cutOff) moment(h *railHouse, name string) {
 		}()
 		conn, err := pgx.Connect(context.Background(), h.db.SuperURL)
 		if err == nil {
-			_, err = conn.Exec(context.Background(), `SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE application_name = $1`, name)
+			_, err = conn.Exec(context.Background(), `SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1`, name)
 			err = errors.Join(err, conn.Close(context.Background()))
 		}
 		if err != nil {

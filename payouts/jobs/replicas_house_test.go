@@ -97,6 +97,7 @@ func newFleet(t *testing.T, spec string, skews ...time.Duration) *fleet {
 	f.goOn(slowest)
 	f.rest(slowest)
 	f.see()
+	f.settle()
 	return f
 }
 
@@ -281,7 +282,7 @@ func (f *fleet) kill(r *replica) {
 		}
 	}
 	eventually(f.t, "the database notices the death", func() bool {
-		return one[int](f.t, f.house, `SELECT count(*) FROM pg_stat_activity WHERE application_name = $1`, r.name) == 0
+		return one[int](f.t, f.house, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1`, r.name) == 0
 	})
 	for i := range f.replicas {
 		if f.replicas[i] == r {
@@ -294,7 +295,8 @@ func (f *fleet) kill(r *replica) {
 func (f *fleet) cut(r *replica) {
 	f.t.Helper()
 	ctx := context.WithoutCancel(f.t.Context())
-	err := f.as(ctx, f.SuperURL, `SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE state = 'idle in transaction' AND application_name = '`+r.name+`'`)
+	err := f.as(ctx, f.SuperURL, `SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity
+		WHERE datname = current_database() AND state = 'idle in transaction' AND application_name = '`+r.name+`'`)
 	if err != nil {
 		f.t.Fatal(err)
 	}
