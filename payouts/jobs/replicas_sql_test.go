@@ -63,7 +63,7 @@ func TestReplicas(t *testing.T) {
 			random := drawn(t, uint64(n))
 			f := newFleet(t, "* * * * *", skews...)
 			refused := map[string]int{}
-			for i := range sample(10, 350) {
+			for i := range sample(7, 350) {
 				p := drawTrial(random)
 				f.try(p, refused)
 				f.check(time.Minute)
