@@ -66,10 +66,11 @@ bench: build postgres ## Measure posting against the floor of this machine. ARGS
 
 # Half an hour or more. ARGS such as -survival.seed=7, -survival.share=10 or -survival.only=kills repeat it, shorten it or
 # run a part of it.
-torture: postgres ## Live a million orders, kill the service and its database a thousand times, tamper with books, and check them.
+torture: postgres ## Live a million orders, kill the service, its database and its replicas a thousand times, tamper with books, and check them.
 	@mkdir -p .mizan
 	go test ./ledger/commerce -run '^(TestRandomLives|TestReturnsArePathIndependent|TestWanderingOrders)$$' -count=1 -v -timeout 1h -life.count 1000000 -wander.count 300000 -life.fresh
 	go test ./ledger -run '^TestVerifyFindsTampering$$' -count=1 -v -timeout 1h -tamper.count 1500
+	go test ./payouts/jobs -run '^(TestReplicas.*|TestSchedulesThroughZones)$$' -count=1 -v -timeout 2h -clocks.long
 	go test ./cmd/mizan -run '^TestSurvival$$' -count=1 -v -parallel 8 -timeout 6h -survival.long -survival.report $(CURDIR)/.mizan/survival.json $(ARGS)
 
 clean: ## Remove what was built. The data in .mizan stay; remove that directory yourself to start over.

@@ -46,15 +46,36 @@ type Book struct {
 // Location is the book's time zone.
 func (b Book) Location() *time.Location { return b.location }
 
-// DayBegins is the first instant of a local day of the book. Where the clocks skip midnight that is the first instant after the
-// gap; time.Date may answer with an hour of the day before. A day beyond the end of its month is one of the next.
+// DayBegins is the first instant of a local day of the book, in UTC. Where the clocks skip midnight that is the first instant after
+// the gap, where they show it twice the first of both, and where they left the day out the instant at which they went on. A day
+// beyond the end of its month is one of the next.
 func (b Book) DayBegins(year int, month time.Month, day int) time.Time {
-	at := time.Date(year, month, day, 0, 0, 0, 0, b.location)
-	if at.Day() != time.Date(year, month, day, 12, 0, 0, 0, b.location).Day() {
-		_, at = at.ZoneBounds()
+	midnight := time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
+	// time.Date answers with either of two midnights, and in a gap with an hour of another day. So walk from before any zone's
+	// midnight along the stretches in which the zone keeps one distance from UTC.
+	at := midnight.Add(-beyondZones)
+	for range maxStretches {
+		local := at.In(b.location)
+		_, offset := local.Zone()
+		_, end := local.ZoneBounds()
+		first := midnight.Add(-time.Duration(offset) * time.Second)
+		if first.Before(at) {
+			first = at
+		}
+		if end.IsZero() || first.Before(end) {
+			return first.UTC()
+		}
+		at = end
 	}
 	return at.UTC()
 }
+
+const (
+	// beyondZones is more than any zone is away from UTC.
+	beyondZones = 27 * time.Hour
+	// maxStretches is more than any zone has changes around one midnight.
+	maxStretches = 16
+)
 
 // Uses reports whether the book posts in the currency.
 func (b Book) Uses(c money.Currency) bool { return slices.Contains(b.Currencies, c) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -134,6 +135,23 @@ func (s *Service) stepOn(ctx context.Context, t Turn, r Rail, c *carried) (again
 	return false, nil
 }
 
+// errPanicked means that carrying one payout ended in a panic.
+var errPanicked = errors.New("payouts: carrying the payout ended in a panic")
+
+// carrySafely is carry, of which a panic ends that payout's turn and neither the others' nor the process. Whether an order had left
+// is not known then, and is found out like any other unknown outcome. What the panic says stays out of the log, because it
+// may hold anything.
+func (s *Service) carrySafely(ctx context.Context, t Turn, id string, states []string) (c *carried, err error) {
+	defer func() {
+		if recover() != nil {
+			s.log.Error("carrying a payout ended in a panic, which is a defect of the program; the payout is looked at again, and nobody else waits for it",
+				"payout", id, "stack", string(debug.Stack()))
+			c, err = nil, errPanicked
+		}
+	}()
+	return s.carry(ctx, t, id, states)
+}
+
 // carryAll carries payouts with a bounded number at once.
 func (s *Service) carryAll(ctx context.Context, t Turn, ids []string, states []string, n *tally) {
 	next := make(chan string)
@@ -141,7 +159,7 @@ func (s *Service) carryAll(ctx context.Context, t Turn, ids []string, states []s
 	for range min(sendersAtOnce, len(ids)) {
 		wg.Go(func() {
 			for id := range next {
-				c, err := s.carry(ctx, t, id, states)
+				c, err := s.carrySafely(ctx, t, id, states)
 				if err != nil && ctx.Err() == nil && !errors.Is(err, errPaceFull) {
 					s.log.Warn("a payout could not be carried on; it is looked at again", "payout", id, "error", err)
 				}

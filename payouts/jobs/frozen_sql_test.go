@@ -25,8 +25,9 @@ const (
 	envInside = "MIZAN_TEST_JOBS_INSIDE"
 )
 
-// shortLease is that of a process that will be frozen.
-const shortLease = 300 * time.Millisecond
+// shortLease is that of a process that will be frozen. It is also how long its transactions may be idle, so it is longer than a
+// busy machine keeps a process from running.
+const shortLease = 3 * time.Second
 
 // hold is a process of its own: it takes the period that is due, says so, waits for a line, writes, and says how that went.
 func hold(ctx context.Context) error {

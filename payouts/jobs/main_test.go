@@ -19,8 +19,11 @@ import (
 
 // TestMain proves that no test of the package leaves a goroutine behind. As a process that a test stops, it is that process.
 func TestMain(m *testing.M) {
-	if os.Getenv(envHolder) != "" {
-		if err := hold(context.Background()); err != nil {
+	for env, process := range map[string]func(context.Context) error{envHolder: hold, envReplica: replicate} {
+		if os.Getenv(env) == "" {
+			continue
+		}
+		if err := process(context.Background()); err != nil {
 			fmt.Println("error", err)
 			os.Exit(1)
 		}
@@ -171,7 +174,7 @@ func launch(t testing.TB, s *jobs.Service) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := s.Stop(ctx); err != nil {
 			t.Errorf("stop: %v", err)
@@ -241,7 +244,7 @@ SELECT count(*), count(DISTINCT (book_id, period)), count(*) FILTER (WHERE befor
 // eventually waits for a condition that something else brings about, in bounded time.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	ticker := time.NewTicker(5 * time.Millisecond)
 	defer ticker.Stop()
