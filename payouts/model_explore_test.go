@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unsafe"
@@ -25,11 +26,13 @@ type mSearch struct {
 	cameBy []mMove
 	from   []int32
 	// onward are the states behind by moves that mend or go on.
-	onward   [][]int32
-	ends     []bool
-	beyond   int
-	most     int
-	outcomes map[[modelPayouts]mTruth]struct {
+	onward [][]int32
+	ends   []bool
+	beyond int
+	// states and tries are the changes of state that were made.
+	states, tries [16][16]bool
+	most          int
+	outcomes      map[[modelPayouts]mTruth]struct {
 		mOutcome
 		at int32
 	}
@@ -88,6 +91,7 @@ func explore(rules mRules, most int, starts ...mState) *mSearch {
 						return
 					}
 					n := add(&next, m, at)
+					x.note(s, &next)
 					if why := s.brokenBy(m, &next); why != "" && x.wrong == "" {
 						x.wrong = why + x.path(at) + "\n  " + m.String()
 					}
@@ -106,6 +110,18 @@ func explore(rules mRules, most int, starts ...mState) *mSearch {
 		x.deadEnds()
 	}
 	return x
+}
+
+// note notes which states follow which.
+func (x *mSearch) note(s, next *mState) {
+	for n := range s.p {
+		x.states[s.p[n].state][next.p[n].state] = true
+		for act := range s.p[n].tries {
+			for k := range s.p[n].tries[act] {
+				x.tries[s.p[n].tries[act][k].state][next.p[n].tries[act][k].state] = true
+			}
+		}
+	}
 }
 
 // look checks a state that is new.
@@ -188,27 +204,59 @@ var modelBounds = map[string]mLimits{
 	"a hold while it comes back": {returns: 1, holds: 1, deaths: 1},
 }
 
-// TestPayoutsInEveryOrder explores the model with every pair of rules of misfortunes.
+// TestPayoutsInEveryOrder explores the model with the misfortunes that belong together. What it does with states is what the
+// table says, no more and no less.
 func TestPayoutsInEveryOrder(t *testing.T) {
 	t.Parallel()
-	for name, bound := range modelBounds {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if *modelLong {
-				bound.faults, bound.deaths = bound.faults+1, bound.deaths+1
-			}
-			began := time.Now()
-			x := explore(mRules{}, 8_000_000, modelStart(false, bound), modelStart(true, bound))
-			if x.wrong != "" {
-				t.Fatal(x.wrong)
-			}
-			ends := 0
-			for _, e := range x.ends {
-				if e {
-					ends++
+	var mu sync.Mutex
+	var states, tries [16][16]bool
+	t.Run("bounds", func(t *testing.T) {
+		for name, bound := range modelBounds {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				if *modelLong {
+					bound.faults++
 				}
+				began := time.Now()
+				x := explore(mRules{}, 8_000_000, modelStart(false, bound), modelStart(true, bound))
+				if x.wrong != "" {
+					t.Fatal(x.wrong)
+				}
+				ends := 0
+				for _, e := range x.ends {
+					if e {
+						ends++
+					}
+				}
+				t.Logf("%d states, %d ends of %d kinds, %d beyond the bounds, in %v", len(x.from), ends-x.beyond, len(x.outcomes), x.beyond, time.Since(began).Round(time.Millisecond))
+				mu.Lock()
+				defer mu.Unlock()
+				unite(&states, &x.states)
+				unite(&tries, &x.tries)
+			})
+		}
+	})
+	compareMoves(t, "a payout", modelStates, &states, &forwardStates, modelUnused)
+	compareMoves(t, "an attempt", modelTries, &tries, &forwardTries, modelTryUnused)
+}
+
+// compareMoves wants each change of state that the table allows to be made, or to be named as one that is not.
+func compareMoves(t *testing.T, what string, names []string, made, may *[16][16]bool, unused map[[2]string]string) {
+	t.Helper()
+	for i, from := range names {
+		for j, to := range names {
+			_, not := unused[[2]string{from, to}]
+			if i > 0 && i != j && (made[i][j] != (may[i][j] && !not) || not && !may[i][j]) {
+				t.Errorf("%s goes from %s to %s: %v; the table says %v, and that it is not used: %v", what, from, to, made[i][j], may[i][j], not)
 			}
-			t.Logf("%d states, %d ends of %d kinds, %d beyond in %v", len(x.from), ends, len(x.outcomes), x.beyond, time.Since(began).Round(time.Millisecond))
-		})
+		}
+	}
+}
+
+func unite(all, some *[16][16]bool) {
+	for i := range all {
+		for j := range all[i] {
+			all[i][j] = all[i][j] || some[i][j]
+		}
 	}
 }

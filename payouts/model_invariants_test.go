@@ -25,7 +25,23 @@ var modelTryForward = map[string][]string{
 	attemptFailed:   {}, attemptRefused: {}, attemptAbsent: {},
 }
 
-// forward are both tables by number.
+// modelUnused and modelTryUnused are what the tables allow and no process does while the processor keeps to its word, with
+// the reason why it is allowed.
+var (
+	modelUnused = map[[2]string]string{
+		{Unknown, Sending}:  "what is sent again stays unknown until its outcome is",
+		{Submitted, Failed}: "a rail that gives all back at once needs no way over the account",
+		{AtAccount, Paid}:   "what left again by itself is submitted first",
+	}
+	modelTryUnused = map[[2]string]string{
+		{attemptIntended, attemptUnknown}: "what was thought over is found more than once, or cannot be read",
+		{attemptIntended, attemptDone}:    "what was thought over was carried out after all",
+		{attemptSending, attemptAbsent}:   "the first of two looks makes it unknown",
+		{attemptUnknown, attemptRefused}:  "only what is sent can be refused",
+	}
+)
+
+// forwardStates and forwardTries are both tables by number.
 var forwardStates, forwardTries = forwardOf(modelStates, modelForward), forwardOf(modelTries, modelTryForward)
 
 func forwardOf(names []string, table map[string][]string) (f [16][16]bool) {
