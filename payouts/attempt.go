@@ -201,13 +201,14 @@ func (a *attempt) mayRepeat(now time.Time) bool {
 	return a.state == attemptIntended || a.next != processor.LookUp && a.next != processor.Alarm && !a.expired(now)
 }
 
-// look notes that it was looked up and not found, and reports whether that proves that it never happened.
-func (a *attempt) look(now time.Time) bool {
-	if n := len(a.looked); n == 0 || now.Sub(a.looked[n-1]) >= lookApart {
+// look notes that it was looked up and not found, and reports whether that proves that it never happened. A look counts from
+// before it was asked.
+func (a *attempt) look(askedAt time.Time) bool {
+	if n := len(a.looked); n == 0 || askedAt.Sub(a.looked[n-1]) >= lookApart {
 		if n == maxLooks {
 			a.looked = slices.Delete(a.looked, 1, 2)
 		}
-		a.looked = append(a.looked, now)
+		a.looked = append(a.looked, askedAt)
 	}
 	return len(a.looked) >= 2
 }

@@ -123,3 +123,37 @@ func TestAccountNotices(t *testing.T) {
 		t.Errorf("the fee of a returned payout is kept: %v", got)
 	}
 }
+
+// TestALateNoticeOfAReturnedPayout: the notice that a bank sent a payout back may come when the money is back already and the
+// account is mended. The payout is over, and its destination stays in use.
+func TestALateNoticeOfAReturnedPayout(t *testing.T) {
+	t.Parallel()
+	h, deliver := noticed(t)
+	h.fund("sel_x", 50000)
+	d := h.account("sel_x", "acct_x", "manual")
+	if err := h.sim.FailPayouts("acct_x", "account_closed", 4*24*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	id := h.pay("sel_x", d, "acct_x", "manual", "standard", 30000, 0)
+	h.submit()
+	for range 5 {
+		h.clock.Advance(25 * time.Hour)
+		h.followUp()
+	}
+	if p := h.want(id, Paid, "account_closed"); p.ReturnedAt.IsZero() {
+		t.Fatal("not returned")
+	}
+	if err := h.sim.FailPayouts("acct_x", "", 0); err != nil {
+		t.Fatal(err)
+	}
+	h.exec(`UPDATE payout_destinations SET state = 'active', disabled_code = '' WHERE book_id = $1 AND id = $2`, h.book.ID, d)
+	before := h.read(id)
+	deliver()
+	h.work(h.ReadNotices)
+	if got, err := h.Destination(t.Context(), h.book, d); err != nil || got.State != DestinationActive {
+		t.Errorf("the mended destination is %s %q: %v", got.State, got.DisabledCode, err)
+	}
+	if after := h.read(id); after != before {
+		t.Errorf("a payout that is over was changed: %+v, before %+v", after, before)
+	}
+}

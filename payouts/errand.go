@@ -231,6 +231,8 @@ func (s *Service) lookUp(ctx context.Context, r Rail, a *attempt) ([]thing, erro
 
 // search looks an order up whose outcome is not known and that may not be sent again.
 func (s *Service) search(ctx context.Context, t Turn, r Rail, c *carried, e errand, a *attempt) (bool, error) {
+	// What is found tells of no moment after this one, however long the answer takes or is in hand.
+	askedAt := s.now()
 	found, err := s.lookUp(ctx, r, a)
 	switch {
 	case unreadable(err):
@@ -243,10 +245,10 @@ func (s *Service) search(ctx context.Context, t Turn, r Rail, c *carried, e erra
 	case a.next == processor.Alarm:
 		s.log.Error("an order about which the processor contradicts itself is not to be found; a person has to settle it",
 			"payout", c.ID, "act", string(e.act), "attempt", a.number, "code", a.code)
-		a.look(s.now())
+		a.look(askedAt)
 		return false, s.leave(ctx, t, c, e, a, told{code: a.code, next: processor.Alarm})
 	}
-	if !a.look(s.now()) {
+	if !a.look(askedAt) {
 		code := a.code
 		if a.expired(s.now()) {
 			code = processor.ReasonKeyExpired

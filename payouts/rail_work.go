@@ -127,7 +127,10 @@ func (s *Service) stepOn(ctx context.Context, t Turn, r Rail, c *carried) (again
 	case AtAccount:
 		return s.pullBack(ctx, t, r, c)
 	case Paid:
-		if c.Code != "" && c.ReturnedAt.IsZero() {
+		switch {
+		case !c.ReturnedAt.IsZero(): // it is over, whatever is announced late
+			return false, nil
+		case c.Code != "":
 			return s.pullBack(ctx, t, r, c)
 		}
 		return s.follow(ctx, t, r, c)

@@ -292,3 +292,33 @@ func TestDroppedInTheMiddle(t *testing.T) {
 		t.Errorf("%d payouts from the account", n.Count)
 	}
 }
+
+// TestALookCountsFromBeforeItWasAsked: the answer to a look-up may be in hand for minutes before it is noted. Two looks a
+// minute apart are no evidence then, although they are noted far apart: what was sent can have been carried out in between.
+func TestALookCountsFromBeforeItWasAsked(t *testing.T) {
+	t.Parallel()
+	h, id := one(t, "daily")
+	h.sim.Script(simulator.Fault{Kind: simulator.Fail500, Method: http.MethodPost, Path: "/v1/transfers"})
+	h.submit()
+	look := func(want string) {
+		t.Helper()
+		if _, err := h.carry(t.Context(), h.turn(), id, statesUnsent); err != nil {
+			t.Fatal(err)
+		}
+		if got := h.attempts(id); got != want {
+			t.Fatalf("%s instead of %s", got, want)
+		}
+	}
+	look("transfer 1 unknown 1 1")
+	h.clock.Advance(time.Minute)
+	h.tampered(func(r *http.Request, body []byte) []byte {
+		if r.Method == http.MethodGet && r.URL.Path == "/v1/transfers" {
+			h.clock.Advance(2 * lookApart)
+		}
+		return body
+	})
+	look("transfer 1 unknown 1 1")
+	h.tampered(nil)
+	look("transfer 1 absent 1 2, transfer 2 done 1 0")
+	h.want(id, Submitted, "")
+}
