@@ -119,3 +119,58 @@ func TestAccountNotices(t *testing.T) {
 		t.Errorf("the fee of a returned payout is kept: %v", got)
 	}
 }
+
+// tellAgain brings every notice that was ever received once more, under another id.
+func (h *railHouse) tellAgain(word string) {
+	h.t.Helper()
+	h.exec(`INSERT INTO processor_notices (processor, id, account, connect, type, object, kind, version, live, ours, created, received_at, says, body)
+		SELECT processor, id || $1, account, connect, type, object, kind, version, live, ours, created, received_at, says, body FROM processor_notices`, word)
+}
+
+// TestReturnedIsOver: what is told of a payout whose money came back, after everything about it is settled, changes nothing: the
+// destination that was mended since stays active, and the payout has no more steps.
+func TestReturnedIsOver(t *testing.T) {
+	t.Parallel()
+	h, deliver := noticed(t)
+	h.fund("sel_x", 50000)
+	d := h.account("sel_x", "acct_x", "manual")
+	if err := h.sim.FailPayouts("acct_x", "account_closed", 4*24*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	id := h.pay("sel_x", d, "acct_x", "manual", "standard", 30000, 0)
+	h.submit()
+	for range 3 {
+		h.clock.Advance(49 * time.Hour)
+		h.followUp()
+	}
+	if p := h.want(id, Paid, "account_closed"); p.ReturnedAt.IsZero() {
+		t.Fatal(h.steps(id))
+	}
+	if err := h.sim.FailPayouts("acct_x", "", 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.sim.ChangeAccount("acct_x", func(a *simulator.Account) { a.Banks[0].Fingerprint += "_of_another_bank" }); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := h.Refresh(t.Context(), h.book, d); err != nil || got.State != DestinationActive {
+		t.Fatalf("not mended: %+v, %v", got, err)
+	}
+	steps, balances := h.steps(id), h.balances()
+	deliver()
+	h.work(h.ReadNotices)
+	h.tellAgain("_again")
+	h.work(h.ReadNotices)
+	h.followUp()
+	if left := h.outcomes()[""]; left != 0 {
+		t.Fatalf("%d notices were not handled", left)
+	}
+	if got := h.steps(id); got != steps {
+		t.Errorf("more happened:\n%s", got)
+	}
+	if got, err := h.Destination(t.Context(), h.book, d); err != nil || got.State != DestinationActive {
+		t.Errorf("the mended destination is %s %q, %v", got.State, got.DisabledCode, err)
+	}
+	if got := h.balances(); fmt.Sprint(got) != fmt.Sprint(balances) {
+		t.Errorf("%v instead of %v", got, balances)
+	}
+}

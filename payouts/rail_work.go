@@ -126,7 +126,10 @@ func (s *Service) stepOn(ctx context.Context, t Turn, r Rail, c *carried) (again
 	case AtAccount:
 		return s.pullBack(ctx, t, r, c)
 	case Paid:
-		if c.Code != "" && c.ReturnedAt.IsZero() {
+		switch {
+		case !c.ReturnedAt.IsZero(): // its money is back and all is settled; a late notice of it changes nothing
+			return false, nil
+		case c.Code != "":
 			return s.pullBack(ctx, t, r, c)
 		}
 		return s.follow(ctx, t, r, c)
