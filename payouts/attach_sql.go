@@ -84,7 +84,7 @@ func waitingOf(t ledger.Transaction) (Special, error) {
 		kind = "creator"
 	}
 	x := Special{Holder: Holder{PayeeKey{Kind: kind}, from.Currency}, Source: source, Sequence: t.Sequence, Amount: from.Amount,
-		Reference: "attached:" + t.ID(), Reason: "The transaction " + t.ID() + " put it in transit."}
+		Reference: referenceAttached + t.ID(), Reason: "The transaction " + t.ID() + " put it in transit."}
 	var has, goes bool
 	x.Holder.ID, has = strings.CutPrefix(string(from.Account), string(sourceAddress(x.Holder, source)))
 	x.Receiver, goes = strings.CutPrefix(string(to.Account), string(inTransit("")))

@@ -56,7 +56,7 @@ func (s *Service) holdActs() []guard.Act {
 func (h Hold) references() []string {
 	list := make([]string, maxExecutions)
 	for i := range list {
-		list[i] = "hold:" + h.ID + ":" + strconv.Itoa(i+1)
+		list[i] = referenceHold + h.ID + ":" + strconv.Itoa(i+1)
 	}
 	return list
 }
