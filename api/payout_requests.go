@@ -73,7 +73,7 @@ func payoutRequestOperations() []Operation {
 			Scope:       access.PayoutsWrite, Own: "payee", Body: reflect.TypeFor[NewPayout](), BodyLimit: bodyLimit,
 			Example: map[string]any{"reference": "click-1", "kind": "creator", "currency": "GBP"},
 			Answers: []Answer{{Status: 200, Meaning: "Decided, now or under this reference before.", Body: reflect.TypeFor[PayoutAnswerJSON]()}},
-			Errors:  []*fault.Error{payouts.ErrBalance, payouts.ErrRequest, payouts.ErrRequestReused, payouts.ErrAskedOften, payouts.ErrPolicyMissing, ledger.ErrInvalid, ErrNotReady}, handle: requestPayout,
+			Errors:  []*fault.Error{payouts.ErrBalance, payouts.ErrRequest, payouts.ErrRequestReused, payouts.ErrReferenceReserved, payouts.ErrAskedOften, payouts.ErrPolicyMissing, ledger.ErrInvalid, ErrNotReady}, handle: requestPayout,
 		},
 		{
 			Method: http.MethodGet, Path: "/v1/books/{book}/payees/{payee}/payout-quote", ID: "quote-payout", Summary: "Read what a payout would cost",
@@ -155,6 +155,9 @@ func requestPayout(c *call) (reply, error) {
 	}
 	ask, err := requestOf(payee, n.Kind, n.Currency, n.Amount, n.Method, n.Reference, "/")
 	if err != nil {
+		return reply{}, err
+	}
+	if err := payouts.CheckReference(n.Reference); err != nil {
 		return reply{}, err
 	}
 	// References of payees are their own: nobody can take one away from another.

@@ -93,6 +93,9 @@ func TestPayoutsOverHTTP(t *testing.T) {
 	}
 	h.must(422, "POST", amy+"/payouts", `{"reference":"r3","kind":"creator","currency":"GBP","amount":"1.001"}`)
 	h.must(422, "POST", amy+"/payouts", `{"reference":"r3","kind":"creator","currency":"EUR"}`)
+	for _, own := range []string{"retry:po_1:2026-03-02", "hold:hold_1:1", "attached:TX-uk-1"} {
+		h.refused(422, "payout-reference-reserved", "POST", amy+"/payouts", strings.Replace(body, `"r"`, `"`+own+`"`, 1))
+	}
 	p := first.json(t)["payouts"].([]any)[0].(map[string]any)
 	id, run := p["id"].(string), p["run"].(string)
 	if p["amount"] != "20.00" || p["fee"] != "0.40" || p["left_after"] != "29.60" || p["needs_second_person"] != true {

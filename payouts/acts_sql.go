@@ -38,10 +38,10 @@ func within(ctx context.Context, tx pgx.Tx) context.Context { return postgres.Wi
 func (s *Service) payeeActs() []guard.Act {
 	return []guard.Act{
 		{Name: ActDestination, Meaning: "A payee is paid to another place from now on: an account at a processor, or its bank.", OfBook: true, Evidence: true,
-			Effect: s.destinationAct, Run: s.runDestination},
-		{Name: ActPolicy, Meaning: "A book pays by another payout policy from a moment on.", OfBook: true, Effect: s.policyAct, Run: s.runPolicy},
+			Effect: effectOf(s, s.judgeDestination), Run: runOf(s, s.runDestination)},
+		{Name: ActPolicy, Meaning: "A book pays by another payout policy from a moment on.", OfBook: true, Effect: effectOf(s, s.policyAct), Run: runOf(s, s.runPolicy)},
 		{Name: ActOverride, Meaning: "Something else than the policy is agreed with one payee from a moment on.", OfBook: true, Evidence: true,
-			Effect: s.overrideAct, Run: s.runOverride},
+			Effect: effectOf(s, s.judgeOverride), Run: runOf(s, s.runOverride)},
 	}
 }
 
@@ -67,58 +67,59 @@ func decodePayload(payload json.RawMessage, into any) error {
 	return nil
 }
 
-// keep renders a payload as it is kept.
-func keep(payload any, effect guard.Effect, err error) (json.RawMessage, guard.Effect, error) {
-	if err != nil {
-		return nil, guard.Effect{}, err
+// effectOf is how an act of a book is judged: its payload is read, judged and completed, and kept as it then is.
+func effectOf[P any](s *Service, judge func(context.Context, ledger.Book, *P) (guard.Effect, error)) func(context.Context, guard.Book, json.RawMessage) (json.RawMessage, guard.Effect, error) {
+	return func(ctx context.Context, b guard.Book, payload json.RawMessage) (json.RawMessage, guard.Effect, error) {
+		var p P
+		book, err := s.bookOf(ctx, b)
+		if err == nil {
+			err = decodePayload(payload, &p)
+		}
+		if err != nil {
+			return nil, guard.Effect{}, err
+		}
+		effect, err := judge(ctx, book, &p)
+		if err != nil {
+			return nil, guard.Effect{}, err
+		}
+		kept, err := json.Marshal(p)
+		return kept, effect, err
 	}
-	kept, err := json.Marshal(payload)
-	return kept, effect, err
 }
 
-func (s *Service) destinationAct(ctx context.Context, b guard.Book, payload json.RawMessage) (json.RawMessage, guard.Effect, error) {
-	var p destinationPayload
-	book, err := s.bookOf(ctx, b)
-	if err == nil {
-		err = decodePayload(payload, &p)
+// runOf is how an act of a book is carried out: with the payload that was kept, in the transaction of the approval.
+func runOf[P any](s *Service, run func(context.Context, pgx.Tx, guard.Approval, ledger.Book, P) (map[string]any, error)) func(context.Context, pgx.Tx, guard.Approval) (json.RawMessage, error) {
+	return func(ctx context.Context, tx pgx.Tx, a guard.Approval) (json.RawMessage, error) {
+		var p P
+		book, err := s.bookOf(within(ctx, tx), a.Book)
+		if err == nil {
+			err = decodePayload(a.Payload, &p)
+		}
+		if err != nil {
+			return nil, err
+		}
+		done, err := run(ctx, tx, a, book, p)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(done)
 	}
-	if err != nil {
-		return nil, guard.Effect{}, err
-	}
-	effect, err := s.judgeDestination(ctx, book, &p)
-	return keep(p, effect, err)
 }
 
-func (s *Service) runDestination(ctx context.Context, tx pgx.Tx, a guard.Approval) (json.RawMessage, error) {
-	var p destinationPayload
-	book, err := s.bookOf(within(ctx, tx), a.Book)
-	if err == nil {
-		err = decodePayload(a.Payload, &p)
-	}
-	if err != nil {
-		return nil, err
-	}
+func (s *Service) runDestination(ctx context.Context, tx pgx.Tx, a guard.Approval, book ledger.Book, p destinationPayload) (map[string]any, error) {
 	d, err := s.setDestinationTx(ctx, tx, deedBy(a), book, p)
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(map[string]any{"object": "payee:" + d.Payee, "after": d.mark(), "destination": d.ID, "cooling_until": d.CoolingUntil})
+	return map[string]any{"object": "payee:" + d.Payee, "after": d.mark(), "destination": d.ID, "cooling_until": d.CoolingUntil}, nil
 }
 
-func (s *Service) policyAct(ctx context.Context, b guard.Book, payload json.RawMessage) (json.RawMessage, guard.Effect, error) {
-	var p policyPayload
-	book, err := s.bookOf(ctx, b)
-	if err == nil {
-		err = decodePayload(payload, &p)
-	}
-	if err != nil {
-		return nil, guard.Effect{}, err
-	}
+func (s *Service) policyAct(ctx context.Context, book ledger.Book, p *policyPayload) (guard.Effect, error) {
 	effect, policy, err := s.judgePolicy(ctx, book, p.Document)
 	if err == nil {
 		p.Document = string(policy.Canonical())
 	}
-	return keep(p, effect, err)
+	return effect, err
 }
 
 // judgePolicy judges a policy for the book, and says what it changes.
@@ -147,15 +148,7 @@ func (s *Service) judgePolicy(ctx context.Context, book ledger.Book, document st
 	return effect, policy, nil
 }
 
-func (s *Service) runPolicy(ctx context.Context, tx pgx.Tx, a guard.Approval) (json.RawMessage, error) {
-	var p policyPayload
-	book, err := s.bookOf(within(ctx, tx), a.Book)
-	if err == nil {
-		err = decodePayload(a.Payload, &p)
-	}
-	if err != nil {
-		return nil, err
-	}
+func (s *Service) runPolicy(ctx context.Context, tx pgx.Tx, a guard.Approval, book ledger.Book, p policyPayload) (map[string]any, error) {
 	policy, err := ParsePolicy([]byte(p.Document))
 	if err != nil {
 		return nil, err
@@ -164,7 +157,7 @@ func (s *Service) runPolicy(ctx context.Context, tx pgx.Tx, a guard.Approval) (j
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(map[string]any{"object": "payout_policy:" + done.Version, "policy": done.Version, "valid_from": done.ValidFrom})
+	return map[string]any{"object": "payout_policy:" + done.Version, "policy": done.Version, "valid_from": done.ValidFrom}, nil
 }
 
 // ActivatePolicy activates a policy without a second person, which is for development on one machine.
@@ -178,19 +171,6 @@ func (s *Service) ActivatePolicy(ctx context.Context, by guard.Actor, book ledge
 		return err
 	})
 	return done, err
-}
-
-func (s *Service) overrideAct(ctx context.Context, b guard.Book, payload json.RawMessage) (json.RawMessage, guard.Effect, error) {
-	var p overridePayload
-	book, err := s.bookOf(ctx, b)
-	if err == nil {
-		err = decodePayload(payload, &p)
-	}
-	if err != nil {
-		return nil, guard.Effect{}, err
-	}
-	effect, err := s.judgeOverride(ctx, book, &p)
-	return keep(p, effect, err)
 }
 
 // judgeOverride judges an exception for a payee, and says what it changes.
@@ -248,20 +228,12 @@ func (s *Service) judgeOverride(ctx context.Context, book ledger.Book, p *overri
 	return effect, nil
 }
 
-func (s *Service) runOverride(ctx context.Context, tx pgx.Tx, a guard.Approval) (json.RawMessage, error) {
-	var p overridePayload
-	book, err := s.bookOf(within(ctx, tx), a.Book)
-	if err == nil {
-		err = decodePayload(a.Payload, &p)
-	}
-	if err != nil {
-		return nil, err
-	}
+func (s *Service) runOverride(ctx context.Context, tx pgx.Tx, a guard.Approval, book ledger.Book, p overridePayload) (map[string]any, error) {
 	done, err := s.agreeTx(ctx, tx, deedBy(a), book, p)
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(map[string]any{"object": "payee:" + done.Payee, "version": done.Version, "valid_from": done.ValidFrom})
+	return map[string]any{"object": "payee:" + done.Payee, "version": done.Version, "valid_from": done.ValidFrom}, nil
 }
 
 // SetOverride agrees an exception without a second person, which is for development on one machine.

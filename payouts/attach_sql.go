@@ -2,7 +2,6 @@ package payouts
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -66,7 +65,7 @@ type attachPayload struct {
 // attachActs are the acts of this file.
 func (s *Service) attachActs() []guard.Act {
 	return []guard.Act{{Name: ActAttached, Meaning: "A deposit that is given back, or a trust that goes to its custodian, is sent by a payout.", OfBook: true,
-		Effect: s.attachAct, Run: s.runAttach}}
+		Effect: effectOf(s, s.attachAct), Run: runOf(s, s.runAttach)}}
 }
 
 // waitingOf reads off a recorded transaction what waits in transit, without where it is sent. It returns ErrAttachEvent.
@@ -84,7 +83,7 @@ func waitingOf(t ledger.Transaction) (Special, error) {
 		kind = "creator"
 	}
 	x := Special{Holder: Holder{PayeeKey{Kind: kind}, from.Currency}, Source: source, Sequence: t.Sequence, Amount: from.Amount,
-		Reference: "attached:" + t.ID(), Reason: "The transaction " + t.ID() + " put it in transit."}
+		Reference: referenceAttached + t.ID(), Reason: "The transaction " + t.ID() + " put it in transit."}
 	var has, goes bool
 	x.Holder.ID, has = strings.CutPrefix(string(from.Account), string(sourceAddress(x.Holder, source)))
 	x.Receiver, goes = strings.CutPrefix(string(to.Account), string(inTransit("")))
@@ -193,33 +192,17 @@ func (s *Service) attachedTo(ctx context.Context, book ledger.Book, sequence int
 	return paid, err == nil, err
 }
 
-func (s *Service) attachAct(ctx context.Context, b guard.Book, payload json.RawMessage) (json.RawMessage, guard.Effect, error) {
-	var p attachPayload
-	book, err := s.bookOf(ctx, b)
-	if err == nil {
-		err = decodePayload(payload, &p)
-	}
-	if err != nil {
-		return nil, guard.Effect{}, err
-	}
-	_, effect, err := s.judgeAttach(ctx, book, &p)
-	return keep(p, effect, err)
+func (s *Service) attachAct(ctx context.Context, book ledger.Book, p *attachPayload) (guard.Effect, error) {
+	_, effect, err := s.judgeAttach(ctx, book, p)
+	return effect, err
 }
 
-func (s *Service) runAttach(ctx context.Context, tx pgx.Tx, a guard.Approval) (json.RawMessage, error) {
-	var p attachPayload
-	book, err := s.bookOf(within(ctx, tx), a.Book)
-	if err == nil {
-		err = decodePayload(a.Payload, &p)
-	}
-	if err != nil {
-		return nil, err
-	}
+func (s *Service) runAttach(ctx context.Context, tx pgx.Tx, a guard.Approval, book ledger.Book, p attachPayload) (map[string]any, error) {
 	paid, err := s.attachTx(ctx, tx, deedBy(a), book, p)
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(map[string]any{"object": payeeSubject(paid.Holder.ID), "transaction": p.Transaction, "payout": paid.ID, "amount": paid.Amount.Format(paid.Holder.Currency)})
+	return map[string]any{"object": payeeSubject(paid.Holder.ID), "transaction": p.Transaction, "payout": paid.ID, "amount": paid.Amount.Format(paid.Holder.Currency)}, nil
 }
 
 // attachTx creates the payout in the caller's transaction; a transaction that has its payout keeps it. It returns

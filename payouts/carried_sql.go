@@ -61,13 +61,9 @@ UPDATE payouts SET state = $3, code = $4, transfer = $5, transfer_entry = $6, ar
                       THEN $18::timestamptz ELSE least(look_at, $18::timestamptz) END
  WHERE book_id = $1 AND id = $2`
 
-	// What says the same as the last step, and posted nothing, is no step: it was only read again.
 	sqlInsertCarriedStep = `
 INSERT INTO payout_steps (book_id, payout, number, state, at, code, evidence, sequence, actor)
-SELECT $1, $2, coalesce(max(s.number), 0) + 1, $3, $4, $5, $6, $7, $8 FROM payout_steps s WHERE s.book_id = $1 AND s.payout = $2
-HAVING $7::bigint > 0 OR NOT EXISTS (
-    SELECT FROM (SELECT l.state, l.code, l.evidence FROM payout_steps l WHERE l.book_id = $1 AND l.payout = $2 ORDER BY l.number DESC LIMIT 1) l
-     WHERE l.state = $3 AND l.code = $5 AND l.evidence = $6)`
+SELECT $1, $2, coalesce(max(s.number), 0) + 1, $3, $4, $5, $6, $7, $8 FROM payout_steps s WHERE s.book_id = $1 AND s.payout = $2`
 )
 
 // claim takes the payout for this process, if it is free and in one of the states; otherwise it returns nil.

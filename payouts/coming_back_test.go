@@ -59,11 +59,7 @@ func TestTakenBackByOthers(t *testing.T) {
 	if strings.Contains(h.logged.String(), "ERROR") {
 		t.Fatal(h.logged)
 	}
-	key, err := processor.NewKey("desk", 1, h.clock.Now(), 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o, err := processor.NewReversal(key, h.read(id).Transfer, 1000, "USD", nil)
+	o, err := processor.NewReversal(h.key("desk", 1), h.read(id).Transfer, 1000, "USD", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,9 +120,16 @@ func TestAccountNotices(t *testing.T) {
 	}
 }
 
-// TestALateNoticeOfAReturnedPayout: the notice that a bank sent a payout back may come when the money is back already and the
-// account is mended. The payout is over, and its destination stays in use.
-func TestALateNoticeOfAReturnedPayout(t *testing.T) {
+// tellAgain brings every notice that was ever received once more, under another id.
+func (h *railHouse) tellAgain(word string) {
+	h.t.Helper()
+	h.exec(`INSERT INTO processor_notices (processor, id, account, connect, type, object, kind, version, live, ours, created, received_at, says, body)
+		SELECT processor, id || '~' || $1, account, connect, type, object, kind, version, live, ours, created, received_at, says, body FROM processor_notices WHERE strpos(id, '~') = 0`, word)
+}
+
+// TestReturnedIsOver: what is told of a payout whose money came back, after everything about it is settled, changes nothing: the
+// destination that was mended since stays active, and the payout has no more steps.
+func TestReturnedIsOver(t *testing.T) {
 	t.Parallel()
 	h, deliver := noticed(t)
 	h.fund("sel_x", 50000)
@@ -136,24 +139,38 @@ func TestALateNoticeOfAReturnedPayout(t *testing.T) {
 	}
 	id := h.pay("sel_x", d, "acct_x", "manual", "standard", 30000, 0)
 	h.submit()
-	for range 5 {
-		h.clock.Advance(25 * time.Hour)
+	for range 3 {
+		h.clock.Advance(49 * time.Hour)
 		h.followUp()
 	}
 	if p := h.want(id, Paid, "account_closed"); p.ReturnedAt.IsZero() {
-		t.Fatal("not returned")
+		t.Fatal(h.steps(id))
 	}
 	if err := h.sim.FailPayouts("acct_x", "", 0); err != nil {
 		t.Fatal(err)
 	}
-	h.exec(`UPDATE payout_destinations SET state = 'active', disabled_code = '' WHERE book_id = $1 AND id = $2`, h.book.ID, d)
-	before := h.read(id)
+	if err := h.sim.ChangeAccount("acct_x", func(a *simulator.Account) { a.Banks[0].Fingerprint += "_of_another_bank" }); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := h.Refresh(t.Context(), h.book, d); err != nil || got.State != DestinationActive {
+		t.Fatalf("not mended: %+v, %v", got, err)
+	}
+	steps, balances := h.steps(id), h.balances()
 	deliver()
 	h.work(h.ReadNotices)
-	if got, err := h.Destination(t.Context(), h.book, d); err != nil || got.State != DestinationActive {
-		t.Errorf("the mended destination is %s %q: %v", got.State, got.DisabledCode, err)
+	h.tellAgain("again")
+	h.work(h.ReadNotices)
+	h.followUp()
+	if left := h.outcomes()[""]; left != 0 {
+		t.Fatalf("%d notices were not handled", left)
 	}
-	if after := h.read(id); after != before {
-		t.Errorf("a payout that is over was changed: %+v, before %+v", after, before)
+	if got := h.steps(id); got != steps {
+		t.Errorf("more happened:\n%s", got)
+	}
+	if got, err := h.Destination(t.Context(), h.book, d); err != nil || got.State != DestinationActive {
+		t.Errorf("the mended destination is %s %q, %v", got.State, got.DisabledCode, err)
+	}
+	if got := h.balances(); fmt.Sprint(got) != fmt.Sprint(balances) {
+		t.Errorf("%v instead of %v", got, balances)
 	}
 }

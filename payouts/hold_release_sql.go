@@ -47,8 +47,8 @@ type holdExecutionPayload struct {
 
 func (s *Service) holdActs() []guard.Act {
 	return []guard.Act{
-		{Name: ActHoldReleased, Meaning: "A hold on a payee ends, and what it holds is the payee's again.", OfBook: true, Evidence: true, Effect: s.releaseHoldAct, Run: s.runReleaseHold},
-		{Name: ActHoldExecuted, Meaning: "What a hold by a court or an authority holds is paid to whom it names.", OfBook: true, Evidence: true, Effect: s.executeHoldAct, Run: s.runExecuteHold},
+		{Name: ActHoldReleased, Meaning: "A hold on a payee ends, and what it holds is the payee's again.", OfBook: true, Evidence: true, Effect: effectOf(s, s.releaseHoldAct), Run: runOf(s, s.runReleaseHold)},
+		{Name: ActHoldExecuted, Meaning: "What a hold by a court or an authority holds is paid to whom it names.", OfBook: true, Evidence: true, Effect: effectOf(s, s.executeHoldAct), Run: runOf(s, s.runExecuteHold)},
 	}
 }
 
@@ -56,7 +56,7 @@ func (s *Service) holdActs() []guard.Act {
 func (h Hold) references() []string {
 	list := make([]string, maxExecutions)
 	for i := range list {
-		list[i] = "hold:" + h.ID + ":" + strconv.Itoa(i+1)
+		list[i] = referenceHold + h.ID + ":" + strconv.Itoa(i+1)
 	}
 	return list
 }
@@ -119,33 +119,17 @@ func (s *Service) judgeRelease(ctx context.Context, book ledger.Book, p *holdRel
 	return h, e, nil
 }
 
-func (s *Service) releaseHoldAct(ctx context.Context, b guard.Book, payload json.RawMessage) (json.RawMessage, guard.Effect, error) {
-	var p holdReleasePayload
-	book, err := s.bookOf(ctx, b)
-	if err == nil {
-		err = decodePayload(payload, &p)
-	}
-	if err != nil {
-		return nil, guard.Effect{}, err
-	}
-	_, effect, err := s.judgeRelease(ctx, book, &p)
-	return keep(p, effect, err)
+func (s *Service) releaseHoldAct(ctx context.Context, book ledger.Book, p *holdReleasePayload) (guard.Effect, error) {
+	_, effect, err := s.judgeRelease(ctx, book, p)
+	return effect, err
 }
 
-func (s *Service) runReleaseHold(ctx context.Context, tx pgx.Tx, a guard.Approval) (json.RawMessage, error) {
-	var p holdReleasePayload
-	book, err := s.bookOf(within(ctx, tx), a.Book)
-	if err == nil {
-		err = decodePayload(a.Payload, &p)
-	}
-	if err != nil {
-		return nil, err
-	}
+func (s *Service) runReleaseHold(ctx context.Context, tx pgx.Tx, a guard.Approval, book ledger.Book, p holdReleasePayload) (map[string]any, error) {
 	h, err := s.releaseHoldTx(ctx, tx, deedBy(a), book, p, a.Document)
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(map[string]any{"object": payeeSubject(h.PayeeKey.ID), "hold": h.ID, "released_at": h.ReleasedAt, "amount": p.Amount})
+	return map[string]any{"object": payeeSubject(h.PayeeKey.ID), "hold": h.ID, "released_at": h.ReleasedAt, "amount": p.Amount}, nil
 }
 
 // ReleaseHold releases a hold without a second person, which is for development on one machine. The document is needed all
@@ -259,28 +243,12 @@ func (s *Service) judgeExecution(ctx context.Context, book ledger.Book, p *holdE
 	return h, to, amount, e, nil
 }
 
-func (s *Service) executeHoldAct(ctx context.Context, b guard.Book, payload json.RawMessage) (json.RawMessage, guard.Effect, error) {
-	var p holdExecutionPayload
-	book, err := s.bookOf(ctx, b)
-	if err == nil {
-		err = decodePayload(payload, &p)
-	}
-	if err != nil {
-		return nil, guard.Effect{}, err
-	}
-	_, _, _, effect, err := s.judgeExecution(ctx, book, &p)
-	return keep(p, effect, err)
+func (s *Service) executeHoldAct(ctx context.Context, book ledger.Book, p *holdExecutionPayload) (guard.Effect, error) {
+	_, _, _, effect, err := s.judgeExecution(ctx, book, p)
+	return effect, err
 }
 
-func (s *Service) runExecuteHold(ctx context.Context, tx pgx.Tx, a guard.Approval) (json.RawMessage, error) {
-	var p holdExecutionPayload
-	book, err := s.bookOf(within(ctx, tx), a.Book)
-	if err == nil {
-		err = decodePayload(a.Payload, &p)
-	}
-	if err != nil {
-		return nil, err
-	}
+func (s *Service) runExecuteHold(ctx context.Context, tx pgx.Tx, a guard.Approval, book ledger.Book, p holdExecutionPayload) (map[string]any, error) {
 	if err := s.ledger.LockTx(ctx, tx, book); err != nil {
 		return nil, err
 	}
@@ -297,5 +265,5 @@ func (s *Service) runExecuteHold(ctx context.Context, tx pgx.Tx, a guard.Approva
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(map[string]any{"object": payeeSubject(h.PayeeKey.ID), "hold": h.ID, "payout": paid.ID, "amount": p.Amount})
+	return map[string]any{"object": payeeSubject(h.PayeeKey.ID), "hold": h.ID, "payout": paid.ID, "amount": p.Amount}, nil
 }

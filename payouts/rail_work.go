@@ -128,7 +128,7 @@ func (s *Service) stepOn(ctx context.Context, t Turn, r Rail, c *carried) (again
 		return s.pullBack(ctx, t, r, c)
 	case Paid:
 		switch {
-		case !c.ReturnedAt.IsZero(): // it is over, whatever is announced late
+		case !c.ReturnedAt.IsZero(): // its money is back and all is settled; a late notice of it changes nothing
 			return false, nil
 		case c.Code != "":
 			return s.pullBack(ctx, t, r, c)

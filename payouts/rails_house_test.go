@@ -142,10 +142,23 @@ func newRailHouse(t *testing.T, change ...func(*simulator.Options)) *railHouse {
 	h.option = Options{Pool: h.db.Pool, Ledger: h.ledger, Events: h.events, Trail: guard.NewTrail(h.db.Pool, h.clock.Now), Now: h.clock.Now,
 		Log: slog.New(slog.NewTextHandler(h.logged, nil)), Wait: h.wait}
 	h.Service = h.another()
+	t.Cleanup(h.toldOnce)
 	h.run = "run_" + strings.Repeat("a", 16)
 	h.exec(`INSERT INTO payout_runs (book_id, id, trigger, cut_off, at_sequence, state, started_by, created_at) VALUES ($1, $2, 'manual', $3, 0, 'released', 'test', $3)`,
 		h.book.ID, h.run, railStart)
 	return h
+}
+
+// toldOnce wants that no payout has a step that only says again what the one before it said.
+func (h *railHouse) toldOnce() {
+	h.t.Helper()
+	var again int
+	err := h.db.Pool.QueryRow(context.Background(), `
+SELECT count(*) FROM (SELECT sequence, (state, code, evidence) = lag((state, code, evidence)) OVER (PARTITION BY book_id, payout ORDER BY number) AS same FROM payout_steps) s
+ WHERE same AND sequence = 0`).Scan(&again)
+	if err != nil || again > 0 {
+		h.t.Errorf("%d steps say only what the step before them says: %v", again, err)
+	}
 }
 
 // another is a second service on the same database, as another process would be, with a driver of its own.

@@ -100,12 +100,17 @@ func (r *Request) document() string {
 }
 
 // RequestPayout decides about one payee now, and creates the payout if the decision says so. A decision not to pay is an
-// answer, no error. The same request under the same reference is answered as the first time. It returns ErrRequest,
-// ErrBalance for more than is available, ErrRequestReused, of a retry ErrPayoutUnknown or ErrRetried, and of a payee that asks
+// answer, no error. The same request under the same reference is answered as the first time. It returns ErrRequest, of anybody
+// but the service itself ErrReferenceReserved, ErrBalance for more than is available, ErrRequestReused, of a retry ErrPayoutUnknown or ErrRetried, and of a payee that asks
 // too often ErrAskedOften; nothing is recorded then.
 func (s *Service) RequestPayout(ctx context.Context, by guard.Actor, book ledger.Book, r Request) (d Decided, list []Payout, err error) {
 	if err := r.check(book); err != nil {
 		return Decided{}, nil, err
+	}
+	if by.Kind != guard.System {
+		if err := CheckReference(r.Reference); err != nil {
+			return Decided{}, nil, err
+		}
 	}
 	now := s.now()
 	policy, err := s.PolicyAt(ctx, book, now)

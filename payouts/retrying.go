@@ -109,7 +109,7 @@ func (s *Service) lawOf(ctx context.Context, book ledger.Book) (*Policy, error) 
 // retryOne asks for the payout that follows. The money is the payee's again and may have changed since, so that everything
 // is paid that is there. The reference is the day's: the same is not asked twice.
 func (s *Service) retryOne(ctx context.Context, t Turn, b back, now time.Time) ([]Payout, error) {
-	_, list, err := s.RequestPayout(ctx, t.actor(), t.Book, Request{Reference: "retry:" + b.id + ":" + now.Format(time.DateOnly), Holder: b.holder,
+	_, list, err := s.RequestPayout(ctx, t.actor(), t.Book, Request{Reference: referenceRetry + b.id + ":" + now.Format(time.DateOnly), Holder: b.holder,
 		Method: MethodStandard, Retry: b.id})
 	if code := fault.CodeOf(err); code == ErrRetried.Code || code == ErrBalance.Code || code == ErrPayee.Code {
 		return nil, nil

@@ -8,6 +8,7 @@ import (
 
 	"mizan/ledger/commerce"
 	"mizan/ledger/guard"
+	"mizan/ledger/money"
 	"mizan/ledger/vault"
 	"mizan/payouts/processor/simulator"
 )
@@ -118,6 +119,64 @@ func TestRetry(t *testing.T) {
 			h.work(h.Retry)
 			if again := h.after(id); len(again) != 1 {
 				t.Errorf("paid %d times again", len(again))
+			}
+		})
+	}
+}
+
+// TestPaidByARunIsNotTriedAgain: of money that came back and that a later payout has paid with all that there was, nothing is asked
+// any more: no run, no decision, and no payment of what was earned since. A later payout that left something, was cancelled, or
+// was made before the money was back, has not paid it.
+func TestPaidByARunIsNotTriedAgain(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name          string
+		before, after money.Minor
+		cancel        bool
+		want          money.Minor
+	}{
+		{name: "all of it was paid", after: 50000},
+		{name: "a part was paid", after: 10000, want: 45000},
+		{name: "it was cancelled", after: 50000, cancel: true, want: 55000},
+		{name: "paid before it was back", before: 20000, want: 35000},
+		{name: "nothing was paid", want: 55000},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			h := newRailHouse(t)
+			h.withVault()
+			h.payable("sel_x")
+			h.fund("sel_x", 50000)
+			d := h.account("sel_x", "acct_x", "manual")
+			h.known("acct_x", d)
+			if err := h.sim.FailPayouts("acct_x", "could_not_process", time.Hour); err != nil {
+				t.Fatal(err)
+			}
+			id := h.pay("sel_x", d, "acct_x", "manual", "standard", 30000, 0)
+			h.submit()
+			if c.before > 0 {
+				h.pay("sel_x", d, "acct_x", "manual", "standard", c.before, 0)
+			}
+			h.clock.Advance(7 * time.Hour)
+			h.followUp()
+			h.want(id, Failed, "could_not_process")
+			if err := h.sim.FailPayouts("acct_x", "", 0); err != nil {
+				t.Fatal(err)
+			}
+			if c.after > 0 {
+				later := h.pay("sel_x", d, "acct_x", "manual", "standard", c.after, 0)
+				if c.cancel {
+					if _, err := h.Cancel(t.Context(), guard.Actor{Kind: guard.Person, ID: "per_ann"}, h.book, later, "Not yet."); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			h.fund("sel_x", 5000) // earned since
+			h.clock.Advance(25 * time.Hour)
+			h.work(h.Retry)
+			list, asked := h.after(id), len(h.decided("sel_x"))
+			if c.want == 0 && (len(list) != 0 || asked != 0) || c.want > 0 && (len(list) != 1 || list[0].Amount != c.want) {
+				t.Errorf("%d decisions, %+v", asked, list)
 			}
 		})
 	}

@@ -100,9 +100,6 @@ func (c *console) payouts(ctx context.Context, who cashier, r *http.Request) (an
 type stepLine struct {
 	payouts.Step
 	Is stateWord
-	// Times is how often the same was seen again after it, Last when for the last time.
-	Times int
-	Last  time.Time
 	// Posted leads to the transaction that it posted.
 	Posted *link
 }
@@ -179,10 +176,6 @@ func (c *console) payout(ctx context.Context, who cashier, r *http.Request) (ans
 	}
 	p.MoreSteps = len(steps) > stepsShown
 	for _, s := range steps[:min(len(steps), stepsShown)] {
-		if n := len(p.Steps); n > 0 && seenAgain(p.Steps[n-1].Step, s) {
-			p.Steps[n-1].Times, p.Steps[n-1].Last = p.Steps[n-1].Times+1, s.At
-			continue
-		}
 		l := stepLine{Step: s, Is: stepWord(s.State)}
 		if cameBack(s) {
 			l.Is = stateWord{"came back", "failed"}
@@ -244,11 +237,6 @@ func (c *console) linesOf(ctx context.Context, who cashier, after string, p *pay
 		p.Next = narrowedTo(p.Link, "after", placeMark(page.AfterSequence, page.AfterLine)) + "#lines"
 	}
 	return nil
-}
-
-// seenAgain reports whether a step says again what the step before said, and moved nothing.
-func seenAgain(before, s payouts.Step) bool {
-	return s.Sequence == 0 && before.Sequence == 0 && s.State == before.State && s.Code == before.Code && s.Evidence == before.Evidence
 }
 
 // cameBack reports whether a step says that a payout which had arrived came back.
