@@ -3,6 +3,7 @@
 package stripe_test
 
 import (
+	"context"
 	"bytes"
 	"io"
 	"maps"
@@ -99,7 +100,8 @@ func (l *line) ok(err error) {
 
 func (l *line) key(instruction string, attempt int) processor.Key {
 	l.t.Helper()
-	return must(processor.NewKey(instruction, attempt, l.clock.Now(), 1))(l.t)
+	name := must(processor.Name(instruction, attempt))(l.t)
+	return must(name.Keep(l.t.Context(), l.clock.Now(), 1, func(context.Context) error { return nil }))(l.t)
 }
 
 func must[T any](v T, err error) func(*testing.T) T {
