@@ -123,6 +123,10 @@ func page[T row](t *table[T], q *request, fits func(T) bool) (any, *refusal) {
 		if !matching(t.rows[i]) {
 			continue
 		}
+		if q.late {
+			q.late = false
+			continue
+		}
 		if len(all.Data) == limit {
 			all.HasMore = true
 			break
