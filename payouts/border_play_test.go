@@ -230,6 +230,9 @@ func (b *borderHouse) checkOne(done truth, o *Payout) (took money.Minor, wrong s
 		if sent.Count != 1 || sent.Amount != sent.Reversed || sent.Amount != int64(o.Amount) || bank.Count != 0 || o.PulledBack != o.Amount {
 			return 0, fmt.Sprintf("back with %+v and %+v", sent, bank)
 		}
+		if returned {
+			took = o.Fee // it was earned when the payout was paid
+		}
 	case o.State == Cancelled:
 		if sent.Count != 0 {
 			return 0, fmt.Sprintf("cancelled with %+v", sent)
