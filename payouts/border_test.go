@@ -195,14 +195,12 @@ func (c *borderCampaign) plan(measure func(scene) (crossings, requests int)) {
 		random.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 	}
 	all := slices.Concat(deaths, faults, pairs)
-	switch {
-	case *borderOnly != "":
-		all = slices.DeleteFunc(all, func(n plan) bool { return !c.only.MatchString(n.String()) })
-	case *borderLong:
-		random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-		all = all[:max(1, len(all)**borderShare/100)]
-	default:
+	if *borderOnly == "" && !*borderLong {
 		all = sampled(deaths, faults, pairs)
+	} else {
+		all = slices.DeleteFunc(all, func(n plan) bool { return !c.only.MatchString(n.String()) })
+		random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+		all = all[:len(all)**borderShare/100]
 	}
 	c.todo = all
 }

@@ -2,6 +2,7 @@ package payouts
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -119,7 +120,8 @@ func (u *batch) twoLives(count int) {
 	var wg sync.WaitGroup
 	lives := make([]*mortal, survives)
 	for i := range lives {
-		f := fate{at: 1 + u.random.IntN(60*count), after: u.random.IntN(2) == 1}
+		// Early deaths are as frequent as late ones, in a life of few crossings as in one of many.
+		f := fate{at: int(math.Exp(u.random.Float64() * math.Log(float64(40*count)))), after: u.random.IntN(2) == 1}
 		m, err := u.b.bear(u.b.drivers[i], f)
 		if err != nil {
 			u.b.t.Fatal(err)
@@ -146,7 +148,7 @@ func (u *batch) twoLives(count int) {
 	u.b.leasesPass()
 }
 
-// create makes the payouts of a batch, and says what goes wrong with the sendings of each of their orders.
+// create makes the payouts of a batch.
 func (u *batch) create(count int) {
 	u.b.t.Helper()
 	b := u.b
@@ -170,19 +172,7 @@ func (u *batch) create(count int) {
 		orders = append(orders, order{holder: Holder{PayeeKey{"seller", payee}, "USD"}, receiver: payee, source: commerce.SourceAvailable,
 			part: 1 + i, amount: amount, fee: fee, method: MethodStandard, destination: d, rail: "connected", account: account, mode: mode})
 	}
-	var sum money.Minor
-	for part := range slices.Chunk(lines, 50) {
-		sum = 0
-		for _, l := range part {
-			sum -= l.Amount
-		}
-		part = append(slices.Clone(part), ledger.Line{Account: ourPurse, Amount: sum, Currency: "USD"})
-		out := b.ledger.Post(b.t.Context(), b.book, ledger.Submission{Reference: newID("open"), Drafts: []ledger.Draft{{Event: "opening.balance", Lines: part}}})
-		if out.Err != nil {
-			b.t.Fatal(out.Err)
-		}
-	}
-	b.charge(int64(u.funds))
+	u.fund(lines)
 	for part := range slices.Chunk(orders, 50) {
 		err := b.db.Pool.Tx(b.t.Context(), func(tx pgx.Tx) error {
 			if err := b.ledger.LockTx(b.t.Context(), tx, b.book); err != nil {
@@ -198,6 +188,29 @@ func (u *batch) create(count int) {
 			b.t.Fatal(err)
 		}
 	}
+	u.misfortunes()
+}
+
+// fund gives the payees their money, and us the same at the processor.
+func (u *batch) fund(lines []ledger.Line) {
+	b := u.b
+	b.t.Helper()
+	for part := range slices.Chunk(lines, 50) {
+		var sum money.Minor
+		for _, l := range part {
+			sum -= l.Amount
+		}
+		part = append(slices.Clone(part), ledger.Line{Account: ourPurse, Amount: sum, Currency: "USD"})
+		out := b.ledger.Post(b.t.Context(), b.book, ledger.Submission{Reference: newID("open"), Drafts: []ledger.Draft{{Event: "opening.balance", Lines: part}}})
+		if out.Err != nil {
+			b.t.Fatal(out.Err)
+		}
+	}
+	b.charge(int64(u.funds))
+}
+
+// misfortunes says what goes wrong with the sendings of every order.
+func (u *batch) misfortunes() {
 	wrongs := map[string][]simulator.Kind{}
 	for i, id := range u.ids {
 		for n, ending := range []string{"", instructionOut, instructionBack} {
@@ -207,9 +220,9 @@ func (u *batch) create(count int) {
 			}
 		}
 	}
-	b.gate.Lock()
-	b.wrongs = wrongs
-	b.gate.Unlock()
+	u.b.gate.Lock()
+	defer u.b.gate.Unlock()
+	u.b.wrongs = wrongs
 }
 
 // check wants every payout resolved, once, with evidence, and every cent accounted for.
