@@ -123,3 +123,41 @@ func TestAccountNotices(t *testing.T) {
 		t.Errorf("the fee of a returned payout is kept: %v", got)
 	}
 }
+
+// TestLateNoticeOfReturned: a payout that came back is over. What is announced of it afterwards does not disable the
+// destination that was mended meanwhile, and tells nothing twice.
+func TestLateNoticeOfReturned(t *testing.T) {
+	t.Parallel()
+	h, deliver := noticed(t)
+	h.fund("sel_x", 50000)
+	d := h.account("sel_x", "acct_x", "manual")
+	id := h.pay("sel_x", d, "acct_x", "manual", "standard", 30000, 0)
+	if err := h.sim.FailPayouts("acct_x", "account_closed", 60*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	h.submit()
+	h.clock.Advance(49 * time.Hour)
+	h.followUp()
+	h.clock.Advance(30 * time.Hour)
+	h.followUp()
+	if p := h.want(id, Paid, "account_closed"); p.ReturnedAt.IsZero() {
+		t.Fatalf("not returned:\n%s", h.steps(id))
+	}
+	if err := h.sim.FailPayouts("acct_x", "", 0); err != nil {
+		t.Fatal(err)
+	}
+	h.owner(`UPDATE payout_destinations SET state = 'active' WHERE book_id = $1 AND id = $2`, h.book.ID, d)
+	before := h.steps(id)
+	deliver()
+	h.work(h.ReadNotices)
+	var state string
+	var looks bool
+	row := h.db.Pool.QueryRow(t.Context(), `SELECT d.state, p.look_at IS NOT NULL FROM payout_destinations d JOIN payouts p ON p.book_id = d.book_id AND p.destination = d.id
+		WHERE d.book_id = $1 AND p.id = $2`, h.book.ID, id)
+	if err := row.Scan(&state, &looks); err != nil || state != DestinationActive || looks {
+		t.Errorf("the destination is %s, looked at again: %v, %v", state, looks, err)
+	}
+	if after := h.steps(id); after != before {
+		t.Errorf("it was told again:\n%s", after)
+	}
+}

@@ -126,7 +126,10 @@ func (s *Service) stepOn(ctx context.Context, t Turn, r Rail, c *carried) (again
 	case AtAccount:
 		return s.pullBack(ctx, t, r, c)
 	case Paid:
-		if c.Code != "" && c.ReturnedAt.IsZero() {
+		if !c.ReturnedAt.IsZero() {
+			return false, nil // it is over: what is announced of it late says nothing about its destination of today
+		}
+		if c.Code != "" {
 			return s.pullBack(ctx, t, r, c)
 		}
 		return s.follow(ctx, t, r, c)
