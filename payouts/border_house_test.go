@@ -66,10 +66,11 @@ type borderHouse struct {
 	// survivor is the service that outlives the mortals.
 	survivor *Service
 	notices  *Notices
-	// flight is held by every request that is under way.
-	flight sync.RWMutex
 
-	gate   sync.Mutex
+	gate sync.Mutex
+	// flying counts the requests that are under way, and landed tells when there are fewer.
+	flying int
+	landed *sync.Cond
 	living [survives]*mortal
 	asked  int
 	mishap mishap
@@ -86,6 +87,7 @@ type borderHouse struct {
 func newBorderHouse(t *testing.T, notices simulator.NoticeFaults, seed uint64) *borderHouse {
 	t.Helper()
 	b := &borderHouse{}
+	b.landed = sync.NewCond(&b.gate)
 	server := httptest.NewServer(b)
 	t.Cleanup(server.Close)
 	b.railHouse = newRailHouse(t, func(o *simulator.Options) {
@@ -144,8 +146,25 @@ func (b *borderHouse) enter(slot int, m *mortal) {
 
 // quiet waits until no request is under way, whoever has gone.
 func (b *borderHouse) quiet() {
-	b.flight.Lock()
-	defer b.flight.Unlock()
+	b.gate.Lock()
+	defer b.gate.Unlock()
+	for b.flying > 0 {
+		b.landed.Wait()
+	}
+}
+
+// fly notes that a request is under way until land is called.
+func (b *borderHouse) fly() {
+	b.gate.Lock()
+	defer b.gate.Unlock()
+	b.flying++
+}
+
+func (b *borderHouse) land() {
+	b.gate.Lock()
+	defer b.gate.Unlock()
+	b.flying--
+	b.landed.Broadcast()
 }
 
 // ServeHTTP takes the requests of services, and the processor's notices at the door.
@@ -158,8 +177,8 @@ func (b *borderHouse) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		b.door(w, r, body)
 		return
 	}
-	b.flight.RLock()
-	defer b.flight.RUnlock()
+	b.fly()
+	defer b.land()
 	digit, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	slot, err := strconv.Atoi(digit)
 	if err != nil || slot < 0 || slot >= slots {
@@ -227,7 +246,7 @@ func (b *borderHouse) carriedOut(q *http.Request, wrong mishap) (said *httptest.
 		}
 	}()
 	switch wrong.kind {
-	case "", wrongAmount, wrongCurrency:
+	case "", wrongAmount, wrongCurrency, simulator.Hold: // who would be kept waiting has gone
 	case simulator.Slow: // whoever asked has gone already
 		ctx, gone := context.WithCancel(q.Context())
 		gone()
