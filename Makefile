@@ -64,13 +64,16 @@ mutants: postgres ## Seed bugs one by one and demand that a test notices each. A
 bench: build postgres ## Measure posting against the floor of this machine. ARGS are flags of mizan bench posting.
 	bin/mizan bench posting $(ARGS)
 
-# Half an hour or more. ARGS such as -survival.seed=7, -survival.share=10 or -survival.only=kills repeat it, shorten it or
-# run a part of it.
-torture: postgres ## Live a million orders, kill the service, its database and its replicas a thousand times, tamper with books, and check them.
+# Two hours or more. ARGS such as -survival.seed=7, -survival.share=10 or -survival.only=kills repeat the last part, shorten it
+# or run a part of it; BORDER does the same for the payouts, as in BORDER="-border.seed=7 -border.share=10".
+BORDER ?=
+torture: postgres ## Live a million orders, kill services, databases and replicas, lose payouts' answers, tamper with books, and check them.
 	@mkdir -p .mizan
 	go test ./ledger/commerce -run '^(TestRandomLives|TestReturnsArePathIndependent|TestWanderingOrders)$$' -count=1 -v -timeout 1h -life.count 1000000 -wander.count 300000 -life.fresh
 	go test ./ledger -run '^TestVerifyFindsTampering$$' -count=1 -v -timeout 1h -tamper.count 1500
 	go test ./payouts/jobs -run '^(TestReplicas.*|TestSchedulesThroughZones)$$' -count=1 -v -timeout 2h -clocks.long
+	go test ./payouts -run '^TestModel' -count=1 -v -timeout 1h -model.long
+	go test ./payouts -run '^TestBorder$$' -count=1 -v -timeout 3h -border.long -border.report $(CURDIR)/.mizan/border.json $(BORDER)
 	go test ./cmd/mizan -run '^TestSurvival$$' -count=1 -v -parallel 8 -timeout 6h -survival.long -survival.report $(CURDIR)/.mizan/survival.json $(ARGS)
 
 clean: ## Remove what was built. The data in .mizan stay; remove that directory yourself to start over.

@@ -9,6 +9,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"net"
 	"slices"
 	"strconv"
 	"sync"
@@ -46,6 +47,8 @@ type Options struct {
 	LockTimeout time.Duration
 	// IdleInTransactionTimeout ends a session that holds a transaction open and does nothing, and with it how long a frozen process keeps a book waiting; 5 s if zero.
 	IdleInTransactionTimeout time.Duration
+	// Dial makes the connections, instead of the network; nil for the network. Only tests set it, to stand in between.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Undurable accepts a server with fsync or full_page_writes off. Only tests may set it.
 	Undurable bool
 }
@@ -73,6 +76,9 @@ func Open(ctx context.Context, url string, opts Options) (*Pool, error) {
 		config.MinIdleConns = min(config.MinIdleConns, opts.MaxConns)
 	}
 	configureSession(config.ConnConfig, opts)
+	if opts.Dial != nil {
+		config.ConnConfig.DialFunc = opts.Dial
+	}
 	p := &Pool{undurable: opts.Undurable}
 	config.AfterConnect = p.admit
 	if p.Pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {

@@ -79,7 +79,7 @@ func (s *Simulator) Control(clock *Clock, client *http.Client) http.Handler {
 	})
 	handle("POST /simulator/faults", func(form func(string) string, number func(string) int64, _ *http.Request) (any, error) {
 		f := Fault{Kind: Kind(form("kind")), Method: form("method"), Path: form("path"), Times: int(min(number("times"), 1000))}
-		if !slices.Contains(byChance, f.Kind) && f.Kind != Refuse403 && f.Kind != Redirect {
+		if !slices.Contains(byChance, f.Kind) && f.Kind != Refuse403 && f.Kind != Redirect && f.Kind != LateRow {
 			return nil, errSeed
 		}
 		s.Script(f)

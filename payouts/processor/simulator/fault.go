@@ -47,7 +47,12 @@ const (
 	Slow Kind = "slow"
 	// Hold waits until Release is closed, and then does what was asked.
 	Hold Kind = "hold"
+	// LateRow leaves the newest row out of a list, as if it appeared there only later. Other requests it lets pass.
+	LateRow Kind = "late-row"
 )
+
+// Kinds are all of them.
+func Kinds() []Kind { return append(slices.Clone(byChance), Refuse403, Redirect, Slow, Hold, LateRow) }
 
 // byChance is the order in which kinds are drawn: the order of a map is not the seed's.
 var byChance = []Kind{DropBefore, ExecuteThenDrop, Truncate, HTML502, ExecuteThenHTML502, HTML200, Empty200, Fail500, ExecuteThen500,
@@ -58,6 +63,8 @@ type Fault struct {
 	Kind Kind
 	// Method and Path say with which requests: the path's beginning. Empty is every request.
 	Method, Path string
+	// Value says that only requests are meant that have a parameter of this value; empty is every request.
+	Value string
 	// LaterPage says that only requests for the second and later pages of a list are meant.
 	LaterPage bool
 	// Times is how often, and once if zero.
@@ -81,7 +88,8 @@ func (s *Simulator) Script(faults ...Fault) {
 // draw returns the fault of a request, or nil.
 func (s *Simulator) draw(q *request) *Fault {
 	for i, f := range s.script {
-		if f.Method != "" && f.Method != q.method || !strings.HasPrefix(q.path, f.Path) || f.LaterPage && q.form.Get("starting_after") == "" {
+		if f.Method != "" && f.Method != q.method || !strings.HasPrefix(q.path, f.Path) || f.LaterPage && q.form.Get("starting_after") == "" ||
+			f.Value != "" && !q.says(f.Value) {
 			continue
 		}
 		if f.Times--; f.Times == 0 {

@@ -24,6 +24,8 @@ type request struct {
 	account      string
 	key          string
 	digest       string
+	// late says that a list leaves its newest row out.
+	late bool
 }
 
 // refusal is an error in the processor's words.
@@ -132,6 +134,16 @@ func (q *request) metadata() map[string]string {
 		}
 	}
 	return found
+}
+
+// says reports whether a parameter has the value.
+func (q *request) says(value string) bool {
+	for _, values := range q.form {
+		if slices.Contains(values, value) {
+			return true
+		}
+	}
+	return false
 }
 
 // amount reads the amount and the currency of a request by the processor's rules for the currency.

@@ -142,6 +142,7 @@ func (s *Simulator) work(r *http.Request, q *request, f *Fault) answer {
 	if f.is(Fail500) {
 		a = failed().answer()
 	} else {
+		q.late = f.is(LateRow)
 		a = s.execute(q)
 		if f.is(ExecuteThen500) {
 			a = failed().answer()

@@ -125,6 +125,10 @@ func page[T row](s *Simulator, t *table[T], q *request, fits func(T) bool) (any,
 		if !matching(t.rows[i]) {
 			continue
 		}
+		if q.late {
+			q.late = false
+			continue
+		}
 		if len(all.Data) == limit {
 			all.HasMore = true
 			break
