@@ -22,7 +22,7 @@ const roundsPerBook = 10
 func (s *stage) kills(t *testing.T, random, atEach int) {
 	var points []failpoint.Point
 	for range atEach {
-		points = append(points, failpoint.All()...)
+		points = append(points, failpoint.Posting()...)
 	}
 	s.rng.Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })
 	r := s.newReplica(t)
