@@ -2,7 +2,7 @@
 
 package main
 
-// Moved: what a program for tests takes for now: the machine's clock, and as much as its test has moved it.
+// Moved: what a program for tests takes for now: the instant that its test has written down.
 
 import (
 	"os"
@@ -10,23 +10,24 @@ import (
 	"time"
 )
 
-// movedClock returns the clock that MIZAN_CLOCK_FILE moves, and nil where the variable says nothing. The file has a duration,
-// such as 25h, and is read each time somebody asks what time it is.
+// movedClock returns the clock that MIZAN_CLOCK_FILE moves, and nil where the variable says nothing. The file has an instant of
+// RFC 3339, and is read each time somebody asks what time it is. In between the clock stands.
 func movedClock(s *surroundings) *clock {
 	path := s.getenv("MIZAN_CLOCK_FILE")
 	if path == "" {
 		return nil
 	}
-	machine := s.now
-	return newClock(func() time.Time {
+	c := newClock(func() time.Time {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			panic(err)
 		}
-		by, err := time.ParseDuration(strings.TrimSpace(string(text)))
+		at, err := time.Parse(time.RFC3339Nano, strings.TrimSpace(string(text)))
 		if err != nil {
-			panic("MIZAN_CLOCK_FILE names a file without a duration")
+			panic("MIZAN_CLOCK_FILE names a file without an instant")
 		}
-		return machine().Add(by)
+		return at
 	})
+	c.still = true
+	return c
 }
