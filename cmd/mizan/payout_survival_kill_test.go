@@ -83,6 +83,7 @@ func (s *payStage) play(t *testing.T, r round) {
 	s.tally.add(r.action+" at "+string(r.point), 1)
 	s.tally.add("with "+r.way, 1)
 	s.tally.took(r.action, time.Since(began))
+	t.Logf("%s: the %d. time, after %d turns, %s", r, at, turns, time.Since(began).Round(time.Millisecond))
 	s.check(t, r.String())
 }
 

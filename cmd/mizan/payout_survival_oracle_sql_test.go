@@ -86,12 +86,21 @@ func (s *payStage) exec(t *testing.T, sql string, args ...any) {
 	}
 }
 
-// leasesEnd lets everything be taken over that somebody holds.
+// leasesEnd lets everything be taken over that somebody holds. What is locked by a process that stands still is free as soon as the
+// database has ended its transaction.
 func (s *payStage) leasesEnd(t *testing.T) {
 	t.Helper()
-	s.exec(t, sqlEndPeriods)
-	s.exec(t, sqlEndClaims, s.book.ID)
-	s.exec(t, sqlEndOffers)
+	wait(t, "the locks of a process that is gone", func() bool {
+		for _, x := range []struct {
+			sql  string
+			args []any
+		}{{sqlEndPeriods, nil}, {sqlEndClaims, []any{s.book.ID}}, {sqlEndOffers, nil}} {
+			if _, err := s.pool.Exec(t.Context(), x.sql, x.args...); err != nil {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // due are the periods that somebody runs or should run now.

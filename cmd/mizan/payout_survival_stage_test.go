@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -62,7 +64,7 @@ type payHouse struct {
 	home   home
 	tally  *tally
 	server *postgres.Server
-	lent   int
+	lent   atomic.Int64
 }
 
 func newPayHouse(t *testing.T, r *tally) *payHouse {
@@ -71,7 +73,7 @@ func newPayHouse(t *testing.T, r *tally) *payHouse {
 	built := make(chan error, 1)
 	go func() { built <- buildFailpoints(h.home) }()
 	var err error
-	h.server, err = postgres.StartServer(t.Context(), postgres.ServerConfig{DataDir: filepath.Join(h.home.dir, "server"), Durable: true, SharedBuffers: "64MB"})
+	h.server, err = postgres.StartServer(t.Context(), postgres.ServerConfig{DataDir: filepath.Join(h.home.dir, "server"), Durable: true, SharedBuffers: "64MB", MaxConnections: 200})
 	if err != nil {
 		t.Fatal(errors.Join(err, <-built))
 	}
@@ -91,8 +93,7 @@ func newPayHouse(t *testing.T, r *tally) *payHouse {
 // lend makes another database, and returns a pool of it and its address.
 func (h *payHouse) lend(t *testing.T) (*postgres.Pool, string) {
 	t.Helper()
-	h.lent++
-	name := fmt.Sprintf("stage_%d", h.lent)
+	name := fmt.Sprintf("stage_%d", h.lent.Add(1))
 	if err := postgres.Bootstrap(t.Context(), h.server.URL("postgres", "postgres"), name, postgres.Roles{}); err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +183,7 @@ func newPayStage(t *testing.T, h *payHouse, seed uint64) *payStage {
 		clock: simulator.NewClock(time.Now().UTC().Truncate(time.Second)), file: filepath.Join(t.TempDir(), "now")}
 	s.pool, s.database = h.lend(t)
 	s.move(t, 0)
-	inbox := &door{address: "127.0.0.1:0", handler: &httputil.ReverseProxy{Rewrite: s.route}}
+	inbox := &door{address: "127.0.0.1:0", handler: &httputil.ReverseProxy{Rewrite: s.route, ErrorLog: log.New(io.Discard, "", 0)}}
 	inbox.open(t)
 	t.Cleanup(inbox.close)
 	s.post = &http.Client{Timeout: patience}
