@@ -73,7 +73,7 @@ func (s *payStage) play(t *testing.T, r round) {
 		s.turn(t, s.step(r.point), reached)
 	}
 	if r.action == "stop" {
-		s.takeOver(t, r)
+		s.takeOver(t, r, steps[s.rng.IntN(len(steps))], 6*time.Minute, 6*time.Minute)
 	} else {
 		s.died(t, 0)
 		s.leasesEnd(t)
@@ -88,12 +88,13 @@ func (s *payStage) play(t *testing.T, r round) {
 }
 
 // takeOver lets the other service do what a stopped one had begun. When that goes on, nothing of it is written any more.
-func (s *payStage) takeOver(t *testing.T, r round) {
+func (s *payStage) takeOver(t *testing.T, r round, steps ...time.Duration) {
 	t.Helper()
 	s.alive[0].Store(nil)
 	s.leasesEnd(t)
-	s.pass(t, steps[s.rng.IntN(len(steps))], nil)
-	s.pass(t, 2*time.Minute, nil)
+	for _, step := range steps {
+		s.pass(t, step, nil)
+	}
 	s.end(t, 1)
 	before := s.written(t)
 	// It is asked to end before it goes on, so that it begins nothing new.

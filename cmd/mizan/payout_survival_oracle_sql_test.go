@@ -43,6 +43,8 @@ SELECT 'payout ' || (to_jsonb(p) - 'claimed_by' - 'lease_until' - 'fence')::text
 	sqlSurvivalPayouts = `
 SELECT p.id, p.amount, p.pulled_back, p.state, p.returned_at IS NOT NULL, p.code, p.transfer, p.look_at FROM payouts p WHERE p.book_id = $1 ORDER BY p.id`
 
+	// A work whose every attempt fell together with a fault is parked for people; what a later period of it has done is not missing.
+	//
 	// What happened twice that happens once: a payout sent, paid, or back by two transactions; two transactions of one step of it; a
 	// period that was done twice; a notice that was kept twice.
 	sqlTwice = `
@@ -56,7 +58,9 @@ SELECT 'period ' || a.kind || ' ' || a.period || ' was done ' || count(*) || ' t
  WHERE a.book_id >= 0 AND a.ending = 'done' GROUP BY a.kind, a.book_id, a.period HAVING count(*) > 1
  UNION ALL
 SELECT 'period ' || p.kind || ' ' || p.period || ' is ' || p.state || ' ' || p.error_code FROM job_periods p
- WHERE p.book_id >= 0 AND (p.state = 'parked' AND p.error_code <> 'processor-unavailable' OR p.state = 'running' AND $2)
+ WHERE p.book_id >= 0 AND p.state IN ('parked', 'running') AND $2
+   AND NOT (p.state = 'parked' AND p.error_code IN ('processor-unavailable', 'lost')
+       AND EXISTS (SELECT FROM job_periods l WHERE l.kind = p.kind AND l.book_id = p.book_id AND l.period > p.period AND l.state = 'done'))
  UNION ALL
 SELECT 'the run of ' || r.period || ' stands ' || count(*) || ' times' FROM payout_runs r
  WHERE r.book_id = $1 AND r.trigger = 'scheduled' GROUP BY r.period HAVING count(*) > 1

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mizan/api/client"
+	"mizan/ledger/failpoint"
 	"mizan/payouts/processor/simulator"
 )
 
@@ -20,8 +21,9 @@ func playOutages(t *testing.T, h *payHouse, seed uint64) {
 	s.endWhileSending(t)
 	s.start(t, 0, "")
 	s.killWhileSending(t)
-	s.start(t, 0, "")
 	s.start(t, 1, "")
+	s.sleepBeforeSending(t)
+	s.start(t, 0, "")
 	s.closeProcessor(t)
 	s.finish(t)
 }
@@ -88,6 +90,23 @@ func (s *payStage) killWhileSending(t *testing.T) {
 	s.leasesEnd(t)
 	s.check(t, "after a kill while sending")
 	s.tally.add("kills while the processor works", 1)
+}
+
+// sleepBeforeSending has a service fall asleep right before a transfer leaves, and wake up when the processor has forgotten the key and
+// another service has found that nothing was sent, and has sent it by another key.
+func (s *payStage) sleepBeforeSending(t *testing.T) {
+	t.Helper()
+	s.behave(t, "none")
+	asleep := s.start(t, 0, string(failpoint.SendingCounted)+":stop@1")
+	for n := 0; n < mostTurns && !asleep.still(); n++ {
+		s.turn(t, 11*time.Minute, asleep.still)
+	}
+	if !asleep.still() {
+		t.Fatalf("nothing was about to be sent\n%s", s.lives(t))
+	}
+	s.takeOver(t, round{failpoint.SendingCounted, "stop", "sleep"}, 25*time.Hour, 6*time.Minute, 6*time.Minute)
+	s.check(t, "after a sleep of a day")
+	s.tally.add("sleeps before a transfer leaves", 1)
 }
 
 // closeProcessor has nobody reach the processor for a while. Sales go on, payouts are asked for and wait, and all of them are paid
