@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// movedClock returns the clock that MIZAN_CLOCK_FILE moves, and nil where the variable says nothing. The file has an instant of
-// RFC 3339, and is read each time somebody asks what time it is. In between the clock stands.
+// movedClock makes the clock that MIZAN_CLOCK_FILE moves everybody's, and returns it; nil where the variable says nothing. The file
+// has an instant of RFC 3339, and is read each time somebody asks what time it is. In between the clock stands.
 func movedClock(s *surroundings) *clock {
 	path := s.getenv("MIZAN_CLOCK_FILE")
 	if path == "" {
@@ -28,6 +28,6 @@ func movedClock(s *surroundings) *clock {
 		}
 		return at
 	})
-	c.still = true
+	c.still, s.now = true, c.now
 	return c
 }

@@ -59,7 +59,7 @@ SELECT 'period ' || a.kind || ' ' || a.period || ' was done ' || count(*) || ' t
  UNION ALL
 SELECT 'period ' || p.kind || ' ' || p.period || ' is ' || p.state || ' ' || p.error_code FROM job_periods p
  WHERE p.book_id >= 0 AND p.state IN ('parked', 'running') AND $2
-   AND NOT (p.state = 'parked' AND p.error_code IN ('processor-unavailable', 'lost')
+   AND NOT (p.state = 'parked' AND p.error_code IN ('processor-unavailable', 'processor-strange', 'lost')
        AND EXISTS (SELECT FROM job_periods l WHERE l.kind = p.kind AND l.book_id = p.book_id AND l.period > p.period AND l.state = 'done'))
  UNION ALL
 SELECT 'the run of ' || r.period || ' stands ' || count(*) || ' times' FROM payout_runs r

@@ -34,9 +34,6 @@ func (c *serveCmd) Run(ctx context.Context, s *surroundings) error {
 			"or say --behind-tls-proxy if a proxy in front ends TLS.")
 	}
 	moved := movedClock(s)
-	if moved != nil {
-		s.now = moved.now
-	}
 	d, err := c.given(s)
 	if err != nil || d.appURL == "" {
 		return cmp.Or(err, error(errNoAddress))
