@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"mizan/ledger/failpoint"
 	"mizan/ledger/money"
 	"mizan/payouts/processor"
 )
@@ -123,7 +124,7 @@ func (s *Service) keep(ctx context.Context, t Turn, c *carried, e errand, a *att
 		a.first = s.now()
 	}
 	return name.Keep(ctx, a.first, a.sendings, func(ctx context.Context) error {
-		return s.write(ctx, t, c, change{next: c.Payout, lookAt: s.now(), before: e.allowed}, a)
+		return s.write(ctx, t, c, change{next: c.Payout, lookAt: s.now(), before: passing(e.allowed, failpoint.SendingCounting)}, a)
 	})
 }
 

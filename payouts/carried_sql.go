@@ -9,6 +9,7 @@ import (
 
 	"mizan/ledger"
 	"mizan/ledger/commerce"
+	"mizan/ledger/failpoint"
 	"mizan/ledger/money"
 )
 
@@ -75,6 +76,9 @@ func (s *Service) claim(ctx context.Context, t Turn, id string, states ...string
 		c, err = scanCarried(tx.QueryRow(ctx, sqlClaimPayout, t.Book.ID, id, s.now(), states, s.holder, leaseFor.Microseconds()))
 		if errors.Is(err, pgx.ErrNoRows) {
 			c, err = nil, nil
+		}
+		if c != nil {
+			failpoint.Here(failpoint.PayoutClaiming)
 		}
 		return err
 	})
@@ -187,10 +191,25 @@ func (s *Service) write(ctx context.Context, t Turn, c *carried, ch change, atte
 			return err
 		}
 		_, err = tx.Exec(ctx, sqlInsertCarriedStep, t.Book.ID, c.ID, ch.step.State, now, word60(ch.step.Code), ch.step.Evidence, ch.step.Sequence, t.actor().ID)
+		failpoint.Here(failpoint.StepWriting)
 		return err
 	})
 	if err == nil {
+		failpoint.Here(failpoint.StepWritten)
 		c.Payout, c.LookAt, c.seen = ch.next, ch.lookAt, keptTime(ch.lookAt)
 	}
 	return err
+}
+
+// passing is what is done inside a transaction, with the point behind it.
+func passing(before inside, p failpoint.Point) inside {
+	return func(ctx context.Context, tx pgx.Tx) error {
+		if before != nil {
+			if err := before(ctx, tx); err != nil {
+				return err
+			}
+		}
+		failpoint.Here(p)
+		return nil
+	}
 }

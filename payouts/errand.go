@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"mizan/ledger/failpoint"
 	"mizan/ledger/money"
 	"mizan/payouts/processor"
 )
@@ -110,11 +111,13 @@ func (s *Service) begin(ctx context.Context, t Turn, c *carried, e errand, last 
 		s.log.Error("a payout cannot be ordered as it is", "payout", c.ID, "act", string(e.act), "error", err)
 		return nil, fmt.Errorf("%w: %w", errNotOrderable, err)
 	}
-	ch := change{next: c.Payout, lookAt: s.now(), before: e.allowed}
+	ch := change{next: c.Payout, lookAt: s.now(), before: passing(e.allowed, failpoint.IntentStoring)}
 	if e.begun != nil {
 		ch.step = e.begun(&ch.next)
 	}
-	return a, s.write(ctx, t, c, ch, a)
+	err := s.write(ctx, t, c, ch, a)
+	failpoint.Here(failpoint.IntentStored)
+	return a, err
 }
 
 // sendOnce sends the order, counted before it leaves, and settles what is told. Where the processor took no request because
@@ -133,7 +136,9 @@ func (s *Service) sendOnce(ctx context.Context, t Turn, r Rail, c *carried, e er
 		if err != nil {
 			return false, err
 		}
+		failpoint.Here(failpoint.SendingCounted)
 		w := a.send(ctx, r.Driver, key)
+		failpoint.Here(failpoint.RequestAnswered)
 		a.request = w.request
 		if w.verdict == processor.Unknown && w.code == processor.ReasonLimited {
 			if err := s.slowDown(ctx, r.Name, w.retryAfter); err != nil {
@@ -143,7 +148,9 @@ func (s *Service) sendOnce(ctx context.Context, t Turn, r Rail, c *carried, e er
 				continue
 			}
 		}
-		return s.settle(ctx, t, r, c, e, a, w)
+		settled, err := s.settle(ctx, t, r, c, e, a, w)
+		failpoint.Here(failpoint.OutcomeStored)
+		return settled, err
 	}
 }
 
@@ -219,7 +226,10 @@ func (s *Service) differ(ctx context.Context, t Turn, c *carried, e errand, a *a
 }
 
 func (s *Service) lookUp(ctx context.Context, r Rail, a *attempt) ([]thing, error) {
-	return asked(ctx, s, r, func(d processor.Driver) ([]thing, error) { return a.find(ctx, d) })
+	failpoint.Here(failpoint.LookingUp)
+	found, err := asked(ctx, s, r, func(d processor.Driver) ([]thing, error) { return a.find(ctx, d) })
+	failpoint.Here(failpoint.FoundOut)
+	return found, err
 }
 
 // search looks an order up whose outcome is not known and that may not be sent again.

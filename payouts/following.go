@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mizan/ledger/commerce"
+	"mizan/ledger/failpoint"
 	"mizan/ledger/money"
 	"mizan/payouts/processor"
 )
@@ -320,7 +321,9 @@ func (s *Service) pullBack(ctx context.Context, t Turn, r Rail, c *carried) (aga
 	if err := s.withWhatComesBack(ctx, t, r, c); err != nil {
 		return false, s.unread(ctx, t, c, err)
 	}
+	failpoint.Here(failpoint.PullingBack)
 	settled, err := s.do(ctx, t, r, c, s.reversalOf(r, c, amount))
+	failpoint.Here(failpoint.PulledBack)
 	return settled && !c.LookAt.IsZero() && !c.LookAt.After(s.now()), err
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"mizan/ledger"
+	"mizan/ledger/failpoint"
 )
 
 const (
@@ -39,7 +40,7 @@ func (s *Service) noticesAfter(ctx context.Context, after int64, limit int) ([]N
 // noticeDone has payouts looked at now, in whichever book they are, and notes that the notice is handled. It returns
 // ErrNoticeHandled if it was before.
 func (s *Service) noticeDone(ctx context.Context, t Turn, number int64, outcome string, about subject) error {
-	return s.pool.Tx(ctx, func(tx pgx.Tx) error {
+	err := s.pool.Tx(ctx, func(tx pgx.Tx) error {
 		if err := t.check(ctx, tx); err != nil {
 			return err
 		}
@@ -54,8 +55,11 @@ func (s *Service) noticeDone(ctx context.Context, t Turn, number int64, outcome 
 				return err
 			}
 		}
+		failpoint.Here(failpoint.NoticeHandling)
 		return nil
 	})
+	failpoint.Here(failpoint.NoticeHandled)
+	return err
 }
 
 // nudge has payouts looked at now.

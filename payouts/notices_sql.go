@@ -15,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"mizan/ledger/failpoint"
 	"mizan/ledger/fault"
 	"mizan/ledger/postgres"
 	"mizan/payouts/processor"
@@ -159,7 +160,9 @@ func (n *Notices) Receive(ctx context.Context, name string, body []byte, signatu
 		return []any{name, read.ID, read.Account, read.Connect, read.Type, read.Object, read.Kind, read.Version, read.Live, read.Ours,
 			read.Created, now, says[:], body, handled, outcome}
 	}
+	failpoint.Here(failpoint.NoticeReceived)
 	done, err := n.pool.Exec(ctx, sqlInsertNotice, values(handled, outcome)...)
+	failpoint.Here(failpoint.NoticeStored)
 	if err != nil || done.RowsAffected() == 1 {
 		return err
 	}

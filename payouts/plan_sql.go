@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"mizan/ledger"
+	"mizan/ledger/failpoint"
 	"mizan/ledger/postgres"
 )
 
@@ -222,7 +223,7 @@ func (s *Service) inRun(ctx context.Context, t Turn, id string, fn func(tx pgx.T
 
 // payChunk decides about holders with the book locked, and creates their payouts.
 func (s *Service) payChunk(ctx context.Context, t Turn, o occasion, chunk []candidate) error {
-	return s.inRun(ctx, t, o.run.ID, func(tx pgx.Tx) error {
+	err := s.inRun(ctx, t, o.run.ID, func(tx pgx.Tx) error {
 		left, err := undecidedTx(ctx, tx, t.Book, o.run.ID, chunk)
 		if err != nil || len(left) == 0 {
 			return err
@@ -232,8 +233,12 @@ func (s *Service) payChunk(ctx context.Context, t Turn, o occasion, chunk []cand
 			return err
 		}
 		paid := countPaid(decided)
-		return countTx(ctx, tx, t.Book, o.run.ID, paid, len(decided)-paid, "", created)
+		err = countTx(ctx, tx, t.Book, o.run.ID, paid, len(decided)-paid, "", created)
+		failpoint.Here(failpoint.PagePlanning)
+		return err
 	})
+	failpoint.Here(failpoint.PagePlanned)
+	return err
 }
 
 // countPaid counts the decisions to pay.

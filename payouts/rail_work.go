@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"mizan/ledger/failpoint"
 	"mizan/ledger/money"
 	"mizan/payouts/processor"
 )
@@ -97,6 +98,7 @@ func (s *Service) carry(ctx context.Context, t Turn, id string, states []string)
 	if c, err = s.claim(ctx, t, id, states...); err != nil || c == nil {
 		return nil, err
 	}
+	failpoint.Here(failpoint.PayoutClaimed)
 	defer s.letGo(ctx, t, c)
 	r, ok := s.rails[c.Rail]
 	if !ok || r.Driver == nil {

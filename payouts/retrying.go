@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mizan/ledger"
+	"mizan/ledger/failpoint"
 	"mizan/ledger/fault"
 	"mizan/ledger/money"
 )
@@ -109,8 +110,12 @@ func (s *Service) lawOf(ctx context.Context, book ledger.Book) (*Policy, error) 
 // retryOne asks for the payout that follows. The money is the payee's again and may have changed since, so that everything
 // is paid that is there. The reference is the day's: the same is not asked twice.
 func (s *Service) retryOne(ctx context.Context, t Turn, b back, now time.Time) ([]Payout, error) {
+	failpoint.Here(failpoint.RetryCreating)
 	_, list, err := s.RequestPayout(ctx, t.actor(), t.Book, Request{Reference: referenceRetry + b.id + ":" + now.Format(time.DateOnly), Holder: b.holder,
 		Method: MethodStandard, Retry: b.id})
+	if len(list) > 0 {
+		failpoint.Here(failpoint.RetryCreated)
+	}
 	if code := fault.CodeOf(err); code == ErrRetried.Code || code == ErrBalance.Code || code == ErrPayee.Code {
 		return nil, nil
 	}

@@ -15,6 +15,8 @@ var errClockBack = errors.New("the clock only goes forward, because books do")
 // clock is safe for concurrent use.
 type clock struct {
 	real func() time.Time
+	// still says that what it follows stands in between too.
+	still bool
 
 	mu sync.Mutex
 	// away says that the clock stands at the instant at, until it is released.
@@ -50,7 +52,7 @@ func (c *clock) set(at time.Time) error {
 func (c *clock) stands() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.away
+	return c.away || c.still
 }
 
 // release lets the clock follow the real time again. It returns false, and changes nothing, while it stands ahead of it:

@@ -33,6 +33,7 @@ func (c *serveCmd) Run(ctx context.Context, s *surroundings) error {
 		return errNotLocal.With("Keys would travel readable over the network. Listen on this machine, such as 127.0.0.1:8080, " +
 			"or say --behind-tls-proxy if a proxy in front ends TLS.")
 	}
+	moved := movedClock(s)
 	d, err := c.given(s)
 	if err != nil || d.appURL == "" {
 		return cmp.Or(err, error(errNoAddress))
@@ -84,7 +85,7 @@ func (c *serveCmd) Run(ctx context.Context, s *surroundings) error {
 	v, err := newService(ctx, pool, s.now, serviceConfig{
 		cursorKey: []byte(cursorKey), secrets: secrets, vaultKeys: vaultKeys, vaultRegion: c.VaultRegion,
 		issuer: entry.issuer, public: entry.public, secure: entry.secure || c.BehindTLSProxy, proxies: entry.proxies, sessionKey: entry.sessionKey, driver: driver, log: log,
-		withoutJobs: c.Jobs == "off", pollOnly: c.JobsPollOnly,
+		withoutJobs: c.Jobs == "off", pollOnly: c.JobsPollOnly, clock: moved,
 	})
 	if err != nil {
 		return err

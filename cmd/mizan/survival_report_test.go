@@ -33,6 +33,13 @@ func (r *tally) add(name string, n int) {
 	r.counts[name] += n
 }
 
+// count returns how many there were.
+func (r *tally) count(name string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.counts[name]
+}
+
 // set keeps a measurement.
 func (r *tally) set(name string, n int) {
 	r.mu.Lock()

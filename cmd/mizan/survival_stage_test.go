@@ -41,7 +41,7 @@ func newStage(t *testing.T, r *tally) *stage {
 	t.Helper()
 	s := &stage{logbook: newLogbook(r), home: newHome(t, nil), rng: rand.New(rand.NewPCG(r.seed, 0))}
 	built := make(chan error, 1)
-	go func() { built <- s.build() }()
+	go func() { built <- buildFailpoints(s.home) }()
 	s.startServer(t)
 	t.Cleanup(func() { s.stopServer(t) })
 	ctx := t.Context()
@@ -59,9 +59,9 @@ func newStage(t *testing.T, r *tally) *stage {
 	return s
 }
 
-// build makes the program with its failpoints.
-func (s *stage) build() error {
-	path := filepath.Join(s.home.dir, "bin", "mizan")
+// buildFailpoints makes the program of a home anew, with its failpoints.
+func buildFailpoints(h home) error {
+	path := filepath.Join(h.dir, "bin", "mizan")
 	if err := os.Remove(path); err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"mizan/ledger/failpoint"
 )
 
 // A claim is a process's hold on a period: a fence, and a lease that it renews while it works.
@@ -147,6 +149,7 @@ func (s *Service) claimTx(ctx context.Context, tx pgx.Tx, p place) (c claimed, e
 	c.ok = true
 	c.period = Period{Job: p.job.Name, Book: p.book, Start: h.start.UTC(), End: h.end.UTC(), Fence: fence, Attempt: attempt, Extra: h.extra, service: s}
 	_, err = tx.Exec(ctx, sqlAttempt, p.job.Name, p.book.ID, h.start, fence, attempt, s.holder, now)
+	failpoint.Here(failpoint.PeriodClaiming)
 	return c, err
 }
 
@@ -201,6 +204,7 @@ func (p Period) finishTx(ctx context.Context, tx pgx.Tx, e ending) (ours bool, e
 		return false, err
 	}
 	_, err = tx.Exec(ctx, sqlFinishAttempt, p.Job, p.Book.ID, p.Start, p.Fence, now, e.ending, r.Text, r.Items, e.code)
+	failpoint.Here(failpoint.PeriodRecording)
 	return true, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"mizan/ledger/failpoint"
 	"mizan/ledger/fault"
 )
 
@@ -99,6 +100,7 @@ type result struct {
 
 // run runs a claimed period and records how it ended.
 func (s *Service) run(ctx context.Context, job Job, p Period) {
+	failpoint.Here(failpoint.PeriodClaimed)
 	event := Event{Kind: Started, Job: p.Job, Book: p.Book.ID, Period: p.Start, Fence: p.Fence, Attempt: p.Attempt}
 	s.config.Observe(event)
 	began := s.now()
@@ -129,7 +131,9 @@ func call(ctx context.Context, job Job, p Period) (got result) {
 				got.err, got.stack = fmt.Errorf("%w: %v", errPanic, what), debug.Stack()
 			}
 		}()
+		failpoint.Here(failpoint.WorkBegun)
 		got.report, got.err = job.Run(ctx, p)
+		failpoint.Here(failpoint.WorkEnded)
 	}()
 	<-returned
 	return got
@@ -187,6 +191,7 @@ func (s *Service) conclude(ctx context.Context, job Job, p Period, got result, c
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishLimit)
 	defer cancel()
 	ours, before, err := p.finish(last, e)
+	failpoint.Here(failpoint.PeriodRecorded)
 	switch {
 	case err != nil:
 		event.Kind, event.Err = Unwell, errors.Join(err, got.err)

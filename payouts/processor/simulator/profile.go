@@ -46,3 +46,10 @@ func ProfileOf(name string) (Profile, bool) {
 	}
 	return Profile{}, false
 }
+
+// Behave has requests and notices go wrong as the profile says, from now on.
+func (s *Simulator) Behave(p Profile) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.o.Chances, s.o.Notices = maps.Clone(p.Chances), p.Notices
+}

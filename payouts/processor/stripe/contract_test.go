@@ -3,8 +3,8 @@
 package stripe_test
 
 import (
-	"context"
 	"bytes"
+	"context"
 	"io"
 	"maps"
 	"net/http"
