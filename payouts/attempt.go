@@ -112,13 +112,24 @@ func (a *attempt) is(m thing) bool {
 		(a.act == processor.ActReversal || m.account == a.account) && (a.act != processor.ActReversal || m.object == a.object)
 }
 
-// send makes the order of the attempt's stored parameters and sends it once. Parameters that would send other bytes than
-// were stored are not sent.
-func (a *attempt) send(ctx context.Context, d processor.Driver) told {
-	key, err := processor.NewKey(a.instruction, a.number, a.first, a.sendings)
+// keep counts one more sending of the attempt and writes that down. Only then there is a key that it can be sent with.
+func (s *Service) keep(ctx context.Context, t Turn, c *carried, e errand, a *attempt) (processor.Key, error) {
+	name, err := processor.Name(a.instruction, a.number)
 	if err != nil {
-		return told{verdict: processor.Refused, code: processor.ReasonInvalidOrder}
+		return processor.Key{}, err
 	}
+	a.state, a.sendings = attemptSending, a.sendings+1
+	if a.first.IsZero() {
+		a.first = s.now()
+	}
+	return name.Keep(ctx, a.first, a.sendings, func(ctx context.Context) error {
+		return s.write(ctx, t, c, change{next: c.Payout, lookAt: s.now(), before: e.allowed}, a)
+	})
+}
+
+// send makes the order of the attempt's stored parameters and sends it once, with the key of a kept sending. Parameters that
+// would send other bytes than were stored are not sent.
+func (a *attempt) send(ctx context.Context, d processor.Driver, key processor.Key) told {
 	drift := told{code: codeDigest, next: processor.Alarm}
 	switch a.act {
 	case processor.ActTransfer:
@@ -145,7 +156,7 @@ func (a *attempt) send(ctx context.Context, d processor.Driver) told {
 
 // seal computes the digest of what the attempt will send. An order that cannot be made is an error.
 func (a *attempt) seal() error {
-	key, err := processor.NewKey(a.instruction, a.number, time.Unix(1, 0), 1)
+	key, err := processor.Name(a.instruction, a.number)
 	if err != nil {
 		return err
 	}

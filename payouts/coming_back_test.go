@@ -59,11 +59,7 @@ func TestTakenBackByOthers(t *testing.T) {
 	if strings.Contains(h.logged.String(), "ERROR") {
 		t.Fatal(h.logged)
 	}
-	key, err := processor.NewKey("desk", 1, h.clock.Now(), 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o, err := processor.NewReversal(key, h.read(id).Transfer, 1000, "USD", nil)
+	o, err := processor.NewReversal(h.key("desk", 1), h.read(id).Transfer, 1000, "USD", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -101,11 +101,7 @@ func (s *Service) sendOnce(ctx context.Context, t Turn, r Rail, c *carried, e er
 			return false, err
 		}
 		before := *a
-		a.state, a.sendings = attemptSending, a.sendings+1
-		if a.first.IsZero() {
-			a.first = s.now()
-		}
-		err := s.write(ctx, t, c, change{next: c.Payout, lookAt: s.now(), before: e.allowed}, a)
+		key, err := s.keep(ctx, t, c, e, a)
 		if errors.Is(err, errKept) {
 			*a = before
 			return s.keepBack(ctx, t, r, c, e, a)
@@ -113,10 +109,7 @@ func (s *Service) sendOnce(ctx context.Context, t Turn, r Rail, c *carried, e er
 		if err != nil {
 			return false, err
 		}
-		if err := ctx.Err(); err != nil {
-			return false, err
-		}
-		w := a.send(ctx, r.Driver)
+		w := a.send(ctx, r.Driver, key)
 		a.request = w.request
 		if w.verdict == processor.Unknown && w.code == processor.ReasonLimited {
 			if err := s.slowDown(ctx, r.Name, w.retryAfter); err != nil {

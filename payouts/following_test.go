@@ -1,6 +1,7 @@
 package payouts
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -157,6 +158,19 @@ func TestEmptyBalance(t *testing.T) {
 	h.want(id, Submitted, "")
 }
 
+// key is a key for orders that are given behind the service's back.
+func (h *railHouse) key(instruction string, attempt int) processor.Key {
+	h.t.Helper()
+	key, err := processor.Name(instruction, attempt)
+	if err == nil {
+		key, err = key.Keep(h.t.Context(), h.clock.Now(), 1, func(context.Context) error { return nil })
+	}
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return key
+}
+
 // drain takes money out of our balance at the processor.
 func (h *railHouse) drain(cents int64) error {
 	h.t.Helper()
@@ -164,11 +178,7 @@ func (h *railHouse) drain(cents int64) error {
 		return err
 	}
 	r := h.rails["connected"]
-	key, err := processor.NewKey("drain", 1, h.clock.Now(), 1)
-	if err != nil {
-		return err
-	}
-	o, err := processor.NewTransfer(key, "acct_drain", money.Minor(cents), "USD", nil)
+	o, err := processor.NewTransfer(h.key("drain", 1), "acct_drain", money.Minor(cents), "USD", nil)
 	if err != nil {
 		return err
 	}
@@ -181,11 +191,7 @@ func (h *railHouse) drain(cents int64) error {
 // takeOut pays money out of a connected account behind our back.
 func (h *railHouse) takeOut(account string, cents int64) {
 	h.t.Helper()
-	key, err := processor.NewKey("behind-our-back", 1, h.clock.Now(), 1)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	o, err := processor.NewPayout(key, account, processor.Standard, money.Minor(cents), "USD", nil)
+	o, err := processor.NewPayout(h.key("behind-our-back", 1), account, processor.Standard, money.Minor(cents), "USD", nil)
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -123,16 +123,12 @@ func TestLateReversal(t *testing.T) {
 	if got := h.attempts(id); !strings.Contains(got, "reversal 1 unknown 1 0") {
 		t.Fatal(got)
 	}
-	looked, late := 0, sync.Once{}
+	looked, late, desk := 0, sync.Once{}, h.key(id+instructionBack, 900)
 	h.tampered(func(r *http.Request, body []byte) []byte {
 		if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/reversals") {
 			if looked++; looked == 2 {
 				late.Do(func() {
-					key, err := processor.NewKey(id+instructionBack, 900, h.clock.Now(), 1)
-					if err != nil {
-						t.Error(err)
-					}
-					o, err := processor.NewReversal(key, p.Transfer, 20000, "USD", nil)
+					o, err := processor.NewReversal(desk, p.Transfer, 20000, "USD", nil)
 					if err != nil {
 						t.Error(err)
 					}

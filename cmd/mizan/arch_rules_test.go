@@ -194,6 +194,28 @@ func checkStripe(t tree) (complaints []string) {
 	return complaints
 }
 
+// checkOrders lets only the attempts of payouts name keys, make orders and send them. Tests give orders behind the service's back.
+// CancelPayout is a word of the API's client too; an order for it comes from NewCancel alone.
+func checkOrders(t tree) (complaints []string) {
+	for _, s := range t {
+		if s.test || s.inPkg == "payouts" && strings.HasPrefix(path.Base(s.path), "attempt") {
+			continue
+		}
+		for _, use := range s.uses("mizan/payouts/processor", "Name", "NewTransfer", "NewReversal", "NewPayout", "NewCancel") {
+			complaints = append(complaints, s.at(use.Pos(), "makes a key or an order; only payouts/attempt*.go does, which stores it first"))
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if ok && (slices.Contains([]string{"SendTransfer", "ReverseTransfer", "CreatePayout"}, sel.Sel.Name) ||
+				sel.Sel.Name == "CancelPayout" && strings.HasPrefix(s.inPkg, "payouts")) {
+				complaints = append(complaints, s.at(sel.Pos(), "sends an order; only payouts/attempt*.go does, with the key of a stored attempt"))
+			}
+			return true
+		})
+	}
+	return complaints
+}
+
 // checkPgx lets tests use the driver: they look at the database from outside.
 func checkPgx(t tree) (complaints []string) {
 	for _, s := range t {

@@ -102,6 +102,7 @@ var topLevel = []string{"cmd", "ledger", "payouts", "api", "migrations", "go.mod
 var rules = []rule{
 	{"imports", "calls only go down (the table in arch_test.go says what each package may import, and why)", checkImports},
 	{"stripe", "one importer of the processor's library, so that it can be replaced", checkStripe},
+	{"orders", "an order leaves only after its attempt is stored, and one place does both", checkOrders},
 	{"pgx", "the driver belongs where SQL is, and SQL belongs in *_sql.go files", checkPgx},
 	{"sql", "SQL stands in *_sql.go files beside its domain, where a reviewer looks for it", checkSQL},
 	{"book", "a statement that forgets book_id reads another book's money and another shard's index", checkBookID},

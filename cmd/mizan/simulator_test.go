@@ -3,6 +3,7 @@ package main
 // The simulator at the command line, as a program of its own and as the processor of development.
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -279,7 +280,10 @@ func TestServeSpeaksToASimulatorThatRunsAlone(t *testing.T) {
 	}
 	tellSimulator(t, 200, p.address, simulatorKey, "/simulator/accounts", "id=acct_jo&country=US&currencies=usd")
 	tellSimulator(t, 200, p.address, simulatorKey, "/simulator/charges", "amount=9000&currency=usd")
-	key, err := processor.NewKey("pay_1", 1, time.Now(), 1)
+	key, err := processor.Name("pay_1", 1)
+	if err == nil {
+		key, err = key.Keep(t.Context(), time.Now(), 1, func(context.Context) error { return nil })
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,9 +2,11 @@ package processor_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -38,6 +40,36 @@ type rig struct {
 	server *httptest.Server
 	mu     sync.Mutex
 	seen   []seen
+	keeper
+}
+
+// keeper keeps sendings in memory.
+type keeper struct {
+	mu   sync.Mutex
+	kept map[string]bool
+}
+
+// key keeps one sending of an attempt and returns its key.
+func (k *keeper) key(t *testing.T, instruction string, attempt int, first time.Time, sending int) processor.Key {
+	t.Helper()
+	name := must(processor.Name(instruction, attempt))(t)
+	return must(name.Keep(t.Context(), first, sending, func(context.Context) error {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if k.kept == nil {
+			k.kept = map[string]bool{}
+		}
+		k.kept[fmt.Sprintf("%s/%d", instruction, attempt)] = true
+		return nil
+	}))(t)
+}
+
+// has reports whether a sending under an idempotency key was kept.
+func (k *keeper) has(idempotencyKey string) bool {
+	_, name, _ := strings.Cut(idempotencyKey, "/")
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.kept[name]
 }
 
 func newRig(t *testing.T, change ...func(*simulator.Options)) *rig {
@@ -56,6 +88,9 @@ func newRig(t *testing.T, change ...func(*simulator.Options)) *rig {
 		r.seen = append(r.seen, seen{q.Method, q.URL.Path, q.URL.RawQuery, q.Header.Get("Idempotency-Key"), q.Header.Get("Stripe-Account"),
 			q.Header.Get("X-Stripe-Client-Telemetry")})
 		r.mu.Unlock()
+		if q.Method != http.MethodGet && !r.has(q.Header.Get("Idempotency-Key")) {
+			t.Errorf("%s %s was sent without a key that was kept", q.Method, q.URL.Path)
+		}
 		r.sim.ServeHTTP(w, q)
 	}))
 	t.Cleanup(r.server.Close)
@@ -101,7 +136,7 @@ func (r *rig) requests() []seen {
 
 func (r *rig) key(instruction string, attempt int) processor.Key {
 	r.t.Helper()
-	return must(processor.NewKey(instruction, attempt, r.clock.Now(), 1))(r.t)
+	return r.keeper.key(r.t, instruction, attempt, r.clock.Now(), 1)
 }
 
 // transfer makes the order of a transfer in USD.

@@ -7,8 +7,9 @@
 // unknown outcome is never taken for a refusal. It is settled by sending the same order again while the processor still
 // remembers its key, or by looking the instruction up.
 //
-// An order is made only by a constructor that takes a Key, and a Key only of an instruction, an attempt, the time of the
-// first sending and the number of sendings, which the caller has stored before. So a write without a stored key cannot be expressed.
+// An order is made only by a constructor that takes a Key. A key that only names an attempt gives an order with a digest to
+// store, which no driver sends; one that can be sent comes out of Key.Keep alone, after that has committed the attempt, the time
+// of the first sending and the number of sendings. So a write without a stored key cannot be expressed.
 //
 // How a caller settles an order:
 //

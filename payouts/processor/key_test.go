@@ -1,6 +1,7 @@
 package processor_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -13,34 +14,128 @@ import (
 	"mizan/payouts/processor"
 )
 
-func TestNoKeyWithoutInstructionAttemptAndTime(t *testing.T) {
+func TestNoKeyWithoutInstructionAndAttempt(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		instruction string
 		attempt     int
-		first       time.Time
-		sending     int
 		ok          bool
 	}{
-		"a key":            {"po-2026_03", 1, start, 1, true},
-		"longest":          {strings.Repeat("i", processor.MaxInstruction), processor.MaxAttempt, start, 1, true},
-		"no instruction":   {"", 1, start, 1, false},
-		"too long":         {strings.Repeat("i", processor.MaxInstruction+1), 1, start, 1, false},
-		"a slash":          {"a/b", 1, start, 1, false},
-		"a line":           {"a\n", 1, start, 1, false},
-		"a letter of many": {"é", 1, start, 1, false},
-		"no attempt":       {"i", 0, start, 1, false},
-		"a negative one":   {"i", -1, start, 1, false},
-		"too many":         {"i", processor.MaxAttempt + 1, start, 1, false},
-		"no time":          {"i", 1, time.Time{}, 1, false},
-		"no sending":       {"i", 1, start, 0, false},
+		"a key":            {"po-2026_03", 1, true},
+		"longest":          {strings.Repeat("i", processor.MaxInstruction), processor.MaxAttempt, true},
+		"no instruction":   {"", 1, false},
+		"too long":         {strings.Repeat("i", processor.MaxInstruction+1), 1, false},
+		"a slash":          {"a/b", 1, false},
+		"a line":           {"a\n", 1, false},
+		"a letter of many": {"é", 1, false},
+		"no attempt":       {"i", 0, false},
+		"a negative one":   {"i", -1, false},
+		"too many":         {"i", processor.MaxAttempt + 1, false},
 	} {
-		k, err := processor.NewKey(c.instruction, c.attempt, c.first, c.sending)
+		k, err := processor.Name(c.instruction, c.attempt)
 		if (err == nil) != c.ok || !c.ok && !errors.Is(err, processor.ErrKey) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if c.ok && (k.Instruction() != c.instruction || k.Attempt() != c.attempt) {
 			t.Errorf("%s: %+v", name, k)
+		}
+	}
+}
+
+// TestNothingIsSentThatWasNotKept: an order of an attempt that is only named has the digest of the one that is sent later, and
+// no driver sends it; neither does one whose sending could not be stored, or whose caller went away meanwhile.
+func TestNothingIsSentThatWasNotKept(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	transfer := r.loaded(10_000)
+	payout := done(t, r.driver.CreatePayout(t.Context(), r.payout("p", 1, 100, processor.Standard)))
+	r.requests()
+	named := must(processor.Name("i", 1))(t)
+	for name, o := range map[string]struct {
+		refused      bool
+		code, digest string
+	}{
+		"transfer": sentWith(t, must(processor.NewTransfer(named, payee, 100, "USD", nil))(t), r.driver.SendTransfer),
+		"reversal": sentWith(t, must(processor.NewReversal(named, transfer.ID, 100, "USD", nil))(t), r.driver.ReverseTransfer),
+		"payout":   sentWith(t, must(processor.NewPayout(named, payee, processor.Standard, 100, "USD", nil))(t), r.driver.CreatePayout),
+		"cancel":   sentWith(t, must(processor.NewCancel(named, payee, payout.ID))(t), r.driver.CancelPayout),
+	} {
+		if !o.refused || o.code != processor.ReasonInvalidOrder || o.digest == "" {
+			t.Errorf("%s: %+v", name, o)
+		}
+	}
+	if sent := r.requests(); len(sent) != 0 {
+		t.Errorf("%d requests were sent: %+v", len(sent), sent)
+	}
+	before := must(processor.NewTransfer(named, payee, 100, "USD", nil))(t)
+	after := must(processor.NewTransfer(r.key("i", 1), payee, 100, "USD", nil))(t)
+	if before.Valid() || !after.Valid() || before.Digest() != after.Digest() {
+		t.Errorf("valid %t and %t, digests %s and %s", before.Valid(), after.Valid(), before.Digest(), after.Digest())
+	}
+}
+
+// sentWith sends an order that was never kept.
+func sentWith[O interface{ Digest() string }, T any](t *testing.T, o O, send func(context.Context, O) processor.Outcome[T]) (got struct {
+	refused      bool
+	code, digest string
+}) {
+	t.Helper()
+	out := send(t.Context(), o)
+	got.refused, got.code, got.digest = out.Verdict == processor.Refused, out.Code, o.Digest()
+	return got
+}
+
+func TestNoKeyWithoutKeeping(t *testing.T) {
+	t.Parallel()
+	named := must(processor.Name("i", 1))(t)
+	kept, stored := 0, func(context.Context) error { return nil }
+	counted := func(context.Context) error { kept++; return nil }
+	full := errors.New("the disk is full")
+	gone, leave := context.WithCancel(t.Context())
+	for name, c := range map[string]struct {
+		key     processor.Key
+		ctx     context.Context
+		first   time.Time
+		sending int
+		keep    func(context.Context) error
+		want    error
+	}{
+		"no name":           {processor.Key{}, t.Context(), start, 1, counted, processor.ErrKey},
+		"no time":           {named, t.Context(), time.Time{}, 1, counted, processor.ErrKey},
+		"no sending":        {named, t.Context(), start, 0, counted, processor.ErrKey},
+		"a negative one":    {named, t.Context(), start, -1, counted, processor.ErrKey},
+		"no keeper":         {named, t.Context(), start, 1, nil, processor.ErrKey},
+		"kept before":       {must(named.Keep(t.Context(), start, 1, stored))(t), t.Context(), start, 2, counted, processor.ErrKey},
+		"it was not stored": {named, t.Context(), start, 1, func(context.Context) error { return full }, full},
+		"the caller left":   {named, gone, start, 1, func(context.Context) error { leave(); return nil }, context.Canceled},
+	} {
+		k, err := c.key.Keep(c.ctx, c.first, c.sending, c.keep)
+		if !errors.Is(err, c.want) || k != (processor.Key{}) {
+			t.Errorf("%s: %+v, %v", name, k, err)
+		}
+	}
+	if kept != 0 {
+		t.Errorf("%d sendings were stored that have no key", kept)
+	}
+	first, second := must(named.Keep(t.Context(), start, 1, counted))(t), must(named.Keep(t.Context(), start, 2, counted))(t)
+	if kept != 2 || first.Again() || !second.Again() {
+		t.Errorf("kept %d times, %+v, %+v", kept, first, second)
+	}
+	if at := start.Add(processor.KeyLifetime); !first.Expired(at) || first.Expired(at.Add(-time.Second)) || !first.Expired(start.Add(-2*time.Minute)) {
+		t.Error("the key's life does not begin with its first sending")
+	}
+}
+
+func TestKeysAreKnownByTheirForm(t *testing.T) {
+	t.Parallel()
+	o := must(processor.NewTransfer(must(processor.Name("po-1_a", processor.MaxAttempt))(t), payee, 1, "USD", nil))(t)
+	for text, want := range map[string]bool{
+		o.IdempotencyKey(): true, "reversal/i/1": true, "payout/i/2": true, "cancel/i/3": true,
+		"": false, "transfer/i/0": false, "transfer/i/01": false, "transfer/i/+1": false, "transfer/i/1001": false, "transfer//1": false,
+		"transfer/i": false, "transfer/i/1/1": false, "refund/i/1": false, "3f2b8a52-7c1f-4e7c-9d43-2a1d3f4b5c6d": false, "transfer/i i/1": false,
+	} {
+		if processor.IsIdempotencyKey(text) != want {
+			t.Errorf("%q: %t", text, !want)
 		}
 	}
 }
@@ -67,7 +162,7 @@ func wantKey(t *testing.T, err error) {
 
 func TestOrdersRefuse(t *testing.T) {
 	t.Parallel()
-	k := must(processor.NewKey("i", 1, start, 1))(t)
+	k := must(processor.Name("i", 1))(t)
 	many := map[string]string{}
 	for i := range processor.MaxMetadata + 1 {
 		many[fmt.Sprint(i)] = "x"
@@ -112,15 +207,15 @@ func second[T any](_ T, err error) error { return err }
 // TestADigestIsOfAllThatIsSent changes one thing at a time.
 func TestADigestIsOfAllThatIsSent(t *testing.T) {
 	t.Parallel()
-	k := must(processor.NewKey("i", 1, start, 1))(t)
+	k := must(processor.Name("i", 1))(t)
 	made := func(k processor.Key, account, method string, m money.Minor, c money.Currency, metadata map[string]string) string {
 		return must(processor.NewPayout(k, account, method, m, c, metadata))(t).Digest()
 	}
 	all := map[string]string{}
 	for name, digest := range map[string]string{
 		"first":        made(k, payee, processor.Standard, 100, "USD", nil),
-		"instruction":  made(must(processor.NewKey("j", 1, start, 1))(t), payee, processor.Standard, 100, "USD", nil),
-		"attempt":      made(must(processor.NewKey("i", 2, start, 1))(t), payee, processor.Standard, 100, "USD", nil),
+		"instruction":  made(must(processor.Name("j", 1))(t), payee, processor.Standard, 100, "USD", nil),
+		"attempt":      made(must(processor.Name("i", 2))(t), payee, processor.Standard, 100, "USD", nil),
 		"account":      made(k, "acct_2", processor.Standard, 100, "USD", nil),
 		"method":       made(k, payee, processor.Instant, 100, "USD", nil),
 		"amount":       made(k, payee, processor.Standard, 101, "USD", nil),
@@ -135,7 +230,7 @@ func TestADigestIsOfAllThatIsSent(t *testing.T) {
 		}
 		all[digest] = name
 	}
-	if later := must(processor.NewKey("i", 1, start.Add(time.Hour), 1))(t); all[made(later, payee, processor.Standard, 100, "USD", nil)] != "first" {
+	if later := new(keeper).key(t, "i", 1, start.Add(time.Hour), 2); all[made(later, payee, processor.Standard, 100, "USD", nil)] != "first" {
 		t.Error("the time of the first sending is not sent, and changes the digest")
 	}
 }
@@ -143,7 +238,7 @@ func TestADigestIsOfAllThatIsSent(t *testing.T) {
 // TestAnOrderDoesNotChange: what is handed in and out is copied.
 func TestAnOrderDoesNotChange(t *testing.T) {
 	t.Parallel()
-	k := must(processor.NewKey("i", 1, start, 1))(t)
+	k := must(processor.Name("i", 1))(t)
 	metadata := map[string]string{"a": "b"}
 	o := must(processor.NewTransfer(k, payee, 1, "USD", metadata))(t)
 	before := o.Digest()

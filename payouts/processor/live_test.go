@@ -24,8 +24,9 @@ func TestStripesTestMode(t *testing.T) {
 	d := must(stripe.New(stripe.Options{Key: key, Now: time.Now, PlatformSecret: platformSecret, ConnectSecret: connectSecret}))(t)
 	begin := time.Now()
 	instruction := "live-" + rand.Text()
+	kept := &keeper{}
 	order := func(attempt, sending int) processor.TransferOrder {
-		k := must(processor.NewKey(instruction, attempt, begin, sending))(t)
+		k := kept.key(t, instruction, attempt, begin, sending)
 		return must(processor.NewTransfer(k, account, 100, "USD", map[string]string{"run": "test"}))(t)
 	}
 	if a := must(d.ReadAccount(t.Context(), account))(t); !a.CanReceive() {
@@ -40,7 +41,7 @@ func TestStripesTestMode(t *testing.T) {
 	if repeated := done(t, again); repeated.ID != made.ID || !again.Replayed {
 		t.Errorf("sent again: %+v", again)
 	}
-	k := must(processor.NewKey(instruction, 1, begin, 3))(t)
+	k := kept.key(t, instruction, 1, begin, 3)
 	drifted := must(processor.NewTransfer(k, account, 101, "USD", nil))(t)
 	expect(t, d.SendTransfer(t.Context(), drifted), processor.Unknown, processor.ReasonDrift, processor.Alarm)
 	if found := must(d.FindTransfers(t.Context(), instruction))(t); len(found) != 1 || found[0].ID != made.ID || found[0].Amount != 100 {
@@ -49,12 +50,12 @@ func TestStripesTestMode(t *testing.T) {
 	if e := must(d.ReadEntry(t.Context(), "", made.Entry))(t); e.Category != "transfer" || e.Net != -100 || e.Source != made.ID {
 		t.Errorf("the entry is %+v", e)
 	}
-	huge := must(processor.NewTransfer(must(processor.NewKey(instruction, 2, begin, 1))(t), account, 99_999_999_00, "USD", nil))(t)
+	huge := must(processor.NewTransfer(kept.key(t, instruction, 2, begin, 1), account, 99_999_999_00, "USD", nil))(t)
 	if got := d.SendTransfer(t.Context(), huge); got.Verdict != processor.Refused {
 		t.Errorf("more than there is: %+v", got)
 	}
 
-	back := must(processor.NewReversal(must(processor.NewKey(instruction+"-back", 1, begin, 1))(t), made.ID, 100, "USD", nil))(t)
+	back := must(processor.NewReversal(kept.key(t, instruction+"-back", 1, begin, 1), made.ID, 100, "USD", nil))(t)
 	reversal := done(t, d.ReverseTransfer(t.Context(), back))
 	if found := must(d.FindReversals(t.Context(), made.ID, instruction+"-back"))(t); len(found) != 1 || found[0].ID != reversal.ID {
 		t.Errorf("reversals: %+v", found)

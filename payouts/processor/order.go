@@ -43,8 +43,8 @@ type order struct {
 	metadata map[string]string
 }
 
-// Valid reports whether the order was made by its constructor.
-func (o order) Valid() bool { return o.act != "" && o.key.instruction != "" }
+// Valid reports whether the order was made by its constructor, with a key whose sending is stored. No driver sends another.
+func (o order) Valid() bool { return o.act != "" && o.key.sendable() }
 
 // Key returns the key of the order.
 func (o order) Key() Key { return o.key }

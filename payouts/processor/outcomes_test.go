@@ -129,7 +129,7 @@ func TestA500IsRepeatedForItsKeyAndLookedUp(t *testing.T) {
 func TestARefusalNowDoesNotUndoWhatWasDoneThen(t *testing.T) {
 	t.Parallel()
 	again := func(r *rig, instruction string, m money.Minor) processor.TransferOrder {
-		return must(processor.NewTransfer(must(processor.NewKey(instruction, 1, start, 2))(t), payee, m, "USD", nil))(t)
+		return must(processor.NewTransfer(r.keeper.key(t, instruction, 1, start, 2), payee, m, "USD", nil))(t)
 	}
 	r := newRig(t)
 	r.sim.Script(simulator.Fault{Kind: simulator.ExecuteThenDrop, Method: "POST"}, simulator.Fault{Kind: simulator.Refuse403, Method: "POST", Times: 2})
@@ -154,7 +154,7 @@ func TestARepeatedRefusalIsDefinite(t *testing.T) {
 		t.Fatal(err)
 	}
 	for sending := range 3 {
-		k := must(processor.NewKey("i", 1, start, sending+1))(t)
+		k := r.keeper.key(t, "i", 1, start, sending+1)
 		got := r.driver.SendTransfer(t.Context(), must(processor.NewTransfer(k, payee, 100, "USD", nil))(t))
 		expect(t, got, processor.Refused, "insufficient_capabilities_for_transfer", "")
 		if got.Replayed != (sending > 0) || !got.AnotherAttempt {

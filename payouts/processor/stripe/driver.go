@@ -120,11 +120,20 @@ func httpClient(timeout time.Duration) *http.Client {
 	}
 }
 
-// once sends a request at most once. Go's transport repeats a request by itself when a kept connection breaks, if the
+// errKeyless means that a request would write something, and carries no key of an order.
+var errKeyless = errors.New("stripe: a request that writes carries no key of an order; it was not sent")
+
+// once sends a request at most once, and one that writes only with the key of an order. Go's transport repeats a request by itself when a kept connection breaks, if the
 // request says that it is idempotent, as an Idempotency-Key does; without a way to read the body again it cannot.
 type once struct{ next http.RoundTripper }
 
 func (t once) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method != http.MethodGet && !processor.IsIdempotencyKey(r.Header.Get("Idempotency-Key")) {
+		if r.Body != nil {
+			_ = r.Body.Close()
+		}
+		return nil, errKeyless
+	}
 	single := r.Clone(r.Context())
 	single.GetBody = nil
 	answer, err := t.next.RoundTrip(single)
