@@ -1,6 +1,7 @@
 package bankfile
 
 import (
+	"log/slog"
 	"time"
 
 	"mizan/ledger/guard"
@@ -9,14 +10,37 @@ import (
 	"mizan/ledger/vault"
 )
 
-// Options describe a Service. All but Observe are needed.
+// Options describe a Service. All but Log are needed.
 type Options struct {
 	Pool  *postgres.Pool
 	Trail *guard.Trail
 	// Vault keeps the bank data of payees: the fields bank_account, bank_holder, bank_code and name of the subject payee:<id>.
 	Vault *vault.Vault
 	Now   func() time.Time
+	// Log is told what a person has to look at; nil for nowhere.
+	Log *slog.Logger
 }
+
+// Service keeps the bank rail of all books: their bank accounts, what is ordered, the files and what the bank says of them. It is
+// safe for concurrent use.
+type Service struct {
+	pool  *postgres.Pool
+	trail *guard.Trail
+	vault *vault.Vault
+	clock func() time.Time
+	log   *slog.Logger
+}
+
+// New returns the service in the database.
+func New(o Options) *Service {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Service{pool: o.Pool, trail: o.Trail, vault: o.Vault, clock: o.Now, log: o.Log}
+}
+
+// now is the time as the database keeps it.
+func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
 
 // Account is a book's own bank account for one currency, in its newest version. A change takes two people.
 type Account struct {
@@ -66,6 +90,12 @@ type FileRecord struct {
 	FetchedBy  string
 	SentBy     string
 	VoidReason string
+	VoidAt     time.Time
+	VoidBy     string
+	// Approval is the approval by which it was declared void, empty for one that nobody had seen.
+	Approval string
+	// PaidOn is the day on which its payments count as paid if the bank has said nothing; zero if only the bank's word counts.
+	PaidOn time.Time
 	// Counts are its payments by state.
 	Counts map[string]int
 }
@@ -109,4 +139,23 @@ type ReportRecord struct {
 type ReportItem struct {
 	Payment, Code, Said, Outcome string
 	Correction                   bool
+}
+
+// Waiting is what waits for the next file of a currency.
+type Waiting struct {
+	Currency money.Currency
+	Payments int
+	Sum      money.Minor
+	// Since is when the oldest was ordered.
+	Since time.Time
+}
+
+// PaymentStep is what moved a payment.
+type PaymentStep struct {
+	Number      int
+	State, Code string
+	At          time.Time
+	File        int64
+	// Report is the digest of the bank's report that said so; Actor is who did it otherwise.
+	Report, Actor string
 }
