@@ -4,6 +4,7 @@ import (
 	"io"
 	"time"
 
+	"mizan/ledger/fault"
 	"mizan/ledger/money"
 )
 
@@ -113,3 +114,12 @@ func ReasonWord(code string) string { return "" }
 
 // Permanent reports whether the account is wrong.
 func Permanent(code string) bool { return false }
+
+// BankingDay is the first banking day.
+func BankingDay(day time.Time) time.Time { return day }
+
+func bic(s string) bool       { return len(s) == 8 || len(s) == 11 }
+func looksIBAN(s string) bool { return len(s) > 14 && s[0] >= 'A' && s[1] >= 'A' && s[2] <= '9' && s[3] <= '9' }
+
+// ErrFile means that a file cannot be written.
+var ErrFile = fault.New(fault.Invalid, "bankfile-file", "x")
