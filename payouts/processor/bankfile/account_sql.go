@@ -123,7 +123,6 @@ func decodePayload(payload json.RawMessage, into any) error {
 	return nil
 }
 
-
 // judgeAccount says what setting an account would change.
 func (s *Service) judgeAccount(ctx context.Context, book ledger.Book, payload json.RawMessage) (p accountPayload, e guard.Effect, err error) {
 	if err := decodePayload(payload, &p); err != nil {

@@ -137,6 +137,8 @@ type ReportRecord struct {
 
 // ReportItem is what a report said of one payment.
 type ReportItem struct {
+	// Number is its place in the report, from 1.
+	Number                       int
 	Payment, Code, Said, Outcome string
 	Correction                   bool
 }

@@ -42,7 +42,7 @@ SELECT $1, m.id, m.steps, m.account, m.state, m.code, m.file, $7, $8, $6 FROM mo
 
 	sqlFileSteps = `
 SELECT number, state, code, at, coalesce(file, 0), report, actor FROM bank_payment_steps WHERE book_id = $1 AND payment = $2 ORDER BY number`
-	sqlPaymentsOf   = `
+	sqlPaymentsOf = `
 SELECT ` + paymentColumns + ` FROM bank_payments WHERE book_id = $1 AND currency = $2 AND file = $3 AND line > $4 ORDER BY line LIMIT $5`
 	sqlPaymentsWaiting = `
 SELECT ` + paymentColumns + ` FROM bank_payments WHERE book_id = $1 AND currency = $2 AND state = 'queued' ORDER BY created_at, id LIMIT $3`
