@@ -107,7 +107,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		runtime.ReadMemStats(&before)
 		_, err := ReadReport(bytes.NewReader(c.data), c.format)
 		runtime.ReadMemStats(&after)
-		if taken := after.TotalAlloc - before.TotalAlloc; err == nil || taken > 64*ReportBytes {
+		if taken := after.TotalAlloc - before.TotalAlloc; err == nil || taken > 20*ReportBytes {
 			t.Errorf("%s: %d MiB taken, %v", name, taken>>20, err)
 		} else {
 			t.Logf("%s: %d MiB", name, taken>>20)

@@ -39,7 +39,8 @@ func returnsFile(entries ...back) string {
 		add("5220%-16s%20s%-10s%s%-10s%6s%s%3s1%s%07d", "MIZAN EXAMPLE", "", e.company, e.class, "PAYOUT", "", "261124", "328", "09100001", i+1)
 		trace := fmt.Sprintf("09100001%07d", i+1)
 		add("6%d%s%-17s%010d%-15s%-22s%2s1%s", e.tx, "012345672", "000000009", e.amount, e.id, "SITI CONTOH", "", trace)
-		add("7%d%s%s%6s%s%44s%s", kind, e.code, e.trace, "", "09999999", "", trace)
+		corrected := map[int]string{98: "091000019 000000010 22"}[kind]
+		add("7%d%s%s%6s%s%-44s%s", kind, e.code, e.trace, "", "09999999", corrected, trace)
 		add("8220%06d%010d%012d%012d%-10s%19s%6s%s%07d", 2, 1234567, 0, e.amount, e.company, "", "", "09100001", i+1)
 		records, hash, credits = records+2, (hash+1234567)%10_000_000_000, credits+e.amount
 	}

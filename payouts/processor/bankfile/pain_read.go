@@ -25,6 +25,8 @@ const (
 	// holds a whole one in memory.
 	painToken      = 64 << 10
 	painAttributes = 16
+	// painTokens is how many tags and texts a report may have: 10,000 payments with fifty elements each have fewer.
+	painTokens = 2_000_000
 	// painTextMost is how long the text of one element may be that we read.
 	painTextMost = 140
 )
@@ -145,8 +147,10 @@ func readPain(data []byte) (Report, error) {
 	p := &painReader{decoder: xml.NewDecoder(source), data: data, seen: map[string]bool{}, names: map[string]bool{}}
 	p.stack = append(p.stack, painFrame{read: true})
 	p.group.reset()
-	for {
-		source.left = painToken
+	for tokens := 0; ; tokens++ {
+		if source.left = painToken; tokens > painTokens {
+			return Report{}, ErrReportSize
+		}
 		token, err := p.decoder.RawToken()
 		if err == io.EOF {
 			break
