@@ -72,29 +72,28 @@ func nachaRecords(data []byte) (records [][]byte, wrong int) {
 	if len(data) == 0 {
 		return nil, 1
 	}
-	if bytes.IndexByte(data, '\n') < 0 {
-		for ; len(data) >= nachaRecord; data = data[nachaRecord:] {
-			records = append(records, data[:nachaRecord])
-		}
-		if len(data) > 0 {
+	end := ""
+	if bytes.Contains(data, []byte("\r\n")) {
+		end = "\r\n"
+	} else if bytes.IndexByte(data, '\n') >= 0 {
+		end = "\n"
+	}
+	for len(data) > 0 {
+		if len(data) < nachaRecord {
 			return nil, len(records) + 1
 		}
-	} else {
-		end := []byte("\n")
-		if bytes.Contains(data, []byte("\r\n")) {
-			end = []byte("\r\n")
-		}
-		records = bytes.Split(bytes.TrimSuffix(data, end), end)
-	}
-	for i, record := range records {
-		if len(record) != nachaRecord {
-			return nil, i + 1
-		}
+		record := data[:nachaRecord]
 		for _, c := range record {
 			if c < ' ' || c > '~' {
-				return nil, i + 1
+				return nil, len(records) + 1
 			}
 		}
+		records, data = append(records, record), data[nachaRecord:]
+		// The last record may lack its end.
+		if len(data) > 0 && !bytes.HasPrefix(data, []byte(end)) {
+			return nil, len(records)
+		}
+		data = data[min(len(end), len(data)):]
 	}
 	return records, 0
 }
@@ -208,7 +207,7 @@ func (n *nachaReader) entry(record []byte, company string, change bool, batch *n
 		Code: nachaField(addenda, 4, 6), Trace: nachaField(addenda, 7, 21), Correction: change}
 	kind := map[bool]string{false: "799R", true: "798C"}[change]
 	if nachaField(addenda, 1, 4) != kind || !digits(item.Code[1:]) || !digits(item.Trace) || nachaField(addenda, 80, 94) != trace ||
-		!digits(nachaField(addenda, 28, 35)) || item.Trace == strings.Repeat("0", 15) {
+		!digits(nachaField(addenda, 28, 35)) || change && nachaBlank(addenda, 36, 64) || item.Trace == strings.Repeat("0", 15) {
 		return n.wrong("the record that says why an entry came back is damaged.")
 	}
 	if change {

@@ -21,7 +21,13 @@ const (
 	statusNamespace = "urn:iso:std:iso:20022:tech:xsd:"
 	// painDepth is how deep elements may stand; the schema's own depth is below it.
 	painDepth = 24
-	// painText is how long the text of one element may be that we read.
+	// painToken is how many bytes one tag, text or comment may have, and painAttributes how many attributes a tag: the decoder
+	// holds a whole one in memory.
+	painToken      = 64 << 10
+	painAttributes = 16
+	// painTokens is how many tags and texts a report may have: 10,000 payments with fifty elements each have fewer.
+	painTokens = 2_000_000
+	// painTextMost is how long the text of one element may be that we read.
 	painTextMost = 140
 )
 
@@ -61,6 +67,23 @@ type painFrame struct {
 	read, leaf bool
 	text       []byte
 	currency   string
+}
+
+// painBytes gives out the bytes of a message, so many for each token.
+type painBytes struct {
+	bytes.Reader
+	left int
+}
+
+var errToken = errors.New("a token is too long")
+
+// ReadByte is how the decoder reads.
+func (b *painBytes) ReadByte() (byte, error) {
+	if b.left == 0 {
+		return 0, errToken
+	}
+	b.left--
+	return b.Reader.ReadByte()
 }
 
 // painReader walks through a message.
@@ -120,10 +143,14 @@ func readPain(data []byte) (Report, error) {
 	if !utf8.Valid(data) {
 		return Report{}, unsound(1, "it is not in UTF-8.")
 	}
-	p := &painReader{decoder: xml.NewDecoder(bytes.NewReader(data)), data: data, seen: map[string]bool{}, names: map[string]bool{}}
+	source := &painBytes{Reader: *bytes.NewReader(data)}
+	p := &painReader{decoder: xml.NewDecoder(source), data: data, seen: map[string]bool{}, names: map[string]bool{}}
 	p.stack = append(p.stack, painFrame{read: true})
 	p.group.reset()
-	for {
+	for tokens := 0; ; tokens++ {
+		if source.left = painToken; tokens > painTokens {
+			return Report{}, ErrReportSize
+		}
 		token, err := p.decoder.RawToken()
 		if err == io.EOF {
 			break
@@ -191,8 +218,8 @@ func (p *painReader) chars(text xml.CharData) error {
 
 // open begins an element.
 func (p *painReader) open(t xml.StartElement) error {
-	if len(p.stack) > painDepth {
-		return p.wrong("elements stand too deep in each other.")
+	if len(p.stack) > painDepth || len(t.Attr) > painAttributes {
+		return p.wrong("elements stand too deep in each other, or have too many attributes.")
 	}
 	top := &p.stack[len(p.stack)-1]
 	frame := painFrame{name: t.Name.Local, prefix: t.Name.Space}
