@@ -63,6 +63,7 @@ var house = []storey{
 	{"ledger/commerce/intake", "an inbound message is stored, then applied through commerce",
 		[]string{"ledger/money", "ledger/pan", "ledger/postgres", "ledger", "ledger/guard", "ledger/commerce"}},
 	{"payouts/processor", "drivers see amounts and nothing of the books", []string{"ledger/money"}},
+	{"payouts/processor/conformance", "one suite of tests for every driver", []string{"ledger/money", "payouts/processor"}},
 	{"payouts/processor/stripe", "the only importer of the processor's library, so that it can be replaced",
 		[]string{"ledger/money", "payouts/processor", "stripe"}},
 	{"payouts/processor/simulator", "it imitates a processor from the outside", []string{"ledger/money", "payouts/processor"}},
@@ -91,7 +92,7 @@ var house = []storey{
 
 // forTests is what test files may import beyond their package's own storey.
 var forTests = []string{"ledger/money", "ledger/postgres", "ledger/postgres/pgtest", "migrations", "pgx", "cmp", "goleak", "rapid", "kin-openapi", "api/access/accesstest",
-	"payouts/processor/stripe", "payouts/processor/simulator"}
+	"payouts/processor/stripe", "payouts/processor/simulator", "payouts/processor/conformance"}
 
 // pgxAnywhere lists the packages that may import pgx in any file: they are where SQL is prepared, not where the business asks for it.
 var pgxAnywhere = []string{"ledger/postgres", "ledger/postgres/pgtest", "migrations"}

@@ -44,7 +44,7 @@ const (
 	sqlOrder       = `SELECT digest, made, code, again FROM bank_orders WHERE book_id = $1 AND key = $2`
 	sqlInsertOrder = `INSERT INTO bank_orders (book_id, key, digest, made, code, again, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`
 	// What is taken from a payee's money is taken one after the other.
-	sqlLockMoney      = `SELECT pg_advisory_xact_lock(hashtextextended('bank:' || $1::text || ':' || $2 || ':' || $3, 0))`
+	sqlLockMoney      = `SELECT pg_advisory_xact_lock(hashtextextended('bank:' || $1::int::text || ':' || $2::text || ':' || $3::text, 0))`
 	sqlMoney          = `SELECT balance FROM bank_balances WHERE book_id = $1 AND account = $2 AND currency = $3`
 	sqlInsertEntry    = `INSERT INTO bank_entries (book_id, id, account, category, amount, currency, source, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
 	sqlInsertTransfer = `

@@ -176,7 +176,8 @@ func (t *taking) find(ctx context.Context, tx pgx.Tx) error {
 		numbers = append(numbers, p.File)
 	}
 	slices.Sort(numbers)
-	for _, number := range slices.Compact(numbers) {
+	numbers = slices.Compact(numbers)
+	for _, number := range numbers {
 		f, err := lockFile(ctx, tx, t.book, t.currency, number)
 		if err != nil {
 			return err
@@ -184,7 +185,7 @@ func (t *taking) find(ctx context.Context, tx pgx.Tx) error {
 		if f.FetchedAt.IsZero() {
 			return ErrReportFile // nobody can have brought it to the bank
 		}
-		if len(slices.Compact(numbers)) == 1 {
+		if len(numbers) == 1 {
 			t.file, t.record.File = &f, number
 		}
 	}
