@@ -76,6 +76,7 @@ func TestAFileIsMadeOnceAndAnswered(t *testing.T) {
 	if _, _, err := h.Content(t.Context(), h.book, "EUR", 1, ann, "once more"); fault.CodeOf(err) != bankfile.ErrFileState.Code {
 		t.Errorf("what was answered is handed out: %v", err)
 	}
+	h.clock.advance(time.Second)
 	h.taken(report(f, "", said{all[2].ID, "RJCT", "AM04", ""}))
 	h.state(all[2], processor.PayoutCancelled, "AM04") // the money was missing, which passes
 	if got, err := h.File(t.Context(), h.book, "EUR", 1); err != nil || got.State != bankfile.FileClosed || got.ClosedAt.IsZero() {
