@@ -45,6 +45,8 @@ func TestTheDatabaseRefusesBehindTheServicesBack(t *testing.T) {
 		"a balance of nobody":         `INSERT INTO bank_balances (book_id, account, currency, balance) VALUES ($1, 'payee:x', 'EUR', 1)`,
 		"more than there is":          `INSERT INTO bank_entries (book_id, id, account, category, amount, currency, source, created_at) VALUES ($1, 'txn_aaaaaaaaaaaaaaaa', 'payee:cre_0', 'payout', -1, 'EUR', 'po_x', now())`,
 		"money back without a reason": `INSERT INTO bank_entries (book_id, id, account, category, amount, currency, source, created_at) VALUES ($1, 'txn_aaaaaaaaaaaaaaaa', 'payee:cre_1', 'payout_reversal', 5, 'EUR', '` + all[1].ID + `', now())`,
+		"money back of what was paid": `INSERT INTO bank_entries (book_id, id, account, category, amount, currency, source, created_at) VALUES ($1, 'txn_aaaaaaaaaaaaaaaa', 'payee:cre_0', 'payout_reversal', 1000, 'EUR', '` + all[0].ID + `', now())`,
+		"money set aside by nobody":   `INSERT INTO bank_entries (book_id, id, account, category, amount, currency, source, created_at) VALUES ($1, 'txn_aaaaaaaaaaaaaaaa', 'payee:cre_0', 'payment', 1000, 'EUR', 'py_aaaaaaaaaaaaaaaa', now())`,
 		"an entry is changed":         `UPDATE bank_entries SET amount = 1 WHERE book_id = $1`,
 		"an entry goes":               `DELETE FROM bank_entries WHERE book_id = $1`,
 		"a key is forgotten":          `DELETE FROM bank_orders WHERE book_id = $1`,
