@@ -26,7 +26,7 @@ func (s *Service) Poll(ctx context.Context, t Turn) (Report, error) {
 	n := newTally()
 	var posted int64
 	for _, name := range s.railNames() {
-		r := s.rails[name]
+		r := s.rail(t.Book, name)
 		now := s.now()
 		entries, err := s.entriesBetween(ctx, r, now.Add(-pollWindow), now.Add(time.Minute), pollSlices)
 		if err != nil {
