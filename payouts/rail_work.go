@@ -10,8 +10,8 @@ import (
 	"sync"
 	"time"
 
-	"mizan/ledger/failpoint"
 	"mizan/ledger"
+	"mizan/ledger/failpoint"
 	"mizan/ledger/money"
 	"mizan/payouts/processor"
 )
