@@ -2,6 +2,7 @@ package payouts
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -41,7 +42,10 @@ func newBankHouse(t *testing.T) *bankHouse {
 	}
 	h.option.Vault = vault.New(h.db.Pool, vault.Options{Now: h.clock.Now, Keys: keys, Trail: h.option.Trail})
 	for range 2 {
-		h.bank = bankfile.New(bankfile.Options{Pool: h.db.Pool, Trail: h.option.Trail, Vault: h.option.Vault, Now: h.clock.Now, Log: slog.New(slog.NewTextHandler(h.logged, nil))})
+		h.bank = bankfile.New(bankfile.Options{Pool: h.db.Pool, Trail: h.option.Trail, Vault: h.option.Vault, Now: h.clock.Now, Log: slog.New(slog.NewTextHandler(h.logged, nil)),
+			Kept: func(ctx context.Context, book ledger.Book, instructions []string) (map[string]bool, error) {
+				return h.KeptBack(ctx, book, instructions)
+			}})
 		o := h.option
 		o.Rails = []Rail{{Name: RailBank, Processor: "bank", Bank: "main", Of: h.bank.Driver, PerSecond: 1000}}
 		h.peers = append(h.peers, New(o))
@@ -304,6 +308,28 @@ func TestBankDataThatAreGone(t *testing.T) {
 	h.want(gone, Failed, bankfile.CodeBankMissing)
 	h.want(good, Submitted, "")
 	if got := h.destination("sel_gone"); got != "disabled" {
+		t.Errorf("the destination is %s", got)
+	}
+	h.sound()
+}
+
+// TestHeldBeforeTheFile: a payout waits for the next file, and its payee is held, or names another bank, before that is made. It
+// is in no file, and its money comes back.
+func TestHeldBeforeTheFile(t *testing.T) {
+	t.Parallel()
+	h := newBankHouse(t)
+	held, moved, good := h.owed("sel_held", 500), h.owed("sel_moved", 600), h.owed("sel_good", 700)
+	h.carryOn()
+	h.pause("sel_held", "")
+	h.exec(`UPDATE payout_destinations SET state = 'retired' WHERE book_id = $1 AND payee = 'sel_moved'`, h.book.ID)
+	if f := h.file(); f.Lines != 1 || f.Sum != 700 {
+		t.Errorf("%+v", f)
+	}
+	h.carryOn()
+	h.want(held, Failed, bankfile.CodeKept)
+	h.want(moved, Failed, bankfile.CodeKept)
+	h.want(good, Submitted, "")
+	if got := h.destination("sel_held"); got != "active" {
 		t.Errorf("the destination is %s", got)
 	}
 	h.sound()

@@ -73,7 +73,10 @@ func newParts(pool *postgres.Pool, now func() time.Time, config partsConfig) (*p
 	p.events = commerce.New(p.books, p.rules, now)
 	p.vault = vault.New(pool, vault.Options{Now: now, Keys: config.vaultKeys, Region: config.vaultRegion, Trail: p.trail})
 	p.access = access.New(pool, access.Options{Now: now, StaticKey: config.staticKey, Vault: p.vault, Guardians: p.minorsOf, Issuer: config.issuer})
-	p.bank = bankfile.New(bankfile.Options{Pool: pool, Trail: p.trail, Vault: p.vault, Now: now, Log: config.jobsLog})
+	p.bank = bankfile.New(bankfile.Options{Pool: pool, Trail: p.trail, Vault: p.vault, Now: now, Log: config.jobsLog,
+		Kept: func(ctx context.Context, book ledger.Book, instructions []string) (map[string]bool, error) {
+			return p.payouts.KeptBack(ctx, book, instructions)
+		}})
 	p.payouts = payouts.New(payouts.Options{Pool: pool, Ledger: p.books, Events: p.events, Trail: p.trail, Vault: p.vault, Now: now,
 		Rails: railsOf(config.driver, p.bank), Wait: waitBy(config.clock), Log: config.jobsLog})
 	var acts []guard.Act

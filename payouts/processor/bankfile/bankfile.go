@@ -1,9 +1,11 @@
 package bankfile
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
+	"mizan/ledger"
 	"mizan/ledger/guard"
 	"mizan/ledger/money"
 	"mizan/ledger/postgres"
@@ -19,6 +21,9 @@ type Options struct {
 	Now   func() time.Time
 	// Log is told what a person has to look at; nil for nowhere.
 	Log *slog.Logger
+	// Kept tells which of some instructions may not be carried out any more, since something came between their order and the
+	// making of a file, such as a hold on the payee or another bank; nil for none.
+	Kept func(ctx context.Context, book ledger.Book, instructions []string) (map[string]bool, error)
 }
 
 // Service keeps the bank rail of all books: their bank accounts, what is ordered, the files and what the bank says of them. It is
@@ -29,6 +34,7 @@ type Service struct {
 	vault *vault.Vault
 	clock func() time.Time
 	log   *slog.Logger
+	kept  func(ctx context.Context, book ledger.Book, instructions []string) (map[string]bool, error)
 }
 
 // New returns the service in the database.
@@ -36,7 +42,10 @@ func New(o Options) *Service {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{pool: o.Pool, trail: o.Trail, vault: o.Vault, clock: o.Now, log: o.Log}
+	if o.Kept == nil {
+		o.Kept = func(context.Context, ledger.Book, []string) (map[string]bool, error) { return nil, nil }
+	}
+	return &Service{pool: o.Pool, trail: o.Trail, vault: o.Vault, clock: o.Now, log: o.Log, kept: o.Kept}
 }
 
 // now is the time as the database keeps it.

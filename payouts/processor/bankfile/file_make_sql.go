@@ -89,9 +89,13 @@ func (s *Service) makeNext(ctx context.Context, book ledger.Book, a Account, by 
 	if err != nil || len(waiting) == 0 {
 		return nil, false, err
 	}
-	subjects := make([]string, len(waiting))
+	subjects, instructions := make([]string, len(waiting)), make([]string, len(waiting))
 	for i, p := range waiting {
-		subjects[i] = p.Account
+		subjects[i], instructions[i] = p.Account, p.Instruction
+	}
+	kept, err := s.kept(ctx, book, instructions)
+	if err != nil {
+		return nil, false, err
 	}
 	to, err := s.receivers(ctx, book, a.Debtor, subjects)
 	if err != nil {
@@ -101,7 +105,9 @@ func (s *Service) makeNext(ctx context.Context, book ledger.Book, a Account, by 
 	now := s.now()
 	good := slices.DeleteFunc(slices.Clone(waiting), func(p Payment) bool {
 		code, state := to[p.Account].code, PaymentFailed
-		if code == "" && !a.fits(now, p, to[p.Account].Creditor) {
+		if kept[p.Instruction] {
+			code, state = CodeKept, PaymentCancelled
+		} else if code == "" && !a.fits(now, p, to[p.Account].Creditor) {
 			code, state = CodeLineInvalid, PaymentCancelled
 		}
 		if code != "" {

@@ -21,6 +21,8 @@ const (
 	CodeBankMissing = "bank_data_missing"
 	// CodeBankInvalid: the bank data cannot be paid to from this account.
 	CodeBankInvalid = "bank_data_invalid"
+	// CodeKept: its payee may not be paid any more, as because of a hold.
+	CodeKept = "kept_back"
 	// CodeLineInvalid: the payment does not fit the format, as when its amount is beyond the field.
 	CodeLineInvalid = "bank_line_invalid"
 )
