@@ -2,6 +2,7 @@ package payouts
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -57,6 +58,20 @@ func (s *Service) bookCost(ctx context.Context, t Turn, r Rail, payout string, e
 		return err
 	})
 	return done && err == nil, err
+}
+
+// polledUntil notes that a rail's entries before a moment were compared. The turn is checked in the same transaction.
+func (s *Service) polledUntil(ctx context.Context, t Turn, r Rail, until time.Time) error {
+	return s.pool.TxRetry(ctx, func(tx pgx.Tx) error {
+		if err := t.check(ctx, tx); err != nil {
+			return err
+		}
+		name := pollCursor + r.Name
+		if _, err := s.cursorTx(ctx, tx, t.Book, name); err != nil {
+			return err
+		}
+		return s.moveCursorTx(ctx, tx, t.Book, name, max(until.Unix(), 0))
+	})
 }
 
 // pulledBackOf returns what came back of transfers, as far as they are the book's.
