@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mizan/ledger"
+	"mizan/ledger/fault"
 	"mizan/ledger/money"
 	"mizan/payouts/processor"
 )
@@ -189,6 +190,9 @@ type known struct {
 	returned           bool
 }
 
+// errCostRefused means that the books do not take the cost of a payout.
+var errCostRefused = errors.New("payouts: the cost of a payout cannot be booked")
+
 // siftOne deals with one entry. An entry of a payout's transfer of another amount than the payout's is an alarm.
 func (s *Service) siftOne(ctx context.Context, t Turn, r Rail, k known, e processor.Entry) (posted int64, look bool, err error) {
 	switch {
@@ -199,6 +203,11 @@ func (s *Service) siftOne(ctx context.Context, t Turn, r Rail, k known, e proces
 		done, err := s.bookCost(ctx, t, r, k.payout, e)
 		if done {
 			posted = 1
+		}
+		if errors.Is(err, errCostRefused) { // as in a currency that the book does not use; the entries after it do not wait
+			s.log.Error("what the processor took for a payout or gave back cannot be booked; a person has to book it",
+				"payout", k.payout, "entry", e.ID, "code", fault.CodeOf(err))
+			err = nil
 		}
 		return posted, false, err
 	case k.outgoing:

@@ -2,12 +2,14 @@ package payouts
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"mizan/ledger"
 	"mizan/ledger/commerce"
+	"mizan/ledger/fault"
 	"mizan/payouts/processor"
 )
 
@@ -41,7 +43,8 @@ func (s *Service) knownSources(ctx context.Context, book ledger.Book, sources []
 	})
 }
 
-// bookCost books what the processor took for a payout, or gave back, once for ever. It reports whether it was new.
+// bookCost books what the processor took for a payout, or gave back, once for ever. It reports whether it was new; errCostRefused
+// means that the book cannot hold it.
 func (s *Service) bookCost(ctx context.Context, t Turn, r Rail, payout string, e processor.Entry) (done bool, err error) {
 	err = s.pool.Tx(ctx, func(tx pgx.Tx) error {
 		if err := t.check(ctx, tx); err != nil {
@@ -54,6 +57,9 @@ func (s *Service) bookCost(ctx context.Context, t Turn, r Rail, payout string, e
 			}
 		}
 		results, err := s.events.PostTx(ctx, tx, t.Book, []commerce.Event{costEvent(r, payout, e)})
+		if kind := fault.KindOf(err); err != nil && (kind == fault.Invalid || kind == fault.Conflict) {
+			return fmt.Errorf("%w: %w", errCostRefused, err)
+		}
 		done = err == nil && len(results) == 1 && !results[0].Replayed
 		return err
 	})

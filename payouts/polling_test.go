@@ -58,6 +58,8 @@ func TestFirstPoll(t *testing.T) {
 type listing struct {
 	processor.Driver
 	refuse func(w processor.Window) error
+	// change is done to each entry before it is returned.
+	change func(e *processor.Entry)
 	asked  []processor.Window
 }
 
@@ -66,7 +68,22 @@ func (l *listing) ListEntries(ctx context.Context, account string, w processor.W
 	if err := l.refuse(w); err != nil {
 		return nil, err
 	}
-	return l.Driver.ListEntries(ctx, account, w)
+	all, err := l.Driver.ListEntries(ctx, account, w)
+	for i := range all {
+		if l.change != nil {
+			l.change(&all[i])
+		}
+	}
+	return all, err
+}
+
+// listed puts a listing before the house's driver.
+func (h *railHouse) listed() *listing {
+	r := h.rails["connected"]
+	l := &listing{Driver: r.Driver, refuse: func(processor.Window) error { return nil }}
+	r.Driver = l
+	h.rails["connected"] = r
+	return l
 }
 
 // TestPollGoesOn: how far comparing has come moves only behind what came through, and a window that cannot be listed keeps the
@@ -75,10 +92,7 @@ func TestPollGoesOn(t *testing.T) {
 	t.Parallel()
 	h, _ := quick(t)
 	sent := h.clock.Now()
-	l := &listing{Driver: h.rails["connected"].Driver}
-	r := h.rails["connected"]
-	r.Driver = l
-	h.rails["connected"] = r
+	l := h.listed()
 	poll := func(refuse func(processor.Window) error) error {
 		l.refuse, l.asked = refuse, nil
 		_, err := h.Poll(t.Context(), h.turn())
@@ -133,5 +147,38 @@ func TestPollGoesOn(t *testing.T) {
 	}
 	if strings.Contains(h.logged.String(), "canary") {
 		t.Error(h.logged)
+	}
+}
+
+// TestCostNobodyCanBook: a cost that the book cannot hold, as in a currency that it does not use, is told and keeps back no other.
+func TestCostNobodyCanBook(t *testing.T) {
+	t.Parallel()
+	h, first := quick(t)
+	h.clock.Advance(time.Minute)
+	second := h.pay("sel_x", h.read(first).Destination, "acct_x", "automatic", "instant", 10000, 0)
+	h.submit()
+	l := h.listed()
+	outgoing := h.read(first).Outgoing
+	l.change = func(e *processor.Entry) {
+		if e.Source == outgoing {
+			e.Currency = "GBP"
+		}
+	}
+	h.clock.Advance(10 * time.Minute)
+	h.followUp()
+	if outgoing = h.read(first).Outgoing; outgoing == "" || h.read(second).Outgoing == "" {
+		t.Fatal("not on their way", h.logged)
+	}
+	for range 2 {
+		h.work(h.Poll)
+		if got := h.balances(); got["expenses:processor_fee"] != 100 || !strings.Contains(h.logged.String(), "cannot be booked") || strings.Contains(h.logged.String(), `code=""`) {
+			t.Fatalf("%v\n%s", got, h.logged)
+		}
+		h.clock.Advance(time.Hour)
+	}
+	l.change = nil
+	h.work(h.Poll)
+	if got := h.balances(); got["expenses:processor_fee"] != 300 {
+		t.Error(got)
 	}
 }
