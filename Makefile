@@ -98,12 +98,13 @@ go:
 	@command -v go >/dev/null || { echo "Go is missing. Install Go 1.26 or later from https://go.dev/dl and put it on PATH."; exit 1; }
 	@go env GOVERSION >/dev/null || { echo "This Go is too old and may not fetch another. Install Go 1.26 or later from https://go.dev/dl."; exit 1; }
 
-# The race detector needs a C compiler, the test of the README's commands curl, and the tests of exports hledger, which
-# reads what we write.
+# The race detector needs a C compiler, the test of the README's commands curl, the tests of exports hledger, which reads
+# what we write, and the tests of bank files xmllint, which validates it.
 tools: go
 	@missing=; command -v "$$(go env CC)" >/dev/null || missing="gcc libc6-dev"; \
 	command -v curl >/dev/null || missing="$$missing curl ca-certificates"; \
 	command -v hledger >/dev/null || missing="$$missing hledger"; \
+	command -v xmllint >/dev/null || missing="$$missing libxml2-utils"; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "Installing $$missing with apt-get."; \

@@ -445,13 +445,13 @@ func (s *Service) pulledBack(r Rail, c *carried, m thing, a *attempt) (change, e
 	case c.State == Paid:
 		n.ReturnedAt, n.EndedAt = now, now
 		return change{next: n, step: step, events: []commerce.Event{commerce.Own(&commerce.PayoutReturned{PayoutTerms: c.terms(), Processor: r.Processor,
-			Entry: m.entry, Reason: reasonOf(c.Code), FeeReturned: c.feeBack}, now)}}, nil
+			Bank: r.Bank, Entry: m.entry, Reason: reasonOf(c.Code), FeeReturned: c.feeBack}, now)}}, nil
 	case n.PulledBack < n.Amount:
 		return change{next: n, lookAt: now.Add(followHourly), step: step, events: []commerce.Event{commerce.Own(&commerce.PayoutPulledBack{PayoutTerms: c.terms(),
-			Processor: r.Processor, Entry: m.entry, Pulled: a.amount.Format(c.Holder.Currency)}, now)}}, nil
+			Processor: r.Processor, Bank: r.Bank, Entry: m.entry, Pulled: a.amount.Format(c.Holder.Currency)}, now)}}, nil
 	}
 	n.State, n.EndedAt, step.State = Failed, now, Failed
-	failed := &commerce.PayoutFailed{PayoutTerms: c.terms(), Processor: r.Processor, Entry: m.entry, Reason: reasonOf(c.Code)}
+	failed := &commerce.PayoutFailed{PayoutTerms: c.terms(), Processor: r.Processor, Bank: r.Bank, Entry: m.entry, Reason: reasonOf(c.Code)}
 	if c.costBack != nil {
 		failed.CostReturned, failed.CostEntry = c.costBack.Net.Format(c.Holder.Currency), c.costBack.ID
 		step.Evidence += costBackEvidence + c.costBack.ID

@@ -168,7 +168,7 @@ func (s *Service) about(ctx context.Context, t Turn, m Notice) (subject, error) 
 			return about, err
 		}
 		// Its outcome may not be known here yet. The processor says whose instruction it was.
-		transfer, err := s.readTransfer(ctx, m.Object)
+		transfer, err := s.readTransfer(ctx, t.Book, m.Object)
 		// What cannot be read by its own notice is read when its payout is looked at, if it is ours.
 		if errors.Is(err, processor.ErrAbsent) || errors.Is(err, processor.ErrStrange) || err == nil && transfer.Instruction == "" {
 			return subject{}, nil
@@ -200,10 +200,10 @@ func (m *Notice) account() string {
 }
 
 // readTransfer reads a transfer at whichever rail has it.
-func (s *Service) readTransfer(ctx context.Context, id string) (v processor.Transfer, err error) {
+func (s *Service) readTransfer(ctx context.Context, book ledger.Book, id string) (v processor.Transfer, err error) {
 	err = processor.ErrAbsent
 	for _, name := range s.railNames() {
-		v, err = asked(ctx, s, s.rails[name], func(d processor.Driver) (processor.Transfer, error) { return d.ReadTransfer(ctx, id) })
+		v, err = asked(ctx, s, s.rail(book, name), func(d processor.Driver) (processor.Transfer, error) { return d.ReadTransfer(ctx, id) })
 		if !errors.Is(err, processor.ErrAbsent) {
 			return v, err
 		}

@@ -25,6 +25,9 @@ func TestSpreeAnErrorReleasesNothing(t *testing.T) {
 			h, id := one(t, "daily")
 			before := h.balances()
 			h.sim.Script(simulator.Fault{Kind: kind, Method: http.MethodPost, Path: "/v1/transfers", Times: 100})
+			if kind == simulator.ExecuteThenDrop { // it would be found
+				h.sim.Script(simulator.Fault{Kind: simulator.DropBefore, Method: http.MethodGet, Path: "/v1/transfers", Times: 100})
+			}
 			for range 4 {
 				h.submit()
 				h.clock.Advance(time.Minute)

@@ -34,7 +34,7 @@ func (s *Service) Poll(ctx context.Context, t Turn) (Report, error) {
 	n := newTally()
 	var posted int64
 	for _, name := range s.railNames() {
-		costs, err := s.pollRail(ctx, t, s.rails[name], n)
+		costs, err := s.pollRail(ctx, t, s.rail(t.Book, name), n)
 		posted += costs
 		if err != nil {
 			return Report{}, err

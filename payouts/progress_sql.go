@@ -67,9 +67,9 @@ func (s *Service) Progress(ctx context.Context, book ledger.Book, run string) (p
 			return Progress{}, err
 		}
 	}
-	pace := usualPace
+	pace := s.rails[RailConnected].pace()
 	for _, name := range s.railNames() {
-		pace = s.rails[name].pace()
+		pace = min(pace, s.rails[name].pace())
 	}
 	if n := p.Left - p.Waiting; n > 0 {
 		p.DoneAt = s.now().Add(time.Duration(n*requestsEach) * time.Second / time.Duration(pace))

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"mizan/ledger"
 	"mizan/ledger/failpoint"
 	"mizan/ledger/money"
 	"mizan/payouts/processor"
@@ -100,8 +101,8 @@ func (s *Service) carry(ctx context.Context, t Turn, id string, states []string)
 	}
 	failpoint.Here(failpoint.PayoutClaimed)
 	defer s.letGo(ctx, t, c)
-	r, ok := s.rails[c.Rail]
-	if !ok || r.Driver == nil {
+	r := s.rail(t.Book, c.Rail)
+	if r.Driver == nil {
 		return c, ErrRail
 	}
 	for range stepsAtOnce {
@@ -187,7 +188,7 @@ func (s *Service) carryAll(ctx context.Context, t Turn, ids []string, states []s
 // railNames are the rails that this process can carry payouts to.
 func (s *Service) railNames() (names []string) {
 	for name, r := range s.rails {
-		if r.Driver != nil {
+		if r.Driver != nil || r.Of != nil {
 			names = append(names, name)
 		}
 	}
@@ -217,7 +218,7 @@ func (s *Service) Submit(ctx context.Context, t Turn) (Report, error) {
 		return Report{}, err
 	}
 	if len(runs) > 0 {
-		s.sound(ctx, n)
+		s.sound(ctx, t.Book, n)
 	}
 	for _, run := range runs {
 		for after := ""; !n.full(); {
@@ -239,9 +240,13 @@ func (s *Service) Submit(ctx context.Context, t Turn) (Report, error) {
 }
 
 // sound finds out in which currencies our balance has nothing, so that nothing is ordered that can only be refused.
-func (s *Service) sound(ctx context.Context, n *tally) {
+func (s *Service) sound(ctx context.Context, book ledger.Book, n *tally) {
 	for _, name := range s.railNames() {
-		balances, err := asked(ctx, s, s.rails[name], func(d processor.Driver) (map[money.Currency]processor.Balance, error) { return d.ReadBalance(ctx, "") })
+		r := s.rail(book, name)
+		if r.Bank != "" {
+			continue // what a bank has is not known here
+		}
+		balances, err := asked(ctx, s, r, func(d processor.Driver) (map[money.Currency]processor.Balance, error) { return d.ReadBalance(ctx, "") })
 		if err != nil {
 			continue // what cannot be known is tried
 		}

@@ -3,6 +3,7 @@ package payouts
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -88,6 +89,33 @@ func (s *Service) destinationState(ctx context.Context, book ledger.Book, c *car
 		state = "former"
 	}
 	return state, err
+}
+
+const sqlKeptOf = `
+SELECT c.id FROM payouts c
+ WHERE c.book_id = $1 AND c.id = ANY($2)
+   AND (` + keptBack + ` OR EXISTS (SELECT FROM payout_destinations d WHERE d.book_id = c.book_id AND d.id = c.destination AND d.state <> 'active'))`
+
+// KeptBack returns which of the instructions may not be carried out any more, because something came after their order: a hold, a
+// lost verification, another destination. It is for rails on which an order waits before it leaves.
+func (s *Service) KeptBack(ctx context.Context, book ledger.Book, instructions []string) (map[string]bool, error) {
+	ids := make([]string, len(instructions))
+	for i, instruction := range instructions {
+		ids[i] = strings.TrimSuffix(instruction, instructionOut)
+	}
+	rows, err := s.pool.Query(ctx, sqlKeptOf, book.ID, ids, s.now())
+	if err != nil {
+		return nil, err
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, err
+	}
+	kept := make(map[string]bool, len(found))
+	for _, id := range found {
+		kept[id+instructionOut] = true
+	}
+	return kept, nil
 }
 
 // mayLeave returns errKept if what was decided holds no longer: the payee is under a hold, it or its guardian is not verified

@@ -52,7 +52,7 @@ func (s *Service) transferOf(t Turn, r Rail, c *carried) errand {
 			n.State, n.Code, n.SubmittedAt = Submitted, "", s.now()
 			n.Transfer, n.TransferEntry, n.Arrived = m.id, m.entry, m.arrived
 			return change{next: n, lookAt: s.now(), step: Step{State: Submitted, Evidence: a.evidence()},
-				events: []commerce.Event{commerce.Own(&commerce.PayoutSubmitted{PayoutTerms: c.terms(), Processor: r.Processor, Entry: m.entry}, s.now())}}, nil
+				events: []commerce.Event{commerce.Own(&commerce.PayoutSubmitted{PayoutTerms: c.terms(), Processor: r.Processor, Bank: r.Bank, Entry: m.entry}, s.now())}}, nil
 		},
 		refused: func(a *attempt) change { return s.transferRefused(t, c, a) },
 		unknown: func(a *attempt, lookAt time.Time) change {

@@ -27,6 +27,11 @@ type Rail struct {
 	Processor string
 	// Driver carries orders out; nil for a rail that only destinations know.
 	Driver processor.Driver
+	// Of returns the driver of one book, for a rail on which each book pays from an account of its own; nil for all others.
+	Of func(book ledger.Book) processor.Driver
+	// Bank is the own bank account that this rail pays from, a segment of the ledger's accounts such as main; empty for a
+	// processor that pays from our balance there.
+	Bank string
 	// Own is the platform's own account at the processor, to which no payee is paid; empty if it is not known.
 	Own string
 	// PerSecond is how many requests a second the processor takes from all of us together.
@@ -82,6 +87,15 @@ func New(o Options) *Service {
 		s.wait = waitUntil
 	}
 	return s
+}
+
+// rail returns the rail as the book uses it; its driver is nil if nothing can be paid by it.
+func (s *Service) rail(book ledger.Book, name string) Rail {
+	r := s.rails[name]
+	if r.Of != nil {
+		r.Driver = r.Of(book)
+	}
+	return r
 }
 
 // waitUntil waits by the machine's clock.

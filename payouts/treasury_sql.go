@@ -137,7 +137,7 @@ func (s *Service) atProcessors(ctx context.Context, book ledger.Book) (short, sp
 	}
 	asked := map[string]bool{}
 	for _, rail := range s.rails {
-		if rail.Driver == nil || asked[rail.Processor] {
+		if rail.Driver == nil || rail.Bank != "" || asked[rail.Processor] {
 			continue
 		}
 		asked[rail.Processor] = true

@@ -63,10 +63,12 @@ var house = []storey{
 	{"ledger/commerce/intake", "an inbound message is stored, then applied through commerce",
 		[]string{"ledger/money", "ledger/pan", "ledger/postgres", "ledger", "ledger/guard", "ledger/commerce"}},
 	{"payouts/processor", "drivers see amounts and nothing of the books", []string{"ledger/money"}},
+	{"payouts/processor/conformance", "one suite of tests for every driver", []string{"ledger/money", "payouts/processor"}},
 	{"payouts/processor/stripe", "the only importer of the processor's library, so that it can be replaced",
 		[]string{"ledger/money", "payouts/processor", "stripe"}},
 	{"payouts/processor/simulator", "it imitates a processor from the outside", []string{"ledger/money", "payouts/processor"}},
-	{"payouts/processor/bankfile", "a second rail behind the same driver", []string{"ledger/money", "payouts/processor"}},
+	{"payouts/processor/bankfile", "a second rail behind the same driver, with a store of its own, since a bank remembers nothing for us",
+		[]string{"ledger/money", "ledger/postgres", "ledger", "ledger/guard", "ledger/vault", "payouts/processor"}},
 	{"payouts/jobs", "it runs what it is handed and knows no job, so that no cycle can form through it",
 		[]string{"ledger/postgres", "ledger/guard", "ledger/failpoint", "river", "cron"}},
 	{"payouts", "decisions about payments read the books and write them through the ledger",
@@ -90,7 +92,7 @@ var house = []storey{
 
 // forTests is what test files may import beyond their package's own storey.
 var forTests = []string{"ledger/money", "ledger/postgres", "ledger/postgres/pgtest", "migrations", "pgx", "cmp", "goleak", "rapid", "kin-openapi", "api/access/accesstest",
-	"payouts/processor/stripe", "payouts/processor/simulator"}
+	"payouts/processor/stripe", "payouts/processor/simulator", "payouts/processor/conformance", "payouts/processor/bankfile"}
 
 // pgxAnywhere lists the packages that may import pgx in any file: they are where SQL is prepared, not where the business asks for it.
 var pgxAnywhere = []string{"ledger/postgres", "ledger/postgres/pgtest", "migrations"}

@@ -16,6 +16,7 @@ import (
 	"mizan/payouts"
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor"
+	"mizan/payouts/processor/bankfile"
 )
 
 // partsConfig is what differs between them.
@@ -56,6 +57,8 @@ type parts struct {
 	// driver speaks to the payment processor, nil where none is set; simulator is what is behind it in development, or nil.
 	driver    processor.Driver
 	simulator *simulated
+	// bank keeps what is paid by bank files.
+	bank *bankfile.Service
 	// payouts keeps what waits for a time, and payouts.
 	payouts *payouts.Service
 	// jobs knows the jobs and runs none until it is started, or told to run what is due.
@@ -70,10 +73,15 @@ func newParts(pool *postgres.Pool, now func() time.Time, config partsConfig) (*p
 	p.events = commerce.New(p.books, p.rules, now)
 	p.vault = vault.New(pool, vault.Options{Now: now, Keys: config.vaultKeys, Region: config.vaultRegion, Trail: p.trail})
 	p.access = access.New(pool, access.Options{Now: now, StaticKey: config.staticKey, Vault: p.vault, Guardians: p.minorsOf, Issuer: config.issuer})
+	p.bank = bankfile.New(bankfile.Options{Pool: pool, Trail: p.trail, Vault: p.vault, Now: now, Log: config.jobsLog,
+		Kept: func(ctx context.Context, book ledger.Book, instructions []string) (map[string]bool, error) {
+			return p.payouts.KeptBack(ctx, book, instructions)
+		}})
 	p.payouts = payouts.New(payouts.Options{Pool: pool, Ledger: p.books, Events: p.events, Trail: p.trail, Vault: p.vault, Now: now,
-		Rails: railsOf(config.driver), Wait: waitBy(config.clock), Log: config.jobsLog})
+		Rails: railsOf(config.driver, p.bank), Wait: waitBy(config.clock), Log: config.jobsLog})
 	var acts []guard.Act
-	for _, of := range [][]guard.Act{commerce.Acts(p.events, p.rules, p.books), p.access.Acts(), p.payouts.AfterVault(p.vault.Acts(p.regionOf)), p.payouts.Acts()} {
+	for _, of := range [][]guard.Act{commerce.Acts(p.events, p.rules, p.books), p.access.Acts(), p.payouts.AfterVault(p.vault.Acts(p.regionOf)), p.payouts.Acts(),
+		p.bank.Acts(p.bookOf)} {
 		acts = append(acts, of...)
 	}
 	p.desk = guard.NewDesk(pool, p.trail, now, acts)
@@ -96,6 +104,15 @@ func (p *parts) minorsOf(ctx context.Context, book, guardian string) ([]string, 
 		return nil, err
 	}
 	return p.events.MinorsOf(ctx, b, guardian)
+}
+
+// bookOf returns the book that an approval is about.
+func (p *parts) bookOf(ctx context.Context, b guard.Book) (ledger.Book, error) {
+	book, err := p.books.Book(ctx, b.Code)
+	if err == nil && int32(book.ID) != b.ID {
+		err = ledger.ErrBookUnknown
+	}
+	return book, err
 }
 
 // regionOf returns where the personal data of the book belong.

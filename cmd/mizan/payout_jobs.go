@@ -11,11 +11,16 @@ import (
 	"mizan/payouts"
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor"
+	"mizan/payouts/processor/bankfile"
 )
 
 const (
 	// mainProcessor is the segment of the ledger's accounts of the processor that is paid with.
 	mainProcessor = "main"
+	// mainBank is the segment of the ledger's accounts of the own bank account that bank files pay from.
+	mainBank = "main"
+	// bankPerSecond is how many orders a second go to the tables of the bank rail, which are our own.
+	bankPerSecond = 1000
 	// railPerSecond is how many requests a second are sent to the processor from all processes together. It is below what
 	// Stripe takes in its test mode, which takes a quarter of the live one.
 	railPerSecond = 20
@@ -25,12 +30,14 @@ const (
 	oftenKept = 14 * 24 * time.Hour
 )
 
-// railsOf returns the ways out: the processor's connected accounts. Without a processor there is none, and nobody is paid.
-func railsOf(driver processor.Driver) []payouts.Rail {
-	if driver == nil {
-		return nil
+// railsOf returns the ways out: the processor's connected accounts, if there is a processor, and bank files, by which each book
+// pays from its own bank accounts.
+func railsOf(driver processor.Driver, bank *bankfile.Service) []payouts.Rail {
+	rails := []payouts.Rail{{Name: payouts.RailBank, Processor: "bank", Bank: mainBank, Of: bank.Driver, PerSecond: bankPerSecond}}
+	if driver != nil {
+		rails = append(rails, payouts.Rail{Name: payouts.RailConnected, Processor: mainProcessor, Driver: driver, PerSecond: railPerSecond})
 	}
-	return []payouts.Rail{{Name: payouts.RailConnected, Processor: mainProcessor, Driver: driver, PerSecond: railPerSecond}}
+	return rails
 }
 
 // waitBy waits by a clock that may stand elsewhere than the machine's. One that stands still has nobody wait: whoever moves it

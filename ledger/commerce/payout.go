@@ -74,6 +74,8 @@ type PayoutCreated struct {
 type PayoutSubmitted struct {
 	PayoutTerms
 	Processor string `json:"processor"`
+	// Bank is the own bank account that paid instead of our balance at a processor; empty for the processor.
+	Bank string `json:"bank,omitempty"`
 	// Entry is the processor's balance transaction.
 	Entry string `json:"entry"`
 }
@@ -97,8 +99,10 @@ type PayoutCancelled struct {
 type PayoutFailed struct {
 	PayoutTerms
 	Processor string `json:"processor"`
-	Entry     string `json:"entry"`
-	Reason    string `json:"reason,omitempty"`
+	// Bank is the own bank account that paid instead of our balance at a processor; empty for the processor.
+	Bank   string `json:"bank,omitempty"`
+	Entry  string `json:"entry"`
+	Reason string `json:"reason,omitempty"`
 	// CostReturned is what the processor gave back of its cost, and CostEntry its balance transaction.
 	CostReturned string `json:"cost_returned,omitempty"`
 	CostEntry    string `json:"cost_entry,omitempty"`
@@ -107,7 +111,9 @@ type PayoutFailed struct {
 // PayoutReturned says that a bank sent a payout back after it was paid. The fee is kept, unless the fault is ours.
 type PayoutReturned struct {
 	PayoutTerms
-	Processor   string `json:"processor"`
+	Processor string `json:"processor"`
+	// Bank is the own bank account that paid instead of our balance at a processor; empty for the processor.
+	Bank        string `json:"bank,omitempty"`
 	Entry       string `json:"entry"`
 	Reason      string `json:"reason,omitempty"`
 	FeeReturned bool   `json:"fee_returned,omitempty"`
@@ -118,7 +124,9 @@ type PayoutReturned struct {
 type PayoutPulledBack struct {
 	PayoutTerms
 	Processor string `json:"processor"`
-	Entry     string `json:"entry"`
+	// Bank is the own bank account that paid instead of our balance at a processor; empty for the processor.
+	Bank  string `json:"bank,omitempty"`
+	Entry string `json:"entry"`
 	// Pulled is what was taken back, at most the amount.
 	Pulled string `json:"pulled"`
 	// FeeReturned gives the fee back, all of it.

@@ -48,7 +48,7 @@ func (d *PayoutCancelled) tell() []Step {
 
 func (d *PayoutFailed) prepare(p *preparation) {
 	d.judge(p)
-	p.atProcessor(d.Processor, d.Entry)
+	p.atProcessor(d.Processor, d.Bank, d.Entry)
 	p.id("/reason", d.Reason, false)
 	cost := p.amount("/cost_returned", d.CostReturned)
 	p.id("/cost_entry", d.CostEntry, cost != 0)
@@ -61,7 +61,7 @@ func (d *PayoutFailed) plan(p *planner) error {
 	a := d.amounts(p)
 	prep, _ := p.read(d.Currency)
 	cost := prep.amount("/cost_returned", d.CostReturned)
-	cash := processorAccount(bucketAvailable, d.Processor)
+	cash := payoutCash(d.Processor, d.Bank)
 	legs := append([]leg{{d.inTransit(), a.amount, ""}}, d.back(a, true)...)
 	legs = append(legs, leg{cash, a.amount, d.Entry}, leg{cashInTransitAt(d.Processor), -a.amount, ""},
 		leg{cash, cost, d.CostEntry}, leg{accountProcessorFee, -cost, ""})
@@ -79,25 +79,25 @@ func (d *PayoutFailed) tell() []Step {
 
 func (d *PayoutReturned) prepare(p *preparation) {
 	d.judge(p)
-	p.atProcessor(d.Processor, d.Entry)
+	p.atProcessor(d.Processor, d.Bank, d.Entry)
 	p.id("/reason", d.Reason, false)
 }
 
 func (d *PayoutReturned) plan(p *planner) error {
 	a := d.amounts(p)
-	legs := append([]leg{{processorAccount(bucketAvailable, d.Processor), a.amount, d.Entry}}, d.back(a, d.FeeReturned)...)
+	legs := append([]leg{{payoutCash(d.Processor, d.Bank), a.amount, d.Entry}}, d.back(a, d.FeeReturned)...)
 	return p.payoutStep(eventPayoutReturned, d, a, false, legs)
 }
 
 func (d *PayoutReturned) tell() []Step {
 	t, a := d.read()
-	d.tellBack(t, a, "Sent back by the bank of "+d.receiver(), processorAccount(bucketAvailable, d.Processor), d.FeeReturned)
+	d.tellBack(t, a, "Sent back by the bank of "+d.receiver(), payoutCash(d.Processor, d.Bank), d.FeeReturned)
 	return t.steps
 }
 
 func (d *PayoutPulledBack) prepare(p *preparation) {
 	a := d.judge(p)
-	p.atProcessor(d.Processor, d.Entry)
+	p.atProcessor(d.Processor, d.Bank, d.Entry)
 	if p.positive("/pulled", d.Pulled) > a.amount {
 		p.bad("/pulled", "too-large", "No more is taken back than is on its way.")
 	}
@@ -107,7 +107,7 @@ func (d *PayoutPulledBack) plan(p *planner) error {
 	a := d.amounts(p)
 	prep, _ := p.read(d.Currency)
 	a.amount = prep.amount("/pulled", d.Pulled)
-	legs := append([]leg{{processorAccount(bucketAvailable, d.Processor), a.amount, d.Entry}, {cashInTransitAt(d.Processor), -a.amount, ""},
+	legs := append([]leg{{payoutCash(d.Processor, d.Bank), a.amount, d.Entry}, {cashInTransitAt(d.Processor), -a.amount, ""},
 		{d.inTransit(), a.amount, ""}}, d.back(a, d.FeeReturned)...)
 	return p.payoutStep(eventPayoutPulledBack, d, a, false, legs)
 }

@@ -73,6 +73,21 @@ func cashInTransitAt(processor string) ledger.Address {
 	return ledger.Address("assets:cash_in_transit:" + processor)
 }
 
+// payoutCash is where the money of a payout leaves and comes back to: our balance at the processor, or our own bank account.
+func payoutCash(processor, bank string) ledger.Address {
+	if bank != "" {
+		return ledger.Address("assets:bank:operating:" + bank)
+	}
+	return processorAccount(bucketAvailable, processor)
+}
+
+func fromWhere(processor, bank string) string {
+	if bank != "" {
+		return "from our bank account " + bank
+	}
+	return "from our balance at " + processor
+}
+
 // take is what the payout takes out of its source: a step of the explanation for each part.
 func (d *PayoutTerms) take(t *tale, a payoutAmounts) {
 	t.plain("payout", "On its way to "+d.receiver(), string(d.inTransit()), a.amount, "")
@@ -169,24 +184,25 @@ func (p *planner) payoutStep(event string, told teller, a payoutAmounts, decisio
 
 func (d *PayoutSubmitted) prepare(p *preparation) {
 	d.judge(p)
-	p.atProcessor(d.Processor, d.Entry)
+	p.atProcessor(d.Processor, d.Bank, d.Entry)
 }
 
 // atProcessor checks where the processor has booked something.
-func (p *preparation) atProcessor(processor, entry string) {
+func (p *preparation) atProcessor(processor, bank, entry string) {
 	p.id("/processor", processor, true)
+	p.id("/bank", bank, false)
 	p.id("/entry", entry, true)
 }
 
 func (d *PayoutSubmitted) plan(p *planner) error {
 	a := d.amounts(p)
 	return p.payoutStep(eventPayoutSubmitted, d, a, false, []leg{
-		{cashInTransitAt(d.Processor), a.amount, ""}, {processorAccount(bucketAvailable, d.Processor), -a.amount, d.Entry}})
+		{cashInTransitAt(d.Processor), a.amount, ""}, {payoutCash(d.Processor, d.Bank), -a.amount, d.Entry}})
 }
 
 func (d *PayoutSubmitted) tell() []Step {
 	t, a := d.read()
-	t.plain("payout", "Sent to "+d.receiver(), string(processorAccount(bucketAvailable, d.Processor)), a.amount, "from our balance at "+d.Processor)
+	t.plain("payout", "Sent to "+d.receiver(), string(payoutCash(d.Processor, d.Bank)), a.amount, fromWhere(d.Processor, d.Bank))
 	return t.steps
 }
 

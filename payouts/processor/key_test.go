@@ -173,9 +173,9 @@ func TestOrdersRefuse(t *testing.T) {
 	}
 	for name, err := range map[string]error{
 		"no account":         transfer("", nil),
-		"another id":         transfer("po_1", nil),
 		"a path":             transfer("acct_1/../x", nil),
-		"only a prefix":      transfer("acct_", nil),
+		"a header":           transfer("acct_1\r\nx: y", nil),
+		"dots alone":         transfer("..", nil),
 		"too much metadata":  transfer(payee, many),
 		"our own name":       transfer(payee, map[string]string{processor.MetadataInstruction: "other"}),
 		"a bracket":          transfer(payee, map[string]string{"a]": "x"}),

@@ -105,10 +105,20 @@ func identifier(id, prefix string) bool {
 	return found && validInstruction(rest)
 }
 
+// accountName wants the id of a payee's account: a connected account's, or how a rail of our own names one. A driver refuses
+// what is no account of its processor.
+func accountName(id string) bool {
+	bare := strings.NewReplacer(":", "", ".", "").Replace(id)
+	return len(id) <= MaxAccount && validInstruction(bare)
+}
+
+// MaxAccount is the length of the longest id of an account, in bytes.
+const MaxAccount = 100
+
 // TransferOrder asks to move money from the platform's balance to a connected account's.
 type TransferOrder struct{ order }
 
-// NewTransfer makes the order of a transfer to the connected account ("acct_…"). The instruction id becomes the
+// NewTransfer makes the order of a transfer to the account of a payee. The instruction id becomes the
 // processor's transfer group, by which FindTransfers finds it.
 //
 // Errors: ErrKey, ErrOrder, and those of Wire.
@@ -117,7 +127,7 @@ func NewTransfer(key Key, account string, m money.Minor, c money.Currency, metad
 	if err != nil {
 		return TransferOrder{}, err
 	}
-	if !identifier(account, "acct_") {
+	if !accountName(account) {
 		return TransferOrder{}, ErrOrder
 	}
 	o.minor, o.currency = m, c
@@ -165,7 +175,7 @@ const (
 // PayoutOrder asks to pay from a connected account's balance to its bank.
 type PayoutOrder struct{ order }
 
-// NewPayout makes the order of a payout of the connected account ("acct_…") by a method, Standard or Instant.
+// NewPayout makes the order of a payout of a payee's account by a method, Standard or Instant.
 //
 // Errors: ErrKey, ErrOrder, and those of Wire.
 func NewPayout(key Key, account, method string, m money.Minor, c money.Currency, metadata map[string]string) (PayoutOrder, error) {
@@ -173,7 +183,7 @@ func NewPayout(key Key, account, method string, m money.Minor, c money.Currency,
 	if err != nil {
 		return PayoutOrder{}, err
 	}
-	if !identifier(account, "acct_") || method != Standard && method != Instant {
+	if !accountName(account) || method != Standard && method != Instant {
 		return PayoutOrder{}, ErrOrder
 	}
 	o.method, o.minor, o.currency = method, m, c
@@ -199,7 +209,7 @@ func NewCancel(key Key, account, payout string) (CancelOrder, error) {
 	if err != nil {
 		return CancelOrder{}, err
 	}
-	if !identifier(account, "acct_") || !identifier(payout, "po_") {
+	if !accountName(account) || !identifier(payout, "po_") {
 		return CancelOrder{}, ErrOrder
 	}
 	o.object = payout

@@ -5,6 +5,7 @@ package stripe
 import (
 	"context"
 	"encoding/json"
+	"regexp"
 	"strings"
 
 	"github.com/stripe/stripe-go/v79"
@@ -21,10 +22,13 @@ type sendable interface {
 	Metadata() map[string]string
 }
 
+// connected are the ids of connected accounts. One becomes a header or a parameter as it is, so its letters are checked.
+var connected = regexp.MustCompile(`^acct_[A-Za-z0-9_-]{1,123}$`)
+
 // held reports why an order is not sent, if it is not.
 func held[T any](d *Driver, o sendable) (processor.Outcome[T], bool) {
 	switch {
-	case !o.Valid():
+	case !o.Valid(), o.Account() != "" && !connected.MatchString(o.Account()):
 		return processor.Outcome[T]{Verdict: processor.Refused, Code: processor.ReasonInvalidOrder}, true
 	case o.Key().Expired(d.now()):
 		return processor.Outcome[T]{Code: processor.ReasonKeyExpired, Next: processor.LookUp}, true

@@ -1,0 +1,132 @@
+package bankfile
+
+import (
+	"fmt"
+	"slices"
+
+	"mizan/ledger/fault"
+)
+
+// Taking a report is deciding, for each payment it speaks of, whether it moves forward, stays, or whether the bank contradicts
+// what is known, which only a person can settle.
+
+// The outcomes of an item.
+const (
+	outcomeAccepted  = "accepted"
+	outcomeSettled   = "settled"
+	outcomeFailed    = "failed"
+	outcomeUnchanged = "unchanged"
+	outcomeStrange   = "strange"
+)
+
+// CodeRejected stands where the bank gives no reason.
+const CodeRejected = "rejected"
+
+// verdict is what an item of a report makes of a payment.
+type verdict struct {
+	outcome string
+	// move is where the payment goes; nothing if its state is empty.
+	move movement
+}
+
+// judgeItem decides what the bank's word means for a payment in the state and with the code it has.
+func judgeItem(p Payment, said Status, code string, correction bool) verdict {
+	open := p.State == PaymentFiled || p.State == PaymentAccepted
+	to := func(outcome, state, code string) verdict { return verdict{outcome, movement{p.ID, state, code}} }
+	switch {
+	case correction && open:
+		return to(outcomeSettled, PaymentSettled, code)
+	case correction && p.State == PaymentSettled && p.Code != code:
+		return to(outcomeUnchanged, PaymentSettled, code)
+	case correction && p.State == PaymentSettled:
+		return verdict{outcome: outcomeUnchanged}
+	case correction:
+		return verdict{outcome: outcomeStrange}
+	}
+	switch said {
+	case Accepted:
+		switch {
+		case p.State == PaymentFiled:
+			return to(outcomeAccepted, PaymentAccepted, "")
+		case ended(p.State) && p.Code == CodeVoid:
+			return verdict{outcome: outcomeStrange} // the bank carries out what two people have said it would not
+		}
+	case Settled:
+		switch {
+		case open:
+			return to(outcomeSettled, PaymentSettled, "")
+		case ended(p.State):
+			return verdict{outcome: outcomeStrange}
+		}
+	case Rejected, Returned:
+		if !ended(p.State) {
+			if code == "" {
+				code = CodeRejected
+			}
+			if Permanent(code) {
+				return to(outcomeFailed, PaymentFailed, code)
+			}
+			return to(outcomeFailed, PaymentCancelled, code)
+		}
+	case Other:
+		return verdict{outcome: outcomeStrange}
+	}
+	return verdict{outcome: outcomeUnchanged}
+}
+
+// count adds an outcome to a report's record.
+func (r *ReportRecord) count(outcome string) {
+	switch outcome {
+	case outcomeAccepted:
+		r.Accepted++
+	case outcomeSettled:
+		r.Settled++
+	case outcomeFailed:
+		r.Failed++
+	case outcomeStrange:
+		r.Strange++
+	default:
+		r.Unchanged++
+	}
+}
+
+// itemFault names an item by its number, counted from 1, and never by what stands in it.
+func itemFault(i int, code, message string) fault.Field {
+	return fault.Field{Pointer: fmt.Sprintf("/items/%d", i+1), Code: code, Message: message}
+}
+
+// maxItemFaults bounds the items that an error names.
+const maxItemFaults = 20
+
+// fitting checks that each item speaks of one payment as we know it. It returns ErrReportItem.
+func fitting(r Report, of []*Payment) error {
+	var wrong []fault.Field
+	seen := map[string]bool{}
+	for i, item := range r.Items {
+		p := of[i]
+		switch {
+		case p == nil:
+			wrong = append(wrong, itemFault(i, "payment-unknown", "This is no payment of the file."))
+			continue
+		case seen[p.ID]:
+			wrong = append(wrong, itemFault(i, "payment-twice", "The report speaks of this payment twice."))
+		case item.Trace != "" && item.Trace != p.Trace:
+			wrong = append(wrong, itemFault(i, "trace", "The trace is another payment's."))
+		case item.Currency != "" && (item.Currency != p.Currency || item.Amount != p.Amount):
+			wrong = append(wrong, itemFault(i, "amount", "The amount is not the payment's."))
+		}
+		seen[p.ID] = true
+	}
+	if wrong == nil {
+		return nil
+	}
+	return ErrReportItem.WithFields(wrong[:min(len(wrong), maxItemFaults)]...)
+}
+
+// foreign names the items that are about another company's payments.
+func foreign(r Report, d Debtor) error {
+	if i := slices.IndexFunc(r.Items, func(item Item) bool { return item.Company != "" && item.Company != d.Originator }); i >= 0 {
+		return ErrReportFile.WithFields(itemFault(i, "company", "This is about another company's payment."))
+	}
+	return nil
+}
