@@ -65,7 +65,12 @@ func (s *Service) readNotices(ctx context.Context, t Turn, pages int) (Report, e
 		after = list[len(list)-1].Number
 		var ids []string
 		for _, m := range list {
-			done, carry, err := s.handle(ctx, t, m)
+			var done bool
+			var carry []string
+			err := s.safely(func() (err error) {
+				done, carry, err = s.handle(ctx, t, m)
+				return err
+			}, "notice", m.Number)
 			if err != nil && ctx.Err() != nil {
 				return Report{}, err
 			}
