@@ -185,9 +185,10 @@ type known struct {
 	source, payout, state string
 	amount                money.Minor
 	currency              money.Currency
-	// submitted says that it is the payout's transfer, outgoing that it is its way to the bank.
+	// transfer says that it is the payout's transfer, outgoing that it is or was its way to the bank.
 	transfer, outgoing bool
-	returned           bool
+	// returned says that this way has ended: the money came back, or left again by another one.
+	returned bool
 }
 
 // errCostRefused means that the books do not take the cost of a payout.

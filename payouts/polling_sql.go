@@ -15,12 +15,16 @@ import (
 
 const (
 	sqlKnownSources = `
-SELECT w.source, p.id, p.state, p.amount, p.currency, p.transfer = w.source, p.outgoing = w.source, p.returned_at IS NOT NULL
+SELECT w.source, p.id, p.state, p.amount, p.currency, p.transfer = w.source, p.transfer <> w.source, p.returned_at IS NOT NULL OR p.transfer <> w.source AND p.outgoing <> w.source
   FROM unnest($2::text[]) AS w (source)
   JOIN LATERAL (
       SELECT x.* FROM payouts x WHERE x.book_id = $1 AND x.transfer = w.source AND x.transfer <> ''
       UNION ALL
-      (SELECT x.* FROM payouts x WHERE x.book_id = $1 AND x.outgoing = w.source AND x.outgoing <> '' AND x.method = 'instant' LIMIT 1)) p ON true`
+      (SELECT x.* FROM payouts x WHERE x.book_id = $1 AND x.outgoing = w.source AND x.outgoing <> '' AND x.method = 'instant' LIMIT 1)
+      UNION ALL
+      -- What was ordered and failed, and in whose place the processor has made another one since.
+      SELECT x.* FROM payout_attempts a JOIN payouts x ON x.book_id = a.book_id AND x.id = a.payout
+       WHERE a.book_id = $1 AND a.act = 'payout' AND a.made = w.source AND a.made <> '' AND x.method = 'instant' AND x.outgoing <> w.source) p ON true`
 
 	sqlPulledBackOf = `
 SELECT p.id, p.transfer, p.pulled_back, EXISTS (SELECT FROM payout_attempts a

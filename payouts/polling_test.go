@@ -182,3 +182,30 @@ func TestCostNobodyCanBook(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestCostOfAWayThatEnded: an instant payout failed, and the processor has sent the money once more by itself. What it took for
+// the first way, and what it gave back of that, is booked although the payout names another one by now.
+func TestCostOfAWayThatEnded(t *testing.T) {
+	t.Parallel()
+	h, id := quick(t)
+	h.clock.Advance(5 * time.Minute)
+	first := h.read(id).Outgoing
+	h.exec(`UPDATE payouts SET outgoing = 'po_by_itself' WHERE book_id = $1 AND id = $2`, h.book.ID, id)
+	h.exec(`UPDATE payout_attempts SET state = 'failed' WHERE book_id = $1 AND payout = $2 AND act = 'payout'`, h.book.ID, id)
+	h.work(h.Poll)
+	if got := h.balances(); got["expenses:processor_fee"] != 200 {
+		t.Fatalf("the cost is not booked: %v\n%s", got, h.logged)
+	}
+	l := h.listed()
+	l.change = func(e *processor.Entry) {
+		if e.Source == first {
+			e.ID, e.Amount, e.Net = "txn_back", -e.Amount, -e.Net
+		}
+	}
+	for range 2 {
+		h.work(h.Poll)
+		if got := h.balances(); got["expenses:processor_fee"] != 0 || got["assets:processor:available:main"] != 30000 {
+			t.Fatalf("what came back of it is not booked once: %v\n%s", got, h.logged)
+		}
+	}
+}
