@@ -85,6 +85,9 @@ func (h *bankHouse) owed(payee string, cents money.Minor) string {
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	// What planning adds up for a run.
+	h.exec(`INSERT INTO payout_run_totals (book_id, run_id, currency, payouts, amount, fee) VALUES ($1, $2, 'USD', 1, $3, 0)
+		ON CONFLICT (book_id, run_id, currency) DO UPDATE SET payouts = payout_run_totals.payouts + 1, amount = payout_run_totals.amount + excluded.amount`, h.book.ID, h.run, cents)
 	return id
 }
 

@@ -30,6 +30,8 @@ func TestRulesCanFail(t *testing.T) {
 		{"an order made elsewhere", "orders", "payouts/jobs/x.go", `import p "mizan/payouts/processor"; var o, _ = p.NewCancel(p.Key{}, "", "")`, "makes a key",
 			`import p "mizan/payouts/processor"; var o, _ = p.NewCancel(p.Key{}, "", "")`, "payouts/jobs/x_test.go"},
 		{"an order sent elsewhere", "orders", "cmd/mizan/x.go", `func f(d driver) { d.SendTransfer() }`, "sends an order", `func f(d driver) { d.FindTransfers() }`, ""},
+		{"the drivers' tests in the program", "orders", "cmd/mizan/x.go", `import _ "mizan/payouts/processor/conformance"`, "only tests do",
+			`import _ "mizan/payouts/processor/conformance"`, "cmd/mizan/x_test.go"},
 		{"a sending handed on", "orders", "payouts/sending.go", `func f(d driver) { send(d.CancelPayout) }`, "sends an order", `func f(c client) { c.CancelPayout() }`, "cmd/mizan/x.go"},
 		{"pgx without SQL", "pgx", "ledger/x.go", `import _ "github.com/jackc/pgx/v5"`, "imports pgx", `import _ "github.com/jackc/pgx/v5"`, "ledger/x_sql.go"},
 		{"SQL in a handler", "sql", "api/x.go", "const q = `SELECT 1 FROM books`", "SQL outside", "const q = `Select a book, or update the entries.`", ""},

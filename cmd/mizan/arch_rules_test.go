@@ -194,12 +194,20 @@ func checkStripe(t tree) (complaints []string) {
 	return complaints
 }
 
+// suitePackage holds the tests of every driver. It gives orders as tests do, so only tests may import it.
+const suitePackage = "payouts/processor/conformance"
+
 // checkOrders lets only the attempts of payouts name keys, make orders and send them. Tests give orders behind the service's back.
 // CancelPayout is a word of the API's client too; an order for it comes from NewCancel alone.
 func checkOrders(t tree) (complaints []string) {
 	for _, s := range t {
-		if s.test || s.inPkg == "payouts" && strings.HasPrefix(path.Base(s.path), "attempt") {
+		if s.test || s.inPkg == suitePackage || s.inPkg == "payouts" && strings.HasPrefix(path.Base(s.path), "attempt") {
 			continue
+		}
+		for imported, pos := range s.imports() {
+			if imported == "mizan/"+suitePackage {
+				complaints = append(complaints, s.at(pos, "imports the drivers' tests; only tests do"))
+			}
 		}
 		for _, use := range s.uses("mizan/payouts/processor", "Name", "NewTransfer", "NewReversal", "NewPayout", "NewCancel") {
 			complaints = append(complaints, s.at(use.Pos(), "makes a key or an order; only payouts/attempt*.go does, which stores it first"))

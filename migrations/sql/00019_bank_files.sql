@@ -317,6 +317,39 @@ CREATE TRIGGER never_truncated BEFORE TRUNCATE ON bank_payments FOR EACH STATEME
 ALTER TABLE bank_payments ENABLE ALWAYS TRIGGER moves_on;
 ALTER TABLE bank_payments ENABLE ALWAYS TRIGGER never_truncated;
 
+-- +goose StatementBegin
+-- At commit, whoever writes: an entry is that of the transfer, the payment or the reversal it names, with its account and amount.
+-- So no money is set aside, comes back or is taken but by one of these.
+CREATE FUNCTION guard_bank_entry() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    sound boolean;
+BEGIN
+    CASE NEW.category
+    WHEN 'transfer' THEN
+        sound := EXISTS (SELECT FROM bank_transfers t WHERE t.book_id = NEW.book_id AND t.id = NEW.source AND t.entry = NEW.id
+                    AND t.amount = -NEW.amount AND t.currency = NEW.currency);
+    WHEN 'payment' THEN
+        sound := EXISTS (SELECT FROM bank_transfers t WHERE t.book_id = NEW.book_id AND t.id = 'tr_' || substr(NEW.source, 4) AND t.arrived = NEW.source
+                    AND t.account = NEW.account AND t.amount = NEW.amount AND t.currency = NEW.currency);
+    WHEN 'payout' THEN
+        sound := EXISTS (SELECT FROM bank_payments p WHERE p.book_id = NEW.book_id AND p.id = NEW.source AND p.entry = NEW.id
+                    AND p.account = NEW.account AND p.amount = -NEW.amount AND p.currency = NEW.currency);
+    WHEN 'payout_reversal' THEN
+        sound := EXISTS (SELECT FROM bank_payments p WHERE p.book_id = NEW.book_id AND p.id = NEW.source AND p.failure_entry = NEW.id
+                    AND p.account = NEW.account AND p.amount = NEW.amount AND p.currency = NEW.currency);
+    ELSE
+        sound := EXISTS (SELECT FROM bank_reversals r JOIN bank_transfers t ON t.book_id = r.book_id AND t.id = r.transfer
+                  WHERE r.book_id = NEW.book_id AND r.id = NEW.source AND r.amount = abs(NEW.amount) AND t.currency = NEW.currency
+                    AND (r.entry = NEW.id AND NEW.account = '' OR t.account = NEW.account));
+    END CASE;
+    IF NOT sound THEN
+        RAISE EXCEPTION 'entry % has no reason', NEW.id USING ERRCODE = '23514', CONSTRAINT = 'bank_entries_reason';
+    END IF;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE CONSTRAINT TRIGGER has_reason AFTER INSERT ON bank_entries DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION guard_bank_entry();
+
 -- What moved a payment, in order: a report of the bank by its digest, or whoever did it.
 CREATE TABLE bank_payment_steps (
     book_id integer     NOT NULL,

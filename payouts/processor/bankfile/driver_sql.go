@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -197,7 +198,8 @@ func (d *driver) SendTransfer(ctx context.Context, o processor.TransferOrder) pr
 		if err != nil {
 			return "", refusal{}, err
 		}
-		id, arrived, entry := newID("tr_"), newID("py_"), newID("txn_")
+		id, entry := newID("tr_"), newID("txn_")
+		arrived := "py_" + strings.TrimPrefix(id, "tr_") // the database looks its transfer up by it
 		batch := &pgx.Batch{}
 		batch.Queue(sqlInsertEntry, d.book.ID, entry, "", "transfer", -o.Amount(), o.Currency(), id, now)
 		batch.Queue(sqlInsertEntry, d.book.ID, newID("txn_"), o.Account(), "payment", o.Amount(), o.Currency(), arrived, now)

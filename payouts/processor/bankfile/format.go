@@ -1,9 +1,7 @@
-// Package bankfile pays through files: a file of payments goes to a bank, and the bank answers with reports of what it did
-// with each of them. The files are pain.001.001.09 of ISO 20022 and NACHA's; the reports are pain.002 and NACHA's returns.
-//
-// The formats are pure: the same payments make the same bytes, and nothing here knows a clock, a database or a network.
-// What does not fit a field is refused and never cut, except the name of a receiver in a NACHA file, whose field has 22
-// characters and is read by people only. A report is taken whole or refused.
+// The formats of files are pure: the same payments make the same bytes, and nothing in them knows a clock, a database or a
+// network. What does not fit a field is refused and never cut, except the name of a receiver in a NACHA file, whose field has
+// 22 characters and is read by people only. A report is taken whole or refused.
+
 package bankfile
 
 import (

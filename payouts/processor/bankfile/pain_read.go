@@ -129,7 +129,7 @@ type painStatus struct {
 // painItem is one payment while it is read.
 type painItem struct {
 	Item
-	word, amount, day string
+	word, day string
 }
 
 // wrong is ErrReport at the place that was read last.
