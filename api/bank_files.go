@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
 	"mizan/api/access"
@@ -72,7 +73,7 @@ type BankPaymentJSON struct {
 	ID        string `json:"id" example:"po_0123456789abcdefghijklmn"`
 	Line      int    `json:"line" example:"1"`
 	Payout    string `json:"payout" doc:"What is paid" example:"po_0123456789abcdef"`
-	Payee     string `json:"payee" doc:"As the vault names the payee" example:"payee:cre_amy"`
+	Payee     string `json:"payee" example:"cre_amy"`
 	Currency  string `json:"currency" example:"GBP"`
 	Amount    string `json:"amount" example:"100.00"`
 	State     string `json:"state" enum:"queued,filed,accepted,settled,failed,cancelled"`
@@ -292,7 +293,7 @@ func listBankPayments(c *call) (reply, error) {
 	}
 	out := bankPaymentListJSON{Data: make([]BankPaymentJSON, len(list))}
 	for i, p := range list {
-		out.Data[i] = BankPaymentJSON{ID: p.ID, Line: p.Line, Payout: p.Instruction, Payee: p.Account, Currency: string(p.Currency), Amount: p.Amount.Format(p.Currency), State: p.State,
+		out.Data[i] = BankPaymentJSON{ID: p.ID, Line: p.Line, Payout: p.Instruction, Payee: strings.TrimPrefix(p.Account, payeePrefix), Currency: string(p.Currency), Amount: p.Amount.Format(p.Currency), State: p.State,
 			Code: p.Code, Meaning: bankfile.ReasonWord(p.Code), Trace: p.Trace, CreatedAt: p.CreatedAt.UTC().Format(instantFormat), ChangedAt: p.ChangedAt.UTC().Format(instantFormat)}
 	}
 	if more {

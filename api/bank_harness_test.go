@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"mizan/api/access"
 	"mizan/ledger"
@@ -48,6 +49,7 @@ func (h *house) orderedByBank(payee string, pence money.Minor) string {
 func (h *house) orderedIn(book ledger.Book, payee string, pence money.Minor) string {
 	h.t.Helper()
 	h.gifts++
+	h.clock.forward(time.Microsecond) // what was ordered first comes first
 	driver := h.bank.Driver(book)
 	key, err := processor.Name(fmt.Sprintf("po_%016d", h.gifts), 1)
 	if err == nil {
