@@ -39,11 +39,12 @@ SELECT $1, $2, w.number, w.payment, w.said, w.code, w.outcome, w.correction
   FROM unnest($3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[]) AS w (number, payment, said, code, outcome, correction)`
 
 	sqlFileOfMessage = `SELECT number FROM bank_files WHERE book_id = $1 AND currency = $2 AND message_id = $3`
-	// One row for each item, in their order: the payment's id, or nothing if there is none or it is not clear which.
+	// One row for each item, in their order: the payment's id, or nothing if there is none or it is not clear which. By its id
+	// nothing else is asked, so that the primary key is the only way; the currency is compared afterwards.
 	sqlPaymentsNamed = `
 SELECT CASE
          WHEN w.file > 0 THEN (SELECT p.id FROM bank_payments p WHERE p.book_id = $1 AND p.currency = $2 AND p.file = w.file AND p.line = w.line)
-         WHEN w.id <> '' THEN (SELECT p.id FROM bank_payments p WHERE p.book_id = $1 AND p.id = w.id AND p.currency = $2)
+         WHEN w.id <> '' THEN (SELECT p.id FROM bank_payments p WHERE p.book_id = $1 AND p.id = w.id)
          WHEN w.trace <> '' THEN (SELECT min(p.id) FROM bank_payments p
                                    WHERE p.book_id = $1 AND p.currency = $2 AND p.trace = w.trace AND ($7 = 0 OR p.file = $7) HAVING count(*) = 1) END
   FROM unnest($3::bigint[], $4::int[], $5::text[], $6::text[]) WITH ORDINALITY AS w (file, line, id, trace, place)
@@ -244,7 +245,7 @@ func (t *taking) findPayments(ctx context.Context, tx pgx.Tx, named []*string, n
 			continue
 		}
 		// A payment that waits again since its file became void, or one of another file, is none of this one.
-		if p := byID[*id]; p != nil && p.File > 0 && (len(numbers) == 0 || p.File == numbers[0]) {
+		if p := byID[*id]; p != nil && p.Currency == t.currency && p.File > 0 && (len(numbers) == 0 || p.File == numbers[0]) {
 			t.of[i] = p
 		}
 	}
