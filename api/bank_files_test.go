@@ -237,10 +237,14 @@ func TestStrangersToBankFiles(t *testing.T) {
 	before := h.must(200, "GET", one, "").body
 	why := `{"reason":"Curious."}`
 	for who, ask := range map[string]func(method, path, body string, header ...string) answer{
-		"another book's key":  func(m, p, b string, x ...string) answer { return h.as(h.other, m, p, b, x...) },
-		"a creator's session": func(m, p, b string, x ...string) answer { return h.as("", m, p, b, append(x, "Cookie", access.CookiePlain+"="+h.amy)...) },
-		"support":             func(m, p, b string, x ...string) answer { return h.as("", m, p, b, append(x, "Cookie", access.CookiePlain+"="+support)...) },
-		"nobody":              func(m, p, b string, x ...string) answer { return h.as("", m, p, b, x...) },
+		"another book's key": func(m, p, b string, x ...string) answer { return h.as(h.other, m, p, b, x...) },
+		"a creator's session": func(m, p, b string, x ...string) answer {
+			return h.as("", m, p, b, append(x, "Cookie", access.CookiePlain+"="+h.amy)...)
+		},
+		"support": func(m, p, b string, x ...string) answer {
+			return h.as("", m, p, b, append(x, "Cookie", access.CookiePlain+"="+support)...)
+		},
+		"nobody": func(m, p, b string, x ...string) answer { return h.as("", m, p, b, x...) },
 	} {
 		for path, body := range map[string]string{"/content": why, "/sent": why, "/void": why} {
 			if a := ask("POST", one+path, body); a.StatusCode < 401 || a.StatusCode > 404 || strings.Contains(a.body, canaryHolder) {

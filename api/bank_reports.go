@@ -208,7 +208,9 @@ func listBankReportItems(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	list, more, err := oneMore(limit, func(limit int) ([]bankfile.ReportItem, error) { return s.ReportItems(c.ctx, c.book, r.Digest, after, limit) })
+	list, more, err := oneMore(limit, func(limit int) ([]bankfile.ReportItem, error) {
+		return s.ReportItems(c.ctx, c.book, r.Digest, after, limit)
+	})
 	if err != nil {
 		return reply{}, err
 	}

@@ -28,6 +28,7 @@ import (
 	"mizan/ledger/vault"
 	"mizan/payouts"
 	"mizan/payouts/jobs"
+	"mizan/payouts/processor/bankfile"
 )
 
 // Config is what a console needs. Without Access nobody can sign in, and a closed console shows a welcome only.
@@ -47,6 +48,8 @@ type Config struct {
 	Jobs *jobs.Service
 	// Payouts knows what is paid to whom; nil for no pages about it.
 	Payouts *payouts.Service
+	// Bank keeps what is paid by bank files; nil for no pages about them.
+	Bank *bankfile.Service
 	// Issuer is where the staff can sign in; nil for by links only.
 	Issuer Issuer
 	// FormKey authenticates forms, 32 random bytes that replicas share; empty draws one for this process.

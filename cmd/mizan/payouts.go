@@ -26,7 +26,7 @@ type payoutsCmd struct {
 	Clocks       payoutsClocksCmd    `cmd:"" help:"List what should be available and is not, and why."`
 	Look         payoutsLookCmd      `cmd:"" help:"Have what waits for people tried anew."`
 	Debts        payoutsDebtsCmd     `cmd:"" help:"List payees that owe, since when, and what was recovered."`
-	BankAccounts bankAccountsCmd     `cmd:"" help:"The book's own bank accounts, from which bank files pay."`
+	BankAccounts bankAccountsCmd     `cmd:"" name:"bank-account" help:"The book's own bank accounts, from which bank files pay."`
 	BankFiles    bankFilesCmd        `cmd:"" help:"Files by which a bank pays: make, fetch, hand over, withdraw."`
 	BankReport   bankReportCmd       `cmd:"" help:"Upload what the bank reports, and print what it came to."`
 	BankReports  bankReportsCmd      `cmd:"" help:"List what the bank has reported."`
