@@ -102,6 +102,8 @@ const policy = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri '
 type console struct {
 	Config
 	crossOrigin *http.CrossOriginProtection
+	// uploading holds a place for each file that is being taken.
+	uploading chan struct{}
 }
 
 // New returns a handler for /, /books, /console, /portal, /sign-in, /sign-out and below, and /assets. It panics if what an
@@ -114,7 +116,7 @@ func New(config Config) http.Handler {
 		config.FormKey = make([]byte, 32)
 		rand.Read(config.FormKey) // never fails: the program ends instead
 	}
-	c := &console{config, http.NewCrossOriginProtection()}
+	c := &console{config, http.NewCrossOriginProtection(), make(chan struct{}, uploadsAtOnce)}
 	mux := http.NewServeMux()
 	for path, a := range assets {
 		mux.Handle("GET "+path, a)
