@@ -124,19 +124,19 @@ func bankFileOperations() []Operation {
 			Method: http.MethodPost, Path: one + "/content", ID: "fetch-bank-file", Summary: "Fetch a bank file's bytes",
 			Description: "It holds the bank data of payees: the scope personal:sensitive is needed too, and the look is recorded with its reason before the bytes are handed out. " +
 				"They are made again each time and compared with the digest; if bank data changed since, nothing is handed out. Repr-Digest is their SHA-256.",
-			Scope: access.PayoutsWrite, Also: access.PersonalSensitive, Body: why, BodyLimit: bodyLimit, Example: map[string]any{"reason": "To be uploaded at the bank."},
+			Scope: access.PayoutsWrite, Also: access.PersonalSensitive, Body: why, BodyLimit: bodyLimit,
 			Answers: []Answer{{Status: 200, Meaning: "The file, byte for byte the same each time.", Media: fileBytes}},
 			Errors:  append(append([]*fault.Error{bankfile.ErrFileState, bankfile.ErrFileChanged, guard.ErrDeedInvalid}, unknown...), vaultErrors...), handle: fetchBankFile,
 		},
 		{
 			Method: http.MethodPost, Path: one + "/sent", ID: "send-bank-file", Summary: "Say that the bank has a file",
-			Description: "Said again it changes nothing.", Scope: access.PayoutsWrite, Body: why, BodyLimit: bodyLimit, Example: map[string]any{"reason": "Uploaded at the bank."},
+			Description: "Said again it changes nothing.", Scope: access.PayoutsWrite, Body: why, BodyLimit: bodyLimit,
 			Answers: []Answer{{Status: 200, Meaning: "The bank has it.", Body: file}}, Errors: append([]*fault.Error{bankfile.ErrFileState, guard.ErrDeedInvalid}, unknown...), handle: sendBankFile,
 		},
 		{
 			Method: http.MethodPost, Path: one + "/void", ID: "void-bank-file", Summary: "Say that a file is not carried out",
 			Description: "One person does it to a file that nobody has seen: its payments wait for the next one. Of a file that was fetched the bank may have a copy: ask for an approval of the act bank_file.void.",
-			Scope:       access.PayoutsWrite, Body: why, BodyLimit: bodyLimit, Example: map[string]any{"reason": "A payee's bank data were wrong."},
+			Scope:       access.PayoutsWrite, Body: why, BodyLimit: bodyLimit,
 			Answers: []Answer{{Status: 200, Meaning: "It is void.", Body: file}},
 			Errors:  append([]*fault.Error{bankfile.ErrFileState, bankfile.ErrFileReported, guard.ErrApprovalRequired, guard.ErrDeedInvalid}, unknown...), handle: voidBankFile,
 		},

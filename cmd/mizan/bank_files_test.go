@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -122,21 +121,4 @@ func TestBankFilesSession(t *testing.T) {
 	say("bank-files", "void", "shop", "GBP", "2", "--reason", "A mistake.").want(t, exitDone, "void", "A mistake.")
 	say("bank-files", "void", "shop", "GBP", "1", "--reason", "Too late.").want(t, exitRefused, "bank-file-state")
 	say("bank-files", "show", "shop", "GBP", "9").want(t, exitRefused, "bank-file-unknown")
-}
-
-// bankSays is a pain.002 about a file; each item is a payment, a status and perhaps a code.
-func bankSays(id, message string, items ...string) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, `<?xml version="1.0" encoding="UTF-8"?><Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.10"><CstmrPmtStsRpt><GrpHdr><MsgId>%s</MsgId><CreDtTm>2026-11-23T10:00:00Z</CreDtTm></GrpHdr>`+
-		`<OrgnlGrpInfAndSts><OrgnlMsgId>%s</OrgnlMsgId><OrgnlMsgNmId>pain.001.001.09</OrgnlMsgNmId></OrgnlGrpInfAndSts><OrgnlPmtInfAndSts><OrgnlPmtInfId>%[2]s</OrgnlPmtInfId>`, id, message)
-	for _, item := range items {
-		f := append(strings.Fields(item), "")
-		fmt.Fprintf(&b, `<TxInfAndSts><OrgnlEndToEndId>%s</OrgnlEndToEndId><TxSts>%s</TxSts>`, strings.ReplaceAll(f[0], "_", "-"), f[1])
-		if f[2] != "" {
-			fmt.Fprintf(&b, `<StsRsnInf><Rsn><Cd>%s</Cd></Rsn></StsRsnInf>`, f[2])
-		}
-		b.WriteString(`</TxInfAndSts>`)
-	}
-	b.WriteString(`</OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>`)
-	return b.String()
 }
