@@ -195,7 +195,7 @@ func (g *story) checkBankday(t *testing.T, d *bankday) {
 	}
 	for seller, want := range map[string]string{"sel_an": payouts.Paid, "sel_dung": payouts.Failed} {
 		list := g.payoutsOf(t, book, seller)
-		if len(list) == 0 || list[len(list)-1].State != want {
+		if len(list) == 0 || list[0].State != want {
 			t.Errorf("the first payout of %s: %+v", seller, list)
 		}
 	}
