@@ -105,6 +105,8 @@ type FileRecord struct {
 	Approval string
 	// PaidOn is the day on which its payments count as paid if the bank has said nothing; zero if only the bank's word counts.
 	PaidOn time.Time
+	// Taken says that the bank has said something else of it than that it rejects: it carries out at least a part of the file.
+	Taken bool
 	// Counts are its payments by state.
 	Counts map[string]int
 }

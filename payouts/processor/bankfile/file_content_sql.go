@@ -112,7 +112,7 @@ func (s *Service) fetchTx(ctx context.Context, tx pgx.Tx, book ledger.Book, f fi
 }
 
 const sqlSendFile = `
-UPDATE bank_files SET state = 'sent', sent_at = $4, sent_by = $5 WHERE book_id = $1 AND currency = $2 AND number = $3 AND state = 'fetched'`
+UPDATE bank_files SET state = 'sent', sent_at = $4, sent_by = $5, paid_on = $6 WHERE book_id = $1 AND currency = $2 AND number = $3 AND state = 'fetched'`
 
 // Sent notes that a file was handed to the bank. Said again it changes nothing. It returns ErrFileUnknown, or ErrFileState if
 // nobody has fetched the file or it is void.
@@ -138,7 +138,11 @@ func (s *Service) SentTx(ctx context.Context, tx pgx.Tx, book ledger.Book, c mon
 		return FileRecord{}, ErrFileState
 	}
 	now := s.now()
-	if _, err := tx.Exec(ctx, sqlSendFile, book.ID, c, number, now, who(by)); err != nil {
+	paidOn, err := s.paidOn(ctx, tx, book, f, now)
+	if err != nil {
+		return FileRecord{}, err
+	}
+	if _, err := tx.Exec(ctx, sqlSendFile, book.ID, c, number, now, who(by), paidOn); err != nil {
 		return FileRecord{}, fmt.Errorf("note that a bank file was sent: %w", err)
 	}
 	record, err := readFile(ctx, tx, book, c, number)

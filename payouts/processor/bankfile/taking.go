@@ -74,6 +74,9 @@ func judgeItem(p Payment, said Status, code string, correction bool) verdict {
 	return verdict{outcome: outcomeUnchanged}
 }
 
+// takesUp reports whether a bank that says so carries out at least a part of the file: of what it only rejects, nothing was paid.
+func takesUp(said Status) bool { return said != "" && said != Rejected }
+
 // count adds an outcome to a report's record.
 func (r *ReportRecord) count(outcome string) {
 	switch outcome {

@@ -283,22 +283,29 @@ func (t *taking) judge() (moves []movement, outcomes []string) {
 
 // answer notes with the files that the bank has answered.
 func (s *Service) answer(ctx context.Context, tx pgx.Tx, t *taking) error {
-	numbers := map[int64]bool{}
+	takes := map[int64]bool{}
 	if t.file != nil {
-		numbers[t.file.Number] = true
+		takes[t.file.Number] = takesUp(t.report.Group)
 	}
-	for _, p := range t.of {
-		numbers[p.File] = true
+	for i, p := range t.of {
+		item := t.report.Items[i]
+		takes[p.File] = takes[p.File] || item.Correction || takesUp(item.Status)
 	}
-	for _, number := range slices.Sorted(maps.Keys(numbers)) {
+	for _, number := range slices.Sorted(maps.Keys(takes)) {
 		f, err := readFileRow(ctx, tx, t.book, t.currency, number)
 		if err != nil {
 			return err
 		}
-		if f.State == FileFetched || f.State == FileSent {
-			if _, err := tx.Exec(ctx, sqlSetState, t.book.ID, t.currency, number, FileAnswered); err != nil {
-				return fmt.Errorf("note that a bank has answered: %w", err)
+		var paidOn *time.Time
+		if !f.PaidOn.IsZero() {
+			if paidOn = &f.PaidOn; f.State == FileFetched { // nobody has said when it was sent, and it was at the latest now
+				if paidOn, err = s.paidOn(ctx, tx, t.book, f, t.record.ReceivedAt); err != nil {
+					return err
+				}
 			}
+		}
+		if _, err := tx.Exec(ctx, sqlAnswered, t.book.ID, t.currency, number, takes[number], paidOn); err != nil {
+			return fmt.Errorf("note that a bank has answered: %w", err)
 		}
 		if err := s.closeTx(ctx, tx, t.book, t.currency, number); err != nil {
 			return err
