@@ -148,7 +148,8 @@ type ReportRecord struct {
 
 // ReportItem is what a report said of one payment.
 type ReportItem struct {
-	// Number is its place in the report, from 1.
+	// Number is its place in the report, from 1. After those that the report names come payments of which what it says of the whole
+	// file contradicts what is known.
 	Number                       int
 	Payment, Code, Said, Outcome string
 	Correction                   bool

@@ -171,3 +171,131 @@ func TestMoneyHasACause(t *testing.T) {
 	}
 	h.sound()
 }
+
+// TestAFilesRejectionIsNoReceiversFault: the reason is our own account's, and nobody's destination is disabled for it.
+func TestAFilesRejectionIsNoReceiversFault(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.euros(0)
+	all := h.many(3)
+	f, _ := h.sent()
+	text := strings.Replace(report(f, "RJCT", said{payment: all[0].ID, status: "RJCT", code: "AC04"}, said{payment: all[1].ID, status: "RJCT"}),
+		"<GrpSts>RJCT</GrpSts>", "<GrpSts>RJCT</GrpSts><StsRsnInf><Rsn><Cd>AC06</Cd></Rsn></StsRsnInf>", 1)
+	text = strings.Replace(text, strings.ReplaceAll(all[1].ID, "_", "-")+"</OrgnlEndToEndId><TxSts>RJCT</TxSts>", strings.ReplaceAll(all[1].ID, "_", "-")+"</OrgnlEndToEndId>", 1)
+	if r := h.taken(text); r.Failed != 3 {
+		t.Errorf("%+v", r)
+	}
+	h.state(all[0], processor.PayoutFailed, "AC04") // this one the bank names
+	h.state(all[1], processor.PayoutCancelled, "AC06")
+	h.state(all[2], processor.PayoutCancelled, "AC06")
+	// It says afterwards that it has paid the file: a person sees of which payments.
+	r := h.taken(report(f, "ACSC"))
+	items, err := h.ReportItems(t.Context(), h.book, r.Digest, 0, 10)
+	if err != nil || r.Strange != 3 || len(items) != 3 || items[2].Outcome != "strange" || items[2].Payment == "" {
+		t.Errorf("%+v, %+v, %v", r, items, err)
+	}
+	h.sound()
+}
+
+// corrected is a NACHA file of notifications of change: of each, the entry of our file and the code.
+func corrected(sent []byte, of ...said) string {
+	lines := strings.Split(strings.TrimRight(string(sent), "\n"), "\n")
+	header, batch := []byte(lines[0]), []byte(lines[1])
+	field(header, 4, " 123456789")
+	field(header, 34, "B")
+	field(batch, 51, "COR")
+	out := []string{string(header), string(batch)}
+	hash := int64(0)
+	for i, s := range of {
+		for _, l := range lines {
+			if l[0] != '6' || l[79:94] != s.payment {
+				continue
+			}
+			e, a := []byte(l), []byte(strings.Repeat(" ", 94))
+			trace := fmt.Sprintf("01100001%07d", i+1)
+			field(e, 2, "21")
+			field(e, 30, "0000000000")
+			field(e, 79, "1"+trace)
+			field(a, 1, "798"+s.code+l[79:94])
+			field(a, 28, l[3:11])
+			field(a, 36, "99999")
+			field(a, 80, trace)
+			out = append(out, string(e), string(a))
+			var bank int64
+			fmt.Sscan(strings.TrimLeft(l[3:11], "0"), &bank)
+			hash += bank
+		}
+	}
+	control, end := []byte(strings.Repeat(" ", 94)), []byte(strings.Repeat(" ", 94))
+	field(control, 1, fmt.Sprintf("8%s%06d%010d%012d%012d%s", lines[1][1:4], 2*len(of), hash, 0, 0, lines[1][40:50]))
+	field(control, 80, lines[1][79:94])
+	out = append(out, string(control))
+	field(end, 1, fmt.Sprintf("9%06d%06d%08d%010d%012d%012d", 1, (len(out)+10)/10, 2*len(of), hash, 0, 0))
+	out = append(out, string(end))
+	for len(out)%10 != 0 {
+		out = append(out, strings.Repeat("9", 94))
+	}
+	return strings.Join(out, "\n") + "\n"
+}
+
+// TestTwoCorrectionsOfOneEntry hold up no report: the account's number and the bank's are two.
+func TestTwoCorrectionsOfOneEntry(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.dollars(0)
+	all := h.ordersOf(2)
+	_, content := h.sent()
+	trace := func(p processor.Payout) string {
+		got, err := h.driver.ReadPayout(t.Context(), p.Account, p.ID)
+		h.ok(err)
+		return got.Trace
+	}
+	text := corrected(content, said{payment: trace(all[0]), code: "C01"}, said{payment: trace(all[0]), code: "C02"}, said{payment: trace(all[1]), code: "C01"})
+	r, err := h.TakeReport(t.Context(), h.book, "USD", strings.NewReader(text), ann)
+	if err != nil || r.Settled != 2 || r.Unchanged != 1 || r.Strange != 0 {
+		t.Fatalf("%+v, %v\n%s", r, err, text)
+	}
+	h.state(all[0], processor.PayoutPaid, "")
+	items, err := h.ReportItems(t.Context(), h.book, r.Digest, 0, 10)
+	if err != nil || len(items) != 3 || items[1].Code != "C02" {
+		t.Errorf("%+v, %v", items, err)
+	}
+	h.sound()
+}
+
+// TestTheOldBankStillAnswers: the account changed its bank and the format while a file was open. Its report is read as what it is,
+// and its company is that of the file, not that of the newest account; what was never a format of the account is refused.
+func TestTheOldBankStillAnswers(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.dollars(0)
+	first := h.ordersOf(2)
+	old, content := h.sent()
+	if _, err := h.TakeReport(t.Context(), h.book, "USD", strings.NewReader(report(old, "ACCP")), ann); fault.CodeOf(err) != bankfile.ErrReport.Code {
+		t.Errorf("a format that the account never had: %v", err)
+	}
+	other := strings.Replace(fmt.Sprintf(dollarAccount, 0), "1234567890", "9999999999", 1)
+	for _, payload := range []string{other, `{"currency":"USD","debtor":{"format":"pain.001.001.09","name":"Mizan Inc","account":"000123456789","bank":"BKTRUS33","country":"US"},"paid_after":0}`} {
+		_, err := h.SetAccount(t.Context(), ann, h.book, json.RawMessage(payload), "another bank")
+		h.ok(err)
+	}
+	late := h.ordered("cre_1", "po_late", 500, "USD")
+	next, _ := h.sent()
+	if r, err := h.TakeReport(t.Context(), h.book, "USD", strings.NewReader(report(next, "", said{payment: late.ID, status: "ACSC"})), ann); err != nil || r.Settled != 1 {
+		t.Errorf("the new bank: %+v, %v", r, err)
+	}
+	text := returned(content, map[int]string{1: "R03"})
+	forged := strings.ReplaceAll(text, "1234567890", "9999999999")
+	if r, err := h.TakeReport(t.Context(), h.book, "USD", strings.NewReader(forged), ann); fault.CodeOf(err) != bankfile.ErrReportFile.Code {
+		t.Errorf("the company of another account: %+v, %v", r, err)
+	}
+	if r, err := h.TakeReport(t.Context(), h.book, "USD", strings.NewReader(report(old, "ACSC")), ann); fault.CodeOf(err) != bankfile.ErrReportFile.Code {
+		t.Errorf("a file of the old bank, in the new one's format: %+v, %v", r, err)
+	}
+	r, err := h.TakeReport(t.Context(), h.book, "USD", strings.NewReader(text), ann)
+	if err != nil || r.Failed != 1 || r.File != old.Number {
+		t.Errorf("the old bank: %+v, %v", r, err)
+	}
+	h.state(first[0], processor.PayoutFailed, "R03")
+	h.sound()
+}
