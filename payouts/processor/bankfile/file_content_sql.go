@@ -67,16 +67,28 @@ func (s *Service) bytesOf(ctx context.Context, book ledger.Book, f file) ([]byte
 	if len(lines) != f.Lines { // it became void meanwhile
 		return nil, ErrFileState
 	}
-	subjects := make([]string, len(lines))
+	subjects, instructions := make([]string, len(lines)), make([]string, len(lines))
 	for i, p := range lines {
-		subjects[i] = p.Account
+		subjects[i], instructions[i] = p.Account, p.Instruction
 	}
 	to, err := s.receivers(ctx, book, a.Debtor, subjects)
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range to {
-		if r.code != "" {
+		switch {
+		case r.unread != nil:
+			return nil, r.unread
+		case r.code != "":
+			return nil, ErrFileChanged
+		}
+	}
+	if f.State == FileMade { // once somebody has it, the bank may have it too
+		kept, err := s.kept(ctx, book, instructions)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(lines, func(p Payment) bool { return kept[p.Instruction] }) {
 			return nil, ErrFileChanged
 		}
 	}

@@ -1,19 +1,34 @@
 package bankfile_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
+	"mizan/ledger"
 	"mizan/ledger/fault"
 	"mizan/ledger/guard"
 	"mizan/ledger/money"
 	"mizan/ledger/postgres"
+	"mizan/ledger/vault"
 	"mizan/payouts/processor"
 	"mizan/payouts/processor/bankfile"
 )
+
+// owner does what the application's role may not.
+func (h *house) owner(sql string, args ...any) {
+	h.Helper()
+	conn, err := pgx.Connect(h.Context(), h.db.OwnerURL)
+	h.ok(err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	_, err = conn.Exec(h.Context(), sql, args...)
+	h.ok(err)
+}
 
 // askVoid asks for a file to be declared void.
 func (h *house) askVoid(c money.Currency, number int64) (*guard.Desk, guard.Approval, error) {
@@ -297,5 +312,111 @@ func TestTheOldBankStillAnswers(t *testing.T) {
 		t.Errorf("the old bank: %+v, %v", r, err)
 	}
 	h.state(first[0], processor.PayoutFailed, "R03")
+	h.sound()
+}
+
+// TestWhatIsNobodysFaultWaits: the vault is closed, one payee's data do not open, or the account is not complete. Nobody's payment
+// ends for it, whoever can be paid is paid, and the one who makes files is told.
+func TestWhatIsNobodysFaultWaits(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.euros(0)
+	all := h.many(3)
+	closed := bankfile.New(bankfile.Options{Pool: h.db.Pool, Trail: h.trail, Now: h.clock.Now, Vault: vault.New(h.db.Pool, vault.Options{Now: h.clock.Now, Trail: h.trail})})
+	if made, err := closed.MakeFiles(t.Context(), h.book, jobs); len(made) != 0 || fault.CodeOf(err) != vault.ErrClosed.Code {
+		t.Errorf("the vault is closed: %+v, %v", made, err)
+	}
+	h.owner(`UPDATE vault_values SET sealed = set_byte(sealed, 20, get_byte(sealed, 20) # 1) WHERE subject = 'payee:cre_1'`)
+	made, err := h.MakeFiles(t.Context(), h.book, jobs)
+	if len(made) != 1 || made[0].Lines != 2 || fault.CodeOf(err) != vault.ErrBroken.Code || strings.Contains(err.Error(), canaryName) {
+		t.Errorf("one payee's data do not open: %+v, %v", made, err)
+	}
+	h.state(all[1], processor.PayoutPending, "")
+	h.state(all[2], processor.PayoutInTransit, "")
+	h.ok(h.exec(`INSERT INTO bank_accounts (book_id, currency, version, document, recorded_at) SELECT book_id, currency, 2, replace(document, 'DE02', 'DE03'), recorded_at FROM bank_accounts WHERE book_id = $1`, h.book.ID))
+	last := h.ordered("cre_2", "po_last", 100, "EUR")
+	if made, err := h.MakeFiles(t.Context(), h.book, jobs); len(made) != 0 || fault.CodeOf(err) != bankfile.ErrDebtor.Code {
+		t.Errorf("the account is not complete: %+v, %v", made, err)
+	}
+	h.state(all[1], processor.PayoutPending, "")
+	h.state(last, processor.PayoutPending, "")
+	h.sound()
+}
+
+// TestHeldUntilItIsHandedOut: a payee is held while bank data are read, or when its file is made and nobody has it.
+func TestHeldUntilItIsHandedOut(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.euros(0)
+	all := h.many(2)
+	held := map[string]bool{}
+	s := bankfile.New(bankfile.Options{Pool: h.db.Pool, Trail: h.trail, Vault: h.vault, Now: h.clock.Now,
+		Kept: func(_ context.Context, _ ledger.Book, instructions []string) (map[string]bool, error) {
+			// A change of bank data holds their payments. This one comes as late as it can before they are asked about.
+			if len(held) == 0 {
+				h.banked("cre_1", euroBank(88))
+			}
+			return held, nil
+		}})
+	made, err := s.MakeFiles(t.Context(), h.book, jobs)
+	if err != nil || len(made) != 1 || made[0].Lines != 2 {
+		t.Fatalf("%+v, %v", made, err)
+	}
+	content, _, err := s.Content(t.Context(), h.book, "EUR", 1, ann, "pay day")
+	if content != nil || fault.CodeOf(err) != bankfile.ErrFileChanged.Code {
+		t.Errorf("data that were not asked about are in the file: %d bytes, %v", len(content), err)
+	}
+	h.banked("cre_1", euroBank(1))
+	held["po_0000000000000000"] = true
+	if content, _, err = s.Content(t.Context(), h.book, "EUR", 1, ann, "pay day"); content != nil || fault.CodeOf(err) != bankfile.ErrFileChanged.Code {
+		t.Errorf("a held payee's payment is handed out: %d bytes, %v", len(content), err)
+	}
+	_, err = s.Void(t.Context(), h.book, "EUR", 1, ann, "held")
+	h.ok(err)
+	made, err = s.MakeFiles(t.Context(), h.book, jobs)
+	if err != nil || len(made) != 1 || made[0].Lines != 1 || made[0].Number != 2 {
+		t.Fatalf("%+v, %v", made, err)
+	}
+	h.state(all[0], processor.PayoutCancelled, bankfile.CodeKept)
+	if content, _, err = s.Content(t.Context(), h.book, "EUR", 2, ann, "pay day"); err != nil || len(content) == 0 {
+		t.Error(err)
+	}
+	h.sound()
+}
+
+// TestThousandsOfPaymentsOfOnePayee come back at once, when two people declare their file void.
+func TestThousandsOfPaymentsOfOnePayee(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.euros(0)
+	h.banked("cre_big", euroBank(1))
+	h.ordered("cre_big", "po_first", 1, "EUR")
+	h.owner(`
+WITH n AS (SELECT lpad(g::text, 20, '0') AS n FROM generate_series(1, 1999) g), p AS (SELECT * FROM bank_payments), t AS (SELECT * FROM bank_transfers),
+transfers AS (INSERT INTO bank_transfers (book_id, id, instruction, key, digest, account, amount, currency, metadata, entry, arrived, created_at)
+  SELECT t.book_id, 'tr_' || n, 'po_' || n, 't' || n, t.digest, t.account, 1, 'EUR', '{}', 'txn_a' || n, 'py_' || n, t.created_at FROM n, t),
+payments AS (INSERT INTO bank_payments (book_id, id, instruction, key, digest, account, amount, currency, state, arrives_on, metadata, entry, created_at, changed_at)
+  SELECT p.book_id, 'po_' || n, 'po_' || n, 'p' || n, p.digest, p.account, 1, 'EUR', 'queued', p.arrives_on, '{}', 'txn_c' || n, p.created_at, p.changed_at FROM n, p),
+steps AS (INSERT INTO bank_payment_steps (book_id, payment, number, account, state, actor, at) SELECT p.book_id, 'po_' || n, 1, p.account, 'queued', 'order', p.created_at FROM n, p)
+INSERT INTO bank_entries (book_id, id, account, category, amount, currency, source, created_at)
+  SELECT p.book_id, e.id || n, CASE e.id WHEN 'txn_a' THEN '' ELSE p.account END, e.category, e.amount, 'EUR', e.source || n, p.created_at
+    FROM n, p, (VALUES ('txn_a', 'transfer', -1, 'tr_'), ('txn_b', 'payment', 1, 'py_'), ('txn_c', 'payout', -1, 'po_')) AS e (id, category, amount, source)`)
+	h.owner(`ANALYZE bank_payments, bank_payment_steps, bank_entries, bank_transfers`)
+	f := h.one()
+	if f.Lines != 2000 {
+		t.Fatalf("%+v", f)
+	}
+	_, _, err := h.Content(t.Context(), h.book, "EUR", f.Number, ann, "pay day")
+	h.ok(err)
+	desk, asked, err := h.askVoid("EUR", f.Number)
+	h.ok(err)
+	if _, err := desk.Approve(t.Context(), ben, guard.Book{ID: int32(h.book.ID), Code: h.book.Code}, asked.ID, asked.Hash, "yes"); err != nil {
+		t.Fatal(err)
+	}
+	h.balance("payee:cre_big", "EUR", 2000)
+	// However many entries one statement has, a balance moves once for it.
+	if n := h.count(`SELECT count(*) FROM pg_trigger WHERE tgname = 'keeps_balance' AND tgrelid = 'bank_entries'::regclass AND tgtype & 1 = 0`); n != 1 {
+		t.Error("the balance moves for each row")
+	}
 	h.sound()
 }
