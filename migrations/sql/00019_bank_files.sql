@@ -334,6 +334,18 @@ BEGIN
     RETURN NEW;
 END $$;
 -- +goose StatementEnd
+-- +goose StatementBegin
+-- At commit, whoever writes: no payment waits for a file that has ended.
+CREATE FUNCTION guard_bank_file_end() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM bank_payments p WHERE p.book_id = NEW.book_id AND p.currency = NEW.currency AND p.file = NEW.number AND p.state IN ('filed', 'accepted')) THEN
+        RAISE EXCEPTION 'file % has open payments', NEW.number USING ERRCODE = '23514', CONSTRAINT = 'bank_files_ended';
+    END IF;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE CONSTRAINT TRIGGER has_ended AFTER UPDATE ON bank_files DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.state IN ('closed', 'void'))
+    EXECUTE FUNCTION guard_bank_file_end();
 CREATE TRIGGER begins_queued BEFORE INSERT ON bank_payments FOR EACH ROW EXECUTE FUNCTION guard_bank_payment();
 CREATE TRIGGER moves_on BEFORE UPDATE OR DELETE ON bank_payments FOR EACH ROW EXECUTE FUNCTION guard_bank_payment();
 CREATE TRIGGER never_truncated BEFORE TRUNCATE ON bank_payments FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

@@ -178,6 +178,8 @@ func TestMoneyHasACause(t *testing.T) {
 		"paid without a step":        `UPDATE bank_payments SET state = 'settled', steps = steps + 1 WHERE book_id = $1 AND state = 'filed'`,
 		"paid without being counted": `UPDATE bank_payments SET state = 'settled' WHERE book_id = $1 AND state = 'filed'`,
 		"a number without a file":    `UPDATE bank_account_heads SET files = files + 1 WHERE book_id = $1`,
+		"closed over open payments":  `UPDATE bank_files SET state = 'closed', closed_at = now() WHERE book_id = $1`,
+		"void over open payments":    `UPDATE bank_files SET state = 'void', void_at = now(), approval = 'apr_x' WHERE book_id = $1`,
 		"a head that begins at 7":    `INSERT INTO bank_account_heads (book_id, currency, files) VALUES ($1, 'GBP', 7)`,
 	} {
 		if err := h.exec(sql, h.book.ID); postgres.SQLState(err) == "" || postgres.SQLState(err) == "42601" {
@@ -418,5 +420,76 @@ INSERT INTO bank_entries (book_id, id, account, category, amount, currency, sour
 	if n := h.count(`SELECT count(*) FROM pg_trigger WHERE tgname = 'keeps_balance' AND tgrelid = 'bank_entries'::regclass AND tgtype & 1 = 0`); n != 1 {
 		t.Error("the balance moves for each row")
 	}
+	h.sound()
+}
+
+// TestTheBankCarriesOutAVoidFile: it sends back one of its payments, or says that it pays a part. The others are paid, and somebody
+// has to know.
+func TestTheBankCarriesOutAVoidFile(t *testing.T) {
+	t.Parallel()
+	void := func(h *house, f bankfile.FileRecord) {
+		h.Helper()
+		desk, asked, err := h.askVoid(f.Currency, f.Number)
+		h.ok(err)
+		_, err = desk.Approve(h.Context(), ben, guard.Book{ID: int32(h.book.ID), Code: h.book.Code}, asked.ID, asked.Hash, "yes")
+		h.ok(err)
+	}
+	t.Run("it returns one", func(t *testing.T) {
+		t.Parallel()
+		h := newHouse(t)
+		h.dollars(0)
+		all := h.ordersOf(2)
+		f, content := h.sent()
+		void(h, f)
+		r, err := h.TakeReport(t.Context(), h.book, "USD", strings.NewReader(returned(content, map[int]string{1: "R03"})), ann)
+		if err != nil || r.Strange != 1 || !strings.Contains(h.logged.String(), "contradicts") {
+			t.Errorf("%+v, %v", r, err)
+		}
+		h.balance(all[0].Account, "USD", 1000)
+		h.sound()
+	})
+	t.Run("it pays a part", func(t *testing.T) {
+		t.Parallel()
+		h := newHouse(t)
+		h.euros(0)
+		all := h.many(2)
+		f, _ := h.sent()
+		void(h, f)
+		if r := h.taken(report(f, "PART", said{payment: all[0].ID, status: "RJCT", code: "AC04"})); r.Strange != 1 || !strings.Contains(h.logged.String(), "contradicts") {
+			t.Errorf("%+v", r)
+		}
+		h.sound()
+	})
+}
+
+// TestBooksAreApart: a payee of another book with the same id has its own bank data and money, and a report on one book's file
+// moves nothing in the other.
+func TestBooksAreApart(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.euros(0)
+	mine := h.many(1)[0]
+	f, content := h.sent()
+	first := h.book
+	var err error
+	h.book, _, err = h.books.CreateBook(t.Context(), ledger.NewBook{Code: "fr", Name: "FR", Currencies: []money.Currency{"EUR"}, TimeZone: "Europe/Paris", Market: "US"})
+	h.ok(err)
+	h.driver = h.Driver(h.book)
+	h.euros(0)
+	h.banked("cre_0", euroBank(33))
+	theirs := h.ordered("cre_0", "po_0000000000000000", 1000, "EUR")
+	next, other := h.sent()
+	if next.Number != 1 || next.MessageID == f.MessageID || strings.Contains(string(other), iban(0)) || strings.Contains(string(content), iban(33)) {
+		t.Errorf("%+v", next)
+	}
+	for name, text := range map[string]string{"its file": report(f, "ACSC"), "its payment": report(next, "", said{payment: mine.ID, status: "RJCT", code: "AC04"})} {
+		if r, err := h.take(text); fault.CodeOf(err) != bankfile.ErrReportFile.Code && fault.CodeOf(err) != bankfile.ErrReportItem.Code {
+			t.Errorf("%s, of the other book: %+v, %v", name, r, err)
+		}
+	}
+	h.state(theirs, processor.PayoutInTransit, "")
+	h.sound()
+	h.book, h.driver = first, h.Driver(first)
+	h.state(mine, processor.PayoutInTransit, "")
 	h.sound()
 }

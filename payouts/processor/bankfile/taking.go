@@ -60,7 +60,10 @@ func judgeItem(p Payment, said Status, code string, correction bool) verdict {
 			return verdict{outcome: outcomeStrange}
 		}
 	case Rejected, Returned:
-		if !ended(p.State) {
+		switch {
+		case said == Returned && p.Code == CodeVoid:
+			return verdict{outcome: outcomeStrange} // nothing comes back that was not carried out
+		case !ended(p.State):
 			if code == "" {
 				code = CodeRejected
 			}

@@ -304,6 +304,10 @@ func (t *taking) judge() (moves []movement, outcomes []string) {
 		}
 	case Other:
 		t.record.count(outcomeStrange)
+	case Partial:
+		if t.file.State == FileVoid { // the bank carries out a part of what two people have said it would not
+			t.record.count(outcomeStrange)
+		}
 	}
 	return moves, outcomes
 }
