@@ -38,7 +38,9 @@ BEGIN
     RETURN NEW;
 END $$;
 -- +goose StatementEnd
-CREATE TRIGGER moves_on BEFORE INSERT OR UPDATE OR DELETE ON bank_account_heads FOR EACH ROW EXECUTE FUNCTION guard_bank_head();
+-- A copy of the database takes in heads as they are.
+CREATE TRIGGER begins_at_none BEFORE INSERT ON bank_account_heads FOR EACH ROW EXECUTE FUNCTION guard_bank_head();
+CREATE TRIGGER moves_on BEFORE UPDATE OR DELETE ON bank_account_heads FOR EACH ROW EXECUTE FUNCTION guard_bank_head();
 CREATE TRIGGER never_truncated BEFORE TRUNCATE ON bank_account_heads FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 ALTER TABLE bank_account_heads ENABLE ALWAYS TRIGGER moves_on;
 ALTER TABLE bank_account_heads ENABLE ALWAYS TRIGGER never_truncated;
@@ -54,7 +56,6 @@ CREATE TABLE bank_entries (
     currency   text        COLLATE "C" NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
     source     text        COLLATE "C" NOT NULL CHECK (octet_length(source) BETWEEN 1 AND 64),
     created_at timestamptz NOT NULL CHECK (isfinite(created_at)),
-    CONSTRAINT bank_entries_pkey PRIMARY KEY (book_id, id),
     CONSTRAINT bank_entries_sign CHECK (CASE WHEN category IN ('payment', 'payout_reversal') THEN account <> '' AND amount > 0
         WHEN category = 'transfer' THEN account = '' AND amount < 0 WHEN category = 'payout' THEN account <> '' AND amount < 0
         ELSE (account = '') = (amount > 0) END)
@@ -63,6 +64,9 @@ COMMENT ON COLUMN bank_entries.source IS 'the transfer, what arrived of it, the 
 CREATE INDEX bank_entries_listed ON bank_entries (book_id, account, created_at, id);
 -- Nothing is moved twice for the same reason.
 CREATE UNIQUE INDEX bank_entries_once ON bank_entries (book_id, source, category, account);
+-- Of indexes that seem to cost the same, as all do of a table without statistics, the newest is taken. The primary key comes last,
+-- so that what points here is found by it from the first day on, and not by reading the whole book for each row.
+ALTER TABLE bank_entries ADD CONSTRAINT bank_entries_pkey PRIMARY KEY (book_id, id);
 SELECT guard_table('bank_entries', '');
 
 -- What is set aside for a payee and has not left: the sum of its entries, kept by them alone.
@@ -126,12 +130,12 @@ CREATE TABLE bank_transfers (
     entry       text        COLLATE "C" NOT NULL,
     arrived     text        COLLATE "C" NOT NULL CHECK (arrived ~ '^py_[a-z0-9]{16,32}$'),
     created_at  timestamptz NOT NULL CHECK (isfinite(created_at)),
-    CONSTRAINT bank_transfers_pkey PRIMARY KEY (book_id, id),
     CONSTRAINT bank_transfers_key UNIQUE (book_id, key),
     CONSTRAINT bank_transfers_entry FOREIGN KEY (book_id, entry) REFERENCES bank_entries (book_id, id),
     CONSTRAINT bank_transfers_reversed CHECK (reversed BETWEEN 0 AND amount)
 ) WITH (fillfactor = 80);
 CREATE INDEX bank_transfers_of ON bank_transfers (book_id, instruction, created_at);
+ALTER TABLE bank_transfers ADD CONSTRAINT bank_transfers_pkey PRIMARY KEY (book_id, id);
 
 CREATE TABLE bank_reversals (
     book_id     integer     NOT NULL,
@@ -199,7 +203,6 @@ CREATE TABLE bank_files (
     void_by         text        COLLATE "C" NOT NULL DEFAULT '' CHECK (octet_length(void_by) <= 128),
     void_reason     text        NOT NULL DEFAULT '' CHECK (octet_length(void_reason) <= 2000),
     approval        text        COLLATE "C" NOT NULL DEFAULT '' CHECK (octet_length(approval) <= 64),
-    CONSTRAINT bank_files_pkey PRIMARY KEY (book_id, currency, number),
     CONSTRAINT bank_files_message UNIQUE (book_id, message_id),
     CONSTRAINT bank_files_account FOREIGN KEY (book_id, currency, account_version) REFERENCES bank_accounts (book_id, currency, version),
     CONSTRAINT bank_files_days CHECK (paid_on IS NULL OR paid_on > execute_on),
@@ -212,6 +215,7 @@ COMMENT ON COLUMN bank_files.taken IS 'the bank has said something else of it th
 COMMENT ON COLUMN bank_files.paid_on IS 'when its payments count as paid if the bank has said nothing; nothing if only the bank''s word counts';
 CREATE INDEX bank_files_open ON bank_files (book_id, currency, number) WHERE state NOT IN ('closed', 'void');
 CREATE INDEX bank_files_silent ON bank_files (book_id, paid_on, currency, number) WHERE state IN ('sent', 'answered') AND paid_on IS NOT NULL;
+ALTER TABLE bank_files ADD CONSTRAINT bank_files_pkey PRIMARY KEY (book_id, currency, number);
 
 -- +goose StatementBegin
 CREATE FUNCTION guard_new_bank_file() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -284,7 +288,6 @@ CREATE TABLE bank_payments (
     steps         integer     NOT NULL DEFAULT 1 CHECK (steps BETWEEN 1 AND 1000),
     created_at    timestamptz NOT NULL CHECK (isfinite(created_at)),
     changed_at    timestamptz NOT NULL CHECK (isfinite(changed_at)),
-    CONSTRAINT bank_payments_pkey PRIMARY KEY (book_id, id),
     CONSTRAINT bank_payments_key UNIQUE (book_id, key),
     CONSTRAINT bank_payments_line UNIQUE (book_id, currency, file, line),
     CONSTRAINT bank_payments_file FOREIGN KEY (book_id, currency, file) REFERENCES bank_files (book_id, currency, number),
@@ -298,7 +301,9 @@ CREATE INDEX bank_payments_waiting ON bank_payments (book_id, currency, created_
 CREATE INDEX bank_payments_of_file ON bank_payments (book_id, currency, file, state) WHERE file IS NOT NULL;
 CREATE INDEX bank_payments_trace ON bank_payments (book_id, currency, trace) WHERE trace <> '';
 CREATE INDEX bank_payments_of ON bank_payments (book_id, account, created_at, id);
+CREATE INDEX bank_payments_open ON bank_payments (book_id, account, currency) WHERE state IN ('filed', 'accepted');
 CREATE INDEX bank_payments_instruction ON bank_payments (book_id, instruction, account, created_at);
+ALTER TABLE bank_payments ADD CONSTRAINT bank_payments_pkey PRIMARY KEY (book_id, id);
 
 -- +goose StatementBegin
 CREATE FUNCTION guard_bank_payment() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$

@@ -45,7 +45,7 @@ SELECT CASE
          WHEN w.file > 0 THEN (SELECT p.id FROM bank_payments p WHERE p.book_id = $1 AND p.currency = $2 AND p.file = w.file AND p.line = w.line)
          WHEN w.id <> '' THEN (SELECT p.id FROM bank_payments p WHERE p.book_id = $1 AND p.id = w.id)
          WHEN w.trace <> '' THEN (SELECT min(p.id) FROM bank_payments p
-                                   WHERE p.book_id = $1 AND p.currency = $2 AND p.trace = w.trace AND ($7 = 0 OR p.file = $7) HAVING count(*) = 1) END
+                                   WHERE p.book_id = $1 AND p.currency = $2 AND p.trace = w.trace AND p.trace <> '' AND ($7 = 0 OR p.file = $7) HAVING count(*) = 1) END
   FROM unnest($3::bigint[], $4::int[], $5::text[], $6::text[]) WITH ORDINALITY AS w (file, line, id, trace, place)
  ORDER BY w.place`
 	sqlLockPayments = `
