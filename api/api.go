@@ -25,6 +25,7 @@ import (
 	"mizan/ledger/vault"
 	"mizan/payouts"
 	"mizan/payouts/jobs"
+	"mizan/payouts/processor/bankfile"
 )
 
 // Config is what the API is made of.
@@ -48,6 +49,8 @@ type Config struct {
 	Jobs *jobs.Service
 	// Payouts keeps payouts, and what waits for a time; without it there are none.
 	Payouts *payouts.Service
+	// Bank keeps what is paid by bank files; without it there are none.
+	Bank *bankfile.Service
 	// PublicURL is where people reach the service, such as https://ledger.example.com; links are relative if it is empty.
 	PublicURL string
 	// Log receives one line per request and every unexpected error; nil discards them.
@@ -89,6 +92,7 @@ type service struct {
 	vault     *vault.Vault
 	jobs      *jobs.Service
 	payouts   *payouts.Service
+	bank      *bankfile.Service
 	publicURL string
 	now       func() time.Time
 	log       *slog.Logger
@@ -130,7 +134,7 @@ func newService(config Config) (*service, error) {
 	}
 	s := &service{
 		ledger: config.Ledger, commerce: config.Commerce, rules: config.Rules, intakes: config.Intake, notices: config.Notices, access: config.Access, now: config.Now, log: config.Log, cursorKey: config.CursorKey,
-		desk: config.Desk, trail: config.Trail, vault: config.Vault, jobs: config.Jobs, payouts: config.Payouts, publicURL: config.PublicURL,
+		desk: config.Desk, trail: config.Trail, vault: config.Vault, jobs: config.Jobs, payouts: config.Payouts, bank: config.Bank, publicURL: config.PublicURL,
 		ready: config.Ready, console: config.Console, docs: config.Docs, proxies: config.TrustedProxies, secure: config.Secure, crossOrigin: http.NewCrossOriginProtection(),
 	}
 	if config.IntakeBytes <= 0 {

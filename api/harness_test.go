@@ -27,6 +27,7 @@ import (
 	"mizan/ledger/vault"
 	"mizan/payouts"
 	"mizan/payouts/jobs"
+	"mizan/payouts/processor/bankfile"
 )
 
 func TestMain(m *testing.M) {
@@ -78,6 +79,7 @@ type house struct {
 	vault   *vault.Vault
 	jobs    *jobs.Service
 	payouts *payouts.Service
+	bank    *bankfile.Service
 	// jobFails has the job of the installation fail.
 	jobFails atomic.Bool
 	counted  counted // what the sample acts did
@@ -122,8 +124,9 @@ func open(t testing.TB, change ...func(*Config)) *house {
 	h.access = access.New(h.db.Pool, access.Options{Now: h.clock.now, StaticKey: testKey, Vault: h.vault, Guardians: h.guardians})
 	rules := commerce.NewRuleSets(h.db.Pool, h.clock.now)
 	events := commerce.New(h.ledger, rules, h.clock.now)
+	h.bank = bankfile.New(bankfile.Options{Pool: h.db.Pool, Trail: trail, Vault: h.vault, Now: h.clock.now})
 	h.payouts = payouts.New(payouts.Options{Pool: h.db.Pool, Ledger: h.ledger, Events: events, Trail: trail, Vault: h.vault, Now: h.clock.now, Rails: h.rails()})
-	desk := guard.NewDesk(h.db.Pool, trail, h.clock.now, slices.Concat(h.counted.acts(), h.access.Acts(), h.payouts.AfterVault(h.vault.Acts(h.region)), commerce.Acts(events, rules, h.ledger), h.payouts.Acts()))
+	desk := guard.NewDesk(h.db.Pool, trail, h.clock.now, slices.Concat(h.counted.acts(), h.access.Acts(), h.payouts.AfterVault(h.vault.Acts(h.region)), commerce.Acts(events, rules, h.ledger), h.payouts.Acts(), h.bank.Acts(h.bookOf)))
 	secrets, err := intake.ParseSecrets(testSecrets)
 	if err != nil {
 		t.Fatal(err)
@@ -131,7 +134,7 @@ func open(t testing.TB, change ...func(*Config)) *house {
 	h.intake = intake.New(h.db.Pool, h.ledger, events, intake.Options{Secrets: secrets, Now: h.clock.now})
 	h.jobs = h.newJobs(trail)
 	config := Config{
-		Jobs: h.jobs, Payouts: h.payouts, Ledger: h.ledger, Commerce: events, Intake: h.intake, Rules: rules, Access: h.access, Desk: desk, Trail: trail, Vault: h.vault, Now: h.clock.now, CursorKey: []byte("cursor-key-of-the-tests"),
+		Jobs: h.jobs, Payouts: h.payouts, Bank: h.bank, Ledger: h.ledger, Commerce: events, Intake: h.intake, Rules: rules, Access: h.access, Desk: desk, Trail: trail, Vault: h.vault, Now: h.clock.now, CursorKey: []byte("cursor-key-of-the-tests"),
 		Log: slog.New(slog.NewJSONHandler(h.log, nil)), Version: "test",
 	}
 	for _, c := range change {

@@ -219,25 +219,31 @@ func importUpload(c *call) (reply, error) {
 
 // upload returns the body as a file that is read while it comes in, and gives the call the time for it.
 func (c *call) upload(dry bool) (io.Reader, error) {
+	u, err := c.file(importMedia, errFileMedia, errFileSize)
+	if err == nil && dry {
+		u.stride = 1 // the rows are judged between one read and the next
+	}
+	return u, err
+}
+
+// file returns a body that is a file of one of the content types. It returns wrong for another type, and large, also while
+// the body is read, for one that passes the operation's bound.
+func (c *call) file(media []string, wrong, large *fault.Error) (*uploaded, error) {
 	for _, encoding := range c.r.Header["Content-Encoding"] {
 		if !strings.EqualFold(strings.TrimSpace(encoding), "identity") {
-			return nil, errFileMedia
+			return nil, wrong
 		}
 	}
-	media, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
-	if err != nil || !slices.Contains(importMedia, media) {
-		return nil, errFileMedia
+	given, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
+	if err != nil || !slices.Contains(media, given) {
+		return nil, wrong
 	}
 	if c.r.ContentLength > c.op.BodyLimit {
-		return nil, errFileSize
+		return nil, large
 	}
 	c.cancel()
 	c.ctx, c.cancel = context.WithTimeout(c.r.Context(), uploadTimeout)
-	u := &uploaded{c: c, from: http.MaxBytesReader(c.w, c.r.Body, c.op.BodyLimit), control: http.NewResponseController(c.w), stride: uploadStride}
-	if dry {
-		u.stride = 1 // the rows are judged between one read and the next
-	}
-	return u, nil
+	return &uploaded{c: c, from: http.MaxBytesReader(c.w, c.r.Body, c.op.BodyLimit), control: http.NewResponseController(c.w), stride: uploadStride, large: large}, nil
 }
 
 var (
@@ -252,9 +258,10 @@ type uploaded struct {
 	control *http.ResponseController
 	stride  int
 	left    int // bytes until the time is given anew
+	large   *fault.Error
 }
 
-// Read returns ErrBodySize, ErrBodyTime or ErrBodyCut.
+// Read returns what was set for a file that is too large, ErrBodyTime or ErrBodyCut.
 func (u *uploaded) Read(b []byte) (int, error) {
 	if u.left <= 0 {
 		u.left = u.stride
@@ -273,7 +280,7 @@ func (u *uploaded) Read(b []byte) (int, error) {
 	case err == nil || err == io.EOF:
 		return n, err
 	case errors.As(err, &tooLarge):
-		return n, errFileSize
+		return n, u.large
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return n, ErrBodyTime
 	}

@@ -194,6 +194,9 @@ type pathFields struct {
 	Source      string `json:"source" pattern:"^[a-z][a-z0-9_-]{0,31}$" doc:"The source's name" example:"shopify"`
 	Run         string `json:"run" pattern:"^run_[a-z0-9]{16}$" doc:"The payout run's id" example:"run_0123456789abcdef"`
 	Payout      string `json:"payout" pattern:"^po_[a-z0-9]{16}$" doc:"The payout's id" example:"po_0123456789abcdef"`
+	Currency    string `json:"currency" pattern:"^[A-Z]{3}$" doc:"The currency of the bank account" example:"GBP"`
+	Number      string `json:"number" pattern:"^[1-9][0-9]{0,17}$" doc:"The bank file's number" example:"1"`
+	Digest      string `json:"digest" pattern:"^[0-9a-f]{64}$" doc:"The report's SHA-256" example:"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"`
 	Processor   string `json:"processor" pattern:"^[a-z][a-z0-9_-]{0,31}$" doc:"The payment processor's name" example:"stripe"`
 }
 

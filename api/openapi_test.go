@@ -240,10 +240,10 @@ func TestBodiesDocumented(t *testing.T) {
 			reflect.TypeFor[NewKeyBody](), reflect.TypeFor[NewRotation](), reflect.TypeFor[NewPersonBody](), reflect.TypeFor[NewGrantBody](), reflect.TypeFor[NewLink](),
 			reflect.TypeFor[ChangedPersonalData](), reflect.TypeFor[NewReading](), reflect.TypeFor[NewDestination](), reflect.TypeFor[NewHold](),
 			reflect.TypeFor[NewClosing](), reflect.TypeFor[NewRetention](), reflect.TypeFor[NewJobRun](), reflect.TypeFor[NewPayout](), reflect.TypeFor[NewLook](),
-			reflect.TypeFor[ChangedStanding](), reflect.TypeFor[NewPayoutDestination](), reflect.TypeFor[NewPayeeHold](), reflect.TypeFor[HoldRelease]():
+			reflect.TypeFor[ChangedStanding](), reflect.TypeFor[NewPayoutDestination](), reflect.TypeFor[NewPayeeHold](), reflect.TypeFor[HoldRelease](), reflect.TypeFor[NewBankAccount]():
 			d.object(0, reflect.New(op.Body).Interface())
 		case reflect.TypeFor[NewEvent](), reflect.TypeFor[NewEventBatch](), reflect.TypeFor[NewRuleSet](), reflect.TypeFor[PolicyDocument](),
-			reflect.TypeFor[map[string]any](), reflect.TypeFor[intake.Source](), reflect.TypeFor[importFile]():
+			reflect.TypeFor[map[string]any](), reflect.TypeFor[intake.Source](), reflect.TypeFor[importFile](), reflect.TypeFor[bankReportBody]():
 			// TestEventShapes reads every field of every type, package commerce a rule set, and package intake messages,
 			// sources and files.
 			continue

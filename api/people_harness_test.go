@@ -72,6 +72,11 @@ func (h *house) region(ctx context.Context, b guard.Book) (string, error) {
 	return book.Region, err
 }
 
+// bookOf returns the book that an approval is about, as the service at large does.
+func (h *house) bookOf(ctx context.Context, b guard.Book) (ledger.Book, error) {
+	return h.ledger.Book(ctx, b.Code)
+}
+
 // staff adds somebody with roles, each written role or role@book, and returns the id and the token of a session.
 func (h *house) staff(roles ...string) (id, session string) {
 	h.t.Helper()

@@ -14,7 +14,7 @@ const (
 	secondAccount = "acct_2Nv0FGQ9RKHgCVdK"
 )
 
-// rails is a processor that is imitated over HTTP, with two accounts.
+// rails is a processor that is imitated over HTTP, with two accounts, and bank files.
 func (h *house) rails() []payouts.Rail {
 	const key = "sk_test_canary_of_the_key_1234567890"
 	sim, err := simulator.New(simulator.Options{Now: h.clock.now, Key: key, Seed: 7, Rate: -1})
@@ -32,5 +32,6 @@ func (h *house) rails() []payouts.Rail {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return []payouts.Rail{{Name: payouts.RailConnected, Processor: "main", Driver: driver, PerSecond: 25, Own: "acct_platform"}}
+	return []payouts.Rail{{Name: payouts.RailConnected, Processor: "main", Driver: driver, PerSecond: 25, Own: "acct_platform"},
+		{Name: payouts.RailBank, Processor: "bank", Bank: "main", Of: h.bank.Driver, PerSecond: 1000}}
 }

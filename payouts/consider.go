@@ -2,6 +2,7 @@ package payouts
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"mizan/ledger"
@@ -66,23 +67,47 @@ func (s *Service) consider(ctx context.Context, book ledger.Book, o occasion, li
 	}
 	out := make([]candidate, len(list))
 	for i, h := range list {
-		c := candidate{holding: h, facts: facts[h.PayeeKey], policy: o.policy}
-		c.to = c.facts.destinationIn(string(h.Currency))
-		c.inputs = inputsOf(o, h, c.facts, outlooks[i], now)
-		if err := c.agree(o.policy); err != nil {
-			s.log.ErrorContext(ctx, "the exception of a payee does not fit the policy; the payee waits", "book", book.Code, "kind", h.Kind, "payee", h.ID)
+		c, err := s.considerOne(ctx, book, o, h, facts[h.PayeeKey], outlooks[i], now)
+		if err != nil {
+			return nil, err
 		}
-		if err := c.inputs.Check(); err != nil {
-			s.log.ErrorContext(ctx, "the facts of a payee contradict themselves; the payee waits", "book", book.Code, "kind", h.Kind, "payee", h.ID, "error", err)
-			c.inputs.waits()
-			if err := c.inputs.Check(); err != nil {
-				return nil, err
-			}
-		}
-		c.decision = Decide(c.policy, c.inputs)
 		out[i] = c
 	}
 	return out, nil
+}
+
+// considerOne decides about one holder. One about whom that ends in a panic waits, like one whose facts contradict themselves.
+func (s *Service) considerOne(ctx context.Context, book ledger.Book, o occasion, h holding, f facts, out outlook, now time.Time) (c candidate, err error) {
+	decide := func(fit func() error) func() error {
+		return func() error {
+			c = candidate{holding: h, facts: f, policy: o.policy, to: f.destinationIn(string(h.Currency)), inputs: inputsOf(o, h, f, out, now)}
+			if err := fit(); err != nil {
+				return err
+			}
+			c.decision = Decide(c.policy, c.inputs)
+			return nil
+		}
+	}
+	names := []any{"book", book.Code, "kind", h.Kind, "payee", h.ID}
+	err = s.safely(decide(func() error {
+		if err := c.agree(o.policy); err != nil {
+			s.log.ErrorContext(ctx, "the exception of a payee does not fit the policy; the payee waits", names...)
+		}
+		err := c.inputs.Check()
+		if err == nil {
+			return nil
+		}
+		s.log.ErrorContext(ctx, "the facts of a payee contradict themselves; the payee waits", append(names, "error", err)...)
+		c.inputs.waits()
+		return c.inputs.Check()
+	}), names...)
+	if errors.Is(err, errPanicked) {
+		err = s.safely(decide(func() error {
+			c.inputs.waits()
+			return c.inputs.Check()
+		}), names...)
+	}
+	return c, err
 }
 
 // waits leaves out what makes no sense, and pauses the payee: one whose facts contradict themselves keeps nobody else waiting.

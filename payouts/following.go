@@ -185,6 +185,11 @@ func (s *Service) findOutgoing(ctx context.Context, t Turn, r Rail, c *carried, 
 
 // judge decides what the state of the processor's payout means for ours.
 func (s *Service) judge(ctx context.Context, t Turn, r Rail, c *carried, out processor.Payout) (again bool, err error) {
+	if a, err := s.lastAttempt(ctx, t.Book, c.ID, processor.ActPayout); err != nil {
+		return false, err
+	} else if a != nil && a.made == out.ID && (out.Amount != a.amount || out.Currency != a.currency || out.Account != a.account) {
+		return false, s.unlike(ctx, t, c, out)
+	}
 	switch out.State {
 	case processor.PayoutPending, processor.PayoutInTransit:
 		if c.State != Submitted { // it was further before: an old answer moves nothing back
@@ -192,8 +197,11 @@ func (s *Service) judge(ctx context.Context, t Turn, r Rail, c *carried, out pro
 		}
 		n := c.Payout
 		ch := change{lookAt: s.nextLook(out.Arrival)}
-		if n.Outgoing != out.ID {
-			ch.step = Step{State: Submitted, Evidence: "leaves with " + out.ID}
+		if n.Outgoing != out.ID || n.Code == codeAmountsDiffer {
+			if n.Code == codeAmountsDiffer { // it says now what was ordered
+				n.Code = ""
+			}
+			ch.step = Step{State: Submitted, Code: n.Code, Evidence: "leaves with " + out.ID}
 		}
 		n.Outgoing, n.ExpectedOn = out.ID, out.Arrival
 		ch.next = n
@@ -205,6 +213,19 @@ func (s *Service) judge(ctx context.Context, t Turn, r Rail, c *carried, out pro
 	}
 	s.log.Error("the processor says of a payout what is not known here; look at it there, nothing was changed", "payout", c.ID, "object", out.ID)
 	return false, s.lookAgain(ctx, t, c, followHourly)
+}
+
+// unlike leaves a payout as it is of which the processor now tells another amount than it was ordered with, whatever has become
+// of it. What the processor makes by itself is not ours to compare: it carries whatever is at the account.
+func (s *Service) unlike(ctx context.Context, t Turn, c *carried, out processor.Payout) error {
+	s.log.Error("the processor tells another amount of a payout than was ordered; nothing was booked, and a person has to look at it",
+		"payout", c.ID, "object", out.ID)
+	if c.State != Submitted || c.Code == codeAmountsDiffer {
+		return s.lookAgain(ctx, t, c, followHourly)
+	}
+	n := c.Payout
+	n.Code = codeAmountsDiffer
+	return s.write(ctx, t, c, change{next: n, lookAt: s.now().Add(followHourly), step: Step{State: n.State, Code: n.Code, Evidence: "ordered otherwise than " + out.ID}})
 }
 
 // arrived notes that the bank has it. That is not final: for five business days it can still come back.

@@ -3,6 +3,8 @@ package payouts
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 
 	"mizan/ledger"
@@ -41,7 +43,8 @@ type other struct {
 // ReadNotices reads again what the rails have announced. Notices concern no book until their object is known, so this work
 // of each book takes only its own. One that concerns no book is noted as nobody's and left to reconciliation.
 func (s *Service) ReadNotices(ctx context.Context, t Turn) (Report, error) {
-	if len(s.railNames()) == 0 {
+	asks := func(name string) bool { return s.rails[name].Bank == "" }
+	if !slices.ContainsFunc(s.railNames(), asks) {
 		return Report{Text: "No processor is connected."}, nil // whose a notice is, is found out by those who can ask
 	}
 	return s.readNotices(ctx, t, noticePages)
@@ -51,7 +54,7 @@ func (s *Service) ReadNotices(ctx context.Context, t Turn) (Report, error) {
 // goes on where the last one ended.
 func (s *Service) readNotices(ctx context.Context, t Turn, pages int) (Report, error) {
 	n := newTally()
-	var looked int64
+	var looked, nobodys int64
 	after := s.noticesFrom(t.Book.ID, 0)
 	for range pages {
 		list, err := s.noticesAfter(ctx, after, carryPage)
@@ -65,17 +68,27 @@ func (s *Service) readNotices(ctx context.Context, t Turn, pages int) (Report, e
 		after = list[len(list)-1].Number
 		var ids []string
 		for _, m := range list {
-			done, carry, err := s.handle(ctx, t, m)
+			var outcome string
+			var carry []string
+			err := s.safely(func() (err error) {
+				outcome, carry, err = s.handle(ctx, t, m)
+				return err
+			}, "notice", m.Number)
 			if err != nil && ctx.Err() != nil {
 				return Report{}, err
 			}
 			if err != nil {
 				s.log.Warn("a notice could not be dealt with; it is read again", "notice", m.Number, "type", word60(m.Type), "error", err)
 			}
-			if done {
-				looked++
-			}
 			ids = append(ids, carry...)
+			if err != nil || outcome == "" {
+				continue
+			}
+			looked++
+			if outcome == noticeNobodys {
+				nobodys++
+				s.log.Warn("a notice concerns nothing that is known here; look at the processor what it is about", "notice", m.Number, "type", word60(m.Type))
+			}
 		}
 		s.carryAll(ctx, t, unique(ids), statesFollowed, n)
 		if n.full() {
@@ -87,6 +100,9 @@ func (s *Service) readNotices(ctx context.Context, t Turn, pages int) (Report, e
 		return Report{}, err
 	}
 	r, err := n.report("looked at again")
+	if nobodys > 0 && err == nil {
+		r.Text += fmt.Sprintf(" %d notices concern nobody.", nobodys)
+	}
 	r.Items = looked
 	return r, err
 }
@@ -111,29 +127,31 @@ func unique(ids []string) (list []string) {
 }
 
 // handle deals with one notice: the payouts it may concern are looked at now, and the notice is noted as handled in the
-// same transaction, so that twenty copies of one notice have the effect of one. It returns the payouts to carry.
-func (s *Service) handle(ctx context.Context, t Turn, m Notice) (done bool, ids []string, err error) {
+// same transaction, so that twenty copies of one notice have the effect of one. It returns what came of it, nothing if it is
+// others' to handle, and the payouts to carry.
+func (s *Service) handle(ctx context.Context, t Turn, m Notice) (outcome string, ids []string, err error) {
 	about, err := s.about(ctx, t, m)
 	if err != nil {
-		return false, nil, err
+		return "", nil, err
 	}
 	switch {
 	case about.kind != "" && len(about.ids) == 0:
-		return false, nil, nil // another book's work takes it
+		return "", nil, nil // another book's work takes it
 	case about.kind == "destination":
 		if err := s.refreshAll(ctx, t, about); err != nil {
-			return false, nil, err
+			return "", nil, err
 		}
-		err = s.noticeDone(ctx, t, m.Number, noticeRead, about)
+		outcome = noticeRead
 	case about.kind == "payout":
-		err = s.noticeDone(ctx, t, m.Number, noticeLooked, about)
+		outcome = noticeLooked
 	default:
-		err = s.noticeDone(ctx, t, m.Number, noticeNobodys, about)
+		outcome = noticeNobodys
 	}
+	err = s.noticeDone(ctx, t, m.Number, outcome, about)
 	if fault.CodeOf(err) == ErrNoticeHandled.Code {
-		return false, nil, nil
+		return "", nil, nil
 	}
-	return err == nil, about.ids, err
+	return outcome, about.ids, err
 }
 
 // refreshAll reads destinations again, in every book that has the account: a bank that changed is another one for all.

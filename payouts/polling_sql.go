@@ -2,22 +2,29 @@ package payouts
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"mizan/ledger"
 	"mizan/ledger/commerce"
+	"mizan/ledger/fault"
 	"mizan/payouts/processor"
 )
 
 const (
 	sqlKnownSources = `
-SELECT w.source, p.id, p.state, p.amount, p.currency, p.transfer = w.source, p.outgoing = w.source, p.returned_at IS NOT NULL
+SELECT w.source, p.id, p.state, p.amount, p.currency, p.transfer = w.source, p.transfer <> w.source, p.returned_at IS NOT NULL OR p.transfer <> w.source AND p.outgoing <> w.source
   FROM unnest($2::text[]) AS w (source)
   JOIN LATERAL (
       SELECT x.* FROM payouts x WHERE x.book_id = $1 AND x.transfer = w.source AND x.transfer <> ''
       UNION ALL
-      (SELECT x.* FROM payouts x WHERE x.book_id = $1 AND x.outgoing = w.source AND x.outgoing <> '' AND x.method = 'instant' LIMIT 1)) p ON true`
+      (SELECT x.* FROM payouts x WHERE x.book_id = $1 AND x.outgoing = w.source AND x.outgoing <> '' AND x.method = 'instant' LIMIT 1)
+      UNION ALL
+      -- What was ordered and failed, and in whose place the processor has made another one since.
+      SELECT x.* FROM payout_attempts a JOIN payouts x ON x.book_id = a.book_id AND x.id = a.payout
+       WHERE a.book_id = $1 AND a.act = 'payout' AND a.made = w.source AND a.made <> '' AND x.method = 'instant' AND x.outgoing <> w.source) p ON true`
 
 	sqlPulledBackOf = `
 SELECT p.id, p.transfer, p.pulled_back, EXISTS (SELECT FROM payout_attempts a
@@ -40,7 +47,8 @@ func (s *Service) knownSources(ctx context.Context, book ledger.Book, sources []
 	})
 }
 
-// bookCost books what the processor took for a payout, or gave back, once for ever. It reports whether it was new.
+// bookCost books what the processor took for a payout, or gave back, once for ever. It reports whether it was new; errCostRefused
+// means that the book cannot hold it.
 func (s *Service) bookCost(ctx context.Context, t Turn, r Rail, payout string, e processor.Entry) (done bool, err error) {
 	err = s.pool.Tx(ctx, func(tx pgx.Tx) error {
 		if err := t.check(ctx, tx); err != nil {
@@ -53,10 +61,27 @@ func (s *Service) bookCost(ctx context.Context, t Turn, r Rail, payout string, e
 			}
 		}
 		results, err := s.events.PostTx(ctx, tx, t.Book, []commerce.Event{costEvent(r, payout, e)})
+		if kind := fault.KindOf(err); err != nil && (kind == fault.Invalid || kind == fault.Conflict) {
+			return fmt.Errorf("%w: %w", errCostRefused, err)
+		}
 		done = err == nil && len(results) == 1 && !results[0].Replayed
 		return err
 	})
 	return done && err == nil, err
+}
+
+// polledUntil notes that a rail's entries before a moment were compared. The turn is checked in the same transaction.
+func (s *Service) polledUntil(ctx context.Context, t Turn, r Rail, until time.Time) error {
+	return s.pool.TxRetry(ctx, func(tx pgx.Tx) error {
+		if err := t.check(ctx, tx); err != nil {
+			return err
+		}
+		name := pollCursor + r.Name
+		if _, err := s.cursorTx(ctx, tx, t.Book, name); err != nil {
+			return err
+		}
+		return s.moveCursorTx(ctx, tx, t.Book, name, max(until.Unix(), 0))
+	})
 }
 
 // pulledBackOf returns what came back of transfers, as far as they are the book's.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -141,21 +140,17 @@ func (s *Service) stepOn(ctx context.Context, t Turn, r Rail, c *carried) (again
 	return false, nil
 }
 
-// errPanicked means that carrying one payout ended in a panic.
-var errPanicked = errors.New("payouts: carrying the payout ended in a panic")
-
-// carrySafely is carry, of which a panic ends that payout's turn and neither the others' nor the process. Whether an order had left
-// is not known then, and is found out like any other unknown outcome. What the panic says stays out of the log, because it
-// may hold anything.
+// carrySafely is carry, of which a panic ends that payout's turn only. Whether an order had left is not known then, and is found out
+// like any other unknown outcome.
 func (s *Service) carrySafely(ctx context.Context, t Turn, id string, states []string) (c *carried, err error) {
-	defer func() {
-		if recover() != nil {
-			s.log.Error("carrying a payout ended in a panic, which is a defect of the program; the payout is looked at again, and nobody else waits for it",
-				"payout", id, "stack", string(debug.Stack()))
-			c, err = nil, errPanicked
-		}
-	}()
-	return s.carry(ctx, t, id, states)
+	err = s.safely(func() error {
+		c, err = s.carry(ctx, t, id, states)
+		return err
+	}, "payout", id)
+	if errors.Is(err, errPanicked) {
+		c = nil
+	}
+	return c, err
 }
 
 // carryAll carries payouts with a bounded number at once.

@@ -51,6 +51,8 @@ type recovery struct {
 	// began is when the walk began: a debt that was looked at before is paid.
 	began                      time.Time
 	found, tried, failed, paid int64
+	// stuck are the payees of whom nothing could be found out, because of a defect.
+	stuck int64
 }
 
 // Recover finds the debts of a book, recovers what it may, and notes the rest.
@@ -64,6 +66,9 @@ func (s *Service) Recover(ctx context.Context, t Turn) (Report, error) {
 		if err := r.walk(ctx, kind); err != nil {
 			return Report{}, err
 		}
+	}
+	if r.stuck > 0 {
+		return Report{}, errPanicked
 	}
 	return Report{Text: fmt.Sprintf("%d payees owe; %d recoveries were made, %d failed, %d debts are gone.", r.found, r.tried, r.failed, r.paid), Items: r.found}, nil
 }
@@ -110,7 +115,17 @@ func (r *recovery) page(ctx context.Context, page []accountNow, known []Debt) er
 		if n >= 0 {
 			before = known[n]
 		}
-		d, w, err := r.one(ctx, h, before)
+		var d Debt
+		var w []Proposal
+		err := r.safely(func() (err error) {
+			d, w, err = r.one(ctx, h, before)
+			return err
+		}, "book", r.turn.Book.Code, "kind", h.Kind, "payee", h.ID, "currency", string(h.Currency))
+		if errors.Is(err, errPanicked) { // what is known of the debt stays
+			r.stuck++
+			known = slices.DeleteFunc(known, func(k Debt) bool { return k.Holder == h })
+			continue
+		}
 		if err != nil {
 			return err
 		}

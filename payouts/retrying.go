@@ -62,13 +62,11 @@ func (s *Service) Retry(ctx context.Context, t Turn) (Report, error) {
 				continue
 			}
 			tried++
-			if !b.elsewhere {
-				// The rail disables an account to which a payout has failed; it may have been mended since without a notice.
-				if _, err := s.Refresh(ctx, t.Book, b.destination); err != nil {
-					s.log.Warn("a destination could not be read again", "destination", b.destination, "error", err)
-				}
-			}
-			again, err := s.retryOne(ctx, t, b, now)
+			var again []Payout
+			err := s.safely(func() (err error) {
+				again, err = s.retryOne(ctx, t, b, now)
+				return err
+			}, "payout", b.id)
 			if err != nil && ctx.Err() != nil {
 				return Report{}, err
 			}
@@ -110,6 +108,12 @@ func (s *Service) lawOf(ctx context.Context, book ledger.Book) (*Policy, error) 
 // retryOne asks for the payout that follows. The money is the payee's again and may have changed since, so that everything
 // is paid that is there. The reference is the day's: the same is not asked twice.
 func (s *Service) retryOne(ctx context.Context, t Turn, b back, now time.Time) ([]Payout, error) {
+	if !b.elsewhere {
+		// The rail disables an account to which a payout has failed; it may have been mended since without a notice.
+		if _, err := s.Refresh(ctx, t.Book, b.destination); err != nil {
+			s.log.Warn("a destination could not be read again", "destination", b.destination, "error", err)
+		}
+	}
 	failpoint.Here(failpoint.RetryCreating)
 	_, list, err := s.RequestPayout(ctx, t.actor(), t.Book, Request{Reference: referenceRetry + b.id + ":" + now.Format(time.DateOnly), Holder: b.holder,
 		Method: MethodStandard, Retry: b.id})

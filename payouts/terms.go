@@ -13,6 +13,8 @@ import (
 var (
 	// ErrPolicyUnknown means that the book has no such policy.
 	ErrPolicyUnknown = fault.New(fault.NotFound, "payout-policy-unknown", "The book has no payout policy of this version. List its policies.")
+	// ErrPolicyClock means that the runs of a policy would not start when the book's do.
+	ErrPolicyClock = fault.New(fault.Invalid, "payout-policy-clock", "The runs of a book start at 02:00 of the book's zone. Give the policy the book's time zone and the run 02:00.")
 	// ErrPolicyExists means that a policy of this name, or for this moment, stands already.
 	ErrPolicyExists = fault.New(fault.Conflict, "payout-policy-exists", "A payout policy of this version, or from this moment on, stands already. Give the policy the next version and another moment.")
 	// ErrOverrideVersion means that another exception was agreed in the meantime.

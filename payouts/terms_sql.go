@@ -185,6 +185,10 @@ func (s *Service) mayActivate(ctx context.Context, book ledger.Book, p *Policy) 
 	switch {
 	case p.Market != book.Market:
 		return ErrPolicyInvalid.At("/market", "payout-policy-market", "The policy is for another market than the book's.")
+	case p.TimeZone != book.TimeZone:
+		return ErrPolicyClock.At("/time_zone", "payout-policy-clock", "The policy's zone is not the book's. Give the book's.")
+	case p.Run != RunTime:
+		return ErrPolicyClock.At("/run", "payout-policy-clock", "Runs start at 02:00. Give that time.")
 	case p.Override != "":
 		return ErrPolicyInvalid.At("/override", "unexpected", "A policy of a book is nobody's exception. Leave it out.")
 	case len(p.Canonical()) > maxKeptDocument:

@@ -78,6 +78,8 @@ func TestAPolicyThatCannotHold(t *testing.T) {
 	}{
 		"of another market":   {version(t, 91, later.Add(time.Minute), func(p *Policy) { p.Market = "UK" }), ErrPolicyInvalid, "/market"},
 		"somebody's":          {version(t, 91, later.Add(time.Minute), func(p *Policy) { p.Override = "sel_a-1" }), ErrPolicyInvalid, ""},
+		"of another zone":     {version(t, 91, later.Add(time.Minute), func(p *Policy) { p.TimeZone = "America/Chicago" }), ErrPolicyClock, "/time_zone"},
+		"of another hour":     {version(t, 91, later.Add(time.Minute), func(p *Policy) { p.Run = "03:00" }), ErrPolicyClock, "/run"},
 		"from now":            {version(t, 91, houseStart, nil), ErrPolicyInvalid, "/valid_from"},
 		"from before":         {version(t, 91, houseStart.AddDate(-1, 0, 0), nil), ErrPolicyInvalid, "/valid_from"},
 		"of a version before": {version(t, 90, later.Add(time.Hour), nil), ErrPolicyExists, ""},
@@ -97,6 +99,24 @@ func TestAPolicyThatCannotHold(t *testing.T) {
 	// Of the same moment there is one.
 	_, err := h.ActivatePolicy(t.Context(), ann, h.book, version(t, 92, later, nil), "")
 	h.wants(err, ErrPolicyExists, "")
+}
+
+// TestShippedPoliciesKeepTheRuns: each shipped policy could be activated by a book of its market and zone, and its runs start when
+// the book's do.
+func TestShippedPoliciesKeepTheRuns(t *testing.T) {
+	t.Parallel()
+	h := newPayeeHouse(t)
+	for _, p := range ShippedPolicies() {
+		book, _, err := h.ledger.CreateBook(t.Context(), ledger.NewBook{Code: "of_" + strings.ToLower(p.Market), Name: p.Title, Currencies: p.Currencies, TimeZone: p.TimeZone, Market: p.Market})
+		h.ok(err)
+		next := *p
+		next.Version, next.ValidFrom = 90, houseStart.Add(time.Hour)
+		_, err = h.ActivatePolicy(t.Context(), ann, book, string(next.Canonical()), "")
+		h.ok(err)
+		next.Version, next.Run, next.ValidFrom = 91, "02:01", houseStart.Add(2*time.Hour)
+		_, err = h.ActivatePolicy(t.Context(), ann, book, string(next.Canonical()), "")
+		h.wants(err, ErrPolicyClock, "/run")
+	}
 }
 
 func TestABookWithoutAPolicySaysSo(t *testing.T) {

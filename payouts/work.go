@@ -16,11 +16,14 @@ const (
 	Hourly When = "hourly"
 	// AtMidnight is 00:00 of the book's zone.
 	AtMidnight When = "at midnight"
-	// AtRun is the time of the book's policy for runs, usually 02:00.
+	// AtRun is 02:00 of the book's zone, when its runs start. No policy with another zone or time is taken (ErrPolicyClock).
 	AtRun When = "at the run"
 	// AtDawn is 04:00 of the book's zone.
 	AtDawn When = "at dawn"
 )
+
+// RunTime is AtRun as a policy has it.
+const RunTime = "02:00"
 
 // Work is one of them. Doing it twice comes out once.
 type Work struct {

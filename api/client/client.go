@@ -176,11 +176,15 @@ func (c *Client) patch(ctx context.Context, path string, in, out any) error {
 	return err
 }
 
-// do makes a bounded number of attempts and decodes the first answer that is one.
+// do makes a bounded number of attempts and decodes the first answer that is one; a *[]byte gets it as it is.
 func (c *Client) do(ctx context.Context, q call, out any) (http.Header, error) {
 	for attempt := 1; ; attempt++ {
 		header, body, err := c.attempt(ctx, q)
 		if err == nil {
+			if raw, ok := out.(*[]byte); ok { // an answer that is a file
+				*raw = body
+				return header, nil
+			}
 			if err := json.Unmarshal(body, out); err != nil {
 				return header, &Problem{Code: codeUnreadable, Title: "The answer cannot be read",
 					Detail: "The service answered in a way this client does not understand. Check the address and the versions.",
@@ -215,7 +219,7 @@ func (c *Client) attempt(ctx context.Context, q call) (http.Header, []byte, erro
 		req.Body, req.GetBody, req.ContentLength = io.NopCloser(io.NewSectionReader(q.file, 0, q.size)), nil, q.size
 		req.Header.Set("Content-Type", "application/octet-stream")
 	}
-	req.Header.Set("Accept", "application/json, application/problem+json")
+	req.Header.Set("Accept", "application/json, application/problem+json, application/octet-stream")
 	req.Header.Set("User-Agent", c.options.UserAgent)
 	if c.key != "" {
 		req.Header.Set("Authorization", "Bearer "+c.key)

@@ -28,6 +28,7 @@ import (
 	"mizan/ledger/vault"
 	"mizan/payouts"
 	"mizan/payouts/jobs"
+	"mizan/payouts/processor/bankfile"
 )
 
 // Config is what a console needs. Without Access nobody can sign in, and a closed console shows a welcome only.
@@ -47,6 +48,8 @@ type Config struct {
 	Jobs *jobs.Service
 	// Payouts knows what is paid to whom; nil for no pages about it.
 	Payouts *payouts.Service
+	// Bank keeps what is paid by bank files; nil for no pages about them.
+	Bank *bankfile.Service
 	// Issuer is where the staff can sign in; nil for by links only.
 	Issuer Issuer
 	// FormKey authenticates forms, 32 random bytes that replicas share; empty draws one for this process.
@@ -99,6 +102,8 @@ const policy = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri '
 type console struct {
 	Config
 	crossOrigin *http.CrossOriginProtection
+	// uploading holds a place for each file that is being taken.
+	uploading chan struct{}
 }
 
 // New returns a handler for /, /books, /console, /portal, /sign-in, /sign-out and below, and /assets. It panics if what an
@@ -111,7 +116,7 @@ func New(config Config) http.Handler {
 		config.FormKey = make([]byte, 32)
 		rand.Read(config.FormKey) // never fails: the program ends instead
 	}
-	c := &console{config, http.NewCrossOriginProtection()}
+	c := &console{config, http.NewCrossOriginProtection(), make(chan struct{}, uploadsAtOnce)}
 	mux := http.NewServeMux()
 	for path, a := range assets {
 		mux.Handle("GET "+path, a)

@@ -26,6 +26,7 @@ import (
 	"mizan/ledger/vault"
 	"mizan/payouts"
 	"mizan/payouts/jobs"
+	"mizan/payouts/processor/bankfile"
 	"mizan/payouts/processor/simulator"
 )
 
@@ -41,6 +42,7 @@ type house struct {
 	jobs   *jobs.Service
 	// payouts pays through sim, a processor that is imitated over HTTP.
 	payouts *payouts.Service
+	bank    *bankfile.Service
 	sim     *simulator.Simulator
 	closed  []func()
 
@@ -73,7 +75,8 @@ func newHouse(t *testing.T, change ...func(*Config)) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.vault = vault.New(db.Pool, vault.Options{Now: h.now, Keys: keys})
+	h.trail = guard.NewTrail(db.Pool, h.now)
+	h.vault = vault.New(db.Pool, vault.Options{Now: h.now, Keys: keys, Trail: h.trail})
 	h.events = commerce.New(l, commerce.NewRuleSets(db.Pool, h.now), h.now)
 	h.access = access.New(db.Pool, access.Options{Now: h.now, Vault: h.vault, Guardians: func(_ context.Context, book, guardian string) ([]string, error) {
 		if guardian == "gua_pat" {
@@ -82,16 +85,16 @@ func newHouse(t *testing.T, change ...func(*Config)) *house {
 		return nil, nil
 	}})
 	t.Cleanup(h.access.Wait)
-	h.trail = guard.NewTrail(db.Pool, h.now)
+	h.bank = bankfile.New(bankfile.Options{Pool: db.Pool, Trail: h.trail, Vault: h.vault, Now: h.now})
 	h.payouts = newPayouts(h, l)
 	t.Cleanup(func() {
 		for _, f := range h.closed {
 			f()
 		}
 	})
-	h.desk = guard.NewDesk(db.Pool, h.trail, h.now, append(append(h.access.Acts(), h.payouts.Acts()...), h.act("test.run", true), h.act("test.whole", false)))
+	h.desk = guard.NewDesk(db.Pool, h.trail, h.now, append(append(append(h.access.Acts(), h.payouts.Acts()...), h.bank.Acts(func(ctx context.Context, b guard.Book) (ledger.Book, error) { return l.Book(ctx, b.Code) })...), h.act("test.run", true), h.act("test.whole", false)))
 	h.jobs = newJobs(h, l)
-	config := Config{Jobs: h.jobs, Payouts: h.payouts, Ledger: l, Access: h.access, Desk: h.desk, Trail: h.trail, Commerce: h.events, Vault: h.vault, Now: h.now, Version: "9.9.9",
+	config := Config{Jobs: h.jobs, Payouts: h.payouts, Bank: h.bank, Ledger: l, Access: h.access, Desk: h.desk, Trail: h.trail, Commerce: h.events, Vault: h.vault, Now: h.now, Version: "9.9.9",
 		FormKey: []byte(strings.Repeat("f", 32)), Secure: true}
 	for _, f := range change {
 		f(&config)

@@ -76,7 +76,7 @@ func (c *console) cashierOf(ctx context.Context, r *http.Request) (cashier, erro
 }
 
 // payoutTabs are the pages about payouts, in the order in which people need them.
-var payoutTabs = []link{{"Overview", "/payout-health"}, {"Runs", "/payout-runs"}, {"Payouts", "/payouts"}, {"Payees", "/payees"}, {"Policies", "/payout-policies"},
+var payoutTabs = []link{{"Overview", "/payout-health"}, {"Runs", "/payout-runs"}, {"Payouts", "/payouts"}, {"Bank files", bankFilesPath}, {"Payees", "/payees"}, {"Policies", "/payout-policies"},
 	{"Debts", "/payout-debts"}, {"Proposals", "/treasury-proposals"}}
 
 // payHead begins a page; active is the text of its tab.
@@ -85,6 +85,9 @@ func (c *console) payHead(who cashier, active string) payHead {
 	h := payHead{Whose: who.o, Tabs: who.o.tabs(p, "Payouts"), At: who.o.At, Form: c.formToken(who.visit), MayWrite: mayAll(p, who.o.Code, access.PayoutsWrite),
 		MayAsk: mayAll(p, who.o.Code, access.ApprovalsWrite), MayDecide: mayAll(p, who.o.Code, access.ApprovalsDecide)}
 	for _, t := range payoutTabs {
+		if t.Address == bankFilesPath && c.Bank == nil {
+			continue
+		}
 		h.Pages = append(h.Pages, tab{link{t.Text, who.o.At + t.Address}, t.Text == active})
 	}
 	return h
@@ -129,19 +132,24 @@ func (c *console) payForm(name string, scopes []access.Scope, do payDeed, again 
 			http.Redirect(w, r, to, http.StatusSeeOther)
 			return nil
 		}
-		var known *fault.Error
-		if !errors.As(err, &known) || known.Kind == fault.Internal || known.Kind == fault.NotFound {
-			return err
-		}
-		a, failed := again(ctx, who, r)
-		if failed != nil {
-			return failed
-		}
-		a.Data.(headed).head().given = r.PostForm
-		a.Status, a.Notice = statusOf(known.Kind), undone(known)
-		c.render(w, r, a.Status, name, a)
-		return nil
+		return c.again(ctx, w, r, who, name, err, again)
 	})
+}
+
+// again shows the page on which a form stood, with what was typed and why nothing was done.
+func (c *console) again(ctx context.Context, w http.ResponseWriter, r *http.Request, who cashier, name string, err error, page payPage) error {
+	var known *fault.Error
+	if !errors.As(err, &known) || known.Kind == fault.Internal || known.Kind == fault.NotFound {
+		return err
+	}
+	a, failed := page(ctx, who, r)
+	if failed != nil {
+		return failed
+	}
+	a.Data.(headed).head().given = r.PostForm
+	a.Status, a.Notice = statusOf(known.Kind), undone(known)
+	c.render(w, r, a.Status, name, a)
+	return nil
 }
 
 // mayAny reports whether the visitor holds one of the scopes in the book.
@@ -199,6 +207,9 @@ func (c *console) payoutPages(mux *http.ServeMux) {
 		"/payout-clocks/looks":         {"payout-health", write, c.lookAgain, c.payoutHealth},
 	} {
 		mux.HandleFunc("POST "+at+path, c.payForm(f.name, f.scopes, f.do, f.again))
+	}
+	if c.Bank != nil {
+		c.bankPages(mux, at)
 	}
 }
 

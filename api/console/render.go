@@ -50,7 +50,7 @@ var (
 		return parsePages("welcome", "failure", "books", "book", "transactions", "transaction", "accounts", "account",
 			"sign-in", "link", "onward", "desk", "approvals", "approval", "audit", "jobs", "job", "people", "keys", "portal",
 			"payout-health", "payout-runs", "payout-run", "decision", "payouts", "payout", "payees", "payee", "payee-decisions", "payout-request", "payout-waits",
-			"payout-policies", "payout-policy", "payout-debts", "treasury-proposals", "portal-payout", "portal-payouts", "portal-waits", "portal-decisions", "portal-request")
+			"payout-policies", "payout-policy", "payout-debts", "treasury-proposals", "bank-files", "bank-file", "bank-report", "portal-payout", "portal-payouts", "portal-waits", "portal-decisions", "portal-request")
 	})
 )
 

@@ -83,16 +83,16 @@ var house = []storey{
 	{"api/client", "checkout services link it: it must not bring a database driver along", []string{"ledger/money"}},
 	{"api/docs", "the handbook is text", nil},
 	{"api/console", "pages show what the services answer, by the rights of who looks", []string{"ledger/money", "ledger", "ledger/guard", "ledger/vault", "ledger/commerce",
-		"payouts", "payouts/jobs", "payouts/reconcile", "payouts/statements", "api/access"}},
+		"payouts", "payouts/jobs", "payouts/processor/bankfile", "payouts/reconcile", "payouts/statements", "api/access"}},
 	{"api", "HTTP only: no business rules and no SQL", []string{"ledger/failpoint", "ledger/money", "ledger/pan", "ledger", "ledger/guard", "ledger/vault",
-		"ledger/commerce", "ledger/commerce/intake", "payouts", "payouts/jobs", "payouts/reconcile", "payouts/statements",
+		"ledger/commerce", "ledger/commerce/intake", "payouts", "payouts/jobs", "payouts/processor/bankfile", "payouts/reconcile", "payouts/statements",
 		"api/access", "api/docs", "api/console", "huma", "chi", "prometheus"}},
 	{"cmd/mizan", "the only place that knows every part, because it puts them together", []string{"*"}},
 }
 
 // forTests is what test files may import beyond their package's own storey.
 var forTests = []string{"ledger/money", "ledger/postgres", "ledger/postgres/pgtest", "migrations", "pgx", "cmp", "goleak", "rapid", "kin-openapi", "api/access/accesstest",
-	"payouts/processor/stripe", "payouts/processor/simulator", "payouts/processor/conformance", "payouts/processor/bankfile"}
+	"payouts/processor", "payouts/processor/stripe", "payouts/processor/simulator", "payouts/processor/conformance", "payouts/processor/bankfile"}
 
 // pgxAnywhere lists the packages that may import pgx in any file: they are where SQL is prepared, not where the business asks for it.
 var pgxAnywhere = []string{"ledger/postgres", "ledger/postgres/pgtest", "migrations"}

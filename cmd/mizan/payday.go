@@ -92,7 +92,10 @@ func (t *paydayTeller) day(ctx context.Context, day int) error {
 			return err
 		}
 	}
-	return t.post(ctx, slices.Concat(t.arrivals(day, noon), t.sales(day, noon), t.returns(day)))
+	if err := t.post(ctx, slices.Concat(t.arrivals(day, noon), t.sales(day, noon), t.returns(day))); err != nil {
+		return err
+	}
+	return t.bankDay(ctx, day)
 }
 
 // cast registers everybody, shows who they are but for one, and gives them accounts.

@@ -38,6 +38,8 @@ type payday struct {
 	// available and unpaid.
 	debts, blocked, trust, waiting money.Minor
 	last                           int64
+	// bank is what was paid by bank files, nil if nothing was.
+	bank *bankday
 }
 
 // paydaySum counts payouts with what arrives of them.
@@ -83,7 +85,8 @@ func (g *story) lookAtPayday(ctx context.Context, book ledger.Book, last int64) 
 	for _, b := range page.Balances {
 		m.hold(string(b.Account), b.Net())
 	}
-	return m, nil
+	m.bank, err = g.lookAtBankday(ctx)
+	return m, err
 }
 
 func (g *story) lookAtRuns(ctx context.Context, book ledger.Book, m *payday) error {
@@ -167,4 +170,7 @@ func (m *payday) write(out io.Writer) {
 	fmt.Fprintf(out, "  failed     %s; returned %s; paid again %s\n", m.failed, m.returned, m.again)
 	fmt.Fprintf(out, "  open       %s on the way; debts of %s, %s available, %s held by law, %s kept for minors\n",
 		m.open, usd(m.debts), usd(m.waiting), usd(m.blocked), usd(m.trust))
+	if m.bank != nil {
+		m.bank.write(out)
+	}
 }

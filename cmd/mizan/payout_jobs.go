@@ -98,7 +98,11 @@ func (p *parts) payoutJobs() (list []jobs.Job, err error) {
 		}
 		list = append(list, j)
 	}
-	return list, nil
+	hourly, latest, err := payoutSchedule(payouts.Hourly)
+	if err != nil {
+		return nil, err
+	}
+	return append(list, jobs.Job{Name: "payout_files", Schedule: hourly, PerBook: true, Latest: latest, Timeout: payoutTimeout, Run: p.makeBankFiles}), nil
 }
 
 // payoutRun is one period of a work in a book. A book without a payout policy pays nobody, and needs nobody to look at it.

@@ -13,20 +13,24 @@ import (
 )
 
 type payoutsCmd struct {
-	List      payoutsListCmd      `cmd:"" help:"List payouts, the latest first."`
-	Show      payoutsShowCmd      `cmd:"" help:"Print a payout and what happened to it."`
-	Lines     payoutsLinesCmd     `cmd:"" help:"Print what a payout pays and sets off, line by line."`
-	Request   payoutsRequestCmd   `cmd:"" help:"Ask for a payout of a payee now, or see what it would cost."`
-	Cancel    payoutsCancelCmd    `cmd:"" help:"Cancel a payout of which nothing was sent."`
-	Decisions payoutsDecisionsCmd `cmd:"" help:"Print what a run decided, or what was decided about a payee."`
-	Replay    payoutsReplayCmd    `cmd:"" help:"Decide again from the stored inputs, and compare byte for byte."`
-	Runs      payoutsRunsCmd      `cmd:"" help:"List the payout runs, or print one with its totals."`
-	Refuse    payoutsRefuseCmd    `cmd:"" help:"Refuse a run that waits for a second person."`
-	Waits     payoutsWaitsCmd     `cmd:"" help:"List what of a payee's money becomes available when."`
-	Clocks    payoutsClocksCmd    `cmd:"" help:"List what should be available and is not, and why."`
-	Look      payoutsLookCmd      `cmd:"" help:"Have what waits for people tried anew."`
-	Debts     payoutsDebtsCmd     `cmd:"" help:"List payees that owe, since when, and what was recovered."`
-	Proposals payoutsProposalsCmd `cmd:"" help:"List sweeps, top-ups, trust deposits, cards and write-offs that are proposed."`
+	List         payoutsListCmd      `cmd:"" help:"List payouts, the latest first."`
+	Show         payoutsShowCmd      `cmd:"" help:"Print a payout and what happened to it."`
+	Lines        payoutsLinesCmd     `cmd:"" help:"Print what a payout pays and sets off, line by line."`
+	Request      payoutsRequestCmd   `cmd:"" help:"Ask for a payout of a payee now, or see what it would cost."`
+	Cancel       payoutsCancelCmd    `cmd:"" help:"Cancel a payout of which nothing was sent."`
+	Decisions    payoutsDecisionsCmd `cmd:"" help:"Print what a run decided, or what was decided about a payee."`
+	Replay       payoutsReplayCmd    `cmd:"" help:"Decide again from the stored inputs, and compare byte for byte."`
+	Runs         payoutsRunsCmd      `cmd:"" help:"List the payout runs, or print one with its totals."`
+	Refuse       payoutsRefuseCmd    `cmd:"" help:"Refuse a run that waits for a second person."`
+	Waits        payoutsWaitsCmd     `cmd:"" help:"List what of a payee's money becomes available when."`
+	Clocks       payoutsClocksCmd    `cmd:"" help:"List what should be available and is not, and why."`
+	Look         payoutsLookCmd      `cmd:"" help:"Have what waits for people tried anew."`
+	Debts        payoutsDebtsCmd     `cmd:"" help:"List payees that owe, since when, and what was recovered."`
+	BankAccounts bankAccountsCmd     `cmd:"" name:"bank-account" help:"The book's own bank accounts, from which bank files pay."`
+	BankFiles    bankFilesCmd        `cmd:"" help:"Files by which a bank pays: make, fetch, hand over, withdraw."`
+	BankReport   bankReportCmd       `cmd:"" help:"Upload what the bank reports, and print what it came to."`
+	BankReports  bankReportsCmd      `cmd:"" help:"List what the bank has reported."`
+	Proposals    payoutsProposalsCmd `cmd:"" help:"List sweeps, top-ups, trust deposits, cards and write-offs that are proposed."`
 }
 
 // listed is how many rows the lists print.

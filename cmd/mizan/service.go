@@ -129,6 +129,7 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 		Vault:          p.vault,
 		Jobs:           p.jobs,
 		Payouts:        p.payouts,
+		Bank:           p.bank,
 		PublicURL:      config.public,
 		Secure:         config.secure,
 		TrustedProxies: config.proxies,
@@ -171,7 +172,7 @@ func (v *service) close(ctx context.Context) error {
 // consoleConfig is what the pages need.
 func (p *parts) consoleConfig(config serviceConfig, now func() time.Time) console.Config {
 	pages := console.Config{
-		Ledger: p.books, Access: p.access, Desk: p.desk, Trail: p.trail, Commerce: p.events, Vault: p.vault, Jobs: p.jobs, Payouts: p.payouts,
+		Ledger: p.books, Access: p.access, Desk: p.desk, Trail: p.trail, Commerce: p.events, Vault: p.vault, Jobs: p.jobs, Payouts: p.payouts, Bank: p.bank,
 		FormKey: config.sessionKey, Secure: config.secure, Now: now, Version: version(), Open: config.open, Log: config.log,
 		Address: api.ClientAddress,
 	}

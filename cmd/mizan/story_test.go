@@ -17,6 +17,7 @@ import (
 	"mizan/ledger/guard"
 	"mizan/ledger/money"
 	"mizan/ledger/postgres/pgtest"
+	"mizan/ledger/vault"
 	"mizan/payouts"
 
 	"github.com/google/go-cmp/cmp"
@@ -25,7 +26,11 @@ import (
 // testStory serves on a database of the test's own, with a clock that stands and a processor.
 func testStory(t *testing.T) *story {
 	t.Helper()
-	tell, _ := storyOn(t, pgtest.New(t), serviceConfig{open: true})
+	keys, err := vault.ParseKeys("tests=VEVTVC1PTkxZLU5PVC1BLVNFQ1JFVC1LRVktMDAwMDE=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tell, _ := storyOn(t, pgtest.New(t), serviceConfig{open: true, vaultKeys: keys})
 	return tell
 }
 
@@ -167,8 +172,32 @@ func TestPayday(t *testing.T) {
 		t.Fatal(err)
 	}
 	tell.checkPayday(t, book)
+	tell.checkBankday(t, month.bank)
 	if again, err := tell.payday(t.Context()); err != nil || again.last != month.last || !again.before || again.paid != month.paid {
 		t.Errorf("told again: %+v %v", again, err)
+	}
+}
+
+// checkBankday checks the book that is paid by bank files: one payment of the first file was rejected, so that its money is back
+// and its destination disabled, and the second file waits.
+func (g *story) checkBankday(t *testing.T, d *bankday) {
+	t.Helper()
+	if d == nil || d.files != 2 || d.paid != 3 || d.failed != 1 || d.next == nil || d.next.Number != 2 || d.next.Lines != 3 {
+		t.Fatalf("bank files: %+v", d)
+	}
+	book, err := g.books.Book(t.Context(), bankdayCode)
+	if err != nil {
+		t.Fatal(err)
+	}
+	destinations, err := g.payouts.Destinations(t.Context(), book, "sel_dung")
+	if err != nil || len(destinations) != 1 || destinations[0].State != payouts.DestinationDisabled {
+		t.Errorf("the destination of the rejected payment: %+v, %v", destinations, err)
+	}
+	for seller, want := range map[string]string{"sel_an": payouts.Paid, "sel_dung": payouts.Failed} {
+		list := g.payoutsOf(t, book, seller)
+		if len(list) == 0 || list[0].State != want {
+			t.Errorf("the first payout of %s: %+v", seller, list)
+		}
 	}
 }
 

@@ -268,6 +268,9 @@ func lockHead(ctx context.Context, tx pgx.Tx, book ledger.Book, c money.Currency
 
 // SetAccount sets a bank account without a second person, which is for development on one machine.
 func (s *Service) SetAccount(ctx context.Context, by guard.Actor, book ledger.Book, payload json.RawMessage, why string) (a Account, err error) {
+	if err := reasoned(why); err != nil {
+		return Account{}, err
+	}
 	p, _, err := s.judgeAccount(ctx, book, payload)
 	if err != nil {
 		return Account{}, err

@@ -32,6 +32,9 @@ var fetchable = []string{FileMade, FileFetched, FileSent}
 // Content returns the bytes of a file, for a reason that the trail keeps. It returns ErrFileUnknown, ErrFileState if the bank has
 // answered or the file is void, and ErrFileChanged if the bytes would be others than when the file was made.
 func (s *Service) Content(ctx context.Context, book ledger.Book, c money.Currency, number int64, by guard.Actor, why string) ([]byte, FileRecord, error) {
+	if err := reasoned(why); err != nil {
+		return nil, FileRecord{}, err
+	}
 	f, err := readFileRow(ctx, s.pool, book, c, number)
 	if err != nil {
 		return nil, FileRecord{}, err
@@ -138,6 +141,9 @@ func (s *Service) Sent(ctx context.Context, book ledger.Book, c money.Currency, 
 
 // SentTx is Sent in the caller's transaction.
 func (s *Service) SentTx(ctx context.Context, tx pgx.Tx, book ledger.Book, c money.Currency, number int64, by guard.Actor, why string) (FileRecord, error) {
+	if err := reasoned(why); err != nil {
+		return FileRecord{}, err
+	}
 	f, err := lockFile(ctx, tx, book, c, number)
 	if err != nil {
 		return FileRecord{}, err

@@ -46,6 +46,9 @@ func (s *Service) Void(ctx context.Context, book ledger.Book, c money.Currency, 
 
 // VoidTx is Void in the caller's transaction.
 func (s *Service) VoidTx(ctx context.Context, tx pgx.Tx, book ledger.Book, c money.Currency, number int64, by guard.Actor, why string) (FileRecord, error) {
+	if err := reasoned(why); err != nil {
+		return FileRecord{}, err
+	}
 	record, err := s.voidTx(ctx, tx, book, c, number, who(by), why, "")
 	if err != nil {
 		return FileRecord{}, err
