@@ -70,4 +70,3 @@ func (f FileRecord) FileName(book ledger.Book) string {
 
 // Hint is the number of the account as people compare it: its last four characters.
 func (d Debtor) Hint() string { return hint(d.Account) }
-
