@@ -26,12 +26,20 @@ CREATE TABLE bank_account_heads (
 -- +goose StatementBegin
 CREATE FUNCTION guard_bank_head() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.files <> 0 THEN
+            RAISE EXCEPTION 'files are counted from one' USING ERRCODE = '42501', CONSTRAINT = 'bank_account_heads_count';
+        END IF;
+        RETURN NEW;
+    END IF;
     IF TG_OP = 'DELETE' OR NEW.files NOT IN (OLD.files, OLD.files + 1) THEN
         RAISE EXCEPTION 'files are counted one by one' USING ERRCODE = '42501', CONSTRAINT = 'bank_account_heads_count';
     END IF;
     RETURN NEW;
 END $$;
 -- +goose StatementEnd
+-- A copy of the database takes in heads as they are.
+CREATE TRIGGER begins_at_none BEFORE INSERT ON bank_account_heads FOR EACH ROW EXECUTE FUNCTION guard_bank_head();
 CREATE TRIGGER moves_on BEFORE UPDATE OR DELETE ON bank_account_heads FOR EACH ROW EXECUTE FUNCTION guard_bank_head();
 CREATE TRIGGER never_truncated BEFORE TRUNCATE ON bank_account_heads FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 ALTER TABLE bank_account_heads ENABLE ALWAYS TRIGGER moves_on;
@@ -48,7 +56,6 @@ CREATE TABLE bank_entries (
     currency   text        COLLATE "C" NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
     source     text        COLLATE "C" NOT NULL CHECK (octet_length(source) BETWEEN 1 AND 64),
     created_at timestamptz NOT NULL CHECK (isfinite(created_at)),
-    CONSTRAINT bank_entries_pkey PRIMARY KEY (book_id, id),
     CONSTRAINT bank_entries_sign CHECK (CASE WHEN category IN ('payment', 'payout_reversal') THEN account <> '' AND amount > 0
         WHEN category = 'transfer' THEN account = '' AND amount < 0 WHEN category = 'payout' THEN account <> '' AND amount < 0
         ELSE (account = '') = (amount > 0) END)
@@ -57,6 +64,9 @@ COMMENT ON COLUMN bank_entries.source IS 'the transfer, what arrived of it, the 
 CREATE INDEX bank_entries_listed ON bank_entries (book_id, account, created_at, id);
 -- Nothing is moved twice for the same reason.
 CREATE UNIQUE INDEX bank_entries_once ON bank_entries (book_id, source, category, account);
+-- Of indexes that seem to cost the same, as all do of a table without statistics, the newest is taken. The primary key comes last,
+-- so that what points here is found by it from the first day on, and not by reading the whole book for each row.
+ALTER TABLE bank_entries ADD CONSTRAINT bank_entries_pkey PRIMARY KEY (book_id, id);
 SELECT guard_table('bank_entries', '');
 
 -- What is set aside for a payee and has not left: the sum of its entries, kept by them alone.
@@ -69,21 +79,25 @@ CREATE TABLE bank_balances (
 ) WITH (fillfactor = 70);
 
 -- +goose StatementBegin
--- It runs with the owner's rights: the application has none to change a balance.
+-- It runs with the owner's rights: the application has none to change a balance. Each balance changes once for all entries of a
+-- statement, always in the same order, however many of them are one payee's.
 CREATE FUNCTION keep_bank_balance() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    a record;
 BEGIN
-    IF NEW.account <> '' THEN
-        UPDATE bank_balances b SET balance = b.balance + NEW.amount WHERE b.book_id = NEW.book_id AND b.account = NEW.account AND b.currency = NEW.currency;
+    FOR a IN SELECT e.book_id, e.account, e.currency, sum(e.amount)::bigint AS amount FROM added e WHERE e.account <> ''
+             GROUP BY e.book_id, e.account, e.currency ORDER BY e.book_id, e.account, e.currency LOOP
+        UPDATE bank_balances b SET balance = b.balance + a.amount WHERE b.book_id = a.book_id AND b.account = a.account AND b.currency = a.currency;
         IF NOT FOUND THEN
-            INSERT INTO bank_balances AS b (book_id, account, currency, balance) VALUES (NEW.book_id, NEW.account, NEW.currency, NEW.amount)
+            INSERT INTO bank_balances AS b (book_id, account, currency, balance) VALUES (a.book_id, a.account, a.currency, a.amount)
                 ON CONFLICT ON CONSTRAINT bank_balances_pkey DO UPDATE SET balance = b.balance + excluded.balance;
         END IF;
-    END IF;
+    END LOOP;
     RETURN NULL;
 END $$;
 -- +goose StatementEnd
 -- A copy of the database takes in balances as they are, so only what is written here is added up here.
-CREATE TRIGGER keeps_balance AFTER INSERT ON bank_entries FOR EACH ROW EXECUTE FUNCTION keep_bank_balance();
+CREATE TRIGGER keeps_balance AFTER INSERT ON bank_entries REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION keep_bank_balance();
 
 -- Each order once for its key, with what became of it.
 CREATE TABLE bank_orders (
@@ -116,12 +130,12 @@ CREATE TABLE bank_transfers (
     entry       text        COLLATE "C" NOT NULL,
     arrived     text        COLLATE "C" NOT NULL CHECK (arrived ~ '^py_[a-z0-9]{16,32}$'),
     created_at  timestamptz NOT NULL CHECK (isfinite(created_at)),
-    CONSTRAINT bank_transfers_pkey PRIMARY KEY (book_id, id),
     CONSTRAINT bank_transfers_key UNIQUE (book_id, key),
     CONSTRAINT bank_transfers_entry FOREIGN KEY (book_id, entry) REFERENCES bank_entries (book_id, id),
     CONSTRAINT bank_transfers_reversed CHECK (reversed BETWEEN 0 AND amount)
 ) WITH (fillfactor = 80);
 CREATE INDEX bank_transfers_of ON bank_transfers (book_id, instruction, created_at);
+ALTER TABLE bank_transfers ADD CONSTRAINT bank_transfers_pkey PRIMARY KEY (book_id, id);
 
 CREATE TABLE bank_reversals (
     book_id     integer     NOT NULL,
@@ -175,6 +189,7 @@ CREATE TABLE bank_files (
     lines           integer     NOT NULL CHECK (lines BETWEEN 1 AND 10000),
     sum             bigint      NOT NULL CHECK (sum > 0),
     entry_hash      bigint      NOT NULL CHECK (entry_hash >= 0),
+    taken           boolean     NOT NULL DEFAULT false,
     execute_on      date        NOT NULL,
     paid_on         date,
     made_at         timestamptz NOT NULL CHECK (isfinite(made_at)),
@@ -188,17 +203,19 @@ CREATE TABLE bank_files (
     void_by         text        COLLATE "C" NOT NULL DEFAULT '' CHECK (octet_length(void_by) <= 128),
     void_reason     text        NOT NULL DEFAULT '' CHECK (octet_length(void_reason) <= 2000),
     approval        text        COLLATE "C" NOT NULL DEFAULT '' CHECK (octet_length(approval) <= 64),
-    CONSTRAINT bank_files_pkey PRIMARY KEY (book_id, currency, number),
     CONSTRAINT bank_files_message UNIQUE (book_id, message_id),
     CONSTRAINT bank_files_account FOREIGN KEY (book_id, currency, account_version) REFERENCES bank_accounts (book_id, currency, version),
     CONSTRAINT bank_files_days CHECK (paid_on IS NULL OR paid_on > execute_on),
     CONSTRAINT bank_files_times CHECK ((state IN ('made', 'void') OR fetched_at IS NOT NULL) AND (state <> 'sent' OR sent_at IS NOT NULL)
         AND (state = 'closed') = (closed_at IS NOT NULL) AND (state = 'void') = (void_at IS NOT NULL)
-        AND (state <> 'void' OR fetched_at IS NULL OR approval <> ''))
+        AND (state <> 'void' OR fetched_at IS NULL OR approval <> '')),
+    CONSTRAINT bank_files_taken CHECK (NOT taken OR state IN ('answered', 'closed'))
 ) WITH (fillfactor = 70);
+COMMENT ON COLUMN bank_files.taken IS 'the bank has said something else of it than that it rejects: it carries out at least a part, and the file is never void';
 COMMENT ON COLUMN bank_files.paid_on IS 'when its payments count as paid if the bank has said nothing; nothing if only the bank''s word counts';
 CREATE INDEX bank_files_open ON bank_files (book_id, currency, number) WHERE state NOT IN ('closed', 'void');
 CREATE INDEX bank_files_silent ON bank_files (book_id, paid_on, currency, number) WHERE state IN ('sent', 'answered') AND paid_on IS NOT NULL;
+ALTER TABLE bank_files ADD CONSTRAINT bank_files_pkey PRIMARY KEY (book_id, currency, number);
 
 -- +goose StatementBegin
 CREATE FUNCTION guard_new_bank_file() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -222,7 +239,8 @@ BEGIN
         OR (OLD.state = 'answered' AND NEW.state IN ('closed', 'void'))) THEN
         RAISE EXCEPTION 'file % does not go from % to %', OLD.number, OLD.state, NEW.state USING ERRCODE = '42501', CONSTRAINT = 'bank_files_forward';
     END IF;
-    IF (OLD.fetched_at IS NOT NULL AND (NEW.fetched_at, NEW.fetched_by) IS DISTINCT FROM (OLD.fetched_at, OLD.fetched_by))
+    IF (OLD.taken AND NOT NEW.taken) OR (NEW.paid_on IS NULL) <> (OLD.paid_on IS NULL) OR NEW.paid_on < OLD.paid_on
+       OR (OLD.fetched_at IS NOT NULL AND (NEW.fetched_at, NEW.fetched_by) IS DISTINCT FROM (OLD.fetched_at, OLD.fetched_by))
        OR (OLD.sent_at IS NOT NULL AND (NEW.sent_at, NEW.sent_by) IS DISTINCT FROM (OLD.sent_at, OLD.sent_by))
        OR (OLD.closed_at IS NOT NULL AND NEW.closed_at IS DISTINCT FROM OLD.closed_at)
        OR (OLD.void_at IS NOT NULL AND (NEW.void_at, NEW.void_by, NEW.void_reason, NEW.approval) IS DISTINCT FROM (OLD.void_at, OLD.void_by, OLD.void_reason, OLD.approval)) THEN
@@ -230,7 +248,16 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
+-- At commit, whoever writes: a number that was taken is a file's, since the next file could take none otherwise.
+CREATE FUNCTION guard_bank_number() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM bank_files f WHERE f.book_id = NEW.book_id AND f.currency = NEW.currency AND f.number = NEW.files) THEN
+        RAISE EXCEPTION 'number % is no file''s', NEW.files USING ERRCODE = '23514', CONSTRAINT = 'bank_account_heads_file';
+    END IF;
+    RETURN NULL;
+END $$;
 -- +goose StatementEnd
+CREATE CONSTRAINT TRIGGER has_file AFTER UPDATE ON bank_account_heads DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION guard_bank_number();
 CREATE TRIGGER next_number BEFORE INSERT ON bank_files FOR EACH ROW EXECUTE FUNCTION guard_new_bank_file();
 CREATE TRIGGER moves_on BEFORE UPDATE OR DELETE ON bank_files FOR EACH ROW EXECUTE FUNCTION guard_bank_file();
 CREATE TRIGGER never_truncated BEFORE TRUNCATE ON bank_files FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
@@ -261,7 +288,6 @@ CREATE TABLE bank_payments (
     steps         integer     NOT NULL DEFAULT 1 CHECK (steps BETWEEN 1 AND 1000),
     created_at    timestamptz NOT NULL CHECK (isfinite(created_at)),
     changed_at    timestamptz NOT NULL CHECK (isfinite(changed_at)),
-    CONSTRAINT bank_payments_pkey PRIMARY KEY (book_id, id),
     CONSTRAINT bank_payments_key UNIQUE (book_id, key),
     CONSTRAINT bank_payments_line UNIQUE (book_id, currency, file, line),
     CONSTRAINT bank_payments_file FOREIGN KEY (book_id, currency, file) REFERENCES bank_files (book_id, currency, number),
@@ -275,7 +301,9 @@ CREATE INDEX bank_payments_waiting ON bank_payments (book_id, currency, created_
 CREATE INDEX bank_payments_of_file ON bank_payments (book_id, currency, file, state) WHERE file IS NOT NULL;
 CREATE INDEX bank_payments_trace ON bank_payments (book_id, currency, trace) WHERE trace <> '';
 CREATE INDEX bank_payments_of ON bank_payments (book_id, account, created_at, id);
+CREATE INDEX bank_payments_open ON bank_payments (book_id, account, currency) WHERE state IN ('filed', 'accepted');
 CREATE INDEX bank_payments_instruction ON bank_payments (book_id, instruction, account, created_at);
+ALTER TABLE bank_payments ADD CONSTRAINT bank_payments_pkey PRIMARY KEY (book_id, id);
 
 -- +goose StatementBegin
 CREATE FUNCTION guard_bank_payment() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
@@ -305,12 +333,24 @@ BEGIN
              AND f.currency = OLD.currency AND f.number = NEW.file AND f.state = 'made')) THEN
         RAISE EXCEPTION 'payment % joins no file that was given out', OLD.id USING ERRCODE = '42501', CONSTRAINT = 'bank_payments_joins';
     END IF;
-    IF OLD.failure_entry IS NOT NULL AND (NEW.failure_entry, NEW.code) IS DISTINCT FROM (OLD.failure_entry, OLD.code) OR NEW.steps < OLD.steps THEN
+    IF OLD.failure_entry IS NOT NULL AND (NEW.failure_entry, NEW.code) IS DISTINCT FROM (OLD.failure_entry, OLD.code) OR NEW.steps <> OLD.steps + 1 THEN
         RAISE EXCEPTION 'what happened to payment % stays', OLD.id USING ERRCODE = '42501', CONSTRAINT = 'bank_payments_settled';
     END IF;
     RETURN NEW;
 END $$;
 -- +goose StatementEnd
+-- +goose StatementBegin
+-- At commit, whoever writes: no payment waits for a file that has ended.
+CREATE FUNCTION guard_bank_file_end() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM bank_payments p WHERE p.book_id = NEW.book_id AND p.currency = NEW.currency AND p.file = NEW.number AND p.state IN ('filed', 'accepted')) THEN
+        RAISE EXCEPTION 'file % has open payments', NEW.number USING ERRCODE = '23514', CONSTRAINT = 'bank_files_ended';
+    END IF;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE CONSTRAINT TRIGGER has_ended AFTER UPDATE ON bank_files DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.state IN ('closed', 'void'))
+    EXECUTE FUNCTION guard_bank_file_end();
 CREATE TRIGGER begins_queued BEFORE INSERT ON bank_payments FOR EACH ROW EXECUTE FUNCTION guard_bank_payment();
 CREATE TRIGGER moves_on BEFORE UPDATE OR DELETE ON bank_payments FOR EACH ROW EXECUTE FUNCTION guard_bank_payment();
 CREATE TRIGGER never_truncated BEFORE TRUNCATE ON bank_payments FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
@@ -369,6 +409,37 @@ CREATE TABLE bank_payment_steps (
 CREATE INDEX bank_payment_steps_listed ON bank_payment_steps (book_id, account, at, payment, number);
 SELECT guard_table('bank_payment_steps', '');
 
+-- +goose StatementBegin
+-- At commit, whoever writes: whatever moves money names entries of its own, and each movement of a payment has its step. So nothing
+-- is paid that was not taken from what is set aside, and nothing ends without its money coming back.
+CREATE FUNCTION guard_bank_cause() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    sound boolean;
+BEGIN
+    CASE TG_TABLE_NAME
+    WHEN 'bank_transfers' THEN
+        sound := EXISTS (SELECT FROM bank_entries e WHERE e.book_id = NEW.book_id AND e.id = NEW.entry AND e.category = 'transfer' AND e.source = NEW.id)
+             AND EXISTS (SELECT FROM bank_entries e WHERE e.book_id = NEW.book_id AND e.source = NEW.arrived AND e.category = 'payment' AND e.account = NEW.account);
+    WHEN 'bank_reversals' THEN
+        sound := EXISTS (SELECT FROM bank_entries e WHERE e.book_id = NEW.book_id AND e.id = NEW.entry AND e.category = 'transfer_reversal' AND e.source = NEW.id)
+             AND EXISTS (SELECT FROM bank_entries e JOIN bank_transfers t ON t.book_id = e.book_id AND t.id = NEW.transfer AND e.account = t.account
+                          WHERE e.book_id = NEW.book_id AND e.source = NEW.id AND e.category = 'transfer_reversal');
+    ELSE
+        sound := EXISTS (SELECT FROM bank_entries e WHERE e.book_id = NEW.book_id AND e.id = NEW.entry AND e.category = 'payout' AND e.source = NEW.id)
+             AND (NEW.failure_entry IS NULL OR EXISTS (SELECT FROM bank_entries e WHERE e.book_id = NEW.book_id AND e.id = NEW.failure_entry
+                    AND e.category = 'payout_reversal' AND e.source = NEW.id))
+             AND EXISTS (SELECT FROM bank_payment_steps s WHERE s.book_id = NEW.book_id AND s.payment = NEW.id AND s.number = NEW.steps AND s.state = NEW.state);
+    END CASE;
+    IF NOT sound THEN
+        RAISE EXCEPTION '% names entries or a step that are not its own', NEW.id USING ERRCODE = '23514', CONSTRAINT = 'bank_causes';
+    END IF;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE CONSTRAINT TRIGGER has_entries AFTER INSERT ON bank_transfers DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION guard_bank_cause();
+CREATE CONSTRAINT TRIGGER has_entries AFTER INSERT ON bank_reversals DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION guard_bank_cause();
+CREATE CONSTRAINT TRIGGER has_entries AFTER INSERT OR UPDATE ON bank_payments DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION guard_bank_cause();
+
 -- Reports that were taken, each once. Their bytes are not kept: they can name people.
 CREATE TABLE bank_reports (
     book_id     integer     NOT NULL REFERENCES books (id),
@@ -416,6 +487,7 @@ GRANT SELECT ON bank_accounts, bank_account_heads, bank_entries, bank_balances, 
 GRANT INSERT ON bank_accounts, bank_account_heads, bank_entries, bank_orders, bank_transfers, bank_reversals, bank_files, bank_payments,
     bank_payment_steps, bank_reports, bank_report_items TO mizan_app;
 GRANT UPDATE (files) ON bank_account_heads TO mizan_app;
-GRANT UPDATE (state, fetched_at, fetched_by, sent_at, sent_by, closed_at, void_at, void_by, void_reason, approval) ON bank_files TO mizan_app;
+GRANT UPDATE (state, taken, paid_on, fetched_at, fetched_by, sent_at, sent_by, closed_at, void_at, void_by, void_reason,
+    approval) ON bank_files TO mizan_app;
 GRANT UPDATE (state, code, file, line, trace, execute_on, arrives_on, failure_entry, steps, changed_at) ON bank_payments TO mizan_app;
 REVOKE ALL ON FUNCTION keep_bank_balance(), keep_bank_reversed() FROM PUBLIC;

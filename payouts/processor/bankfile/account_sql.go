@@ -28,6 +28,10 @@ SELECT h.currency, a.version, a.document, a.recorded_at, a.approval
 	sqlAccount = `
 SELECT currency, version, document, recorded_at, approval FROM bank_accounts
  WHERE book_id = $1 AND currency = $2 AND ($3 = 0 OR version = $3) ORDER BY version DESC LIMIT 1`
+	// What an account was over all its versions, of which each took two people.
+	sqlAccountForms = `
+SELECT DISTINCT document::jsonb #>> '{debtor,format}', coalesce(document::jsonb #>> '{debtor,originator}', '') FROM bank_accounts
+ WHERE book_id = $1 AND currency = $2 ORDER BY 1, 2 LIMIT 1000`
 	sqlMakeHead      = `INSERT INTO bank_account_heads (book_id, currency) VALUES ($1, $2) ON CONFLICT DO NOTHING`
 	sqlLockHead      = `SELECT files FROM bank_account_heads WHERE book_id = $1 AND currency = $2 FOR NO KEY UPDATE`
 	sqlMoveHead      = `UPDATE bank_account_heads SET files = $3 WHERE book_id = $1 AND currency = $2`
@@ -71,6 +75,25 @@ func (s *Service) account(ctx context.Context, from rows, book ledger.Book, c mo
 		return Account{}, fmt.Errorf("read a bank account: %w", err)
 	}
 	return a, nil
+}
+
+// form is how a bank knew an account in some version of it: the format of its files, and the id that the company had there.
+type form struct {
+	format     Format
+	originator string
+}
+
+// forms returns what an account was in all its versions. It returns ErrAccountMissing if there is none.
+func (s *Service) forms(ctx context.Context, book ledger.Book, c money.Currency) ([]form, error) {
+	found, err := s.pool.Query(ctx, sqlAccountForms, book.ID, c)
+	if err != nil {
+		return nil, fmt.Errorf("read a bank account: %w", err)
+	}
+	all, err := pgx.CollectRows(found, func(row pgx.CollectableRow) (f form, err error) { return f, row.Scan(&f.format, &f.originator) })
+	if err == nil && len(all) == 0 {
+		err = ErrAccountMissing
+	}
+	return all, err
 }
 
 // Acts returns what of this package waits for a second person. bookOf finds the book that an approval is about; with a context

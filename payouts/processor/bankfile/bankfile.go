@@ -105,6 +105,8 @@ type FileRecord struct {
 	Approval string
 	// PaidOn is the day on which its payments count as paid if the bank has said nothing; zero if only the bank's word counts.
 	PaidOn time.Time
+	// Taken says that the bank has said something else of it than that it rejects: it carries out at least a part of the file.
+	Taken bool
 	// Counts are its payments by state.
 	Counts map[string]int
 }
@@ -146,7 +148,8 @@ type ReportRecord struct {
 
 // ReportItem is what a report said of one payment.
 type ReportItem struct {
-	// Number is its place in the report, from 1.
+	// Number is its place in the report, from 1. After those that the report names come payments of which what it says of the whole
+	// file contradicts what is known.
 	Number                       int
 	Payment, Code, Said, Outcome string
 	Correction                   bool

@@ -11,9 +11,10 @@ var (
 	ErrFileUnknown = fault.New(fault.NotFound, "bank-file-unknown", "There is no such bank file. List the files of the currency to find its number.")
 	// ErrFileState means that the file is not in a state in which this can be done.
 	ErrFileState = fault.New(fault.Conflict, "bank-file-state", "The bank file is not in a state in which this can be done. Read it to see what became of it.")
-	// ErrFileChanged means that the bytes of a file cannot be made again, because bank data of a payee changed.
+	// ErrFileChanged means that the bytes of a file cannot be made again, because bank data of a payee changed, or that it was held.
 	ErrFileChanged = fault.New(fault.Conflict, "bank-file-changed",
-		"The file cannot be made again as it was: the bank data of a payee changed or were erased since. Nothing was handed out. Void the file and make a new one.")
+		"The file cannot be handed out as it was made: the bank data of a payee changed or were erased since, or a payee may not be paid any more. "+
+			"Nothing was handed out. Void the file and make a new one.")
 	// ErrFileReported means that the bank has taken payments of a file that shall be void.
 	ErrFileReported = fault.New(fault.Conflict, "bank-file-reported",
 		"The bank has taken payments of this file, so it cannot be void. Recall single payments at the bank; its report says what comes back.")

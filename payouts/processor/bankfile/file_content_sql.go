@@ -70,16 +70,28 @@ func (s *Service) bytesOf(ctx context.Context, book ledger.Book, f file) ([]byte
 	if len(lines) != f.Lines { // it became void meanwhile
 		return nil, ErrFileState
 	}
-	subjects := make([]string, len(lines))
+	subjects, instructions := make([]string, len(lines)), make([]string, len(lines))
 	for i, p := range lines {
-		subjects[i] = p.Account
+		subjects[i], instructions[i] = p.Account, p.Instruction
 	}
 	to, err := s.receivers(ctx, book, a.Debtor, subjects)
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range to {
-		if r.code != "" {
+		switch {
+		case r.unread != nil:
+			return nil, r.unread
+		case r.code != "":
+			return nil, ErrFileChanged
+		}
+	}
+	if f.State == FileMade { // once somebody has it, the bank may have it too
+		kept, err := s.kept(ctx, book, instructions)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(lines, func(p Payment) bool { return kept[p.Instruction] }) {
 			return nil, ErrFileChanged
 		}
 	}
@@ -115,7 +127,7 @@ func (s *Service) fetchTx(ctx context.Context, tx pgx.Tx, book ledger.Book, f fi
 }
 
 const sqlSendFile = `
-UPDATE bank_files SET state = 'sent', sent_at = $4, sent_by = $5 WHERE book_id = $1 AND currency = $2 AND number = $3 AND state = 'fetched'`
+UPDATE bank_files SET state = 'sent', sent_at = $4, sent_by = $5, paid_on = $6 WHERE book_id = $1 AND currency = $2 AND number = $3 AND state = 'fetched'`
 
 // Sent notes that a file was handed to the bank. Said again it changes nothing. It returns ErrFileUnknown, or ErrFileState if
 // nobody has fetched the file or it is void.
@@ -144,7 +156,11 @@ func (s *Service) SentTx(ctx context.Context, tx pgx.Tx, book ledger.Book, c mon
 		return FileRecord{}, ErrFileState
 	}
 	now := s.now()
-	if _, err := tx.Exec(ctx, sqlSendFile, book.ID, c, number, now, who(by)); err != nil {
+	paidOn, err := s.paidOn(ctx, tx, book, f, now)
+	if err != nil {
+		return FileRecord{}, err
+	}
+	if _, err := tx.Exec(ctx, sqlSendFile, book.ID, c, number, now, who(by), paidOn); err != nil {
 		return FileRecord{}, fmt.Errorf("note that a bank file was sent: %w", err)
 	}
 	record, err := readFile(ctx, tx, book, c, number)

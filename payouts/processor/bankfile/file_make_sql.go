@@ -17,6 +17,7 @@ import (
 	"mizan/ledger"
 	"mizan/ledger/fault"
 	"mizan/ledger/guard"
+	"mizan/ledger/postgres"
 )
 
 // A file is made of what waits: the payees' bank data are read first, outside of transactions; then, under the lock of the
@@ -52,7 +53,8 @@ var errStale = errors.New("bankfile: what waits has changed")
 
 // MakeFiles makes files of everything that waits, for each currency with a bank account: at most 5,000 lines in a file and 20
 // files in a turn; what is left is made in the next one. Nothing waits, and no number is taken. The files that were made are
-// returned with the first error of another.
+// returned with what kept others from being made: that an account is not complete any more, or that the vault does not open, or
+// not for a payee. What waits for that goes on waiting.
 func (s *Service) MakeFiles(ctx context.Context, book ledger.Book, by guard.Actor) ([]FileRecord, error) {
 	accounts, err := s.Accounts(ctx, book)
 	if err != nil {
@@ -62,7 +64,10 @@ func (s *Service) MakeFiles(ctx context.Context, book ledger.Book, by guard.Acto
 	var failed []error
 	for _, a := range accounts {
 		for turn := 0; turn < turnsAtMost && len(made) < filesAtOnce; turn++ {
-			file, more, err := s.makeNext(ctx, book, a, by)
+			file, more, unread, err := s.makeNext(ctx, book, a, by)
+			if unread != nil && (err != nil || !more) {
+				failed = append(failed, unread)
+			}
 			if file != nil {
 				made = append(made, *file)
 			}
@@ -83,31 +88,41 @@ func (s *Service) MakeFiles(ctx context.Context, book ledger.Book, by guard.Acto
 	return made, errors.Join(failed...)
 }
 
-// makeNext makes the next file of an account, if something waits; more says that something may be left.
-func (s *Service) makeNext(ctx context.Context, book ledger.Book, a Account, by guard.Actor) (file *FileRecord, more bool, err error) {
+// makeNext makes the next file of an account, if something waits; more says that something may be left, and unread is why payees
+// wait whose data do not open.
+func (s *Service) makeNext(ctx context.Context, book ledger.Book, a Account, by guard.Actor) (file *FileRecord, more bool, unread, err error) {
+	// An account that is not complete is no payee's fault.
+	if err := a.Debtor.Check(); err != nil {
+		return nil, false, nil, err
+	}
 	waiting, err := payments(ctx, s.pool, sqlPaymentsWaiting, book.ID, a.Currency, linesAtMost)
 	if err != nil || len(waiting) == 0 {
-		return nil, false, err
+		return nil, false, nil, err
 	}
 	subjects, instructions := make([]string, len(waiting)), make([]string, len(waiting))
 	for i, p := range waiting {
 		subjects[i], instructions[i] = p.Account, p.Instruction
 	}
-	kept, err := s.kept(ctx, book, instructions)
-	if err != nil {
-		return nil, false, err
-	}
+	// In this order: of bank data that changed before they were read, it is known afterwards that they did.
 	to, err := s.receivers(ctx, book, a.Debtor, subjects)
 	if err != nil {
-		return nil, false, err
+		return nil, false, nil, err
+	}
+	kept, err := s.kept(ctx, book, instructions)
+	if err != nil {
+		return nil, false, nil, err
 	}
 	var bad []movement
 	now := s.now()
 	good := slices.DeleteFunc(slices.Clone(waiting), func(p Payment) bool {
 		code, state := to[p.Account].code, PaymentFailed
-		if kept[p.Instruction] {
+		switch {
+		case kept[p.Instruction]:
 			code, state = CodeKept, PaymentCancelled
-		} else if code == "" && !a.fits(now, p, to[p.Account].Creditor) {
+		case to[p.Account].unread != nil:
+			unread = to[p.Account].unread
+			return true
+		case code == "" && !a.fits(now, p, to[p.Account].Creditor):
 			code, state = CodeLineInvalid, PaymentCancelled
 		}
 		if code != "" {
@@ -117,18 +132,19 @@ func (s *Service) makeNext(ctx context.Context, book ledger.Book, a Account, by 
 	})
 	if len(bad) > 0 {
 		if err := s.setAside(ctx, book, bad, by); err != nil {
-			return nil, false, err
+			return nil, false, unread, err
 		}
 	}
+	more = len(good)+len(bad) > 0
 	for len(good) > 0 {
 		file, err = s.makeFile(ctx, book, a, good, to, by)
-		// All lines fit one by one, so it is their sum that does not fit a field.
-		if fault.CodeOf(err) != ErrFile.Code || len(good) == 1 {
+		// All lines fit one by one, so it is their sum that does not fit a field, or a database that is too slow for so many.
+		if fault.CodeOf(err) != ErrFile.Code && postgres.SQLState(err) != "57014" || len(good) == 1 {
 			break
 		}
 		good = good[:len(good)/2]
 	}
-	return file, true, err
+	return file, more, unread, err
 }
 
 // fits reports whether a payment can be a line of a file.

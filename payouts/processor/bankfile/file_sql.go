@@ -19,14 +19,16 @@ import (
 const (
 	fileColumns = `
 SELECT f.currency, f.number, f.account_version, f.message_id, f.format, f.state, f.digest, f.lines, f.sum, f.entry_hash, f.execute_on, f.paid_on, f.made_at,
-       f.fetched_at, f.sent_at, f.closed_at, f.void_at, f.fetched_by, f.sent_by, f.void_by, f.void_reason, f.approval,
+       f.fetched_at, f.sent_at, f.closed_at, f.void_at, f.fetched_by, f.sent_by, f.void_by, f.void_reason, f.approval, f.taken,
        (SELECT json_object_agg(c.state, c.n) FROM (SELECT p.state, count(*) AS n FROM bank_payments p
           WHERE p.book_id = f.book_id AND p.currency = f.currency AND p.file = f.number GROUP BY p.state) c)
   FROM bank_files f`
 	sqlReadFile  = fileColumns + ` WHERE f.book_id = $1 AND f.currency = $2 AND f.number = $3`
 	sqlListFiles = fileColumns + ` WHERE f.book_id = $1 AND f.currency = $2 AND ($3 = 0 OR f.number < $3) ORDER BY f.number DESC LIMIT $4`
 	sqlLockFile  = `SELECT state FROM bank_files WHERE book_id = $1 AND currency = $2 AND number = $3 FOR NO KEY UPDATE`
-	sqlSetState  = `UPDATE bank_files SET state = $4 WHERE book_id = $1 AND currency = $2 AND number = $3`
+	sqlAnswered  = `
+UPDATE bank_files SET state = CASE WHEN state IN ('fetched', 'sent') THEN 'answered' ELSE state END, taken = taken OR $4, paid_on = $5
+ WHERE book_id = $1 AND currency = $2 AND number = $3 AND state <> 'void'`
 	sqlCloseFile = `
 UPDATE bank_files f SET state = 'closed', closed_at = $4
  WHERE f.book_id = $1 AND f.currency = $2 AND f.number = $3 AND f.state IN ('sent', 'answered')
@@ -46,7 +48,7 @@ func scanFile(row pgx.Row) (f file, err error) {
 	var paid, fetched, sent, closed, voided *time.Time
 	var counts []byte
 	err = row.Scan(&f.Currency, &f.Number, &f.version, &f.MessageID, &f.Format, &f.State, &f.Digest, &f.Lines, &f.Sum, &f.EntryHash, &f.ExecuteOn, &paid, &f.MadeAt,
-		&fetched, &sent, &closed, &voided, &f.FetchedBy, &f.SentBy, &f.VoidBy, &f.VoidReason, &f.Approval, &counts)
+		&fetched, &sent, &closed, &voided, &f.FetchedBy, &f.SentBy, &f.VoidBy, &f.VoidReason, &f.Approval, &f.Taken, &counts)
 	if err != nil {
 		return file{}, err
 	}

@@ -101,7 +101,8 @@ func (f FileRecord) mayVoid(agreed bool) error {
 	default:
 		return ErrFileState
 	}
-	if f.Counts[PaymentAccepted] > 0 || f.Counts[PaymentSettled] > 0 {
+	// Silence counts as the bank's word here too. What came back after it was paid was carried out all the same.
+	if f.Taken || f.Counts[PaymentAccepted] > 0 || f.Counts[PaymentSettled] > 0 {
 		return ErrFileReported
 	}
 	if !agreed {

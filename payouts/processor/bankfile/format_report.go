@@ -83,6 +83,8 @@ type Item struct {
 	Status Status
 	// Code is the bank's reason, such as AC04 or R03, or empty. ReasonWord says it in words.
 	Code string
+	// OfFile says that the bank gives no reason for this payment alone: Code is that of the whole file.
+	OfFile bool
 	// Amount and Currency are as the report repeats them; a pain.002 may name none, which leaves both empty.
 	Amount   money.Minor
 	Currency money.Currency

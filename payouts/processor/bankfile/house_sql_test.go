@@ -61,6 +61,7 @@ type house struct {
 	clock  *hand
 	vault  *vault.Vault
 	trail  *guard.Trail
+	keys   vault.Keys
 	driver processor.Driver
 	logged *bytes.Buffer
 }
@@ -75,6 +76,7 @@ func newHouse(t *testing.T) *house {
 	h.ok(err)
 	keys, err := vault.ParseKeys("k1=" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32)) + "\n")
 	h.ok(err)
+	h.keys = keys
 	h.trail = guard.NewTrail(h.db.Pool, h.clock.Now)
 	h.vault = vault.New(h.db.Pool, vault.Options{Now: h.clock.Now, Keys: keys, Trail: h.trail})
 	h.Service = h.another()

@@ -64,7 +64,7 @@ func TestStatusReportsAreRead(t *testing.T) {
 			Report{Group: Settled, Counted: true, Count: 3, ControlSum: "9", Items: []Item{{EndToEnd: "po_A", Status: Settled, On: created.Add(-9*time.Hour - 30*time.Minute)},
 				{Trace: "12-2", Status: Settled, On: created}, {EndToEnd: "po_C", Status: Settled, On: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)}}}},
 		"payments rejected as one": {statusReport("10", "", "<PmtInfSts>RJCT</PmtInfSts>"+why("AM04"), told("po-A", "12-1", "", "")),
-			Report{Group: Rejected, GroupCode: "AM04", Items: []Item{{EndToEnd: "po_A", Trace: "12-1", Status: Rejected, Code: "AM04", On: created}}}},
+			Report{Group: Rejected, GroupCode: "AM04", Items: []Item{{EndToEnd: "po_A", Trace: "12-1", Status: Rejected, Code: "AM04", OfFile: true, On: created}}}},
 		"every word": {statusReport("10", "", "", told("a", "", "RCVD", ""), told("b", "", "ACTC", ""), told("c", "", "ACCP", ""), told("d", "", "ACSP", ""), told("e", "", "ACWC", ""), told("f", "", "PDNG", ""),
 			told("g", "", "ACSC", ""), told("h", "", "ACCC", ""), told("i", "", "RJCT", ""), told("j", "", "PART", ""), told("k", "", "CANC", "")),
 			Report{Items: func() (items []Item) {

@@ -50,7 +50,7 @@ func (p *painReader) endItem() error {
 		if item.word == "" && level.word != "" {
 			item.word = level.word
 			if item.Status = painMeaning(level.word); item.Code == "" {
-				item.Code = level.code
+				item.Code, item.OfFile = level.code, level.code != ""
 			}
 		}
 	}

@@ -32,14 +32,15 @@ const subjectsAtOnce = 100
 
 var bankFields = []string{"name", "bank_account", "bank_holder", "bank_code"}
 
-// receiver is where a payee's money goes, or why it cannot go there.
+// receiver is where a payee's money goes, or why it cannot go there: a code, or what the vault says of data that do not open.
 type receiver struct {
 	Creditor
-	code string
+	code   string
+	unread error
 }
 
 // receivers reads where the money of payees goes, outside of every transaction. An error means that the vault cannot be read,
-// which is no payee's fault.
+// which is no payee's fault. Nor is it that the data of one do not open: it waits, and nobody else waits for it.
 func (s *Service) receivers(ctx context.Context, book ledger.Book, d Debtor, subjects []string) (map[string]receiver, error) {
 	subjects = slices.Compact(slices.Sorted(slices.Values(subjects)))
 	all := make(map[string]receiver, len(subjects))
@@ -47,8 +48,15 @@ func (s *Service) receivers(ctx context.Context, book ledger.Book, d Debtor, sub
 		err := s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
 			for _, subject := range page {
 				fields, err := s.vault.GetTx(ctx, tx, vault.Owner{Book: int32(book.ID), Region: book.Region}, subject, bankFields)
-				if err != nil && fault.CodeOf(err) != vault.ErrErased.Code {
-					return err
+				switch fault.CodeOf(err) {
+				case vault.ErrBroken.Code, vault.ErrMaster.Code:
+					all[subject] = receiver{unread: err}
+					continue
+				case vault.ErrErased.Code:
+				default:
+					if err != nil {
+						return err
+					}
 				}
 				all[subject] = receiverOf(d, fields)
 			}

@@ -2,8 +2,10 @@ package bankfile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -42,6 +44,7 @@ func (s *Service) Settle(ctx context.Context, book ledger.Book) (settled int, er
 	if err != nil {
 		return 0, fmt.Errorf("find silent files: %w", err)
 	}
+	var failed []error
 	for _, k := range due {
 		n := 0
 		err := s.pool.TxRetry(ctx, func(tx pgx.Tx) (err error) {
@@ -49,11 +52,30 @@ func (s *Service) Settle(ctx context.Context, book ledger.Book) (settled int, er
 			return err
 		})
 		if err != nil {
-			return settled, err
+			failed = append(failed, fmt.Errorf("settle bank file %s-%d: %w", k.currency, k.number, err)) // no other file waits for it
+			continue
 		}
 		settled += n
 	}
-	return settled, nil
+	return settled, errors.Join(failed...)
+}
+
+// paidOn is when the payments of a file count as paid if it came to the bank at the time given; nil if only the bank's word counts.
+// A bank needs its days from when it has the file, however long that lay here.
+func (s *Service) paidOn(ctx context.Context, from rows, book ledger.Book, f file, at time.Time) (*time.Time, error) {
+	a, err := s.account(ctx, from, book, f.Currency, f.version)
+	if err != nil || a.PaidAfter == 0 || f.PaidOn.IsZero() {
+		return nil, err
+	}
+	begins := f.ExecuteOn
+	if day := businessDay(f.Format, today(at)); day.After(begins) {
+		begins = day
+	}
+	day := businessDaysAfter(f.Format, begins, a.PaidAfter)
+	if day.Before(f.PaidOn) {
+		day = f.PaidOn
+	}
+	return &day, nil
 }
 
 func (s *Service) settleTx(ctx context.Context, tx pgx.Tx, book ledger.Book, c money.Currency, number int64) (int, error) {

@@ -1,6 +1,7 @@
 package bankfile
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -59,7 +60,10 @@ func judgeItem(p Payment, said Status, code string, correction bool) verdict {
 			return verdict{outcome: outcomeStrange}
 		}
 	case Rejected, Returned:
-		if !ended(p.State) {
+		switch {
+		case said == Returned && p.Code == CodeVoid:
+			return verdict{outcome: outcomeStrange} // nothing comes back that was not carried out
+		case !ended(p.State):
 			if code == "" {
 				code = CodeRejected
 			}
@@ -73,6 +77,19 @@ func judgeItem(p Payment, said Status, code string, correction bool) verdict {
 	}
 	return verdict{outcome: outcomeUnchanged}
 }
+
+// judgeFile decides what the bank's word of a whole file means for a payment of which it says nothing else. Why a file is rejected
+// lies at the file or at our own account, and at no receiver's.
+func judgeFile(p Payment, said Status, code string) verdict {
+	v := judgeItem(p, said, code, false)
+	if v.move.state == PaymentFailed {
+		v.move.state = PaymentCancelled
+	}
+	return v
+}
+
+// takesUp reports whether a bank that says so carries out at least a part of the file: of what it only rejects, nothing was paid.
+func takesUp(said Status) bool { return said != "" && said != Rejected }
 
 // count adds an outcome to a report's record.
 func (r *ReportRecord) count(outcome string) {
@@ -108,7 +125,8 @@ func fitting(r Report, of []*Payment) error {
 		case p == nil:
 			wrong = append(wrong, itemFault(i, "payment-unknown", "This is no payment of the file."))
 			continue
-		case seen[p.ID]:
+		// Several corrections of one entry, or a return after them, are different things; pain.002 has one word of a payment.
+		case seen[p.ID] && r.Original != "":
 			wrong = append(wrong, itemFault(i, "payment-twice", "The report speaks of this payment twice."))
 		case item.Trace != "" && item.Trace != p.Trace:
 			wrong = append(wrong, itemFault(i, "trace", "The trace is another payment's."))
@@ -123,10 +141,27 @@ func fitting(r Report, of []*Payment) error {
 	return ErrReportItem.WithFields(wrong[:min(len(wrong), maxItemFaults)]...)
 }
 
-// foreign names the items that are about another company's payments.
-func foreign(r Report, d Debtor) error {
-	if i := slices.IndexFunc(r.Items, func(item Item) bool { return item.Company != "" && item.Company != d.Originator }); i >= 0 {
-		return ErrReportFile.WithFields(itemFault(i, "company", "This is about another company's payment."))
+// foreign names the first item that is about another company's payment, which ours tells by the company it names.
+func foreign(r Report, ours func(i int, company string) bool) error {
+	for i, item := range r.Items {
+		if item.Company != "" && !ours(i, item.Company) {
+			return ErrReportFile.WithFields(itemFault(i, "company", "This is about another company's payment."))
+		}
 	}
 	return nil
+}
+
+// readAs reads a report in the format that it looks like, if files of the account ever were of it: an account that changed its
+// bank is answered by both for a while. What looks like nothing known is read in the first format, which says what is wrong.
+func readAs(content []byte, forms []form) (Report, Format, error) {
+	looks := NACHA
+	if text := bytes.TrimLeft(bytes.TrimPrefix(content, []byte("\ufeff")), " \t\r\n"); len(text) > 0 && text[0] == '<' {
+		looks = Pain001
+	}
+	format := forms[0].format
+	if slices.ContainsFunc(forms, func(f form) bool { return f.format == looks }) {
+		format = looks
+	}
+	r, err := ReadReport(bytes.NewReader(content), format)
+	return r, format, err
 }

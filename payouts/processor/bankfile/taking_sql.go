@@ -1,7 +1,6 @@
 package bankfile
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -46,7 +45,7 @@ SELECT CASE
          WHEN w.file > 0 THEN (SELECT p.id FROM bank_payments p WHERE p.book_id = $1 AND p.currency = $2 AND p.file = w.file AND p.line = w.line)
          WHEN w.id <> '' THEN (SELECT p.id FROM bank_payments p WHERE p.book_id = $1 AND p.id = w.id)
          WHEN w.trace <> '' THEN (SELECT min(p.id) FROM bank_payments p
-                                   WHERE p.book_id = $1 AND p.currency = $2 AND p.trace = w.trace AND ($7 = 0 OR p.file = $7) HAVING count(*) = 1) END
+                                   WHERE p.book_id = $1 AND p.currency = $2 AND p.trace = w.trace AND p.trace <> '' AND ($7 = 0 OR p.file = $7) HAVING count(*) = 1) END
   FROM unnest($3::bigint[], $4::int[], $5::text[], $6::text[]) WITH ORDINALITY AS w (file, line, id, trace, place)
  ORDER BY w.place`
 	sqlLockPayments = `
@@ -69,20 +68,20 @@ func (s *Service) TakeReport(ctx context.Context, book ledger.Book, c money.Curr
 	if known, err := readReport(ctx, s.pool, book, digest); !errors.Is(err, ErrReportUnknown) {
 		return known, err
 	}
-	a, err := s.account(ctx, s.pool, book, c, 0)
+	forms, err := s.forms(ctx, book, c)
 	if err != nil {
 		return ReportRecord{}, err
 	}
-	report, err := ReadReport(bytes.NewReader(content), a.Debtor.Format)
+	report, format, err := readAs(content, forms)
 	if err != nil {
 		return ReportRecord{}, err
 	}
-	if err := foreign(report, a.Debtor); err != nil {
+	if err := foreign(report, func(_ int, company string) bool { return slices.Contains(forms, form{format, company}) }); err != nil {
 		return ReportRecord{}, err
 	}
 	var record ReportRecord
 	err = s.pool.TxRetry(ctx, func(tx pgx.Tx) error {
-		record, err = s.takeTx(ctx, tx, book, c, report, digest, by)
+		record, err = s.takeTx(ctx, tx, book, c, format, report, digest, by)
 		return err
 	})
 	if postgres.IsUnique(err, "bank_reports_pkey") || postgres.IsUnique(err, "bank_reports_message") {
@@ -106,6 +105,7 @@ func (s *Service) TakeReport(ctx context.Context, book ledger.Book, c money.Curr
 type taking struct {
 	book     ledger.Book
 	currency money.Currency
+	format   Format
 	report   Report
 	record   ReportRecord
 	// file is the one the report is about, nil where it is about several.
@@ -113,9 +113,11 @@ type taking struct {
 	// of are the payments of the items, and lines all payments of the file where the bank speaks of it as a whole.
 	of    []*Payment
 	lines []Payment
+	// contradicted are the payments of which no item speaks, and of which what is said of the whole file contradicts what is known.
+	contradicted []Payment
 }
 
-func (s *Service) takeTx(ctx context.Context, tx pgx.Tx, book ledger.Book, c money.Currency, r Report, digest string, by guard.Actor) (ReportRecord, error) {
+func (s *Service) takeTx(ctx context.Context, tx pgx.Tx, book ledger.Book, c money.Currency, format Format, r Report, digest string, by guard.Actor) (ReportRecord, error) {
 	if _, err := lockHead(ctx, tx, book, c); err != nil {
 		return ReportRecord{}, err
 	}
@@ -129,9 +131,9 @@ func (s *Service) takeTx(ctx context.Context, tx pgx.Tx, book ledger.Book, c mon
 	if taken {
 		return ReportRecord{}, ErrReportTaken
 	}
-	t := &taking{book: book, currency: c, report: r, record: ReportRecord{Digest: digest, Format: r.Format, MessageID: r.MessageID, Currency: c,
+	t := &taking{book: book, currency: c, format: format, report: r, record: ReportRecord{Digest: digest, Format: r.Format, MessageID: r.MessageID, Currency: c,
 		ReceivedAt: s.now(), ReceivedBy: who(by)}}
-	if err := t.find(ctx, tx); err != nil {
+	if err := t.find(ctx, tx, s); err != nil {
 		return ReportRecord{}, err
 	}
 	moves, outcomes := t.judge()
@@ -150,7 +152,7 @@ func (s *Service) takeTx(ctx context.Context, tx pgx.Tx, book ledger.Book, c mon
 }
 
 // find finds and locks what the report is about.
-func (t *taking) find(ctx context.Context, tx pgx.Tx) error {
+func (t *taking) find(ctx context.Context, tx pgx.Tx, s *Service) error {
 	var numbers []int64
 	if t.report.Original != "" {
 		var number int64
@@ -178,17 +180,26 @@ func (t *taking) find(ctx context.Context, tx pgx.Tx) error {
 	}
 	slices.Sort(numbers)
 	numbers = slices.Compact(numbers)
+	companies := make(map[int64]string, len(numbers))
 	for _, number := range numbers {
 		f, err := lockFile(ctx, tx, t.book, t.currency, number)
 		if err != nil {
 			return err
 		}
-		if f.FetchedAt.IsZero() {
-			return ErrReportFile // nobody can have brought it to the bank
+		if f.FetchedAt.IsZero() || f.Format != t.format {
+			return ErrReportFile // nobody can have brought it to the bank, or none answers so
 		}
+		a, err := s.account(ctx, tx, t.book, t.currency, f.version)
+		if err != nil {
+			return err
+		}
+		companies[number] = a.Debtor.Originator
 		if len(numbers) == 1 {
 			t.file, t.record.File = &f, number
 		}
+	}
+	if err := foreign(t.report, func(i int, company string) bool { return companies[t.of[i].File] == company }); err != nil {
+		return err
 	}
 	if t.report.Original != "" && !t.report.Agrees(Totals{Lines: t.file.Lines, Sum: t.file.Sum}, t.currency) {
 		return ErrReportTotals
@@ -252,53 +263,80 @@ func (t *taking) findPayments(ctx context.Context, tx pgx.Tx, named []*string, n
 	return nil
 }
 
-// judge decides about each payment. An item counts more than what is said of the whole file.
+// judge decides about each payment. An item counts more than what is said of the whole file. Of a payment that is spoken of more
+// than once, each word is judged by what it has become through those before, and it moves to where the last leaves it.
 func (t *taking) judge() (moves []movement, outcomes []string) {
 	spoken := map[string]bool{}
-	take := func(v verdict) {
+	at := map[string]int{}
+	take := func(p *Payment, v verdict) {
 		t.record.count(v.outcome)
-		if v.move.state != "" {
-			moves = append(moves, v.move)
+		if v.move.state == "" {
+			return
 		}
+		if i, moved := at[p.ID]; moved {
+			moves[i] = v.move
+		} else {
+			at[p.ID], moves = len(moves), append(moves, v.move)
+		}
+		p.State, p.Code = v.move.state, v.move.code
 	}
 	for i, item := range t.report.Items {
 		p := t.of[i]
 		spoken[p.ID] = true
 		v := judgeItem(*p, item.Status, item.Code, item.Correction)
+		if item.OfFile {
+			v = judgeFile(*p, item.Status, item.Code)
+		}
 		outcomes = append(outcomes, v.outcome)
-		take(v)
+		take(p, v)
 	}
 	switch t.report.Group {
 	case Accepted, Settled, Rejected:
-		for _, p := range t.lines {
-			if !spoken[p.ID] {
-				take(judgeItem(p, t.report.Group, t.report.GroupCode, false))
+		for i := range t.lines {
+			p := &t.lines[i]
+			if spoken[p.ID] {
+				continue
+			}
+			v := judgeFile(*p, t.report.Group, t.report.GroupCode)
+			if take(p, v); v.outcome == outcomeStrange { // a person has to know of which
+				t.contradicted = append(t.contradicted, *p)
 			}
 		}
 	case Other:
 		t.record.count(outcomeStrange)
+	case Partial:
+		if t.file.State == FileVoid { // the bank carries out a part of what two people have said it would not
+			t.record.count(outcomeStrange)
+		}
 	}
 	return moves, outcomes
 }
 
 // answer notes with the files that the bank has answered.
 func (s *Service) answer(ctx context.Context, tx pgx.Tx, t *taking) error {
-	numbers := map[int64]bool{}
+	takes := map[int64]bool{}
 	if t.file != nil {
-		numbers[t.file.Number] = true
+		takes[t.file.Number] = takesUp(t.report.Group)
 	}
-	for _, p := range t.of {
-		numbers[p.File] = true
+	for i, p := range t.of {
+		item := t.report.Items[i]
+		takes[p.File] = takes[p.File] || item.Correction || takesUp(item.Status)
 	}
-	for _, number := range slices.Sorted(maps.Keys(numbers)) {
+	for _, number := range slices.Sorted(maps.Keys(takes)) {
 		f, err := readFileRow(ctx, tx, t.book, t.currency, number)
 		if err != nil {
 			return err
 		}
-		if f.State == FileFetched || f.State == FileSent {
-			if _, err := tx.Exec(ctx, sqlSetState, t.book.ID, t.currency, number, FileAnswered); err != nil {
-				return fmt.Errorf("note that a bank has answered: %w", err)
+		var paidOn *time.Time
+		if !f.PaidOn.IsZero() {
+			if paidOn = &f.PaidOn; f.State == FileFetched { // nobody has said when it was sent, and it was at the latest now
+				if paidOn, err = s.paidOn(ctx, tx, t.book, f, t.record.ReceivedAt); err != nil {
+					return err
+				}
 			}
+		}
+		if _, err := tx.Exec(ctx, sqlAnswered, t.book.ID, t.currency, number, takes[number], paidOn); err != nil {
+			return fmt.Errorf("note that a bank has answered: %w", err)
 		}
 		if err := s.closeTx(ctx, tx, t.book, t.currency, number); err != nil {
 			return err
@@ -318,6 +356,10 @@ func (t *taking) write(ctx context.Context, tx pgx.Tx, outcomes []string) error 
 	for i, item := range t.report.Items {
 		numbers, ids, said = append(numbers, i+1), append(ids, t.of[i].ID), append(said, string(item.Status))
 		codes, corrections = append(codes, item.Code), append(corrections, item.Correction)
+	}
+	for _, p := range t.contradicted {
+		numbers, ids, said = append(numbers, len(numbers)+1), append(ids, p.ID), append(said, string(t.report.Group))
+		codes, corrections, outcomes = append(codes, t.report.GroupCode), append(corrections, false), append(outcomes, outcomeStrange)
 	}
 	batch.Queue(sqlInsertItems, t.book.ID, r.Digest, numbers, ids, said, codes, outcomes, corrections)
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
