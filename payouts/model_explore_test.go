@@ -196,6 +196,7 @@ var modelBounds = map[string]mLimits{
 	"lost answers and deaths":    {faults: 2, deaths: 1},
 	"a hold and a lost answer":   {faults: 1, holds: 1, deaths: 1},
 	"forgotten keys":             {faults: 1, days: 1, holds: 1},
+	"our clock is set back":      {faults: 1, days: 1, backs: 1},
 	"the bank sends it back":     {returns: 1, faults: 1, deaths: 1},
 	"the account is disabled":    {offs: 1, faults: 1},
 	"a part comes back":          {returns: 1, shorts: 1, faults: 1},

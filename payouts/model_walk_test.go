@@ -143,7 +143,7 @@ func (v *walk) rest(i uint8, release func()) {
 			v.t.Fatal(err)
 		}
 		if v.s.w[i].at != atIdle {
-			v.t.Fatalf("the service has let the payout go, and the model is at %d", v.s.w[i].at)
+			v.t.Fatalf("the service has let the payout go, and the model is at %d\n%s\n%s", v.s.w[i].at, strings.Join(v.told, "\n"), v.logged)
 		}
 	}
 }
