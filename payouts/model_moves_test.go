@@ -142,7 +142,9 @@ func (r *mRules) movesOfBank(s *mState, n uint8, yield func(mMove, mState)) {
 	if s.truth[1].keys[actSend] != [modelAttempts]mKey{} {
 		last = 1
 	}
-	if n == last && !s.manual && s.account > 0 && !s.off && !s.bad && s.truth[n].outs[modelOuts-1].state == outNone {
+	// What others made up is not paid out by itself while the bank has what was there before: that would not be this payout's.
+	first := s.truth[n].outs[0].state
+	if n == last && !s.manual && s.account > 0 && !s.off && !s.bad && (first == outNone || first == outFailed) && s.truth[n].outs[modelOuts-1].state == outNone {
 		t := *s
 		t.leave(n, s.account, true)
 		yield(mMove{kind: moveSweep, p: n}, t)

@@ -204,6 +204,9 @@ func (r *mRules) looked(s *mState, i uint8) {
 	count, amount := w.told, w.next
 	p := &s.p[w.payout]
 	switch {
+	case (w.before || w.again) && count == 0 && p.owner != i+1 && !r.noLease: // what it writes next is not taken
+		s.w[i] = mWorker{}
+		return
 	case w.before && count == 0:
 		r.choose(s, i)
 		return

@@ -189,7 +189,7 @@ func (s *Simulator) PayOut(account string) error {
 	return s.save()
 }
 
-// Land has a payout be paid now, or fail with a code, instead of when its time comes.
+// Land has a payout be paid now, or fail with a code; what was to become of it later does not.
 func (s *Simulator) Land(account, id, code string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -205,6 +205,7 @@ func (s *Simulator) Land(account, id, code string) error {
 	if code != "" {
 		status = "failed"
 	}
+	s.state.Due = slices.DeleteFunc(s.state.Due, func(d *due) bool { return d.Account == account && d.Payout == id })
 	s.become(p, &due{At: s.now(), Account: account, Payout: id, Status: status, Code: code})
 	return s.save()
 }
