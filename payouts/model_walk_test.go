@@ -337,7 +337,7 @@ var walkBounds = []mLimits{
 // TestTheServiceWalksAsTheModel plays random walks of the model on the real service, and goes on kindly in the end.
 func TestTheServiceWalksAsTheModel(t *testing.T) {
 	t.Parallel()
-	walks := 6
+	walks := 24
 	if *modelLong {
 		walks = 400
 	}
