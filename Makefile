@@ -72,7 +72,7 @@ torture: postgres ## Live a million orders, kill services, databases and replica
 	go test ./ledger/commerce -run '^(TestRandomLives|TestReturnsArePathIndependent|TestWanderingOrders)$$' -count=1 -v -timeout 1h -life.count 1000000 -wander.count 300000 -life.fresh
 	go test ./ledger -run '^TestVerifyFindsTampering$$' -count=1 -v -timeout 1h -tamper.count 1500
 	go test ./payouts/jobs -run '^(TestReplicas.*|TestSchedulesThroughZones)$$' -count=1 -v -timeout 2h -clocks.long
-	go test ./payouts -run '^TestPayoutsInEveryOrder$$' -count=1 -v -timeout 1h -model.long
+	go test ./payouts -run '^(TestPayoutsInEveryOrder|TestTheServiceWalksAsTheModel)$$' -count=1 -v -timeout 1h -model.long
 	go test ./payouts -run '^TestBorder$$' -count=1 -v -timeout 3h -border.long -border.report $(CURDIR)/.mizan/border.json $(BORDER)
 	go test ./cmd/mizan -run '^TestSurvival$$' -count=1 -v -parallel 8 -timeout 6h -survival.long -survival.report $(CURDIR)/.mizan/survival.json $(ARGS)
 	go test ./cmd/mizan -run '^TestPayoutSurvival$$' -count=1 -v -parallel 3 -timeout 6h -payout-survival.long -payout-survival.report $(CURDIR)/.mizan/payout-survival.json $(ARGS)

@@ -142,7 +142,9 @@ func (r *mRules) movesOfBank(s *mState, n uint8, yield func(mMove, mState)) {
 	if s.truth[1].keys[actSend] != [modelAttempts]mKey{} {
 		last = 1
 	}
-	if n == last && !s.manual && s.account > 0 && !s.off && !s.bad && s.truth[n].outs[modelOuts-1].state == outNone {
+	// What others made up is not paid out by itself while the bank has what was there before: that would not be this payout's.
+	first := s.truth[n].outs[0].state
+	if n == last && !s.manual && s.account > 0 && !s.off && !s.bad && (first == outNone || first == outFailed) && s.truth[n].outs[modelOuts-1].state == outNone {
 		t := *s
 		t.leave(n, s.account, true)
 		yield(mMove{kind: moveSweep, p: n}, t)
@@ -196,18 +198,36 @@ func (r *mRules) movesOfTime(s *mState, yield func(mMove, mState)) {
 	if t != *s {
 		yield(mMove{kind: moveMinutes}, t)
 	}
-	if s.limit.days == 0 || s.w != ([modelWorkers]mWorker{}) {
+	if s.w != ([modelWorkers]mWorker{}) {
 		return
 	}
-	t.limit.days--
-	for n := range t.p {
-		for act := range t.p[n].tries {
-			for k := range t.p[n].tries[act] {
-				try := &t.p[n].tries[act][k]
-				try.aged = try.sent > 0 && try.open()
-				t.truth[n].keys[act][k].memory = memNone
+	if s.limit.days > 0 {
+		t.limit.days--
+		t.age(true)
+		for n := range t.truth {
+			for act := range t.truth[n].keys {
+				for k := range t.truth[n].keys[act] {
+					t.truth[n].keys[act][k].memory = memNone
+				}
+			}
+		}
+		yield(mMove{kind: moveDay}, t)
+	}
+	if t = *s; s.limit.backs > 0 { // that looks count later then is left out, since it can only keep something from happening
+		t.limit.backs--
+		t.age(false)
+		yield(mMove{kind: moveBack}, t)
+	}
+}
+
+// age has our clock say that the keys of all open attempts may be forgotten, or that none is.
+func (s *mState) age(aged bool) {
+	for n := range s.p {
+		for act := range s.p[n].tries {
+			for k := range s.p[n].tries[act] {
+				t := &s.p[n].tries[act][k]
+				t.aged = aged && t.sent > 0 && t.open()
 			}
 		}
 	}
-	yield(mMove{kind: moveDay}, t)
 }

@@ -5,7 +5,7 @@ package payouts
 // mRules are the rules of the model. Each field breaks one of them.
 type mRules struct {
 	cancelSent, retryCancelled, retryTwice, holdIgnored, keyBeside, oneLook, staleRead, secondBack, noLease, resendForgotten, closeUnknown bool
-	sendDisabled, ignoreReplay, returnedAgain, unapproved, lateLook                                                                        bool
+	sendDisabled, ignoreReplay, returnedAgain, unapproved, lateLook, blindAgain                                                            bool
 }
 
 // carryOut has the processor do what an order asks for. It returns what the key is answered from then on.
@@ -95,9 +95,7 @@ func (r *mRules) call(s *mState, i, how uint8) bool {
 	case how == callDoneSilent:
 		return true
 	case how == callDone500:
-		if key.memory == memDone {
-			key.memory = mem500
-		}
+		key.memory = mem500
 	}
 	r.answer(w, key.memory, replayed, s.p[w.payout].tries[w.act][w.number].sent > 1)
 	return true

@@ -42,9 +42,8 @@ func (r *mRules) step(s *mState, i uint8) {
 			r.settle(s, i, w.told, w.why, w.next)
 		}
 	case atLook:
-		// The look counts from before it was asked, however long its answer is in hand.
 		w.told, w.next = s.found(w.payout, w.act, w.number)
-		w.at, w.fresh, w.soon = atLooked, true, s.p[w.payout].tries[w.act][w.number].recent
+		w.at = atLooked
 	case atLooked:
 		r.looked(s, i)
 	case atRead:
@@ -89,11 +88,14 @@ func (r *mRules) ready(s *mState, i uint8) {
 	case mAtAccount:
 		r.pull(s, i)
 	case mPaid:
-		if p.why != whyNothing && !p.returned {
+		switch {
+		case p.returned && !r.returnedAgain:
+			s.over(i)
+		case p.why != whyNothing && !p.returned:
 			r.pull(s, i)
-			return
+		default:
+			r.follow(s, i)
 		}
-		r.follow(s, i)
 	default:
 		s.over(i)
 	}
@@ -155,6 +157,12 @@ func (r *mRules) do(s *mState, i, act, amount uint8) {
 	r.choose(s, i)
 }
 
+// search begins a look that counts. It counts from before it is asked, however long the question or its answer is on its way.
+func (s *mState) search(i uint8) {
+	w := &s.w[i]
+	w.at, w.before, w.again, w.fresh, w.soon = atLook, false, false, true, s.p[w.payout].tries[w.act][w.number].recent
+}
+
 // choose decides whether an open attempt is sent, looked up, or ended unsent.
 func (r *mRules) choose(s *mState, i uint8) {
 	w := &s.w[i]
@@ -163,10 +171,12 @@ func (r *mRules) choose(s *mState, i uint8) {
 	switch {
 	case w.kept && t.state == tIntended:
 		w.at = atKeep
+	case !w.kept && may && t.sent > 0 && !r.blindAgain:
+		w.at, w.before, w.again = atLook, false, true
 	case !w.kept && may:
-		w.at = atSend
+		w.at, w.before = atSend, false
 	default:
-		w.at, w.before = atLook, false
+		s.search(i)
 	}
 }
 
@@ -180,12 +190,12 @@ func (r *mRules) send(s *mState, i uint8) {
 	t := &p.tries[w.act][w.number]
 	if w.act == actSend && (s.held && !r.holdIgnored || s.disabled && !r.sendDisabled) {
 		if w.at = atKeep; t.sent > 0 {
-			w.at, w.before = atLook, false
+			s.search(i)
 		}
 		return
 	}
 	t.state, t.sent = tSending, min(t.sent+1, 2)
-	w.at = atCall
+	w.at, w.again = atCall, false
 }
 
 // looked settles what a look-up has found.
@@ -193,8 +203,15 @@ func (r *mRules) looked(s *mState, i uint8) {
 	w := &s.w[i]
 	count, amount := w.told, w.next
 	p := &s.p[w.payout]
-	if w.before && count == 0 {
+	switch {
+	case (w.before || w.again) && count == 0 && p.owner != i+1 && !r.noLease: // what it writes next is not taken
+		s.w[i] = mWorker{}
+		return
+	case w.before && count == 0:
 		r.choose(s, i)
+		return
+	case w.again && count == 0:
+		w.at = atSend
 		return
 	}
 	if !r.mine(s, i) {
@@ -359,9 +376,6 @@ func (r *mRules) judge(s *mState, i uint8) {
 			s.transit, s.moving = s.transit-p.left(), s.moving-p.left()
 		}
 	case outFailed:
-		if p.returned && !r.returnedAgain {
-			break
-		}
 		p.outgoing, p.why = w.seen, whyBank
 		if p.state == mSubmitted {
 			p.state = mAtAccount

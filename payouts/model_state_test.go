@@ -167,14 +167,15 @@ type mWorker struct {
 	at, payout, act, number uint8
 	// told is an answer, or how many were found; seen is the payout to the bank that was read, in its state then.
 	told, why, next, seen, seenState uint8
-	// kept says that nothing may be sent; before that the look comes before a new key is used.
-	kept, before bool
-	// soon says that the look was made within five minutes after the last one, fresh that it is not longer ago itself.
+	// kept says that nothing may be sent; before that the look comes before a new key is used, again that it comes before the
+	// same order is sent once more.
+	kept, before, again bool
+	// soon says that the look was asked for within five minutes after the last one, fresh that this is not longer ago itself.
 	soon, fresh bool
 }
 
 // mLimits bounds how often the world does something bad.
-type mLimits struct{ faults, deaths, holds, returns, shorts, offs, days, poor uint8 }
+type mLimits struct{ faults, deaths, holds, returns, shorts, offs, days, backs, poor uint8 }
 
 // mState is everything. It holds only bytes and truths, and is compared by them.
 type mState struct {
@@ -221,6 +222,7 @@ const (
 	moveRetry
 	moveMinutes // more than lookApart passes
 	moveDay     // keys are forgotten
+	moveBack    // our clock is set back, by so long that every key seems to be remembered
 	moveFill    // our balance is filled
 	moveOff     // the account is disabled at the processor
 	moveMend    // account, bank and destination are mended
@@ -234,7 +236,7 @@ const (
 )
 
 var moveNames = []string{"goes on", "calls", "claims", "dies", "has lost its lease", "a late request is carried out", "a late request is lost", "a hold is placed",
-	"the hold is released", "the run is approved", "the run is refused", "is cancelled", "is paid again", "minutes pass", "a day passes", "our balance is filled",
+	"the hold is released", "the run is approved", "the run is refused", "is cancelled", "is paid again", "minutes pass", "a day passes", "our clock is set back", "our balance is filled",
 	"the account is disabled", "the account is mended", "the bank has it", "the bank sends it back", "the processor pays out by itself", "others take a part",
 	"what others took is made up", "reads what was so a moment ago", "a notice disables the destination"}
 

@@ -211,13 +211,19 @@ func (h *railHouse) turn() Turn { return Turn{Book: h.book} }
 // fund gives a seller money, and us the same at the processor.
 func (h *railHouse) fund(payee string, cents int) {
 	h.t.Helper()
+	h.open(payee, cents)
+	h.charge(int64(cents))
+}
+
+// open gives a seller money in our books only.
+func (h *railHouse) open(payee string, cents int) {
+	h.t.Helper()
 	d := ledger.Draft{Event: "opening.balance", Lines: []ledger.Line{
 		{Account: "assets:processor:available:main", Amount: money.Minor(cents), Currency: "USD"},
 		{Account: ledger.Address("liabilities:seller:available:" + payee), Amount: -money.Minor(cents), Currency: "USD"}}}
 	if out := h.ledger.Post(h.t.Context(), h.book, ledger.Submission{Reference: newID("open"), Drafts: []ledger.Draft{d}}); out.Err != nil {
 		h.t.Fatal(out.Err)
 	}
-	h.charge(int64(cents))
 }
 
 // charge gives us money at the processor.

@@ -151,23 +151,63 @@ func (s *Simulator) sweep() {
 		return
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.state.Accounts)) {
-		a := s.state.Accounts[id]
-		if a.Interval != "daily" || !a.PayoutsEnabled {
+		if a := s.state.Accounts[id]; a.Interval == "daily" {
+			s.sweepAccount(a)
+		}
+	}
+}
+
+// sweepAccount pays out what is available on an account, if it may.
+func (s *Simulator) sweepAccount(a *Account) {
+	if !a.PayoutsEnabled {
+		return
+	}
+	for _, currency := range slices.Sorted(maps.Keys(s.state.Purses[a.ID])) {
+		bank, n := a.bank(currency), s.state.Purses[a.ID][currency].Available
+		if bank == nil || bank.Status == "errored" || n <= 0 {
 			continue
 		}
-		for _, currency := range slices.Sorted(maps.Keys(s.state.Purses[id])) {
-			bank, n := a.bank(currency), s.state.Purses[id][currency].Available
-			if bank == nil || bank.Status == "errored" || n <= 0 {
-				continue
-			}
-			p := s.pay(&Payout{Account: id, Amount: n, Currency: currency, Method: "standard", Automatic: true, Metadata: map[string]string{}}, bank)
-			for _, e := range s.state.Entries[id].rows {
-				if e.Currency == currency && e.Status == "available" && e.Payout == "" {
-					e.Payout = p.ID
-				}
+		p := s.pay(&Payout{Account: a.ID, Amount: n, Currency: currency, Method: "standard", Automatic: true, Metadata: map[string]string{}}, bank)
+		for _, e := range s.state.Entries[a.ID].rows {
+			if e.Currency == currency && e.Status == "available" && e.Payout == "" {
+				e.Payout = p.ID
 			}
 		}
 	}
+}
+
+// PayOut pays out now what is available on an account, as the processor does by itself on accounts that are paid out daily.
+func (s *Simulator) PayOut(account string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tick()
+	a := s.state.Accounts[account]
+	if a == nil || s.state.count() >= s.o.MaxObjects {
+		return errSeed
+	}
+	s.sweepAccount(a)
+	return s.save()
+}
+
+// Land has a payout be paid now, or fail with a code; what was to become of it later does not.
+func (s *Simulator) Land(account, id, code string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tick()
+	if s.state.Payouts[account] == nil {
+		return errSeed
+	}
+	p, ok := s.state.Payouts[account].get(id)
+	if !ok {
+		return errSeed
+	}
+	status := "paid"
+	if code != "" {
+		status = "failed"
+	}
+	s.state.Due = slices.DeleteFunc(s.state.Due, func(d *due) bool { return d.Account == account && d.Payout == id })
+	s.become(p, &due{At: s.now(), Account: account, Payout: id, Status: status, Code: code})
+	return s.save()
 }
 
 // plan notes what will become of a payout.
