@@ -34,8 +34,8 @@ run: build postgres ## Run everything: a private PostgreSQL, the API and demo bo
 
 test: lint postgres tools ## Run everything that must pass: format, vet, staticcheck, all tests, the race detector.
 	@[ -n "$(TAGS)" ] || echo "bean-check is not installed: the tests that let beancount read exports are left out. Package: beancount."
-	go test $(TAGS) $(ARGS) ./...
-	go test -race $(ARGS) $(RACE)
+	go test -timeout 20m $(TAGS) $(ARGS) ./...
+	go test -race -timeout 20m $(ARGS) $(RACE)
 
 build: go ## Build bin/mizan.
 	@mkdir -p bin
@@ -48,7 +48,7 @@ lint: go ## Check the format, go vet and staticcheck.
 	go tool -modfile=.ci/tools.mod staticcheck -tags beancount ./...
 
 race: postgres tools ## Run the tests of the ledger and of payouts under the race detector.
-	go test -race $(ARGS) $(RACE)
+	go test -race -timeout 20m $(ARGS) $(RACE)
 
 fuzz: go ## Fuzz every fuzz target for FUZZTIME each (10s).
 	@for file in $$(grep -rlE '^func Fuzz' --include='*_test.go' $(DIRS)); do \
@@ -71,6 +71,7 @@ torture: postgres ## Live a million orders, kill services, databases and replica
 	@mkdir -p .mizan
 	go test ./ledger/commerce -run '^(TestRandomLives|TestReturnsArePathIndependent|TestWanderingOrders)$$' -count=1 -v -timeout 1h -life.count 1000000 -wander.count 300000 -life.fresh
 	go test ./ledger -run '^TestVerifyFindsTampering$$' -count=1 -v -timeout 1h -tamper.count 1500
+	go test ./payouts/processor/bankfile -run '^TestDyingAnywhere$$' -count=1 -v -timeout 1h -mortal.long
 	go test ./payouts/jobs -run '^(TestReplicas.*|TestSchedulesThroughZones)$$' -count=1 -v -timeout 2h -clocks.long
 	go test ./payouts -run '^(TestPayoutsInEveryOrder|TestTheServiceWalksAsTheModel)$$' -count=1 -v -timeout 1h -model.long
 	go test ./payouts -run '^TestBorder$$' -count=1 -v -timeout 3h -border.long -border.report $(CURDIR)/.mizan/border.json $(BORDER)

@@ -154,7 +154,6 @@ func (p *play) payout(interval, method string, amount, fee money.Minor) {
 	}
 	mode := map[string]string{"daily": "automatic", "manual": "manual"}[interval]
 	p.id = p.b.pay(p.payee, destination, p.account, mode, method, amount, fee)
-	p.instant = method == "instant"
 }
 
 // pass has time pass.
