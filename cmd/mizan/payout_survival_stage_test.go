@@ -44,7 +44,7 @@ const (
 
 // payee is one of the stage's, with its account at the processor.
 type survivalPayee struct {
-	id, account string
+	id string
 	// automatic is paid out by the processor itself; instant asks for payouts at once.
 	automatic, instant bool
 	// fails is the code with which its bank fails at times, if it does.
@@ -125,7 +125,6 @@ type payStage struct {
 	file  string
 	sim   *simulator.Simulator
 	rail  *door
-	inbox string
 	post  *http.Client
 	// services run; the first one is the one that is killed.
 	services [2]*payService
