@@ -26,10 +26,12 @@ func (h *judge) two(act, payload string) answer {
 	return a
 }
 
-// taken uploads a report as finance.
-func (h *judge) taken(text string) answer {
+// taken uploads a report as another person of finance than the one who brings files to the bank.
+func (h *judge) taken(text string) answer { return h.takenBy(h.both, text) }
+
+func (h *judge) takenBy(session, text string) answer {
 	h.t.Helper()
-	return h.as("", "POST", bankReports+"?currency=GBP", text, "Content-Type", "text/xml", "Cookie", access.CookiePlain+"="+h.finance)
+	return h.as("", "POST", bankReports+"?currency=GBP", text, "Content-Type", "text/xml", "Cookie", access.CookiePlain+"="+session)
 }
 
 // TestBankFilesOverHTTP goes the whole way as a person of finance, with a second person where two are needed.
@@ -73,6 +75,9 @@ func TestBankFilesOverHTTP(t *testing.T) {
 		}
 	}
 	report := said("R-1", f, first+" RJCT AC04", second+" ACSC")
+	if own := h.takenBy(h.finance, report); own.code() != "bank-report-own" {
+		t.Errorf("who sent the file brings its money back: %d %s", own.StatusCode, own.body)
+	}
 	took := h.taken(report)
 	if took.StatusCode != 200 || took.json(t)["file"] != 1.0 {
 		t.Fatalf("report: %d %s", took.StatusCode, took.body)

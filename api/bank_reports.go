@@ -87,7 +87,7 @@ func bankReportOperations() []Operation {
 			Description: "The body is the report as the bank wrote it: pain.002, or NACHA returns. It is taken whole or not at all. The same bytes again are answered as the first time, and change nothing.",
 			Scope:       access.PayoutsWrite, Query: reflect.TypeFor[bankReportQuery](), Body: reflect.TypeFor[bankReportBody](), BodyLimit: bankfile.ReportBytes, BodyMedia: bankReportMedia,
 			Answers: []Answer{{Status: 200, Meaning: "It was taken, now or before.", Body: one}},
-			Errors: []*fault.Error{bankfile.ErrReport, bankfile.ErrReportSize, bankfile.ErrReportTaken, bankfile.ErrReportFile, bankfile.ErrReportItem, bankfile.ErrReportTotals,
+			Errors: []*fault.Error{bankfile.ErrReport, bankfile.ErrReportSize, bankfile.ErrReportTaken, bankfile.ErrReportFile, bankfile.ErrReportItem, bankfile.ErrReportTotals, bankfile.ErrReportOwn,
 				bankfile.ErrAccountMissing, bankfile.ErrFileState, ErrOverloaded, ErrNotReady}, handle: takeBankReport,
 		},
 		{

@@ -31,7 +31,11 @@ type bankHouse struct {
 	peers []*Service
 }
 
-var bankClerk = guard.Actor{Kind: guard.Person, ID: "per_ann", Person: "per_ann"}
+// One person brings files to the bank, another brings its reports back.
+var (
+	bankClerk  = guard.Actor{Kind: guard.Person, ID: "per_ann", Person: "per_ann"}
+	bankReader = guard.Actor{Kind: guard.Person, ID: "per_ben", Person: "per_ben"}
+)
 
 func newBankHouse(t *testing.T) *bankHouse {
 	t.Helper()
@@ -164,7 +168,7 @@ func (h *bankHouse) says(id string, f bankfile.FileRecord, of map[string]string)
 	if items.Len() > 0 {
 		text += `<OrgnlPmtInfAndSts><OrgnlPmtInfId>` + f.MessageID + `</OrgnlPmtInfId>` + items.String() + `</OrgnlPmtInfAndSts>`
 	}
-	return h.bank.TakeReport(h.t.Context(), h.book, "USD", strings.NewReader(text+`</CstmrPmtStsRpt></Document>`), bankClerk)
+	return h.bank.TakeReport(h.t.Context(), h.book, "USD", strings.NewReader(text+`</CstmrPmtStsRpt></Document>`), bankReader)
 }
 
 func (h *bankHouse) said(id string, f bankfile.FileRecord, of map[string]string) {

@@ -158,7 +158,7 @@ func (t *paydayTeller) bankAnswers(ctx context.Context, book ledger.Book, f bank
 		}
 		items = append(items, p.ID+said)
 	}
-	_, err = t.bank.TakeReport(ctx, book, f.Currency, strings.NewReader(bankSays("BANK-REPORT-1", f.MessageID, items...)), storyClerk)
+	_, err = t.bank.TakeReport(ctx, book, f.Currency, strings.NewReader(bankSays("BANK-REPORT-1", f.MessageID, items...)), storyBoss)
 	return err
 }
 

@@ -30,6 +30,9 @@ var (
 	// ErrReportTotals means that a report repeats other totals than the file's.
 	ErrReportTotals = fault.New(fault.Conflict, "bank-report-totals",
 		"The report repeats other totals than those of the file it is about. Ask the bank for a correct one; nothing was changed.")
+	// ErrReportOwn means that a report says of payments that they did not take place, and whoever brings it fetched or sent their file.
+	ErrReportOwn = fault.New(fault.Forbidden, "bank-report-own",
+		"The report brings money back, and you fetched or sent the file it is about. Have somebody else upload it; nothing was changed.")
 	// ErrReportUnknown means that no such report was taken.
 	ErrReportUnknown = fault.New(fault.NotFound, "bank-report-unknown", "No such report was taken. List the reports to find its digest.")
 	// ErrPaymentUnknown means that there is no such payment.

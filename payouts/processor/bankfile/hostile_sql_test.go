@@ -83,10 +83,36 @@ func TestWhatTheBankCarriesOutIsNeverVoid(t *testing.T) {
 		h.dollars(0)
 		h.ordersOf(3)
 		f, content := h.sent()
-		_, err := h.TakeReport(t.Context(), h.book, "USD", strings.NewReader(returned(content, map[int]string{1: "R03"})), ann)
+		_, err := h.TakeReport(t.Context(), h.book, "USD", strings.NewReader(returned(content, map[int]string{1: "R03"})), ben)
 		h.ok(err)
 		h.neverVoid(f)
 	})
+}
+
+// TestWhoSentAFileBringsNoMoneyBack: a forged rejection would have what the bank carries out paid again. It takes another person
+// than the one who had the file, or a key that belongs to nobody; good news takes none.
+func TestWhoSentAFileBringsNoMoneyBack(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.euros(0)
+	all := h.many(2)
+	f, _ := h.sent()
+	rejected := report(f, "", said{all[0].ID, "RJCT", "AC04", ""})
+	for name, text := range map[string]string{"one payment": rejected, "the file": report(f, "RJCT")} {
+		if _, err := h.TakeReport(t.Context(), h.book, "EUR", strings.NewReader(text), ann); fault.CodeOf(err) != bankfile.ErrReportOwn.Code {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	h.state(all[0], processor.PayoutInTransit, "")
+	if r, err := h.TakeReport(t.Context(), h.book, "EUR", strings.NewReader(report(f, "", said{all[1].ID, "ACSC", "", ""})), ann); err != nil || r.Settled != 1 {
+		t.Errorf("good news: %+v, %v", r, err)
+	}
+	gateway := guard.Actor{Kind: guard.Program, ID: "key_bank"}
+	if r, err := h.TakeReport(t.Context(), h.book, "EUR", strings.NewReader(rejected), gateway); err != nil || r.Failed != 1 {
+		t.Errorf("the bank's own door: %+v, %v", r, err)
+	}
+	h.state(all[0], processor.PayoutFailed, "AC04")
+	h.sound()
 }
 
 // neverVoid wants that two people cannot declare a file void, and nobody behind the service's back.
@@ -268,7 +294,7 @@ func TestTwoCorrectionsOfOneEntry(t *testing.T) {
 		return got.Trace
 	}
 	text := corrected(content, said{payment: trace(all[0]), code: "C01"}, said{payment: trace(all[0]), code: "C02"}, said{payment: trace(all[1]), code: "C01"})
-	r, err := h.TakeReport(t.Context(), h.book, "USD", strings.NewReader(text), ann)
+	r, err := h.TakeReport(t.Context(), h.book, "USD", strings.NewReader(text), ben)
 	if err != nil || r.Settled != 2 || r.Unchanged != 1 || r.Strange != 0 {
 		t.Fatalf("%+v, %v\n%s", r, err, text)
 	}
@@ -288,7 +314,7 @@ func TestTheOldBankStillAnswers(t *testing.T) {
 	h.dollars(0)
 	first := h.ordersOf(2)
 	old, content := h.sent()
-	if _, err := h.TakeReport(t.Context(), h.book, "USD", strings.NewReader(report(old, "ACCP")), ann); fault.CodeOf(err) != bankfile.ErrReport.Code {
+	if _, err := h.TakeReport(t.Context(), h.book, "USD", strings.NewReader(report(old, "ACCP")), ben); fault.CodeOf(err) != bankfile.ErrReport.Code {
 		t.Errorf("a format that the account never had: %v", err)
 	}
 	other := strings.Replace(fmt.Sprintf(dollarAccount, 0), "1234567890", "9999999999", 1)
@@ -298,18 +324,18 @@ func TestTheOldBankStillAnswers(t *testing.T) {
 	}
 	late := h.ordered("cre_1", "po_late", 500, "USD")
 	next, _ := h.sent()
-	if r, err := h.TakeReport(t.Context(), h.book, "USD", strings.NewReader(report(next, "", said{payment: late.ID, status: "ACSC"})), ann); err != nil || r.Settled != 1 {
+	if r, err := h.TakeReport(t.Context(), h.book, "USD", strings.NewReader(report(next, "", said{payment: late.ID, status: "ACSC"})), ben); err != nil || r.Settled != 1 {
 		t.Errorf("the new bank: %+v, %v", r, err)
 	}
 	text := returned(content, map[int]string{1: "R03"})
 	forged := strings.ReplaceAll(text, "1234567890", "9999999999")
-	if r, err := h.TakeReport(t.Context(), h.book, "USD", strings.NewReader(forged), ann); fault.CodeOf(err) != bankfile.ErrReportFile.Code {
+	if r, err := h.TakeReport(t.Context(), h.book, "USD", strings.NewReader(forged), ben); fault.CodeOf(err) != bankfile.ErrReportFile.Code {
 		t.Errorf("the company of another account: %+v, %v", r, err)
 	}
-	if r, err := h.TakeReport(t.Context(), h.book, "USD", strings.NewReader(report(old, "ACSC")), ann); fault.CodeOf(err) != bankfile.ErrReportFile.Code {
+	if r, err := h.TakeReport(t.Context(), h.book, "USD", strings.NewReader(report(old, "ACSC")), ben); fault.CodeOf(err) != bankfile.ErrReportFile.Code {
 		t.Errorf("a file of the old bank, in the new one's format: %+v, %v", r, err)
 	}
-	r, err := h.TakeReport(t.Context(), h.book, "USD", strings.NewReader(text), ann)
+	r, err := h.TakeReport(t.Context(), h.book, "USD", strings.NewReader(text), ben)
 	if err != nil || r.Failed != 1 || r.File != old.Number {
 		t.Errorf("the old bank: %+v, %v", r, err)
 	}
@@ -440,7 +466,7 @@ func TestTheBankCarriesOutAVoidFile(t *testing.T) {
 		all := h.ordersOf(2)
 		f, content := h.sent()
 		void(h, f)
-		r, err := h.TakeReport(t.Context(), h.book, "USD", strings.NewReader(returned(content, map[int]string{1: "R03"})), ann)
+		r, err := h.TakeReport(t.Context(), h.book, "USD", strings.NewReader(returned(content, map[int]string{1: "R03"})), ben)
 		if err != nil || r.Strange != 1 || !strings.Contains(h.logged.String(), "contradicts") {
 			t.Errorf("%+v, %v", r, err)
 		}

@@ -272,7 +272,7 @@ func reportNamed(id string, f bankfile.FileRecord, group string, items ...said) 
 
 func (h *house) take(text string) (bankfile.ReportRecord, error) {
 	h.Helper()
-	return h.TakeReport(h.Context(), h.book, "EUR", strings.NewReader(text), ann)
+	return h.TakeReport(h.Context(), h.book, "EUR", strings.NewReader(text), ben)
 }
 
 func (h *house) taken(text string) bankfile.ReportRecord {

@@ -297,7 +297,7 @@ func TestDyingAnywhere(t *testing.T) {
 			f, _ := h.sent()
 			text := report(f, "", said{payment: a.ID, status: "RJCT", code: "MS03"}, said{payment: b.ID, status: "ACSC"})
 			return deed{func(s *bankfile.Service) error {
-				_, err := s.TakeReport(ctx, h.book, "EUR", strings.NewReader(text), ann)
+				_, err := s.TakeReport(ctx, h.book, "EUR", strings.NewReader(text), ben)
 				return err
 			}, func() {
 				h.state(a, processor.PayoutCancelled, "MS03")

@@ -65,7 +65,7 @@ func TestReportsThatDoNotFitChangeNothing(t *testing.T) {
 	if h.snapshot() != before {
 		t.Error("something was changed")
 	}
-	if _, err := h.TakeReport(t.Context(), h.book, "GBP", strings.NewReader(report(f, "ACCP")), ann); fault.CodeOf(err) != bankfile.ErrAccountMissing.Code {
+	if _, err := h.TakeReport(t.Context(), h.book, "GBP", strings.NewReader(report(f, "ACCP")), ben); fault.CodeOf(err) != bankfile.ErrAccountMissing.Code {
 		t.Errorf("%v", err)
 	}
 	h.taken(counts(2, "20.01"))
@@ -124,7 +124,7 @@ func TestOneReportFromFiftyIsTakenOnce(t *testing.T) {
 			if i%2 == 1 {
 				s = other
 			}
-			r, err := s.TakeReport(t.Context(), h.book, "EUR", strings.NewReader(text), ann)
+			r, err := s.TakeReport(t.Context(), h.book, "EUR", strings.NewReader(text), ben)
 			if err != nil {
 				t.Error(err)
 			}
@@ -218,7 +218,7 @@ func TestAmericanReturns(t *testing.T) {
 	}
 	f, content := h.sent()
 	text := returned(content, map[int]string{1: "R03", 3: "R09"})
-	r, err := h.TakeReport(t.Context(), h.book, "USD", strings.NewReader(text), ann)
+	r, err := h.TakeReport(t.Context(), h.book, "USD", strings.NewReader(text), ben)
 	if err != nil || r.Failed != 2 || r.File != f.Number {
 		t.Fatalf("%+v, %v\n%s", r, err, text)
 	}

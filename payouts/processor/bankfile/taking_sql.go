@@ -54,7 +54,7 @@ SELECT ` + paymentColumns + ` FROM bank_payments WHERE book_id = $1 AND id = ANY
 
 // TakeReport takes a report of the bank about files of a currency, whole or not at all. The same bytes again are answered as
 // the first time. It returns ErrReport and ErrReportSize of what cannot be read, ErrReportTaken, ErrReportFile, ErrReportItem,
-// ErrReportTotals, ErrAccountMissing.
+// ErrReportTotals, ErrReportOwn, ErrAccountMissing.
 func (s *Service) TakeReport(ctx context.Context, book ledger.Book, c money.Currency, body io.Reader, by guard.Actor) (ReportRecord, error) {
 	content, err := io.ReadAll(io.LimitReader(body, ReportBytes+1))
 	if err != nil {
@@ -110,6 +110,8 @@ type taking struct {
 	record   ReportRecord
 	// file is the one the report is about, nil where it is about several.
 	file *file
+	// carriers are those who fetched the files or said that they were sent.
+	carriers []string
 	// of are the payments of the items, and lines all payments of the file where the bank speaks of it as a whole.
 	of    []*Payment
 	lines []Payment
@@ -137,6 +139,10 @@ func (s *Service) takeTx(ctx context.Context, tx pgx.Tx, book ledger.Book, c mon
 		return ReportRecord{}, err
 	}
 	moves, outcomes := t.judge()
+	// Money that comes back is paid again. One person alone can forge a rejection of what the bank carries out.
+	if t.record.Failed > 0 && by.Person != "" && slices.Contains(t.carriers, who(by)) {
+		return ReportRecord{}, ErrReportOwn
+	}
 	if err := s.moveTx(ctx, tx, book, moves, evidence{report: digest}, t.record.ReceivedAt); err != nil {
 		return ReportRecord{}, err
 	}
@@ -194,6 +200,7 @@ func (t *taking) find(ctx context.Context, tx pgx.Tx, s *Service) error {
 			return err
 		}
 		companies[number] = a.Debtor.Originator
+		t.carriers = append(t.carriers, f.FetchedBy, f.SentBy)
 		if len(numbers) == 1 {
 			t.file, t.record.File = &f, number
 		}
