@@ -18,7 +18,7 @@ import (
 type NewBankDebtor struct {
 	Format     string `json:"format" enum:"pain.001.001.09,nacha" doc:"How the bank takes files"`
 	Name       string `json:"name" maxLength:"140" doc:"The company's name as the bank has it" example:"Mizan Ltd"`
-	Account    string `json:"account,omitempty" maxLength:"34" doc:"IBAN or local number; left out for NACHA" example:"NL91ABNA0417164300"`
+	Account    string `json:"account,omitempty" maxLength:"34" doc:"IBAN or local number; left out for NACHA" example:"GB29NWBK60161331926819"`
 	Bank       string `json:"bank,omitempty" maxLength:"35" doc:"BIC, or the routing number of nine digits" example:"BUKBGB22"`
 	Originator string `json:"originator,omitempty" maxLength:"35" doc:"The company's id at the bank" example:"MIZAN01"`
 	BankName   string `json:"bank_name,omitempty" maxLength:"23" doc:"NACHA: the bank's name"`
@@ -46,7 +46,7 @@ type BankAccountJSON struct {
 	Version    int             `json:"version" doc:"Counts its changes" example:"1"`
 	Format     string          `json:"format" enum:"pain.001.001.09,nacha"`
 	Name       string          `json:"name" example:"Mizan Ltd"`
-	Account    string          `json:"account" doc:"Its last four characters" example:"…4300"`
+	Account    string          `json:"account" doc:"Its last four characters" example:"…6819"`
 	Bank       string          `json:"bank" example:"BUKBGB22"`
 	BankName   string          `json:"bank_name"`
 	Country    string          `json:"country" example:"GB"`
@@ -75,7 +75,7 @@ func bankAccountOperations() []Operation {
 			Description: "All that is paid by files in the currency leaves from there from the next file on.",
 			Scope:       access.PayoutsWrite, SecondPerson: bankfile.ActAccount, Body: reflect.TypeFor[NewBankAccount](), BodyLimit: bodyLimit,
 			Example: map[string]any{"currency": "GBP", "paid_after": 2, "reason": "We pay by files from now on.", "debtor": map[string]any{
-				"format": string(bankfile.Pain001), "name": "Example Ltd", "account": "NL91ABNA0417164300", "bank": "BUKBGB22", "country": "GB"}},
+				"format": string(bankfile.Pain001), "name": "Example Ltd", "account": "GB29NWBK60161331926819", "bank": "NWBKGB2L", "country": "GB"}},
 			Answers: []Answer{{Status: 201, Meaning: "It is set.", Body: reflect.TypeFor[BankAccountJSON]()}},
 			Errors:  []*fault.Error{bankfile.ErrAccountInvalid, bankfile.ErrDebtor, guard.ErrApprovalInvalid, guard.ErrDeedInvalid, ErrNotReady}, handle: setBankAccount,
 		},
