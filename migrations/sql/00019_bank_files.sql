@@ -96,6 +96,17 @@ BEGIN
     RETURN NULL;
 END $$;
 -- +goose StatementEnd
+-- +goose StatementBegin
+-- What is there of a balance, kept from others until the transaction ends; nothing for one that never was. The application has no
+-- right to lock what it may not change.
+CREATE FUNCTION hold_bank_balance(book integer, of_account text, in_currency text) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    there bigint;
+BEGIN
+    SELECT b.balance INTO there FROM bank_balances b WHERE b.book_id = book AND b.account = of_account AND b.currency = in_currency FOR NO KEY UPDATE;
+    RETURN there;
+END $$;
+-- +goose StatementEnd
 -- A copy of the database takes in balances as they are, so only what is written here is added up here.
 CREATE TRIGGER keeps_balance AFTER INSERT ON bank_entries REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION keep_bank_balance();
 
@@ -490,4 +501,5 @@ GRANT UPDATE (files) ON bank_account_heads TO mizan_app;
 GRANT UPDATE (state, taken, paid_on, fetched_at, fetched_by, sent_at, sent_by, closed_at, void_at, void_by, void_reason,
     approval) ON bank_files TO mizan_app;
 GRANT UPDATE (state, code, file, line, trace, execute_on, arrives_on, failure_entry, steps, changed_at) ON bank_payments TO mizan_app;
-REVOKE ALL ON FUNCTION keep_bank_balance(), keep_bank_reversed() FROM PUBLIC;
+REVOKE ALL ON FUNCTION keep_bank_balance(), keep_bank_reversed(), hold_bank_balance(integer, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION hold_bank_balance(integer, text, text) TO mizan_app;

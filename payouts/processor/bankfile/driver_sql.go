@@ -45,8 +45,7 @@ const (
 	sqlOrder       = `SELECT digest, made, code, again FROM bank_orders WHERE book_id = $1 AND key = $2`
 	sqlInsertOrder = `INSERT INTO bank_orders (book_id, key, digest, made, code, again, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`
 	// What is taken from a payee's money is taken one after the other.
-	sqlLockMoney      = `SELECT pg_advisory_xact_lock(hashtextextended('bank:' || $1::int::text || ':' || $2::text || ':' || $3::text, 0))`
-	sqlMoney          = `SELECT balance FROM bank_balances WHERE book_id = $1 AND account = $2 AND currency = $3`
+	sqlHoldMoney      = `SELECT coalesce(hold_bank_balance($1, $2, $3), 0)`
 	sqlInsertEntry    = `INSERT INTO bank_entries (book_id, id, account, category, amount, currency, source, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
 	sqlInsertTransfer = `
 INSERT INTO bank_transfers (book_id, id, instruction, key, digest, account, amount, currency, metadata, entry, arrived, created_at)
@@ -176,15 +175,9 @@ func (d *driver) hasAccount(ctx context.Context, tx pgx.Tx, c money.Currency) (b
 
 // has reports whether an account has an amount, and keeps others from taking of it until the transaction ends.
 func (d *driver) has(ctx context.Context, tx pgx.Tx, account string, amount money.Minor, c money.Currency) (bool, error) {
-	if _, err := tx.Exec(ctx, sqlLockMoney, d.book.ID, account, c); err != nil {
-		return false, err
-	}
 	var there money.Minor
-	err := tx.QueryRow(ctx, sqlMoney, d.book.ID, account, c).Scan(&there)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return false, err
-	}
-	return there >= amount, nil
+	err := tx.QueryRow(ctx, sqlHoldMoney, d.book.ID, account, c).Scan(&there)
+	return err == nil && there >= amount, err
 }
 
 // SendTransfer sets money aside for a payee.
