@@ -251,11 +251,10 @@ func (c *console) bankFile(ctx context.Context, who cashier, r *http.Request) (a
 		return answer{}, err
 	}
 	p := bankFilePage{payHead: c.payHead(who, "Bank files"), File: who.bankFileLine(f)}
-	seen := f.State == bankfile.FileFetched || f.State == bankfile.FileSent
-	p.MayFetch = (seen || f.State == bankfile.FileMade) && mayAll(who.principal(), who.o.Code, access.PayoutsWrite, access.PersonalSensitive)
+	p.MayFetch = f.Fetchable() && mayAll(who.principal(), who.o.Code, access.PayoutsWrite, access.PersonalSensitive)
 	p.MaySend = p.MayWrite && f.State == bankfile.FileFetched
-	p.MayVoid = p.MayWrite && f.State == bankfile.FileMade
-	p.MayAskVoid = p.MayAsk && (seen || f.State == bankfile.FileAnswered) && f.Counts[bankfile.PaymentAccepted]+f.Counts[bankfile.PaymentSettled] == 0
+	p.MayVoid = p.MayWrite && f.MayVoid(false) == nil
+	p.MayAskVoid = p.MayAsk && f.MayVoid(false) != nil && f.MayVoid(true) == nil
 	if f.Approval != "" {
 		p.Approval = who.o.At + "/approvals/" + f.Approval
 	}

@@ -157,6 +157,28 @@ func TestBankFilePages(t *testing.T) {
 	b.get(at+"/bank-files?state=made", 200).has(t, "There are none of these")
 }
 
+// A payment that came back after it was paid was carried out, so nobody is offered to declare its file void.
+func TestBankFilesThatAreCarriedOut(t *testing.T) {
+	t.Parallel()
+	m := newMarket(t)
+	_, err := m.bank.SetAccount(t.Context(), operator, m.book, json.RawMessage(ownBank), "A test.")
+	m.must(err)
+	paid := m.bankOrder("cre_amy", 12345)
+	m.bankOrder("cre_bob", 100)
+	_, err = m.bank.MakeFiles(t.Context(), m.book, operator)
+	m.must(err)
+	_, _, err = m.bank.Content(t.Context(), m.book, "GBP", 1, operator, "A test.")
+	m.must(err)
+	b := m.in("Fatima", access.Grant{Role: finance, Book: "uk"})
+	b.get(firstOfBank, 200).has(t, "Ask to declare it void")
+	for _, says := range [][3]string{{"R-1", "ACSC", ""}, {"R-2", "RJCT", "AC04"}} {
+		b.upload(b.get(at+"/bank-files", 200), at+"/bank-reports", "GBP", m.bankSays(says[0], paid, says[1], says[2]), http.StatusSeeOther)
+	}
+	one := b.get(firstOfBank, 200)
+	one.has(t, "answered", "failed 1", "in the file 1")
+	one.hasNot(t, "Ask to declare it void", "Withdraw the file")
+}
+
 // Of a file that was fetched, a second person agrees to its being void.
 func TestBankFilesThatAreVoid(t *testing.T) {
 	t.Parallel()

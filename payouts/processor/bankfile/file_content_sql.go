@@ -26,8 +26,10 @@ SELECT ` + paymentColumns + ` FROM bank_payments WHERE book_id = $1 AND currency
 UPDATE bank_files SET state = 'fetched', fetched_at = $4, fetched_by = $5 WHERE book_id = $1 AND currency = $2 AND number = $3 AND state = 'made'`
 )
 
-// fetchable are the states in which a file is handed out. What the bank has answered is not sent again.
-var fetchable = []string{FileMade, FileFetched, FileSent}
+// Fetchable reports whether the file is handed out: what the bank has answered is not sent again.
+func (f FileRecord) Fetchable() bool {
+	return f.State == FileMade || f.State == FileFetched || f.State == FileSent
+}
 
 // Content returns the bytes of a file, for a reason that the trail keeps. It returns ErrFileUnknown, ErrFileState if the bank has
 // answered or the file is void, and ErrFileChanged if the bytes would be others than when the file was made.
@@ -39,7 +41,7 @@ func (s *Service) Content(ctx context.Context, book ledger.Book, c money.Currenc
 	if err != nil {
 		return nil, FileRecord{}, err
 	}
-	if !slices.Contains(fetchable, f.State) {
+	if !f.Fetchable() {
 		return nil, FileRecord{}, ErrFileState
 	}
 	content, err := s.bytesOf(ctx, book, f)
@@ -113,7 +115,7 @@ func (s *Service) fetchTx(ctx context.Context, tx pgx.Tx, book ledger.Book, f fi
 	if err != nil {
 		return FileRecord{}, err
 	}
-	if !slices.Contains(fetchable, now.State) {
+	if !now.Fetchable() {
 		return FileRecord{}, ErrFileState
 	}
 	if _, err := tx.Exec(ctx, sqlFetchFile, book.ID, f.Currency, f.Number, s.now(), who(by)); err != nil {

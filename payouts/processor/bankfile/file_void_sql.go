@@ -65,7 +65,7 @@ func (s *Service) voidTx(ctx context.Context, tx pgx.Tx, book ledger.Book, c mon
 	if err != nil {
 		return FileRecord{}, err
 	}
-	if err := f.mayVoid(approval != ""); err != nil {
+	if err := f.MayVoid(approval != ""); err != nil {
 		return FileRecord{}, err
 	}
 	lines, err := payments(ctx, tx, sqlLockLines, book.ID, c, number)
@@ -92,8 +92,9 @@ func (s *Service) voidTx(ctx context.Context, tx pgx.Tx, book ledger.Book, c mon
 	return readFile(ctx, tx, book, c, number)
 }
 
-// mayVoid reports whether a file can become void: with a second person, or without.
-func (f FileRecord) mayVoid(agreed bool) error {
+// MayVoid returns nil if the file can become void: with a second person who has agreed, or without. Otherwise it returns ErrFileState,
+// ErrFileReported if the bank carries out a part of it, or guard.ErrApprovalRequired.
+func (f FileRecord) MayVoid(agreed bool) error {
 	switch f.State {
 	case FileMade:
 		return nil
@@ -118,7 +119,7 @@ func (s *Service) voidAct(ctx context.Context, book ledger.Book, payload json.Ra
 	}
 	f, err := readFile(ctx, s.pool, book, p.Currency, p.Number)
 	if err == nil {
-		err = f.mayVoid(true)
+		err = f.MayVoid(true)
 	}
 	if err != nil {
 		return nil, guard.Effect{}, err
