@@ -171,28 +171,27 @@ func (c *bankFilesGetCmd) Run(ctx context.Context, s *surroundings) (err error) 
 		return err
 	}
 	defer remote.CloseIdleConnections()
-	content, err := remote.FetchBankFile(ctx, c.Book, c.Currency, c.Number, c.Reason)
-	if err != nil {
-		return err
-	}
 	f, err := remote.GetBankFile(ctx, c.Book, c.Currency, c.Number)
 	if err != nil {
 		return err
 	}
-	digest := sha256.Sum256(content)
-	if hex.EncodeToString(digest[:]) != f.SHA256 {
-		return errBankFileBytes
-	}
 	if c.Out == "" {
 		c.Out = f.Name
 	}
+	// Once it is fetched it takes two people to have it void, so there is a place for it before.
 	out, err := os.OpenFile(c.Out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = out.Write(content)
+	content, err := remote.FetchBankFile(ctx, c.Book, c.Currency, c.Number, c.Reason)
+	if digest := sha256.Sum256(content); err == nil && hex.EncodeToString(digest[:]) != f.SHA256 {
+		err = errBankFileBytes
+	}
+	if err == nil {
+		_, err = out.Write(content)
+	}
 	if err := errors.Join(err, out.Close()); err != nil {
-		return err
+		return errors.Join(err, os.Remove(c.Out)) // half a file can be taken for a whole one
 	}
 	fmt.Fprintf(s.stdout, "%s has %d payments of %s %s. Hand it to the bank, remove it here, and then:\n  mizan payouts bank-files sent %s %s %d --reason \"…\"\n",
 		c.Out, f.Payments, f.Amount, f.Currency, c.Book, c.Currency, c.Number)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -90,6 +91,15 @@ func TestBankFilesSession(t *testing.T) {
 	say("bank-files", "list", "shop").want(t, exitDone, "GBP 1", "made", "20.01", "fetch it")
 	say("bank-files", "get", "shop", "GBP", "1").want(t, exitUsage, "--reason")
 	out := filepath.Join(dir, "pay.xml")
+	if o := say("bank-files", "get", "shop", "GBP", "1", "--reason", "Pay day.", "--out", dir); o.code == exitDone {
+		t.Error("a file is written over a directory")
+	}
+	say("bank-files", "list", "shop").want(t, exitDone, "made") // nobody has seen it
+	say("bank-files", "get", "shop", "GBP", "2", "--reason", "Pay day.", "--out", out).want(t, exitRefused, "bank-file-unknown")
+	say("bank-files", "get", "shop", "GBP", "1", "--reason", " ", "--out", out).want(t, exitRefused)
+	if _, err := os.Stat(out); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a file without the bytes is left: %v", err)
+	}
 	say("bank-files", "get", "shop", "GBP", "1", "--reason", "Pay day.", "--out", out).want(t, exitDone, "2 payments of 20.01 GBP")
 	if info, err := os.Stat(out); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the file: %v, %v", info, err)
