@@ -74,6 +74,7 @@ torture: postgres ## Live a million orders, kill services, databases and replica
 	go test ./payouts/processor/bankfile -run '^TestDyingAnywhere$$' -count=1 -v -timeout 1h -mortal.long
 	go test ./payouts/jobs -run '^(TestReplicas.*|TestSchedulesThroughZones)$$' -count=1 -v -timeout 2h -clocks.long
 	go test ./payouts -run '^(TestPayoutsInEveryOrder|TestTheServiceWalksAsTheModel)$$' -count=1 -v -timeout 1h -model.long
+	go test ./payouts/reconcile -run '^TestCorpus' -count=1 -v -timeout 1h -corpus.count 30000 -corpus.long
 	go test ./payouts -run '^TestBorder$$' -count=1 -v -timeout 3h -border.long -border.report $(CURDIR)/.mizan/border.json $(BORDER)
 	go test ./cmd/mizan -run '^TestSurvival$$' -count=1 -v -parallel 8 -timeout 6h -survival.long -survival.report $(CURDIR)/.mizan/survival.json $(ARGS)
 	go test ./cmd/mizan -run '^TestPayoutSurvival$$' -count=1 -v -parallel 3 -timeout 6h -payout-survival.long -payout-survival.report $(CURDIR)/.mizan/payout-survival.json $(ARGS)

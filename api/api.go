@@ -26,6 +26,8 @@ import (
 	"mizan/payouts"
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor/bankfile"
+	"mizan/payouts/reconcile"
+	"mizan/payouts/reports"
 )
 
 // Config is what the API is made of.
@@ -51,6 +53,10 @@ type Config struct {
 	Payouts *payouts.Service
 	// Bank keeps what is paid by bank files; without it there are none.
 	Bank *bankfile.Service
+	// Reconcile holds the books against evidence and closes months; without it there is no reconciliation.
+	Reconcile *reconcile.Service
+	// Reports answers reports and keeps exports; without it there are none.
+	Reports *reports.Service
 	// PublicURL is where people reach the service, such as https://ledger.example.com; links are relative if it is empty.
 	PublicURL string
 	// Log receives one line per request and every unexpected error; nil discards them.
@@ -83,6 +89,7 @@ type service struct {
 	intakes   *intake.Service
 	notices   Notices
 	verifying chan struct{} // one verification at a time
+	comparing chan struct{} // one reconciliation, or one made again, at a time
 	ledger    *ledger.Ledger
 	commerce  *commerce.Service
 	rules     *commerce.RuleSets
@@ -93,6 +100,8 @@ type service struct {
 	jobs      *jobs.Service
 	payouts   *payouts.Service
 	bank      *bankfile.Service
+	reconcile *reconcile.Service
+	reports   *reports.Service
 	publicURL string
 	now       func() time.Time
 	log       *slog.Logger
@@ -134,13 +143,13 @@ func newService(config Config) (*service, error) {
 	}
 	s := &service{
 		ledger: config.Ledger, commerce: config.Commerce, rules: config.Rules, intakes: config.Intake, notices: config.Notices, access: config.Access, now: config.Now, log: config.Log, cursorKey: config.CursorKey,
-		desk: config.Desk, trail: config.Trail, vault: config.Vault, jobs: config.Jobs, payouts: config.Payouts, bank: config.Bank, publicURL: config.PublicURL,
+		desk: config.Desk, trail: config.Trail, vault: config.Vault, jobs: config.Jobs, payouts: config.Payouts, bank: config.Bank, reconcile: config.Reconcile, reports: config.Reports, publicURL: config.PublicURL,
 		ready: config.Ready, console: config.Console, docs: config.Docs, proxies: config.TrustedProxies, secure: config.Secure, crossOrigin: http.NewCrossOriginProtection(),
 	}
 	if config.IntakeBytes <= 0 {
 		config.IntakeBytes = defaultIntake
 	}
-	s.room, s.verifying = newRoom(config.IntakeBytes), make(chan struct{}, 1)
+	s.room, s.verifying, s.comparing = newRoom(config.IntakeBytes), make(chan struct{}, 1), make(chan struct{}, 1)
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -213,7 +222,7 @@ func (s *service) otherMethod(rw http.ResponseWriter, r *http.Request) {
 		path = r.URL.Path
 	}
 	var allowed []string
-	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch} {
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch} {
 		if s.router.Match(chi.NewRouteContext(), method, path) {
 			allowed = append(allowed, method)
 		}

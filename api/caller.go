@@ -70,7 +70,7 @@ func (s *service) ofConsole(r *http.Request) bool {
 	case s.console == nil, path == "/v1", strings.HasPrefix(path, "/v1/"), path == "/docs", strings.HasPrefix(path, "/docs/"):
 		return false
 	}
-	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch} {
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch} {
 		if s.router.Match(chi.NewRouteContext(), method, path) {
 			return false
 		}

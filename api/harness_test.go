@@ -27,7 +27,10 @@ import (
 	"mizan/ledger/vault"
 	"mizan/payouts"
 	"mizan/payouts/jobs"
+	"mizan/payouts/processor"
 	"mizan/payouts/processor/bankfile"
+	"mizan/payouts/reconcile"
+	"mizan/payouts/reports"
 )
 
 func TestMain(m *testing.M) {
@@ -80,6 +83,9 @@ type house struct {
 	jobs    *jobs.Service
 	payouts *payouts.Service
 	bank    *bankfile.Service
+	// reconcile reads the processor through driver.
+	reconcile *reconcile.Service
+	driver    processor.Driver
 	// jobFails has the job of the installation fail.
 	jobFails atomic.Bool
 	counted  counted // what the sample acts did
@@ -126,7 +132,9 @@ func open(t testing.TB, change ...func(*Config)) *house {
 	events := commerce.New(h.ledger, rules, h.clock.now)
 	h.bank = bankfile.New(bankfile.Options{Pool: h.db.Pool, Trail: trail, Vault: h.vault, Now: h.clock.now})
 	h.payouts = payouts.New(payouts.Options{Pool: h.db.Pool, Ledger: h.ledger, Events: events, Trail: trail, Vault: h.vault, Now: h.clock.now, Rails: h.rails()})
-	desk := guard.NewDesk(h.db.Pool, trail, h.clock.now, slices.Concat(h.counted.acts(), h.access.Acts(), h.payouts.AfterVault(h.vault.Acts(h.region)), commerce.Acts(events, rules, h.ledger), h.payouts.Acts(), h.bank.Acts(h.bookOf)))
+	h.reconcile = reconcile.New(reconcile.Options{Pool: h.db.Pool, Ledger: h.ledger, Events: events, Payouts: h.payouts, Trail: trail, Now: h.clock.now, Driver: h.readable})
+	answers := reports.New(reports.Options{Pool: h.db.Pool, Ledger: h.ledger, Events: events, Payouts: h.payouts, Reconcile: h.reconcile, Trail: trail, Now: h.clock.now})
+	desk := guard.NewDesk(h.db.Pool, trail, h.clock.now, slices.Concat(h.counted.acts(), h.access.Acts(), h.payouts.AfterVault(h.vault.Acts(h.region)), commerce.Acts(events, rules, h.ledger), h.payouts.Acts(), h.bank.Acts(h.bookOf), h.reconcile.CloseActs(), h.reconcile.Acts()))
 	secrets, err := intake.ParseSecrets(testSecrets)
 	if err != nil {
 		t.Fatal(err)
@@ -134,7 +142,7 @@ func open(t testing.TB, change ...func(*Config)) *house {
 	h.intake = intake.New(h.db.Pool, h.ledger, events, intake.Options{Secrets: secrets, Now: h.clock.now})
 	h.jobs = h.newJobs(trail)
 	config := Config{
-		Jobs: h.jobs, Payouts: h.payouts, Bank: h.bank, Ledger: h.ledger, Commerce: events, Intake: h.intake, Rules: rules, Access: h.access, Desk: desk, Trail: trail, Vault: h.vault, Now: h.clock.now, CursorKey: []byte("cursor-key-of-the-tests"),
+		Jobs: h.jobs, Payouts: h.payouts, Bank: h.bank, Reconcile: h.reconcile, Reports: answers, Ledger: h.ledger, Commerce: events, Intake: h.intake, Rules: rules, Access: h.access, Desk: desk, Trail: trail, Vault: h.vault, Now: h.clock.now, CursorKey: []byte("cursor-key-of-the-tests"),
 		Log: slog.New(slog.NewJSONHandler(h.log, nil)), Version: "test",
 	}
 	for _, c := range change {

@@ -195,8 +195,15 @@ type pathFields struct {
 	Run         string `json:"run" pattern:"^run_[a-z0-9]{16}$" doc:"The payout run's id" example:"run_0123456789abcdef"`
 	Payout      string `json:"payout" pattern:"^po_[a-z0-9]{16}$" doc:"The payout's id" example:"po_0123456789abcdef"`
 	Currency    string `json:"currency" pattern:"^[A-Z]{3}$" doc:"The currency of the bank account" example:"GBP"`
-	Number      string `json:"number" pattern:"^[1-9][0-9]{0,17}$" doc:"The bank file's number" example:"1"`
+	Number      string `json:"number" pattern:"^[1-9][0-9]{0,17}$" doc:"The number of the bank file, the receipt or the line" example:"1"`
 	Digest      string `json:"digest" pattern:"^[0-9a-f]{64}$" doc:"The report's SHA-256" example:"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"`
+	Kind        string `json:"kind" enum:"processor,bank,channel" doc:"The kind of the source of evidence" example:"bank"`
+	Name        string `json:"name" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The source's name, which is the last part of its accounts" example:"main"`
+	Comparison  string `json:"comparison" pattern:"^rec_[a-z0-9]{16}$" doc:"The reconciliation's id" example:"rec_0123456789abcdef"`
+	Break       string `json:"break" pattern:"^brk_[a-z0-9]{16}$" doc:"The break's id" example:"brk_0123456789abcdef"`
+	Pairing     string `json:"pairing" pattern:"^par_[a-z0-9]{16}$" doc:"The pairing's id" example:"par_0123456789abcdef"`
+	Month       string `json:"month" pattern:"^[0-9]{4}-[0-9]{2}$" doc:"The accounting period" example:"2026-11"`
+	Export      string `json:"export" pattern:"^exp_[a-z0-9]{16}$" doc:"The export's id" example:"exp_0123456789abcdef"`
 	Processor   string `json:"processor" pattern:"^[a-z][a-z0-9_-]{0,31}$" doc:"The payment processor's name" example:"stripe"`
 }
 

@@ -240,10 +240,12 @@ func TestBodiesDocumented(t *testing.T) {
 			reflect.TypeFor[NewKeyBody](), reflect.TypeFor[NewRotation](), reflect.TypeFor[NewPersonBody](), reflect.TypeFor[NewGrantBody](), reflect.TypeFor[NewLink](),
 			reflect.TypeFor[ChangedPersonalData](), reflect.TypeFor[NewReading](), reflect.TypeFor[NewDestination](), reflect.TypeFor[NewHold](),
 			reflect.TypeFor[NewClosing](), reflect.TypeFor[NewRetention](), reflect.TypeFor[NewJobRun](), reflect.TypeFor[NewPayout](), reflect.TypeFor[NewLook](),
-			reflect.TypeFor[ChangedStanding](), reflect.TypeFor[NewPayoutDestination](), reflect.TypeFor[NewPayeeHold](), reflect.TypeFor[HoldRelease](), reflect.TypeFor[NewBankAccount]():
+			reflect.TypeFor[ChangedStanding](), reflect.TypeFor[NewPayoutDestination](), reflect.TypeFor[NewPayeeHold](), reflect.TypeFor[HoldRelease](), reflect.TypeFor[NewBankAccount](),
+			reflect.TypeFor[NewReconciliation](), reflect.TypeFor[NewExport](), reflect.TypeFor[NewEvidenceSource](), reflect.TypeFor[NewBreakOwner](),
+			reflect.TypeFor[NewBreakExplanation](), reflect.TypeFor[NewBreakNote](), reflect.TypeFor[NewPairingDecision]():
 			d.object(0, reflect.New(op.Body).Interface())
 		case reflect.TypeFor[NewEvent](), reflect.TypeFor[NewEventBatch](), reflect.TypeFor[NewRuleSet](), reflect.TypeFor[PolicyDocument](),
-			reflect.TypeFor[map[string]any](), reflect.TypeFor[intake.Source](), reflect.TypeFor[importFile](), reflect.TypeFor[bankReportBody]():
+			reflect.TypeFor[map[string]any](), reflect.TypeFor[intake.Source](), reflect.TypeFor[importFile](), reflect.TypeFor[bankReportBody](), reflect.TypeFor[statementBody]():
 			// TestEventShapes reads every field of every type, package commerce a rule set, and package intake messages,
 			// sources and files.
 			continue
@@ -298,9 +300,10 @@ func TestExamplesWork(t *testing.T) {
 	h := open(t)
 	h.imported()
 	owner, _ := h.staff()
+	run := ""
 	for _, op := range Operations() {
-		if op.Example == nil || op.Signed {
-			continue
+		if op.Example == nil || op.Signed || strings.Contains(op.Path, "{break}") || strings.Contains(op.Path, "{pairing}") {
+			continue // what is said of breaks and pairings is tried where there are some, in TestReconciliationOverHTTP
 		}
 		body, err := json.Marshal(op.Example)
 		if err != nil {
@@ -322,8 +325,22 @@ func TestExamplesWork(t *testing.T) {
 		if op.ID == "release-earnings" {
 			h.must(201, "POST", "/v1/books/uk/events", releasableTip)
 		}
-		if a := h.do(op.Method, path, string(body)); a.StatusCode >= 300 {
+		switch op.ID {
+		case "pull-processor":
+			path = strings.Replace(path, "/bank/", "/processor/", 1)
+			h.must(200, "PUT", "/v1/books/uk/evidence/sources/processor/main", "{}")
+		case "replay-reconciliation":
+			path = strings.Replace(path, examplePath("{comparison}"), run, 1)
+		case "ask-approval": // of a book whose months nothing keeps open
+			path = strings.Replace(path, "/uk/", "/uk2/", 1)
+			h.must(201, "POST", "/v1/books/uk2/reconciliations", `{"match":"R3"}`)
+		}
+		a := h.do(op.Method, path, string(body))
+		if a.StatusCode >= 300 {
 			t.Errorf("%s: the example is answered with %d: %s", op.ID, a.StatusCode, a.body)
+		}
+		if op.ID == "reconcile" {
+			run, _ = a.json(t)["id"].(string)
 		}
 	}
 }

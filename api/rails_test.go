@@ -32,6 +32,7 @@ func (h *house) rails() []payouts.Rail {
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	h.driver = driver
 	return []payouts.Rail{{Name: payouts.RailConnected, Processor: "main", Driver: driver, PerSecond: 25, Own: "acct_platform"},
 		{Name: payouts.RailBank, Processor: "bank", Bank: "main", Of: h.bank.Driver, PerSecond: 1000}}
 }

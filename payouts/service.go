@@ -98,6 +98,15 @@ func (s *Service) rail(book ledger.Book, name string) Rail {
 	return r
 }
 
+// ProcessorOf is the segment of the ledger's accounts under which what leaves by a rail is in transit; the rail's own name if there is
+// no such rail.
+func (s *Service) ProcessorOf(name string) string {
+	if r := s.rails[name]; r.Processor != "" {
+		return r.Processor
+	}
+	return name
+}
+
 // waitUntil waits by the machine's clock.
 func waitUntil(ctx context.Context, until time.Time) error {
 	span, stop := context.WithDeadline(ctx, until)

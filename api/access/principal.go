@@ -71,6 +71,13 @@ const (
 	PayoutsRead Scope = "payouts:read"
 	// PayoutsWrite asks for payouts and cancels them, and has what waits looked at again.
 	PayoutsWrite Scope = "payouts:write"
+	// ReconciliationRead reads evidence of processors and banks, which may name people, and what it was held against: runs, breaks,
+	// suggestions, checklists and closings.
+	ReconciliationRead Scope = "reconciliation:read"
+	// ReconciliationWrite brings evidence, compares it, and deals with breaks as far as one person may.
+	ReconciliationWrite Scope = "reconciliation:write"
+	// ReportsRead asks for reports of a whole book and takes their files.
+	ReportsRead Scope = "reports:read"
 	// KeysRead lists keys, without their secrets.
 	KeysRead Scope = "keys:read"
 	// KeysWrite rotates and revokes keys.
@@ -96,7 +103,8 @@ const (
 // Scopes returns every scope of keys, in a stable order.
 func Scopes() []Scope {
 	return []Scope{BooksRead, BooksWrite, TransactionsRead, TransactionsWrite, EventsWrite, SettlementsWrite, RulesRead, RulesWrite, PayeesRead, PayeesWrite,
-		InboundRead, InboundWrite, BalancesRead, ApprovalsRead, ApprovalsWrite, ApprovalsDecide, AuditRead, JobsRead, JobsRun, PayoutsRead, PayoutsWrite, KeysRead, KeysWrite, PeopleRead, PeopleWrite,
+		InboundRead, InboundWrite, BalancesRead, ApprovalsRead, ApprovalsWrite, ApprovalsDecide, AuditRead, JobsRead, JobsRun, PayoutsRead, PayoutsWrite,
+		ReconciliationRead, ReconciliationWrite, ReportsRead, KeysRead, KeysWrite, PeopleRead, PeopleWrite,
 		LinksWrite, PersonalRead, PersonalSensitive, PersonalWrite, Everything}
 }
 

@@ -32,10 +32,11 @@ type Grant struct {
 var reading = []Scope{BooksRead, TransactionsRead, RulesRead, PayeesRead, BalancesRead, ApprovalsRead, JobsRead, PayoutsRead}
 
 var roleScopes = map[Role][]Scope{
-	Finance:  append(slices.Clone(reading), InboundRead, InboundWrite, ApprovalsWrite, LinksWrite, PersonalRead, PersonalSensitive, PersonalWrite, AuditRead, JobsRun, PayoutsWrite),
-	Approver: append(slices.Clone(reading), ApprovalsDecide, AuditRead),
+	Finance: append(slices.Clone(reading), InboundRead, InboundWrite, ApprovalsWrite, LinksWrite, PersonalRead, PersonalSensitive, PersonalWrite, AuditRead, JobsRun, PayoutsWrite,
+		ReconciliationRead, ReconciliationWrite, ReportsRead),
+	Approver: append(slices.Clone(reading), ApprovalsDecide, AuditRead, ReconciliationRead, ReportsRead),
 	Admin:    {BooksRead, ApprovalsRead, ApprovalsWrite, AuditRead, JobsRead, JobsRun, KeysRead, KeysWrite, PeopleRead, PeopleWrite},
-	Auditor:  append(slices.Clone(reading), InboundRead, AuditRead, KeysRead, PeopleRead),
+	Auditor:  append(slices.Clone(reading), InboundRead, AuditRead, KeysRead, PeopleRead, ReconciliationRead, ReportsRead),
 	Support:  append(slices.Clone(reading), PersonalRead),
 }
 

@@ -113,6 +113,8 @@ type call struct {
 	// reading.
 	file io.ReaderAt
 	size int64
+	// slow says that the service may work on it for long.
+	slow bool
 	// once says that it must not happen twice, and that nothing about it finds what happened the first time: it is not sent
 	// again unless the service has said that it did nothing.
 	once bool
@@ -202,7 +204,7 @@ func (c *Client) do(ctx context.Context, q call, out any) (http.Header, error) {
 // attempt sends the question once. Every error is a *Problem.
 func (c *Client) attempt(ctx context.Context, q call) (http.Header, []byte, error) {
 	timeout := c.options.Timeout
-	if q.file != nil {
+	if q.file != nil || q.slow {
 		timeout = max(timeout, uploadTimeout)
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)

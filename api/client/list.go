@@ -80,3 +80,20 @@ func Collect[T any](items iter.Seq2[T, error], limit int) ([]T, error) {
 	}
 	return all, nil
 }
+
+// walkWhole asks for a list that comes whole, and whose operation takes no parameters.
+func walkWhole[T any](ctx context.Context, c *Client, path string) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var p page[T]
+		if err := c.get(ctx, path, nil, &p); err != nil {
+			var none T
+			yield(none, err)
+			return
+		}
+		for _, item := range p.Data {
+			if !yield(item, nil) {
+				return
+			}
+		}
+	}
+}

@@ -29,6 +29,8 @@ import (
 	"mizan/payouts"
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor/bankfile"
+	"mizan/payouts/reconcile"
+	"mizan/payouts/reports"
 )
 
 // Config is what a console needs. Without Access nobody can sign in, and a closed console shows a welcome only.
@@ -50,6 +52,10 @@ type Config struct {
 	Payouts *payouts.Service
 	// Bank keeps what is paid by bank files; nil for no pages about them.
 	Bank *bankfile.Service
+	// Reconcile holds the books against evidence and closes months; nil for no pages about it.
+	Reconcile *reconcile.Service
+	// Reports answers reports and keeps exports; nil for no pages about them.
+	Reports *reports.Service
 	// Issuer is where the staff can sign in; nil for by links only.
 	Issuer Issuer
 	// FormKey authenticates forms, 32 random bytes that replicas share; empty draws one for this process.
@@ -142,6 +148,12 @@ func New(config Config) http.Handler {
 	if c.Payouts != nil {
 		c.payoutPages(mux)
 		c.portalPages(mux)
+	}
+	if c.Reconcile != nil {
+		c.reconPages(mux)
+	}
+	if c.Reports != nil {
+		c.exportPages(mux)
 	}
 	return secured(c.localOnly(c.fromHere(c.recognised(mux))))
 }

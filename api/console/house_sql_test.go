@@ -26,8 +26,11 @@ import (
 	"mizan/ledger/vault"
 	"mizan/payouts"
 	"mizan/payouts/jobs"
+	"mizan/payouts/processor"
 	"mizan/payouts/processor/bankfile"
 	"mizan/payouts/processor/simulator"
+	"mizan/payouts/reconcile"
+	"mizan/payouts/reports"
 )
 
 // house is a closed console with everything behind it, on a database of its own.
@@ -44,7 +47,11 @@ type house struct {
 	payouts *payouts.Service
 	bank    *bankfile.Service
 	sim     *simulator.Simulator
-	closed  []func()
+	driver  processor.Driver
+	// reconcile holds the books against what the processor and uploaded statements say.
+	reconcile *reconcile.Service
+	reports   *reports.Service
+	closed    []func()
 
 	mu sync.Mutex
 	// jobFails has the job of the installation fail.
@@ -87,14 +94,18 @@ func newHouse(t *testing.T, change ...func(*Config)) *house {
 	t.Cleanup(h.access.Wait)
 	h.bank = bankfile.New(bankfile.Options{Pool: db.Pool, Trail: h.trail, Vault: h.vault, Now: h.now})
 	h.payouts = newPayouts(h, l)
+	h.reconcile = reconcile.New(reconcile.Options{Pool: db.Pool, Ledger: l, Events: h.events, Payouts: h.payouts, Trail: h.trail, Now: h.now,
+		Driver: func(ledger.Book, string) processor.Driver { return h.driver }})
+	h.reports = reports.New(reports.Options{Pool: db.Pool, Ledger: l, Events: h.events, Payouts: h.payouts, Reconcile: h.reconcile, Trail: h.trail, Now: h.now})
 	t.Cleanup(func() {
 		for _, f := range h.closed {
 			f()
 		}
 	})
-	h.desk = guard.NewDesk(db.Pool, h.trail, h.now, append(append(append(h.access.Acts(), h.payouts.Acts()...), h.bank.Acts(func(ctx context.Context, b guard.Book) (ledger.Book, error) { return l.Book(ctx, b.Code) })...), h.act("test.run", true), h.act("test.whole", false)))
+	h.desk = guard.NewDesk(db.Pool, h.trail, h.now, append(append(append(h.access.Acts(), h.payouts.Acts()...), h.bank.Acts(func(ctx context.Context, b guard.Book) (ledger.Book, error) { return l.Book(ctx, b.Code) })...),
+		append(append(h.reconcile.Acts(), h.reconcile.CloseActs()...), h.act("test.run", true), h.act("test.whole", false))...))
 	h.jobs = newJobs(h, l)
-	config := Config{Jobs: h.jobs, Payouts: h.payouts, Bank: h.bank, Ledger: l, Access: h.access, Desk: h.desk, Trail: h.trail, Commerce: h.events, Vault: h.vault, Now: h.now, Version: "9.9.9",
+	config := Config{Reconcile: h.reconcile, Reports: h.reports, Jobs: h.jobs, Payouts: h.payouts, Bank: h.bank, Ledger: l, Access: h.access, Desk: h.desk, Trail: h.trail, Commerce: h.events, Vault: h.vault, Now: h.now, Version: "9.9.9",
 		FormKey: []byte(strings.Repeat("f", 32)), Secure: true}
 	for _, f := range change {
 		f(&config)

@@ -67,7 +67,12 @@ type cashier struct {
 
 // cashierOf returns the visitor if they may read payouts of the book.
 func (c *console) cashierOf(ctx context.Context, r *http.Request) (cashier, error) {
-	v, o, err := c.staffOf(ctx, r, access.PayoutsRead)
+	return c.readerOf(ctx, r, access.PayoutsRead)
+}
+
+// readerOf returns the visitor if they hold the scope in the book.
+func (c *console) readerOf(ctx context.Context, r *http.Request, scope access.Scope) (cashier, error) {
+	v, o, err := c.staffOf(ctx, r, scope)
 	if err != nil {
 		return cashier{}, err
 	}
@@ -102,8 +107,13 @@ func (who cashier) answered(title string, data headed, more ...link) answer {
 type payPage func(ctx context.Context, who cashier, r *http.Request) (answer, error)
 
 func (c *console) paid(name string, read payPage) http.HandlerFunc {
+	return c.readBy(access.PayoutsRead, name, read)
+}
+
+// readBy makes a handler of a page for those who hold the scope in the book.
+func (c *console) readBy(scope access.Scope, name string, read payPage) http.HandlerFunc {
 	return c.page(name, func(ctx context.Context, r *http.Request) (answer, error) {
-		who, err := c.cashierOf(ctx, r)
+		who, err := c.readerOf(ctx, r, scope)
 		if err != nil {
 			return answer{}, err
 		}
@@ -117,10 +127,15 @@ type payDeed func(ctx context.Context, who cashier, r *http.Request) (string, er
 // payForm makes the handler of a form. Whoever holds one of the scopes may send it. It leads on, or shows the page that it
 // stood on again with what was typed, and why nothing was done.
 func (c *console) payForm(name string, scopes []access.Scope, do payDeed, again payPage) http.HandlerFunc {
+	return c.formBy(access.PayoutsRead, name, scopes, do, again)
+}
+
+// formBy is payForm on a page for those who hold the scope in the book.
+func (c *console) formBy(scope access.Scope, name string, scopes []access.Scope, do payDeed, again payPage) http.HandlerFunc {
 	return c.form(func(w http.ResponseWriter, r *http.Request) error {
 		ctx, cancel := context.WithTimeout(r.Context(), decisionTimeout)
 		defer cancel()
-		who, err := c.cashierOf(ctx, r)
+		who, err := c.readerOf(ctx, r, scope)
 		if err != nil {
 			return err
 		}

@@ -39,6 +39,7 @@ func newPayouts(h *house, l *ledger.Ledger) *payouts.Service {
 	if err != nil {
 		panic(err)
 	}
+	h.driver = driver
 	return payouts.New(payouts.Options{Pool: h.pool, Ledger: l, Events: h.events, Trail: h.trail, Vault: h.vault, Now: h.now,
 		Rails: []payouts.Rail{{Name: payouts.RailConnected, Processor: "main", Driver: driver, PerSecond: 50}, {Name: payouts.RailBank}},
 		Wait: func(ctx context.Context, until time.Time) error {

@@ -50,7 +50,9 @@ var (
 		return parsePages("welcome", "failure", "books", "book", "transactions", "transaction", "accounts", "account",
 			"sign-in", "link", "onward", "desk", "approvals", "approval", "audit", "jobs", "job", "people", "keys", "portal",
 			"payout-health", "payout-runs", "payout-run", "decision", "payouts", "payout", "payees", "payee", "payee-decisions", "payout-request", "payout-waits",
-			"payout-policies", "payout-policy", "payout-debts", "treasury-proposals", "bank-files", "bank-file", "bank-report", "portal-payout", "portal-payouts", "portal-waits", "portal-decisions", "portal-request")
+			"payout-policies", "payout-policy", "payout-debts", "treasury-proposals", "bank-files", "bank-file", "bank-report",
+			"recon", "recon-runs", "recon-run", "recon-source", "breaks", "break", "pairings", "periods", "period", "exports", "export-ask", "export",
+			"portal-payout", "portal-payouts", "portal-waits", "portal-decisions", "portal-request")
 	})
 )
 
@@ -63,7 +65,7 @@ func parsePages(names ...string) map[string]*template.Template {
 	base := template.Must(template.New("layout.html").Funcs(template.FuncMap{
 		"amount": amountHTML, "exact": exactHTML, "ltr": ltrHTML, "address": addressHTML, "at": timeHTML, "day": func(t time.Time) string { return t.Format("2006-01-02") },
 		"thousands": thousands, "plain": plain, "choices": func(words ...string) []string { return words },
-	}).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html", "pages/payout-parts.html"))
+	}).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html", "pages/payout-parts.html", "pages/recon-parts.html"))
 	pages := map[string]*template.Template{}
 	for _, name := range names {
 		pages[name] = template.Must(template.Must(base.Clone()).ParseFS(pageFiles, "pages/"+name+".html"))

@@ -47,6 +47,14 @@ var staffPagesTested = []staffPage{
 	{"/console/books/BOOK/payout-policies/uk-1", []access.Scope{access.PayoutsRead}, false},
 	{"/console/books/BOOK/payout-debts", []access.Scope{access.PayoutsRead}, false},
 	{"/console/books/BOOK/treasury-proposals", []access.Scope{access.PayoutsRead}, false},
+	{"/console/books/BOOK/reconciliation", []access.Scope{access.ReconciliationRead}, false},
+	{"/console/books/BOOK/reconciliation/runs", []access.Scope{access.ReconciliationRead}, false},
+	{"/console/books/BOOK/breaks", []access.Scope{access.ReconciliationRead}, false},
+	{"/console/books/BOOK/pairings", []access.Scope{access.ReconciliationRead}, false},
+	{"/console/books/BOOK/periods", []access.Scope{access.ReconciliationRead}, false},
+	{"/console/books/BOOK/periods/2026-11", []access.Scope{access.ReconciliationRead}, false},
+	{"/console/books/BOOK/exports", []access.Scope{access.ReportsRead}, false},
+	{"/console/books/BOOK/exports/new?report=trial_balance", []access.Scope{access.ReportsRead}, false},
 }
 
 // Every role, held nowhere, in a book, in another and in every book, against every page: what is not for somebody looks

@@ -142,8 +142,8 @@ type whose struct {
 	guard.Book
 	// Name is for people; At is the address that the pages begin with.
 	Name, At string
-	// Jobs and Payouts say that there are pages about them.
-	Jobs, Payouts bool
+	// Jobs, Payouts and Reconciles say that there are pages about them.
+	Jobs, Payouts, Reconciles bool
 }
 
 // staffOf returns the visitor and what the page is about, if the visitor has the scope there.
@@ -172,7 +172,7 @@ func (c *console) installation() whose {
 }
 
 func (c *console) whoseBook(book ledger.Book) whose {
-	return whose{guard.Book{ID: int32(book.ID), Code: book.Code}, book.Name, "/console" + bookAddress(book), c.Jobs != nil, c.Payouts != nil}
+	return whose{guard.Book{ID: int32(book.ID), Code: book.Code}, book.Name, "/console" + bookAddress(book), c.Jobs != nil, c.Payouts != nil, c.Reconcile != nil}
 }
 
 // trail leads back from a page of the staff to where it belongs.
@@ -194,6 +194,9 @@ func (o whose) tabs(p access.Principal, active string) (tabs []tab) {
 	add("Audit trail", o.At+"/audit", access.AuditRead)
 	if o.Payouts {
 		add("Payouts", o.At+"/payout-health", access.PayoutsRead)
+	}
+	if o.Reconciles {
+		add("Reconciliation", o.At+reconPath, access.ReconciliationRead)
 	}
 	if o.Jobs {
 		add("Jobs", o.At+"/jobs", access.JobsRead)

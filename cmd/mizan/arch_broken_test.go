@@ -44,6 +44,7 @@ func TestRulesCanFail(t *testing.T) {
 		{"a float", "float", "ledger/x.go", `var rate float64`, "float64", `var rate float64`, "api/x.go"},
 		{"a float constant", "float", "payouts/x.go", `var rate = 0.5`, "0.5", `var rate = "0.5"`, ""},
 		{"a parsed float", "float", "ledger/x.go", `import "strconv"; var x, _ = strconv.ParseFloat("1", 64)`, "ParseFloat", `import "strconv"; var x, _ = strconv.ParseInt("1", 10, 64)`, ""},
+		{"a float beside the numbers of sheets", "float", "ledger/tabular/x.go", `var x float64`, "float64", `var x float64`, "ledger/tabular/xlsx_number.go"},
 		{"a float in JSON", "float", "api/x.go", "type a struct { Amount *float64 `json:\"amount\"` }", "in JSON", "type a struct { seconds float64 }", ""},
 		{"a clock of its own", "clock", "ledger/x.go", `import clock "time"; var t = clock.Now()`, "what time it is", `import "time"; var t time.Time`, ""},
 		{"a stopwatch", "clock", "api/x.go", `import "time"; var d = time.Since(time.Time{})`, "what time it is", `import "time"; var d = time.Since(time.Time{})`, "cmd/mizan/x.go"},

@@ -50,6 +50,8 @@ var house = []storey{
 	{"ledger/pan", "what looks like a card number is judged from the text alone, so that every door can ask", nil},
 	{"ledger/audit", "canonical bytes and proofs are pure, so that an outsider can compute them from the same files", []string{"tlog"}},
 	{"ledger/journal", "exports are rendered from plain values, so that the command line and the service write the same bytes", []string{"ledger/money"}},
+	{"ledger/tabular", "every export is written by one hand, so that each can be read again and none can harm a spreadsheet",
+		[]string{"ledger/money", "excelize"}},
 	{"migrations", "the schema stands alone, so that an operator can apply it without starting anything else", []string{"pgx", "goose"}},
 	{"ledger/postgres", "the door to the database knows nothing about money", []string{"pgx"}},
 	{"ledger/postgres/pgtest", "it lends tests a migrated database", []string{"ledger/postgres", "migrations", "pgx"}},
@@ -73,8 +75,12 @@ var house = []storey{
 		[]string{"ledger/postgres", "ledger/guard", "ledger/failpoint", "river", "cron"}},
 	{"payouts", "decisions about payments read the books and write them through the ledger",
 		[]string{"ledger/money", "ledger/postgres", "ledger", "ledger/guard", "ledger/vault", "ledger/commerce", "payouts/processor", "ledger/failpoint"}},
-	{"payouts/reconcile", "it compares what others recorded", []string{"ledger/money", "ledger/postgres", "ledger",
-		"ledger/commerce", "payouts/processor", "payouts"}},
+	{"payouts/reconcile/evidence", "statements of banks are read from the bytes alone, so that a file can be judged before anything is stored",
+		[]string{"ledger/money"}},
+	{"payouts/reconcile", "it compares what others recorded, and a person's word on a difference is an approval", []string{"ledger/money", "ledger/audit", "ledger/postgres", "ledger",
+		"ledger/guard", "ledger/commerce", "ledger/commerce/intake", "payouts/processor", "payouts/processor/bankfile", "payouts", "payouts/reconcile/evidence"}},
+	{"payouts/reports", "reports read what others recorded up to one place of the book, so that the same question has the same bytes", []string{"ledger/money", "ledger/postgres",
+		"ledger", "ledger/guard", "ledger/commerce", "ledger/tabular", "payouts", "payouts/reconcile"}},
 	{"payouts/statements", "it renders what others recorded", []string{"ledger/money", "ledger/postgres", "ledger",
 		"ledger/commerce", "payouts", "excelize"}},
 	{"api/access", "who may call is decided before any business package is reached",
@@ -82,16 +88,16 @@ var house = []storey{
 	{"api/access/accesstest", "it lends tests an issuer that shares no code with what checks its tokens", nil},
 	{"api/client", "checkout services link it: it must not bring a database driver along", []string{"ledger/money"}},
 	{"api/docs", "the handbook is text", nil},
-	{"api/console", "pages show what the services answer, by the rights of who looks", []string{"ledger/money", "ledger", "ledger/guard", "ledger/vault", "ledger/commerce",
-		"payouts", "payouts/jobs", "payouts/processor/bankfile", "payouts/reconcile", "payouts/statements", "api/access"}},
+	{"api/console", "pages show what the services answer, by the rights of who looks", []string{"ledger/money", "ledger", "ledger/guard", "ledger/vault", "ledger/commerce", "ledger/tabular",
+		"payouts", "payouts/jobs", "payouts/processor/bankfile", "payouts/reconcile", "payouts/reconcile/evidence", "payouts/reports", "payouts/statements", "api/access"}},
 	{"api", "HTTP only: no business rules and no SQL", []string{"ledger/failpoint", "ledger/money", "ledger/pan", "ledger", "ledger/guard", "ledger/vault",
-		"ledger/commerce", "ledger/commerce/intake", "payouts", "payouts/jobs", "payouts/processor/bankfile", "payouts/reconcile", "payouts/statements",
-		"api/access", "api/docs", "api/console", "huma", "chi", "prometheus"}},
+		"ledger/commerce", "ledger/commerce/intake", "ledger/tabular", "payouts", "payouts/jobs", "payouts/processor", "payouts/processor/bankfile", "payouts/reconcile", "payouts/reconcile/evidence",
+		"payouts/reports", "payouts/statements", "api/access", "api/docs", "api/console", "huma", "chi", "prometheus"}},
 	{"cmd/mizan", "the only place that knows every part, because it puts them together", []string{"*"}},
 }
 
 // forTests is what test files may import beyond their package's own storey.
-var forTests = []string{"ledger/money", "ledger/postgres", "ledger/postgres/pgtest", "migrations", "pgx", "cmp", "goleak", "rapid", "kin-openapi", "api/access/accesstest",
+var forTests = []string{"ledger/money", "ledger/postgres", "ledger/postgres/pgtest", "migrations", "pgx", "cmp", "goleak", "rapid", "kin-openapi", "api/access/accesstest", "api/client",
 	"payouts/processor", "payouts/processor/stripe", "payouts/processor/simulator", "payouts/processor/conformance", "payouts/processor/bankfile"}
 
 // pgxAnywhere lists the packages that may import pgx in any file: they are where SQL is prepared, not where the business asks for it.

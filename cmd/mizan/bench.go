@@ -25,12 +25,14 @@ import (
 // shared; no test depends on any of them.
 
 type benchCmd struct {
-	Posting  benchPostingCmd  `cmd:"" help:"Measure posting: the floor, in process and through HTTP, and print ratios."`
-	Overload benchOverloadCmd `cmd:"" help:"Offer several times what can be recorded, and show what is recorded meanwhile."`
-	Events   benchEventsCmd   `cmd:"" help:"Measure sales as business events against the same as bare transactions."`
-	Reading  benchReadingCmd  `cmd:"" help:"Show what a long export or a verification costs those who post meanwhile."`
-	Payouts  benchPayoutsCmd  `cmd:"" help:"Measure a payout run over many payees, the proof of its payouts, and sending them."`
-	Planning benchPlanningCmd `cmd:"" hidden:"" help:"The run that bench payouts measures, in a process of its own."`
+	Posting   benchPostingCmd   `cmd:"" help:"Measure posting: the floor, in process and through HTTP, and print ratios."`
+	Overload  benchOverloadCmd  `cmd:"" help:"Offer several times what can be recorded, and show what is recorded meanwhile."`
+	Events    benchEventsCmd    `cmd:"" help:"Measure sales as business events against the same as bare transactions."`
+	Reading   benchReadingCmd   `cmd:"" help:"Show what a long export or a verification costs those who post meanwhile."`
+	Payouts   benchPayoutsCmd   `cmd:"" help:"Measure a payout run over many payees, the proof of its payouts, and sending them."`
+	Planning  benchPlanningCmd  `cmd:"" hidden:"" help:"The run that bench payouts measures, in a process of its own."`
+	Reconcile benchReconcileCmd `cmd:"" help:"Measure reconciliation: a first run, a replay and a day's run against one plain join, and what posting loses."`
+	Comparing benchComparingCmd `cmd:"" hidden:"" help:"The runs that bench reconcile measures, in a process of their own."`
 }
 
 // benchPostingCmd measures the posting path on a private durable PostgreSQL that is thrown away afterwards.

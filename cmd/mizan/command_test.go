@@ -13,7 +13,7 @@ import (
 
 func TestCommandLine(t *testing.T) {
 	t.Parallel()
-	commands := []string{"dev", "serve", "migrate", "post", "event", "opening", "order", "balance", "trial-balance", "coverage", "entries", "export", "verify", "keys", "people", "approvals", "audit", "vault", "seed", "doctor", "version"}
+	commands := []string{"dev", "serve", "migrate", "post", "event", "opening", "order", "balance", "trial-balance", "coverage", "entries", "export", "verify", "keys", "people", "approvals", "audit", "vault", "seed", "doctor", "version", "reconcile", "breaks", "pairings", "period"}
 	mizan(t, nil, "", "--help").want(t, exitDone, commands...)
 	mizan(t, nil, "").want(t, exitUsage, "--help")
 	mizan(t, nil, "", "nonsense").want(t, exitUsage)
@@ -33,7 +33,8 @@ func TestEveryFlagNamesItsVariable(t *testing.T) {
 		{"migrate", "status"}, {"migrate", "up"}, {"migrate", "bootstrap"}, {"keys", "create"}, {"keys", "list"}, {"keys", "rotate"}, {"keys", "revoke"},
 		{"people", "add"}, {"people", "grant"}, {"people", "link"}, {"people", "end-sessions"}, {"approvals", "ask"}, {"approvals", "list"}, {"approvals", "show"}, {"audit", "list"},
 		{"audit", "verify"}, {"audit", "export"}, {"vault", "key"}, {"vault", "rotate"}, {"vault", "put"}, {"vault", "read"}, {"vault", "hold"}, {"vault", "retention"}, {"vault", "sweep"},
-		{"event", "post"}, {"event", "types"}, {"event", "explain"}, {"order", "show"}} {
+		{"event", "post"}, {"event", "types"}, {"event", "explain"}, {"order", "show"}, {"reconcile", "run"}, {"reconcile", "set-source"}, {"reconcile", "document"},
+		{"breaks", "list"}, {"breaks", "explain"}, {"pairings", "list"}, {"period", "checklist"}, {"export", "report"}, {"export", "check"}} {
 		help := mizan(t, nil, "", append(command, "--help")...).want(t, exitDone).stdout
 		_, flags, ok := strings.Cut(help, "Flags:")
 		if !ok {

@@ -15,6 +15,8 @@ import (
 
 type exportCmd struct {
 	Journal exportJournalCmd `cmd:"" help:"Write the whole journal of a book, for hledger, for beancount, as CSV or as JSON lines."`
+	Report  exportReportCmd  `cmd:"" help:"Ask for a report as a file, with its manifest beside it."`
+	Check   exportCheckCmd   `cmd:"" help:"Say whether a file is the one of its manifest: whole and unchanged."`
 }
 
 type exportJournalCmd struct {

@@ -24,6 +24,11 @@ func standardJobs(p *parts) ([]jobs.Job, error) {
 	if err != nil {
 		return nil, err
 	}
+	nightly, err := p.reconcileJobs()
+	if err != nil {
+		return nil, err
+	}
+	list = append(list, nightly...)
 	return append(list, jobs.Job{Name: "vault_sweep", Schedule: early, Timeout: time.Hour, Run: p.sweepVault}), nil
 }
 

@@ -461,7 +461,7 @@ func TestPartsRunNothingByThemselves(t *testing.T) {
 	t.Parallel()
 	w := newTraveller(t, time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), nil)
 	list, err := w.jobs.Jobs(t.Context(), nil)
-	if err != nil || len(list) != 1 || list[0].Job != "vault_sweep" || list[0].Last != nil {
+	if err != nil || len(list) != 2 || list[0].Job != "exports" || list[0].Last != nil || list[1].Job != "vault_sweep" || list[1].Last != nil {
 		t.Errorf("jobs %+v, %v", list, err)
 	}
 	for _, r := range []access.Role{access.Auditor, access.Support, access.Approver} {

@@ -83,6 +83,10 @@ type grammar struct {
 	Vault        vaultCmd        `cmd:"" help:"Look after personal data and their keys, on the database."`
 	Job          jobCmd          `cmd:"" help:"Look at what the service does by itself, and ask for a run."`
 	Payouts      payoutsCmd      `cmd:"" help:"Look at payouts, what they pay and why, ask for one, and cancel one."`
+	Reconcile    reconcileCmd    `cmd:"" help:"Hold the books against what processors and banks say."`
+	Breaks       breaksCmd       `cmd:"" help:"Look at differences, and deal with them."`
+	Pairings     pairingsCmd     `cmd:"" help:"Confirm or refuse what may belong together."`
+	Period       periodCmd       `cmd:"" help:"Look at what stands between a month and its close."`
 	RunPayouts   runPayoutsCmd   `cmd:"" help:"Begin a payout run outside of the schedule."`
 	Seed         seedCmd         `cmd:"" help:"Post the demo books through the API and check their balances."`
 	Simulator    simulatorCmd    `cmd:"" help:"Run a payment processor on this machine that speaks as Stripe does, to try payouts on."`

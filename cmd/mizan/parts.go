@@ -17,6 +17,8 @@ import (
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor"
 	"mizan/payouts/processor/bankfile"
+	"mizan/payouts/reconcile"
+	"mizan/payouts/reports"
 )
 
 // partsConfig is what differs between them.
@@ -61,6 +63,10 @@ type parts struct {
 	bank *bankfile.Service
 	// payouts keeps what waits for a time, and payouts.
 	payouts *payouts.Service
+	// reconcile holds the books against evidence, and closes months.
+	reconcile *reconcile.Service
+	// reports tells what others recorded, and keeps exports.
+	reports *reports.Service
 	// jobs knows the jobs and runs none until it is started, or told to run what is due.
 	jobs *jobs.Service
 }
@@ -79,9 +85,13 @@ func newParts(pool *postgres.Pool, now func() time.Time, config partsConfig) (*p
 		}})
 	p.payouts = payouts.New(payouts.Options{Pool: pool, Ledger: p.books, Events: p.events, Trail: p.trail, Vault: p.vault, Now: now,
 		Rails: railsOf(config.driver, p.bank), Wait: waitBy(config.clock), Log: config.jobsLog})
+	p.reconcile = reconcile.New(reconcile.Options{Pool: pool, Ledger: p.books, Events: p.events, Payouts: p.payouts, Trail: p.trail, Now: now,
+		Driver: readersOf(config.driver, config.simulator), Log: config.jobsLog})
+	p.reports = reports.New(reports.Options{Pool: pool, Ledger: p.books, Events: p.events, Payouts: p.payouts, Reconcile: p.reconcile, Trail: p.trail, Now: now,
+		Log: config.jobsLog})
 	var acts []guard.Act
 	for _, of := range [][]guard.Act{commerce.Acts(p.events, p.rules, p.books), p.access.Acts(), p.payouts.AfterVault(p.vault.Acts(p.regionOf)), p.payouts.Acts(),
-		p.bank.Acts(p.bookOf)} {
+		p.bank.Acts(p.bookOf), p.reconcile.CloseActs(), p.reconcile.Acts()} {
 		acts = append(acts, of...)
 	}
 	p.desk = guard.NewDesk(pool, p.trail, now, acts)

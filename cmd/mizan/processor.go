@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -94,11 +95,45 @@ type simulated struct {
 	*simulator.Simulator
 	driver   processor.Driver
 	listener net.Listener
+	// own are the accounts of books that have one of their own, by the code.
+	own map[string]*simulated
 }
+
+// ownProcessors are the demo books that are held against their processor, which therefore nobody else uses.
+var ownProcessors = []string{"s12", reconWeekCode}
 
 // newSimulated returns the simulator by the service's own clock. Its state and its secrets are kept in the data directory. Its
 // notices go to the service at the address.
 func newSimulated(ctx context.Context, data string, now func() time.Time, address string) (*simulated, error) {
+	p, err := newAccount(ctx, data, "", now, address)
+	if err != nil {
+		return nil, err
+	}
+	p.own = map[string]*simulated{}
+	for _, code := range ownProcessors {
+		dir := filepath.Join(data, "processor-"+code)
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, errors.Join(err, p.close())
+		}
+		if p.own[code], err = newAccount(ctx, dir, strings.ReplaceAll(code, "_", ""), now, ""); err != nil {
+			delete(p.own, code)
+			return nil, errors.Join(err, p.close())
+		}
+	}
+	return p, nil
+}
+
+// close gives the addresses back.
+func (p *simulated) close() error {
+	err := p.listener.Close()
+	for _, own := range p.own {
+		err = errors.Join(err, own.close())
+	}
+	return err
+}
+
+// newAccount returns one account at the simulated processor, with a mark in its ids. Without an address it sends no notices.
+func newAccount(ctx context.Context, data, mark string, now func() time.Time, address string) (*simulated, error) {
 	var kept [3]string
 	for i, of := range [3][2]string{{"processor-key", "sk_test_"}, {"processor-webhook-secret", "whsec_"}, {"processor-connect-secret", "whsec_"}} {
 		var err error
@@ -107,8 +142,11 @@ func newSimulated(ctx context.Context, data string, now func() time.Time, addres
 		}
 	}
 	// Its clock may stand, so that a second of it never ends: it takes as many requests as there are.
-	sim, err := simulator.New(simulator.Options{Now: now, Key: kept[0], Seed: 1, Rate: -1, File: filepath.Join(data, "processor.json"),
-		Endpoints: []simulator.Endpoint{{URL: address + noticePath, Secret: kept[1]}, {URL: address + noticePath, Secret: kept[2], Connect: true}}})
+	o := simulator.Options{Now: now, Key: kept[0], Seed: 1, Rate: -1, File: filepath.Join(data, "processor.json"), Mark: mark}
+	if address != "" {
+		o.Endpoints = []simulator.Endpoint{{URL: address + noticePath, Secret: kept[1]}, {URL: address + noticePath, Secret: kept[2], Connect: true}}
+	}
+	sim, err := simulator.New(o)
 	if err != nil {
 		return nil, err
 	}
@@ -128,6 +166,13 @@ func (p *simulated) address() string { return "http://" + p.listener.Addr().Stri
 
 // run answers requests and sends notices until ctx ends.
 func (p *simulated) run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	var others sync.WaitGroup
+	defer others.Wait()
+	defer stop()
+	for _, own := range p.own {
+		others.Go(func() { _ = own.run(ctx) }) // whoever calls it is told
+	}
 	return runSimulator(ctx, p.listener, p.Simulator, nil)
 }
 

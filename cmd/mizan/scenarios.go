@@ -146,6 +146,20 @@ func (sc scenario) told() bool {
 	return false
 }
 
+// begins is when a story begins; zero of a scenario that is none.
+func (sc scenario) begins() (first time.Time) {
+	for _, acts := range sc.Events {
+		for _, a := range acts {
+			for _, at := range []time.Time{a.At, a.Until, a.Leap} {
+				if !at.IsZero() && (first.IsZero() || at.Before(first)) {
+					first = at
+				}
+			}
+		}
+	}
+	return first
+}
+
 // seed posts a scenario through the API and compares the balances after its last transaction. Without somebody who tells
 // stories, a scenario that is one is posted as the transactions that it comes to.
 func (sc scenario) seed(ctx context.Context, remote *client.Client, tell *story) (done seeded, err error) {
@@ -262,6 +276,9 @@ func (sc scenario) act(ctx context.Context, remote *client.Client, tell *story, 
 			}
 			if a.Reference == "" && a.Campaign == nil { // that was all of it
 				continue
+			}
+			if tell != nil && len(a.Data) > 0 {
+				a.Data = tell.filled(done.book.Code, a.Data)
 			}
 			recorded, err := a.post(ctx, remote, done.book.Code)
 			if err != nil {
@@ -385,29 +402,40 @@ func (sc scenario) compare(held map[string]string) (wrong []string) {
 }
 
 // seedScenarios posts all of them: first the stories, whose clock stands, and then the others.
-func seedScenarios(ctx context.Context, remote *client.Client, tell *story, month bool, scenarios []scenario) (results []seeded, end *payday, err error) {
+func seedScenarios(ctx context.Context, remote *client.Client, tell *story, month bool, scenarios []scenario) (results []seeded, end *payday, week *reconWeek, err error) {
 	results = make([]seeded, len(scenarios))
+	order := make([]int, len(scenarios))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return scenarios[a].begins().Compare(scenarios[b].begins()) })
+	if tell != nil && month {
+		if week, err = tell.reconWeek(ctx); err != nil {
+			return nil, nil, nil, err
+		}
+	}
 	for _, told := range []bool{true, false} {
-		for i, sc := range scenarios {
+		for _, i := range order {
+			sc := scenarios[i]
 			if sc.told() != told {
 				continue
 			}
 			if results[i], err = sc.seed(ctx, remote, tell); err != nil {
-				return nil, nil, err
+				return nil, nil, nil, err
 			}
 		}
 		if told && tell != nil {
 			if month {
 				if end, err = tell.payday(ctx); err != nil {
-					return nil, nil, err
+					return nil, nil, nil, err
 				}
 			}
 			if err := tell.over(ctx); err != nil {
-				return nil, nil, err
+				return nil, nil, nil, err
 			}
 		}
 	}
-	return results, end, nil
+	return results, end, week, nil
 }
 
 // errUnexpected is what a seeding ends with when books hold something else than they must.
@@ -419,7 +447,7 @@ func seedAll(ctx context.Context, remote *client.Client, tell *story, month bool
 	if err != nil {
 		return err
 	}
-	results, told, err := seedScenarios(ctx, remote, tell, month, scenarios)
+	results, told, week, err := seedScenarios(ctx, remote, tell, month, scenarios)
 	if err != nil {
 		return err
 	}
@@ -450,6 +478,9 @@ func seedAll(ctx context.Context, remote *client.Client, tell *story, month bool
 	}
 	if told != nil {
 		told.write(out)
+	}
+	if week != nil {
+		week.write(out)
 	}
 	fmt.Fprintf(out, "\n%d books, %d balances checked, %d not as expected.\n", len(scenarios), checked, wrong)
 	if wrong > 0 {

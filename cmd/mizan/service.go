@@ -112,6 +112,7 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 		return nil, err
 	}
 	counts.watch(p.jobs, now)
+	newReconcileMetrics(registry, p, now, config.log)
 	inbound := intake.New(pool, p.books, p.events, intake.Options{Secrets: config.secrets, Now: now, Log: config.log})
 	var handler http.Handler
 	// The handbook shows the API as the API describes itself. It asks once, and no request comes before the handler is
@@ -130,6 +131,8 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 		Jobs:           p.jobs,
 		Payouts:        p.payouts,
 		Bank:           p.bank,
+		Reconcile:      p.reconcile,
+		Reports:        p.reports,
 		PublicURL:      config.public,
 		Secure:         config.secure,
 		TrustedProxies: config.proxies,
@@ -173,6 +176,7 @@ func (v *service) close(ctx context.Context) error {
 func (p *parts) consoleConfig(config serviceConfig, now func() time.Time) console.Config {
 	pages := console.Config{
 		Ledger: p.books, Access: p.access, Desk: p.desk, Trail: p.trail, Commerce: p.events, Vault: p.vault, Jobs: p.jobs, Payouts: p.payouts, Bank: p.bank,
+		Reconcile: p.reconcile, Reports: p.reports,
 		FormKey: config.sessionKey, Secure: config.secure, Now: now, Version: version(), Open: config.open, Log: config.log,
 		Address: api.ClientAddress,
 	}

@@ -47,6 +47,8 @@ type storyAct struct {
 	Release bool `json:"release_runs,omitempty"`
 	// Now has everything done that is due without moving the clock by more than minutes.
 	Minutes int `json:"minutes,omitempty"`
+	// Recon is a step of reconciliation.
+	Recon *storyRecon `json:"recon,omitempty"`
 }
 
 type storyAccount struct {
@@ -96,7 +98,7 @@ type storyAsk struct {
 // says reports whether there is anything to do.
 func (a storyAct) says() bool {
 	return !a.At.IsZero() || !a.Until.IsZero() || !a.Leap.IsZero() || a.Minutes > 0 || a.Account != nil || a.Verified != "" || a.Agreed != "" || a.Hold != nil || a.Pay != nil ||
-		a.Bank != nil || a.Fund != "" || a.Ask != nil || a.Release
+		a.Bank != nil || a.Fund != "" || a.Ask != nil || a.Release || a.Recon != nil
 }
 
 // tellIn does one act in the book of the code.
@@ -137,6 +139,8 @@ func (g *story) do(ctx context.Context, book ledger.Book, a storyAct) error {
 		return g.ask(ctx, book, *a.Ask)
 	case a.Release:
 		return g.releaseRuns(ctx, book)
+	case a.Recon != nil:
+		return g.reconcileIn(ctx, book, *a.Recon)
 	}
 	return errors.New("an act of a story says nothing that is to be done")
 }

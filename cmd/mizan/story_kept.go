@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"mizan/ledger"
@@ -18,7 +20,7 @@ import (
 // storiesBegin and storiesEnd are the first and the last moment of all stories. They follow each other, since the processor has one
 // clock for all.
 var (
-	storiesBegin = time.Date(2025, 9, 1, 0, 0, 0, 0, time.UTC)
+	storiesBegin = time.Date(2024, 10, 28, 6, 0, 0, 0, time.UTC)
 	storiesEnd   = time.Date(2026, 10, 26, 0, 0, 0, 0, time.UTC)
 )
 
@@ -62,8 +64,10 @@ func openStories(ctx context.Context, v *service, data string) (*story, error) {
 		return g, nil
 	}
 	at := g.kept.Clock
-	if seen := v.simulator.Seen(); seen.After(at) {
-		at = seen
+	for _, p := range append(slices.Collect(maps.Values(v.simulator.own)), v.simulator) {
+		if seen := p.Seen(); seen.After(at) {
+			at = seen
+		}
 	}
 	return g, g.clock.set(at)
 }

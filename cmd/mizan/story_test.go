@@ -123,7 +123,7 @@ func TestStories(t *testing.T) {
 	}
 }
 
-// Nothing of payouts is posted by hand any more: what has no act is what the reconciliation will do.
+// Nothing is posted by hand: every transaction of every scenario comes of an event, a job, an act of people or a run.
 func TestNothingIsPostedByHand(t *testing.T) {
 	t.Parallel()
 	scenarios, err := loadScenarios()
@@ -138,9 +138,8 @@ func TestNothingIsPostedByHand(t *testing.T) {
 			}
 		}
 	}
-	want := []string{"S12 recon.fee_trued_up", "S12 recon.suspense_in", "S12 recon.suspense_out"}
-	if diff := cmp.Diff(want, raw); diff != "" {
-		t.Errorf("posted as transactions (-want +got):\n%s", diff)
+	if len(raw) > 0 {
+		t.Errorf("posted as transactions: %q", raw)
 	}
 }
 
@@ -281,7 +280,8 @@ var storyNames = map[string]string{"creator.released": "order.settled", "opening
 
 // storyEvents are those that a story no longer has from the scenario, but from what happens.
 var storyEvents = []string{"order.settled", "opening.balance", "payout.created", "payout.submitted", "payout.paid", "payout.failed", "payout.returned",
-	"processor.payout_cost", "hold.legal_placed", "reserve.applied", "refund.full", "debt.written_off", "minor_trust.released"}
+	"processor.payout_cost", "hold.legal_placed", "reserve.applied", "refund.full", "debt.written_off", "minor_trust.released",
+	"recon.fee_trued_up", "recon.suspense_in", "recon.suspense_out"}
 
 // checkNets compares what a story posted with what the scenario says, event by event and account by account.
 func (g *story) checkNets(t *testing.T, sc scenario) {
@@ -399,6 +399,7 @@ var storyChecks = map[string]func(*testing.T, *story, ledger.Book){
 		}
 	},
 	"S11": checkS11,
+	"S12": checkS12,
 }
 
 func checkS11(t *testing.T, g *story, book ledger.Book) {

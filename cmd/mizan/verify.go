@@ -13,9 +13,11 @@ import (
 	"time"
 
 	"mizan/ledger"
+	"mizan/ledger/commerce"
 	"mizan/ledger/fault"
 	"mizan/ledger/guard"
 	"mizan/payouts"
+	"mizan/payouts/reconcile"
 )
 
 var errUnsound = fault.New(fault.Conflict, "book-unsound",
@@ -48,6 +50,8 @@ type verification struct {
 	FindingCount int64           `json:"finding_count"`
 	Findings     []verifyFinding `json:"findings"`
 	Payouts      payoutsVerdict  `json:"payouts"`
+	Closings     closingsVerdict `json:"closed_months"`
+	Suspense     suspenseVerdict `json:"suspense"`
 	Trail        trailVerdict    `json:"audit_trail"`
 }
 
@@ -89,14 +93,17 @@ func (c *verifyCmd) Run(ctx context.Context, s *surroundings) (err error) {
 		return err
 	}
 	trail := guard.NewTrail(pool, s.now)
-	paid := payouts.New(payouts.Options{Pool: pool, Ledger: books, Trail: trail, Now: s.now})
-	sound, chained := true, true
+	also := verifyBeside{
+		payouts: payouts.New(payouts.Options{Pool: pool, Ledger: books, Trail: trail, Now: s.now}),
+		closing: reconcile.New(reconcile.Options{Pool: pool, Ledger: books, Events: commerce.New(books, commerce.NewRuleSets(pool, s.now), s.now), Trail: trail, Now: s.now}),
+	}
+	all := verdicts{true, true, true}
 	for _, code := range codes {
-		one, kept, err := c.verify(ctx, s, books, trail, paid, code, options)
+		one, err := c.verify(ctx, s, books, trail, also, code, options)
 		if err != nil {
 			return fmt.Errorf("%s: %w", code, err)
 		}
-		sound, chained = sound && one, chained && kept
+		all = verdicts{all.sound && one.sound, all.chained && one.chained, all.accounted && one.accounted}
 	}
 	if c.Book == "" {
 		verdict, err := verifyTrail(ctx, trail, guard.Book{})
@@ -106,13 +113,15 @@ func (c *verifyCmd) Run(ctx context.Context, s *surroundings) (err error) {
 		if err != nil {
 			return err
 		}
-		chained = chained && verdict.Sound
+		all.chained = all.chained && verdict.Sound
 	}
 	switch {
-	case !sound:
+	case !all.sound:
 		return errUnsound
-	case !chained:
+	case !all.chained:
 		return errTrailsUnsound
+	case !all.accounted:
+		return errSuspenseUneven
 	}
 	return nil
 }
@@ -192,11 +201,21 @@ func everyBook(ctx context.Context, books *ledger.Ledger) (codes []string, err e
 	}
 }
 
-// verify verifies one book with its payouts and its trail, and prints what it found.
-func (c *verifyCmd) verify(ctx context.Context, s *surroundings, books *ledger.Ledger, trail *guard.Trail, paid *payouts.Service, code string, options ledger.VerifyOptions) (sound, chained bool, err error) {
+// verifyBeside are the services that prove what stands beside the books.
+type verifyBeside struct {
+	payouts *payouts.Service
+	closing *reconcile.Service
+}
+
+// verdicts are what was found of books: that they are what their rows say with what stands beside them, that their trails are whole,
+// and that breaks account for suspense.
+type verdicts struct{ sound, chained, accounted bool }
+
+// verify verifies one book with what stands beside it and its trail, and prints what it found.
+func (c *verifyCmd) verify(ctx context.Context, s *surroundings, books *ledger.Ledger, trail *guard.Trail, also verifyBeside, code string, options ledger.VerifyOptions) (v verdicts, err error) {
 	book, err := books.Book(ctx, code)
 	if err != nil {
-		return false, false, err
+		return v, err
 	}
 	began := s.now()
 	told := began
@@ -208,29 +227,44 @@ func (c *verifyCmd) verify(ctx context.Context, s *surroundings, books *ledger.L
 	}
 	report, err := books.Verify(ctx, book, options)
 	if err != nil {
-		return false, false, err
+		return v, err
 	}
 	took := s.now().Sub(began)
-	lines, err := verifyPayouts(ctx, paid, book)
+	lines, err := verifyPayouts(ctx, also.payouts, book)
 	if err != nil {
-		return false, false, err
+		return v, err
+	}
+	months, err := verifyClosings(ctx, also.closing, book)
+	if err != nil {
+		return v, err
+	}
+	waits, err := verifySuspense(ctx, also.closing, book)
+	if err != nil {
+		return v, err
 	}
 	verdict, err := verifyTrail(ctx, trail, guard.Book{ID: int32(book.ID), Code: code})
 	if err != nil {
-		return false, false, err
+		return v, err
 	}
+	v = verdicts{report.Sound() && lines.Sound && months.Sound, verdict.Sound, waits.Sound}
 	if c.JSON {
 		document := verificationOf(report, took)
-		document.Trail, document.Payouts = verdict, lines
-		return report.Sound() && lines.Sound, verdict.Sound, writeJSON(s.stdout, document)
+		document.Trail, document.Payouts, document.Closings, document.Suspense = verdict, lines, months, waits
+		return v, writeJSON(s.stdout, document)
 	}
 	if err := printVerification(s.stdout, report, took); err != nil {
-		return false, false, err
+		return v, err
 	}
 	if err := printPayouts(s.stdout, code, lines); err != nil {
-		return false, false, err
+		return v, err
 	}
-	return report.Sound() && lines.Sound, verdict.Sound, printTrail(s.stdout, code, verdict)
+	if err := printClosings(s.stdout, code, months); err != nil {
+		return v, err
+	}
+	if err := printSuspense(s.stdout, code, waits); err != nil {
+		return v, err
+	}
+	return v, printTrail(s.stdout, code, verdict)
 }
 
 func verificationOf(r ledger.VerifyReport, took time.Duration) verification {

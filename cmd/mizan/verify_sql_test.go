@@ -31,7 +31,7 @@ func TestVerifyCommand(t *testing.T) {
 	mizan(t, env, "", "migrate", "up").want(t, exitDone)
 	mizan(t, env, "", "verify").want(t, exitDone)
 	fillBooks(t, env["MIZAN_DATABASE_URL"])
-	said := mizan(t, env, "", "verify").want(t, exitDone, "uk: sound", "transactions 1 to 3", "us: sound", "uk: audit trail sound: 0 rows. Head ", "installation: audit trail sound: ").stdout
+	said := mizan(t, env, "", "verify").want(t, exitDone, "uk: sound", "transactions 1 to 3", "us: sound", "uk: closed months sound: 0, ", "uk: audit trail sound: 0 rows. Head ", "installation: audit trail sound: ").stdout
 	_, after, _ := strings.Cut(said, "Checkpoint ")
 	checkpoint, _, _ := strings.Cut(after, "\n")
 	mizan(t, env, "", "verify", "--book", "uk", "--known", checkpoint).want(t, exitDone, "sound")
@@ -49,6 +49,8 @@ func TestVerifyCommand(t *testing.T) {
 	mizan(t, env, "", "verify", "--book", "uk", "--known", "9"+checkpoint[1:]).want(t, exitRefused, "the first at uk-4", "ends before the checkpoint at 9")
 	mizan(t, env, "", "verify", "--book", "nowhere").want(t, exitRefused, "no such book")
 	mizan(t, env, "", "verify", "--book", "uk", "--from-sequence", "99").want(t, exitRefused)
+	verifyBrokenMonths(t, env, super)
+	verifyUneven(t, env)
 	mizan(t, nil, "", "verify", "--data", t.TempDir()).want(t, exitRefused, "no data of mizan dev")
 	bend(t, super, `UPDATE entries SET amount = -amount WHERE sequence = 2 AND book_id = (SELECT id FROM books WHERE code = 'uk')`)
 	mizan(t, env, "", "verify").want(t, exitRefused, "uk: NOT SOUND", "the first at uk-2", "hash", "running", "us: sound", "Stop payouts")
@@ -59,6 +61,20 @@ func TestVerifyCommand(t *testing.T) {
 	}
 	mizan(t, env, "", "verify", "--method", "guess").want(t, exitUsage)
 	verifyBrokenTrails(t, env, super)
+}
+
+// verifyBrokenMonths slips in a closed month that nobody closed, and takes it out again.
+func verifyBrokenMonths(t *testing.T, env map[string]string, super string) {
+	bend(t, super, `INSERT INTO period_closings (book_id, number, act, period, at_sequence, document, totals, previous, hash, preparer, approver, recorded_at)
+SELECT id, 1, 'close', 202001, 0, '{"totals":{}}', sha256('{}'), sha256('x'), sha256('x'), 'a', 'b', now() FROM books WHERE code = 'us'`)
+	mizan(t, env, "", "verify", "--book", "us").want(t, exitRefused, "us: sound", "us: CLOSED MONTHS NOT SOUND", "changed after it was written", "first open month")
+	var one verification
+	out := mizan(t, env, "", "verify", "--book", "us", "--json")
+	if err := json.Unmarshal([]byte(out.stdout), &one); err != nil || out.code != exitRefused || one.Closings.Sound || one.Closings.Rows != 1 || len(one.Closings.Findings) == 0 {
+		t.Errorf("%v: %s", err, out.stdout)
+	}
+	bend(t, super, `ALTER TABLE period_closings DISABLE TRIGGER ALL; DELETE FROM period_closings`)
+	mizan(t, env, "", "verify", "--book", "us").want(t, exitDone, "us: closed months sound: 0")
 }
 
 // verifyBrokenTrails changes a row of the trail of a book that is sound, and one of the installation's.

@@ -59,10 +59,6 @@ type rulesPayload struct {
 	Document string `json:"document"`
 }
 
-type periodPayload struct {
-	Period string `json:"period"`
-}
-
 type payeePayload struct {
 	Payee          string  `json:"payee"`
 	Version        int     `json:"version"`

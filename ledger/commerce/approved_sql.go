@@ -4,14 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 
 	"mizan/ledger"
 	"mizan/ledger/fault"
 	"mizan/ledger/guard"
-	"mizan/ledger/money"
 	"mizan/ledger/postgres"
 )
 
@@ -32,8 +30,6 @@ func Acts(service *Service, rules *RuleSets, books *ledger.Ledger) []guard.Act {
 		{Name: "event.post", Meaning: "An event is posted that nobody posts alone, such as the write-off of a debt.", OfBook: true, Effect: x.eventEffect, Run: x.postEvent},
 		{Name: "opening.post", Meaning: "A book takes over balances and open orders from elsewhere.", OfBook: true, Effect: x.openingEffect, Run: x.open},
 		{Name: "payee.change", Meaning: "What protects a minor is changed: who answers for it, or what is set aside.", OfBook: true, Effect: x.payeeEffect, Run: x.changePayee},
-		{Name: "period.close", Meaning: "A month of the books is closed, and every month before it.", OfBook: true, Effect: x.closeEffect, Run: x.closePeriod},
-		{Name: "period.reopen", Meaning: "A closed month of the books is opened again, and every month after it.", OfBook: true, Effect: x.reopenEffect, Run: x.reopenPeriod},
 		{Name: "rules.activate", Meaning: "A book is given a rule set, by which its orders are computed from a moment on.", OfBook: true, Effect: x.rulesEffect, Run: x.activateRules},
 		{Name: "transaction.post", Meaning: "The books are adjusted by hand, by entries.", OfBook: true, Evidence: true, Effect: x.manualEffect, Run: x.postManual},
 		{Name: "transaction.reverse", Meaning: "A recorded transaction is mirrored.", OfBook: true, Effect: x.reversalEffect, Run: x.reverse},
@@ -314,109 +310,6 @@ func (x *approved) activateRules(ctx context.Context, tx pgx.Tx, a guard.Approva
 		return nil, err
 	}
 	return json.Marshal(map[string]any{"object": "rule_set:" + set.ID(), "rule_set": set.ID(), "valid_from": set.ValidFrom.UTC(), "created": created})
-}
-
-// period is the month of a payload, and where the book's closed months end.
-func (x *approved) period(ctx context.Context, b guard.Book, payload json.RawMessage) (book ledger.Book, p periodPayload, period, open ledger.Period, err error) {
-	if book, err = x.book(ctx, b); err != nil {
-		return book, p, 0, 0, err
-	}
-	if err = decodePayload(payload, &p); err != nil {
-		return book, p, 0, 0, err
-	}
-	if period, err = ledger.ParsePeriod(p.Period); err != nil {
-		return book, p, 0, 0, payloadWrong("/period", ledger.ErrPeriod.Code, ledger.ErrPeriod.Message)
-	}
-	head, err := x.books.Head(ctx, book)
-	return book, p, period, head.FirstOpenPeriod, err
-}
-
-// turnover is what was debited in a month by currency, and how many rows of the chart moved.
-func (x *approved) turnover(ctx context.Context, book ledger.Book, period ledger.Period, effect *guard.Effect) error {
-	tb, err := x.books.TrialBalance(ctx, book, period)
-	if err != nil {
-		return err
-	}
-	for _, c := range book.Currencies {
-		sum := money.Minor(0)
-		for _, row := range tb.Rows {
-			if row.Currency != c || row.Debits.Sign() == 0 && row.Credits.Sign() == 0 {
-				continue
-			}
-			effect.Count++
-			if !row.Debits.IsInt64() {
-				return money.ErrOverflow
-			}
-			if sum, err = money.Add(sum, money.Minor(row.Debits.Int64())); err != nil {
-				return err
-			}
-		}
-		if sum != 0 {
-			effect.Totals = append(effect.Totals, guard.Amount{Currency: string(c), Amount: sum.Format(c)})
-		}
-	}
-	return nil
-}
-
-func (x *approved) closeEffect(ctx context.Context, b guard.Book, payload json.RawMessage) (json.RawMessage, guard.Effect, error) {
-	book, p, period, open, err := x.period(ctx, b, payload)
-	switch {
-	case err != nil:
-		return nil, guard.Effect{}, err
-	case period < open:
-		return nil, guard.Effect{}, ledger.ErrPeriodOrder.With("This month is closed already.")
-	}
-	effect := guard.Effect{Summary: fmt.Sprintf("Closes %s and every month before it in the book %s.", period, book.Code)}
-	if open != 0 && open != period {
-		effect.Difference = []string{fmt.Sprintf("The oldest open month is %s: it and the months up to %s close too.", open, period)}
-	}
-	if period >= ledger.PeriodOf(x.service.now(), book.Location()) {
-		effect.Warnings = []string{"This month is not over. What still happens in it counts in the next one."}
-	}
-	err = x.turnover(ctx, book, period, &effect)
-	return keepPayload(p, effect, err)
-}
-
-func (x *approved) reopenEffect(ctx context.Context, b guard.Book, payload json.RawMessage) (json.RawMessage, guard.Effect, error) {
-	book, p, period, open, err := x.period(ctx, b, payload)
-	switch {
-	case err != nil:
-		return nil, guard.Effect{}, err
-	case period >= open:
-		return nil, guard.Effect{}, ledger.ErrPeriodOrder.With("This month is open already.")
-	}
-	effect := guard.Effect{Summary: fmt.Sprintf("Opens %s and every month after it again in the book %s.", period, book.Code),
-		Warnings: []string{"Reports and statements of these months may have been sent. What is posted into them from now on is in none of those."}}
-	err = x.turnover(ctx, book, period, &effect)
-	return keepPayload(p, effect, err)
-}
-
-func (x *approved) closePeriod(ctx context.Context, tx pgx.Tx, a guard.Approval) (json.RawMessage, error) {
-	return x.movePeriod(ctx, tx, a, x.books.ClosePeriodTx, "period.closed")
-}
-
-func (x *approved) reopenPeriod(ctx context.Context, tx pgx.Tx, a guard.Approval) (json.RawMessage, error) {
-	return x.movePeriod(ctx, tx, a, x.books.ReopenPeriodTx, "period.reopened")
-}
-
-// movePeriod closes or reopens a month, unless its turnover is another than what was agreed to.
-func (x *approved) movePeriod(ctx context.Context, tx pgx.Tx, a guard.Approval, move func(context.Context, pgx.Tx, ledger.Book, ledger.Period) error, state string) (json.RawMessage, error) {
-	ctx = postgres.Within(ctx, tx)
-	book, _, period, _, err := x.period(ctx, a.Book, a.Payload)
-	if err != nil {
-		return nil, err
-	}
-	if err := move(ctx, tx, book, period); err != nil {
-		return nil, err
-	}
-	var now guard.Effect // the book is locked from here on
-	if err := x.turnover(ctx, book, period, &now); err != nil {
-		return nil, err
-	}
-	if now.Count != a.Effect.Count || !slices.Equal(now.Totals, a.Effect.Totals) {
-		return nil, guard.ErrApprovalChanged
-	}
-	return json.Marshal(map[string]any{"object": "period:" + period.String(), "state": state})
 }
 
 func (x *approved) payee(ctx context.Context, b guard.Book, payload json.RawMessage) (book ledger.Book, p payeePayload, c PayeeChange, err error) {

@@ -120,8 +120,6 @@ func TestApprovedActs(t *testing.T) {
 			}
 			return err
 		}},
-		{"period.close", `{"period":"2027-01"}`, "This month is not over", "GBP 130.00", 0, nil},
-		{"period.reopen", `{"period":"2027-01"}`, "Opens 2027-01", "GBP 130.00", 0, nil},
 	} {
 		before := d.sequence(t)
 		a := d.ask(t, x.act, x.payload)
@@ -281,8 +279,6 @@ func TestApprovalsRefused(t *testing.T) {
 		{"rules too soon", "rules.activate", rule("soon", testNow.Add(time.Minute)), ErrRuleSetPast.Code},
 		{"rules of a shipped name", "rules.activate", rule("uk", testNow.Add(time.Hour)), ErrRuleSetExists.Code},
 		{"no rules", "rules.activate", `{"document":"{}"}`, ErrRuleSetInvalid.Code},
-		{"no month", "period.close", `{"period":"` + canary + `"}`, guard.ErrApprovalInvalid.Code},
-		{"a month that is open", "period.reopen", `{"period":"2026-12"}`, ledger.ErrPeriodOrder.Code},
 		{"an unknown payee", "payee.change", `{"payee":"nobody","version":1,"minor":false}`, ErrPayeeUnknown.Code},
 		{"nothing to change", "payee.change", `{"payee":"nobody","version":1}`, guard.ErrApprovalInvalid.Code},
 	} {

@@ -88,6 +88,7 @@ func (s *Service) postWave(ctx context.Context, book ledger.Book, ready []*prepa
 	}
 	for j, out := range s.ledger.PostBatch(ctx, book, submissions) {
 		i := at[j]
+		plans[j].doubtIf(out.Err)
 		if fault.CodeOf(out.Err) == ledger.ErrStale.Code {
 			ready[i].fresh = false
 			results[i] = s.postAlone(ctx, book, ready[i])
@@ -164,7 +165,7 @@ func (s *Service) attemptAtomic(ctx context.Context, book ledger.Book, ready []*
 		return results, false
 	}
 	for j, out := range s.ledger.PostAtomic(ctx, book, submissions) {
-		if fault.CodeOf(out.Err) == ledger.ErrStale.Code {
+		if plans[j].doubtIf(out.Err); fault.CodeOf(out.Err) == ledger.ErrStale.Code {
 			stale = true
 		}
 		results[at[j]] = plans[j].result(out)
@@ -178,6 +179,7 @@ func (s *Service) DryRun(ctx context.Context, book ledger.Book, events []Event, 
 	refused := map[int]error{}
 	for {
 		f := &forecast{service: s, book: book, events: events, refused: refused, results: make([]Result, len(events)), group: newGroup()}
+		f.group.unchecked = true
 		if culprit, err := f.plan(ctx); atomic && err != nil {
 			return refuseAll(events, culprit, err), nil
 		}

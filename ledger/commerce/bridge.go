@@ -227,7 +227,7 @@ func bridgeStepOf(c *ledger.Contra) string {
 	case strings.HasSuffix(a, ":on-fees"):
 		return "fee_tax"
 	case strings.HasPrefix(a, "assets:processor:"), strings.HasPrefix(a, "liabilities:gift_card:"), strings.HasPrefix(a, "liabilities:store_credit:"),
-		strings.HasPrefix(a, codPrefix), strings.HasPrefix(a, "liabilities:customer_refund_due:"), strings.HasPrefix(a, "liabilities:exchange_clearing:"), a == accountSuspense:
+		strings.HasPrefix(a, codPrefix), strings.HasPrefix(a, "liabilities:customer_refund_due:"), strings.HasPrefix(a, "liabilities:exchange_clearing:"), a == accountSuspense, a == accountSuspenseIn:
 		if isCapture(c.Event) {
 			return "gross"
 		}
@@ -298,3 +298,15 @@ func (b *bridging) bridge() *Bridge {
 	}
 	return out
 }
+
+// BridgeStep says which step of a seller's bridge belongs to an account on the other side of an event: "gross", "payouts", or the
+// step of a line.
+func BridgeStep(event string, account ledger.Address) string {
+	return bridgeStepOf(&ledger.Contra{Event: event, Account: account})
+}
+
+// BridgeSteps returns the steps of a bridge's lines, in order.
+func BridgeSteps() []string { return slices.Clone(bridgeSteps) }
+
+// BringsPayment reports whether an event brings a buyer's money for a seller's goods.
+func BringsPayment(event string) bool { return isCapture(event) }

@@ -33,6 +33,7 @@ var ownTypes = sortedTypes(
 	importOwnTypes,
 	openingOwnTypes,
 	payoutOwnTypes,
+	reconOwnTypes,
 	reserveOwnTypes,
 	simulcastOwnTypes,
 	treasuryOwnTypes,

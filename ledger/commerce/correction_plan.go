@@ -54,8 +54,8 @@ func (d *EntryReversed) plan(p *planner) error {
 	draft.Expect = append(draft.Expect, p.expects...)
 	p.drafts = append(p.drafts, draft)
 	p.explained = &explained{event: ledger.EventReversed, lines: draft.Lines, data: d}
-	if p.order == nil {
-		return nil
+	if err := p.backToSuspense(&original); err != nil || p.order == nil {
+		return err
 	}
 	p.explained.order = &order{id: p.order.id}
 	if p.group == nil {
@@ -82,7 +82,7 @@ func (p *planner) goOnWithout(original *ledger.Transaction, draft *ledger.Draft)
 var ErrNotLast = ErrOrderState.With("Later events were computed from this transaction. Reverse the latest first, or record what happened as an event.")
 
 // standAlone are the events that nothing later is computed from, though they may be about the same subject.
-var standAlone = []string{"charge.recorded", "adjustment.posted", "processor.fee_recorded", "processor.funds_available"}
+var standAlone = []string{"charge.recorded", "adjustment.posted", "processor.fee_recorded", "processor.funds_available", eventFeeTruedUp}
 
 // reversible refuses to reverse what later transactions stand on: those of the same story, and the later parts of the same
 // event, whatever they are about.
@@ -94,7 +94,7 @@ func (p *planner) reversible(original *ledger.Transaction) error {
 		return ledger.ErrReversalOfReversal
 	case !byEvent && len(original.Entries) == 0:
 		return ledger.ErrNothingToReverse
-	case byEvent && (!ours && r.Kind != eventSettled || keptElsewhere(r.Kind)):
+	case byEvent && (!ours && r.Kind != eventSettled || keptElsewhere(r.Kind)), aboutSuspense(original.Subject):
 		return ErrEventReserved.With("This transaction was posted by another of Mizan's services, which keeps its own state. Use that service's operations instead.")
 	}
 	var after []ledger.Transaction
@@ -126,10 +126,10 @@ func (p *planner) reversible(original *ledger.Transaction) error {
 	return ErrNotLast.Withf("Later transactions stand on this one. Reverse them first, from the left: %s. Or record what happened as an event.", named(after))
 }
 
-// keptElsewhere reports whether another of our services keeps a state that an event moves: payouts and holds. A mirrored entry
-// would leave that state wrong.
+// keptElsewhere reports whether another of our services keeps a state that an event moves: payouts, holds and the
+// reconciliation. A mirrored entry would leave that state wrong.
 func keptElsewhere(kind string) bool {
-	return kind != eventSplit && (strings.HasPrefix(kind, "payout.") || strings.HasPrefix(kind, "hold."))
+	return kind != eventSplit && (strings.HasPrefix(kind, "payout.") || strings.HasPrefix(kind, "hold.") || strings.HasPrefix(kind, "recon."))
 }
 
 // laterParts are the transactions that the same event posted after this one, and that stand.
@@ -140,7 +140,7 @@ func (p *planner) laterParts(original *ledger.Transaction) (list []ledger.Transa
 	}
 	for i := range parts {
 		t := &parts[i]
-		if t.Sequence <= original.Sequence {
+		if t.Sequence <= original.Sequence || aboutSuspense(t.Subject) {
 			continue
 		}
 		links, err := p.service.ledger.LinksTo(p.ctx, p.book, t.Sequence)

@@ -2,6 +2,7 @@ package commerce
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"mizan/ledger"
@@ -170,6 +171,12 @@ func (s *Service) Coverage(ctx context.Context, book ledger.Book, currency money
 	if err != nil {
 		return nil, err
 	}
+	return CoverageOf(book, currency, list, at), nil
+}
+
+// CoverageOf is the report of holdings that were read elsewhere, as they were right after a transaction; of all currencies for an
+// empty one. CoverageRows says how they are added up.
+func CoverageOf(book ledger.Book, currency money.Currency, list []ledger.Holding, at int64) *Coverage {
 	out := &Coverage{AtSequence: at, Currencies: []CurrencyCoverage{}}
 	for _, c := range book.Currencies {
 		if currency != "" && c != currency {
@@ -187,7 +194,14 @@ func (s *Service) Coverage(ctx context.Context, book ledger.Book, currency money
 			out.Currencies = append(out.Currencies, cov.report(c))
 		}
 	}
-	return out, nil
+	return out
+}
+
+// CoverageRows says how holdings are added up for CoverageOf: the row whose accounts are listed one by one, and for rows that are one
+// balance of their owner the row that they count as.
+func CoverageRows() (byAccount int, together map[int]int) {
+	q := coverageQuery("")
+	return q.ByAccount, maps.Clone(q.Together)
 }
 
 func (c *cover) report(currency money.Currency) CurrencyCoverage {

@@ -21,6 +21,8 @@ type group struct {
 	subjects []string
 	// done are the group's own events by reference, as indexes.
 	done map[string]int
+	// unchecked says that no ledger will check what the plans take for granted, because it is a dry run.
+	unchecked bool
 }
 
 type balanceKey struct {

@@ -2,6 +2,8 @@ package commerce
 
 import (
 	"encoding/json"
+
+	"mizan/ledger"
 )
 
 // order.line_cancelled: a part of an order is not shipped, and what the buyer paid for it goes back (M-08). It is computed
@@ -19,12 +21,15 @@ type LineCancelled struct {
 
 	// happened says that the money left already and waits in suspense.
 	happened bool
+	// from is the cash account that it left, as the processor's line says.
+	from ledger.Address
 }
 
 // storedCancellation is a cancellation as it is kept: with what was found when it was planned.
 type storedCancellation struct {
 	*LineCancelled
-	Happened bool `json:"cleared_suspense,omitempty"`
+	Happened bool           `json:"cleared_suspense,omitempty"`
+	From     ledger.Address `json:"cleared_from,omitempty"`
 }
 
 func (d *LineCancelled) subject() string { return "order:" + d.Order }
@@ -47,7 +52,7 @@ func (d *LineCancelled) prepare(p *preparation) {
 func (d *LineCancelled) refund() *RefundMade {
 	shipped := false
 	return &RefundMade{Order: d.Order, Refund: d.Cancellation, Lines: d.Lines, Shipping: d.Shipping, PaymentRefundID: d.PaymentRefundID, Cash: d.Cash,
-		Shipped: &shipped, happened: d.happened}
+		Shipped: &shipped, happened: d.happened, from: d.from}
 }
 
 // apply takes the units from the order. The last ones of an order that was never delivered are no part of it: with them
@@ -81,13 +86,13 @@ func (d *LineCancelled) plan(p *planner) error {
 	if err := r.lookUp(p); err != nil {
 		return err
 	}
-	d.happened = r.happened
+	d.happened, d.from = r.happened, r.from
 	before, after, err := p.apply(d)
 	if err != nil {
 		return err
 	}
 	lines := append(o.entries(o.changes(after), nil), o.refundLines(&o.refunds[len(o.refunds)-1])...)
-	data, err := json.Marshal(storedCancellation{d, d.happened})
+	data, err := json.Marshal(storedCancellation{d, d.happened, d.from})
 	if err != nil {
 		return err
 	}

@@ -187,7 +187,7 @@ func receiverOf(event string, a ledger.Address) string {
 		return kind + ":" + id
 	}
 	switch {
-	case strings.HasPrefix(s, "assets:processor:"), strings.HasPrefix(s, codPrefix), s == accountSuspense:
+	case strings.HasPrefix(s, "assets:processor:"), strings.HasPrefix(s, codPrefix), s == accountSuspense, s == accountSuspenseIn:
 		if event == "processor.fee_recorded" {
 			return "processor"
 		}

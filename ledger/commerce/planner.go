@@ -26,6 +26,13 @@ type planner struct {
 	// fresh says that the plan may take its subject to be new; if it is not, the plan is made again.
 	fresh  bool
 	drafts []ledger.Draft
+	// drawers are the drawers of suspense that the plan rests on, moved how much waits in those that it changes, and cleared
+	// what it took from breaks.
+	drawers []ledger.Expectation
+	moved   map[string]drawer
+	cleared []clearedNote
+	// rehearsed says that nothing is posted: an old event is computed under other rules.
+	rehearsed bool
 	// waiting are donations as they waited when the plan decided what of them comes back.
 	waiting []waitingDonation
 	// waited says instead of the books what waited on a donation's account, where an event is played again.
@@ -82,6 +89,11 @@ func (p *planner) draft(d draftOf) error {
 			return err
 		}
 	}
+	lines, taken, err := p.clearSuspense(d.lines, d.part)
+	if err != nil {
+		return err
+	}
+	d.lines = lines
 	if err := balanced(d.lines); err != nil {
 		return fmt.Errorf("commerce: %s of %s %w", d.event, p.event.Data.subject(), err)
 	}
@@ -105,7 +117,7 @@ func (p *planner) draft(d draftOf) error {
 		o.absorb(d.lines, d.computed)
 		o.ahead = true
 	}
-	draft.Expect = append(draft.Expect, p.expects...)
+	draft.Expect = append(append(draft.Expect, p.expects...), p.drawers...)
 	if d.part == 0 {
 		p.explained = &explained{event: d.event, order: p.order, before: d.before, after: d.after, lines: d.lines, data: p.event.Data, told: d.told}
 		if p.order != nil {
@@ -113,7 +125,10 @@ func (p *planner) draft(d draftOf) error {
 		}
 	}
 	p.drafts = append(p.drafts, draft)
-	return p.trustReductions(draft.Subject, d.trusts)
+	if err := p.trustReductions(draft.Subject, d.trusts); err != nil {
+		return err
+	}
+	return p.noteCleared(taken)
 }
 
 // balanced returns an error that names the first currency in which the lines do not sum to zero.

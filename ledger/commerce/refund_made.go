@@ -1,5 +1,7 @@
 package commerce
 
+import "mizan/ledger"
+
 // refund.made: money went back to the buyer, for the whole order, for units, or as an amount. Who bears what follows from
 // the rules' on_refund: every rule is computed again on what remains, and the difference is posted.
 
@@ -23,6 +25,8 @@ type RefundMade struct {
 
 	// happened says that the money left already and waits in suspense.
 	happened bool
+	// from is the cash account that it left, as the processor's line says; the draft turns it into suspense.
+	from ledger.Address
 	// released says that a donation rounded up at the checkout went on to its beneficiary, so that it stays (W-11).
 	released bool
 }

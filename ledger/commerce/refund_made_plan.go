@@ -226,7 +226,11 @@ func (o *order) takeAmount(amount money.Minor, beyondGoods bool) error {
 func (d *RefundMade) pay(o *order, amount money.Minor) error {
 	if d.happened {
 		o.takeFromTenders(amount)
-		o.refunds = append(o.refunds, refund{id: d.Refund, cash: []cashLeg{{account: accountSuspense, amount: amount, ref: d.PaymentRefundID}}})
+		from := d.from
+		if from == "" {
+			from = accountSuspense
+		}
+		o.refunds = append(o.refunds, refund{id: d.Refund, cash: []cashLeg{{account: from, amount: amount, ref: d.PaymentRefundID}}})
 		return nil
 	}
 	cash := d.Cash
@@ -311,11 +315,13 @@ func (d *RefundMade) give(p *planner) error {
 type storedRefund struct {
 	*RefundMade
 	Happened bool `json:"cleared_suspense,omitempty"`
-	Released bool `json:"round_up_released,omitempty"`
+	// From is the cash account that the money left before it was told, empty for what was posted by hand.
+	From     ledger.Address `json:"cleared_from,omitempty"`
+	Released bool           `json:"round_up_released,omitempty"`
 }
 
 func (d *RefundMade) stored() (json.RawMessage, error) {
-	return json.Marshal(storedRefund{d, d.happened, d.released})
+	return json.Marshal(storedRefund{d, d.happened, d.from, d.released})
 }
 
 // lookUpDonations finds out whether donations rounded up with the order wait still. What is missing went on.
@@ -342,24 +348,42 @@ func (d *RefundMade) lookUpDonations(p *planner) error {
 const maxSuspense = 10_000
 
 // lookUp finds out whether the refund waits in suspense: reconciliation found it at the processor before it was told here.
-// Its cash leg is then the suspense account (W-20).
+// Its cash leg is then the suspense account (W-20). What reconciliation put there is found by its reference; what was
+// posted there by hand is searched for.
 func (d *RefundMade) lookUp(p *planner) error {
-	d.happened = false
+	d.happened, d.from = false, ""
 	if d.PaymentRefundID == "" {
 		return nil
 	}
+	balance, err := p.balance(accountSuspense)
+	if err != nil || balance == 0 {
+		return err
+	}
+	list, err := p.waitingUnder(d.PaymentRefundID)
+	if err != nil {
+		return err
+	}
+	for _, w := range list {
+		if w.Side == SideOutflow && w.Currency == p.order.currency {
+			d.happened, d.from = true, w.Cash
+			return nil
+		}
+	}
+	d.happened, err = d.searchSuspense(p)
+	return err
+}
+
+// searchSuspense searches the newest lines of the suspense account for what waits under the refund's reference.
+func (d *RefundMade) searchSuspense(p *planner) (bool, error) {
 	q := ledger.HistoryQuery{Account: accountSuspense, Currency: p.order.currency, Descending: true, Limit: 1000}
 	open := money.Minor(0)
 	for searched := 0; searched < maxSuspense; searched += q.Limit {
 		page, err := p.service.ledger.History(p.ctx, p.book, q)
 		if errors.Is(err, ledger.ErrAccountNotOpened) {
-			return nil
+			return false, nil
 		}
 		if err != nil {
-			return err
-		}
-		if searched == 0 && len(page.Lines) > 0 && page.Lines[0].BalanceAfter == 0 {
-			return nil // nothing waits
+			return false, err
 		}
 		for _, l := range page.Lines {
 			if l.ExternalRef == d.PaymentRefundID {
@@ -372,6 +396,5 @@ func (d *RefundMade) lookUp(p *planner) error {
 		last := page.Lines[len(page.Lines)-1]
 		q.AfterSequence, q.AfterLine = last.Sequence, last.Line
 	}
-	d.happened = open > 0
-	return nil
+	return open > 0, nil
 }

@@ -76,7 +76,7 @@ func (r *replayUnder) play(t *ledger.Transaction, undone bool) error {
 		return prep.err()
 	}
 	r.planned[t.Reference] = true
-	p := &planner{ctx: r.ctx, service: r.service, book: r.book, order: r.order,
+	p := &planner{ctx: r.ctx, service: r.service, book: r.book, order: r.order, rehearsed: true,
 		event: &Event{Type: rec.Kind, Reference: t.Reference, OccurredAt: t.OccurredAt, Data: dataOf(e, r.order.id)}}
 	p.waited = func(account ledger.Address) money.Minor { return r.waited(t, account) }
 	if err := plan(p); err != nil {

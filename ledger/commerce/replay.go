@@ -148,12 +148,12 @@ func storedEvent(r record, t *ledger.Transaction) (orderEvent, error) {
 	case "refund.made":
 		e := storedRefund{RefundMade: &RefundMade{}}
 		err := json.Unmarshal(r.Data, &e)
-		e.RefundMade.happened, e.RefundMade.released = e.Happened, e.Released
+		e.RefundMade.happened, e.RefundMade.from, e.RefundMade.released = e.Happened, e.From, e.Released
 		return e.RefundMade, err
 	case "order.line_cancelled":
 		e := storedCancellation{LineCancelled: &LineCancelled{}}
 		err := json.Unmarshal(r.Data, &e)
-		e.happened = e.Happened
+		e.happened, e.from = e.Happened, e.From
 		return e.LineCancelled, err
 	case eventRemitted:
 		e := &orderRemitted{}

@@ -1,6 +1,8 @@
 package commerce
 
 import (
+	"cmp"
+
 	"mizan/ledger"
 	"mizan/ledger/fault"
 	"mizan/ledger/money"
@@ -29,8 +31,9 @@ type DonationUnsafeguarded struct {
 
 // SafeguardLanded says that a movement arrived.
 type SafeguardLanded struct {
-	Movement string `json:"movement" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The movement" example:"SG-1"`
-	Failed   bool   `json:"failed,omitempty" doc:"It came back instead: the money is where it was"`
+	Movement  string `json:"movement" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The movement" example:"SG-1"`
+	Reference string `json:"reference,omitempty" pattern:"^[!-~]([ -~]{0,126}[!-~])?$" doc:"What the bank or the processor calls it" example:"SG-1"`
+	Failed    bool   `json:"failed,omitempty" doc:"It came back instead: the money is where it was"`
 }
 
 // FeeFunded is what the platform pays into donation cash for card fees that it bears.
@@ -70,7 +73,10 @@ func prepareMovement(p *preparation, movement, campaign, processor, bank string)
 	p.id("/bank_account", bank, false)
 }
 
-func (d *SafeguardLanded) prepare(p *preparation) { p.id("/movement", d.Movement, true) }
+func (d *SafeguardLanded) prepare(p *preparation) {
+	p.id("/movement", d.Movement, true)
+	p.shown(d.Reference)
+}
 
 func (d *FeeFunded) prepare(p *preparation) {
 	p.id("/funding", d.Funding, true)
@@ -223,10 +229,10 @@ func (d *SafeguardLanded) plan(p *planner) error {
 	}
 	if m.Out != d.Failed { // it is at the processor: it arrived there, or never left
 		t.Cash += m.Minor
-		x.add(processorAccount(bucketAvailable, m.Processor), money.Minor(m.Minor), m.Movement)
+		x.add(processorAccount(bucketAvailable, m.Processor), money.Minor(m.Minor), cmp.Or(d.Reference, m.Movement))
 	} else {
 		t.Safe += m.Minor
-		x.debit(safeguarded(m.BankAccount), money.Minor(m.Minor))
+		x.add(safeguarded(m.BankAccount), money.Minor(m.Minor), d.Reference)
 	}
 	x.credit(route, money.Minor(m.Minor))
 	data, err := p.stored()

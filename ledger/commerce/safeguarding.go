@@ -2,6 +2,7 @@ package commerce
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"mizan/ledger"
@@ -57,6 +58,45 @@ type coverage struct {
 
 // Safeguarding returns how donations are covered, for each currency in which there are any.
 func (s *Service) Safeguarding(ctx context.Context, book ledger.Book) ([]Safeguarding, error) {
+	return s.safeguarding(ctx, book, bookPlace{now: s.now()})
+}
+
+// SafeguardingAt is Safeguarding right after a transaction, at the time when that was recorded.
+func (s *Service) SafeguardingAt(ctx context.Context, book ledger.Book, sequence int64) ([]Safeguarding, error) {
+	last, err := s.ledger.Transaction(ctx, book, sequence)
+	if err != nil {
+		return nil, err
+	}
+	return s.safeguarding(ctx, book, bookPlace{at: sequence, now: last.RecordedAt})
+}
+
+// bookPlace is a place in the book, 0 for the last, and its time.
+type bookPlace struct {
+	at  int64
+	now time.Time
+}
+
+// before is the place as what comes first after it.
+func (m bookPlace) before() int64 {
+	if m.at == 0 {
+		return 0
+	}
+	return m.at + 1
+}
+
+// balanceAt is what an account holds, credit positive.
+func (s *Service) balanceAt(ctx context.Context, book ledger.Book, a ledger.Address, c money.Currency, m bookPlace) (money.Minor, error) {
+	page, err := s.ledger.History(ctx, book, ledger.HistoryQuery{Account: a, Currency: c, AfterSequence: m.before(), Descending: true, Limit: 1})
+	if errors.Is(err, ledger.ErrAccountNotOpened) {
+		return 0, nil
+	}
+	if err != nil || len(page.Lines) == 0 {
+		return 0, err
+	}
+	return -page.Lines[0].BalanceAfter, nil
+}
+
+func (s *Service) safeguarding(ctx context.Context, book ledger.Book, m bookPlace) ([]Safeguarding, error) {
 	all := map[money.Currency]*coverage{}
 	of := func(c money.Currency) *coverage {
 		if all[c] == nil {
@@ -64,7 +104,7 @@ func (s *Service) Safeguarding(ctx context.Context, book ledger.Book) ([]Safegua
 		}
 		return all[c]
 	}
-	if err := s.sumCoverage(ctx, book, of); err != nil {
+	if err := s.sumCoverage(ctx, book, m, of); err != nil {
 		return nil, err
 	}
 	campaigns, _, err := s.Campaigns(ctx, book, 0, maxOfStory)
@@ -73,7 +113,10 @@ func (s *Service) Safeguarding(ctx context.Context, book ledger.Book) ([]Safegua
 	}
 	for i := range campaigns {
 		v := &campaigns[i]
-		if err := s.coverCampaign(ctx, book, v, of(money.Currency(v.Currency))); err != nil {
+		if published, err := ledger.ParseTransactionID(book.Code, v.Transaction); err != nil || m.at != 0 && published > m.at {
+			continue // it was published later
+		}
+		if err := s.coverCampaign(ctx, book, v, m, of(money.Currency(v.Currency))); err != nil {
 			return nil, err
 		}
 	}
@@ -87,7 +130,7 @@ func (s *Service) Safeguarding(ctx context.Context, book ledger.Book) ([]Safegua
 }
 
 // sumCoverage adds up the accounts of donations.
-func (s *Service) sumCoverage(ctx context.Context, book ledger.Book, of func(money.Currency) *coverage) error {
+func (s *Service) sumCoverage(ctx context.Context, book ledger.Book, m bookPlace, of func(money.Currency) *coverage) error {
 	sums := []struct {
 		prefix string
 		to     func(*coverage) *int64
@@ -100,7 +143,7 @@ func (s *Service) sumCoverage(ctx context.Context, book ledger.Book, of func(mon
 		{accountDonationFee, func(c *coverage) *int64 { return &c.fee }},
 	}
 	for _, sum := range sums {
-		q := ledger.BalanceQuery{Prefix: sum.prefix, Limit: 1000}
+		q := ledger.BalanceQuery{Prefix: sum.prefix, AtSequence: m.at, Limit: 1000}
 		for {
 			page, err := s.ledger.Balances(ctx, book, q)
 			if err != nil {
@@ -111,8 +154,8 @@ func (s *Service) sumCoverage(ctx context.Context, book ledger.Book, of func(mon
 				if b.Net() < 0 && sum.prefix == "liabilities:processor_fee_passthrough:" {
 					of(b.Currency).broken["15"] = true // more was taken than quoted: a fee was paid twice from a quote
 				}
-				q.AfterAccount, q.AfterCurrency = b.Account, b.Currency
 			}
+			q.AfterAccount, q.AfterCurrency = page.LastAccount, page.LastCurrency
 			if !page.More {
 				break
 			}
@@ -122,8 +165,12 @@ func (s *Service) sumCoverage(ctx context.Context, book ledger.Book, of func(mon
 }
 
 // coverCampaign adds a campaign's cash, and what of it should be elsewhere.
-func (s *Service) coverCampaign(ctx context.Context, book ledger.Book, v *CampaignVersion, x *coverage) error {
-	t, err := s.tallyNow(ctx, book, v.ID)
+func (s *Service) coverCampaign(ctx context.Context, book ledger.Book, v *CampaignVersion, m bookPlace, x *coverage) error {
+	last, _, err := s.lastBefore(ctx, book, tallySubject(v.ID), m.before())
+	if err != nil || last == nil {
+		return err
+	}
+	t, err := tallyOf(last)
 	if err != nil || t == nil {
 		return err
 	}
@@ -131,22 +178,22 @@ func (s *Service) coverCampaign(ctx context.Context, book ledger.Book, v *Campai
 	waits, released := int64(0), int64(0)
 	for i := range t.Of {
 		b := &t.Of[i]
-		available, err := s.balance(ctx, book, donationAvailable(b.Payee, v.ID), c)
+		available, err := s.balanceAt(ctx, book, donationAvailable(b.Payee, v.ID), c, m)
 		if err != nil {
 			return err
 		}
 		waits += b.kept() - b.Paid - b.Sending
 		released += int64(available)
 	}
-	fund, err := s.balance(ctx, book, matchFund(v.ID), c)
+	fund, err := s.balanceAt(ctx, book, matchFund(v.ID), c, m)
 	if err != nil {
 		return err
 	}
-	quoted, err := s.balance(ctx, book, passthrough(v.ID), c)
+	quoted, err := s.balanceAt(ctx, book, passthrough(v.ID), c, m)
 	if err != nil {
 		return err
 	}
-	recent, err := s.recent(ctx, book, v, t)
+	recent, err := s.recent(ctx, book, v, t, m)
 	if err != nil {
 		return err
 	}
@@ -173,8 +220,8 @@ func (s *Service) coverCampaign(ctx context.Context, book ledger.Book, v *Campai
 }
 
 // recent is what a campaign was given within the days that moving it may take: it may still be at the processor.
-func (s *Service) recent(ctx context.Context, book ledger.Book, v *CampaignVersion, t *tally) (int64, error) {
-	since := s.now().Add(-time.Duration(orDefault(v.SafeguardDays, defaultSafeguardDays)) * 24 * time.Hour)
+func (s *Service) recent(ctx context.Context, book ledger.Book, v *CampaignVersion, t *tally, m bookPlace) (int64, error) {
+	since := m.now.Add(-time.Duration(orDefault(v.SafeguardDays, defaultSafeguardDays)) * 24 * time.Hour)
 	given := func(t *tally) (sum int64) {
 		for i := range t.Of {
 			sum += t.Of[i].Donated + t.Of[i].Surplus - t.Of[i].BackDonated
@@ -182,7 +229,7 @@ func (s *Service) recent(ctx context.Context, book ledger.Book, v *CampaignVersi
 		return sum
 	}
 	now, before := given(t), int64(0)
-	for n, after := 0, int64(0); n <= maxOfStory; n += pageOfStory {
+	for n, after := 0, m.before(); n <= maxOfStory; n += pageOfStory {
 		page, err := s.ledger.Transactions(ctx, book, ledger.TransactionQuery{Subject: tallySubject(v.ID), Descending: true, After: after, Limit: pageOfStory})
 		if err != nil {
 			return 0, err

@@ -16,7 +16,9 @@ type Service struct {
 	rules  *RuleSets
 	now    func() time.Time
 	turns  turnstile
-	payees payeeTable
+	// drawers remembers where the drawers of suspense stood.
+	drawers drawers
+	payees  payeeTable
 	// look is what plans look up beyond their own order.
 	look lookups
 	// mostQueued bounds the entries of an account that are read back as a queue.
@@ -131,7 +133,9 @@ func (s *Service) attempt(ctx context.Context, book ledger.Book, e *prepared, fr
 	if done != nil {
 		return *done
 	}
-	return p.result(p.outrun(s.ledger.Post(ctx, book, p.submission())))
+	out := p.outrun(s.ledger.Post(ctx, book, p.submission()))
+	p.doubtIf(out.Err)
+	return p.result(out)
 }
 
 // plan plans one event. Instead of a plan it returns a result if the event was recorded before, or cannot be recorded.
@@ -160,7 +164,7 @@ func (s *Service) plan(ctx context.Context, book ledger.Book, e *prepared, fresh
 	}
 	if g == nil {
 		if err := e.event.Data.plan(p); err != nil {
-			if p.order == nil {
+			if p.order == nil || err == errRecordedBefore {
 				return s.recordedElsewhere(ctx, book, e, p.outdated(err))
 			}
 			return fail(err)
@@ -172,6 +176,9 @@ func (s *Service) plan(ctx context.Context, book ledger.Book, e *prepared, fresh
 		g.orders[subject] = p.order
 		if err := e.event.Data.plan(p); err != nil {
 			g.orders[subject] = before
+			if err == errRecordedBefore {
+				return s.recordedElsewhere(ctx, book, e, err)
+			}
 			return fail(err)
 		}
 	} else if err := e.event.Data.plan(p); err != nil {
@@ -227,7 +234,7 @@ func (s *Service) recordedElsewhere(ctx context.Context, book ledger.Book, e *pr
 func (s *Service) replayed(ctx context.Context, book ledger.Book, o *order, t *ledger.Transaction) Result {
 	r := Result{Event: Event{Type: t.Event, Reference: t.Reference}, Replayed: true}
 	main, recorded := t, o.transactions
-	if len(o.minors) > 0 { // facts about trusts stand in stories of their own
+	if len(o.minors) > 0 || o.touchedSuspense(t.Reference) { // facts about trusts and breaks stand in stories of their own
 		if recorded, r.Err = s.ledger.ByReference(ctx, book, t.Reference); r.Err != nil {
 			return r
 		}

@@ -69,6 +69,9 @@ func (s *Service) attemptTx(ctx context.Context, tx pgx.Tx, book ledger.Book, re
 	}
 	outcomes, err := s.ledger.PostTx(ctx, tx, book, submissions)
 	if err != nil {
+		for _, p := range plans {
+			p.doubtIf(err)
+		}
 		if known == nil {
 			err = plans[0].outrun(ledger.Outcome{Err: err}).Err
 		}

@@ -180,7 +180,12 @@ func (p *planner) lastOf(subject string) (*ledger.Transaction, error) {
 
 // lastOf is the last transaction of a subject that stands, and the sequence of the very last one.
 func (s *Service) lastOf(ctx context.Context, book ledger.Book, subject string) (last *ledger.Transaction, sequence int64, err error) {
-	q := ledger.TransactionQuery{Subject: subject, Descending: true, Limit: 1}
+	return s.lastBefore(ctx, book, subject, 0)
+}
+
+// lastBefore is lastOf as it was before a sequence, 0 for now.
+func (s *Service) lastBefore(ctx context.Context, book ledger.Book, subject string, before int64) (last *ledger.Transaction, sequence int64, err error) {
+	q := ledger.TransactionQuery{Subject: subject, Descending: true, After: before, Limit: 1}
 	var read []ledger.Transaction
 	for {
 		page, err := s.look.story(ctx, book, q)

@@ -16,7 +16,8 @@ type TreasurySwept struct {
 
 // TreasuryLanded says that a sweep arrived at the bank.
 type TreasuryLanded struct {
-	Transfer string `json:"transfer" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The transfer that was swept" example:"T-1"`
+	Transfer  string `json:"transfer" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The transfer that was swept" example:"T-1"`
+	Reference string `json:"reference,omitempty" pattern:"^[!-~]([ -~]{0,126}[!-~])?$" doc:"What the bank's statement calls it; the transfer's id if that is not said" example:"PO-7781"`
 }
 
 // TreasuryFailed says that a sweep came back to the processor.
@@ -36,7 +37,8 @@ type ProcessorToppedUp struct {
 
 // TopupLanded says that a top-up arrived at the processor.
 type TopupLanded struct {
-	Transfer string `json:"transfer" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The transfer that was sent" example:"T-1"`
+	Transfer  string `json:"transfer" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The transfer that was sent" example:"T-1"`
+	Reference string `json:"reference,omitempty" pattern:"^[!-~]([ -~]{0,126}[!-~])?$" doc:"What the processor calls it; the transfer's id if that is not said" example:"tu_7781"`
 }
 
 // TopupReversed says that the bank took a top-up back, before or after it arrived.

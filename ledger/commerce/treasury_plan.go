@@ -1,6 +1,7 @@
 package commerce
 
 import (
+	"cmp"
 	"encoding/json"
 
 	"mizan/ledger"
@@ -202,7 +203,17 @@ func sentAs[T any](p *planner, kind string) (told *story, d T, c money.Currency,
 	return told, d, c, amount, nil
 }
 
-func (d *TreasuryLanded) prepare(p *preparation) { p.id("/transfer", d.Transfer, true) }
+func (d *TreasuryLanded) prepare(p *preparation) {
+	p.id("/transfer", d.Transfer, true)
+	p.shown(d.Reference)
+}
+
+// shown checks what a bank or a processor calls a movement, if that is said.
+func (p *preparation) shown(reference string) {
+	if reference != "" {
+		p.lineReference("/reference", reference)
+	}
+}
 
 func (d *TreasuryLanded) plan(p *planner) error {
 	told, swept, c, amount, err := sentAs[TreasurySwept](p, "treasury.swept")
@@ -213,7 +224,7 @@ func (d *TreasuryLanded) plan(p *planner) error {
 		return ErrTransferDone
 	}
 	route, bank := swept.ends()
-	return p.move(c, "", leg{bank, amount, d.Transfer}, leg{route, -amount, ""})
+	return p.move(c, "", leg{bank, amount, cmp.Or(d.Reference, d.Transfer)}, leg{route, -amount, ""})
 }
 
 func (d *TreasuryFailed) prepare(p *preparation) {
@@ -274,7 +285,10 @@ func (d *ProcessorToppedUp) plan(p *planner) error {
 	return p.draft(draftOf{event: factRecorded, kind: p.event.Type, part: 1, subject: d.contends(), data: data})
 }
 
-func (d *TopupLanded) prepare(p *preparation) { p.id("/transfer", d.Transfer, true) }
+func (d *TopupLanded) prepare(p *preparation) {
+	p.id("/transfer", d.Transfer, true)
+	p.shown(d.Reference)
+}
 
 func (d *TopupLanded) plan(p *planner) error {
 	told, up, c, amount, err := sentAs[ProcessorToppedUp](p, "processor.topped_up")
@@ -284,7 +298,7 @@ func (d *TopupLanded) plan(p *planner) error {
 	if told.first("processor.topup_landed") != nil || told.first("processor.topup_reversed") != nil {
 		return ErrTransferDone
 	}
-	return p.move(c, "", leg{processorAccount(bucketAvailable, up.Processor), amount, d.Transfer}, leg{transitAccount(routeBankProcessor), -amount, ""})
+	return p.move(c, "", leg{processorAccount(bucketAvailable, up.Processor), amount, cmp.Or(d.Reference, d.Transfer)}, leg{transitAccount(routeBankProcessor), -amount, ""})
 }
 
 func (d *TopupReversed) prepare(p *preparation) {

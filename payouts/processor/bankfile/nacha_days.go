@@ -4,6 +4,9 @@ package bankfile
 
 import "time"
 
+// BankHoliday reports whether a working day of the week is one on which banks of the United States do not work.
+func BankHoliday(day time.Time) bool { return holiday(date(day)) }
+
 // BankingDay returns the first banking day of the United States on or after a day. A holiday on a Sunday is kept on
 // Monday; one on a Saturday closes no other day, as the Federal Reserve has it.
 func BankingDay(day time.Time) time.Time {

@@ -94,6 +94,23 @@ func (s *Simulator) AddCharge(amount, fee int64, currency string, wait time.Dura
 	return id, s.save()
 }
 
+// ChargeOf returns the charge that was seeded with the metadata, and its one refund; empty for none.
+func (s *Simulator) ChargeOf(key, value string) (charge, refund string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, c := range s.state.Charges {
+		if c.Metadata[key] == value {
+			charge = id
+		}
+	}
+	for id, r := range s.state.Refunds {
+		if charge != "" && r.Charge == charge {
+			refund = id
+		}
+	}
+	return charge, refund
+}
+
 // AddRefund seeds a refund of a part of a charge.
 func (s *Simulator) AddRefund(charge string, amount int64) (string, error) {
 	s.mu.Lock()

@@ -48,6 +48,9 @@ type Options struct {
 	MaxObjects int
 	// File keeps the state between runs, if it is not empty.
 	File string
+	// Mark stands in every id that is made, so that those of two simulators differ, as those of two accounts at a processor do: lower-case
+	// letters and digits, or nothing.
+	Mark string
 }
 
 // Simulator is one processor with one platform and its connected accounts. It is an http.Handler.

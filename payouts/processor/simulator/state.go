@@ -52,7 +52,11 @@ func (s *state) count() int {
 // next returns a new id with the prefix.
 func (s *Simulator) next(prefix string) (string, int64) {
 	s.state.Sequence++
-	return prefix + "sim" + strconv.FormatInt(s.state.Sequence, 10), s.state.Sequence
+	mark := "sim"
+	if s.o.Mark != "" {
+		mark += s.o.Mark + "x"
+	}
+	return prefix + mark + strconv.FormatInt(s.state.Sequence, 10), s.state.Sequence
 }
 
 func (s *Simulator) load() error {

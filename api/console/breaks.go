@@ -1,0 +1,172 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"mizan/ledger"
+	"mizan/ledger/money"
+	"mizan/payouts/reconcile"
+)
+
+// Breaks: where others say something else than the books, until somebody has dealt with it.
+
+// breakLine is a break in a list.
+type breakLine struct {
+	reconcile.Break
+	Link  string
+	Class classWord
+	State stateWord
+	Age   int
+	// Late says that what was expected by now is not there.
+	Late           bool
+	Sum, Suspended amount
+}
+
+func (who cashier) breakLine(b reconcile.Break, now time.Time) breakLine {
+	waits := minor(b.Suspense, b.Currency)
+	waits.Value.Abs(waits.Value) // which way it went is said beside it
+	return breakLine{Break: b, Link: who.breakAt(b.ID), Class: wordOfClass(b.Class), State: wordOfBreak(b.State), Age: b.Age(now),
+		Late: !b.Ended() && !b.ExpectedBy.IsZero() && b.ExpectedBy.Before(now), Sum: minor(b.Amount, b.Currency), Suspended: waits}
+}
+
+// breakFilter is what a list of breaks is narrowed to, as its address has it.
+type breakFilter struct{ State, Class, Match, Owner, Currency, Age, Reference string }
+
+// choice is an option of a form.
+type choice struct {
+	Value, Text string
+	Chosen      bool
+}
+
+type breaksPage struct {
+	payHead
+	States      []tab
+	Filter      breakFilter
+	Classes     []choice
+	Matches     []choice
+	Currencies  []choice
+	Ages        []choice
+	Lines       []breakLine
+	Narrowed    bool
+	All         string
+	Next, First string
+}
+
+// stateOpen and stateAll are lists of several states: those that have not ended, and all.
+const (
+	stateOpen = ""
+	stateAll  = "all"
+)
+
+func (f breakFilter) at(path, state, after string) string {
+	return narrowedTo(path, "state", state, "class", f.Class, "match", f.Match, "owner", f.Owner, "currency", f.Currency, "age", f.Age, "ref", f.Reference, "after", after)
+}
+
+// query reads the filter. It returns errQuery for what is none.
+func (f breakFilter) query(now time.Time) (q reconcile.BreakQuery, err error) {
+	switch f.State {
+	case stateOpen:
+		q.Open = true
+	case stateAll:
+	default:
+		q.States = []reconcile.State{reconcile.State(f.State)}
+		if wordOfBreak(q.States[0]).Word == f.State && f.State != string(reconcile.Open) && f.State != string(reconcile.Explained) {
+			return q, errQuery
+		}
+	}
+	if q.Class = reconcile.Class(f.Class); f.Class != "" && classWords[q.Class].Name == "" {
+		return q, errQuery
+	}
+	if f.Match != "" {
+		n, err := strconv.Atoi(f.Match)
+		if err != nil || matchWords[reconcile.Match(min(max(n, 0), 9))] == "" {
+			return q, errQuery
+		}
+		q.Match = reconcile.Match(n)
+	}
+	if f.Owner != "" && !ledger.IsSegment(f.Owner) || unusable(f.Reference) {
+		return q, errQuery
+	}
+	q.Owner, q.Reference = f.Owner, f.Reference
+	if q.Currency, err = currencyAt(f.Currency); err != nil {
+		return q, err
+	}
+	if f.Age != "" {
+		days, err := strconv.Atoi(f.Age)
+		if err != nil || days < 0 || days > 10_000 {
+			return q, errQuery
+		}
+		q.SeenBefore = now.Add(-time.Duration(days) * 24 * time.Hour)
+	}
+	return q, nil
+}
+
+func (c *console) breaks(ctx context.Context, who cashier, r *http.Request) (answer, error) {
+	given := r.URL.Query()
+	f := breakFilter{given.Get("state"), given.Get("class"), given.Get("match"), given.Get("owner"), given.Get("currency"), given.Get("age"), given.Get("ref")}
+	q, err := f.query(c.Now())
+	if err != nil {
+		return answer{}, err
+	}
+	at := who.o.At + breaksPath
+	p := breaksPage{payHead: c.reconHead(who, "Breaks"), Filter: f, All: at, Narrowed: f != breakFilter{State: f.State}}
+	if q.AfterSeen, q.AfterID, err = momentAndID(given.Get("after")); err != nil {
+		return answer{}, err
+	}
+	if q.AfterID != "" {
+		p.First = f.at(at, f.State, "")
+	}
+	q.Limit = breaksPerPage + 1
+	list, err := c.Reconcile.Breaks(ctx, who.book, q)
+	if err != nil {
+		return answer{}, err
+	}
+	if len(list) > breaksPerPage {
+		list = list[:breaksPerPage]
+		last := list[breaksPerPage-1]
+		p.Next = f.at(at, f.State, mark(last.FirstSeen, last.ID))
+	}
+	for _, b := range list {
+		p.Lines = append(p.Lines, who.breakLine(b, c.Now()))
+	}
+	p.choices(who.book.Currencies, at)
+	return who.reconciled("Breaks", &p), nil
+}
+
+// classOrder is the order in which classes are offered.
+var classOrder = []reconcile.Class{reconcile.MissingInLedger, reconcile.MissingAtProcessor, reconcile.MissingAtBank, reconcile.UnknownReceipt, reconcile.AmountDiffers,
+	reconcile.FeeDiffers, reconcile.CurrencyDiffers, reconcile.FxDiffers, reconcile.SignDiffers, reconcile.Duplicate, reconcile.Timing, reconcile.PeriodCut, reconcile.Split,
+	reconcile.Merged, reconcile.Ambiguous, reconcile.StaleInTransit, reconcile.PayoutReturned, reconcile.MatchNotFunded, reconcile.Unclassified, reconcile.EvidenceChanged,
+	reconcile.EvidenceIncomplete, reconcile.BalanceDiffers, reconcile.UnknownField}
+
+// choices are what the list can be narrowed to.
+func (p *breaksPage) choices(currencies []money.Currency, at string) {
+	f := p.Filter
+	p.States = append(p.States, tab{link{"Not ended", f.at(at, stateOpen, "")}, f.State == stateOpen})
+	for _, s := range breakStates {
+		p.States = append(p.States, tab{link{s.Word, f.at(at, string(s.state), "")}, f.State == string(s.state)})
+	}
+	p.States = append(p.States, tab{link{"All", f.at(at, stateAll, "")}, f.State == stateAll})
+	for _, class := range classOrder {
+		p.Classes = append(p.Classes, choice{string(class), classWords[class].Name, f.Class == string(class)})
+	}
+	for _, m := range []reconcile.Match{reconcile.R1, reconcile.R2, reconcile.R3, reconcile.R4} {
+		n := strconv.Itoa(int(m))
+		p.Matches = append(p.Matches, choice{n, matchWords[m], f.Match == n})
+	}
+	for _, c := range currencies {
+		p.Currencies = append(p.Currencies, choice{string(c), string(c), f.Currency == string(c)})
+	}
+	ages, known := []string{"2", "8", "31", "91"}, f.Age == ""
+	for _, a := range ages {
+		known = known || a == f.Age
+		n, _ := strconv.Atoi(a)
+		p.Ages = append(p.Ages, choice{a, "older than " + counted(n-1, "day"), f.Age == a})
+	}
+	if !known {
+		p.Ages = append(p.Ages, choice{f.Age, f.Age + " days and more", true})
+	}
+}

@@ -1,0 +1,126 @@
+package console
+
+import (
+	"context"
+	"net/http"
+
+	"mizan/payouts/reconcile"
+)
+
+// Suggestions: what belongs together though no key says so, for a person to confirm or refuse.
+
+// The states of pairings.
+const (
+	pairingSuggested = "suggested"
+	pairingMade      = "made"
+	pairingRefused   = "refused"
+)
+
+var pairingStates = []struct {
+	state string
+	stateWord
+}{{pairingSuggested, stateWord{"suggested", "open"}}, {pairingMade, stateWord{"made", "done"}}, {pairingRefused, stateWord{"refused", "refused"}}}
+
+var pairingKinds = map[string]string{"one_to_one": "one line, one entry", "one_to_many": "one line, several entries", "many_to_one": "several lines, one entry"}
+
+var pairingBases = map[string]string{"amount": "the same amount near the same day", "sum": "the parts come to the same sum", "person": "put together by a person"}
+
+// pairingLine is a pairing with both of its sides.
+type pairingLine struct {
+	reconcile.PairingRecord
+	State       stateWord
+	Kind, Basis string
+	Match       string
+	Link        string
+	Sides       bothSides
+	Decided     who
+	// Break is the break on whose page it stands, to which its forms lead back.
+	Break string
+}
+
+func (c *console) pairingLine(ctx context.Context, who cashier, x reconcile.PairingRecord) (pairingLine, error) {
+	l := pairingLine{PairingRecord: x, Kind: pairingKinds[x.Kind], Basis: pairingBases[x.Basis], Match: matchWords[x.Match], Link: who.o.At + pairingsPath + "/" + x.ID, State: stateWord{Word: x.State}}
+	for _, s := range pairingStates {
+		if s.state == x.State {
+			l.State = s.stateWord
+		}
+	}
+	members, err := c.Reconcile.Members(ctx, who.book, reconcile.Break{Match: x.Match, Source: x.Source, External: x.External, Entries: x.Entries})
+	l.Sides = who.sidesOf(members)
+	return l, err
+}
+
+type pairingsPage struct {
+	payHead
+	States      []tab
+	State       string
+	Lines       []pairingLine
+	Next, First string
+}
+
+func (c *console) pairings(ctx context.Context, who cashier, r *http.Request) (answer, error) {
+	p, at := pairingsPage{payHead: c.reconHead(who, "Suggestions"), State: r.URL.Query().Get("state")}, who.o.At+pairingsPath
+	if p.State == "" {
+		p.State = pairingSuggested
+	}
+	known, after := false, r.URL.Query().Get("after")
+	for _, s := range pairingStates {
+		known = known || s.state == p.State
+		p.States = append(p.States, tab{link{s.Word, narrowedTo(at, "state", s.state)}, s.state == p.State})
+	}
+	if !known || unusable(after) {
+		return answer{}, errQuery
+	}
+	if after != "" {
+		p.First = narrowedTo(at, "state", p.State)
+	}
+	list, err := c.Reconcile.Pairings(ctx, who.book, p.State, after, pairingsPerPage+1)
+	if err != nil {
+		return answer{}, err
+	}
+	if len(list) > pairingsPerPage {
+		list = list[:pairingsPerPage]
+		p.Next = narrowedTo(at, "state", p.State, "after", list[pairingsPerPage-1].ID)
+	}
+	var ids []string
+	for _, x := range list {
+		ids = append(ids, actorID(x.DecidedBy))
+	}
+	name := c.names(ctx, who.visit, ids)
+	for i, x := range list {
+		l, err := c.pairingLine(ctx, who, x)
+		if err != nil {
+			return answer{}, err
+		}
+		l.Decided = name(ids[i])
+		p.Lines = append(p.Lines, l)
+	}
+	return who.reconciled("Suggestions", &p), nil
+}
+
+func (c *console) confirmPairing(ctx context.Context, who cashier, r *http.Request) (string, error) {
+	return c.decidePairing(who, r, func(id, note string) error {
+		_, err := c.Reconcile.Confirm(ctx, who.actor(), who.book, id, note)
+		return err
+	})
+}
+
+func (c *console) refusePairing(ctx context.Context, who cashier, r *http.Request) (string, error) {
+	return c.decidePairing(who, r, func(id, note string) error {
+		_, err := c.Reconcile.Refuse(ctx, who.actor(), who.book, id, note)
+		return err
+	})
+}
+
+// decidePairing decides on a suggestion, and leads back to the page on which it stood.
+func (c *console) decidePairing(who cashier, r *http.Request, do func(id, note string) error) (string, error) {
+	id, back := r.PathValue("pairing"), r.PostForm.Get("break")
+	if unusable(id) || unusable(back) {
+		return "", errNoPage
+	}
+	to := who.o.At + pairingsPath
+	if back != "" {
+		to = who.breakAt(back)
+	}
+	return to, do(id, lined(r.PostForm.Get("note")))
+}

@@ -1,0 +1,347 @@
+package console
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"mizan/api/access"
+	"mizan/ledger/money"
+	"mizan/ledger/tabular"
+	"mizan/payouts/reconcile"
+	"mizan/payouts/reconcile/evidence"
+)
+
+const (
+	reconAt     = at + reconPath
+	bankSource  = reconAt + "/sources/bank/main"
+	ownAccount  = "GB33BUKB20201555555555"
+	bankWrote   = "Kanari <b>Vogel</b>"
+	processorAt = reconAt + "/sources/processor/main"
+)
+
+// statementOf is a bank statement of one day with lines of these amounts.
+func statementOf(t *testing.T, on time.Time, opening money.Minor, amounts ...money.Minor) string {
+	t.Helper()
+	day := time.Date(on.Year(), on.Month(), on.Day(), 0, 0, 0, 0, time.UTC)
+	x := evidence.Statement{ID: fmt.Sprintf("S-%s-%d", day.Format("0102"), opening), Account: ownAccount, Currency: "GBP", From: day, Until: day, Opening: opening, Closing: opening, Proved: true}
+	for i, amount := range amounts {
+		id := fmt.Sprintf("B%s-%d", day.Format("0102"), i)
+		x.Lines = append(x.Lines, evidence.Line{ID: id, Amount: amount, Booked: day, Value: day, EndToEnd: "E2E-" + id, Code: "PMNT/RCDT/ESCT", Text: bankWrote})
+		x.Closing += amount
+	}
+	content, err := evidence.Render(evidence.CAMT053, []evidence.Statement{x})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+// withBank sets up the bank account as a person does, and brings a statement with money that nobody knows.
+func (m *market) withBank(b *browser) {
+	m.t.Helper()
+	to := b.press(b.get(reconAt, 200), reconAt+"/sources", url.Values{"name": {"main"}, "currency": {"GBP"}, "format": {"camt.053"}, "identification": {ownAccount}, "operating": {"yes"}},
+		http.StatusSeeOther).header.Get("Location")
+	if to != bankSource {
+		m.t.Fatalf("the source is at %s", to)
+	}
+	b.upload(b.get(bankSource, 200), bankSource+"/statements", "", statementOf(m.t, m.now(), 10000, 12345, -500), http.StatusSeeOther)
+}
+
+// onlyBreak is the only break of a class.
+func (m *market) onlyBreak(class reconcile.Class) reconcile.Break {
+	m.t.Helper()
+	list, err := m.reconcile.Breaks(m.t.Context(), m.book, reconcile.BreakQuery{Class: class, Limit: 10})
+	m.must(err)
+	if len(list) != 1 {
+		m.t.Fatalf("%d breaks of %s", len(list), class)
+	}
+	return list[0]
+}
+
+// A statement comes in, is compared, and what nobody knows is a break in suspense with both its sides.
+func TestReconciliationOfABank(t *testing.T) {
+	t.Parallel()
+	m := newMarket(t)
+	b := m.in("Fatima", access.Grant{Role: finance, Book: "uk"})
+	b.get(reconAt, 200).has(t, "No source yet", "No break is open", "Nothing waits in suspense", "it was never looked at")
+	b.get(reconAt+"/runs", 200).has(t, "There was no run yet")
+	b.get(at+breaksPath, 200).has(t, "No break is open")
+	m.withBank(b)
+	page := b.get(bankSource, 200)
+	page.has(t, "Bank main", "come to its closing", "100.00", "218.45 GBP", "Not compared yet 2")
+	page.hasNot(t, ownAccount, "Vogel")
+	b.upload(page, bankSource+"/statements", "", statementOf(t, m.now(), 10000, 12345, -500), http.StatusSeeOther)
+	b.upload(page, bankSource+"/statements", "", "<no statement>", http.StatusBadRequest).has(t, "Nothing was done")
+	b.upload(page, bankSource+"/statements", "", strings.Repeat(" ", 17<<20), http.StatusBadRequest).has(t, "Nothing was done", "16 MiB")
+	to := b.press(page, bankSource+"/runs", nil, http.StatusSeeOther).header.Get("Location")
+	run := b.get(to, 200)
+	run.has(t, "Bank main, run 1", "Opening", "Closing", "the difference is in open items", "What it found")
+	b.get(reconAt, 200).has(t, "compared", "within the hour", "Money that came, and nobody knows what for 123.45 GBP", "up to 1 day")
+	b.get(reconAt+"/runs", 200).has(t, "Bank main, 1", "bank against books")
+
+	id := strings.TrimPrefix(to, reconAt+"/runs/")
+	b.press(run, to+"/replays", nil, http.StatusOK).has(t, "Made again: the same")
+	document := b.get(to+"/document", 200)
+	sum := sha256.Sum256([]byte(document.source))
+	run.has(t, hex.EncodeToString(sum[:]), id)
+	if d := document.header.Get("Content-Disposition"); d != `attachment; filename="uk-R2-1.json"` {
+		t.Errorf("the document is called %s", d)
+	}
+	found := b.get(at+breaksPath+"?currency=GBP", 200)
+	if !strings.Contains(found.source, "B1121-0") || found.Rows != 3 {
+		t.Errorf("%d rows: %s", found.Rows, found.Text)
+	}
+	b.press(b.get(reconAt, 200), reconAt+"/inside", nil, http.StatusSeeOther)
+	b.get(reconAt, 200).has(t, "The book against itself Last run within the hour")
+}
+
+// What a bank writes of people stands on pages for those only who may read of people, and as text.
+func TestBreakPage(t *testing.T) {
+	t.Parallel()
+	m := newMarket(t)
+	b := m.in("Fatima", access.Grant{Role: finance, Book: "uk"})
+	m.withBank(b)
+	b.press(b.get(bankSource, 200), bankSource+"/runs", nil, http.StatusSeeOther)
+	list, err := m.reconcile.Breaks(t.Context(), m.book, reconcile.BreakQuery{Open: true, Limit: 10})
+	m.must(err)
+	var came reconcile.Break
+	for _, x := range list {
+		if x.Amount == 12345 {
+			came = x
+		}
+	}
+	one := at + breaksPath + "/" + came.ID
+	page := b.get(one, 200)
+	page.has(t, "What the other side says", "They have nothing of this", "123.45 GBP", "found by a run", bankWrote)
+	page.hasNot(t, "<b>Vogel")
+	m.in("Auda", access.Grant{Role: access.Auditor, Book: "uk"}).get(one, 200).hasNot(t, "Vogel", "<textarea")
+
+	b.press(page, one+"/assign", url.Values{"owner": {"bad owner!"}}, http.StatusBadRequest).has(t, "Nothing was done")
+	b.press(page, one+"/assign", url.Values{"owner": {"treasury"}}, http.StatusSeeOther)
+	b.press(page, one+"/note", url.Values{"note": {"stale"}}, http.StatusConflict).has(t, "Look at it again")
+	page = b.get(one, 200)
+	page.has(t, "given to somebody", "treasury")
+	b.press(page, one+"/explain", url.Values{"note": {"<script>alert(1)</script>"}, "by": {"soon"}}, http.StatusBadRequest).has(t, "by which day", "<script>alert(1)</script>")
+	b.press(page, one+"/explain", url.Values{"note": {"<script>alert(1)</script>\r\nsecond"}, "document": {"doc-7"}, "by": {"2026-12-24"}}, http.StatusSeeOther)
+	page = b.get(one, 200)
+	page.has(t, "explained", "<script>alert(1)</script>", "doc-7")
+	b.press(page, one+"/note", url.Values{"note": {"Asked the bank."}}, http.StatusSeeOther)
+	page = b.get(one, 200)
+	page.has(t, "Asked the bank.")
+	b.press(page, one+"/reopen", url.Values{"note": {"Not so."}}, http.StatusSeeOther)
+	b.get(at+breaksPath+"?owner=treasury&class="+string(came.Class), 200).has(t, "123.45 GBP", "open")
+	b.get(at+breaksPath+"?state=explained", 200).has(t, "There are none of these")
+	b.get(at+breaksPath+"?age=31", 200).has(t, "No break is like this")
+}
+
+// Money that nobody knows is placed by two people.
+func TestBreakIsPutRight(t *testing.T) {
+	t.Parallel()
+	m := newMarket(t)
+	b := m.in("Fatima", access.Grant{Role: finance, Book: "uk"})
+	m.withBank(b)
+	b.press(b.get(bankSource, 200), bankSource+"/runs", nil, http.StatusSeeOther)
+	list, err := m.reconcile.Breaks(t.Context(), m.book, reconcile.BreakQuery{Open: true, Limit: 10})
+	m.must(err)
+	for _, x := range list {
+		if x.Suspense == 0 {
+			t.Errorf("nothing of %s waits in suspense: %s", x.ID, x.Held)
+		}
+		one := at + breaksPath + "/" + x.ID
+		page := b.get(one, 200)
+		reason := url.Values{"reason": {"The bank says so."}, "document": {"doc-1"}}
+		b.press(page, one+"/fix", reason, http.StatusBadRequest).has(t, "at least one account")
+		var asked string
+		if x.Amount < 0 {
+			reason["to"] = []string{"expenses:bad_debt"}
+			asked = b.press(page, one+"/write-off", reason, http.StatusSeeOther).header.Get("Location")
+		} else {
+			for name, value := range map[string]string{"account1": "revenue:other", "direction1": "credit", "amount1": "123.46"} {
+				reason.Set(name, value)
+			}
+			refused := b.press(page, one+"/fix", reason, http.StatusBadRequest)
+			refused.has(t, "Nothing was done")
+			reason["account1"], reason["amount1"] = []string{"liabilities:customer_refund_due:cus_1"}, []string{"123.45"}
+			asked = b.press(page, one+"/fix", reason, http.StatusSeeOther).header.Get("Location")
+		}
+		b.get(one, 200).has(t, "A second person is asked about it already")
+		second := m.in("Omar"+x.ID[4:8], access.Grant{Role: access.Approver, Book: "uk"})
+		approval := second.get(asked, 200)
+		approval.has(t, "break.", x.ID)
+		second.press(approval, asked+"/approve", nil, http.StatusSeeOther)
+		done := b.get(one, 200)
+		done.has(t, "by two people", "Ended by")
+		done.hasNot(t, "Say where it belongs", "Give up on it")
+	}
+	b.get(reconAt, 200).has(t, "Nothing waits in suspense")
+	b.get(at+breaksPath+"?state=all", 200).has(t, "put right", "written off")
+}
+
+// A processor is pulled and compared.
+func TestReconciliationOfAProcessor(t *testing.T) {
+	t.Parallel()
+	m := newMarket(t)
+	m.earn("seller", "sel_uk", "available", 5000)
+	_, err := m.reconcile.Pull(t.Context(), m.turn(), "main")
+	m.must(err)
+	b := m.in("Fatima", access.Grant{Role: finance, Book: "uk"})
+	page := b.get(processorAt, 200)
+	page.has(t, "Processor main", "It says At, UTC Available", "The lines come to what the source says")
+	_, err = m.sim.AddCharge(700, 10, "gbp", 0, nil)
+	m.must(err)
+	b.press(b.get(reconAt, 200), processorAt+"/pulls", nil, http.StatusSeeOther)
+	to := b.press(b.get(processorAt, 200), processorAt+"/runs", nil, http.StatusSeeOther).header.Get("Location")
+	b.get(to, 200).has(t, "Processor main, run 1", "Charges", "Fees", "57.00")
+	b.send(http.MethodPost, bankSource+"/pulls", nil)
+	b.get(reconAt+"/sources/bank/none", 404)
+	b.get(reconAt+"/sources/none/main", 404)
+	b.get(reconAt+"/sources/bank/a%00b", 404)
+}
+
+// Suggestions are confirmed and refused where they stand.
+func TestSuggestions(t *testing.T) {
+	t.Parallel()
+	m := newMarket(t)
+	b := m.in("Fatima", access.Grant{Role: finance, Book: "uk"})
+	b.get(at+pairingsPath, 200).has(t, "Nothing is suggested")
+	for i := range 2 {
+		m.post(m.book, fmt.Sprintf("came-%d", i), sale("assets:bank:operating:main", "liabilities:seller:available:sel_uk", 12345, "GBP"))
+	}
+	m.withBank(b)
+	b.press(b.get(bankSource, 200), bankSource+"/runs", nil, http.StatusSeeOther)
+	list, err := m.reconcile.Pairings(t.Context(), m.book, pairingSuggested, "", 10)
+	m.must(err)
+	if len(list) != 2 {
+		t.Fatalf("%d suggestions", len(list))
+	}
+	page := b.get(at+pairingsPath, 200)
+	page.has(t, "one line, one entry", "the same amount near the same day", "123.45 GBP", "E2E-B")
+	b.press(page, at+pairingsPath+"/"+list[0].ID+"/refuse", url.Values{"note": {"<i>no</i>"}}, http.StatusSeeOther)
+	b.get(at+pairingsPath+"?state=refused", 200).has(t, "<i>no</i>", "refused")
+	ambiguous := m.onlyBreak(reconcile.Ambiguous)
+	one := b.get(at+breaksPath+"/"+ambiguous.ID, 200)
+	one.has(t, "Could belong together")
+	b.press(one, at+pairingsPath+"/"+list[1].ID+"/confirm", nil, http.StatusSeeOther)
+	b.get(at+pairingsPath+"?state=made", 200).has(t, "made")
+	b.press(page, at+pairingsPath+"/"+list[1].ID+"/confirm", nil, http.StatusConflict).has(t, "Nothing was done")
+}
+
+// A month has a checklist, and is closed and opened again by two people; its closings are a chain.
+func TestPeriodPages(t *testing.T) {
+	t.Parallel()
+	m := newMarket(t)
+	b := m.in("Fatima", access.Grant{Role: finance, Book: "uk"})
+	b.get(at+periodsPath, 200).has(t, "Nothing was posted yet", "No month was closed yet")
+	m.post(m.book, "a", sale("assets:bank:operating:main", "liabilities:seller:available:sel_uk", 100, "GBP"))
+	b.get(at+periodsPath, 200).has(t, "2026-11 open not over")
+	november := at + periodsPath + "/2026-11"
+	page := b.get(november, 200)
+	page.has(t, "Checklist", "blocks the close", "Accept as it stands")
+	m.forward(30 * 24 * time.Hour)
+	_, err := m.reconcile.CompareInside(t.Context(), m.turn(), m.book)
+	m.must(err)
+	b = m.in("Farid", access.Grant{Role: finance, Book: "uk"})
+	second := m.in("Oman", access.Grant{Role: access.Approver, Book: "uk"})
+	page = b.get(november, 200)
+	page.has(t, "Ask to close")
+	var accept []string
+	for _, part := range strings.Split(page.source, `name="accept" value="`)[1:] {
+		code, _, _ := strings.Cut(part, `"`)
+		accept = append(accept, code)
+	}
+	b.press(page, november+"/close", url.Values{"reason": {""}}, http.StatusBadRequest).has(t, "Nothing was done")
+	asked := b.press(page, november+"/close", url.Values{"reason": {"November is done."}, "accept": accept}, http.StatusSeeOther).header.Get("Location")
+	second.press(second.get(asked, 200), asked+"/approve", nil, http.StatusSeeOther)
+	closed := b.get(november, 200)
+	closed.has(t, "closed", "Closings of this month", "November is done.", "Control totals")
+	closed.hasNot(t, "Ask to close")
+	chain, err := m.reconcile.Closings(t.Context(), m.book, 0, 10)
+	m.must(err)
+	b.get(at+periodsPath, 200).has(t, "2026-11 closed", hex.EncodeToString(chain[0].Hash[:]))
+	asked = b.press(closed, november+"/reopen", url.Values{"reason": {"An invoice came late."}}, http.StatusSeeOther).header.Get("Location")
+	second.press(second.get(asked, 200), asked+"/approve", nil, http.StatusSeeOther)
+	b.get(at+periodsPath, 200).has(t, "opened again", "An invoice came late.")
+}
+
+// An export is asked for, shows its manifest, and leaves as the file that the manifest is of.
+func TestExportPages(t *testing.T) {
+	t.Parallel()
+	m := newMarket(t)
+	m.earn("seller", "sel_uk", "available", 5000)
+	b := m.in("Fatima", access.Grant{Role: finance, Book: "uk"})
+	list := b.get(at+exportsPath, 200)
+	list.has(t, "Choose a report", "Nobody has asked for an export yet")
+	form := b.get(at+exportsPath+"/new?report=trial_balance", 200)
+	b.press(form, at+exportsPath, url.Values{"format": {"csv"}, "p-from": {"<b>"}, "p-to": {"2026-11"}}, http.StatusBadRequest).has(t, "Nothing was done", "not written as")
+	b.press(form, at+exportsPath, url.Values{"format": {"pdf"}}, http.StatusBadRequest).has(t, "Nothing was done")
+	to := b.press(form, at+exportsPath, url.Values{"format": {"csv"}, "p-from": {"2026-11"}, "p-to": {"2026-11"}, "p-detail": {"account"}, "p-other": {"x"}}, http.StatusSeeOther).header.Get("Location")
+	page := b.get(to, 200)
+	page.has(t, "made", "Rows", "Download", "from 2026-11", "detail account")
+	file := b.press(page, to+"/content", nil, 200)
+	manifest, err := tabular.ReadManifest(bytes.NewReader([]byte(b.get(to+"/manifest", 200).source)))
+	m.must(err)
+	if sum := sha256.Sum256([]byte(file.source)); hex.EncodeToString(sum[:]) != manifest.SHA256 || !strings.Contains(file.header.Get("Content-Disposition"), "trial_balance-uk-v") {
+		t.Errorf("the file is %x, not %s", sum, manifest.SHA256)
+	}
+	b.get(at+exportsPath, 200).has(t, "csv", "made")
+	support := m.in("Sam", access.Grant{Role: access.Support, Book: "uk"})
+	for _, path := range []string{to, to + "/manifest", at + exportsPath} {
+		support.get(path, 404)
+	}
+	if status, got := support.send(http.MethodPost, to+"/content", support.get("/console", 200).forms()["/sign-out"]); status != 404 || strings.Contains(got.source, "5000") {
+		t.Errorf("support fetches an export: %d", status)
+	}
+	b.get(at+exportsPath+"/new?report=none", 400)
+	b.get(at+exportsPath+"/exp_none", 404)
+}
+
+// Whoever has no right to it finds no form and cannot send it; another book's things look missing; no address is a fault.
+func TestReconciliationOfOthers(t *testing.T) {
+	t.Parallel()
+	m := newMarket(t)
+	b := m.in("Fatima", access.Grant{Role: finance, Book: "uk"})
+	m.withBank(b)
+	to := b.press(b.get(bankSource, 200), bankSource+"/runs", nil, http.StatusSeeOther).header.Get("Location")
+	list, err := m.reconcile.Breaks(t.Context(), m.book, reconcile.BreakQuery{Open: true, Limit: 1})
+	m.must(err)
+	one := at + breaksPath + "/" + list[0].ID
+	m.house.book("vn", "Souk VN", "GBP")
+	other := m.in("Other", access.Grant{Role: finance, Book: "vn"})
+	for _, path := range []string{to, to + "/document", one, bankSource, reconAt, at + periodsPath, at + exportsPath} {
+		other.get(path, 404)
+		m.payee(m.book, "cre_amy").get(path, 404)
+	}
+	for _, path := range []string{strings.Replace(to, "/uk/", "/vn/", 1), strings.Replace(one, "/uk/", "/vn/", 1), strings.Replace(bankSource, "/uk/", "/vn/", 1), strings.Replace(to, "/uk/", "/vn/", 1) + "/document"} {
+		other.get(path, 404)
+	}
+	support := m.in("Sam", access.Grant{Role: access.Support, Book: "uk"})
+	for _, path := range []string{to, to + "/document", one, bankSource, reconAt, at + periodsPath, at + pairingsPath} {
+		support.get(path, 404)
+	}
+	auditor := m.in("Auda", access.Grant{Role: access.Auditor, Book: "uk"})
+	form := url.Values{"form": {auditor.get(one, 200).forms()["/sign-out"].Get("form")}, "step": {"1"}, "note": {"x"}, "owner": {"x"}, "reason": {"x"}, "document": {"x"}}
+	for _, path := range []string{one + "/assign", one + "/explain", one + "/note", one + "/reopen", one + "/fix", one + "/fix-by-transaction", one + "/fix-by-return", one + "/write-off",
+		bankSource + "/runs", bankSource + "/pulls", reconAt + "/inside", reconAt + "/sources", at + periodsPath + "/2026-11/close", at + periodsPath + "/2026-11/reopen",
+		at + pairingsPath + "/pa_1/confirm", at + pairingsPath + "/pa_1/refuse"} {
+		if status, _ := auditor.send(http.MethodPost, path, form); status != http.StatusForbidden {
+			t.Errorf("an auditor and %s: %d", path, status)
+		}
+		if status, _ := b.send(http.MethodPost, path, nil); status != http.StatusForbidden {
+			t.Errorf("no token and %s: %d", path, status)
+		}
+	}
+	for _, path := range []string{breaksPath + "?state=lost", breaksPath + "?class=lost", breaksPath + "?match=9", breaksPath + "?owner=a%20b", breaksPath + "?currency=ZZZ", breaksPath + "?age=x",
+		breaksPath + "?after=x", breaksPath + "?ref=%00", pairingsPath + "?state=lost", pairingsPath + "?after=%00", periodsPath + "?after=x", reconPath + "/runs?after=x", exportsPath + "?after=%00"} {
+		b.get(at+path, 400)
+	}
+	for _, path := range []string{breaksPath + "/brk_none", breaksPath + "/%00", reconPath + "/runs/rec_none", reconPath + "/runs/%00/document", periodsPath + "/2026-13", periodsPath + "/x"} {
+		b.get(at+path, 404)
+	}
+}

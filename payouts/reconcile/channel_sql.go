@@ -1,0 +1,355 @@
+package reconcile
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"mizan/ledger"
+	"mizan/ledger/money"
+)
+
+// What R4 reads: files and rows as they stand, and the channel's transactions at one place of the book.
+
+const (
+	sqlImportsOf = `
+SELECT i.id, i.state, i.reason, i.currency, i.rows, i.said, i.stated_total, i.our_total, i.recorded_at, i.options::jsonb ->> 'role', coalesce(i.sha256, '')
+  FROM imports i
+ WHERE i.book_id = $1 AND (i.id > $2 AND i.id <= $3 OR i.id = ANY ($5::bigint[])) AND i.state <> 'receiving' AND i.options::jsonb ->> 'channel' = $4
+ ORDER BY i.id LIMIT 10000`
+	sqlLastImport = `SELECT coalesce(max(i.id), 0) FROM imports i WHERE i.book_id = $1`
+	// A file that was refused is made up for by a later one of the channel.
+	sqlLaterImport = `
+SELECT EXISTS (SELECT FROM imports i WHERE i.book_id = $1 AND i.id > $2 AND i.state IN ('applying', 'done') AND i.options::jsonb ->> 'channel' = $3)`
+	sqlRowsNotIn = `
+SELECT r.row, r.identity, r.state, r.reason, r.amount, coalesce(w.amount, 0)
+  FROM import_rows r
+  LEFT JOIN LATERAL (SELECT x.import_id, x.row FROM import_identities x WHERE x.book_id = $1 AND x.channel = $5 AND x.identity = r.identity LIMIT 1) o ON true
+  LEFT JOIN LATERAL (SELECT x.amount FROM import_rows x WHERE x.book_id = $1 AND x.import_id = o.import_id AND x.row = o.row LIMIT 1) w ON true
+ WHERE r.book_id = $1 AND r.import_id = $2 AND r.state IN ('parked', 'changed') AND r.row > $3 ORDER BY r.row LIMIT $4`
+	// A row against what was posted for it: as the owner's bookkeeper what the channel owes, as the platform what its seller got.
+	sqlRowsIn = `
+SELECT r.row, r.identity, r.amount, t.sequence IS NOT NULL, coalesce(e.amount, 0)
+  FROM (SELECT x.row, x.identity, x.amount, x.reference FROM import_rows x
+         WHERE x.book_id = $1 AND x.import_id = $2 AND x.state = 'applied' AND x.row > $3 ORDER BY x.row LIMIT $4) r
+  LEFT JOIN LATERAL (SELECT x.first_sequence AS sequence, x.count FROM transaction_references x WHERE x.book_id = $1 AND x.reference = r.reference LIMIT 1) t ON true
+  LEFT JOIN LATERAL (
+       SELECT sum(CASE WHEN $5 = 'bookkeeper' THEN y.amount ELSE -y.amount END)::bigint AS amount
+         FROM transactions x
+        CROSS JOIN LATERAL unnest(x.account_ids) i(id)
+         JOIN accounts a ON a.book_id = $1 AND a.id = i.id AND (
+              $5 = 'bookkeeper' AND a.address = 'assets:receivable:channel:' || $6
+           OR $5 = 'platform' AND (a.address = 'liabilities:seller:available:' || $7 OR a.address = 'liabilities:seller:reserve:' || $7))
+         JOIN entries y ON y.book_id = $1 AND y.account_id = a.id AND y.sequence = x.sequence
+        WHERE x.book_id = $1 AND x.sequence >= t.sequence AND x.sequence < t.sequence + t.count) e ON true
+ ORDER BY r.row`
+	sqlSellerOf = `SELECT coalesce(i.options::jsonb ->> 'seller', '') FROM imports i WHERE i.book_id = $1 AND i.id = $2`
+	// Transactions of the channel of which no file has a row.
+	sqlPostedOf = `
+SELECT t.sequence, t.subject, t.occurred_at, t.reference, k.identity IS NOT NULL
+  FROM (SELECT x.sequence, x.subject, x.occurred_at, x.reference FROM transactions x
+         WHERE x.book_id = $1 AND x.event = 'import.settlement_line' AND x.sequence > $2 AND x.sequence <= $3 ORDER BY x.sequence LIMIT $4) t
+  LEFT JOIN LATERAL (SELECT x.identity FROM import_identities x
+                      WHERE x.book_id = $1 AND x.channel = $5 AND x.identity = substr(t.subject, length('settled:' || $5 || '.') + 1) LIMIT 1) k ON true
+ ORDER BY t.sequence`
+	sqlIdentityKnown = `SELECT EXISTS (SELECT FROM import_identities x WHERE x.book_id = $1 AND x.channel = $2 AND x.identity = $3)`
+	sqlOwedAt        = `
+SELECT a.id, a.address, a.currency, a.opened_at, coalesce(e.balance_after, 0), coalesce(e.account_version, 0) - coalesce(b.account_version, 0),
+       coalesce(e.debits_after, 0) - coalesce(b.debits_after, 0)
+  FROM accounts a
+  LEFT JOIN LATERAL (SELECT y.balance_after, y.debits_after, y.account_version FROM entries y
+                      WHERE y.book_id = $1 AND y.account_id = a.id AND y.sequence <= $3 ORDER BY y.sequence DESC, y.line DESC LIMIT 1) e ON true
+  LEFT JOIN LATERAL (SELECT y.debits_after, y.account_version FROM entries y
+                      WHERE y.book_id = $1 AND y.account_id = a.id AND y.sequence <= $4 ORDER BY y.sequence DESC, y.line DESC LIMIT 1) b ON true
+ WHERE a.book_id = $1 AND a.address = 'assets:receivable:channel:' || $2 ORDER BY a.currency`
+)
+
+// settledFile is an import as R4 sees it.
+type settledFile struct {
+	id           int64
+	state        string
+	reason       string
+	currency     money.Currency
+	rows         int
+	said         bool
+	stated, ours money.Minor
+	at           time.Time
+	role, seller string
+	sha256       string
+}
+
+// planChannel fixes which files the run takes, and returns the facts of the run before.
+func (s *Service) planChannel(ctx context.Context, book ledger.Book, in *inputs) ([]fact, error) {
+	if err := s.pool.QueryRow(ctx, sqlLastImport, book.ID).Scan(&in.Lines.To); err != nil {
+		return nil, err
+	}
+	var past string
+	var number, from int64
+	err := s.pool.QueryRow(ctx, sqlRunHead, book.ID, in.Match, in.Source.ID).Scan(&number, &in.Lines.From, &from, &past)
+	if errors.Is(err, pgx.ErrNoRows) || past == "" {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var before inputs
+	if err := json.Unmarshal([]byte(past), &before); err != nil {
+		return nil, err
+	}
+	in.Lines.To = max(in.Lines.To, in.Lines.From)
+	return before.Facts, nil
+}
+
+// readChannel sees files and rows. Of what the run before saw, it looks at each again; if that was more than it could list, at all.
+func (s *Service) readChannel(ctx context.Context, book ledger.Book, in *inputs, before []fact, f *facts) error {
+	var again []int64
+	from, entries := in.Lines.From, in.Entries.From
+	for _, x := range before {
+		if x.More > 0 {
+			from, entries = 0, 0
+		}
+		if id, err := strconv.ParseInt(strings.Split(x.Of, ":")[0], 10, 64); err == nil && x.Check != checkNotSettled {
+			again = append(again, id)
+		}
+	}
+	slices.Sort(again)
+	rows, err := s.pool.Query(ctx, sqlImportsOf, book.ID, from, in.Lines.To, in.Source.Name, slices.Compact(again))
+	if err != nil {
+		return err
+	}
+	files, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (x settledFile, err error) {
+		var sum []byte
+		err = row.Scan(&x.id, &x.state, &x.reason, &x.currency, &x.rows, &x.said, &x.stated, &x.ours, &x.at, &x.role, &sum)
+		x.sha256 = hex.EncodeToString(sum)
+		return x, err
+	})
+	if err != nil {
+		return err
+	}
+	for _, x := range files {
+		if len(in.Files) < listedReceipts {
+			in.Files = append(in.Files, receiptInput{x.id, x.sha256})
+		}
+		if err := s.readFile(ctx, book, *in, x, f); err != nil {
+			return err
+		}
+	}
+	return s.readPosted(ctx, book, *in, entries, before, f)
+}
+
+func (s *Service) readFile(ctx context.Context, book ledger.Book, in inputs, x settledFile, f *facts) error {
+	id := strconv.FormatInt(x.id, 10)
+	see := func(c check, of string, there, here money.Minor) *fact {
+		y := f.see(c, id+of, x.currency, there, here, x.at, true)
+		y.Left, y.Right = "import "+id+of, ""
+		return y
+	}
+	if x.currency == "" {
+		x.currency = book.Currencies[0]
+	}
+	switch x.state {
+	case "done":
+	case "refused":
+		later := false
+		if err := s.pool.QueryRow(ctx, sqlLaterImport, book.ID, x.id, in.Source.Name).Scan(&later); err != nil {
+			return err
+		}
+		if x.said && x.stated != x.ours && !later {
+			see(checkFileTotal, "", x.stated, x.ours)
+		}
+		return nil
+	default:
+		see(checkFileOpen, "", x.ours, 0)
+		return nil
+	}
+	if x.said && x.stated != x.ours {
+		see(checkFileTotal, "", x.stated, x.ours)
+	}
+	if err := s.pool.QueryRow(ctx, sqlSellerOf, book.ID, x.id).Scan(&x.seller); err != nil {
+		return err
+	}
+	if err := s.readRows(ctx, sqlRowsNotIn, []any{book.ID, x.id}, []any{in.Source.Name}, func(row pgx.CollectableRow) (n int, err error) {
+		var identity, state, reason string
+		var there, here money.Minor
+		if err := row.Scan(&n, &identity, &state, &reason, &there, &here); err != nil {
+			return n, err
+		}
+		which := checkRowParked
+		switch {
+		case state == "changed":
+			which = checkRowChanged
+		case reason == "unknown-field":
+			which, here = checkRowField, 0
+		default:
+			here = 0
+		}
+		see(which, fmt.Sprintf(":%d:%s", n, identity), there, here).Right = reason
+		return n, nil
+	}); err != nil || x.role == "attribution" {
+		return err
+	}
+	return s.readRows(ctx, sqlRowsIn, []any{book.ID, x.id}, []any{x.role, in.Source.Name, x.seller}, func(row pgx.CollectableRow) (n int, err error) {
+		var identity string
+		var there, here money.Minor
+		var posted bool
+		if err := row.Scan(&n, &identity, &there, &posted, &here); err != nil {
+			return n, err
+		}
+		of := fmt.Sprintf(":%d:%s", n, identity)
+		switch {
+		case !posted:
+			see(checkRowPosted, of, there, 0)
+		case here != there:
+			see(checkRowAmount, of, there, here)
+		}
+		return n, nil
+	})
+}
+
+// readRows reads rows of a file in pages, by their number.
+func (s *Service) readRows(ctx context.Context, sql string, first, rest []any, take func(pgx.CollectableRow) (int, error)) error {
+	for after := 0; ; {
+		args := append(append(slices.Clone(first), after, insidePage), rest...)
+		rows, err := s.pool.Query(ctx, sql, args...)
+		if err != nil {
+			return err
+		}
+		page, err := pgx.CollectRows(rows, take)
+		if err != nil || len(page) < insidePage {
+			return err
+		}
+		after = page[len(page)-1]
+	}
+}
+
+// readPosted sees settlements in the books that are in no file: new ones, and those that were so in the run before.
+func (s *Service) readPosted(ctx context.Context, book ledger.Book, in inputs, from int64, before []fact, f *facts) error {
+	prefix := "settled:" + in.Source.Name + "."
+	for _, x := range before {
+		if x.Check != checkNotSettled || x.More > 0 || from == 0 {
+			continue
+		}
+		known := false
+		if err := s.pool.QueryRow(ctx, sqlIdentityKnown, book.ID, in.Source.Name, strings.TrimPrefix(x.Of, prefix)).Scan(&known); err != nil {
+			return err
+		}
+		if !known {
+			f.list = append(f.list, x)
+		}
+	}
+	for {
+		n := 0
+		rows, err := s.pool.Query(ctx, sqlPostedOf, book.ID, from, in.Entries.To, insidePage, in.Source.Name)
+		if err != nil {
+			return err
+		}
+		var subject, reference string
+		var at time.Time
+		var known bool
+		type posted struct {
+			sequence           int64
+			subject, reference string
+			at                 time.Time
+		}
+		var list []posted
+		if _, err := pgx.ForEachRow(rows, []any{&from, &subject, &at, &reference, &known}, func() error {
+			n++
+			if !known && strings.HasPrefix(subject, prefix) {
+				list = append(list, posted{from, subject, reference, at})
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		for _, p := range list {
+			t, err := s.ledger.Transaction(ctx, book, p.sequence)
+			if err != nil {
+				return err
+			}
+			c, amount := settledBy(t, in.Source.Name)
+			y := f.see(checkNotSettled, p.subject, c, 0, amount, p.at, true)
+			y.Left, y.Right = "", p.reference
+		}
+		if n < insidePage {
+			return nil
+		}
+	}
+}
+
+// settledBy is what a transaction of a channel settled: what the channel owes by it, or else what its seller got.
+func settledBy(t ledger.Transaction, channel string) (c money.Currency, amount money.Minor) {
+	var got money.Minor
+	for _, e := range t.Entries {
+		c = e.Currency
+		switch {
+		case e.Account == ledger.Address("assets:receivable:channel:"+channel):
+			amount += e.Amount
+		case strings.HasPrefix(string(e.Account), "liabilities:seller:"):
+			got -= e.Amount
+		}
+	}
+	if amount == 0 {
+		amount = got
+	}
+	return c, amount
+}
+
+// readChannelBooks sums what the channel owes at the run's place, and sees what it owes for too long.
+func (s *Service) readChannelBooks(ctx context.Context, book ledger.Book, in inputs, f *facts) ([]channelLine, error) {
+	rows, err := s.pool.Query(ctx, sqlOwedAt, book.ID, in.Source.Name, in.Entries.To, in.Entries.From)
+	if err != nil {
+		return nil, err
+	}
+	type owed struct {
+		accountAt
+		count   int64
+		settled money.Minor
+	}
+	accounts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (a owed, err error) {
+		err = row.Scan(&a.id, &a.address, &a.currency, &a.opened, &a.balance, &a.count, &a.settled)
+		return a, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	list := []channelLine{}
+	for _, a := range accounts {
+		list = append(list, channelLine{a.currency, a.count, amountOf(a.settled, a.currency), amountOf(a.balance, a.currency)})
+		if a.balance == 0 {
+			continue
+		}
+		since, reference, err := s.openSince(ctx, book, a.accountAt, in.Entries.To)
+		if err != nil {
+			return nil, err
+		}
+		f.see(checkUnpaid, a.address, a.currency, 0, a.balance, since, false).Left = reference
+	}
+	return list, nil
+}
+
+// filesAgain reads the hashes of a run's files again.
+func (s *Service) filesAgain(ctx context.Context, book ledger.Book, in *inputs) error {
+	ids := make([]int64, len(in.Files))
+	for i, x := range in.Files {
+		ids[i] = x.Number
+	}
+	rows, err := s.pool.Query(ctx, `SELECT i.id, coalesce(i.sha256, '') FROM imports i WHERE i.book_id = $1 AND i.id = ANY ($2) ORDER BY i.id`, book.ID, ids)
+	if err != nil {
+		return err
+	}
+	in.Files, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (x receiptInput, err error) {
+		var sum []byte
+		err = row.Scan(&x.Number, &sum)
+		x.SHA256 = hex.EncodeToString(sum)
+		return x, err
+	})
+	return err
+}

@@ -1,0 +1,216 @@
+package reconcile
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"mizan/ledger/commerce/intake"
+)
+
+const channelHead = "transaction_id,statement_id,order_id,currency,subtotal_before_discount,platform_commission,moon_fee,settlement_amount,statement_time\n"
+
+// channelHouse is a house with settlements of a channel.
+type channelHouse struct {
+	*breakHouse
+	files   *intake.Service
+	options intake.ImportOptions
+}
+
+func newChannelHouse(t *testing.T, options intake.ImportOptions) *channelHouse {
+	t.Helper()
+	h := &channelHouse{breakHouse: newBreakHouse(t), options: options}
+	h.clock.advance(30 * 24 * time.Hour)
+	h.files = intake.New(h.db.Pool, h.books, h.record, intake.Options{Now: h.clock.now})
+	_, err := h.SetSource(t.Context(), breaksAnn, h.book, KindChannel, options.Channel, Settings{})
+	h.ok(err)
+	return h
+}
+
+// settle sends a file and has it applied.
+func (h *channelHouse) settle(text string) int64 {
+	h.Helper()
+	i, _, err := h.files.Import(h.Context(), h.book, h.options, strings.NewReader(text))
+	h.ok(err)
+	h.apply()
+	return i.ID
+}
+
+func (h *channelHouse) apply() {
+	h.Helper()
+	for {
+		n, err := h.files.WorkImports(h.Context())
+		h.ok(err)
+		if n == 0 {
+			return
+		}
+	}
+}
+
+// expect runs R4, replays it, and compares the breaks that are open: by check, with class and amount.
+func (h *channelHouse) expect(want map[string]string) Run {
+	h.Helper()
+	run, err := h.CompareChannel(h.Context(), breaksTurn, h.book, h.options.Channel)
+	h.ok(err)
+	again, err := h.Replay(h.Context(), h.book, run.ID)
+	h.ok(err)
+	if !again.Same {
+		h.Fatalf("run %d of R4 is not the same again: %v", run.Number, again.Differs)
+	}
+	have := map[string]string{}
+	for id, b := range h.breaksOf(R4) {
+		have[id] = fmt.Sprintf("%s %s", b.Class, b.Amount.Format(b.Currency))
+	}
+	if !maps.Equal(have, want) {
+		h.Fatalf("differences %v\ninstead of %v", have, want)
+	}
+	return run
+}
+
+func tiktokRows(from, to int) string {
+	var b strings.Builder
+	b.WriteString(channelHead)
+	for n := from; n <= to; n++ {
+		fmt.Fprintf(&b, "T-%d,ST-1,%d,USD,100.00,-6.00,,94.00,2026-11-01\n", n, 1000+n)
+	}
+	return b.String()
+}
+
+// Settlements that are in the books have no differences, whoever's book it is; a file twice and a row twice are none either.
+func TestChannelInOrder(t *testing.T) {
+	t.Parallel()
+	for _, o := range []intake.ImportOptions{
+		{Format: intake.TikTok, Role: "bookkeeper", Seller: "s1", Channel: "tiktok"},
+		{Format: intake.TikTok, Role: "platform", Seller: "s1", Channel: "tiktok", Processor: "main"},
+		{Format: intake.TikTok, Role: "attribution", Seller: "s1", Channel: "tiktok"},
+		{Format: intake.CSV, Role: "bookkeeper", Seller: "s1", Channel: "own"},
+		{Format: intake.AmazonV2, Role: "bookkeeper", Seller: "s1", Channel: "amazon-v2"},
+	} {
+		t.Run(string(o.Format)+" "+o.Role, func(t *testing.T) {
+			t.Parallel()
+			h := newChannelHouse(t, o)
+			h.expect(map[string]string{})
+			one, two := tiktokRows(1, 30), tiktokRows(20, 40)
+			if o.Format == intake.AmazonV2 {
+				one, two = amazonRows(1, 3), amazonRows(2, 3)
+			}
+			id := h.settle(one)
+			if n := h.count(`SELECT count(*) FROM import_rows WHERE book_id = $1 AND import_id = $2 AND state = 'applied'`, h.book.ID, id); n == 0 {
+				i, err := h.files.ImportByID(t.Context(), h.book, id)
+				t.Fatalf("nothing of the file was applied: %+v %v", i, err)
+			}
+			h.expect(map[string]string{})
+			h.settle(two)
+			h.settle(one)
+			h.expect(map[string]string{})
+		})
+	}
+}
+
+// amazonRows is a settlement report of Amazon, with its total in the first row.
+func amazonRows(from, to int) string {
+	head := []string{"settlement-id", "settlement-start-date", "settlement-end-date", "deposit-date", "total-amount", "currency", "transaction-type", "order-id",
+		"merchant-order-id", "adjustment-id", "shipment-id", "marketplace-name", "amount-type", "amount-description", "amount", "fulfillment-id", "posted-date",
+		"posted-date-time", "order-item-code", "merchant-order-item-id", "merchant-adjustment-item-id", "sku", "quantity-purchased", "promotion-id"}
+	var b strings.Builder
+	b.WriteString(strings.Join(head, "\t") + "\n")
+	row := func(values map[string]string) {
+		fields := make([]string, len(head))
+		for i, name := range head {
+			fields[i] = values[name]
+		}
+		b.WriteString(strings.Join(fields, "\t") + "\n")
+	}
+	id := fmt.Sprintf("1%d%d", from, to)
+	row(map[string]string{"settlement-id": id, "settlement-start-date": "2026-11-01 00:00:00 UTC", "settlement-end-date": "2026-11-14 00:00:00 UTC",
+		"deposit-date": "2026-11-16 00:00:00 UTC", "total-amount": fmt.Sprintf("%d.00", (to-from+1)*17), "currency": "USD"})
+	for n := from; n <= to; n++ {
+		base := map[string]string{"settlement-id": id, "transaction-type": "Order", "order-id": fmt.Sprintf("112-000000%d-0000000", n), "marketplace-name": "Amazon.com",
+			"fulfillment-id": "AFN", "posted-date": "2026-11-03", "posted-date-time": "2026-11-03 10:00:00 UTC", "order-item-code": fmt.Sprint("9", n), "sku": "sku", "quantity-purchased": "1"}
+		for _, part := range [][3]string{{"ItemPrice", "Principal", "20.00"}, {"ItemFees", "Commission", "-3.00"}} {
+			values := maps.Clone(base)
+			values["amount-type"], values["amount-description"], values["amount"] = part[0], part[1], part[2]
+			row(values)
+		}
+	}
+	return b.String()
+}
+
+// Each thing that is not in order is found by its row, in its class, with its amount, and is gone when it is mended.
+func TestChannelFaults(t *testing.T) {
+	t.Parallel()
+	o := intake.ImportOptions{Format: intake.TikTok, Role: "bookkeeper", Seller: "s1", Channel: "tiktok"}
+	h := newChannelHouse(t, o)
+	id := h.settle(tiktokRows(1, 10))
+	h.expect(map[string]string{})
+
+	mixed := h.settle(channelHead + "T-1,ST-1,1001,USD,100.00,-7.00,,93.00,2026-11-01\nT-300,ST-1,1,USD,10.00,-0.60,-0.40,9.00,\n" +
+		"T-301,ST-1,1,USD,10.00,-0.60,,9.00,\nT-304,ST-1,1,USD,10.00,-0.60,,9.40,\n")
+	found := map[string]string{
+		fmt.Sprintf("row_changed:%d:2:T-1:USD", mixed):         "amount_differs -1.00",
+		fmt.Sprintf("row_unknown_field:%d:3:T-300:USD", mixed): "unknown_field 9.00",
+		fmt.Sprintf("row_parked:%d:4:T-301:USD", mixed):        "missing_in_ledger 9.00",
+	}
+	h.expect(found)
+	h.expect(found) // a run looks again at what was open
+
+	// What is in the books and in no file: somebody posted it, or the file is late.
+	h.booked("import.settlement_line", "settled:tiktok.T-50", "USD", "assets:receivable:channel:tiktok", 94_00, "liabilities:seller:available:s1", -94_00)
+	h.booked("import.settlement_line", "settled:elsewhere.T-51", "USD", "assets:receivable:channel:elsewhere", 1_00, "liabilities:seller:available:s1", -1_00)
+	found["not_in_settlement:settled:tiktok.T-50:USD"] = "timing -94.00"
+	h.expect(found)
+	h.clock.advance(32 * 24 * time.Hour)
+	found["not_in_settlement:settled:tiktok.T-50:USD"] = "missing_at_processor -94.00"
+	found["channel_unpaid:assets:receivable:channel:tiktok:USD"] = "missing_at_bank -1043.40"
+	h.expect(found)
+
+	// The channel pays all but one cent: what is left is of the newest.
+	h.booked("test.paid", "", "USD", "assets:bank:operating:main PAID", 1043_39, "assets:receivable:channel:tiktok", -1043_39)
+	found["channel_unpaid:assets:receivable:channel:tiktok:USD"] = "missing_at_bank -0.01"
+	h.expect(found)
+
+	// A row that counts as applied and has no transaction, or one of another amount.
+	h.behind(`UPDATE import_rows SET amount = amount + 5 WHERE book_id = $1 AND import_id = $2 AND identity = 'T-2'`, h.book.ID, id)
+	h.behind(`UPDATE import_rows SET reference = 'gone' WHERE book_id = $1 AND import_id = $2 AND identity = 'T-3'`, h.book.ID, id)
+	in := inputs{Match: R4, CutOff: h.now(), Source: sourceInput{ID: 3, Name: "tiktok"}}
+	source, err := h.Source(t.Context(), h.book, KindChannel, "tiktok")
+	h.ok(err)
+	in.Source.ID, in.Lines.To = source.ID, id
+	h.ok(h.placeOf(t.Context(), h.book, &in))
+	in.Entries.From = in.Entries.To
+	f := &facts{}
+	h.ok(h.readChannel(t.Context(), h.book, &in, nil, f))
+	list, err := bounded(f.list)
+	h.ok(err)
+	got, err := judge(list, checksOfChannels, situation{Match: R4, Kind: KindChannel, Rules: Shipped(), CutOff: h.now(), Zone: h.book.Location()})
+	h.ok(err)
+	var told []string
+	for _, y := range got {
+		told = append(told, fmt.Sprintf("%s %s %s", y.Identity, y.Class, y.Amount.Format(y.Currency)))
+	}
+	want := []string{fmt.Sprintf("row_amount:%d:3:T-2:USD amount_differs 0.05", id), fmt.Sprintf("row_not_posted:%d:4:T-3:USD missing_in_ledger 94.00", id)}
+	if fmt.Sprint(told) != fmt.Sprint(want) {
+		t.Fatalf("%v instead of %v", told, want)
+	}
+}
+
+// A total that is not that of the rows is found, until a whole file comes.
+func TestChannelTotal(t *testing.T) {
+	t.Parallel()
+	h := newChannelHouse(t, intake.ImportOptions{Format: intake.AmazonV2, Role: "bookkeeper", Seller: "s1", Channel: "amazon-v2"})
+	bad := h.settle(strings.Replace(amazonRows(1, 3), "51.00", "50.00", 1))
+	h.expect(map[string]string{fmt.Sprintf("file_total:%d:USD", bad): "amount_differs -1.00"})
+	h.settle(amazonRows(1, 3))
+	h.expect(map[string]string{})
+	// A file that somebody changes shows when a run is made again.
+	h.settle(amazonRows(4, 5))
+	run := h.expect(map[string]string{})
+	h.behind(`UPDATE imports SET sha256 = decode(repeat('ab', 32), 'hex') WHERE book_id = $1 AND id > $2`, h.book.ID, bad+1)
+	again, err := h.Replay(t.Context(), h.book, run.ID)
+	h.ok(err)
+	if again.Same {
+		t.Fatal("a changed file does not show")
+	}
+}

@@ -1,0 +1,230 @@
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"mizan/ledger"
+	"mizan/ledger/money"
+)
+
+// The checklist says what stands between a month and its close (domain 7). It is computed, never ticked: an item is done because
+// the books and the evidence say so.
+
+// ItemState is how an item of the checklist stands.
+type ItemState string
+
+// The states of an item. Waiting does not keep the month from closing: it is shown to whoever approves.
+const (
+	ItemDone          ItemState = "done"
+	ItemWaiting       ItemState = "waiting"
+	ItemBlocked       ItemState = "blocked"
+	ItemNotApplicable ItemState = "not_applicable"
+)
+
+// The items of the checklist.
+const (
+	itemOrder        = "earlier_months"
+	itemOver         = "month_over"
+	itemEvidence     = "evidence"
+	itemBreaks       = "breaks"
+	itemSuspense     = "suspense"
+	itemCompleteness = "completeness"
+	itemPosition     = "fx_position"
+	itemSafeguarding = "safeguarding"
+	itemCoverage     = "coverage"
+	itemTaxes        = "taxes"
+	itemEstimates    = "estimates"
+	itemAccruals     = "accruals"
+	itemPayouts      = "payouts"
+	itemClearing     = "clearing"
+	itemBooks        = "intercompany"
+	itemYear         = "year"
+	itemTotals       = "totals"
+)
+
+// matchItems are the items of the four matches.
+var matchItems = map[Match]string{R1: "processors", R2: "banks", R3: "sub_ledgers", R4: "channels"}
+
+// mayAccept are the items that two people may accept as they stand. Nobody can accept that earlier months are open, that a break
+// has no explanation, that the year's result was not carried over, or that the ledger's own totals do not agree.
+var mayAccept = []string{"processors", "banks", "sub_ledgers", "channels", itemEvidence, itemSuspense, itemCompleteness, itemPosition, itemSafeguarding,
+	itemCoverage, itemEstimates, itemAccruals, itemPayouts, itemClearing, itemBooks}
+
+// Checklist is the checklist of a month.
+type Checklist struct {
+	Period ledger.Period
+	// Closed says that the month is closed already.
+	Closed bool
+	Items  []ChecklistItem
+	// Months are the months that closing this one closes, in order, this one last.
+	Months []ledger.Period
+}
+
+// ChecklistItem is one thing that has to be in order.
+type ChecklistItem struct {
+	// Code is stable; Title names it for people, and Detail says how it stands and what to do.
+	Code, Title string
+	State       ItemState
+	Detail      string
+	// Amounts are those that it is about, and Names what keeps it from being done: sources, accounts, breaks' classes, months. At
+	// most maxNames of each are listed; More says that there are others.
+	Amounts []ItemAmount
+	Names   []string
+	More    bool
+	// Acceptable says that two people may accept it as it stands.
+	Acceptable bool
+}
+
+// ItemAmount is an amount that an item is about.
+type ItemAmount struct {
+	Name     string
+	Currency money.Currency
+	Amount   Amount
+}
+
+// maxNames bounds what an item lists.
+const maxNames = 20
+
+func newItem(code, title, detail string) *ChecklistItem {
+	return &ChecklistItem{Code: code, Title: title, State: ItemDone, Detail: detail, Acceptable: slices.Contains(mayAccept, code)}
+}
+
+// worse moves the item to a state unless it stands worse already, and says why.
+func (i *ChecklistItem) worse(to ItemState, detail string) {
+	rank := []ItemState{ItemNotApplicable, ItemDone, ItemWaiting, ItemBlocked}
+	if slices.Index(rank, to) > slices.Index(rank, i.State) || i.State == ItemDone {
+		i.State, i.Detail = to, detail
+	}
+}
+
+func (i *ChecklistItem) name(n string) {
+	switch {
+	case slices.Contains(i.Names, n):
+	case len(i.Names) == maxNames:
+		i.More = true
+	default:
+		i.Names = append(i.Names, n)
+	}
+}
+
+func (i *ChecklistItem) amount(name string, c money.Currency, a Amount) {
+	if len(i.Amounts) == maxNames {
+		i.More = true
+		return
+	}
+	i.Amounts = append(i.Amounts, ItemAmount{name, c, a})
+}
+
+// Item returns the item of a code, nil if there is none.
+func (c *Checklist) Item(code string) *ChecklistItem {
+	for i := range c.Items {
+		if c.Items[i].Code == code {
+			return &c.Items[i]
+		}
+	}
+	return nil
+}
+
+// Checklist computes the checklist of a month. It reads in short transactions of its own, so that its items are not of one moment;
+// the close itself looks at the control totals again when nobody else can post.
+func (s *Service) Checklist(ctx context.Context, book ledger.Book, period ledger.Period) (Checklist, error) {
+	c, _, err := s.checklist(ctx, book, period)
+	return c, err
+}
+
+// checklist also returns the control totals that it was computed from.
+func (s *Service) checklist(ctx context.Context, book ledger.Book, period ledger.Period) (c Checklist, t *ControlTotals, err error) {
+	head, err := s.ledger.Head(ctx, book)
+	if err != nil {
+		return c, nil, err
+	}
+	months, first, err := s.monthsToClose(ctx, book, period, head.FirstOpenPeriod)
+	if err != nil {
+		return c, nil, err
+	}
+	rules, err := s.closingRules(ctx, book)
+	if err != nil {
+		return c, nil, err
+	}
+	if t, err = s.totalsAtOnce(ctx, book, period); err != nil {
+		return c, nil, err
+	}
+	end := endOf(book, period)
+	matches, err := s.matchesUntil(ctx, book, end)
+	if err != nil {
+		return c, nil, err
+	}
+	groups, err := s.openBreaks(ctx, book, period)
+	if err != nil {
+		return c, nil, err
+	}
+	items := append([]*ChecklistItem{checkOrder(months, first), s.checkOver(end)}, s.checkMatches(matches, end)...)
+	items = append(items, s.checkBreaks(groups))
+	for _, check := range []func() (*ChecklistItem, error){
+		func() (*ChecklistItem, error) { return s.checkEvidence(ctx, book, period, matches) },
+		func() (*ChecklistItem, error) { return s.checkSuspense(ctx, book, groups, rules) },
+		func() (*ChecklistItem, error) { return s.checkCompleteness(ctx, book) },
+		func() (*ChecklistItem, error) { return s.checkPosition(ctx, book, t) },
+		func() (*ChecklistItem, error) { return s.checkSafeguarding(ctx, book) },
+		func() (*ChecklistItem, error) { return s.checkCoverage(ctx, book) },
+		func() (*ChecklistItem, error) { return checkTaxes(t), nil },
+		func() (*ChecklistItem, error) { return checkEstimates(t), nil },
+		func() (*ChecklistItem, error) { return s.checkAccruals(ctx, book, period) },
+		func() (*ChecklistItem, error) { return s.checkPayouts(ctx, book, t, end, rules) },
+		func() (*ChecklistItem, error) { return s.checkClearing(ctx, book, end, rules) },
+		func() (*ChecklistItem, error) { return s.checkBooks(ctx, book, period) },
+		func() (*ChecklistItem, error) { return s.checkYear(ctx, book, months, head.FirstOpenPeriod) },
+		func() (*ChecklistItem, error) { return s.checkTotals(ctx, book, period) },
+	} {
+		i, err := check()
+		if err != nil {
+			return c, nil, err
+		}
+		items = append(items, i)
+	}
+	c = Checklist{Period: period, Closed: period < head.FirstOpenPeriod, Months: months}
+	for _, i := range items {
+		slices.Sort(i.Names)
+		slices.SortStableFunc(i.Amounts, func(a, b ItemAmount) int {
+			return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Currency, b.Currency))
+		})
+		c.Items = append(c.Items, *i)
+	}
+	return c, t, nil
+}
+
+// checkOrder judges the months that closing one would close with it: only the first close of all takes earlier ones along.
+func checkOrder(months []ledger.Period, first bool) *ChecklistItem {
+	i := newItem(itemOrder, "Earlier months are closed", "Done.")
+	for _, p := range months[:len(months)-1] {
+		if first {
+			i.worse(ItemWaiting, "It is the first close of the book: the months before it are closed with it.")
+		} else {
+			i.worse(ItemBlocked, "Months close one by one, the oldest first. Close these before.")
+		}
+		i.name(p.String())
+	}
+	return i
+}
+
+// checkOver warns of a month that is not over.
+func (s *Service) checkOver(end time.Time) *ChecklistItem {
+	i := newItem(itemOver, "The month is over", "Done.")
+	if s.now().Before(end) {
+		i.worse(ItemWaiting, "This month is not over. What still happens in it counts in the next one.")
+	}
+	return i
+}
+
+// Blockers are the items that keep the month from closing, except those that are accepted.
+func (c *Checklist) Blockers(accepted []string) (list []ChecklistItem) {
+	for _, i := range c.Items {
+		if i.State == ItemBlocked && (!i.Acceptable || !slices.Contains(accepted, i.Code)) {
+			list = append(list, i)
+		}
+	}
+	return list
+}

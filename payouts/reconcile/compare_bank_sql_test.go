@@ -1,0 +1,74 @@
+package reconcile
+
+import (
+	"testing"
+	"time"
+)
+
+// TestBankByAmount compares a bank account whose lines and entries name nothing in common: one pair is certain and made, of two
+// equal ones none is; and a fresh account of the source is read from its beginning.
+func TestBankByAmount(t *testing.T) {
+	t.Parallel()
+	h := newComparing(t)
+	h.exec(`INSERT INTO evidence_sources (book_id, id, kind, name, recorded_at) VALUES ($1, 2, 'bank', 'main', now())`, h.book.ID)
+	h.exec(`INSERT INTO evidence_heads (book_id, source_id) VALUES ($1, 2)`, h.book.ID)
+	h.exec(`INSERT INTO evidence_settings (book_id, source_id, version, document, recorded_at) VALUES ($1, 2, 1, '{"accounts":["assets:bank:operating:main"],"currency":"EUR"}', now())`, h.book.ID)
+	h.exec(`INSERT INTO evidence_receipts (book_id, source_id, number, kind, format, settings, sha256, bytes, first_line, new_lines, known_lines, taken_by, recorded_at)
+ VALUES ($1, 2, 1, 'statement', 'csv', 1, sha256(''), 0, 1, 3, 0, 'test', now())`, h.book.ID)
+	add := func(number int, gross int64, at time.Time) {
+		h.exec(`INSERT INTO evidence_lines (book_id, source_id, number, receipt, line_id, key, currency, gross, fee, net, category, moved_at)
+ VALUES ($1, 2, $2::bigint, 1, 'b' || $2::bigint, 'b' || $2::bigint, 'EUR', $3::bigint, 0, $3::bigint, 'transfer', $4)`, h.book.ID, number, gross, at)
+		h.exec(`UPDATE evidence_heads SET last_line = $2, last_receipt = 1 WHERE book_id = $1 AND source_id = 2`, h.book.ID, number)
+	}
+	bank := func(account string, amount int64) {
+		h.ok(h.tryBank(account, amount))
+	}
+	bank("assets:bank:operating:main", 1234)
+	bank("assets:bank:operating:main", 500)
+	bank("assets:bank:operating:main", 500)
+	bank("assets:bank:safeguarded:main", 900)
+	add(1, 1234, h.Now())
+	compare := func() Run {
+		t.Helper()
+		run, err := h.compareBy(t.Context(), h.turn(), Asked{Match: R2, Source: 2}, 2)
+		h.ok(err)
+		h.same(run)
+		return run
+	}
+	early := compare()
+	if early.Matched != 0 || early.OpenItems != 4 || h.count(`SELECT count(*) FROM recon_breaks WHERE class = 'timing' AND amount = 0 AND ended_at IS NULL`) != 1 {
+		t.Fatalf("early run: %d matched, %d open: %s", early.Matched, early.OpenItems, early.Summary)
+	}
+	h.advance(4 * 24 * time.Hour)
+	first := compare()
+	if first.Matched != 1 || first.OpenItems != 2 {
+		t.Fatalf("first run: %d matched, %d open: %s", first.Matched, first.OpenItems, first.Summary)
+	}
+	if n := h.count(`SELECT count(*) FROM recon_pairings WHERE state = 'made'`); n != 1 {
+		t.Errorf("%d pairings made", n)
+	}
+	h.advance(24 * time.Hour)
+	add(2, 500, comparingStart.AddDate(0, 0, 1))
+	second := compare()
+	if second.Matched != 0 || second.OpenItems != 3 {
+		t.Fatalf("second run: %d matched, %d open", second.Matched, second.OpenItems)
+	}
+	if n := h.count(`SELECT count(*) FROM recon_pairings WHERE state = 'suggested'`); n != 2 {
+		t.Errorf("%d pairings suggested", n)
+	}
+	h.exec(`UPDATE recon_pairings SET state = 'refused', decided_by = 'ann', decided_at = now() WHERE id = (SELECT min(id) FROM recon_pairings WHERE state = 'suggested')`)
+	h.exec(`INSERT INTO evidence_settings (book_id, source_id, version, document, recorded_at) VALUES ($1, 2, 2, '{"accounts":["assets:bank:operating:main","assets:bank:safeguarded:main"],"currency":"EUR"}', now())`, h.book.ID)
+	add(3, 900, comparingStart.AddDate(0, 0, 2))
+	third := compare()
+	if third.Settings != 2 || third.ToLine != 3 || third.OpenItems != 5 {
+		t.Errorf("third run: %d matched, %d open: %s", third.Matched, third.OpenItems, third.Summary)
+	}
+	h.advance(4 * 24 * time.Hour)
+	if last := compare(); last.OpenItems != 3 {
+		t.Errorf("last run: %d matched, %d open: %s", last.Matched, last.OpenItems, last.Summary)
+	}
+	h.same(early)
+	h.same(first)
+	h.same(second)
+	h.same(third)
+}

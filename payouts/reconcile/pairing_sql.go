@@ -1,0 +1,186 @@
+package reconcile
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"mizan/ledger"
+	"mizan/ledger/fault"
+	"mizan/ledger/guard"
+)
+
+// Pairings that a run suggests, because several were possible or nothing is certain: a person makes one of them, or refuses it.
+
+var (
+	// ErrPairingUnknown means that a book has no such pairing.
+	ErrPairingUnknown = fault.New(fault.NotFound, "pairing-unknown", "The book has no such pairing. Check its id.")
+	// ErrPairingState means that a pairing is not suggested any more, or that a line of it is matched otherwise.
+	ErrPairingState = fault.New(fault.Conflict, "pairing-state", "The pairing cannot be made any more: it is decided, or one of its lines is matched otherwise. Look at the breaks again.")
+)
+
+// The acts on pairings, as the trail names them.
+const (
+	actConfirmed = "pairing.confirmed"
+	actRefused   = "pairing.refused"
+)
+
+// pairingMembers is the column of a pairing's members.
+type pairingMembers struct {
+	External []int64   `json:"external"`
+	Entries  []EntryID `json:"entries"`
+}
+
+// PairingRecord is a pairing as it is kept.
+type PairingRecord struct {
+	ID     string
+	Match  Match
+	Source int16
+	// State is suggested, made, refused or void.
+	State    string
+	Kind     string
+	Basis    string
+	Identity string
+	External []int64
+	Entries  []EntryID
+	// Run is the number of the run that found it.
+	Run       int64
+	DecidedBy string
+	DecidedAt time.Time
+	Note      string
+}
+
+const pairingColumns = `id, match, source_id, state, kind, basis, identity, members, run, decided_by, decided_at, note`
+
+const (
+	sqlPairings = `SELECT ` + pairingColumns + ` FROM recon_pairings WHERE book_id = $1 AND state = $2 AND id > $3 ORDER BY id LIMIT $4`
+
+	sqlPairing = `SELECT ` + pairingColumns + ` FROM recon_pairings WHERE book_id = $1 AND id = $2`
+
+	sqlLockPairing = sqlPairing + ` FOR UPDATE`
+
+	sqlLockReconHead = sqlReconHead + ` FOR UPDATE`
+
+	sqlDecidePairing = `UPDATE recon_pairings SET state = $3, decided_by = $4, decided_at = $5, note = $6 WHERE book_id = $1 AND id = $2`
+
+	sqlCloseItems = `
+WITH closed AS (
+UPDATE recon_items i
+   SET open_until = $4, how = 'confirmed', pairing = $5
+  FROM (SELECT 'e' AS side, unnest($6::bigint[]) AS a, 0::smallint AS b
+        UNION ALL
+        SELECT 'l', * FROM unnest($7::bigint[], $8::smallint[]) AS e (a, b)) m
+ WHERE i.book_id = $1 AND i.match = $2 AND i.source_id = $3 AND i.side = m.side AND i.a = m.a AND i.b = m.b AND i.open_until IS NULL
+RETURNING i.side, i.currency, i.debits - i.credits AS net)
+SELECT count(*), count(DISTINCT currency), coalesce(sum(CASE side WHEN 'e' THEN net ELSE -net END), 0)::bigint FROM closed`
+)
+
+func scanPairing(row pgx.CollectableRow) (p PairingRecord, err error) {
+	var members string
+	var at *time.Time
+	if err := row.Scan(&p.ID, &p.Match, &p.Source, &p.State, &p.Kind, &p.Basis, &p.Identity, &members, &p.Run, &p.DecidedBy, &at, &p.Note); err != nil {
+		return p, err
+	}
+	var m pairingMembers
+	err = json.Unmarshal([]byte(members), &m)
+	p.External, p.Entries, p.DecidedAt = m.External, m.Entries, timeOf(at)
+	return p, err
+}
+
+// Pairings are up to limit pairings in a state after an id, at most 1,000, in order of their ids.
+func (s *Service) Pairings(ctx context.Context, book ledger.Book, state, after string, limit int) ([]PairingRecord, error) {
+	rows, err := s.pool.Query(ctx, sqlPairings, book.ID, state, after, min(max(limit, 1), MaxBreaks))
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scanPairing)
+}
+
+func pairingOf(ctx context.Context, from asker, sql string, book ledger.Book, id string) (PairingRecord, error) {
+	rows, err := from.Query(ctx, sql, book.ID, id)
+	if err != nil {
+		return PairingRecord{}, err
+	}
+	p, err := pgx.CollectExactlyOneRow(rows, scanPairing)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = ErrPairingUnknown
+	}
+	return p, err
+}
+
+// Pairing is one pairing. It returns ErrPairingUnknown.
+func (s *Service) Pairing(ctx context.Context, book ledger.Book, id string) (PairingRecord, error) {
+	return pairingOf(ctx, s.pool, sqlPairing, book, id)
+}
+
+// Confirm makes a suggested pairing: its lines and entries are open no more from the next run on, and belong to it for ever. It is
+// made only if all of them are open and both sides sum to the same. It returns ErrPairingUnknown or ErrPairingState.
+func (s *Service) Confirm(ctx context.Context, by guard.Actor, book ledger.Book, id, note string) (PairingRecord, error) {
+	return s.decidePairing(ctx, by, book, id, note, "made")
+}
+
+// Refuse says that a suggested pairing is none. It is not suggested again. It returns ErrPairingUnknown or ErrPairingState.
+func (s *Service) Refuse(ctx context.Context, by guard.Actor, book ledger.Book, id, note string) (PairingRecord, error) {
+	return s.decidePairing(ctx, by, book, id, note, "refused")
+}
+
+func (s *Service) decidePairing(ctx context.Context, by guard.Actor, book ledger.Book, id, note, state string) (out PairingRecord, err error) {
+	if err := checkNote("/note", note, mostBreakNote, state == "refused"); err != nil {
+		return out, err
+	}
+	err = s.pool.TxRetry(ctx, func(tx pgx.Tx) error {
+		p, err := pairingOf(ctx, tx, sqlPairing, book, id)
+		if err != nil {
+			return err
+		}
+		// The head first, as a run does: a run that ends meanwhile has ended before, or sees what was decided.
+		var head reconHead
+		if err := tx.QueryRow(ctx, sqlLockReconHead, book.ID, p.Match, p.Source).Scan(&head.run, &head.sequence); err != nil {
+			return err
+		}
+		if p, err = pairingOf(ctx, tx, sqlLockPairing, book, id); err != nil {
+			return err
+		}
+		if p.State != "suggested" {
+			return ErrPairingState
+		}
+		if state == "made" {
+			if err := closeItems(ctx, tx, book, &p, head.run+1); err != nil {
+				return err
+			}
+		}
+		p.State, p.DecidedBy, p.DecidedAt, p.Note = state, doneBy(by), s.now(), note
+		if _, err := tx.Exec(ctx, sqlDecidePairing, book.ID, id, state, p.DecidedBy, p.DecidedAt, note); err != nil {
+			return err
+		}
+		out = p
+		act := actConfirmed
+		if state == "refused" {
+			act = actRefused
+		}
+		return s.tellBreak(ctx, tx, guard.Deed{Actor: by, Act: act, Object: "pairing:" + id}, book, map[string]any{"state": "suggested"},
+			map[string]any{"state": state, "lines": len(p.External), "entries": len(p.Entries)})
+	})
+	return out, err
+}
+
+// closeItems ends the open items of a pairing's members from a run on.
+func closeItems(ctx context.Context, tx pgx.Tx, book ledger.Book, p *PairingRecord, until int64) error {
+	var sequences []int64
+	var lines []int16
+	for _, e := range p.Entries {
+		sequences, lines = append(sequences, e.Sequence), append(lines, int16(e.Line))
+	}
+	var closed, currencies int
+	var difference int64
+	if err := tx.QueryRow(ctx, sqlCloseItems, book.ID, p.Match, p.Source, until, p.ID, p.External, sequences, lines).Scan(&closed, &currencies, &difference); err != nil {
+		return err
+	}
+	if closed != len(p.External)+len(p.Entries) || currencies != 1 || difference != 0 {
+		return ErrPairingState
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package reconcile
+
+import (
+	"encoding/json"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// pairing is a suggestion whose members are open items of the sides' amounts.
+func (h *breakHouse) pairing(id string, external []int64, entries []EntryID, add bool, nets ...int64) {
+	h.Helper()
+	members, err := json.Marshal(pairingMembers{external, entries})
+	h.ok(err)
+	h.exec(`INSERT INTO recon_pairings (book_id, id, match, source_id, kind, basis, state, identity, members, run) VALUES ($1, $2, 1, 1, 'one_to_many', 'sum', 'suggested', $2, $3, 1)`,
+		h.book.ID, id, string(members))
+	if !add {
+		return
+	}
+	item := func(side string, a int64, b int, net int64) {
+		h.exec(`INSERT INTO recon_items (book_id, match, source_id, side, a, b, key, currency, debits, credits, day, open_from) VALUES ($1, 1, 1, $2, $3, $4, 'k', 'USD', $5, $6, '2026-11-02', 1)`,
+			h.book.ID, side, a, b, max(net, 0), max(-net, 0))
+	}
+	for i, n := range external {
+		item("e", n, 0, nets[i])
+	}
+	for i, e := range entries {
+		item("l", e.Sequence, e.Line, nets[len(external)+i])
+	}
+}
+
+// A pairing is made once, of open lines that sum to the same, and one that is refused stays refused.
+func TestPairingsDecided(t *testing.T) {
+	t.Parallel()
+	h := newBreakHouse(t)
+	h.run(h.source)
+	h.pairing("par_aaaaaaaaaaaaaaaa", []int64{1}, []EntryID{{5, 1}, {6, 1}}, true, 300, 100, 200)
+	h.pairing("par_bbbbbbbbbbbbbbbb", []int64{1}, []EntryID{{5, 1}, {6, 1}}, false)
+	h.pairing("par_cccccccccccccccc", []int64{2}, []EntryID{{7, 1}}, true, 300, 299)
+	h.pairing("par_dddddddddddddddd", []int64{2}, []EntryID{{9, 9}}, false)
+	var wg sync.WaitGroup
+	results := make(chan error, 50)
+	for range 50 {
+		wg.Go(func() {
+			_, err := h.Confirm(t.Context(), breaksAnn, h.book, "par_aaaaaaaaaaaaaaaa", "Kanari said so.")
+			results <- err
+		})
+	}
+	wg.Wait()
+	close(results)
+	n := 0
+	for err := range results {
+		if err == nil {
+			n++
+		} else {
+			h.wants(err, ErrPairingState)
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d made it", n)
+	}
+	if n := h.count(`SELECT count(*) FROM recon_items WHERE open_until = 2 AND how = 'confirmed' AND pairing = 'par_aaaaaaaaaaaaaaaa'`); n != 3 {
+		t.Errorf("%d items", n)
+	}
+	for _, id := range []string{"par_bbbbbbbbbbbbbbbb", "par_cccccccccccccccc", "par_dddddddddddddddd"} {
+		_, err := h.Confirm(t.Context(), breaksAnn, h.book, id, "")
+		h.wants(err, ErrPairingState)
+	}
+	if n := h.count(`SELECT count(*) FROM recon_items WHERE open_until IS NOT NULL`); n != 3 {
+		t.Errorf("%d items", n)
+	}
+	_, err := h.Refuse(t.Context(), breaksAnn, h.book, "par_cccccccccccccccc", "")
+	h.wants(err, ErrBreakInvalid)
+	p, err := h.Refuse(t.Context(), breaksAnn, h.book, "par_cccccccccccccccc", "Another shop.")
+	h.ok(err)
+	if p.State != "refused" || p.DecidedBy != "person:per_ann" {
+		t.Errorf("%+v", p)
+	}
+	_, err = h.Confirm(t.Context(), breaksAnn, h.book, "par_cccccccccccccccc", "")
+	h.wants(err, ErrPairingState)
+	_, err = h.Confirm(t.Context(), breaksAnn, h.book, "par_eeeeeeeeeeeeeeee", "")
+	h.wants(err, ErrPairingUnknown)
+	list, err := h.Pairings(t.Context(), h.book, "suggested", "", 10)
+	h.ok(err)
+	if len(list) != 2 || !strings.HasPrefix(list[0].ID, "par_b") {
+		t.Errorf("%+v", list)
+	}
+	if h.count(`SELECT count(*) FROM audit_rows a WHERE act LIKE 'pairing.%' AND a::text NOT LIKE '%Kanari%'`) != 2 {
+		t.Error("the trail")
+	}
+}

@@ -1,0 +1,321 @@
+package reconcile
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"mizan/ledger"
+	"mizan/ledger/guard"
+	"mizan/ledger/money"
+	"mizan/payouts"
+)
+
+const (
+	sqlPulledFrom = `
+SELECT h.pulled_until, (SELECT t.occurred_at FROM transactions t WHERE t.book_id = h.book_id AND t.sequence = 1)
+  FROM evidence_heads h WHERE h.book_id = $1 AND h.source_id = $2`
+	// The days, in UTC, of lines whose money should be available by now, the longest due first.
+	sqlRipe = `
+SELECT moved_at FROM evidence_lines
+ WHERE book_id = $1 AND source_id = $2 AND status = 'pending' AND available_at <= $3 ORDER BY available_at LIMIT 10000`
+	sqlRipen = `UPDATE evidence_lines SET status = $4, available_at = $5 WHERE book_id = $1 AND source_id = $2 AND number = $3`
+	// Whether lines are evidence of another account of ours already.
+	sqlElsewhere = `
+SELECT EXISTS (SELECT FROM evidence_sources s
+    CROSS JOIN LATERAL (SELECT FROM evidence_lines l WHERE l.book_id = s.book_id AND l.source_id = s.id AND l.line_id = ANY($3) LIMIT 1) l
+     WHERE s.kind = 'processor' AND (s.book_id, s.id) <> ($1, $2))`
+	sqlOurs = `
+SELECT p.transfer FROM payouts p WHERE p.book_id = $1 AND p.transfer = ANY($2) AND p.transfer <> ''
+UNION SELECT p.outgoing FROM payouts p WHERE p.book_id = $1 AND p.outgoing = ANY($2) AND p.outgoing <> '' AND p.method = 'instant'
+UNION SELECT a.made FROM payout_attempts a WHERE a.book_id = $1 AND a.made = ANY($2) AND a.made <> ''`
+)
+
+// elsewhereProbe is how many of the new lines of a page are looked for in other books.
+const elsewhereProbe = 100
+
+// ripenAtOnce is how many lines one batch of statements moves on.
+const ripenAtOnce = 1000
+
+// actorID is who took evidence, as its receipt says.
+func actorID(by guard.Actor) string {
+	if by.ID == "" {
+		return "system:reconcile"
+	}
+	return clean(by.Kind+":"+by.ID, 128)
+}
+
+// checkTurn ends a transaction whose turn another process has taken over.
+func checkTurn(ctx context.Context, tx pgx.Tx, t payouts.Turn) error {
+	if t.Check == nil {
+		return nil
+	}
+	return t.Check(ctx, tx)
+}
+
+// pullSource is the source that is pulled; the first time it is set up.
+func (s *Service) pullSource(ctx context.Context, t payouts.Turn, name string) (Source, error) {
+	source, err := s.Source(ctx, t.Book, KindProcessor, name)
+	if !errors.Is(err, ErrSourceUnknown) {
+		return source, err
+	}
+	by := t.Actor
+	if by.ID == "" {
+		by = guard.Actor{Kind: guard.System, ID: "reconcile"}
+	}
+	err = s.pool.TxRetry(ctx, func(tx pgx.Tx) error {
+		if err := checkTurn(ctx, tx, t); err != nil {
+			return err
+		}
+		if err := s.ledger.LockTx(ctx, tx, t.Book); err != nil {
+			return err
+		}
+		if source, err = s.source(ctx, tx, t.Book, KindProcessor, name); !errors.Is(err, ErrSourceUnknown) {
+			return err // somebody set it up meanwhile, perhaps otherwise
+		}
+		source, err = s.SetSourceTx(ctx, tx, by, t.Book, KindProcessor, name, Settings{})
+		return err
+	})
+	return source, err
+}
+
+// pulledFrom is where a pull begins to read, and where the very first one began.
+func (s *Service) pulledFrom(ctx context.Context, book ledger.Book, source Source) (from, first time.Time, err error) {
+	var until, began *time.Time
+	if err := s.pool.QueryRow(ctx, sqlPulledFrom, book.ID, source.ID).Scan(&until, &began); err != nil {
+		return from, first, fmt.Errorf("read how far a processor was read: %w", err)
+	}
+	now := s.now().Truncate(time.Second)
+	first = now.Add(-pullFirst)
+	if began != nil && began.Before(first) {
+		first = began.UTC().Truncate(24 * time.Hour)
+	}
+	if until == nil {
+		return first, first, nil
+	}
+	from = now
+	if until.Before(now) {
+		from = until.UTC()
+	}
+	return from.Add(-pullOverlap).Truncate(time.Second), first, nil
+}
+
+// ripeDays are the days before a moment of which money should be available by now.
+func (s *Service) ripeDays(ctx context.Context, book ledger.Book, source Source, now, before time.Time) ([]time.Time, error) {
+	found, err := s.pool.Query(ctx, sqlRipe, book.ID, source.ID, now)
+	if err != nil {
+		return nil, fmt.Errorf("find lines whose money is due: %w", err)
+	}
+	moments, err := pgx.CollectRows(found, pgx.RowTo[time.Time])
+	if err != nil {
+		return nil, fmt.Errorf("find lines whose money is due: %w", err)
+	}
+	var days []time.Time
+	for _, at := range moments {
+		day := at.UTC().Truncate(24 * time.Hour)
+		if at.Before(before) && !slices.ContainsFunc(days, day.Equal) {
+			if days = append(days, day); len(days) == pullRipe {
+				break
+			}
+		}
+	}
+	return days, nil
+}
+
+// keepPage keeps what is new in a page, in one transaction. It returns a receipt without a number if there was nothing to keep.
+func (s *Service) keepPage(ctx context.Context, t payouts.Turn, source Source, by string, g page) (r Receipt, gaps []Gap, err error) {
+	lines := g.lines()
+	err = s.pool.TxRetry(ctx, func(tx pgx.Tx) error {
+		r, gaps = Receipt{Kind: ReceiptPull, Format: formatJSONL, From: g.from, Until: g.until, By: by}, nil
+		if err := checkTurn(ctx, tx, t); err != nil {
+			return err
+		}
+		k, err := s.takeTx(ctx, tx, t.Book, source)
+		if err != nil {
+			return err
+		}
+		f, err := k.sift(ctx, lines)
+		if err != nil {
+			return err
+		}
+		r.KnownLines = f.known
+		for _, c := range f.changes {
+			if c.conflicts() {
+				r.Conflicts = append(r.Conflicts, c)
+			}
+		}
+		content := f.content
+		if g.balance != nil {
+			content = append(content, balanceLine(g)...)
+		}
+		if len(content) > 0 {
+			if err := k.keep(ctx, &r, content, f.fresh, f.changes); err != nil {
+				return err
+			}
+			if err := k.ripen(ctx, f.ripened); err != nil {
+				return err
+			}
+		}
+		if g.balance != nil {
+			if gaps, err = k.weigh(ctx, r, g); err != nil {
+				return err
+			}
+		}
+		if len(content) == 0 && !g.until.After(k.pulledUntil) {
+			return nil
+		}
+		return k.move(ctx, g.until)
+	})
+	if err != nil {
+		return Receipt{}, nil, err
+	}
+	return r, gaps, nil
+}
+
+// sifted is what a page means for what is known.
+type sifted struct {
+	fresh   []*taken
+	known   int64
+	changes []Change
+	ripened []*known
+	// content are the rows that are new or changed, a line each: first those that are new, in the order of their numbers.
+	content []byte
+}
+
+// sift tells the lines that are new from those that are known, and finds what of these is said differently.
+func (t *taking) sift(ctx context.Context, lines []taken) (f sifted, err error) {
+	if lines, err = t.ours(ctx, lines); err != nil {
+		return f, err
+	}
+	ids := make([]string, len(lines))
+	for i := range lines {
+		ids[i] = lines[i].id
+	}
+	known, err := t.find(ctx, ids)
+	if err != nil {
+		return f, err
+	}
+	said, err := t.said(ctx, known)
+	if err != nil {
+		return f, err
+	}
+	f.known = int64(len(known))
+	var changed bytes.Buffer
+	for i := range lines {
+		l := &lines[i]
+		k := known[l.id]
+		if k == nil {
+			f.fresh = append(f.fresh, l)
+			f.content = append(append(f.content, l.raw...), '\n')
+			continue
+		}
+		ripe := k.ripens(*l)
+		if len(ripe) > 0 {
+			f.ripened = append(f.ripened, k)
+		}
+		changes := append(k.compared(*l, said), ripe...)
+		if len(changes) > 0 {
+			f.changes = append(f.changes, changes...)
+			changed.Write(l.raw)
+			changed.WriteByte('\n')
+		}
+	}
+	f.content = append(f.content, changed.Bytes()...)
+	return f, t.elsewhere(ctx, f.fresh)
+}
+
+// ours leaves out what is not this book's, if its account at the processor is shared.
+func (t *taking) ours(ctx context.Context, lines []taken) ([]taken, error) {
+	if !t.source.Settings.Shared {
+		return lines, nil
+	}
+	var sources []string
+	for _, l := range lines {
+		if l.sourceRef != "" {
+			sources = append(sources, l.sourceRef)
+		}
+	}
+	found, err := t.tx.Query(ctx, sqlOurs, t.book.ID, sources)
+	if err != nil {
+		return nil, fmt.Errorf("find which lines are the book's: %w", err)
+	}
+	ids, err := pgx.CollectRows(found, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("find which lines are the book's: %w", err)
+	}
+	ours := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		ours[id] = true
+	}
+	var kept []taken
+	for _, l := range lines {
+		if ours[l.sourceRef] {
+			kept = append(kept, l)
+		}
+	}
+	return kept, nil
+}
+
+// elsewhere returns ErrSourceShared if new lines are evidence of another account of ours: what one book has, another must not have
+// too, or each would find the other's lines missing in its own.
+func (t *taking) elsewhere(ctx context.Context, fresh []*taken) error {
+	if t.source.Settings.Shared || len(fresh) == 0 {
+		return nil
+	}
+	var ids []string
+	for _, l := range fresh[:min(len(fresh), elsewhereProbe)] {
+		ids = append(ids, l.id)
+	}
+	var there bool
+	if err := t.tx.QueryRow(ctx, sqlElsewhere, t.book.ID, t.source.ID, ids).Scan(&there); err != nil {
+		return fmt.Errorf("look for lines in other books: %w", err)
+	}
+	if there {
+		return ErrSourceShared
+	}
+	return nil
+}
+
+// ripen writes down when money of known lines becomes available.
+func (t *taking) ripen(ctx context.Context, lines []*known) error {
+	for len(lines) > 0 {
+		n := min(len(lines), ripenAtOnce)
+		batch := &pgx.Batch{}
+		for _, k := range lines[:n] {
+			batch.Queue(sqlRipen, t.book.ID, t.source.ID, k.number, k.status, maybe(k.availableAt))
+		}
+		if err := t.tx.SendBatch(ctx, batch).Close(); err != nil {
+			return fmt.Errorf("write down when money is available: %w", err)
+		}
+		lines = lines[n:]
+	}
+	return nil
+}
+
+// balanceLine is what the processor says that it holds, as the receipt's last row.
+func balanceLine(g page) []byte {
+	type part struct {
+		Available string `json:"available"`
+		Pending   string `json:"pending"`
+		Reserved  string `json:"reserved"`
+	}
+	all := map[money.Currency]part{}
+	for c, b := range g.balance {
+		all[c] = part{written(b.Available, c), written(b.Pending, c), written(b.Reserved, c)}
+	}
+	text, err := json.Marshal(struct {
+		Object  string                  `json:"object"`
+		At      time.Time               `json:"read_at"`
+		Balance map[money.Currency]part `json:"balance"`
+	}{"balance", g.at, all})
+	if err != nil {
+		return nil // texts can always be written
+	}
+	return append(text, '\n')
+}

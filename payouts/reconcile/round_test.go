@@ -1,0 +1,146 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"mizan/ledger/guard"
+	"mizan/payouts"
+	"mizan/payouts/reconcile/evidence"
+)
+
+var errRoundFenced = errors.New("another process has taken the period over")
+
+// nightly is a round's turn of the day, as a job has it.
+func (h *evidenceHouse) nightly(job string, start time.Time) payouts.Turn {
+	return payouts.Turn{Book: h.book, Start: start, End: start.AddDate(0, 0, 1), Check: func(context.Context, pgx.Tx) error { return nil },
+		Actor: guard.Actor{Kind: guard.System, ID: job}}
+}
+
+// rounds has a round done, and wants its text to hold the words.
+func (h *evidenceHouse) rounds(do func(context.Context, payouts.Turn) (payouts.Report, error), t payouts.Turn, words ...string) payouts.Report {
+	h.Helper()
+	r, err := do(h.Context(), t)
+	h.ok(err)
+	for _, w := range words {
+		if !strings.Contains(r.Text, w) {
+			h.Errorf("the round says %q, without %q", r.Text, w)
+		}
+	}
+	return r
+}
+
+// runsOf are all runs of the book, the oldest first.
+func (h *evidenceHouse) runsOf(want int) []Run {
+	h.Helper()
+	list, err := h.Runs(h.Context(), h.book, RunQuery{Limit: 100})
+	h.ok(err)
+	if len(list) != want {
+		h.Fatalf("%d runs instead of %d: %+v", len(list), want, list)
+	}
+	for i, j := 0, len(list)-1; i < j; i, j = i+1, j-1 {
+		list[i], list[j] = list[j], list[i]
+	}
+	return list
+}
+
+// TestRoundOnce: a period has one run, whatever is tried again; the days that were missed are in the next one; and people's own
+// periods are runs of their own.
+func TestRoundOnce(t *testing.T) {
+	t.Parallel()
+	h := newEvidenceHouse(t)
+	_, err := h.SetSource(t.Context(), evidenceAnn, h.book, KindProcessor, "main", Settings{})
+	h.ok(err)
+	h.charge(3000, 65, 48*time.Hour)
+	first := h.nightly("reconcile_processors", h.clock.Now())
+	h.rounds(h.RoundProcessors, first, "main: 1 new lines")
+	h.rounds(h.RoundProcessors, first, "main: compared already")
+	h.rounds(h.another(h.db.Pool).RoundProcessors, first, "main: compared already")
+	h.charge(500, 10, 48*time.Hour)
+	h.rounds(h.RoundProcessors, first, "compared already") // what came since waits for its night
+	h.clock.Advance(5 * 24 * time.Hour)
+	h.charge(700, 20, 48*time.Hour)
+	h.clock.Advance(time.Hour)
+	next := h.nightly("reconcile_processors", h.clock.Now())
+	h.rounds(h.RoundProcessors, next, "main: 2 new lines")
+	asked := next
+	asked.Extra = true
+	h.rounds(h.RoundProcessors, asked, "main: 0 new lines")
+	runs := h.runsOf(3)
+	for i, r := range runs {
+		if r.Number != int64(i+1) || r.Match != R1 || r.StartedBy != "reconcile_processors" || i > 0 && (r.FromLine != runs[i-1].ToLine || r.FromSequence != runs[i-1].ToSequence) {
+			t.Errorf("%+v", r)
+		}
+		result, err := h.Replay(t.Context(), h.book, r.ID)
+		if err != nil || !result.Same {
+			t.Errorf("again: %+v, %v", result, err)
+		}
+	}
+	if runs[1].Trigger != "scheduled" || runs[2].Trigger != "manual" || runs[1].ToLine != 3 {
+		t.Errorf("%+v", runs)
+	}
+	newest, err := h.NewestRuns(t.Context(), h.book)
+	if err != nil || len(newest) != 1 || newest[0].Number != 3 || newest[0].Run != runs[2].ID || newest[0].Kind != KindProcessor || newest[0].Lines != 3 || newest[0].ToLine != 3 {
+		t.Errorf("%+v, %v", newest, err)
+	}
+}
+
+// TestRoundWithoutSources: a book that nobody set up is not looked at, and a round of another book finds nothing of this one.
+func TestRoundWithoutSources(t *testing.T) {
+	t.Parallel()
+	h := newEvidenceHouse(t)
+	at := h.clock.Now()
+	h.rounds(h.RoundProcessors, h.nightly("reconcile_processors", at), "nothing to compare")
+	h.rounds(h.RoundBanks, h.nightly("reconcile_banks", at), "nothing to compare")
+	h.rounds(h.RoundStatements, h.nightly("reconcile_statements", at), "nothing to compare")
+	h.rounds(h.RoundInside, h.nightly("reconcile_inside", at), "nothing is posted")
+	h.runsOf(0)
+	if sources, err := h.Sources(t.Context(), h.book); err != nil || len(sources) != 0 {
+		t.Errorf("%+v, %v", sources, err)
+	}
+}
+
+// TestRoundFenced: a round that another process has taken over, or that was ended, records no run. The same period then has its run.
+func TestRoundFenced(t *testing.T) {
+	t.Parallel()
+	h := newEvidenceHouse(t)
+	_, err := h.SetSource(t.Context(), evidenceAnn, h.book, KindProcessor, "main", Settings{})
+	h.ok(err)
+	h.charge(3000, 65, 48*time.Hour)
+	turn := h.nightly("reconcile_processors", h.clock.Now())
+	gone := turn
+	gone.Check = func(context.Context, pgx.Tx) error { return errRoundFenced }
+	if _, err := h.RoundProcessors(t.Context(), gone); !errors.Is(err, errRoundFenced) {
+		t.Errorf("fenced: %v", err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := h.RoundProcessors(ended, turn); err == nil {
+		t.Error("a round that was ended says that it is done")
+	}
+	h.runsOf(0)
+	h.rounds(h.RoundProcessors, turn, "main: 1 new lines")
+	h.runsOf(1)
+}
+
+// TestRoundStatements: a bank account is compared soon after a statement came, once, and each night.
+func TestRoundStatements(t *testing.T) {
+	t.Parallel()
+	h := newEvidenceHouse(t)
+	h.bank(evidence.CAMT053, nil)
+	often := func() payouts.Turn { return h.nightly("reconcile_statements", h.clock.Now()) }
+	h.rounds(h.RoundStatements, often(), "nothing to compare")
+	h.taken(statement(2, 2, 10000, 1234, -500))
+	h.rounds(h.RoundStatements, often(), "main: 2 new lines")
+	h.clock.Advance(5 * time.Minute)
+	h.rounds(h.RoundStatements, often(), "nothing to compare")
+	h.taken(statement(2, 2, 10000, 1234, -500)) // the same file again
+	h.rounds(h.RoundStatements, often(), "nothing to compare")
+	h.rounds(h.RoundBanks, h.nightly("reconcile_banks", h.clock.Now()), "main: 0 new lines")
+	h.runsOf(2)
+}

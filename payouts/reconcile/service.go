@@ -1,0 +1,53 @@
+package reconcile
+
+import (
+	"log/slog"
+	"time"
+
+	"mizan/ledger"
+	"mizan/ledger/commerce"
+	"mizan/ledger/guard"
+	"mizan/ledger/postgres"
+	"mizan/payouts"
+	"mizan/payouts/processor"
+)
+
+// Options describe a Service. All but Log and Driver are needed.
+type Options struct {
+	Pool    *postgres.Pool
+	Ledger  *ledger.Ledger
+	Events  *commerce.Service
+	Payouts *payouts.Service
+	Trail   *guard.Trail
+	Now     func() time.Time
+	// Driver reads the processor account of a name in a book; nil, or a nil answer, if there is none.
+	Driver func(book ledger.Book, processor string) processor.Driver
+	// Log is told what a person has to look at; nil for nowhere.
+	Log *slog.Logger
+}
+
+// Service reconciles all books. It is safe for concurrent use, also from several processes.
+type Service struct {
+	pool    *postgres.Pool
+	ledger  *ledger.Ledger
+	events  *commerce.Service
+	payouts *payouts.Service
+	trail   *guard.Trail
+	clock   func() time.Time
+	driver  func(book ledger.Book, processor string) processor.Driver
+	log     *slog.Logger
+}
+
+// New returns the service in the database.
+func New(o Options) *Service {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Driver == nil {
+		o.Driver = func(ledger.Book, string) processor.Driver { return nil }
+	}
+	return &Service{pool: o.Pool, ledger: o.Ledger, events: o.Events, payouts: o.Payouts, trail: o.Trail, clock: o.Now, driver: o.Driver, log: o.Log}
+}
+
+// now is the time as the database keeps it.
+func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
