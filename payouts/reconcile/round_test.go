@@ -1,8 +1,10 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,9 +45,9 @@ func (h *evidenceHouse) runsOf(want int) []Run {
 	if len(list) != want {
 		h.Fatalf("%d runs instead of %d: %+v", len(list), want, list)
 	}
-	for i, j := 0, len(list)-1; i < j; i, j = i+1, j-1 {
-		list[i], list[j] = list[j], list[i]
-	}
+	slices.SortFunc(list, func(a, b Run) int { // runs of one instant are listed in no order of theirs
+		return cmp.Or(a.RecordedAt.Compare(b.RecordedAt), cmp.Compare(a.Number, b.Number))
+	})
 	return list
 }
 
