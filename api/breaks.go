@@ -299,7 +299,7 @@ func getBreak(c *call) (reply, error) {
 	}
 	out := BreakDetailJSON{Break: c.breakOf(b, sources), Lines: []EvidenceLineJSON{}, Entries: []BreakEntryJSON{}, LinesCount: b.ExternalCount, EntriesCount: b.EntriesCount, Steps: make([]BreakStepJSON, len(steps))}
 	for _, x := range members.External {
-		out.Lines = append(out.Lines, evidenceLineOf(x))
+		out.Lines = append(out.Lines, c.evidenceLineOf(x))
 	}
 	for _, e := range members.Entries {
 		out.Entries = append(out.Entries, BreakEntryJSON{Transaction: c.book.Code + "-" + strconv.FormatInt(e.Sequence, 10), Line: e.Line, Account: string(e.Account), Currency: string(e.Currency),

@@ -34,7 +34,8 @@ type EvidenceLineJSON struct {
 	Trace       string  `json:"trace"`
 	Note        string  `json:"note" doc:"What the source says of it; it may name people"`
 	Rate        string  `json:"rate" doc:"The rate of exchange, where one was applied"`
-	MovedAt     string  `json:"moved_at" format:"date-time"`
+	MovedAt     string  `json:"moved_at" format:"date-time" doc:"When it moved. A bank says a day and no hour: then it is the instant at which that day begins in the time zone of the book"`
+	Day         string  `json:"day" format:"date" doc:"The day in the time zone of the book on which it moved; of a bank's line the day that the bank wrote" example:"2026-11-05"`
 	AvailableAt *string `json:"available_at,omitempty" format:"date-time" doc:"When the money is available; of a bank's line its value date"`
 	Status      string  `json:"status,omitempty"`
 }
@@ -199,13 +200,14 @@ func getReceiptContent(c *call) (reply, error) {
 	}, func(to *bufio.Writer) error { return s.Content(c.ctx, c.book, source, r.Number, to) })
 }
 
-func evidenceLineOf(x reconcile.External) EvidenceLineJSON {
+func (c *call) evidenceLineOf(x reconcile.External) EvidenceLineJSON {
 	return EvidenceLineJSON{Number: x.Number, LineID: x.ID, Key: x.Key, Currency: string(x.Currency), Gross: x.Gross.Format(x.Currency), Fee: x.Fee.Format(x.Currency), Net: x.Net.Format(x.Currency),
-		Category: x.Category, Type: x.Type, SourceRef: x.SourceRef, Batch: x.Batch, Trace: x.Trace, Note: x.Note, Rate: x.Rate, MovedAt: x.MovedAt.UTC().Format(instantFormat)}
+		Category: x.Category, Type: x.Type, SourceRef: x.SourceRef, Batch: x.Batch, Trace: x.Trace, Note: x.Note, Rate: x.Rate, MovedAt: x.MovedAt.UTC().Format(instantFormat),
+		Day: reconcile.Day(c.book, x.MovedAt)}
 }
 
-func keptLineOf(l reconcile.Line) EvidenceLineJSON {
-	out := evidenceLineOf(l.External)
+func (c *call) keptLineOf(l reconcile.Line) EvidenceLineJSON {
+	out := c.evidenceLineOf(l.External)
 	out.Receipt, out.AvailableAt, out.Status = l.Receipt, optionalInstant(l.AvailableAt), l.Status
 	return out
 }
@@ -254,7 +256,7 @@ func listEvidenceLines(c *call) (reply, error) {
 	}
 	out := evidenceLineListJSON{Data: make([]EvidenceLineJSON, len(list))}
 	for i, l := range list {
-		out.Data[i] = keptLineOf(l)
+		out.Data[i] = c.keptLineOf(l)
 	}
 	if more {
 		last := list[len(list)-1]
@@ -277,7 +279,7 @@ func getEvidenceLine(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return document(http.StatusOK, EvidenceLineDetailJSON{Line: keptLineOf(d.Line), Raw: json.RawMessage(d.Raw), Changes: evidenceChangesOf(d.Changes)})
+	return document(http.StatusOK, EvidenceLineDetailJSON{Line: c.keptLineOf(d.Line), Raw: json.RawMessage(d.Raw), Changes: evidenceChangesOf(d.Changes)})
 }
 
 func listStatements(c *call) (reply, error) {

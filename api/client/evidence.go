@@ -95,22 +95,24 @@ type Pulled struct {
 
 // EvidenceLine is a line of a source. Gross less fee is net.
 type EvidenceLine struct {
-	Number      int64      `json:"number"`
-	Receipt     int64      `json:"receipt"`
-	LineID      string     `json:"line_id"`
-	Key         string     `json:"key"`
-	Currency    string     `json:"currency"`
-	Gross       string     `json:"gross"`
-	Fee         string     `json:"fee"`
-	Net         string     `json:"net"`
-	Category    string     `json:"category"`
-	Type        string     `json:"type"`
-	SourceRef   string     `json:"source_ref"`
-	Batch       string     `json:"batch"`
-	Trace       string     `json:"trace"`
-	Note        string     `json:"note"`
-	Rate        string     `json:"rate"`
-	MovedAt     time.Time  `json:"moved_at"`
+	Number    int64     `json:"number"`
+	Receipt   int64     `json:"receipt"`
+	LineID    string    `json:"line_id"`
+	Key       string    `json:"key"`
+	Currency  string    `json:"currency"`
+	Gross     string    `json:"gross"`
+	Fee       string    `json:"fee"`
+	Net       string    `json:"net"`
+	Category  string    `json:"category"`
+	Type      string    `json:"type"`
+	SourceRef string    `json:"source_ref"`
+	Batch     string    `json:"batch"`
+	Trace     string    `json:"trace"`
+	Note      string    `json:"note"`
+	Rate      string    `json:"rate"`
+	MovedAt   time.Time `json:"moved_at"`
+	// Day is the day on which it moved in the time zone of the book; of a bank's line the day that the bank wrote.
+	Day         string     `json:"day"`
 	AvailableAt *time.Time `json:"available_at"`
 	Status      string     `json:"status"`
 }

@@ -24,6 +24,8 @@ import (
 type theirLine struct {
 	reconcile.External
 	Sum, Cost, Left amount
+	// Day is the day that a bank wrote, empty for a line that says at which moment it moved.
+	Day string
 	// Said is what the bank or the processor wrote of it, for those who may read what concerns people.
 	Said string
 }
@@ -99,7 +101,7 @@ func (c *console) oneBreak(ctx context.Context, who cashier, r *http.Request) (a
 	if err != nil {
 		return answer{}, err
 	}
-	p.Sides = who.sidesOf(members)
+	p.Sides = who.sidesOf(b.Match, members)
 	p.MoreOfThem, p.MoreOfUs = max(b.ExternalCount-len(members.External), 0), max(b.EntriesCount-len(members.Entries), 0)
 	if b.Fix != "" {
 		p.FixLink = "/books/" + who.o.Code + "/transactions/" + url.PathEscape(b.Fix)
@@ -132,11 +134,14 @@ func (c *console) sourceLink(ctx context.Context, who cashier, b reconcile.Break
 }
 
 // sidesOf lays both sides beside each other. What a bank wrote of people is for those who may read of people.
-func (who cashier) sidesOf(m reconcile.BreakMembers) (s bothSides) {
+func (who cashier) sidesOf(of reconcile.Match, m reconcile.BreakMembers) (s bothSides) {
 	personal := mayAll(who.principal(), who.o.Code, access.PersonalRead)
 	one := map[money.Currency]bool{}
 	for _, x := range m.External {
 		l := theirLine{External: x, Sum: minor(x.Gross, x.Currency), Cost: minor(x.Fee, x.Currency), Left: minor(x.Net, x.Currency)}
+		if of == reconcile.R2 {
+			l.Day = reconcile.Day(who.book, x.MovedAt)
+		}
 		if personal {
 			l.Said = x.Note
 		}

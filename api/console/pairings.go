@@ -46,7 +46,7 @@ func (c *console) pairingLine(ctx context.Context, who cashier, x reconcile.Pair
 		}
 	}
 	members, err := c.Reconcile.Members(ctx, who.book, reconcile.Break{Match: x.Match, Source: x.Source, External: x.External, Entries: x.Entries})
-	l.Sides = who.sidesOf(members)
+	l.Sides = who.sidesOf(x.Match, members)
 	return l, err
 }
 

@@ -90,7 +90,7 @@ func writeBreakDetail(w io.Writer, d client.BreakDetail) error {
 	}
 	lines := newTable(">LINE", "MOVED", "CATEGORY", "CUR", ">NET", "KEY")
 	for _, l := range d.Lines {
-		lines.add(strconv.FormatInt(l.Number, 10), moment(&l.MovedAt), l.Category, l.Currency, l.Net, l.Key)
+		lines.add(strconv.FormatInt(l.Number, 10), movedOn(d.Break.Match == "R2", l), l.Category, l.Currency, l.Net, l.Key)
 	}
 	entries := newTable("TRANSACTION", "OCCURRED", "EVENT", "ACCOUNT", "CUR", ">AMOUNT", "REFERENCE")
 	for _, e := range d.Entries {

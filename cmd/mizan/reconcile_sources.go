@@ -209,6 +209,14 @@ func (c *reconcileLinesCmd) Run(ctx context.Context, s *surroundings) error {
 	defer remote.CloseIdleConnections()
 	lines := remote.EvidenceLines(ctx, c.Book, kind, name, client.EvidenceLineQuery{Key: c.Key, LineID: c.Line, Receipt: c.Receipt})
 	return printed(s, c.listed, lines, []string{">LINE", "MOVED", "CATEGORY", "CUR", ">GROSS", ">FEE", ">NET", "KEY"}, func(l client.EvidenceLine) []string {
-		return []string{strconv.FormatInt(l.Number, 10), moment(&l.MovedAt), l.Category, l.Currency, l.Gross, l.Fee, l.Net, l.Key}
+		return []string{strconv.FormatInt(l.Number, 10), movedOn(kind == "bank", l), l.Category, l.Currency, l.Gross, l.Fee, l.Net, l.Key}
 	})
+}
+
+// movedOn is when a line moved: at a bank the day, since it says no more.
+func movedOn(bank bool, l client.EvidenceLine) string {
+	if bank {
+		return l.Day
+	}
+	return moment(&l.MovedAt)
 }

@@ -341,7 +341,7 @@ func (s *Service) readEvidence(ctx context.Context, book ledger.Book, in inputs,
 			of := name + ":" + g.Kind
 			since := in.CutOff
 			if !g.Until.IsZero() {
-				of, since = of+":"+g.Until.Format(time.DateOnly), g.Until
+				of, since = of+":"+g.Until.Format(time.DateOnly), dayBegins(book, g.Until)
 			} else if !g.At.IsZero() {
 				since = g.At
 			}

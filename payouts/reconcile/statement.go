@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"mizan/ledger"
 	"mizan/ledger/fault"
 	"mizan/ledger/money"
 	"mizan/payouts/reconcile/evidence"
@@ -64,7 +65,7 @@ type bankMovement struct {
 }
 
 // movements are the lines of statements, the oldest first.
-func movements(source Source, list []evidence.Statement) (all []bankMovement) {
+func movements(book ledger.Book, source Source, list []evidence.Statement) (all []bankMovement) {
 	n := 0
 	for _, x := range list {
 		n += len(x.Lines)
@@ -72,7 +73,7 @@ func movements(source Source, list []evidence.Statement) (all []bankMovement) {
 	all = make([]bankMovement, 0, n)
 	for i, x := range list {
 		for j := range x.Lines {
-			all = append(all, bankMovement{bankLine(source, x, &x.Lines[j]), i})
+			all = append(all, bankMovement{bankLine(book, source, x, &x.Lines[j]), i})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b bankMovement) int { return a.movedAt.Compare(b.movedAt) })
@@ -80,12 +81,9 @@ func movements(source Source, list []evidence.Statement) (all []bankMovement) {
 }
 
 // bankLine is a bank's line as it is kept.
-func bankLine(source Source, x evidence.Statement, l *evidence.Line) taken {
+func bankLine(book ledger.Book, source Source, x evidence.Statement, l *evidence.Line) taken {
 	k := taken{id: clean(l.ID, maxID), currency: x.Currency, gross: l.Amount, net: l.Amount, kind: clean(l.Code, maxWord), sourceRef: clean(l.EndToEnd, maxID),
-		batch: clean(l.Batch, maxID), trace: clean(l.Trace, maxID), note: clean(strings.TrimSpace(l.Text), maxNote), movedAt: l.Booked, availableAt: l.Value}
-	if k.movedAt.IsZero() {
-		k.movedAt = cmp.Or(x.Until, x.From)
-	}
+		batch: clean(l.Batch, maxID), trace: clean(l.Trace, maxID), note: clean(strings.TrimSpace(l.Text), maxNote), movedAt: dayBegins(book, cmp.Or(l.Booked, x.Until, x.From)), availableAt: dayBegins(book, l.Value)}
 	switch {
 	case l.Reversal:
 		k.category = categoryReversal
@@ -108,12 +106,12 @@ func (l taken) sameLine(other taken) bool {
 }
 
 // dated is the id of a line whose bank has used the same reference for something else.
-func dated(l taken) string {
+func dated(book ledger.Book, l taken) string {
 	sign := "+"
 	if l.net < 0 {
 		sign = "-"
 	}
-	return clean(l.id, maxID-10) + "@" + l.movedAt.Format("20060102") + sign
+	return clean(l.id, maxID-10) + "@" + bankDay(book, l.movedAt).Format("20060102") + sign
 }
 
 // overlaps tells which statements of a file lie over days of which statements are known, so that lines of theirs can be

@@ -107,6 +107,7 @@ func (s *Service) takeStatementTx(ctx context.Context, tx pgx.Tx, by guard.Actor
 	}
 	r := Receipt{Kind: ReceiptStatement, Format: source.Settings.Format, By: actorID(by)}
 	r.From, r.Until = covered(list)
+	r.From, r.Until = dayBegins(book, r.From), dayBegins(book, r.Until)
 	fresh, changes, err := t.sort(ctx, &r, list)
 	if err != nil {
 		return Receipt{}, err
@@ -143,7 +144,7 @@ func covered(list []evidence.Statement) (from, until time.Time) {
 
 // sort tells the lines of a file that are new from those that are known, and counts these.
 func (t *taking) sort(ctx context.Context, r *Receipt, list []evidence.Statement) (fresh []*taken, changes []Change, err error) {
-	all := movements(t.source, list)
+	all := movements(t.book, t.source, list)
 	known, err := t.findLines(ctx, all)
 	if err != nil {
 		return nil, nil, err
@@ -162,7 +163,7 @@ func (t *taking) sort(ctx context.Context, r *Receipt, list []evidence.Statement
 		l := &m.taken
 		k, first := known[l.id], mine[l.id]
 		if k != nil && !k.sameLine(*l) || k == nil && first != nil && (!first.sameLine(*l) || first.net != l.net) {
-			id := dated(*l)
+			id := dated(t.book, *l)
 			if l.key == l.id {
 				l.key = id
 			}
@@ -199,7 +200,7 @@ func (t *taking) findLines(ctx context.Context, all []bankMovement) (map[string]
 		l := &all[i].taken
 		k, first := known[l.id], seen[l.id]
 		if k != nil && !k.sameLine(*l) || first != nil && (!first.sameLine(*l) || first.net != l.net) {
-			ids = append(ids, dated(*l))
+			ids = append(ids, dated(t.book, *l))
 		}
 		seen[l.id] = l
 	}
@@ -265,14 +266,14 @@ func (t *taking) again(ctx context.Context, list []evidence.Statement, all []ban
 	}
 	nets := map[time.Time]money.Minor{}
 	for _, k := range lines {
-		nets[k.movedAt] += k.net
+		nets[bankDay(t.book, k.movedAt)] += k.net
 	}
 	a.over = overlaps(list, near, nets)
 	named := make(map[int64]bool, len(claimed)) // these are in the file by their own id
 	for _, m := range all {
 		k := claimed[m.id]
 		if k != nil && !k.sameLine(m.taken) {
-			k = claimed[dated(m.taken)]
+			k = claimed[dated(t.book, m.taken)]
 		}
 		if k != nil {
 			named[k.number] = true

@@ -45,7 +45,7 @@ func TestTakeStatement(t *testing.T) {
 	first := statement(2, 2, 10000, 1234, -500, 1234)
 	file := h.file(first)
 	r := h.taken(first)
-	if r.NewLines != 3 || r.KnownLines != 0 || r.FirstLine != 1 || r.Number != 1 || r.Replayed || !r.From.Equal(day(2)) || !r.Until.Equal(day(2)) {
+	if r.NewLines != 3 || r.KnownLines != 0 || r.FirstLine != 1 || r.Number != 1 || r.Replayed || Day(h.book, r.From) != "2026-03-02" || Day(h.book, r.Until) != "2026-03-02" {
 		t.Fatalf("%+v", r)
 	}
 	again := h.taken(first)
@@ -65,7 +65,7 @@ func TestTakeStatement(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	h.complete(x)
-	lines, err := h.Lines(t.Context(), h.book, x, LineQuery{From: day(2), Until: day(3)})
+	lines, err := h.Lines(t.Context(), h.book, x, LineQuery{From: dayBegins(h.book, day(2)), Until: dayBegins(h.book, day(3))})
 	if err != nil || len(lines) != 3 || lines[0].Note != evidenceText || lines[0].Key != "E2E-B02-0" || lines[1].Category != categoryPaid {
 		t.Errorf("%+v, %v", lines, err)
 	}
