@@ -19,7 +19,8 @@ import (
 const railEntry = "txn_"
 
 const sqlNamed = `
-SELECT k.name FROM unnest($3::text[]) k(name)
+SELECT k.name, EXISTS (SELECT FROM evidence_lines e WHERE e.book_id = $1 AND e.source_id = $2 AND e.key = k.name AND e.number <= $4 AND e.net < 0)
+  FROM unnest($3::text[]) k(name)
  WHERE EXISTS (SELECT FROM evidence_lines e WHERE e.book_id = $1 AND e.source_id = $2 AND e.key = k.name AND e.number <= $4)`
 
 // bankNames replaces references of a rail's entries by the names that lines of the bank have.
@@ -56,9 +57,10 @@ func bankNamesTx(ctx context.Context, tx pgx.Tx, r *reading, refs map[string]str
 	if err != nil {
 		return err
 	}
-	known := map[string]bool{}
+	known, went := map[string]bool{}, map[string]bool{}
 	var name string
-	if _, err := pgx.ForEachRow(rows, []any{&name}, func() error { known[name] = true; return nil }); err != nil {
+	var out bool
+	if _, err := pgx.ForEachRow(rows, []any{&name, &out}, func() error { known[name], went[name] = true, out; return nil }); err != nil {
 		return err
 	}
 	for ref, n := range names {
@@ -72,8 +74,14 @@ func bankNamesTx(ctx context.Context, tx pgx.Tx, r *reading, refs map[string]str
 			r.broughtBack[ref] = n.Of
 			key = n.Of // what the bank never showed was never paid: both entries make up for each other
 		}
+		shown := known
+		if !n.Back {
+			// Who pays us may write what he likes as a reference, such as the 17-1 by which a file names its line: money that
+			// came is not what we sent.
+			shown = went
+		}
 		for _, name := range order {
-			if name != "" && known[name] {
+			if name != "" && shown[name] {
 				key = name
 				break
 			}

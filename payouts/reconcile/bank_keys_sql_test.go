@@ -142,6 +142,26 @@ func TestBankPayments(t *testing.T) {
 	}
 }
 
+// What a payer writes as his reference makes his payment nobody's counterpart: neither that of an entry which names nothing and goes by its
+// place, nor that of a payment of ours which a file has as a line of that name.
+func TestStrangersReferences(t *testing.T) {
+	t.Parallel()
+	h := newFileHouse(t, false)
+	h.paid(1, 10_00, 1, false)
+	first := h.count(`SELECT last_sequence FROM books WHERE id = $1`, h.book.ID) + 1
+	for range 2 {
+		h.booked("test.moved", "", "USD", "assets:bank:operating:files", 5_00, "revenue:transaction_fee", -5_00)
+	}
+	place := namelessKey(EntryID{int64(first), h.count(`SELECT line FROM entries e JOIN accounts a ON a.book_id = e.book_id AND a.id = e.account_id
+	WHERE e.book_id = $1 AND e.sequence = $2 AND a.address = 'assets:bank:operating:files'`, h.book.ID, first)})
+	h.shows(evidence.Line{Amount: 5_00, EndToEnd: place}, evidence.Line{Amount: 10_00, EndToEnd: "1-1"})
+	if n := h.count(`SELECT count(*) FROM evidence_lines WHERE book_id = $1 AND key LIKE '@%'`, h.book.ID); n != 0 {
+		t.Errorf("%d lines go by the place of an entry", n)
+	}
+	h.clock.advance(24 * time.Hour)
+	h.compares(5, "ambiguous -5.00", "timing 10.00", "unknown_receipt 10.00")
+}
+
 // A file that the bank books as one line: the sum of its payments less those that it rejected.
 func TestBankBatches(t *testing.T) {
 	t.Parallel()

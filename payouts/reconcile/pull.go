@@ -243,7 +243,7 @@ func takenFrom(e processor.Entry) taken {
 		l.availableAt = stored(e.AvailableOn)
 	}
 	l.category = cmp.Or(l.category, l.kind, noCategory)
-	l.key = cmp.Or(l.sourceRef, l.id)
+	l.key = keyNamed(l.sourceRef, l.id)
 	return l
 }
 

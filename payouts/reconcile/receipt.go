@@ -101,6 +101,20 @@ type known struct {
 	taken
 }
 
+// keyNamed is the key of a line: the first of its names that can be one, of which the last is its id. An entry that names nothing goes by
+// its place, such as @57.2; no line does, so that nobody makes a payment its counterpart by writing that as a reference.
+func keyNamed(names ...string) string {
+	for _, name := range names {
+		if name != "" && !strings.HasPrefix(name, placeMark) {
+			return name
+		}
+	}
+	return clean("id:"+names[len(names)-1], maxID)
+}
+
+// placeMark begins the key of an entry that names nothing.
+const placeMark = "@"
+
 const (
 	maxID       = 255
 	maxWord     = 64

@@ -30,7 +30,7 @@ const recordPage = 5_000
 
 // namelessKey is the key of an entry that names nothing. No line goes by it.
 func namelessKey(e EntryID) string {
-	return "@" + strconv.FormatInt(e.Sequence, 10) + "." + strconv.Itoa(e.Line)
+	return placeMark + strconv.FormatInt(e.Sequence, 10) + "." + strconv.Itoa(e.Line)
 }
 
 // freshID is a new id of a run or a pairing.

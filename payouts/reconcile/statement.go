@@ -92,9 +92,9 @@ func bankLine(book ledger.Book, source Source, x evidence.Statement, l *evidence
 	default:
 		k.category = categoryReceived
 	}
-	k.key = cmp.Or(k.sourceRef, k.trace, k.batch, k.id)
+	k.key = keyNamed(k.sourceRef, k.trace, k.batch, k.id)
 	if source.Settings.Batches {
-		k.key = cmp.Or(k.batch, k.sourceRef, k.trace, k.id)
+		k.key = keyNamed(k.batch, k.sourceRef, k.trace, k.id)
 	}
 	return k
 }

@@ -206,5 +206,5 @@ func (b *Break) wanted(rules Rules, run int64, at time.Time) bool {
 
 // entryKey is the key of an entry that names nothing: its own place.
 func entryKey(at EntryID) string {
-	return "@" + strconv.FormatInt(at.Sequence, 10) + "." + strconv.Itoa(at.Line)
+	return placeMark + strconv.FormatInt(at.Sequence, 10) + "." + strconv.Itoa(at.Line)
 }
