@@ -2,83 +2,171 @@ package reconcile
 
 import (
 	"context"
+	"math"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 
 	"mizan/ledger"
 	"mizan/ledger/commerce"
+	"mizan/ledger/money"
 	"mizan/payouts"
 )
 
 // Booking what landed, after a run and before suspense: what is known to be own money is no stranger's.
 
-// mostArriving bounds the open lines and the transfers that are looked at.
-const mostArriving = 5_000
+const (
+	// transitPage is how many entries of money on its way are read at once, and transitPages how many such pages of an account.
+	transitPage  = 5_000
+	transitPages = 400
+)
 
 const (
+	// The open lines of these amounts. A run leaves no more open than it can carry, so there are no more.
 	sqlArriving = `
 SELECT e.number, e.line_id, e.key, e.currency, e.gross, e.fee, e.net, e.category, e.type, e.source_ref, e.batch, e.trace, e.note, e.rate, e.moved_at
   FROM (SELECT i.a FROM recon_items i
-         WHERE i.book_id = $1 AND i.match = $2 AND i.source_id = $3 AND i.open_until IS NULL AND i.side = 'e' AND i.debits > i.credits ORDER BY i.a DESC LIMIT $4) i
+          JOIN unnest($4::text[], $5::bigint[]) w (currency, amount) ON w.currency = i.currency AND w.amount = i.debits - i.credits
+         WHERE i.book_id = $1 AND i.match = $2 AND i.source_id = $3 AND i.open_until IS NULL AND i.side = 'e' LIMIT $6) i
  CROSS JOIN LATERAL (SELECT x.* FROM evidence_lines x WHERE x.book_id = $1 AND x.source_id = $3 AND x.number = i.a LIMIT 1) e
  ORDER BY e.number`
-	sqlOnTheWayOwn = `
-SELECT DISTINCT z.subject FROM (
-  SELECT t.subject, sum(y.amount) AS rest
-    FROM accounts a
-   CROSS JOIN LATERAL (SELECT x.sequence, x.amount FROM entries x WHERE x.book_id = $1 AND x.account_id = a.id ORDER BY x.sequence DESC, x.line DESC LIMIT $2) y
-    JOIN LATERAL (SELECT x.subject FROM transactions x WHERE x.book_id = $1 AND x.sequence = y.sequence LIMIT 1) t ON true
-   WHERE a.book_id = $1 AND a.address > 'assets:treasury_in_transit:' AND a.address < 'assets:treasury_in_transit:~' AND t.subject IS NOT NULL
-   GROUP BY t.subject, a.currency) z
- WHERE z.rest > 0 ORDER BY z.subject LIMIT $2`
+	sqlTransitAccounts = `
+SELECT a.id, a.currency FROM accounts a
+ WHERE a.book_id = $1 AND a.address > 'assets:treasury_in_transit:' AND a.address < 'assets:treasury_in_transit:~' ORDER BY a.id LIMIT 1000`
+	sqlTransitEntries = `
+SELECT y.sequence, y.line, y.amount, y.balance_after, coalesce(t.subject, '')
+  FROM (SELECT x.sequence, x.line, x.amount, x.balance_after FROM entries x
+         WHERE x.book_id = $1 AND x.account_id = $2 AND x.sequence <= $3 AND (x.sequence, x.line) < ($3, $4) ORDER BY x.sequence DESC, x.line DESC LIMIT $5) y
+ CROSS JOIN LATERAL (SELECT x.subject FROM transactions x WHERE x.book_id = $1 AND x.sequence = y.sequence LIMIT 1) t
+ ORDER BY y.sequence DESC, y.line DESC`
 )
 
-// Arrivals are the open lines of a source that may be arrivals of own money, as they stand now.
+// Arrivals are the open lines of a source that may be arrivals of own money, as they stand now. Of an amount that is on its way all
+// open lines and all transfers are looked at, or it could not be said that nothing else is possible.
 func (s *Service) Arrivals(ctx context.Context, book ledger.Book, source Source) ([]Arrival, error) {
 	match := matchOf(source)
 	rules, err := s.RulesAt(ctx, book, s.now())
 	if err != nil {
 		return nil, err
 	}
+	waiting, err := s.onTheWay(ctx, book, transitPage)
+	if err != nil || len(waiting) == 0 {
+		return nil, err
+	}
+	amounts := map[sum]bool{}
+	var currencies []string
+	var wanted []int64
+	for _, w := range waiting {
+		if !amounts[w.sum] {
+			amounts[w.sum] = true
+			currencies, wanted = append(currencies, string(w.currency)), append(wanted, int64(w.amount))
+		}
+	}
+	rows, err := s.pool.Query(ctx, sqlArriving, planNow, book.ID, match, source.ID, currencies, wanted, mostCarried)
+	if err != nil {
+		return nil, err
+	}
 	var lines []External
-	rows, err := s.pool.Query(ctx, sqlArriving, book.ID, match, source.ID, mostArriving)
-	if err != nil {
+	shown := map[sum]bool{}
+	if err := scanLines(rows, func(x External) error {
+		lines, shown[sum{x.Currency, x.Net}] = append(lines, x), true
+		return nil
+	}); err != nil || len(lines) == 0 {
 		return nil, err
 	}
-	if err := scanLines(rows, func(x External) error { lines = append(lines, x); return nil }); err != nil || len(lines) == 0 {
-		return nil, err
-	}
-	sent, err := s.sentTo(ctx, book, source)
-	if err != nil || len(sent) == 0 {
-		return nil, err
-	}
-	return arrivals(lines, sent, situation{Match: match, Kind: source.Kind, Rules: rules, CutOff: s.now(), Zone: book.Location()}), nil
-}
-
-// sentTo are the transfers on their way to an account of the source.
-func (s *Service) sentTo(ctx context.Context, book ledger.Book, source Source) (list []commerce.OwnTransfer, err error) {
-	rows, err := s.pool.Query(ctx, sqlOnTheWayOwn, book.ID, mostArriving)
-	if err != nil {
-		return nil, err
-	}
-	subjects, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, err
-	}
-	for _, subject := range subjects {
-		if !strings.HasPrefix(subject, "transfer:") && !strings.HasPrefix(subject, "safeguarding:") {
+	var sent []commerce.OwnTransfer
+	for _, w := range waiting {
+		if !shown[w.sum] {
 			continue
 		}
-		t, err := s.events.Transfer(ctx, book, subject)
+		t, err := s.events.Transfer(ctx, book, w.subject)
 		if err != nil {
 			return nil, err
 		}
 		if !t.Done && source.holds(t.To) {
-			list = append(list, t)
+			sent = append(sent, t)
 		}
 	}
-	return list, nil
+	if len(sent) == 0 {
+		return nil, nil
+	}
+	return arrivals(lines, sent, situation{Match: match, Kind: source.Kind, Rules: rules, CutOff: s.now(), Zone: book.Location()}), nil
+}
+
+// sum is an amount of a currency.
+type sum struct {
+	currency money.Currency
+	amount   money.Minor
+}
+
+// transit is what a subject has on its way.
+type transit struct {
+	subject string
+	sum
+}
+
+// onTheWay are the transfers and safeguardings that have not arrived, in the order of their subjects.
+func (s *Service) onTheWay(ctx context.Context, book ledger.Book, page int) (all []transit, err error) {
+	rows, err := s.pool.Query(ctx, sqlTransitAccounts, book.ID)
+	if err != nil {
+		return nil, err
+	}
+	type account struct {
+		id       int32
+		currency money.Currency
+	}
+	accounts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (a account, err error) { return a, row.Scan(&a.id, &a.currency) })
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range accounts {
+		rests, err := s.restsOf(ctx, book, a.id, page)
+		if err != nil {
+			return nil, err
+		}
+		for subject, rest := range rests {
+			if rest > 0 && (strings.HasPrefix(subject, "transfer:") || strings.HasPrefix(subject, "safeguarding:")) {
+				all = append(all, transit{subject, sum{a.currency, rest}})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b transit) int { return strings.Compare(a.subject, b.subject) })
+	return all, nil
+}
+
+// restsOf is what each subject has left on an account of money on its way. It reads back from the newest entry until what it found
+// comes to the balance, beyond which is nothing but what has arrived.
+func (s *Service) restsOf(ctx context.Context, book ledger.Book, account int32, page int) (map[string]money.Minor, error) {
+	rests := map[string]money.Minor{}
+	var balance, found, below money.Minor
+	sequence, line := int64(math.MaxInt64), 0
+	for n := range transitPages {
+		rows, err := s.pool.Query(ctx, sqlTransitEntries, book.ID, account, sequence, line, page)
+		if err != nil {
+			return nil, err
+		}
+		read := 0
+		var amount, after money.Minor
+		var subject string
+		if _, err := pgx.ForEachRow(rows, []any{&sequence, &line, &amount, &after, &subject}, func() error {
+			if n == 0 && read == 0 {
+				balance = after
+			}
+			read++
+			below -= min(rests[subject], 0)
+			rests[subject] += amount
+			below += min(rests[subject], 0)
+			found += amount
+			return nil
+		}); err != nil {
+			return nil, err
+		}
+		if read < page || found == balance && below == 0 {
+			break
+		}
+	}
+	return rests, nil
 }
 
 // holds reports whether an account is one of the source's.

@@ -143,3 +143,39 @@ func TestLand(t *testing.T) {
 		t.Fatalf("%s wait in suspense", got.Format("USD"))
 	}
 }
+
+// A transfer lands however many newer lines wait that are none, and however much went its way after it.
+func TestLandBehindOthers(t *testing.T) {
+	t.Parallel()
+	h := newBreakHouse(t)
+	h.booked("test.earned", "", "USD", "assets:processor:available:main x", 100_00, "revenue:transaction_fee", -100_00)
+	post := func(kind, reference string, d commerce.EventData) {
+		h.ok(h.record.Post(t.Context(), h.book, commerce.Event{Type: kind, Reference: reference, Data: d}).Err)
+	}
+	sweep := func(id, amount string) {
+		post("treasury.swept", "swept:"+id, &commerce.TreasurySwept{Transfer: id, Purpose: "own", Processor: "main", Bank: "main", Currency: "USD", Amount: amount})
+	}
+	sweep("T-1", "10.00")
+	for i := range 4 {
+		id := fmt.Sprint("N-", i)
+		sweep(id, "1.00")
+		post("treasury.landed", "landed:"+id, &commerce.TreasuryLanded{Transfer: id, Reference: id})
+	}
+	sweep("T-2", "2.00")
+	for _, page := range []int{1, 2, 3, transitPage} {
+		all, err := h.onTheWay(t.Context(), h.book, page)
+		if err != nil || fmt.Sprint(all) != "[{transfer:T-1 {USD 1000}} {transfer:T-2 {USD 200}}]" {
+			t.Errorf("in pages of %d: %v, %v", page, all, err)
+		}
+	}
+	h.clock.advance(24 * time.Hour)
+	first := h.line(2, "PAYOUT-1", "USD", 10_00)
+	h.exec(`INSERT INTO evidence_lines (book_id, source_id, number, receipt, line_id, key, currency, gross, fee, net, category, moved_at)
+	SELECT $1, 2, n, 1, 'other' || n, 'other' || n, 'USD', 7, 0, 7, 'other', $3 FROM generate_series($2::bigint + 1, $2::bigint + 5001) n`, h.book.ID, first, h.clock.now())
+	h.exec(`INSERT INTO recon_items (book_id, match, source_id, side, a, b, key, currency, debits, credits, day, open_from)
+	SELECT book_id, 2, 2, 'e', number, 0, key, currency, net, 0, '2026-11-03', 1 FROM evidence_lines WHERE book_id = $1 AND source_id = 2`, h.book.ID)
+	out, err := h.Land(t.Context(), breaksTurn, h.book, h.bank)
+	if err != nil || out.Landed != 1 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+}
