@@ -141,6 +141,7 @@ func (s *Service) compute(ctx context.Context, book ledger.Book, in *inputs, ref
 	if err := s.settleGroups(ctx, r); err != nil {
 		return nil, err
 	}
+	r.matchWithin()
 	r.pairAlone(refused)
 	in.Refused = r.in.Refused
 	return r.out, s.finish(ctx, r)
@@ -397,7 +398,7 @@ func (r *reading) leaveAlone(lines map[int64]bool, entries map[EntryID]bool) {
 func (r *reading) isNew(e Entry) bool {
 	for _, a := range r.accounts {
 		if a.address == string(e.Account) && a.currency == e.Currency {
-			return e.Sequence > a.after
+			return a.has(e.Sequence)
 		}
 	}
 	return false

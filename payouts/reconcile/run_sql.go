@@ -108,8 +108,9 @@ func (s *Service) planRun(ctx context.Context, book ledger.Book, a Asked) (in in
 	return in, refused, err
 }
 
-// accountSpans are the accounts of a source and from where their entries are new. An account that the run before did not have
-// is read from its beginning.
+// accountSpans are the accounts of a source and from where their entries are new. An account that no run before had is read from its
+// beginning, and one that comes back from where it was left. One that went out of the settings stays with what it was at the run
+// before: its open entries still wait for their lines, and entries that come later are not the source's.
 func accountSpans(in inputs, settings Settings, before inputs) (all []accountSpan, err error) {
 	var addresses []string
 	switch {
@@ -122,21 +123,29 @@ func accountSpans(in inputs, settings Settings, before inputs) (all []accountSpa
 			addresses = append(addresses, string(a))
 		}
 	}
-	// What was held against the source stays held against it: an account that went out of the settings still has open entries.
-	for _, a := range before.Accounts {
-		addresses = append(addresses, a.Address)
-	}
 	if len(addresses) == 0 {
 		return nil, ErrSourceInvalid.With("The source has no accounts in the ledger that this match could compare. Set it up first.")
 	}
 	slices.Sort(addresses)
 	for _, address := range slices.Compact(addresses) {
 		span := accountSpan{Address: address}
-		if slices.ContainsFunc(before.Accounts, func(b accountSpan) bool { return b.Address == address }) {
-			span.After = in.Entries.From
+		if i := slices.IndexFunc(before.Accounts, func(b accountSpan) bool { return b.Address == address }); i >= 0 {
+			if span.After = before.Accounts[i].Until; span.After == 0 {
+				span.After = in.Entries.From
+			}
 		}
 		all = append(all, span)
 	}
+	for _, b := range before.Accounts {
+		if slices.Contains(addresses, b.Address) {
+			continue
+		}
+		if b.Until == 0 {
+			b.Until = in.Entries.From
+		}
+		all = append(all, accountSpan{b.Address, b.Until, b.Until})
+	}
+	slices.SortFunc(all, func(a, b accountSpan) int { return strings.Compare(a.Address, b.Address) })
 	return all, nil
 }
 
