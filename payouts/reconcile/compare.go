@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"slices"
 	"time"
 
@@ -70,8 +71,33 @@ func (s *Service) Compare(ctx context.Context, t payouts.Turn, a Asked) (Run, er
 	return s.compareBy(ctx, t, a, sliceLines)
 }
 
-// compareBy compares in slices of so many lines.
-func (s *Service) compareBy(ctx context.Context, t payouts.Turn, a Asked, lines int) (Run, error) {
+// decidedMeanwhile says that people decided something while a run went on, which the run did not know. What they refused is named.
+type decidedMeanwhile struct {
+	error
+	refused []refusal
+}
+
+// Unwrap is ErrRunOvertaken.
+func (d *decidedMeanwhile) Unwrap() error { return d.error }
+
+// mostDecided bounds how often a run is made because people decided something meanwhile.
+const mostDecided = 4
+
+// compareBy compares in slices of so many lines. If people decide while it goes on, it is made again with what they decided.
+func (s *Service) compareBy(ctx context.Context, t payouts.Turn, a Asked, lines int) (run Run, err error) {
+	var known []refusal
+	for range mostDecided {
+		run, err = s.compareOnce(ctx, t, a, lines, known)
+		var d *decidedMeanwhile
+		if !errors.As(err, &d) {
+			return run, err
+		}
+		known = append(known, d.refused...)
+	}
+	return run, err
+}
+
+func (s *Service) compareOnce(ctx context.Context, t payouts.Turn, a Asked, lines int, known []refusal) (Run, error) {
 	began := s.now()
 	if a.CutOff.IsZero() {
 		a.CutOff = began
@@ -84,7 +110,7 @@ func (s *Service) compareBy(ctx context.Context, t payouts.Turn, a Asked, lines 
 	if err := s.lookAtEvidence(ctx, in.Lines.To); err != nil {
 		return Run{}, err
 	}
-	out, err := s.compute(ctx, t.Book, &in, refused, lines)
+	out, err := s.compute(ctx, t.Book, &in, append(refused, known...), lines)
 	if err != nil {
 		return Run{}, err
 	}

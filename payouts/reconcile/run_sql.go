@@ -266,7 +266,7 @@ UPDATE recon_items i SET open_until = $4, how = u.how, pairing = u.pairing
 INSERT INTO recon_pairings AS p (book_id, id, match, source_id, kind, basis, state, identity, members, run)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (book_id, match, source_id, identity) DO UPDATE SET state = CASE WHEN p.state = 'suggested' THEN excluded.state ELSE p.state END
-RETURNING p.id`
+RETURNING p.id, p.state`
 )
 
 // record records a run: in one transaction, fenced by the turn, and only if no other run of the same match ended meanwhile and what
@@ -297,7 +297,7 @@ func (s *Service) recordTx(ctx context.Context, tx pgx.Tx, book ledger.Book, run
 		return err
 	}
 	if waiting != out.waiting {
-		return ErrRunOvertaken.With("People ended open items while the run went on. Run again.")
+		return &decidedMeanwhile{error: ErrRunOvertaken.With("People ended open items while the run went on. Run again.")}
 	}
 	if _, err := tx.Exec(ctx, sqlAddRun, book.ID, run.ID, run.Match, run.Source, run.Number, run.CutOff, run.FromLine, run.ToLine, run.FromSequence, run.ToSequence,
 		run.Rules, run.Settings, string(run.Inputs), string(run.Summary), run.Digest, run.Matched, run.OpenItems, run.Found, run.Trigger, run.StartedBy,
@@ -355,9 +355,10 @@ func endItems(ctx context.Context, tx pgx.Tx, book ledger.Book, run Run, closed 
 	return nil
 }
 
-// addPairings keeps pairings once by their identity and returns their ids.
+// addPairings keeps pairings once by their identity and returns their ids. One that a person refused is not made.
 func addPairings(ctx context.Context, tx pgx.Tx, book ledger.Book, run Run, all []Pairing) (map[string]string, error) {
 	ids := map[string]string{}
+	var refused []refusal
 	for page := range slices.Chunk(all, recordPage) {
 		var batch pgx.Batch
 		for _, p := range page {
@@ -370,9 +371,12 @@ func addPairings(ctx context.Context, tx pgx.Tx, book ledger.Book, run Run, all 
 				state = "made"
 			}
 			batch.Queue(sqlAddPairing, book.ID, freshID("par"), run.Match, run.Source, p.Kind, p.Basis, state, p.Identity, string(members), run.Number).QueryRow(func(row pgx.Row) error {
-				var id string
-				if err := row.Scan(&id); err != nil {
+				var id, stands string
+				if err := row.Scan(&id, &stands); err != nil {
 					return err
+				}
+				if p.Certain && stands == "refused" {
+					refused = append(refused, refusal{p.Identity, p.External, p.Entries})
 				}
 				ids[p.Identity] = id
 				return nil
@@ -381,6 +385,9 @@ func addPairings(ctx context.Context, tx pgx.Tx, book ledger.Book, run Run, all 
 		if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
 			return nil, err
 		}
+	}
+	if len(refused) > 0 {
+		return nil, &decidedMeanwhile{ErrRunOvertaken.With("People refused a pairing while the run went on that would make it. Run again."), refused}
 	}
 	return ids, nil
 }
