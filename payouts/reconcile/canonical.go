@@ -68,10 +68,12 @@ type span struct {
 }
 
 // accountSpan is an account of the ledger. After is the sequence after which its entries are new: that of the run before, or 0 for
-// an account that the source did not have then.
+// an account that the source never had. Until is the last sequence at which it was one of the source's, 0 while it is: entries after
+// that are not the source's, and what was open of it by then stays open.
 type accountSpan struct {
 	Address string `json:"address"`
 	After   int64  `json:"after"`
+	Until   int64  `json:"until,omitempty"`
 }
 
 type rulesInput struct {

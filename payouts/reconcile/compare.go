@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"slices"
 	"time"
 
@@ -70,8 +71,33 @@ func (s *Service) Compare(ctx context.Context, t payouts.Turn, a Asked) (Run, er
 	return s.compareBy(ctx, t, a, sliceLines)
 }
 
-// compareBy compares in slices of so many lines.
-func (s *Service) compareBy(ctx context.Context, t payouts.Turn, a Asked, lines int) (Run, error) {
+// decidedMeanwhile says that people decided something while a run went on, which the run did not know. What they refused is named.
+type decidedMeanwhile struct {
+	error
+	refused []refusal
+}
+
+// Unwrap is ErrRunOvertaken.
+func (d *decidedMeanwhile) Unwrap() error { return d.error }
+
+// mostDecided bounds how often a run is made because people decided something meanwhile.
+const mostDecided = 4
+
+// compareBy compares in slices of so many lines. If people decide while it goes on, it is made again with what they decided.
+func (s *Service) compareBy(ctx context.Context, t payouts.Turn, a Asked, lines int) (run Run, err error) {
+	var known []refusal
+	for range mostDecided {
+		run, err = s.compareOnce(ctx, t, a, lines, known)
+		var d *decidedMeanwhile
+		if !errors.As(err, &d) {
+			return run, err
+		}
+		known = append(known, d.refused...)
+	}
+	return run, err
+}
+
+func (s *Service) compareOnce(ctx context.Context, t payouts.Turn, a Asked, lines int, known []refusal) (Run, error) {
 	began := s.now()
 	if a.CutOff.IsZero() {
 		a.CutOff = began
@@ -84,7 +110,7 @@ func (s *Service) compareBy(ctx context.Context, t payouts.Turn, a Asked, lines 
 	if err := s.lookAtEvidence(ctx, in.Lines.To); err != nil {
 		return Run{}, err
 	}
-	out, err := s.compute(ctx, t.Book, &in, refused, lines)
+	out, err := s.compute(ctx, t.Book, &in, append(refused, known...), lines)
 	if err != nil {
 		return Run{}, err
 	}
@@ -141,6 +167,7 @@ func (s *Service) compute(ctx context.Context, book ledger.Book, in *inputs, ref
 	if err := s.settleGroups(ctx, r); err != nil {
 		return nil, err
 	}
+	r.matchWithin()
 	r.pairAlone(refused)
 	in.Refused = r.in.Refused
 	return r.out, s.finish(ctx, r)
@@ -397,7 +424,7 @@ func (r *reading) leaveAlone(lines map[int64]bool, entries map[EntryID]bool) {
 func (r *reading) isNew(e Entry) bool {
 	for _, a := range r.accounts {
 		if a.address == string(e.Account) && a.currency == e.Currency {
-			return e.Sequence > a.after
+			return a.has(e.Sequence)
 		}
 	}
 	return false

@@ -297,27 +297,33 @@ func (s *Service) pageEntries(ctx context.Context, r *reading, p *groupPageRead,
 	if err != nil {
 		return err
 	}
-	var kept []moved
+	// An entry that an earlier run left open moves something, whatever accounts the source has since.
+	var kept, fresh []moved
 	for _, m := range all {
-		if p.groups[keyed{m.key, m.account.currency}] == nil {
-			continue
-		}
-		if m.id.Sequence > m.account.after || carried[m.id] {
+		switch {
+		case carried[m.id]:
 			kept = append(kept, m)
+		case m.account.has(m.id.Sequence):
+			fresh = append(fresh, m)
 		}
 	}
+	kept = append(kept, withoutStill(fresh)...)
+	slices.SortFunc(kept, func(a, b moved) int { return a.id.compare(b.id) })
+	if err := s.nameKeys(ctx, r, kept); err != nil {
+		return err
+	}
+	kept = slices.DeleteFunc(kept, func(m moved) bool { return p.groups[keyed{m.key, m.account.currency}] == nil })
 	return s.describe(ctx, r, kept, func(m moved, e Entry) {
 		g := p.groups[keyed{m.key, m.account.currency}]
 		g.Entries = append(g.Entries, e)
 	})
 }
 
-// readMoved reads the entries of transactions on the source's accounts with their keys, in order, without those that move nothing.
+// readMoved reads the entries of transactions on all accounts that the source has or had, in order.
 func (s *Service) readMoved(ctx context.Context, r *reading, sequences []int64) (all []moved, err error) {
-	ids, _ := r.accountsOf(slice{})
-	byID := map[int32]account{}
+	ids, byID := make([]int32, 0, len(r.accounts)), map[int32]account{}
 	for _, a := range r.accounts {
-		byID[a.id] = a
+		ids, byID[a.id] = append(ids, a.id), a
 	}
 	for page := range slices.Chunk(sequences, 2_000) {
 		var some []moved
@@ -341,8 +347,7 @@ func (s *Service) readMoved(ctx context.Context, r *reading, sequences []int64) 
 		all = append(all, some...)
 	}
 	slices.SortFunc(all, func(a, b moved) int { return a.id.compare(b.id) })
-	all = withoutStill(all)
-	return all, s.nameKeys(ctx, r, all)
+	return all, nil
 }
 
 func (e EntryID) compare(o EntryID) int {
@@ -497,9 +502,13 @@ func (s *Service) pageEarlier(ctx context.Context, r *reading, p *groupPageRead)
 	if err != nil {
 		return err
 	}
+	all = withoutStill(slices.DeleteFunc(all, func(m moved) bool { return m.id.Sequence > m.account.after }))
+	if err := s.nameKeys(ctx, r, all); err != nil {
+		return err
+	}
 	all = slices.DeleteFunc(all, func(m moved) bool {
 		g := p.groups[keyed{m.key, m.account.currency}]
-		return g == nil || len(g.ExternalBefore) == 0 || m.id.Sequence > m.account.after ||
+		return g == nil || len(g.ExternalBefore) == 0 ||
 			slices.ContainsFunc(g.Entries, func(e Entry) bool { return e.Sequence == m.id.Sequence && e.Line == m.id.Line })
 	})
 	return s.describe(ctx, r, all, func(m moved, e Entry) {
@@ -543,7 +552,7 @@ func (s *Service) search(ctx context.Context, r *reading, keys []keyed) (map[str
 	}
 	found, count := map[string][]int64{}, 0
 	for _, part := range r.parts {
-		ids, _ := r.accountsOf(part)
+		ids, _, _ := r.accountsOf(part)
 		for page := range slices.Chunk(list, 20_000) {
 			if err := s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
 				rows, err := tx.Query(ctx, sqlSearch, planNow, r.book.ID, ids, part.entries.From, part.entries.To, page, r.carry.most+1)
@@ -613,10 +622,10 @@ SELECT i.side, i.a, i.b, i.key, i.currency, i.debits, i.credits, i.day
 )
 
 func (s *Service) accountsFor(ctx context.Context, r *reading) error {
-	after := map[string]int64{}
+	spans := map[string]accountSpan{}
 	var addresses []string
 	for _, a := range r.in.Accounts {
-		after[a.Address] = a.After
+		spans[a.Address] = a
 		addresses = append(addresses, a.Address)
 	}
 	rows, err := s.pool.Query(ctx, sqlAccountsFor, r.book.ID, addresses)
@@ -625,7 +634,7 @@ func (s *Service) accountsFor(ctx context.Context, r *reading) error {
 	}
 	var a account
 	_, err = pgx.ForEachRow(rows, []any{&a.id, &a.address, &a.currency}, func() error {
-		a.after = after[a.address]
+		a.after, a.until = spans[a.address].After, spans[a.address].Until
 		r.accounts = append(r.accounts, a)
 		return nil
 	})
@@ -676,7 +685,11 @@ func (s *Service) standings(ctx context.Context, r *reading) (map[money.Currency
 	}
 	closing := map[money.Currency]money.Minor{}
 	for _, a := range r.accounts {
-		at, err := s.standingAt(ctx, r, a, r.in.Entries.To)
+		until := r.in.Entries.To
+		if a.until > 0 {
+			until = a.until
+		}
+		at, err := s.standingAt(ctx, r, a, until)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -108,8 +108,9 @@ func (s *Service) planRun(ctx context.Context, book ledger.Book, a Asked) (in in
 	return in, refused, err
 }
 
-// accountSpans are the accounts of a source and from where their entries are new. An account that the run before did not have
-// is read from its beginning.
+// accountSpans are the accounts of a source and from where their entries are new. An account that no run before had is read from its
+// beginning, and one that comes back from where it was left. One that went out of the settings stays with what it was at the run
+// before: its open entries still wait for their lines, and entries that come later are not the source's.
 func accountSpans(in inputs, settings Settings, before inputs) (all []accountSpan, err error) {
 	var addresses []string
 	switch {
@@ -122,21 +123,29 @@ func accountSpans(in inputs, settings Settings, before inputs) (all []accountSpa
 			addresses = append(addresses, string(a))
 		}
 	}
-	// What was held against the source stays held against it: an account that went out of the settings still has open entries.
-	for _, a := range before.Accounts {
-		addresses = append(addresses, a.Address)
-	}
 	if len(addresses) == 0 {
 		return nil, ErrSourceInvalid.With("The source has no accounts in the ledger that this match could compare. Set it up first.")
 	}
 	slices.Sort(addresses)
 	for _, address := range slices.Compact(addresses) {
 		span := accountSpan{Address: address}
-		if slices.ContainsFunc(before.Accounts, func(b accountSpan) bool { return b.Address == address }) {
-			span.After = in.Entries.From
+		if i := slices.IndexFunc(before.Accounts, func(b accountSpan) bool { return b.Address == address }); i >= 0 {
+			if span.After = before.Accounts[i].Until; span.After == 0 {
+				span.After = in.Entries.From
+			}
 		}
 		all = append(all, span)
 	}
+	for _, b := range before.Accounts {
+		if slices.Contains(addresses, b.Address) {
+			continue
+		}
+		if b.Until == 0 {
+			b.Until = in.Entries.From
+		}
+		all = append(all, accountSpan{b.Address, b.Until, b.Until})
+	}
+	slices.SortFunc(all, func(a, b accountSpan) int { return strings.Compare(a.Address, b.Address) })
 	return all, nil
 }
 
@@ -257,7 +266,7 @@ UPDATE recon_items i SET open_until = $4, how = u.how, pairing = u.pairing
 INSERT INTO recon_pairings AS p (book_id, id, match, source_id, kind, basis, state, identity, members, run)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (book_id, match, source_id, identity) DO UPDATE SET state = CASE WHEN p.state = 'suggested' THEN excluded.state ELSE p.state END
-RETURNING p.id`
+RETURNING p.id, p.state`
 )
 
 // record records a run: in one transaction, fenced by the turn, and only if no other run of the same match ended meanwhile and what
@@ -288,7 +297,7 @@ func (s *Service) recordTx(ctx context.Context, tx pgx.Tx, book ledger.Book, run
 		return err
 	}
 	if waiting != out.waiting {
-		return ErrRunOvertaken.With("People ended open items while the run went on. Run again.")
+		return &decidedMeanwhile{error: ErrRunOvertaken.With("People ended open items while the run went on. Run again.")}
 	}
 	if _, err := tx.Exec(ctx, sqlAddRun, book.ID, run.ID, run.Match, run.Source, run.Number, run.CutOff, run.FromLine, run.ToLine, run.FromSequence, run.ToSequence,
 		run.Rules, run.Settings, string(run.Inputs), string(run.Summary), run.Digest, run.Matched, run.OpenItems, run.Found, run.Trigger, run.StartedBy,
@@ -346,9 +355,10 @@ func endItems(ctx context.Context, tx pgx.Tx, book ledger.Book, run Run, closed 
 	return nil
 }
 
-// addPairings keeps pairings once by their identity and returns their ids.
+// addPairings keeps pairings once by their identity and returns their ids. One that a person refused is not made.
 func addPairings(ctx context.Context, tx pgx.Tx, book ledger.Book, run Run, all []Pairing) (map[string]string, error) {
 	ids := map[string]string{}
+	var refused []refusal
 	for page := range slices.Chunk(all, recordPage) {
 		var batch pgx.Batch
 		for _, p := range page {
@@ -361,9 +371,12 @@ func addPairings(ctx context.Context, tx pgx.Tx, book ledger.Book, run Run, all 
 				state = "made"
 			}
 			batch.Queue(sqlAddPairing, book.ID, freshID("par"), run.Match, run.Source, p.Kind, p.Basis, state, p.Identity, string(members), run.Number).QueryRow(func(row pgx.Row) error {
-				var id string
-				if err := row.Scan(&id); err != nil {
+				var id, stands string
+				if err := row.Scan(&id, &stands); err != nil {
 					return err
+				}
+				if p.Certain && stands == "refused" {
+					refused = append(refused, refusal{p.Identity, p.External, p.Entries})
 				}
 				ids[p.Identity] = id
 				return nil
@@ -372,6 +385,9 @@ func addPairings(ctx context.Context, tx pgx.Tx, book ledger.Book, run Run, all 
 		if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
 			return nil, err
 		}
+	}
+	if len(refused) > 0 {
+		return nil, &decidedMeanwhile{ErrRunOvertaken.With("People refused a pairing while the run went on that would make it. Run again."), refused}
 	}
 	return ids, nil
 }

@@ -25,14 +25,19 @@ type account struct {
 	id       int32
 	address  string
 	currency money.Currency
-	// after is the sequence after which its entries are new.
-	after int64
+	// after is the sequence after which its entries are new, and until the last that is the source's; 0 if all are.
+	after, until int64
+}
+
+// has reports whether a new entry of the account is the source's.
+func (a account) has(sequence int64) bool {
+	return sequence > a.after && (a.until == 0 || sequence <= a.until)
 }
 
 // slice is one part.
 type slice struct {
 	lines, entries span
-	// late are accounts that the source did not have in the run before: their older entries are new as well.
+	// late says that it is of accounts that the source did not have in the run before, whose older entries are new as well.
 	late bool
 }
 
@@ -45,7 +50,7 @@ type slice struct {
 const sqlSlice = `
 WITH moved AS MATERIALIZED (
     SELECT x.sequence, x.line, x.amount, x.external_ref COLLATE "C" AS ref, a.currency/*, t.effective_period AS month*/
-      FROM entries x JOIN unnest($5::int[], $6::text[]) a(id, currency) ON a.id = x.account_id
+      FROM entries x JOIN unnest($5::int[], $6::text[], $10::bigint[]) a(id, currency, after) ON a.id = x.account_id AND x.sequence > a.after
 /*    JOIN transactions t ON t.book_id = $1 AND t.sequence = x.sequence AND t.sequence > $7 AND t.sequence <= $8 */
      WHERE x.book_id = $1 AND x.account_id = ANY ($5::int[]) AND x.sequence > $7 AND x.sequence <= $8
 ), perhaps AS MATERIALIZED (
@@ -56,7 +61,7 @@ WITH moved AS MATERIALIZED (
      GROUP BY p.sequence, p.currency HAVING sum(m.amount) = 0 AND min(m.ref) IS NOT DISTINCT FROM max(m.ref)
 ), source AS (
     SELECT e.key, e.currency, sum(greatest(e.gross, 0) + greatest(-e.fee, 0)) AS debits, sum(greatest(-e.gross, 0) + greatest(e.fee, 0)) AS credits,
-           count(*) AS lines/*, ($10::int[])[width_bucket(e.moved_at, $11::timestamptz[])] AS month*/
+           count(*) AS lines/*, ($11::int[])[width_bucket(e.moved_at, $12::timestamptz[])] AS month*/
       FROM evidence_lines e
      WHERE e.book_id = $1 AND e.source_id = $2 AND e.number > $3 AND e.number <= $4 AND e.net <> 0
      GROUP BY e.key, e.currency/*, month*/
@@ -189,7 +194,7 @@ func (r *reading) monthsOf(sums []categorySum, first, last ledger.Period) (m mon
 }
 
 func (s *Service) readSlice(ctx context.Context, r *reading, p slice) (found []unequal, sums []categorySum, err error) {
-	ids, currencies := r.accountsOf(p)
+	ids, currencies, after := r.accountsOf(p)
 	err = s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
 		found, sums = found[:0], sums[:0]
 		if _, err := tx.Exec(ctx, sqlRoom); err != nil {
@@ -205,7 +210,7 @@ func (s *Service) readSlice(ctx context.Context, r *reading, p slice) (found []u
 		m := r.monthsOf(sums, first, last)
 		u := unequal{month: m.first}
 		into := []any{&u.key, &u.currency, &u.source.debits, &u.source.credits, &u.ledger.debits, &u.ledger.credits, &u.lines, &u.entries, &u.first, &u.last}
-		args := []any{planNow, r.book.ID, r.in.Source.ID, p.lines.From, p.lines.To, ids, currencies, p.entries.From, p.entries.To, r.in.Lines.To}
+		args := []any{planNow, r.book.ID, r.in.Source.ID, p.lines.From, p.lines.To, ids, currencies, p.entries.From, p.entries.To, r.in.Lines.To, after}
 		sql := sqlSlice
 		if m.first != m.last {
 			sql, into, args = sqlSliceByMonth, append(into, &u.month), append(args, m.lines, m.begins)
@@ -243,28 +248,35 @@ func readCategories(ctx context.Context, tx pgx.Tx, r *reading, p slice) (sums [
 }
 
 // accountsOf are the accounts whose entries a slice compares.
-func (r *reading) accountsOf(p slice) (ids []int32, currencies []string) {
-	ids, currencies = []int32{}, []string{}
+func (r *reading) accountsOf(p slice) (ids []int32, currencies []string, after []int64) {
+	ids, currencies, after = []int32{}, []string{}, []int64{}
 	for _, a := range r.accounts {
-		if p.late && a.after == r.in.Entries.From {
+		if a.until > 0 || p.late && !r.late(a) {
 			continue
 		}
-		ids, currencies = append(ids, a.id), append(currencies, string(a.currency))
+		ids, currencies, after = append(ids, a.id), append(currencies, string(a.currency)), append(after, a.after)
 	}
-	return ids, currencies
+	return ids, currencies, after
 }
+
+// late reports whether the run before did not have an account.
+func (r *reading) late(a account) bool { return a.until == 0 && a.after < r.in.Entries.From }
 
 // slicesOf cuts the run into slices of proportional parts of both sides, so that lines and entries of the same time meet: lines by
 // number, entries by the count of the account that has most of them.
 func (s *Service) slicesOf(ctx context.Context, r *reading) (parts []slice, err error) {
-	var late []account
+	var late, current []account
+	since := r.in.Entries.From
 	for _, a := range r.accounts {
-		if a.after != r.in.Entries.From {
-			late = append(late, a)
+		if r.late(a) {
+			late, since = append(late, a), min(since, a.after)
+		}
+		if a.until == 0 {
+			current = append(current, a)
 		}
 	}
-	if len(late) > 0 && r.in.Entries.From > 0 {
-		bounds, err := s.bounds(ctx, r, late, span{0, r.in.Entries.From}, 0)
+	if len(late) > 0 {
+		bounds, err := s.bounds(ctx, r, late, span{since, r.in.Entries.From}, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -273,7 +285,7 @@ func (s *Service) slicesOf(ctx context.Context, r *reading) (parts []slice, err 
 		}
 	}
 	count := r.in.Lines.To - r.in.Lines.From
-	bounds, err := s.bounds(ctx, r, r.accounts, r.in.Entries, count)
+	bounds, err := s.bounds(ctx, r, current, r.in.Entries, count)
 	if err != nil {
 		return nil, err
 	}
