@@ -121,3 +121,22 @@ func TestPartsGiveBackWhatTheyTook(t *testing.T) {
 	}
 	w.verified(t)
 }
+
+// TestSuspenseIsNotMirroredByHand: the act that mirrors a transaction would put money into suspense that no break knows of.
+func TestSuspenseIsNotMirroredByHand(t *testing.T) {
+	t.Parallel()
+	d := newApprovalDesk(t)
+	in := d.own(t, &SuspenseIn{SuspenseTerms: suspended("b", "x", SideOutflow, "2.00"), Where: atMain})
+	told := d.post(t, "processor.payout_cost", "cost", `{"payout":"P","processor":"main","currency":"GBP","amount":"2.00","processor_reference":"x"}`)
+	for _, x := range []*ledger.Transaction{&in.Transactions[0], &told.Transactions[0]} {
+		if _, err := d.try(t, "transaction.reverse", fmt.Sprintf(`{"transaction":%q,"reference":"undo","reason":"mistake"}`, x.ID())); fault.CodeOf(err) != ErrEventReserved.Code {
+			t.Errorf("%s was to be mirrored: %v", x.Event, err)
+		}
+	}
+	// An entry by hand is mirrored by hand: no break is behind it.
+	d.raw(t, "manual.adjusted", "m", "GBP", "assets:suspense", 100, "assets:processor:available:main", -100)
+	a := d.ask(t, "transaction.reverse", fmt.Sprintf(`{"transaction":"uk-%d","reference":"undo m","reason":"mistake"}`, d.sequence(t)))
+	if _, err := d.approve(t, a); err != nil {
+		t.Error(err)
+	}
+}
