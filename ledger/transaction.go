@@ -18,8 +18,9 @@ const (
 	MaxLines = 500
 	// MaxBatch bounds the submissions of one batch.
 	MaxBatch = 1000
-	// MaxDrafts bounds the transactions one submission (one event) records.
-	MaxDrafts = 100
+	// MaxDrafts bounds the transactions one submission (one event) records: up to 100 of what happened, and what they tell of
+	// other stories.
+	MaxDrafts = 250
 	// MaxReferenceBytes bounds a reference.
 	MaxReferenceBytes = 255
 )

@@ -159,13 +159,19 @@ func (x *approved) reversal(ctx context.Context, b guard.Book, payload json.RawM
 	return book, p, sequence, c, err
 }
 
-// reversalWarnings are what a careful person looks at before a transaction is reversed.
+// errSuspenseMirrored means that entries in suspense would be mirrored, and the breaks that they are about would not know.
+var errSuspenseMirrored = ErrEventReserved.With("This transaction moved what waits in suspense, and a mirrored entry would leave its breaks wrong. Send the event entry.reversed for a business event, or fix the break.")
+
+// reversalWarnings are what a careful person looks at before a transaction is reversed. It returns errSuspenseMirrored.
 func (x *approved) reversalWarnings(ctx context.Context, book ledger.Book, sequence int64) (list []string, err error) {
 	t, err := x.books.Transaction(ctx, book, sequence)
 	if err != nil {
 		return nil, err
 	}
 	if _, _, byEvent := recordOf(&t); byEvent {
+		if touchesSuspense(&t) {
+			return nil, errSuspenseMirrored
+		}
 		list = append(list, "An event recorded this. The event entry.reversed looks at what was computed from it since then; this does not, and its order or story may not be followed any more.")
 	}
 	return list, nil

@@ -17,7 +17,7 @@ import (
 
 const (
 	// maxSalesPaid is how many sales one payment can pay for: one transaction each, beside its own.
-	maxSalesPaid = ledger.MaxDrafts - 1
+	maxSalesPaid = maxParts - 1
 	// maxSalesSeen bounds the reports that one payment looks at.
 	maxSalesSeen = 1_000
 	// maxSalesLeft bounds the open sales that a brand's record names.

@@ -126,8 +126,8 @@ func (d *CODRemitted) prepare(p *preparation) {
 	p.id("/bank_account", d.BankAccount, true)
 	p.oneOf("/fee_paid_by", d.FeePaidBy, "seller", "platform")
 	p.useCurrency("/currency", d.Currency)
-	if len(d.Orders) == 0 || len(d.Orders) >= ledger.MaxDrafts {
-		p.bad("/orders", "count", "A remittance is for 1 to "+strconv.Itoa(ledger.MaxDrafts-1)+" orders.")
+	if len(d.Orders) == 0 || len(d.Orders) >= maxParts {
+		p.bad("/orders", "count", "A remittance is for 1 to "+strconv.Itoa(maxParts-1)+" orders.")
 		return
 	}
 	seen, sum := make(map[string]bool, len(d.Orders)), money.Minor(0)

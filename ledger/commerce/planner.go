@@ -26,10 +26,13 @@ type planner struct {
 	// fresh says that the plan may take its subject to be new; if it is not, the plan is made again.
 	fresh  bool
 	drafts []ledger.Draft
-	// drawers are the drawers of suspense that the plan rests on, moved how much waits in those that it changes, and cleared
-	// what it took from breaks.
+	// drawers are the drawers of suspense that the plan rests on, moved how much waits in those that it changes, and opened
+	// those in the order in which it changed them first.
 	drawers []ledger.Expectation
 	moved   map[string]drawer
+	opened  []string
+	// under is what waits under references beside what the plan took, and cleared what it took from breaks and gave back.
+	under   map[string][]waiting
 	cleared []clearedNote
 	// rehearsed says that nothing is posted: an old event is computed under other rules.
 	rehearsed bool
@@ -89,7 +92,7 @@ func (p *planner) draft(d draftOf) error {
 			return err
 		}
 	}
-	lines, taken, err := p.clearSuspense(d.lines, d.part)
+	lines, err := p.clearSuspense(d.lines, d.part)
 	if err != nil {
 		return err
 	}
@@ -125,10 +128,18 @@ func (p *planner) draft(d draftOf) error {
 		}
 	}
 	p.drafts = append(p.drafts, draft)
-	if err := p.trustReductions(draft.Subject, d.trusts); err != nil {
+	return p.trustReductions(draft.Subject, d.trusts)
+}
+
+// maxParts bounds the transactions of an event, beside what they tell of suspense.
+const maxParts = 100
+
+// planEvent plans the event, and then tells what it moved in suspense.
+func (p *planner) planEvent() error {
+	if err := p.event.Data.plan(p); err != nil {
 		return err
 	}
-	return p.noteCleared(taken)
+	return p.tellSuspense()
 }
 
 // balanced returns an error that names the first currency in which the lines do not sum to zero.

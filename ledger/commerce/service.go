@@ -163,7 +163,7 @@ func (s *Service) plan(ctx context.Context, book ledger.Book, e *prepared, fresh
 		}
 	}
 	if g == nil {
-		if err := e.event.Data.plan(p); err != nil {
+		if err := p.planEvent(); err != nil {
 			if p.order == nil || err == errRecordedBefore {
 				return s.recordedElsewhere(ctx, book, e, p.outdated(err))
 			}
@@ -174,14 +174,14 @@ func (s *Service) plan(ctx context.Context, book ledger.Book, e *prepared, fresh
 	if p.order != nil {
 		before := p.order.clone()
 		g.orders[subject] = p.order
-		if err := e.event.Data.plan(p); err != nil {
+		if err := p.planEvent(); err != nil {
 			g.orders[subject] = before
 			if err == errRecordedBefore {
 				return s.recordedElsewhere(ctx, book, e, err)
 			}
 			return fail(err)
 		}
-	} else if err := e.event.Data.plan(p); err != nil {
+	} else if err := p.planEvent(); err != nil {
 		return s.recordedElsewhere(ctx, book, e, err)
 	}
 	g.add(e.event.Reference, p.drafts)

@@ -98,12 +98,22 @@ type suspendedNote struct {
 }
 
 // clearedNote is a fact of a break's story: what a business event took from it, or gave back when it was reversed, which is
-// below zero. Of is the part of the event whose entries it is.
+// below zero. Parts say which transactions of the event took it, so that each can give back its own.
 type clearedNote struct {
 	suspendedNote
-	Amount cents `json:"amount"`
-	Of     int   `json:"of,omitempty"`
+	Amount cents         `json:"amount"`
+	Parts  []clearedPart `json:"parts,omitempty"`
 }
+
+// clearedPart is what a part of an event took.
+type clearedPart struct {
+	Of     int   `json:"of,omitempty"`
+	Amount cents `json:"amount"`
+}
+
+// mostCleared bounds the breaks that one event takes from. Beyond it the event's cash moves, and the rest goes on waiting, which
+// reconciliation finds.
+const mostCleared = 50
 
 // drawers remembers where drawers stood. What it says is only ever taken for granted by plans that the ledger checks.
 type drawers struct {
@@ -194,7 +204,7 @@ func (p *planner) drawerHead(subject string) (drawerHead, error) {
 	return h, nil
 }
 
-// suspend notes that more or less waits in a reference's drawer.
+// suspend counts that more or less waits in a reference's drawer. What waits there in the end is told once.
 func (p *planner) suspend(n suspendedNote, change money.Minor) error {
 	subject := drawerSubject(n.Currency, n.Reference)
 	d, err := p.drawer(subject)
@@ -213,8 +223,27 @@ func (p *planner) suspend(n suspendedNote, change money.Minor) error {
 	if p.moved == nil {
 		p.moved = map[string]drawer{}
 	}
+	if _, told := p.moved[subject]; !told {
+		p.opened = append(p.opened, subject)
+	}
 	p.moved[subject] = d
-	return p.suspenseFact(subject, d)
+	return nil
+}
+
+// tellSuspense adds the facts of what the plan took from breaks and gave back to them, and of what waits in the drawers since:
+// one of each, however many transactions the event has.
+func (p *planner) tellSuspense() error {
+	for i := range p.cleared {
+		if err := p.suspenseFact(breakSubject(p.cleared[i].Break), &p.cleared[i]); err != nil {
+			return err
+		}
+	}
+	for _, subject := range p.opened {
+		if err := p.suspenseFact(subject, p.moved[subject]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // suspenseFact adds a fact about suspense to the plan.
@@ -232,8 +261,11 @@ type waiting struct {
 	amount money.Minor
 }
 
-// waitingUnder are the breaks of which something waits under a reference, the first found first.
+// waitingUnder are the breaks of which something waits under a reference, the first found first, without what the plan has taken.
 func (p *planner) waitingUnder(reference string) (list []waiting, err error) {
+	if list, known := p.under[reference]; known {
+		return list, nil
+	}
 	told, err := p.story(suspendedSubject(reference))
 	if err != nil {
 		return nil, err
@@ -254,15 +286,14 @@ func (p *planner) waitingUnder(reference string) (list []waiting, err error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, c := range p.cleared {
-			if c.suspendedNote == n {
-				amount -= money.Minor(c.Amount)
-			}
-		}
 		if amount > 0 {
 			list = append(list, waiting{n, amount})
 		}
 	}
+	if p.under == nil {
+		p.under = map[string][]waiting{}
+	}
+	p.under[reference] = list
 	return list, nil
 }
 
@@ -320,12 +351,12 @@ func (p *planner) fromSuspense() bool {
 	return !p.rehearsed && t != "processor.funds_available" && !strings.HasPrefix(t, "recon.") && !strings.HasPrefix(t, "opening.")
 }
 
-// clearSuspense turns the cash legs that wait in suspense into legs of suspense, as far as they wait, and returns what was
-// taken from which break.
-func (p *planner) clearSuspense(lines []ledger.Line, part int) (out []ledger.Line, taken []clearedNote, err error) {
+// clearSuspense turns the cash legs that wait in suspense into legs of suspense, as far as they wait, and counts what the part of
+// the event took from which break.
+func (p *planner) clearSuspense(lines []ledger.Line, part int) (out []ledger.Line, err error) {
 	out = lines
 	if !p.fromSuspense() {
-		return out, nil, nil
+		return out, nil
 	}
 	for _, l := range lines {
 		if l.ExternalRef == "" || !isCash(l.Account) {
@@ -333,54 +364,65 @@ func (p *planner) clearSuspense(lines []ledger.Line, part int) (out []ledger.Lin
 		}
 		d, err := p.drawer(drawerSubject(l.Currency, l.ExternalRef))
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if d.empty() {
 			continue
 		}
 		list, err := p.waitingUnder(l.ExternalRef)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		for _, w := range list {
-			if w.Side != sideOf(l.Amount) || w.Currency != l.Currency || !samePlace(w.Cash, l.Account) {
+		for i := range list {
+			w := &list[i]
+			if w.Side != sideOf(l.Amount) || w.Currency != l.Currency || !samePlace(w.Cash, l.Account) || w.amount == 0 {
 				continue
 			}
-			n := clearedNote{suspendedNote: w.suspendedNote, Amount: cents(min(w.amount, max(l.Amount, -l.Amount))), Of: part}
-			if n.Amount == 0 {
+			amount := min(w.amount, max(l.Amount, -l.Amount))
+			if amount == 0 {
 				break
 			}
-			out = toSuspense(slices.Clone(out), l, &n)
-			l.Amount += sign(n.Side) * money.Minor(n.Amount)
-			p.cleared, taken = append(p.cleared, n), append(taken, n)
+			if took, err := p.clear(w.suspendedNote, amount, part); !took || err != nil {
+				return out, err
+			}
+			out = toSuspense(slices.Clone(out), l, w.Side, amount)
+			l.Amount += sign(w.Side) * amount
+			w.amount -= amount
 		}
 	}
-	return out, taken, nil
+	return out, nil
+}
+
+// clear counts what a part of the event takes from a break, unless it takes from too many.
+func (p *planner) clear(n suspendedNote, amount money.Minor, part int) (took bool, err error) {
+	i := slices.IndexFunc(p.cleared, func(c clearedNote) bool { return c.suspendedNote == n })
+	if i < 0 {
+		if len(p.cleared) == mostCleared {
+			return false, nil
+		}
+		i = len(p.cleared)
+		p.cleared = append(p.cleared, clearedNote{suspendedNote: n})
+	}
+	c := &p.cleared[i]
+	c.Amount += cents(amount)
+	if last := len(c.Parts) - 1; last >= 0 && c.Parts[last].Of == part {
+		c.Parts[last].Amount += cents(amount)
+	} else {
+		c.Parts = append(c.Parts, clearedPart{Of: part, Amount: cents(amount)})
+	}
+	return true, p.suspend(n, -amount)
 }
 
 // toSuspense moves what is taken of a cash leg to suspense.
-func toSuspense(lines []ledger.Line, cash ledger.Line, n *clearedNote) []ledger.Line {
+func toSuspense(lines []ledger.Line, cash ledger.Line, side string, amount money.Minor) []ledger.Line {
 	i := slices.Index(lines, cash)
 	moved := cash
-	moved.Account, moved.Amount = suspenseAccount(n.Side), -sign(n.Side)*money.Minor(n.Amount)
+	moved.Account, moved.Amount = suspenseAccount(side), -sign(side)*amount
 	if lines[i].Amount -= moved.Amount; lines[i].Amount == 0 {
 		lines[i] = moved
 		return lines
 	}
 	return slices.Insert(lines, i, moved)
-}
-
-// noteCleared adds the facts of what the plan took from breaks.
-func (p *planner) noteCleared(taken []clearedNote) error {
-	for _, n := range taken {
-		if err := p.suspenseFact(breakSubject(n.Break), n); err != nil {
-			return err
-		}
-		if err := p.suspend(n.suspendedNote, -money.Minor(n.Amount)); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // touchesSuspense reports whether a transaction moves what waits in suspense.
@@ -393,7 +435,8 @@ func (o *order) touchedSuspense(reference string) bool {
 	return slices.ContainsFunc(o.transactions, func(t ledger.Transaction) bool { return t.Reference == reference && touchesSuspense(&t) })
 }
 
-// backToSuspense notes that what a transaction took from breaks waits again, because the transaction is reversed.
+// backToSuspense counts that what a transaction took from breaks waits again, because the transaction is reversed. What other
+// transactions of the same event took is theirs.
 func (p *planner) backToSuspense(original *ledger.Transaction) error {
 	r, _, byEvent := recordOf(original)
 	if !byEvent || !touchesSuspense(original) {
@@ -412,15 +455,17 @@ func (p *planner) backToSuspense(original *ledger.Transaction) error {
 		if err != nil {
 			return err
 		}
-		if n.Of != r.Part { // another part of the event took it
-			continue
-		}
-		if _, err := p.story(t.Subject); err != nil {
-			return err
-		}
-		n.Amount, n.Of = -n.Amount, 0
-		if err := p.noteCleared([]clearedNote{n}); err != nil {
-			return err
+		for _, x := range n.Parts {
+			if x.Of != r.Part {
+				continue
+			}
+			if _, err := p.story(t.Subject); err != nil {
+				return err
+			}
+			p.cleared = append(p.cleared, clearedNote{suspendedNote: n.suspendedNote, Amount: -x.Amount})
+			if err := p.suspend(n.suspendedNote, money.Minor(x.Amount)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

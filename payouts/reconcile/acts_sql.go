@@ -274,32 +274,6 @@ func (s *Service) judgeFix(ctx context.Context, book ledger.Book, p *fixPayload)
 	return s.judgeOutgoing(ctx, book, &o, o.leaving(p.fixing(draftDecision), s.now()), "Fixes")
 }
 
-// judgeNamed judges a fix by an entry that is posted already.
-func (s *Service) judgeNamed(ctx context.Context, from asker, book ledger.Book, p *fixPayload) (guard.Effect, error) {
-	if p.Amount != "" || p.OriginalPeriod != "" {
-		return guard.Effect{}, ErrBreakInvalid.At("/payload/transaction", "one", "A transaction that is posted already has its amount and its month.")
-	}
-	b, err := breakOf(ctx, from, book, p.Break)
-	if err != nil {
-		return guard.Effect{}, err
-	}
-	sequence, err := ledger.ParseTransactionID(book.Code, p.Transaction)
-	if err != nil {
-		return guard.Effect{}, err
-	}
-	t, err := s.ledger.Transaction(ctx, book, sequence)
-	if err != nil {
-		return guard.Effect{}, err
-	}
-	if b.Ended() || b.Suspense != 0 {
-		return guard.Effect{}, ErrBreakState.With("The break has ended, or something of it waits in suspense, which has to go somewhere. Look at it again.")
-	}
-	effect := guard.Effect{Summary: fmt.Sprintf("Ends the break %s by the transaction %s.", b.ID, t.ID()), Count: len(t.Entries),
-		Difference: []string{fmt.Sprintf("The break is of the class %s, %s, and its amount is %s %s.", b.Class, b.State, b.Amount.Format(b.Currency), b.Currency)},
-		Warnings:   []string{"Nothing is posted by this. If the next run finds the difference again, the break opens again."}}
-	return effect, nil
-}
-
 func (s *Service) runFix(ctx context.Context, tx pgx.Tx, a guard.Approval, book ledger.Book, p fixPayload) (map[string]any, error) {
 	if p.Transaction == "" {
 		return s.runOutgoing(ctx, tx, a, book, p.Break, p.Amount, p.fixing(a.ID), Fixed, StepFixed)

@@ -1,0 +1,142 @@
+package commerce
+
+import (
+	"fmt"
+	"testing"
+
+	"mizan/ledger"
+	"mizan/ledger/fault"
+	"mizan/ledger/money"
+)
+
+// Events of many parts whose cash waits in suspense: each part takes its own, and reversed gives back its own.
+
+// deliveredAtDoors are orders of 100.00 each that were paid in cash.
+func (w *workbench) deliveredAtDoors(t *testing.T, prefix string, n int) (orders []string) {
+	t.Helper()
+	events := make([]Event, n)
+	for i := range events {
+		orders = append(orders, fmt.Sprint(prefix, i))
+		events[i] = event(t, eventCODDelivered, orders[i], codSale(orders[i]))
+	}
+	for _, r := range w.PostBatch(t.Context(), w.book, events) {
+		if r.Err != nil {
+			t.Fatal(r.Err)
+		}
+	}
+	return orders
+}
+
+func waitsInUSD(id, reference, amount string) *SuspenseIn {
+	return &SuspenseIn{SuspenseTerms: SuspenseTerms{Break: id, Reference: reference, Side: SideInflow, Currency: "USD", Amount: amount}, Where: atBank}
+}
+
+// TestRemittanceTakesWhatWaits: a carrier's payment for any number of orders takes the bank's line that waits, whole or in part, and is
+// told once of each break.
+func TestRemittanceTakesWhatWaits(t *testing.T) {
+	t.Parallel()
+	w := newWorkbench(t, "US", "America/Chicago", "USD")
+	orders := w.deliveredAtDoors(t, "o", maxParts-1)
+	for i, n := range []int{1, 33, 34, maxParts - 1} {
+		line := fmt.Sprint("GHN-", i)
+		all := money.Minor(n) * 900
+		in := w.own(t, waitsInUSD("b"+line, line, (all - 100).Format("USD")))
+		more := w.own(t, waitsInUSD("c"+line, line, "0.40")) // the bank's line in two breaks: 0.60 less than is told
+		e := event(t, eventRemitted, line, codRemittance(line, "10.00", "1.00", orders[:n]...))
+		dry, err := w.DryRun(t.Context(), w.book, []Event{e}, true)
+		if err != nil || dry[0].Err != nil {
+			t.Fatal(err, dry[0].Err)
+		}
+		r := w.Post(t.Context(), w.book, e)
+		if r.Err != nil {
+			t.Fatalf("%d orders: %v", n, r.Err)
+		}
+		if got, want := entriesOf(dry[0].Transactions), entriesOf(r.Transactions); got != want {
+			t.Errorf("%d orders: the dry run says something else than was posted", n)
+		}
+		if cash, waits := movedUnder(line, in, more, r); cash != all || waits != 0 {
+			t.Errorf("%d orders: %d of cash moved and %d waits", n, cash, waits)
+		}
+		if facts := len(r.Transactions) - 1 - n; facts != 3 {
+			t.Errorf("%d orders are told with %d facts about suspense", n, facts)
+		}
+		if again := w.Post(t.Context(), w.book, e); again.Err != nil || !again.Replayed || len(again.Transactions) != len(r.Transactions) {
+			t.Errorf("%d orders again: %v", n, again.Err)
+		}
+	}
+	w.verified(t)
+}
+
+// TestPartsGiveBackWhatTheyTook: an event that took of several breaks in several parts is reversed part by part, each puts back what
+// it took itself, whatever was decided of the rest in between, and it can be told again.
+func TestPartsGiveBackWhatTheyTook(t *testing.T) {
+	t.Parallel()
+	w := newWorkbench(t, "US", "America/Chicago", "USD")
+	orders := w.deliveredAtDoors(t, "o", 4)
+	w.own(t, waitsInUSD("a", "G", "12.00"))
+	w.own(t, waitsInUSD("b", "G", "9.00"))
+	w.own(t, waitsInUSD("c", "G", "20.00"))
+	wants := func(when string, want map[string]money.Minor) {
+		t.Helper()
+		sum := money.Minor(0)
+		for id, amount := range want {
+			list, err := w.Suspended(t.Context(), w.book, id, 0)
+			if err != nil || len(list) != 1 || list[0].Amount != amount {
+				t.Errorf("%s: of %s %+v waits instead of %d, %v", when, id, list, amount, err)
+			}
+			sum += amount
+		}
+		have, ok := w.balances(t)["liabilities:suspense USD"]
+		if want := sum.Format("USD"); have != want && (ok || sum != 0) {
+			t.Errorf("%s: %s lies in suspense instead of %s", when, have, want)
+		}
+	}
+	// Parts of 9.00 each: of a; of a 3.00 and of b 6.00; of b 3.00 and of c 6.00; of c, of which 5.00 are left.
+	r := w.post(t, eventRemitted, "r", codRemittance("G", "10.00", "1.00", orders...))
+	wants("told", map[string]money.Minor{"a": 0, "b": 0, "c": 500})
+	w.own(t, &SuspenseWrittenOff{SuspenseTerms{"c", "G", SideInflow, "USD", "5.00"}, "d", "liabilities:unclaimed:US-NY"})
+	undo := func(part int, want map[string]money.Minor) {
+		t.Helper()
+		if got := w.reverse(t, &r.Transactions[part]); got.Err != nil {
+			t.Fatalf("part %d: %v", part, got.Err)
+		}
+		wants(fmt.Sprintf("part %d reversed", part), want)
+	}
+	undo(4, map[string]money.Minor{"a": 0, "b": 0, "c": 900})
+	again := event(t, "entry.reversed", "once more", fmt.Sprintf(`{"transaction":%q,"reason":"mistake"}`, r.Transactions[4].ID()))
+	if got := w.Post(t.Context(), w.book, again); fault.CodeOf(got.Err) != ledger.ErrAlreadyReversed.Code {
+		t.Errorf("a part reversed twice: %v", got.Err)
+	}
+	wants("a part reversed twice", map[string]money.Minor{"a": 0, "b": 0, "c": 900})
+	w.own(t, &SuspenseReturned{SuspenseTerms{"c", "G", SideInflow, "USD", "9.00"}, "d2"}) // before the other parts give back theirs
+	undo(3, map[string]money.Minor{"a": 0, "b": 300, "c": 600})
+	undo(2, map[string]money.Minor{"a": 300, "b": 900, "c": 600})
+	undo(1, map[string]money.Minor{"a": 1200, "b": 900, "c": 600})
+	undo(0, map[string]money.Minor{"a": 1200, "b": 900, "c": 600})
+	// Told again it takes what waits, and the rest is cash.
+	told := w.post(t, eventRemitted, "again", codRemittance("G", "10.00", "1.00", orders...))
+	wants("told again", map[string]money.Minor{"a": 0, "b": 0, "c": 0})
+	if cash, waits := movedUnder("G", told); cash != 900 || waits != 2700 {
+		t.Errorf("told again it moved %d of cash and took %d", cash, waits)
+	}
+	w.verified(t)
+}
+
+// TestSuspenseIsNotMirroredByHand: the act that mirrors a transaction would put money into suspense that no break knows of.
+func TestSuspenseIsNotMirroredByHand(t *testing.T) {
+	t.Parallel()
+	d := newApprovalDesk(t)
+	in := d.own(t, &SuspenseIn{SuspenseTerms: suspended("b", "x", SideOutflow, "2.00"), Where: atMain})
+	told := d.post(t, "processor.payout_cost", "cost", `{"payout":"P","processor":"main","currency":"GBP","amount":"2.00","processor_reference":"x"}`)
+	for _, x := range []*ledger.Transaction{&in.Transactions[0], &told.Transactions[0]} {
+		if _, err := d.try(t, "transaction.reverse", fmt.Sprintf(`{"transaction":%q,"reference":"undo","reason":"mistake"}`, x.ID())); fault.CodeOf(err) != ErrEventReserved.Code {
+			t.Errorf("%s was to be mirrored: %v", x.Event, err)
+		}
+	}
+	// An entry by hand is mirrored by hand: no break is behind it.
+	d.raw(t, "manual.adjusted", "m", "GBP", "assets:suspense", 100, "assets:processor:available:main", -100)
+	a := d.ask(t, "transaction.reverse", fmt.Sprintf(`{"transaction":"uk-%d","reference":"undo m","reason":"mistake"}`, d.sequence(t)))
+	if _, err := d.approve(t, a); err != nil {
+		t.Error(err)
+	}
+}
