@@ -182,7 +182,7 @@ func TestChannelFaults(t *testing.T) {
 	in.Entries.From = in.Entries.To
 	f := &facts{}
 	h.ok(h.readChannel(t.Context(), h.book, &in, nil, f))
-	list, err := bounded(f.list)
+	list, err := bounded(f.list, nil)
 	h.ok(err)
 	got, err := judge(list, checksOfChannels, situation{Match: R4, Kind: KindChannel, Rules: Shipped(), CutOff: h.now(), Zone: h.book.Location()})
 	h.ok(err)
