@@ -50,9 +50,14 @@ type inputs struct {
 	Files []receiptInput `json:"files,omitempty"`
 	// LastAccount is the last account that there was at the place.
 	LastAccount int32 `json:"last_account,omitempty"`
+	// Orders are those of which the run before saw that something was still pending, and OrdersFrom from where it could not name them.
+	Orders     []string `json:"orders,omitempty"`
+	OrdersFrom int64    `json:"orders_from,omitempty"`
+	Facts      []fact   `json:"facts,omitempty"`
 	// again says that a run is made again.
 	again bool
-	Facts []fact `json:"facts,omitempty"`
+	// listed are the identities of the facts that are listed before others: those of open breaks.
+	listed map[string]bool
 }
 
 type sourceInput struct {

@@ -14,10 +14,14 @@ import (
 //
 // A run takes the files that came since the run before, and those of which something was still open then. What became of a row can
 // change later, when people have it tried again; so a run keeps what it saw in its inputs.
+//
+// A file that is being received or applied is no settlement yet, and one that was refused is none at all: both are differences. Another
+// file makes up for one that was refused if it brings the same transactions, and nothing else does but people.
 
 const (
 	checkFileTotal  check = "file_total"
 	checkFileOpen   check = "file_not_applied"
+	checkFileRefuse check = "file_refused"
 	checkRowParked  check = "row_parked"
 	checkRowField   check = "row_unknown_field"
 	checkRowChanged check = "row_changed"
@@ -29,11 +33,12 @@ const (
 
 // checksOfChannels are the checks of R4 in the words of their differences.
 var checksOfChannels = map[check]meaning{
-	checkFileTotal:  {class: AmountDiffers, detail: "The file's own total is not the sum of its rows. Nothing of it was applied; ask the channel for a whole one."},
-	checkFileOpen:   {class: EvidenceIncomplete, detail: "The file was received and is not applied yet.", late: nextDay},
-	checkRowParked:  {class: MissingInLedger, detail: "A row of the settlement is not in the books. Its reason stands with the import; mend it and have the row tried again."},
-	checkRowField:   {class: UnknownField, detail: "A row of the settlement has money under a name that nobody here knows. Have the name taken up, then have the row tried again."},
-	checkRowChanged: {class: AmountDiffers, detail: "The channel says something else now of a transaction that is in the books. Ask it which is right."},
+	checkFileTotal:  {class: AmountDiffers, detail: "The file's own total is not the sum of its rows. Nothing of it was applied; ask the channel for a whole one.", lasting: true},
+	checkFileOpen:   {class: EvidenceIncomplete, detail: "The file was received and is not applied yet. Wait until it is, then run again."},
+	checkFileRefuse: {class: EvidenceIncomplete, detail: "The file was refused and nothing of it was applied. Its reason stands with the import; bring the file again as the channel made it, or explain why it is not needed.", lasting: true},
+	checkRowParked:  {class: MissingInLedger, detail: "A row of the settlement is not in the books. Its reason stands with the import; mend it and have the row tried again.", lasting: true},
+	checkRowField:   {class: UnknownField, detail: "A row of the settlement has money under a name that nobody here knows. Have the name taken up, then have the row tried again.", lasting: true},
+	checkRowChanged: {class: AmountDiffers, detail: "The channel says something else now of a transaction that is in the books. Ask it which is right.", lasting: true},
 	checkRowPosted:  {class: MissingInLedger, detail: "A row of the settlement counts as applied, and the books do not have its transaction."},
 	checkRowAmount:  {class: AmountDiffers, detail: "The books have another amount than the row of the settlement."},
 	checkNotSettled: {class: MissingAtProcessor, detail: "The books have a settlement of the channel that is in none of its files. Find out who posted it, or bring the file.", late: channelDays},
@@ -61,6 +66,12 @@ func (s *Service) CompareChannel(ctx context.Context, t payouts.Turn, book ledge
 	if err := s.readChannel(ctx, book, &in, before, f); err != nil {
 		return Run{}, err
 	}
+	if err := s.leaveEnded(ctx, book, in, f, checksOfChannels); err != nil {
+		return Run{}, err
+	}
+	if f.full {
+		return Run{}, ErrRunLarge
+	}
 	in.Facts = f.list
 	out, err := s.computeChannel(ctx, book, &in)
 	if err != nil {
@@ -68,6 +79,19 @@ func (s *Service) CompareChannel(ctx context.Context, t payouts.Turn, book ledge
 	}
 	t.Book = book
 	return s.recordOther(ctx, t, in, out, began)
+}
+
+// fallsOn says on whom a difference of a settlement falls, by the role in which its file was imported: as the platform on the seller,
+// who has what the settlement leaves, as the seller's bookkeeper on what the channel owes, and for a foreign channel's settlement of which
+// the books keep facts alone, on no account.
+func fallsOn(role, channel, seller string) string {
+	switch role {
+	case "platform":
+		return "the seller " + seller + ", liabilities:seller:available:" + seller
+	case "bookkeeper":
+		return "what the channel owes the seller " + seller + ", assets:receivable:channel:" + channel
+	}
+	return "no account, since nothing of the seller " + seller + "'s settlement is posted"
 }
 
 // channelLine is what R4 sums up: the rows of the run's files that count, and the transactions of the channel that are new.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,35 +15,42 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"mizan/ledger"
+	"mizan/ledger/commerce/intake"
 	"mizan/ledger/money"
 )
 
 // What R4 reads: files and rows as they stand, and the channel's transactions at one place of the book.
 
 const (
-	sqlImportsOf = `
-SELECT i.id, i.state, i.reason, i.currency, i.rows, i.said, i.stated_total, i.our_total, i.recorded_at, i.options::jsonb ->> 'role', coalesce(i.sha256, '')
-  FROM imports i
- WHERE i.book_id = $1 AND (i.id > $2 AND i.id <= $3 OR i.id = ANY ($5::bigint[])) AND i.state <> 'receiving' AND i.options::jsonb ->> 'channel' = $4
- ORDER BY i.id LIMIT 10000`
-	sqlLastImport = `SELECT coalesce(max(i.id), 0) FROM imports i WHERE i.book_id = $1`
-	// A file that was refused is made up for by a later one of the channel.
-	sqlLaterImport = `
-SELECT EXISTS (SELECT FROM imports i WHERE i.book_id = $1 AND i.id > $2 AND i.state IN ('applying', 'done') AND i.options::jsonb ->> 'channel' = $3)`
+	sqlImportColumns = `
+SELECT i.id, i.state, i.reason, i.currency, i.rows, i.said, i.stated_total, i.our_total, i.recorded_at, i.options, i.options::jsonb ->> 'role',
+       coalesce(i.options::jsonb ->> 'seller', ''), coalesce(i.sha256, '')
+  FROM imports i`
+	sqlImportsOf = sqlImportColumns + `
+ WHERE i.book_id = $1 AND i.id > $2 AND i.id <= $3 AND (i.id > $5 OR i.recorded_at >= $6) AND i.options::jsonb ->> 'channel' = $4 ORDER BY i.id LIMIT $7`
+	sqlImportsAgain = sqlImportColumns + ` WHERE i.book_id = $1 AND i.id = ANY ($2::bigint[]) ORDER BY i.id`
+	sqlLastImport   = `SELECT coalesce(max(i.id), 0) FROM imports i WHERE i.book_id = $1`
+	sqlImportPart   = `SELECT x.content FROM import_parts x WHERE x.book_id = $1 AND x.import_id = $2 AND x.part = $3`
+	// Which transactions of a channel are in the books, and how many of them came with a later file than one.
+	sqlBrought = `
+SELECT count(*), count(*) FILTER (WHERE o.import_id > $4)
+  FROM unnest($3::text[]) u (identity)
+  JOIN LATERAL (SELECT x.import_id FROM import_identities x WHERE x.book_id = $1 AND x.channel = $2 AND x.identity = u.identity LIMIT 1) o ON true`
 	sqlRowsNotIn = `
-SELECT r.row, r.identity, r.state, r.reason, r.amount, coalesce(w.amount, 0)
+SELECT r.row, r.identity, r.state, r.reason, r.amount, coalesce(w.amount, 0), coalesce(w.reference, '')
   FROM import_rows r
   LEFT JOIN LATERAL (SELECT x.import_id, x.row FROM import_identities x WHERE x.book_id = $1 AND x.channel = $5 AND x.identity = r.identity LIMIT 1) o ON true
-  LEFT JOIN LATERAL (SELECT x.amount FROM import_rows x WHERE x.book_id = $1 AND x.import_id = o.import_id AND x.row = o.row LIMIT 1) w ON true
+  LEFT JOIN LATERAL (SELECT x.amount, x.reference FROM import_rows x WHERE x.book_id = $1 AND x.import_id = o.import_id AND x.row = o.row LIMIT 1) w ON true
  WHERE r.book_id = $1 AND r.import_id = $2 AND r.state IN ('parked', 'changed') AND r.row > $3 ORDER BY r.row LIMIT $4`
 	// A row against what was posted for it: as the owner's bookkeeper what the channel owes, as the platform what its seller got.
 	sqlRowsIn = `
-SELECT r.row, r.identity, r.amount, t.sequence IS NOT NULL, coalesce(e.amount, 0)
+SELECT r.row, r.identity, r.amount, t.sequence IS NOT NULL, coalesce(e.amount, 0), r.reference, coalesce(e.sequences, '{}'), coalesce(e.lines, '{}')
   FROM (SELECT x.row, x.identity, x.amount, x.reference FROM import_rows x
          WHERE x.book_id = $1 AND x.import_id = $2 AND x.state = 'applied' AND x.row > $3 ORDER BY x.row LIMIT $4) r
   LEFT JOIN LATERAL (SELECT x.first_sequence AS sequence, x.count FROM transaction_references x WHERE x.book_id = $1 AND x.reference = r.reference LIMIT 1) t ON true
   LEFT JOIN LATERAL (
-       SELECT sum(CASE WHEN $5 = 'bookkeeper' THEN y.amount ELSE -y.amount END)::bigint AS amount
+       SELECT sum(CASE WHEN $5 = 'bookkeeper' THEN y.amount ELSE -y.amount END)::bigint AS amount,
+              array_agg(y.sequence ORDER BY y.sequence, y.line) AS sequences, array_agg(y.line ORDER BY y.sequence, y.line) AS lines
          FROM transactions x
         CROSS JOIN LATERAL unnest(x.account_ids) i(id)
          JOIN accounts a ON a.book_id = $1 AND a.id = i.id AND (
@@ -51,7 +59,6 @@ SELECT r.row, r.identity, r.amount, t.sequence IS NOT NULL, coalesce(e.amount, 0
          JOIN entries y ON y.book_id = $1 AND y.account_id = a.id AND y.sequence = x.sequence
         WHERE x.book_id = $1 AND x.sequence >= t.sequence AND x.sequence < t.sequence + t.count) e ON true
  ORDER BY r.row`
-	sqlSellerOf = `SELECT coalesce(i.options::jsonb ->> 'seller', '') FROM imports i WHERE i.book_id = $1 AND i.id = $2`
 	// Transactions of the channel of which no file has a row.
 	sqlPostedOf = `
 SELECT t.sequence, t.subject, t.occurred_at, t.reference, k.identity IS NOT NULL
@@ -82,137 +89,227 @@ type settledFile struct {
 	said         bool
 	stated, ours money.Minor
 	at           time.Time
+	options      string
 	role, seller string
 	sha256       string
 }
 
-// planChannel fixes which files the run takes, and returns the facts of the run before.
-func (s *Service) planChannel(ctx context.Context, book ledger.Book, in *inputs) ([]fact, error) {
+func scanSettledFile(row pgx.CollectableRow) (x settledFile, err error) {
+	var sum []byte
+	err = row.Scan(&x.id, &x.state, &x.reason, &x.currency, &x.rows, &x.said, &x.stated, &x.ours, &x.at, &x.options, &x.role, &x.seller, &sum)
+	x.sha256 = hex.EncodeToString(sum)
+	return x, err
+}
+
+// planChannel fixes which files the run takes, and returns the inputs of the run before.
+func (s *Service) planChannel(ctx context.Context, book ledger.Book, in *inputs) (before inputs, err error) {
 	if err := s.pool.QueryRow(ctx, sqlLastImport, book.ID).Scan(&in.Lines.To); err != nil {
-		return nil, err
+		return before, err
 	}
 	var past string
 	var number, from int64
-	err := s.pool.QueryRow(ctx, sqlRunHead, book.ID, in.Match, in.Source.ID).Scan(&number, &in.Lines.From, &from, &past)
-	if errors.Is(err, pgx.ErrNoRows) || past == "" {
-		return nil, nil
+	err = s.pool.QueryRow(ctx, sqlRunHead, book.ID, in.Match, in.Source.ID).Scan(&number, &in.Lines.From, &from, &past)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && past == "" {
+		return before, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	var before inputs
-	if err := json.Unmarshal([]byte(past), &before); err != nil {
-		return nil, err
+	if err == nil {
+		err = json.Unmarshal([]byte(past), &before)
 	}
 	in.Lines.To = max(in.Lines.To, in.Lines.From)
-	return before.Facts, nil
+	return before, err
 }
 
-// readChannel sees files and rows. Of what the run before saw, it looks at each again; if that was more than it could list, at all.
-func (s *Service) readChannel(ctx context.Context, book ledger.Book, in *inputs, before []fact, f *facts) error {
-	var again []int64
+const (
+	// lateFiles and lateFilesTime bound which files of the run before are looked at once more: one that was being begun then may have
+	// got its number and not been there yet.
+	lateFiles     = 1_000
+	lateFilesTime = 15 * time.Minute
+	// filesPage is how many files one statement reads.
+	filesPage = 500
+)
+
+// readChannel sees files and rows. Of what the run before saw, it looks at each again; if that was more than it could list, at all from
+// the first that it did not.
+func (s *Service) readChannel(ctx context.Context, book ledger.Book, in *inputs, before inputs, f *facts) error {
 	from, entries := in.Lines.From, in.Entries.From
-	for _, x := range before {
-		if x.More > 0 {
-			from, entries = 0, 0
+	for _, x := range before.Facts {
+		switch {
+		case x.More == 0 || x.From == 0:
+		case x.Check == checkNotSettled:
+			entries = min(entries, x.From-1)
+		default:
+			from = min(from, x.From-1)
 		}
-		if id, err := strconv.ParseInt(strings.Split(x.Of, ":")[0], 10, 64); err == nil && x.Check != checkNotSettled {
+	}
+	var again []int64
+	for _, x := range before.Facts {
+		id, err := strconv.ParseInt(strings.Split(x.Of, ":")[0], 10, 64)
+		if err == nil && x.Check != checkNotSettled && x.Check != checkUnpaid && id <= from {
 			again = append(again, id)
 		}
 	}
 	slices.Sort(again)
-	rows, err := s.pool.Query(ctx, sqlImportsOf, book.ID, from, in.Lines.To, in.Source.Name, slices.Compact(again))
+	rows, err := s.pool.Query(ctx, sqlImportsAgain, book.ID, slices.Compact(again))
 	if err != nil {
 		return err
 	}
-	files, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (x settledFile, err error) {
-		var sum []byte
-		err = row.Scan(&x.id, &x.state, &x.reason, &x.currency, &x.rows, &x.said, &x.stated, &x.ours, &x.at, &x.role, &sum)
-		x.sha256 = hex.EncodeToString(sum)
-		return x, err
-	})
+	files, err := pgx.CollectRows(rows, scanSettledFile)
 	if err != nil {
 		return err
 	}
+	seen := map[int64]bool{}
 	for _, x := range files {
-		if len(in.Files) < listedReceipts {
-			in.Files = append(in.Files, receiptInput{x.id, x.sha256})
-		}
-		if err := s.readFile(ctx, book, *in, x, f); err != nil {
+		seen[x.id] = true
+		if err := s.readFile(ctx, book, in, x, f); err != nil {
 			return err
 		}
 	}
-	return s.readPosted(ctx, book, *in, entries, before, f)
+	since := before.CutOff.Add(-lateFilesTime)
+	for after := max(from-lateFiles, 0); ; {
+		rows, err := s.pool.Query(ctx, sqlImportsOf, book.ID, after, in.Lines.To, in.Source.Name, from, since, filesPage)
+		if err != nil {
+			return err
+		}
+		page, err := pgx.CollectRows(rows, scanSettledFile)
+		if err != nil {
+			return err
+		}
+		for _, x := range page {
+			after = x.id
+			if seen[x.id] {
+				continue
+			}
+			if err := s.readFile(ctx, book, in, x, f); err != nil {
+				return err
+			}
+		}
+		if len(page) < filesPage {
+			break
+		}
+	}
+	return s.readPosted(ctx, book, *in, entries, before.Facts, f)
 }
 
-func (s *Service) readFile(ctx context.Context, book ledger.Book, in inputs, x settledFile, f *facts) error {
-	id := strconv.FormatInt(x.id, 10)
-	see := func(c check, of string, there, here money.Minor) *fact {
-		y := f.see(c, id+of, x.currency, there, here, x.at, true)
-		y.Left, y.Right = "import "+id+of, ""
-		return y
+func (s *Service) readFile(ctx context.Context, book ledger.Book, in *inputs, x settledFile, f *facts) error {
+	if len(in.Files) < listedReceipts && x.sha256 != "" {
+		in.Files = append(in.Files, receiptInput{x.id, x.sha256})
 	}
+	id := strconv.FormatInt(x.id, 10)
 	if x.currency == "" {
 		x.currency = book.Currencies[0]
+	}
+	see := func(c check, of string, there, here money.Minor) *fact {
+		y := f.see(c, id+of, x.currency, there, here, x.at, true)
+		y.Left, y.Right, y.From = clipText("import "+id+of, mostBreakRef), "", x.id
+		return y
+	}
+	row := func(c check, of string, there, here money.Minor) *fact {
+		y := see(c, of, there, here)
+		y.Falls = fallsOn(x.role, in.Source.Name, x.seller)
+		return y
 	}
 	switch x.state {
 	case "done":
 	case "refused":
-		later := false
-		if err := s.pool.QueryRow(ctx, sqlLaterImport, book.ID, x.id, in.Source.Name).Scan(&later); err != nil {
+		made, err := s.madeUp(ctx, book, *in, x)
+		switch {
+		case err != nil || made:
 			return err
-		}
-		if x.said && x.stated != x.ours && !later {
+		case x.reason == intake.ReasonTotal:
 			see(checkFileTotal, "", x.stated, x.ours)
+		default:
+			see(checkFileRefuse, "", x.stated, 0).Right = x.reason
 		}
 		return nil
 	default:
 		see(checkFileOpen, "", x.ours, 0)
 		return nil
 	}
-	if x.said && x.stated != x.ours {
-		see(checkFileTotal, "", x.stated, x.ours)
-	}
-	if err := s.pool.QueryRow(ctx, sqlSellerOf, book.ID, x.id).Scan(&x.seller); err != nil {
-		return err
-	}
-	if err := s.readRows(ctx, sqlRowsNotIn, []any{book.ID, x.id}, []any{in.Source.Name}, func(row pgx.CollectableRow) (n int, err error) {
-		var identity, state, reason string
+	if err := s.readRows(ctx, sqlRowsNotIn, []any{book.ID, x.id}, []any{in.Source.Name}, func(r pgx.CollectableRow) (n int, err error) {
+		var identity, state, reason, reference string
 		var there, here money.Minor
-		if err := row.Scan(&n, &identity, &state, &reason, &there, &here); err != nil {
+		if err := r.Scan(&n, &identity, &state, &reason, &there, &here, &reference); err != nil {
 			return n, err
 		}
-		which := checkRowParked
+		which, right := checkRowParked, reason
 		switch {
 		case state == "changed":
-			which = checkRowChanged
-		case reason == "unknown-field":
+			which, right = checkRowChanged, reference
+		case reason == intake.ReasonUnknownField:
 			which, here = checkRowField, 0
 		default:
 			here = 0
 		}
-		see(which, fmt.Sprintf(":%d:%s", n, identity), there, here).Right = reason
+		row(which, fmt.Sprintf(":%d:%s", n, identity), there, here).Right = right
 		return n, nil
 	}); err != nil || x.role == "attribution" {
 		return err
 	}
-	return s.readRows(ctx, sqlRowsIn, []any{book.ID, x.id}, []any{x.role, in.Source.Name, x.seller}, func(row pgx.CollectableRow) (n int, err error) {
-		var identity string
+	return s.readRows(ctx, sqlRowsIn, []any{book.ID, x.id}, []any{x.role, in.Source.Name, x.seller}, func(r pgx.CollectableRow) (n int, err error) {
+		var identity, reference string
 		var there, here money.Minor
 		var posted bool
-		if err := row.Scan(&n, &identity, &there, &posted, &here); err != nil {
+		var sequences []int64
+		var lines []int16
+		if err := r.Scan(&n, &identity, &there, &posted, &here, &reference, &sequences, &lines); err != nil {
 			return n, err
 		}
 		of := fmt.Sprintf(":%d:%s", n, identity)
 		switch {
 		case !posted:
-			see(checkRowPosted, of, there, 0)
+			row(checkRowPosted, of, there, 0).Right = reference
 		case here != there:
-			see(checkRowAmount, of, there, here)
+			y := row(checkRowAmount, of, there, here)
+			y.Right = reference
+			for i := range sequences {
+				y.Entries = append(y.Entries, EntryID{sequences[i], int(lines[i])})
+			}
 		}
 		return n, nil
 	})
 }
+
+// madeUp says whether another file made up for one that was refused: all transactions that can be read of it are in the books, and one of
+// them at least came with a later file. A refused file may have been cut off, so that what came before it proves nothing; and of one of
+// which nothing can be read nobody knows.
+func (s *Service) madeUp(ctx context.Context, book ledger.Book, in inputs, x settledFile) (bool, error) {
+	var later int64
+	var batch []string
+	ask := func() error {
+		var n, after int64
+		if err := s.pool.QueryRow(ctx, sqlBrought, book.ID, in.Source.Name, batch, x.id).Scan(&n, &after); err != nil {
+			return err
+		}
+		if n < int64(len(batch)) {
+			return errNotBrought
+		}
+		later, batch = later+after, batch[:0]
+		return nil
+	}
+	part := func(ctx context.Context, part int) (content []byte, err error) {
+		err = s.pool.QueryRow(ctx, sqlImportPart, book.ID, x.id, part).Scan(&content)
+		if errors.Is(err, pgx.ErrNoRows) {
+			err = io.EOF
+		}
+		return content, err
+	}
+	err := intake.Transactions(ctx, in.CutOff, x.options, part, func(id string) error {
+		if batch = append(batch, strings.Clone(id)); len(batch) < insidePage {
+			return nil
+		}
+		return ask()
+	})
+	if err == nil {
+		err = ask()
+	}
+	if errors.Is(err, errNotBrought) {
+		return false, nil
+	}
+	return err == nil && later > 0, err
+}
+
+// errNotBrought ends the reading of a file of which a transaction is missing.
+var errNotBrought = errors.New("reconcile: a transaction of the file is not in the books")
 
 // readRows reads rows of a file in pages, by their number.
 func (s *Service) readRows(ctx context.Context, sql string, first, rest []any, take func(pgx.CollectableRow) (int, error)) error {
@@ -234,7 +331,7 @@ func (s *Service) readRows(ctx context.Context, sql string, first, rest []any, t
 func (s *Service) readPosted(ctx context.Context, book ledger.Book, in inputs, from int64, before []fact, f *facts) error {
 	prefix := "settled:" + in.Source.Name + "."
 	for _, x := range before {
-		if x.Check != checkNotSettled || x.More > 0 || from == 0 {
+		if x.Check != checkNotSettled || x.More > 0 || x.From > from {
 			continue
 		}
 		known := false
@@ -274,9 +371,9 @@ func (s *Service) readPosted(ctx context.Context, book ledger.Book, in inputs, f
 			if err != nil {
 				return err
 			}
-			c, amount := settledBy(t, in.Source.Name)
+			c, amount, on, entries := settledBy(t, in.Source.Name)
 			y := f.see(checkNotSettled, p.subject, c, 0, amount, p.at, true)
-			y.Left, y.Right = "", p.reference
+			y.Left, y.Right, y.Falls, y.Entries, y.From = "", p.reference, on, entries, p.sequence
 		}
 		if n < insidePage {
 			return nil
@@ -284,22 +381,28 @@ func (s *Service) readPosted(ctx context.Context, book ledger.Book, in inputs, f
 	}
 }
 
-// settledBy is what a transaction of a channel settled: what the channel owes by it, or else what its seller got.
-func settledBy(t ledger.Transaction, channel string) (c money.Currency, amount money.Minor) {
-	var got money.Minor
+// settledBy is what a transaction of a channel settled: what the channel owes by it, or else what its sellers got; with the accounts and
+// the entries.
+func settledBy(t ledger.Transaction, channel string) (c money.Currency, amount money.Minor, on string, entries []EntryID) {
+	var owed, got, with []string
+	var sum money.Minor
+	var here, there []EntryID
 	for _, e := range t.Entries {
 		c = e.Currency
 		switch {
 		case e.Account == ledger.Address("assets:receivable:channel:"+channel):
 			amount += e.Amount
+			owed, here = append(owed, string(e.Account)), append(here, EntryID{t.Sequence, e.Line})
 		case strings.HasPrefix(string(e.Account), "liabilities:seller:"):
-			got -= e.Amount
+			sum -= e.Amount
+			got, there = append(got, string(e.Account)), append(there, EntryID{t.Sequence, e.Line})
 		}
 	}
-	if amount == 0 {
-		amount = got
+	if with, entries = owed, here; amount == 0 {
+		amount, with, entries = sum, got, there
 	}
-	return c, amount
+	slices.Sort(with)
+	return c, amount, strings.Join(slices.Compact(with), ", "), entries[:min(len(entries), mostBreakMembers)]
 }
 
 // readChannelBooks sums what the channel owes at the run's place, and sees what it owes for too long.

@@ -1,10 +1,12 @@
 package reconcile
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"mizan/ledger/commerce/intake"
@@ -181,8 +183,8 @@ func TestChannelFaults(t *testing.T) {
 	h.ok(h.placeOf(t.Context(), h.book, &in))
 	in.Entries.From = in.Entries.To
 	f := &facts{}
-	h.ok(h.readChannel(t.Context(), h.book, &in, nil, f))
-	list, err := bounded(f.list)
+	h.ok(h.readChannel(t.Context(), h.book, &in, inputs{}, f))
+	list, err := bounded(f.list, nil)
 	h.ok(err)
 	got, err := judge(list, checksOfChannels, situation{Match: R4, Kind: KindChannel, Rules: Shipped(), CutOff: h.now(), Zone: h.book.Location()})
 	h.ok(err)
@@ -196,21 +198,127 @@ func TestChannelFaults(t *testing.T) {
 	}
 }
 
-// A total that is not that of the rows is found, until a whole file comes.
+// A total that is not that of the rows is found, until a whole file of the same settlement comes; one of another settlement is none.
 func TestChannelTotal(t *testing.T) {
 	t.Parallel()
 	h := newChannelHouse(t, intake.ImportOptions{Format: intake.AmazonV2, Role: "bookkeeper", Seller: "s1", Channel: "amazon-v2"})
 	bad := h.settle(strings.Replace(amazonRows(1, 3), "51.00", "50.00", 1))
-	h.expect(map[string]string{fmt.Sprintf("file_total:%d:USD", bad): "amount_differs -1.00"})
+	open := map[string]string{fmt.Sprintf("file_total:%d:USD", bad): "amount_differs -1.00"}
+	h.expect(open)
+	h.settle(amazonRows(4, 5))
+	h.expect(open)
+	h.expect(open)
 	h.settle(amazonRows(1, 3))
 	h.expect(map[string]string{})
 	// A file that somebody changes shows when a run is made again.
-	h.settle(amazonRows(4, 5))
+	h.settle(amazonRows(6, 7))
 	run := h.expect(map[string]string{})
-	h.behind(`UPDATE imports SET sha256 = decode(repeat('ab', 32), 'hex') WHERE book_id = $1 AND id > $2`, h.book.ID, bad+1)
+	h.behind(`UPDATE imports SET sha256 = decode(repeat('ab', 32), 'hex') WHERE book_id = $1 AND id = (SELECT max(id) FROM imports)`, h.book.ID)
 	again, err := h.Replay(t.Context(), h.book, run.ID)
 	h.ok(err)
 	if again.Same {
 		t.Fatal("a changed file does not show")
 	}
+}
+
+// readingFile is a file that is read slowly: when its first line was read, something happens.
+type readingFile struct {
+	*strings.Reader
+	first string
+	then  func()
+}
+
+func (r *readingFile) Read(b []byte) (int, error) {
+	if r.first != "" {
+		n := copy(b, r.first)
+		r.first = r.first[n:]
+		return n, nil
+	}
+	if r.then != nil {
+		r.then()
+		r.then = nil
+	}
+	return r.Reader.Read(b)
+}
+
+// A file that is being received, or is not applied yet, is a difference until it is: no run passes it over, also not one that ran meanwhile.
+func TestChannelNotApplied(t *testing.T) {
+	t.Parallel()
+	h := newChannelHouse(t, intake.ImportOptions{Format: intake.TikTok, Role: "bookkeeper", Seller: "s1", Channel: "tiktok"})
+	var waits map[string]string
+	file := &readingFile{Reader: strings.NewReader(strings.TrimPrefix(tiktokRows(1, 3), channelHead) + "T-9,ST-1,9,USD,100.00,-6.00,,93.00,2026-11-01\n"), first: channelHead, then: func() {
+		id := h.count(`SELECT max(id) FROM imports WHERE book_id = $1 AND state = 'receiving'`, h.book.ID)
+		waits = map[string]string{fmt.Sprintf("file_not_applied:%d:EUR", id): "evidence_incomplete 0.00"}
+		h.expect(waits)
+	}}
+	i, _, err := h.files.Import(t.Context(), h.book, h.options, file)
+	h.ok(err)
+	h.expect(waits)
+	h.apply()
+	h.expect(map[string]string{fmt.Sprintf("row_parked:%d:5:T-9:USD", i.ID): "missing_in_ledger 93.00"})
+
+	// One that got its number before the run and was there after it.
+	late := h.count(`SELECT max(id) + 1 FROM imports`)
+	if _, _, err := h.files.Import(t.Context(), h.book, h.options, iotest.ErrReader(errTurnGone)); !errors.Is(err, errTurnGone) {
+		t.Fatal(err)
+	}
+	h.settle(tiktokRows(10, 11))
+	before := map[string]string{fmt.Sprintf("row_parked:%d:5:T-9:USD", i.ID): "missing_in_ledger 93.00"}
+	h.expect(before)
+	h.behind(`INSERT INTO imports (book_id, id, options, recorded_at, state, next_attempt) OVERRIDING SYSTEM VALUE
+		SELECT book_id, $2, options, $3, 'receiving', $3 FROM imports WHERE book_id = $1 ORDER BY id LIMIT 1`, h.book.ID, late, h.now())
+	before[fmt.Sprintf("file_not_applied:%d:EUR", late)] = "evidence_incomplete 0.00"
+	h.expect(before)
+}
+
+// A file that cannot be read is a difference, whatever other file comes, until one brings what could be read of it, or two people say
+// that it is dealt with; the same holds of a row of which the channel says something else.
+func TestChannelRefused(t *testing.T) {
+	t.Parallel()
+	h := newChannelHouse(t, intake.ImportOptions{Format: intake.TikTok, Role: "platform", Seller: "s1", Channel: "tiktok", Processor: "main"})
+	broken := tiktokRows(1, 3) + "T-4,ST-1,4,USD,\"100.00\n"
+	bad := h.settle(broken)
+	nothing := h.settle("transaction_id,what\nT-1,2\n")
+	open := map[string]string{fmt.Sprintf("file_refused:%d:USD", bad): "evidence_incomplete 0.00", fmt.Sprintf("file_refused:%d:EUR", nothing): "evidence_incomplete 0.00"}
+	h.expect(open)
+	h.settle(tiktokRows(20, 22))
+	h.expect(open)
+	h.settle(tiktokRows(1, 4))
+	delete(open, fmt.Sprintf("file_refused:%d:USD", bad))
+	h.expect(open)
+	h.settle(channelHead + "T-1,ST-1,1001,USD,100.00,-7.00,,93.00,2026-11-01\n")
+	changed := ""
+	for id, b := range h.expectAlso(open, "amount_differs -1.00") {
+		changed = id
+		if !strings.Contains(b.Detail, "the seller s1, liabilities:seller:available:s1") || b.Right != "import:tiktok:T-1" {
+			t.Errorf("on whom it falls: %+v", b)
+		}
+	}
+	h.booked("test.told", "", "USD", "assets:bank:operating:main m", 1_00, "liabilities:seller:available:s1", -1_00)
+	for _, b := range h.breaksOf(R4) {
+		h.agreed(ActFix, fixPayload{Break: b.ID, Transaction: h.book.Code + "-1"})
+	}
+	h.expect(map[string]string{})
+	h.expect(map[string]string{})
+	if ended := h.count(`SELECT count(*) FROM recon_breaks WHERE book_id = $1 AND state = 'fixed'`, h.book.ID); ended != 2 || changed == "" {
+		t.Errorf("%d are ended by people", ended)
+	}
+}
+
+// expectAlso runs R4 and returns the breaks that are open beside those that are known, all of which are as told.
+func (h *channelHouse) expectAlso(known map[string]string, told string) map[string]Break {
+	h.Helper()
+	_, err := h.CompareChannel(h.Context(), breaksTurn, h.book, h.options.Channel)
+	h.ok(err)
+	all := h.breaksOf(R4)
+	maps.DeleteFunc(all, func(id string, _ Break) bool { return known[id] != "" })
+	for id, b := range all {
+		if is := fmt.Sprintf("%s %s", b.Class, b.Amount.Format(b.Currency)); is != told {
+			h.Errorf("%s is %s and not %s", id, is, told)
+		}
+	}
+	if len(all) == 0 {
+		h.Error("nothing else is open")
+	}
+	return all
 }

@@ -3,8 +3,6 @@ package reconcile
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -54,6 +52,9 @@ type meaning struct {
 	late func(situation, time.Time) time.Time
 	// quiet says that it is no matter before; otherwise it is listed as a matter of time.
 	quiet bool
+	// lasting says that what happened stays so, whatever is done about it: two people who end its break have dealt with it, and it is
+	// no difference again unless its amount changes.
+	lasting bool
 }
 
 func transitDays(x situation, at time.Time) time.Time { return x.bankingDays(at, x.Rules.TransitDays) }
@@ -83,127 +84,7 @@ var checksInside = map[check]meaning{
 	checkPair:        {class: BalanceDiffers, detail: "Two books of ours do not agree on what one owes the other. One of them has not posted what the other has."},
 	checkSuspense:    {class: BalanceDiffers, detail: "Suspense is not the sum of what waits of breaks. Somebody posted there by hand."},
 	checkEvidence:    {class: EvidenceIncomplete, detail: "Evidence is missing, or contradicts itself. Bring the missing statement, or ask the source which balance is right."},
-	checkChanged:     {class: EvidenceChanged, detail: "The source says something else now of a line that was known. Ask it which is right; the books go by what it said first."},
-}
-
-// fact is one thing that a run saw and that must not be so, or must not stay so.
-type fact struct {
-	Check check `json:"check"`
-	// Of tells it from others of the check for ever: an account, a payout, an order.
-	Of       string         `json:"of"`
-	Currency money.Currency `json:"currency"`
-	// There is what the other side has, Here what the ledger has.
-	There Amount `json:"there"`
-	Here  Amount `json:"here"`
-	// Since is when it began.
-	Since time.Time `json:"since"`
-	// Left and Right name both sides to people.
-	Left  string `json:"left,omitempty"`
-	Right string `json:"right,omitempty"`
-	// Live says that it cannot be read again, because what it was read from moves on.
-	Live bool `json:"live,omitempty"`
-	// More is how many others of the check are not listed, whose amounts this one sums.
-	More int `json:"more,omitempty"`
-}
-
-// mostFacts bounds what a run lists of one check in one currency. What is above is one sum.
-const mostFacts = 150
-
-// facts collects what a run sees.
-type facts struct {
-	list []fact
-	// rows are control sums by chart row and currency: the ledger's accounts and the control totals.
-	rows map[controlRow]*controlSums
-}
-
-type controlRow struct {
-	code     int32
-	currency money.Currency
-}
-
-type controlSums struct {
-	accounts int64
-	here     money.Minor
-	there    money.Minor
-}
-
-func (f *facts) see(c check, of string, currency money.Currency, there, here money.Minor, since time.Time, live bool) *fact {
-	f.list = append(f.list, fact{Check: c, Of: of, Currency: currency, There: amountOf(there, currency), Here: amountOf(here, currency),
-		Since: since.UTC().Truncate(time.Microsecond), Right: of, Live: live})
-	return &f.list[len(f.list)-1]
-}
-
-func (f fact) compare(g fact) int {
-	return cmp.Or(strings.Compare(string(f.Check), string(g.Check)), strings.Compare(string(f.Currency), string(g.Currency)), strings.Compare(f.Of, g.Of))
-}
-
-// bounded sorts facts and sums what is above the bound of a check into one.
-func bounded(list []fact) ([]fact, error) {
-	slices.SortFunc(list, fact.compare)
-	var out []fact
-	for from := 0; from < len(list); {
-		to := from
-		for to < len(list) && list[to].Check == list[from].Check && list[to].Currency == list[from].Currency {
-			to++
-		}
-		out = append(out, list[from:min(to, from+mostFacts)]...)
-		if n := to - from - mostFacts; n > 0 {
-			more := fact{Check: list[from].Check, Of: "more", Currency: list[from].Currency, Since: list[from].Since, Right: fmt.Sprintf("and %d more", n), More: n}
-			var there, here money.Minor
-			for _, x := range list[from+mostFacts : to] {
-				t, h, err := x.amounts()
-				if err != nil {
-					return nil, err
-				}
-				if there, err = money.Add(there, t); err == nil {
-					here, err = money.Add(here, h)
-				}
-				if err != nil {
-					return nil, err
-				}
-				more.Live = more.Live || x.Live
-				if x.Since.Before(more.Since) {
-					more.Since = x.Since
-				}
-			}
-			more.There, more.Here = amountOf(there, more.Currency), amountOf(here, more.Currency)
-			out = append(out, more)
-		}
-		from = to
-	}
-	return out, nil
-}
-
-func (f fact) amounts() (there, here money.Minor, err error) {
-	if there, err = parseSigned(string(f.There), f.Currency); err == nil {
-		here, err = parseSigned(string(f.Here), f.Currency)
-	}
-	return there, here, err
-}
-
-// judge makes findings of facts. It is pure: the same facts, rules and cut-off come to the same.
-func judge(list []fact, of map[check]meaning, x situation) ([]Finding, error) {
-	var found []Finding
-	for _, f := range list {
-		there, here, err := f.amounts()
-		if err != nil {
-			return nil, err
-		}
-		m := of[f.Check]
-		y := Finding{Class: m.class, Identity: string(f.Check) + ":" + f.Of + ":" + string(f.Currency), Currency: f.Currency, Amount: there - here,
-			Left: f.Left, Right: f.Right, HappenedAt: f.Since, Detail: m.detail}
-		if m.late != nil {
-			late := m.late(x, f.Since)
-			if x.CutOff.Before(late) {
-				if m.quiet {
-					continue
-				}
-				y.Class, y.ExpectedBy = Timing, late
-			}
-		}
-		found = append(found, y)
-	}
-	return found, nil
+	checkChanged:     {class: EvidenceChanged, detail: "The source says something else now of a line that was known. Ask it which is right; the books go by what it said first.", lasting: true},
 }
 
 // CompareInside holds a book against itself at one place of its ledger (R3), and records the run.
@@ -215,6 +96,12 @@ func (s *Service) CompareInside(ctx context.Context, t payouts.Turn, book ledger
 	if err := s.planInside(ctx, book, &in); err != nil {
 		return Run{}, err
 	}
+	in.Calendar = calendarFor(KindProcessor, "", book.Market)
+	before, err := s.factsBefore(ctx, book, in)
+	if err != nil {
+		return Run{}, err
+	}
+	in.ordersOf(before)
 	out, err := s.computeInside(ctx, book, &in, true)
 	if err != nil {
 		return Run{}, err
@@ -229,6 +116,9 @@ func (s *Service) planInside(ctx context.Context, book ledger.Book, in *inputs) 
 		return err
 	}
 	if in.Rules, err = s.rulesFor(ctx, book, in.CutOff); err != nil {
+		return err
+	}
+	if in.listed, err = s.openIdentities(ctx, book, *in); err != nil {
 		return err
 	}
 	in.Receipts, err = s.receiptsOf(ctx, book, *in, nil)
@@ -264,62 +154,35 @@ func (s *Service) computeInside(ctx context.Context, book ledger.Book, in *input
 	if err := s.readControls(ctx, book, *in, f); err != nil {
 		return nil, err
 	}
-	if err := s.readOrders(ctx, book, in.Entries, f); err != nil {
+	if err := s.readOrders(ctx, book, *in, f); err != nil {
 		return nil, err
 	}
 	if first {
 		if err := s.readLive(ctx, book, *in, f); err != nil {
 			return nil, err
 		}
+		if err := s.leaveEnded(ctx, book, *in, f, checksInside); err != nil {
+			return nil, err
+		}
 	}
 	return finishFacts(book, in, f, checksInside, controlSummary(f.rows))
 }
 
-// finishFacts judges what was seen and writes the run's document. Of a run that is made again, what cannot be read again comes
-// from its inputs; and what was read again takes the place of what they say, so that it shows if it is not the same.
-func finishFacts(book ledger.Book, in *inputs, f *facts, of map[check]meaning, summary any) (*outcome, error) {
-	for _, x := range in.Facts {
-		if x.Live && x.More == 0 {
-			f.list = append(f.list, x)
+// ordersOf takes over which orders the run before saw something pending of: it stays a difference until they move.
+func (in *inputs) ordersOf(before []fact) {
+	for _, f := range before {
+		switch {
+		case f.Check != checkPending:
+		case f.More > 0:
+			if from := f.From - 1; in.OrdersFrom == 0 || from < in.OrdersFrom {
+				in.OrdersFrom = from
+			}
+		default:
+			in.Orders = append(in.Orders, f.Left)
 		}
 	}
-	list, err := bounded(f.list)
-	if err != nil {
-		return nil, err
-	}
-	// A sum of live facts cannot be made again from its parts.
-	for _, x := range in.Facts {
-		if x.Live && x.More > 0 {
-			list = append(list, x)
-		}
-	}
-	slices.SortStableFunc(list, fact.compare)
-	in.Facts = list
-	rules, err := rulesOf(in.Rules.Document)
-	if err != nil {
-		return nil, err
-	}
-	x := situation{Match: in.Match, Kind: in.Source.Kind, Rules: rules, CutOff: in.CutOff, Zone: book.Location()}
-	out := &outcome{}
-	if out.findings, err = judge(list, of, x); err != nil {
-		return nil, err
-	}
-	for _, r := range f.rows {
-		out.matched += r.accounts
-	}
-	out.inOrder()
-	if out.inputsJSON, err = canonicalJSON(*in); err != nil {
-		return nil, err
-	}
-	if out.summaryJSON, err = canonicalJSON(summary); err != nil {
-		return nil, err
-	}
-	hash := sha256.New()
-	if err := out.document(hash); err != nil {
-		return nil, err
-	}
-	out.digest = hash.Sum(nil)
-	return out, nil
+	slices.Sort(in.Orders)
+	in.Orders = slices.Compact(in.Orders)
 }
 
 // controlInput is what the control totals of a chart row say at the run's place.

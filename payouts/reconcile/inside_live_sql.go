@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
@@ -223,7 +224,7 @@ func (s *Service) readWaiting(ctx context.Context, book ledger.Book, in inputs, 
 	if err != nil {
 		return err
 	}
-	x := situation{Match: R3, Rules: rules, CutOff: in.CutOff, Zone: book.Location()}
+	x := situation{Match: R3, Rules: rules, CutOff: in.CutOff, Zone: book.Location(), Holiday: holidaysOf(in.Calendar)}
 	for _, state := range []string{"unknown", "submitted", "at_account"} {
 		after, id := time.Time{}, ""
 		for {
@@ -342,6 +343,11 @@ func (s *Service) readEvidence(ctx context.Context, book ledger.Book, in inputs,
 			since := in.CutOff
 			if !g.Until.IsZero() {
 				of, since = of+":"+g.Until.Format(time.DateOnly), dayBegins(book, g.Until)
+				if g.Kind == GapContradiction { // several may contradict each other about one day
+					for _, n := range g.Receipts {
+						of += "." + strconv.FormatInt(n, 10)
+					}
+				}
 			} else if !g.At.IsZero() {
 				since = g.At
 			}

@@ -2,7 +2,9 @@ package reconcile
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,19 +60,33 @@ SELECT x.subject, max(x.sequence), max(x.occurred_at)
 	sqlLastSettled = `
 SELECT coalesce(max(x.sequence), 0), count(*) FROM (SELECT y.sequence FROM transactions y
  WHERE y.book_id = $1 AND y.event = 'order.settled' AND y.sequence > $2 AND y.sequence <= $3 ORDER BY y.sequence LIMIT $4) x`
-	// What an order moved on accounts of money that waits, up to its settlement.
+	sqlSettledOf = `
+SELECT k.subject, t.sequence, t.occurred_at
+  FROM unnest($2::text[]) k(subject)
+ CROSS JOIN LATERAL (SELECT x.sequence, x.occurred_at FROM transactions x
+                      WHERE x.book_id = $1 AND x.subject = k.subject AND x.event = 'order.settled' AND x.sequence <= $3 ORDER BY x.sequence DESC LIMIT 1) t
+ ORDER BY k.subject`
+	// What an order moved on accounts of money that waits: up to its settlement, and up to the run's place.
 	sqlPendingOf = `
-SELECT k.subject, a.address, a.currency, sum(e.amount)::bigint
-  FROM unnest($2::text[], $3::bigint[]) k(subject, until)
+SELECT k.subject, k.until, k.settled, a.address, a.currency, coalesce(sum(e.amount) FILTER (WHERE t.sequence <= k.until), 0)::bigint, sum(e.amount)::bigint
+  FROM unnest($2::text[], $3::bigint[], $4::timestamptz[]) k(subject, until, settled)
  CROSS JOIN LATERAL (SELECT x.sequence, x.account_ids FROM transactions x
-                      WHERE x.book_id = $1 AND x.subject = k.subject AND x.sequence <= k.until ORDER BY x.sequence LIMIT 1000) t
+                      WHERE x.book_id = $1 AND x.subject = k.subject AND x.sequence <= $5 ORDER BY x.sequence LIMIT 1000) t
  CROSS JOIN LATERAL unnest(t.account_ids) i(id)
  CROSS JOIN LATERAL (SELECT y.id, y.address, y.currency FROM accounts y WHERE y.book_id = $1 AND y.id = i.id
                         AND y.address ~ '^liabilities:(seller|creator|agency|partner):pending:' LIMIT 1) a
  CROSS JOIN LATERAL (SELECT y.amount FROM entries y WHERE y.book_id = $1 AND y.account_id = a.id AND y.sequence = t.sequence LIMIT 500) e
- GROUP BY k.subject, a.address, a.currency
-HAVING sum(e.amount) <> 0
+ GROUP BY k.subject, k.until, k.settled, a.address, a.currency
+HAVING sum(e.amount) FILTER (WHERE t.sequence <= k.until) <> 0 AND sum(e.amount) <> 0
  ORDER BY k.subject, a.address, a.currency`
+	sqlOpenIdentities = `SELECT b.identity FROM recon_breaks b WHERE b.book_id = $1 AND b.ended_at IS NULL AND b.match = $2 AND b.source_id = $3 ORDER BY b.identity LIMIT 20000`
+	// Each identity is one probe of the unique index, however little is known of the table.
+	sqlEndedByPeople = `
+SELECT b.identity, b.amount
+  FROM unnest($4::text[]) u (identity)
+ CROSS JOIN LATERAL (SELECT x.identity, x.amount, x.state FROM recon_breaks x
+                      WHERE x.book_id = $1 AND x.match = $2 AND x.source_id = $3 AND x.identity = u.identity OFFSET 0) b
+ WHERE b.state IN ('fixed', 'written_off')`
 )
 
 // placeOf fixes a run's place in the ledger and reads the control totals there.
@@ -201,53 +217,160 @@ func (s *Service) openSince(ctx context.Context, book ledger.Book, a accountAt, 
 	return at, reference, err
 }
 
-// readOrders sees orders that settled since the run before and of which something was still pending after it (invariant 20).
-func (s *Service) readOrders(ctx context.Context, book ledger.Book, entries span, f *facts) error {
-	for from := entries.From; from < entries.To; {
-		var subjects []string
-		var until []int64
-		at := map[string]time.Time{}
+// settledOrder is an order and the transaction that settled it last.
+type settledOrder struct {
+	subject  string
+	sequence int64
+	at       time.Time
+}
+
+// readOrders sees orders of which something was pending after they settled, and still is (invariant 20): those that settled since the
+// run before, and those of which the run before saw it.
+func (s *Service) readOrders(ctx context.Context, book ledger.Book, in inputs, f *facts) error {
+	from := in.Entries.From
+	if in.OrdersFrom > 0 {
+		from = min(from, in.OrdersFrom)
+	}
+	pending := map[string][]fact{}
+	for from < in.Entries.To {
 		var last, count int64
 		err := s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
-			subjects, until = subjects[:0], until[:0]
-			if err := tx.QueryRow(ctx, sqlLastSettled, book.ID, from, entries.To, insidePage).Scan(&last, &count); err != nil {
+			if err := tx.QueryRow(ctx, sqlLastSettled, book.ID, from, in.Entries.To, insidePage).Scan(&last, &count); err != nil {
 				return err
 			}
-			rows, err := tx.Query(ctx, sqlSettledOrders, book.ID, from, entries.To, insidePage)
-			if err != nil {
-				return err
-			}
-			var subject string
-			var sequence int64
-			var settled time.Time
-			if _, err = pgx.ForEachRow(rows, []any{&subject, &sequence, &settled}, func() error {
-				subjects, until = append(subjects, subject), append(until, sequence)
-				at[subject] = settled
-				return nil
-			}); err != nil || len(subjects) == 0 {
-				return err
-			}
-			rows, err = tx.Query(ctx, sqlPendingOf, book.ID, subjects, until)
-			if err != nil {
-				return err
-			}
-			var address string
-			var c money.Currency
-			var rest money.Minor
-			_, err = pgx.ForEachRow(rows, []any{&subject, &address, &c, &rest}, func() error {
-				x := f.see(checkPending, subject+":"+address, c, 0, rest, at[subject], false)
-				x.Left, x.Right = subject, address
-				return nil
-			})
-			return err
+			return readPending(ctx, tx, book, in, pending, sqlSettledOrders, book.ID, from, in.Entries.To, insidePage)
 		})
 		if err != nil {
 			return err
 		}
 		if count < insidePage {
-			return nil
+			break
 		}
 		from = last
 	}
+	for page := range slices.Chunk(in.Orders, insidePage) {
+		if err := s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+			return readPending(ctx, tx, book, in, pending, sqlSettledOf, book.ID, page, in.Entries.To)
+		}); err != nil {
+			return err
+		}
+	}
+	for _, of := range pending {
+		for _, x := range of {
+			there, here, err := x.amounts()
+			if err != nil {
+				return err
+			}
+			y := f.see(x.Check, x.Of, x.Currency, there, here, x.Since, false)
+			y.Left, y.Right, y.From = x.Left, x.Right, x.From
+		}
+	}
 	return nil
+}
+
+// readPending sees what of orders is pending. An order that settled again is judged by its last settlement. What is pending is what
+// was left then, as far as it is there still: what the order sold since is no rest of it.
+func readPending(ctx context.Context, tx pgx.Tx, book ledger.Book, in inputs, pending map[string][]fact, sql string, args ...any) error {
+	rows, err := tx.Query(ctx, sql, args...)
+	if err != nil {
+		return err
+	}
+	var o settledOrder
+	var subjects []string
+	var until []int64
+	var at []time.Time
+	if _, err = pgx.ForEachRow(rows, []any{&o.subject, &o.sequence, &o.at}, func() error {
+		subjects, until, at = append(subjects, o.subject), append(until, o.sequence), append(at, o.at)
+		delete(pending, o.subject)
+		return nil
+	}); err != nil || len(subjects) == 0 {
+		return err
+	}
+	if rows, err = tx.Query(ctx, sqlPendingOf, book.ID, subjects, until, at, in.Entries.To); err != nil {
+		return err
+	}
+	var address string
+	var c money.Currency
+	var left, still money.Minor
+	_, err = pgx.ForEachRow(rows, []any{&o.subject, &o.sequence, &o.at, &address, &c, &left, &still}, func() error {
+		if (left > 0) != (still > 0) {
+			return nil
+		}
+		if still > 0 {
+			left = min(left, still)
+		} else {
+			left = max(left, still)
+		}
+		pending[o.subject] = append(pending[o.subject], fact{Check: checkPending, Of: o.subject + ":" + address, Currency: c, There: amountOf(0, c), Here: amountOf(left, c),
+			Since: o.at, Left: o.subject, Right: address, From: o.sequence})
+		return nil
+	})
+	if err == nil && len(pending) > mostSeen {
+		err = ErrRunLarge
+	}
+	return err
+}
+
+// factsBefore are the facts of the run before, none if there is none.
+func (s *Service) factsBefore(ctx context.Context, book ledger.Book, in inputs) ([]fact, error) {
+	var past string
+	var number, line, sequence int64
+	err := s.pool.QueryRow(ctx, sqlRunHead, book.ID, in.Match, in.Source.ID).Scan(&number, &line, &sequence, &past)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && past == "" {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var before inputs
+	err = json.Unmarshal([]byte(past), &before)
+	return before.Facts, err
+}
+
+// openIdentities are those of the breaks of a match that are open.
+func (s *Service) openIdentities(ctx context.Context, book ledger.Book, in inputs) (map[string]bool, error) {
+	rows, err := s.pool.Query(ctx, sqlOpenIdentities, book.ID, in.Match, in.Source.ID)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]bool{}
+	var identity string
+	_, err = pgx.ForEachRow(rows, []any{&identity}, func() error { all[identity] = true; return nil })
+	return all, err
+}
+
+// leaveEnded takes those lasting facts out whose break two people ended, and which are as they were then.
+func (s *Service) leaveEnded(ctx context.Context, book ledger.Book, in inputs, f *facts, of map[check]meaning) error {
+	var asked []string
+	for i := range f.list {
+		if x := &f.list[i]; x.Live && of[x.Check].lasting {
+			asked = append(asked, x.identity())
+		}
+	}
+	ended := map[string]money.Minor{}
+	for page := range slices.Chunk(asked, insidePage) {
+		rows, err := s.pool.Query(ctx, sqlEndedByPeople, planNow, book.ID, in.Match, in.Source.ID, page)
+		if err != nil {
+			return err
+		}
+		var identity string
+		var amount money.Minor
+		if _, err := pgx.ForEachRow(rows, []any{&identity, &amount}, func() error { ended[identity] = amount; return nil }); err != nil {
+			return err
+		}
+	}
+	if len(ended) == 0 {
+		return nil
+	}
+	var failed error
+	f.list = slices.DeleteFunc(f.list, func(x fact) bool {
+		if !x.Live || !of[x.Check].lasting {
+			return false
+		}
+		amount, is := ended[x.identity()]
+		there, here, err := x.amounts()
+		failed = errors.Join(failed, err)
+		return is && there-here == amount
+	})
+	return failed
 }

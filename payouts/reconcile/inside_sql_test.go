@@ -46,7 +46,12 @@ func TestInside(t *testing.T) {
 	h.booked("test.sold", "order:o1", "USD", "assets:processor:pending:main ch_3", 5_00, "liabilities:seller:pending:s1", -5_00)
 	rest := map[string]string{"order_pending:order:o2:liabilities:seller:pending:s1:USD": "balance_differs 0.01"}
 	expect(rest)
-	// A run looks at what changed since the run before.
+	// It stays a difference for as long as the order does not move, and whatever else happens.
+	expect(rest)
+	h.booked("test.sold", "order:o2", "USD", "assets:processor:pending:main ch_4", 5_00, "liabilities:seller:pending:s1", -5_00)
+	expect(rest)
+	h.booked("test.moved", "order:o2", "USD", "liabilities:seller:pending:s1", 5_01, "liabilities:seller:available:s1", -5_01)
+	expect(map[string]string{})
 	expect(map[string]string{})
 
 	// What is on its way may be so for its days.
@@ -211,5 +216,95 @@ func TestInsideBounded(t *testing.T) {
 	}
 	if b := got["payout_stale:more:USD"]; b.Amount != -3 {
 		t.Fatalf("the rest of payouts: %+v", b)
+	}
+	// What has a break is listed before what comes first by its name: no break ends while its difference is there, and each that is
+	// gone ends.
+	for n := range 20 {
+		h.booked("test.exchange", "", "USD", "assets:processor:pending:main x", 1_00, fmt.Sprintf("liabilities:exchange_clearing:a%03d", n), -1_00)
+	}
+	h.booked("test.exchange", "", "USD", "assets:processor:pending:main x", -1_00, "liabilities:exchange_clearing:x003", 1_00)
+	h.clock.advance(60 * 24 * time.Hour)
+	_, then := h.inside()
+	for id, b := range got {
+		is, open := then[id]
+		if gone := id == "exchange_clearing:liabilities:exchange_clearing:x003:USD"; gone == open {
+			t.Errorf("the break %s is open: %v", id, open)
+		}
+		if !strings.Contains(id, ":more:") && open && is.Amount != b.Amount {
+			t.Errorf("the break %s became %d", id, is.Amount)
+		}
+	}
+	if b := then["exchange_clearing:more:USD"]; b.Amount != 39_00 {
+		t.Errorf("the rest of exchanges: %+v", b)
+	}
+}
+
+// More differences than a run can list in all its checks do not end it with an error, and what it lists is a run that can be made again.
+func TestFactsInAll(t *testing.T) {
+	t.Parallel()
+	var list []fact
+	var listed = map[string]bool{}
+	for c := range checksInside {
+		for n := range 400 {
+			x := fact{Check: c, Of: fmt.Sprintf("%s%03d", strings.Repeat("a", 200), n), Currency: "USD", There: "1.00", Here: "0.00", Left: strings.Repeat("l", 255), Right: strings.Repeat("r", 255)}
+			if n >= 350 && c == checkStale {
+				listed[x.identity()] = true
+			}
+			list = append(list, x)
+		}
+	}
+	out, err := bounded(list, listed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, all := 0, 0
+	for i := range out {
+		all += max(out[i].More, 1)
+		if listed[out[i].identity()] {
+			known++
+		}
+	}
+	if len(out) > mostFactsInAll+len(checksInside) || all != len(list) || known != 50 {
+		t.Errorf("%d are listed of %d, %d of 50 that were", len(out), all, known)
+	}
+	// Of what it listed it lists the same again.
+	again := map[string]bool{}
+	for i := range out {
+		again[out[i].identity()] = true
+	}
+	if same, err := bounded(list, again); err != nil || !slices.EqualFunc(out, same, func(a, b fact) bool { return a.compare(b) == 0 && a.There == b.There && a.More == b.More }) {
+		t.Errorf("another list the second time: %v", err)
+	}
+	document, err := canonicalJSON(out)
+	if err != nil || len(document) > 2<<20 {
+		t.Errorf("%d bytes: %v", len(document), err)
+	}
+}
+
+// Two statements that contradict each other twice about one day are two differences and no error, and one that two people have ended
+// does not come again.
+func TestInsideContradictions(t *testing.T) {
+	t.Parallel()
+	h := newBreakHouse(t)
+	bank, err := h.SetSource(t.Context(), breaksAnn, h.book, KindBank, "second", Settings{Accounts: []ledger.Address{"assets:bank:operating:second"}, Currency: "USD", Format: "camt.053"})
+	h.ok(err)
+	for n, closing := range []int{0, 500, 700} {
+		sum := make([]byte, 32)
+		sum[0] = byte(n + 1)
+		h.exec(`INSERT INTO evidence_receipts (book_id, source_id, number, kind, format, settings, sha256, bytes, first_line, new_lines, known_lines, taken_by, recorded_at)
+			VALUES ($1, $2, $3, 'statement', 'camt.053', 1, $4, 1, 1, 0, 0, 'ann', $5)`, h.book.ID, bank.ID, n+1, sum, h.clock.now())
+		h.exec(`INSERT INTO evidence_statements (book_id, source_id, receipt, ordinal, statement_id, currency, from_day, until_day, opening, closing, lines, proved)
+			VALUES ($1, $2, $3, 1, $4, 'USD', $5, $5, 100, $6, 0, true)`, h.book.ID, bank.ID, n+1, fmt.Sprint("S", n), "2026-11-02", closing)
+	}
+	h.booked("test.sold", "order:o1", "USD", "assets:processor:pending:main ch_1", 10_00, "revenue:transaction_fee", -10_00)
+	_, got := h.inside()
+	var told []string
+	for id, b := range got {
+		told = append(told, fmt.Sprintf("%s %s %s", id, b.Class, b.Amount.Format(b.Currency)))
+	}
+	slices.Sort(told)
+	want := []string{"evidence:bank:second:contradiction:2026-11-02.1.2:USD evidence_incomplete 5.00", "evidence:bank:second:contradiction:2026-11-02.2.3:USD evidence_incomplete 2.00"}
+	if !slices.Equal(told, want) {
+		t.Fatalf("differences %v\ninstead of %v", told, want)
 	}
 }

@@ -101,6 +101,11 @@ const (
 // scan reads a statement from its first line to its last and hands each transaction on, in order of their lines. It returns
 // ErrFile, with the line, for a file that cannot be trusted, beside what was read of it until then.
 func scan(from io.Reader, o FileOptions, each func(*Settled) error) (*Statement, error) {
+	t, err := scanSheet(from, o, each)
+	return t.out, err
+}
+
+func scanSheet(from io.Reader, o FileOptions, each func(*Settled) error) (*sheet, error) {
 	t := &sheet{options: o, out: &Statement{}, each: each, fields: map[string]*FieldTotal{}}
 	limited := &io.LimitedReader{R: from, N: MaxFileBytes + 1}
 	t.csv = csv.NewReader(limited)
@@ -109,7 +114,7 @@ func scan(from io.Reader, o FileOptions, each func(*Settled) error) (*Statement,
 		t.csv.Comma, t.csv.LazyQuotes = '\t', true
 	}
 	if err := t.header(); err != nil {
-		return t.out, err
+		return t, err
 	}
 	row := t.transaction
 	if o.Format == AmazonV2 {
@@ -121,16 +126,16 @@ func scan(from io.Reader, o FileOptions, each func(*Settled) error) (*Statement,
 			break
 		}
 		if err = t.judge(record, err); err != nil {
-			return t.out, err
+			return t, err
 		}
 		if limited.N <= 0 || rows >= MaxFileRows {
-			return t.out, broken(t.line(), "the file has more than %d MiB or %d rows. Split it.", MaxFileBytes>>20, MaxFileRows)
+			return t, broken(t.line(), "the file has more than %d MiB or %d rows. Split it.", MaxFileBytes>>20, MaxFileRows)
 		}
 		if err := row(record); err != nil {
-			return t.out, err
+			return t, err
 		}
 	}
-	return t.out, t.end()
+	return t, t.end()
 }
 
 // end hands on what could not be before the last line, and compares the sum with what the file says.
