@@ -133,6 +133,9 @@ func (f *facts) see(c check, of string, currency money.Currency, there, here mon
 	return &f.list[len(f.list)-1]
 }
 
+// identity is that of the difference that a fact can be.
+func (f fact) identity() string { return string(f.Check) + ":" + f.Of + ":" + string(f.Currency) }
+
 func (f fact) compare(g fact) int {
 	return cmp.Or(strings.Compare(string(f.Check), string(g.Check)), strings.Compare(string(f.Currency), string(g.Currency)), strings.Compare(f.Of, g.Of))
 }
@@ -190,7 +193,7 @@ func judge(list []fact, of map[check]meaning, x situation) ([]Finding, error) {
 			return nil, err
 		}
 		m := of[f.Check]
-		y := Finding{Class: m.class, Identity: string(f.Check) + ":" + f.Of + ":" + string(f.Currency), Currency: f.Currency, Amount: there - here,
+		y := Finding{Class: m.class, Identity: f.identity(), Currency: f.Currency, Amount: there - here,
 			Left: f.Left, Right: f.Right, HappenedAt: f.Since, Detail: m.detail}
 		if m.late != nil {
 			late := m.late(x, f.Since)
