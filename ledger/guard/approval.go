@@ -76,6 +76,9 @@ type Effect struct {
 	Difference []string `json:"difference,omitempty"`
 	// Warnings are what a careful person would look at twice.
 	Warnings []string `json:"warnings,omitempty"`
+	// Seen is what the act wants to know again when it runs: what is too slow to be computed while others wait for its locks. It is
+	// that of the effect that was computed just before, in the same decision; it is never kept, and no part of what is approved.
+	Seen any `json:"-"`
 }
 
 // Amount is an exact amount in a currency, a decimal string in ISO digits.

@@ -66,7 +66,10 @@ func (d *Desk) Approve(ctx context.Context, by Actor, book Book, id string, hash
 		if string(p.Payload) != string(a.Payload) || string(p.rendered) != string(a.rendered) {
 			return d.recompute(ctx, tx, by, a, p, now)
 		}
-		return nil, d.run(ctx, tx, act, by, a, reason, now)
+		a.Effect.Seen = p.effect.Seen
+		err = d.run(ctx, tx, act, by, a, reason, now)
+		a.Effect.Seen = nil
+		return nil, err
 	})
 }
 

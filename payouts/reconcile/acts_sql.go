@@ -197,6 +197,18 @@ func (o *outgoing) leaving(build func(terms commerce.SuspenseTerms) commerce.Own
 	return append(events, commerce.Own(build(b.waitingTerms(o.amount)), at))
 }
 
+// told is what a second person sees of what leaves suspense, apart from what it posts.
+func (o *outgoing) told(does string) guard.Effect {
+	c := o.of.Currency
+	return guard.Effect{Summary: fmt.Sprintf("%s the break %s: %s %s leave suspense.", does, o.of.ID, o.amount.Format(c), c),
+		Totals: []guard.Amount{{Currency: string(c), Amount: o.amount.Format(c)}}, Difference: []string{standsSo(&o.of)}}
+}
+
+// standsSo says how a break stands, so that nobody decides on it as it was.
+func standsSo(b *Break) string {
+	return fmt.Sprintf("The break is of the class %s, %s, and its amount is %s %s.", b.Class, b.State, b.Amount.Format(b.Currency), b.Currency)
+}
+
 // judgeOutgoing computes what the events would post, and describes it.
 func (s *Service) judgeOutgoing(ctx context.Context, book ledger.Book, o *outgoing, events []commerce.Event, does string) (guard.Effect, error) {
 	results, err := s.events.DryRun(ctx, book, events, true)
@@ -204,9 +216,7 @@ func (s *Service) judgeOutgoing(ctx context.Context, book ledger.Book, o *outgoi
 		return guard.Effect{}, err
 	}
 	c := o.of.Currency
-	effect := guard.Effect{Summary: fmt.Sprintf("%s the break %s: %s %s leave suspense.", does, o.of.ID, o.amount.Format(c), c),
-		Totals:     []guard.Amount{{Currency: string(c), Amount: o.amount.Format(c)}},
-		Difference: []string{fmt.Sprintf("The break is of the class %s, %s, and its amount is %s %s.", o.of.Class, o.of.State, o.of.Amount.Format(c), c)}}
+	effect := o.told(does)
 	for _, r := range results {
 		if r.Err != nil {
 			return guard.Effect{}, r.Err
@@ -248,6 +258,12 @@ func (p *fixPayload) fixing(decision string) func(terms commerce.SuspenseTerms) 
 	}
 }
 
+// What acts do with a break, in words.
+const (
+	fixes     = "Fixes"
+	writesOff = "Writes off"
+)
+
 // draftDecision stands for the id of the decision while its effect is computed.
 const draftDecision = "draft"
 
@@ -271,19 +287,23 @@ func (s *Service) judgeFix(ctx context.Context, book ledger.Book, p *fixPayload)
 	if p.Returned && o.enters != nil {
 		return guard.Effect{}, ErrBreakState.With("Nothing of this break waits in suspense that could go back.")
 	}
-	return s.judgeOutgoing(ctx, book, &o, o.leaving(p.fixing(draftDecision), s.now()), "Fixes")
+	return s.judgeOutgoing(ctx, book, &o, o.leaving(p.fixing(draftDecision), s.now()), fixes)
 }
 
 func (s *Service) runFix(ctx context.Context, tx pgx.Tx, a guard.Approval, book ledger.Book, p fixPayload) (map[string]any, error) {
 	if p.Transaction == "" {
-		return s.runOutgoing(ctx, tx, a, book, p.Break, p.Amount, p.fixing(a.ID), Fixed, StepFixed)
+		return s.runOutgoing(ctx, tx, a, book, p.Break, p.Amount, fixes, p.fixing(a.ID), Fixed, StepFixed)
 	}
 	held, err := lockSteps(ctx, tx, book)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.judgeNamed(postgres.Within(ctx, tx), tx, book, &p); err != nil {
+	effect, err := s.judgeNamed(postgres.Within(ctx, tx), tx, book, &p)
+	switch {
+	case err != nil:
 		return nil, err
+	case !sameEffect(a, effect):
+		return nil, guard.ErrApprovalChanged
 	}
 	b, err := breakOf(ctx, tx, book, p.Break)
 	if err != nil {
@@ -296,8 +316,9 @@ func (s *Service) runFix(ctx context.Context, tx pgx.Tx, a guard.Approval, book 
 	return s.keepActed(ctx, tx, held, a, book, &b, []changedBreak{c})
 }
 
-// runOutgoing posts what leaves suspense, and ends the break if nothing of it waits any more.
-func (s *Service) runOutgoing(ctx context.Context, tx pgx.Tx, a guard.Approval, book ledger.Book, id, amount string, build func(commerce.SuspenseTerms) commerce.OwnEvent,
+// runOutgoing posts what leaves suspense, and ends the break if nothing of it waits any more. The break must stand as it stood when it
+// was decided on: a run may have changed it since.
+func (s *Service) runOutgoing(ctx context.Context, tx pgx.Tx, a guard.Approval, book ledger.Book, id, amount, does string, build func(commerce.SuspenseTerms) commerce.OwnEvent,
 	ends State, act string) (map[string]any, error) {
 	held, err := lockSteps(ctx, tx, book)
 	if err != nil {
@@ -306,6 +327,9 @@ func (s *Service) runOutgoing(ctx context.Context, tx pgx.Tx, a guard.Approval, 
 	o, err := s.outgoingOf(ctx, tx, book, id, amount)
 	if err != nil {
 		return nil, err
+	}
+	if told := o.told(does); told.Summary != a.Effect.Summary || !slices.Equal(told.Difference, a.Effect.Difference) {
+		return nil, guard.ErrApprovalChanged
 	}
 	now := s.now()
 	results, err := s.postOnce(ctx, tx, book, o.leaving(build, now))
@@ -380,11 +404,11 @@ func (s *Service) judgeWriteOff(ctx context.Context, book ledger.Book, p *writeO
 	if err != nil {
 		return guard.Effect{}, err
 	}
-	return s.judgeOutgoing(ctx, book, &o, o.leaving(p.writing(draftDecision), s.now()), "Writes off")
+	return s.judgeOutgoing(ctx, book, &o, o.leaving(p.writing(draftDecision), s.now()), writesOff)
 }
 
 func (s *Service) runWriteOff(ctx context.Context, tx pgx.Tx, a guard.Approval, book ledger.Book, p writeOffPayload) (map[string]any, error) {
-	return s.runOutgoing(ctx, tx, a, book, p.Break, p.Amount, p.writing(a.ID), WrittenOff, StepWrittenOff)
+	return s.runOutgoing(ctx, tx, a, book, p.Break, p.Amount, writesOff, p.writing(a.ID), WrittenOff, StepWrittenOff)
 }
 
 // judgeRules judges rules, and says what they change of those that would hold then.

@@ -129,71 +129,110 @@ func (c *Checklist) Item(code string) *ChecklistItem {
 }
 
 // Checklist computes the checklist of a month. It reads in short transactions of its own, so that its items are not of one moment;
-// the close itself looks at the control totals again when nobody else can post.
+// the close judges it again when nobody else can post.
 func (s *Service) Checklist(ctx context.Context, book ledger.Book, period ledger.Period) (Checklist, error) {
-	c, _, err := s.checklist(ctx, book, period)
-	return c, err
+	j, err := s.judge(ctx, book, period, nil)
+	return j.Checklist, err
 }
 
-// checklist also returns the control totals that it was computed from.
-func (s *Service) checklist(ctx context.Context, book ledger.Book, period ledger.Period) (c Checklist, t *ControlTotals, err error) {
+// judged is a checklist with what it was computed from.
+type judged struct {
+	Checklist
+	totals  *ControlTotals
+	matches []matchState
+	groups  []breakGroup
+	rules   Rules
+	seen    *seenBefore
+}
+
+// seenBefore is what is too slow to be judged while nobody can post. It goes on to hold as long as the control totals of the month
+// and the evidence are the same: what counts in the month has not moved then. Whether donations and the money kept for others are
+// covered is no matter of the month, and holds as of the transaction at; money that stands still for too long can only have moved
+// since, and then it does not.
+type seenBefore struct {
+	at       int64
+	evidence string
+	posted   map[int16]int64
+	items    map[string]*ChecklistItem
+}
+
+// judge computes the checklist. before is what was judged a moment ago, nil to judge all of it anew.
+func (s *Service) judge(ctx context.Context, book ledger.Book, period ledger.Period, before *seenBefore) (j judged, err error) {
 	head, err := s.ledger.Head(ctx, book)
 	if err != nil {
-		return c, nil, err
+		return j, err
 	}
 	months, first, err := s.monthsToClose(ctx, book, period, head.FirstOpenPeriod)
 	if err != nil {
-		return c, nil, err
+		return j, err
 	}
-	rules, err := s.closingRules(ctx, book)
-	if err != nil {
-		return c, nil, err
+	j.Checklist = Checklist{Period: period, Closed: period < head.FirstOpenPeriod, Months: months}
+	if j.rules, err = s.closingRules(ctx, book); err != nil {
+		return j, err
 	}
-	if t, err = s.totalsAtOnce(ctx, book, period); err != nil {
-		return c, nil, err
+	if j.totals, err = s.totalsAtOnce(ctx, book, period); err != nil {
+		return j, err
+	}
+	j.seen = before
+	if before == nil {
+		j.seen = &seenBefore{at: head.LastSequence, items: map[string]*ChecklistItem{}}
+		if j.seen.evidence, err = s.evidenceState(ctx, book); err != nil {
+			return j, err
+		}
 	}
 	end := endOf(book, period)
-	matches, err := s.matchesUntil(ctx, book, end)
-	if err != nil {
-		return c, nil, err
+	if j.matches, err = s.matchesUntil(ctx, book, end); err != nil {
+		return j, err
 	}
-	groups, err := s.openBreaks(ctx, book, period)
-	if err != nil {
-		return c, nil, err
+	if before == nil {
+		if j.seen.posted, err = s.posted(ctx, book, period, j.matches, end, head.LastSequence); err != nil {
+			return j, err
+		}
 	}
-	items := append([]*ChecklistItem{checkOrder(months, first), s.checkOver(end)}, s.checkMatches(matches, end)...)
-	items = append(items, s.checkBreaks(groups))
-	for _, check := range []func() (*ChecklistItem, error){
-		func() (*ChecklistItem, error) { return s.checkEvidence(ctx, book, period, matches) },
-		func() (*ChecklistItem, error) { return s.checkSuspense(ctx, book, groups, rules) },
-		func() (*ChecklistItem, error) { return s.checkCompleteness(ctx, book) },
-		func() (*ChecklistItem, error) { return s.checkPosition(ctx, book, t) },
-		func() (*ChecklistItem, error) { return s.checkSafeguarding(ctx, book) },
-		func() (*ChecklistItem, error) { return s.checkCoverage(ctx, book) },
-		func() (*ChecklistItem, error) { return checkTaxes(t), nil },
-		func() (*ChecklistItem, error) { return checkEstimates(t), nil },
-		func() (*ChecklistItem, error) { return s.checkAccruals(ctx, book, period) },
-		func() (*ChecklistItem, error) { return s.checkPayouts(ctx, book, t, end, rules) },
-		func() (*ChecklistItem, error) { return s.checkClearing(ctx, book, end, rules) },
-		func() (*ChecklistItem, error) { return s.checkBooks(ctx, book, period) },
-		func() (*ChecklistItem, error) { return s.checkYear(ctx, book, months, head.FirstOpenPeriod) },
-		func() (*ChecklistItem, error) { return s.checkTotals(ctx, book, period) },
+	if j.groups, err = s.openBreaks(ctx, book, period); err != nil {
+		return j, err
+	}
+	items := append([]*ChecklistItem{checkOrder(months, first), s.checkOver(end)}, checkMatches(j.matches, j.seen.posted, end)...)
+	items = append(items, s.checkBreaks(j.groups))
+	t := j.totals
+	for _, check := range []struct {
+		slow string
+		fn   func() (*ChecklistItem, error)
+	}{
+		{itemEvidence, func() (*ChecklistItem, error) { return s.checkEvidence(ctx, book, period, j.matches) }},
+		{"", func() (*ChecklistItem, error) { return s.checkSuspense(ctx, book, j.groups, j.rules) }},
+		{itemCompleteness, func() (*ChecklistItem, error) { return s.checkCompleteness(ctx, book, end) }},
+		{"", func() (*ChecklistItem, error) { return s.checkPosition(ctx, book, t) }},
+		{itemSafeguarding, func() (*ChecklistItem, error) { return s.checkSafeguarding(ctx, book) }},
+		{itemCoverage, func() (*ChecklistItem, error) { return s.checkCoverage(ctx, book) }},
+		{"", func() (*ChecklistItem, error) { return checkTaxes(t), nil }},
+		{"", func() (*ChecklistItem, error) { return checkEstimates(t), nil }},
+		{itemAccruals, func() (*ChecklistItem, error) { return s.checkAccruals(ctx, book, period) }},
+		{"", func() (*ChecklistItem, error) { return s.checkPayouts(ctx, book, t, end, j.rules) }},
+		{itemClearing, func() (*ChecklistItem, error) { return s.checkClearing(ctx, book, end, j.rules) }},
+		{"", func() (*ChecklistItem, error) { return s.checkBooks(ctx, book, period) }},
+		{"", func() (*ChecklistItem, error) { return s.checkYear(ctx, book, months, head.FirstOpenPeriod) }},
+		{itemTotals, func() (*ChecklistItem, error) { return s.checkTotals(ctx, book, period) }},
 	} {
-		i, err := check()
-		if err != nil {
-			return c, nil, err
+		i := j.seen.items[check.slow]
+		if i == nil {
+			if i, err = check.fn(); err != nil {
+				return j, err
+			}
+			if check.slow != "" {
+				j.seen.items[check.slow] = i
+			}
 		}
 		items = append(items, i)
 	}
-	c = Checklist{Period: period, Closed: period < head.FirstOpenPeriod, Months: months}
 	for _, i := range items {
 		slices.Sort(i.Names)
 		slices.SortStableFunc(i.Amounts, func(a, b ItemAmount) int {
 			return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Currency, b.Currency))
 		})
-		c.Items = append(c.Items, *i)
+		j.Items = append(j.Items, *i)
 	}
-	return c, t, nil
+	return j, nil
 }
 
 // checkOrder judges the months that closing one would close with it: only the first close of all takes earlier ones along.

@@ -22,25 +22,6 @@ const (
 	sqlClosingRules = `
 SELECT r.version, r.valid_from, r.document FROM recon_rules r WHERE r.book_id = $1 AND r.valid_from <= $2 ORDER BY r.valid_from DESC LIMIT 1`
 
-	// Each source with its newest run that reached the moment, or else its newest; and whether there is evidence beyond it.
-	sqlMatches = `
-SELECT s.id, s.kind, s.name, coalesce(d.document, '{}'), coalesce(r.number, 0), coalesce(r.id, ''), coalesce(r.cut_off, 'epoch'), r.digest,
-       coalesce((SELECT h.pulled_until >= $2 FROM evidence_heads h WHERE h.book_id = $1 AND h.source_id = s.id), false)
-       OR EXISTS (SELECT FROM evidence_statements t WHERE t.book_id = $1 AND t.source_id = s.id AND t.until_day >= $3::date)
-       OR EXISTS (SELECT FROM (SELECT q.window_until, q.recorded_at FROM evidence_receipts q
-                                WHERE q.book_id = $1 AND q.source_id = s.id ORDER BY q.number DESC LIMIT 50) q
-                   WHERE q.window_until >= $2 OR s.kind = 'channel' AND q.recorded_at >= $2)
-  FROM (SELECT x.id, x.kind, x.name FROM evidence_sources x WHERE x.book_id = $1 ORDER BY x.id LIMIT 1000) s
-  LEFT JOIN LATERAL (SELECT x.document FROM evidence_settings x WHERE x.book_id = $1 AND x.source_id = s.id ORDER BY x.version DESC LIMIT 1) d ON true
-  LEFT JOIN LATERAL (SELECT x.number, x.id, x.cut_off, x.digest FROM recon_runs x
-                      WHERE x.book_id = $1 AND x.match = CASE s.kind WHEN 'processor' THEN 1 WHEN 'bank' THEN 2 ELSE 4 END AND x.source_id = s.id
-                      ORDER BY (x.cut_off >= $2) DESC, x.number DESC LIMIT 1) r ON true
- ORDER BY s.kind DESC, s.name`
-
-	sqlSubledgerRun = `
-SELECT x.number, x.id, x.cut_off, x.digest FROM recon_runs x
- WHERE x.book_id = $1 AND x.match = 3 AND x.source_id = 0 ORDER BY (x.cut_off >= $2) DESC, x.number DESC LIMIT 1`
-
 	sqlOpenBreaks = `
 SELECT b.match, b.class, b.state, b.currency, coalesce(b.class = 'timing' AND b.expected_by > $3, false), count(*), count(*) FILTER (WHERE b.suspense = 0),
        sum(b.amount)::text, sum(b.suspense)::text, min(b.first_seen) FILTER (WHERE b.suspense <> 0)
@@ -52,16 +33,6 @@ SELECT b.match, b.class, b.state, b.currency, coalesce(b.class = 'timing' AND b.
 SELECT b.currency, sum(greatest(b.suspense, 0))::text, sum(greatest(-b.suspense, 0))::text
   FROM recon_breaks b WHERE b.book_id = $1 AND b.suspense <> 0 GROUP BY b.currency ORDER BY b.currency`
 
-	// What a processor said last that it holds, and what its lines come to.
-	sqlCompleteness = `
-SELECT s.name, b.currency, b.available + b.pending, b.lines_net
-  FROM (SELECT x.id, x.name FROM evidence_sources x WHERE x.book_id = $1 AND x.kind = 'processor' ORDER BY x.id LIMIT 1000) s
- CROSS JOIN LATERAL (SELECT DISTINCT ON (y.currency) y.currency, y.available, y.pending, y.lines_net
-                       FROM (SELECT x.currency, x.receipt, x.available, x.pending, x.lines_net FROM evidence_balances x
-                              WHERE x.book_id = $1 AND x.source_id = s.id ORDER BY x.receipt DESC LIMIT 400) y
-                      ORDER BY y.currency, y.receipt DESC) b
- ORDER BY s.name, b.currency`
-
 	sqlStalePayouts = `
 SELECT p.currency, count(*), sum(p.amount)::text
   FROM (SELECT x.currency, x.amount FROM payouts x
@@ -69,20 +40,6 @@ SELECT p.currency, count(*), sum(p.amount)::text
          ORDER BY x.created_at LIMIT 10000) p
  GROUP BY p.currency ORDER BY p.currency`
 )
-
-// matchState is a match of a source and how far it came.
-type matchState struct {
-	match    Match
-	kind     Kind
-	name     string
-	accounts []ledger.Address
-	run      string
-	number   int64
-	cutOff   time.Time
-	digest   []byte
-	// evidence says that there is evidence beyond the end of the month.
-	evidence bool
-}
 
 // breakGroup are open breaks of one kind.
 type breakGroup struct {
@@ -118,39 +75,6 @@ func endOf(book ledger.Book, p ledger.Period) time.Time {
 	return time.Date(int(p/100), time.Month(p%100)+1, 1, 0, 0, 0, 0, book.Location())
 }
 
-// matchesOf returns the newest run of each match and source, the sub-ledgers' last.
-func (s *Service) matchesOf(ctx context.Context, book ledger.Book) ([]matchState, error) {
-	return s.matchesUntil(ctx, book, endOf(book, 299912))
-}
-
-func (s *Service) matchesUntil(ctx context.Context, book ledger.Book, end time.Time) (list []matchState, err error) {
-	rows, err := s.pool.Query(ctx, sqlMatches, book.ID, end, end.AddDate(0, 0, -1).Format(time.DateOnly))
-	if err != nil {
-		return nil, err
-	}
-	list, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (m matchState, err error) {
-		var id int16
-		var document string
-		if err = row.Scan(&id, &m.kind, &m.name, &document, &m.number, &m.run, &m.cutOff, &m.digest, &m.evidence); err != nil {
-			return m, err
-		}
-		m.match = map[Kind]Match{KindProcessor: R1, KindBank: R2, KindChannel: R4}[m.kind]
-		var settings Settings
-		err = json.Unmarshal([]byte(document), &settings)
-		m.accounts = settings.Accounts
-		return m, err
-	})
-	if err != nil {
-		return nil, err
-	}
-	m := matchState{match: R3, name: "sub-ledgers", evidence: true}
-	err = s.pool.QueryRow(ctx, sqlSubledgerRun, book.ID, end).Scan(&m.number, &m.run, &m.cutOff, &m.digest)
-	if errors.Is(err, pgx.ErrNoRows) {
-		err = nil
-	}
-	return append(list, m), err
-}
-
 // openBreaks are the open breaks of what happened before the end of the month.
 func (s *Service) openBreaks(ctx context.Context, book ledger.Book, period ledger.Period) ([]breakGroup, error) {
 	rows, err := s.pool.Query(ctx, sqlOpenBreaks, book.ID, endOf(book, period), s.now())
@@ -176,41 +100,6 @@ func bigText(s string) *big.Int {
 		return new(big.Int)
 	}
 	return n
-}
-
-// checkMatches judges the four matches.
-func (s *Service) checkMatches(list []matchState, end time.Time) (items []*ChecklistItem) {
-	for _, m := range []struct {
-		match             Match
-		title, none, what string
-	}{
-		{R1, "Processors are reconciled to the end of the month", "The book has no processor as a source of evidence.", "Take the evidence up to the end of the month and run R1"},
-		{R2, "Banks are reconciled to the end of the month", "The book has no bank account as a source of evidence.", "Take the statements up to the end of the month and run R2"},
-		{R3, "Sub-ledgers agree with the control totals", "", "Run R3 with a cut-off at the end of the month or later"},
-		{R4, "Settlements of channels are reconciled to the end of the month", "The book has no channel as a source of evidence.", "Take the settlements up to the end of the month and run R4"},
-	} {
-		i := newItem(matchItems[m.match], m.title, "Done.")
-		seen := 0
-		for _, one := range list {
-			if one.match != m.match {
-				continue
-			}
-			seen++
-			switch {
-			case one.number == 0 || one.cutOff.Before(end):
-				i.worse(ItemBlocked, m.what+".")
-				i.name(one.name)
-			case !one.evidence:
-				i.worse(ItemBlocked, "There is no evidence after the end of the month. "+m.what+" again.")
-				i.name(one.name)
-			}
-		}
-		if seen == 0 {
-			i.worse(ItemNotApplicable, m.none)
-		}
-		items = append(items, i)
-	}
-	return items
 }
 
 // cashPrefixes are where money at processors and banks stands, apart from minors' trusts.
@@ -313,30 +202,59 @@ func (s *Service) checkSuspense(ctx context.Context, book ledger.Book, groups []
 	return i, nil
 }
 
-// checkCompleteness holds what processors say they hold against what their lines come to.
-func (s *Service) checkCompleteness(ctx context.Context, book ledger.Book) (*ChecklistItem, error) {
-	i := newItem(itemCompleteness, "The processors' lines come to their balances", "Done.")
-	rows, err := s.pool.Query(ctx, sqlCompleteness, book.ID)
+// checkCompleteness asks whether something of the evidence can be missing: the lines come to what a processor or a bank says that it
+// holds, and each of a bank's statements begins with what the one before ended with. What is missing after the month is not of it.
+func (s *Service) checkCompleteness(ctx context.Context, book ledger.Book, end time.Time) (*ChecklistItem, error) {
+	i := newItem(itemCompleteness, "The evidence comes to what processors and banks hold", "Done.")
+	sources, err := s.Sources(ctx, book)
 	if err != nil {
 		return nil, err
 	}
 	seen := false
-	var name string
-	var c money.Currency
-	var balance, lines money.Minor
-	_, err = pgx.ForEachRow(rows, []any{&name, &c, &balance, &lines}, func() error {
-		seen = true
-		if balance != lines {
-			i.worse(ItemBlocked, "Lines are missing, or known twice. Pull the processor's entries again from further back.")
-			i.name(name)
-			i.amount(name, c, Amount((balance - lines).Format(c)))
+	for _, source := range sources {
+		if source.Kind == KindChannel {
+			continue
 		}
-		return nil
-	})
-	if !seen {
-		i.worse(ItemNotApplicable, "No processor has said what it holds.")
+		seen = true
+		gaps, err := s.gapsOf(ctx, book, source)
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range gaps {
+			if !g.From.IsZero() && g.From.Format(time.DateOnly) >= end.Format(time.DateOnly) {
+				continue
+			}
+			name := source.Name
+			if source.Kind == KindBank {
+				name = string(source.Kind) + "/" + source.Name
+			}
+			switch {
+			case g.Kind != GapBalance:
+				i.worse(ItemBlocked, "Statements are missing or contradict each other. Ask the bank for those of the days named.")
+				name += " " + g.From.Format(time.DateOnly) + " to " + g.Until.Format(time.DateOnly)
+			case source.Kind == KindBank:
+				i.worse(ItemBlocked, "The lines of a bank do not come to its statements. Ask the bank for its statements again, and report it.")
+			default:
+				i.worse(ItemBlocked, "Lines are missing, or known twice. Pull the processor's entries again from further back.")
+			}
+			i.name(name)
+			i.amount(name, g.Currency, Amount(g.Amount.Format(g.Currency)))
+		}
 	}
-	return i, err
+	if !seen {
+		i.worse(ItemNotApplicable, "No processor or bank is a source of evidence.")
+	}
+	return i, nil
+}
+
+// gapsOf are all places where the evidence of a source is missing, or contradicts itself.
+func (s *Service) gapsOf(ctx context.Context, book ledger.Book, source Source) ([]Gap, error) {
+	gaps, err := s.Completeness(ctx, book, source)
+	if err != nil || source.Kind != KindBank {
+		return gaps, err
+	}
+	more, err := s.Continuity(ctx, book, source)
+	return append(gaps, more...), err
 }
 
 // checkPayouts looks for payouts that left long ago and have not arrived.

@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,14 +35,37 @@ func (m *months) stands(code string, state reconcile.ItemState, says string) {
 func (m *months) source(id int, kind, name string) {
 	m.Helper()
 	m.ok(m.exec(`INSERT INTO evidence_sources VALUES ($1, $2, $3, $4, $5)`, m.book.ID, id, kind, name, m.clock.Now()))
+	m.ok(m.exec(`INSERT INTO evidence_heads VALUES ($1, $2)`, m.book.ID, id))
+	m.reset(id, 1, `{"accounts":["assets:bank:operating:main"]}`)
 }
 
-// run records a run as the matches do.
+// reset gives a source other settings.
+func (m *months) reset(id, version int, document string) {
+	m.Helper()
+	m.ok(m.exec(`INSERT INTO evidence_settings VALUES ($1, $2, $3, $4, $5)`, m.book.ID, id, version, document, m.clock.Now()))
+}
+
+// receipt records that evidence of a source came in.
+func (m *months) receipt(source, number int, kind string) {
+	m.Helper()
+	m.ok(m.exec(`INSERT INTO evidence_receipts VALUES ($1, $2, $3, $4, 'csv', 1, sha256($5), 1, NULL, NULL, 1, 0, 0, 0, 'test', $6)`, m.book.ID, source, number, kind,
+		fmt.Appendf(nil, "%d %d", source, number), m.clock.Now()))
+}
+
+// line records a line of a source.
+func (m *months) line(source, number int, moved time.Time) {
+	m.Helper()
+	m.ok(m.exec(`INSERT INTO evidence_lines (book_id, source_id, number, receipt, line_id, key, currency, gross, fee, net, category, moved_at)
+VALUES ($1, $2, $3, 1, $4, $4, 'GBP', 1, 0, 1, 'other', $5)`, m.book.ID, source, number, fmt.Sprint("line-", number), moved))
+}
+
+// run records a run as the matches do, that took everything there is.
 func (m *months) run(match, source, number int, cutOff time.Time) {
 	m.Helper()
 	m.ok(m.exec(`INSERT INTO recon_runs (book_id, id, match, source_id, number, cut_off, from_line, to_line, from_sequence, to_sequence, rules, settings, inputs, summary,
  digest, matched, open_items, found, trigger, started_by, recorded_at, took_ms)
-VALUES ($1, $2, $3, $4, $5, $6, 0, 0, 0, 0, 0, 0, '{}', '{}', sha256('run'), 0, 0, 0, 'close', 'test', $7, 0)`,
+SELECT $1, $2, $3, $4, $5, $6, 0, coalesce((SELECT max(number) FROM evidence_lines WHERE book_id = $1 AND source_id = $4), 0), 0, (SELECT last_sequence FROM books WHERE id = $1), 0,
+       coalesce((SELECT max(version) FROM evidence_settings WHERE book_id = $1 AND source_id = $4), 0), '{}', '{}', sha256('run'), 0, 0, 0, 'close', 'test', $7, 0`,
 		m.book.ID, fmt.Sprintf("rec_%d%d%014d", match, source, number), match, source, number, cutOff, m.clock.Now()))
 }
 
@@ -63,52 +87,103 @@ func (m *months) end(n int, state string) {
 		m.book.ID, fmt.Sprintf("brk_%016d", n), state))
 }
 
-// TestMatchesBeforeClose: the matches of every source must have a run and evidence beyond the end of the month, in the book's zone.
+// TestMatchesBeforeClose: every source must have evidence up to the end of the month, in the book's zone, and a run with a cut-off
+// then or later that took it.
 func TestMatchesBeforeClose(t *testing.T) {
 	t.Parallel()
 	m := newMonths(t)
 	m.clock.set(day(2026, 11, 2))
 	m.sale(day(2026, 10, 2))
 	m.stands("processors", reconcile.ItemNotApplicable, "no processor")
+	m.stands("completeness", reconcile.ItemNotApplicable, "")
 	m.stands("sub_ledgers", reconcile.ItemBlocked, "R3")
 	m.stands("evidence", reconcile.ItemBlocked, "assets:processor:available:main")
 	m.source(1, "processor", "main")
 	m.source(2, "bank", "main")
 	m.stands("evidence", reconcile.ItemDone, "")
-	m.stands("processors", reconcile.ItemBlocked, "main")
 	end := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
-	m.run(1, 1, 1, end.Add(-time.Microsecond))
-	m.stands("processors", reconcile.ItemBlocked, "run R1.")
-	m.run(1, 1, 2, end)
-	m.stands("processors", reconcile.ItemBlocked, "no evidence after")
-	m.ok(m.exec(`INSERT INTO evidence_heads VALUES ($1, 1, 0, 0, $2)`, m.book.ID, end))
+	m.run(1, 1, 1, end)
+	m.stands("processors", reconcile.ItemBlocked, "does not reach the end")
+	m.receipt(1, 1, "pull")
+	m.ok(m.exec(`UPDATE evidence_heads SET pulled_until = $2 WHERE book_id = $1 AND source_id = 1`, m.book.ID, end))
 	m.stands("processors", reconcile.ItemDone, "")
-	m.run(2, 2, 1, end)
-	m.stands("banks", reconcile.ItemBlocked, "no evidence after")
-	m.ok(m.exec(`INSERT INTO evidence_receipts VALUES ($1, 2, 1, 'statement', 'csv', 1, sha256('x'), 1, NULL, NULL, 1, 0, 0, 0, 'test', $2)`, m.book.ID, end))
-	statement := func(n int, until string) {
-		m.ok(m.exec(`INSERT INTO evidence_statements VALUES ($1, 2, 1, $2, 's', '', 'GBP', NULL, $3::date, 0, 0, 0, true)`, m.book.ID, n, until))
+
+	m.receipt(2, 1, "statement")
+	statement := func(n int, from, until any, opening, closing int, proved bool) {
+		m.ok(m.exec(`INSERT INTO evidence_statements VALUES ($1, 2, 1, $2, 's', '', 'GBP', $3::text::date, $4::text::date, $5, $6, 0, $7)`, m.book.ID, n, from, until, opening, closing, proved))
 	}
-	statement(1, "2026-10-30")
-	m.stands("banks", reconcile.ItemBlocked, "no evidence after")
-	statement(2, "2026-10-31")
+	m.run(2, 2, 1, end.Add(-time.Microsecond))
+	statement(1, "2026-10-01", "2026-10-30", 0, 100, true)
+	m.stands("banks", reconcile.ItemBlocked, "does not reach the end")
+	statement(2, "2026-11-02", "2026-11-02", 100, 100, false)
+	m.stands("banks", reconcile.ItemBlocked, "does not reach the end") // it says nothing of the days before it
+	statement(3, "2026-11-02", "2026-11-03", 100, 100, true)
+	m.stands("banks", reconcile.ItemBlocked, "run R2.")
+	m.run(2, 2, 2, end)
 	m.stands("banks", reconcile.ItemDone, "")
+	m.stands("completeness", reconcile.ItemDone, "")
+	statement(4, "2026-12-02", "2026-12-03", 700, 700, true)
+	m.stands("completeness", reconcile.ItemDone, "") // of November
+	statement(5, "2026-10-31", "2026-10-31", 150, 150, true)
+	m.stands("completeness", reconcile.ItemBlocked, "bank/main 2026-10-30")
+
 	m.run(3, 0, 1, end)
 	m.run(3, 0, 2, end.Add(-time.Hour)) // a later run with an earlier cut-off takes nothing back
 	m.stands("sub_ledgers", reconcile.ItemDone, "")
-	m.ok(m.exec(`INSERT INTO evidence_receipts VALUES ($1, 1, 1, 'pull', 'stripe', 1, sha256('x'), 1, NULL, NULL, 1, 0, 0, 0, 'test', $2)`, m.book.ID, end))
 	m.ok(m.exec(`INSERT INTO evidence_balances VALUES ($1, 1, 1, 'GBP', $2, 0, 1000, 5, 0, 1000)`, m.book.ID, end))
 	m.stands("completeness", reconcile.ItemBlocked, "0.05")
-	m.ok(m.exec(`INSERT INTO evidence_receipts VALUES ($1, 1, 2, 'pull', 'stripe', 1, sha256('y'), 1, NULL, NULL, 1, 0, 0, 0, 'test', $2)`, m.book.ID, end))
-	m.ok(m.exec(`INSERT INTO evidence_balances VALUES ($1, 1, 2, 'GBP', $2, 0, 1000, 5, 0, 1005)`, m.book.ID, end))
-	m.stands("completeness", reconcile.ItemDone, "")
-	a, err := m.ask(m.desk, "period.close", `{"period":"2026-10"}`)
+	m.reset(1, 2, `{"opening":{"GBP":"0.05"}}`)
+	if i := m.item("completeness"); slices.Contains(i.Names, "main") {
+		t.Errorf("what was there before the first line is missing: %+v", i)
+	}
+	m.stands("processors", reconcile.ItemBlocked, "settings of the source were changed")
+	m.run(1, 1, 2, end)
+	a, err := m.ask(m.desk, "period.close", `{"period":"2026-10","accept":["completeness"]}`)
 	m.ok(err)
-	_, err = m.decide(m.desk, decider, a)
+	a, err = m.decide(m.desk, decider, a)
 	m.ok(err)
-	if got := string(m.last("2026-10").Document); strings.Count(got, `"id":"rec_`) != 3 {
+	if got := string(m.last("2026-10").Document); strings.Count(got, `"id":"rec_`) != 3 || !strings.Contains(got, `"accepted":[{"item":"completeness","stood":"The evidence comes`) {
 		t.Errorf("it rests on %s", got)
 	}
+	var row string
+	m.ok(m.db.Pool.QueryRow(t.Context(), `SELECT x::text FROM audit_rows x WHERE book_id = $1 AND act = 'period.close'`, m.book.ID).Scan(&row))
+	if !strings.Contains(row, "bank/main 2026-10-30") {
+		t.Errorf("the trail does not name what was accepted: %s", row)
+	}
+}
+
+// TestRunTookTheMonth: a run with a cut-off after the month proves nothing of evidence and entries that came after it. What came
+// after it and is of a later month does not matter.
+func TestRunTookTheMonth(t *testing.T) {
+	t.Parallel()
+	m := newMonths(t)
+	m.clock.set(day(2026, 11, 2))
+	m.sale(day(2026, 10, 2))
+	m.source(1, "processor", "main")
+	m.receipt(1, 1, "pull")
+	end := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	m.ok(m.exec(`UPDATE evidence_heads SET pulled_until = $2 WHERE book_id = $1`, m.book.ID, end))
+	m.line(1, 1, end.Add(-time.Hour))
+	m.run(1, 1, 1, end.AddDate(0, 0, 1))
+	m.stands("processors", reconcile.ItemDone, "")
+	m.line(1, 2, end)
+	m.sale(day(2026, 11, 1))
+	m.post("order.captured", day(2026, 10, 3), 0, "", entry{"assets:receivable:brand:b", 100}, entry{"revenue:referral_fee", -100})
+	m.post("recon.fee_trued_up", day(2026, 10, 3), 0, "", entry{"expenses:processor_fee", 1}, entry{"assets:processor:available:main", -1})
+	m.stands("processors", reconcile.ItemDone, "")
+	m.line(1, 3, end.Add(-time.Microsecond))
+	m.stands("processors", reconcile.ItemBlocked, "came in after the newest run")
+	_, err := m.ask(m.desk, "period.close", `{"period":"2026-10","accept":["sub_ledgers","evidence","coverage"]}`)
+	m.want(err, reconcile.ErrPeriodBlocked.Code)
+	if !strings.Contains(detail(err), "name processors in accept") {
+		t.Error(detail(err))
+	}
+	m.run(1, 1, 2, end)
+	m.stands("processors", reconcile.ItemDone, "")
+	m.sale(day(2026, 10, 31))
+	m.stands("processors", reconcile.ItemBlocked, "posted after the newest run")
+	m.run(1, 1, 3, end)
+	m.stands("processors", reconcile.ItemDone, "")
 }
 
 // TestBreaksBeforeClose: open differences of the month block until they are explained; suspense blocks when it is old.

@@ -21,7 +21,7 @@ import (
 )
 
 // Closing and reopening a month take two people: whoever asks prepares it, and whoever decides has seen its control totals and how
-// the checklist stands. What runs is what was seen: the control totals are made again while nobody else can post.
+// the checklist stands. What runs is what was seen: the checklist is judged and the control totals are made again while nobody else can post.
 
 // closePayload is what is asked for.
 type closePayload struct {
@@ -49,25 +49,6 @@ func closeWrong(pointer, code, message string) error {
 	return guard.ErrApprovalInvalid.At("/payload"+pointer, code, message)
 }
 
-// closeBook is the book that an approval is about.
-func (s *Service) closeBook(ctx context.Context, b guard.Book) (ledger.Book, error) {
-	book, err := s.ledger.Book(ctx, b.Code)
-	if err == nil && int32(book.ID) != b.ID {
-		err = ledger.ErrBookUnknown
-	}
-	return book, err
-}
-
-// decodeClose reads a payload strictly.
-func decodeClose(payload []byte, into any) error {
-	dec := json.NewDecoder(bytes.NewReader(payload))
-	dec.DisallowUnknownFields()
-	if dec.Decode(into) != nil || dec.More() {
-		return closeWrong("", "payload", "The content is not a JSON object of the fields that the handbook lists for this act.")
-	}
-	return nil
-}
-
 func closeMonth(text string) (ledger.Period, error) {
 	p, err := ledger.ParsePeriod(text)
 	if err != nil {
@@ -78,10 +59,10 @@ func closeMonth(text string) (ledger.Period, error) {
 
 // toClose is the month of a payload and what is accepted, in order and once each.
 func (s *Service) toClose(ctx context.Context, b guard.Book, payload json.RawMessage) (book ledger.Book, p closePayload, period ledger.Period, err error) {
-	if book, err = s.closeBook(ctx, b); err != nil {
+	if book, err = s.guardedBook(ctx, b); err != nil {
 		return book, p, 0, err
 	}
-	if err = decodeClose(payload, &p); err != nil {
+	if err = readPayload(payload, &p); err != nil {
 		return book, p, 0, err
 	}
 	slices.Sort(p.Accept)
@@ -101,52 +82,74 @@ func (s *Service) closeEffect(ctx context.Context, b guard.Book, payload json.Ra
 	if err != nil {
 		return nil, guard.Effect{}, err
 	}
-	list, totals, err := s.checklist(ctx, book, period)
-	switch {
-	case err != nil:
-		return nil, guard.Effect{}, err
-	case list.Closed:
-		return nil, guard.Effect{}, ledger.ErrPeriodOrder.With("This month is closed already.")
-	}
-	if blockers := list.Blockers(p.Accept); len(blockers) > 0 {
-		return nil, guard.Effect{}, blockedBy(blockers)
-	}
-	effect := guard.Effect{Summary: fmt.Sprintf("Closes %s in the book %s.", period, book.Code)}
-	if len(list.Months) > 1 {
-		effect.Summary = fmt.Sprintf("Closes %s and the %d months before it that hold postings in the book %s.", period, len(list.Months)-1, book.Code)
-	}
-	if err := turnoverOf(book, totals, &effect); err != nil {
+	plan, err := s.planClose(ctx, book, p, period, nil)
+	if err != nil {
 		return nil, guard.Effect{}, err
 	}
-	for _, i := range list.Items {
+	kept, err := json.Marshal(p)
+	return kept, plan.effect, err
+}
+
+// closePlan is a close that nothing keeps from happening.
+type closePlan struct {
+	judged
+	effect guard.Effect
+	// all are the control totals of the months that close, in their order; accepted are the items that are accepted as they stand.
+	all      []*ControlTotals
+	accepted []acceptedItem
+}
+
+// planClose judges the checklist, refuses what blocks, and says what closing does. before is what was judged a moment ago.
+func (s *Service) planClose(ctx context.Context, book ledger.Book, p closePayload, period ledger.Period, before *seenBefore) (plan closePlan, err error) {
+	if plan.judged, err = s.judge(ctx, book, period, before); err != nil {
+		return plan, err
+	}
+	if plan.Closed {
+		return plan, ledger.ErrPeriodOrder.With("This month is closed already.")
+	}
+	if blockers := plan.Blockers(p.Accept); len(blockers) > 0 {
+		return plan, blockedBy(blockers)
+	}
+	effect := &plan.effect
+	effect.Seen = plan.seen
+	effect.Summary = fmt.Sprintf("Closes %s in the book %s.", period, book.Code)
+	if len(plan.Months) > 1 {
+		effect.Summary = fmt.Sprintf("Closes %s and the %d months before it that hold postings in the book %s.", period, len(plan.Months)-1, book.Code)
+	}
+	if err := turnoverOf(book, plan.totals, effect); err != nil {
+		return plan, err
+	}
+	plan.accepted = []acceptedItem{}
+	for _, i := range plan.Items {
 		switch {
 		case i.State == ItemBlocked:
 			effect.Warnings = append(effect.Warnings, "Accepted as it stands: "+i.words())
+			plan.accepted = append(plan.accepted, acceptedItem{i.Code, clipText(i.words(), mostAccepted)})
 		case i.State == ItemWaiting:
 			effect.Warnings = append(effect.Warnings, i.words())
 		}
 	}
 	effect.Difference = []string{""} // the hash of all months comes first
 	all := sha256.New()
-	for _, month := range list.Months {
-		t := totals
+	for _, month := range plan.Months {
+		t := plan.totals
 		if month != period {
 			if t, err = s.totalsAtOnce(ctx, book, month); err != nil {
-				return nil, guard.Effect{}, err
+				return plan, err
 			}
 		}
+		plan.all = append(plan.all, t)
 		sum := sha256.Sum256(t.render())
 		all.Write(sum[:])
-		if len(list.Months) > 1 && len(effect.Difference) < maxEffectLines {
+		if len(plan.Months) > 1 && len(effect.Difference) < maxEffectLines {
 			effect.Difference = append(effect.Difference, month.String()+": control totals "+hex.EncodeToString(sum[:]))
 		}
-		if err := s.tellDifference(ctx, book, month, t, &effect); err != nil {
-			return nil, guard.Effect{}, err
+		if err := s.tellDifference(ctx, book, month, t, effect); err != nil {
+			return plan, err
 		}
 	}
 	effect.Difference[0] = totalsLine(all)
-	kept, err := json.Marshal(p)
-	return kept, effect, err
+	return plan, nil
 }
 
 // totalsLine names the control totals of all months that close: what runs must come to the same.
@@ -222,53 +225,63 @@ func turnoverOf(book ledger.Book, t *ControlTotals, effect *guard.Effect) error 
 	return nil
 }
 
-// closePeriod closes the month, and adds a row to the chain for each month that closes.
+// sameEffect reports whether an act does what its approval says.
+func sameEffect(a guard.Approval, now guard.Effect) bool {
+	was, errWas := json.Marshal(a.Effect)
+	is, errIs := json.Marshal(now)
+	return errWas == nil && errIs == nil && bytes.Equal(was, is)
+}
+
+// closePeriod closes the month, and adds a row to the chain for each month that closes. Differences cannot change and nobody can
+// post from its locks on; then the checklist is judged again, and must be what was approved.
 func (s *Service) closePeriod(ctx context.Context, tx pgx.Tx, a guard.Approval) (json.RawMessage, error) {
 	ctx = postgres.Within(ctx, tx)
 	book, p, period, err := s.toClose(ctx, a.Book, a.Payload)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.ledger.LockTx(ctx, tx, book); err != nil { // nobody posts from here on
+	if _, err := lockSteps(ctx, tx, book); err != nil {
 		return nil, err
+	}
+	if err := s.ledger.LockTx(ctx, tx, book); err != nil {
+		return nil, err
+	}
+	before, _ := a.Effect.Seen.(*seenBefore)
+	if before != nil {
+		evidence, err := s.evidenceState(ctx, book)
+		if err != nil {
+			return nil, err
+		}
+		if evidence != before.evidence {
+			return nil, guard.ErrApprovalChanged
+		}
+	}
+	plan, err := s.planClose(ctx, book, p, period, before)
+	switch {
+	case err != nil:
+		return nil, err
+	case !sameEffect(a, plan.effect):
+		return nil, guard.ErrApprovalChanged
 	}
 	head, err := s.ledger.Head(ctx, book)
 	if err != nil {
 		return nil, err
 	}
-	months, first, err := s.monthsToClose(ctx, book, period, head.FirstOpenPeriod)
-	switch {
-	case err != nil:
-		return nil, err
-	case period < head.FirstOpenPeriod:
-		return nil, ledger.ErrPeriodOrder.With("This month is closed already.")
-	case !first && len(months) > 1:
-		return nil, blockedBy([]ChecklistItem{*checkOrder(months, first)})
-	}
 	if err := s.ledger.ClosePeriodTx(ctx, tx, book, period); err != nil {
 		return nil, err
 	}
 	var last Closing
-	all := sha256.New()
-	for _, month := range months {
-		t, err := s.controlTotals(ctx, book, month)
-		if err != nil {
-			return nil, err
-		}
-		basis, err := s.basis(ctx, book, month, p.Accept)
+	for i, month := range plan.Months {
+		basis, err := s.basis(ctx, book, month, &plan)
 		if err != nil {
 			return nil, err
 		}
 		last = closingBy(a, actClose, month, head.LastSequence)
-		if err := s.appendClosing(ctx, tx, book, &last, closingDocument{Totals: t.render(), Basis: basis}); err != nil {
+		if err := s.appendClosing(ctx, tx, book, &last, closingDocument{Totals: plan.all[i].render(), Basis: basis}); err != nil {
 			return nil, err
 		}
-		all.Write(last.Totals[:])
 	}
-	if len(a.Effect.Difference) == 0 || a.Effect.Difference[0] != totalsLine(all) {
-		return nil, guard.ErrApprovalChanged
-	}
-	return closeResult(&last, "period.closed", len(months))
+	return closeResult(&last, "period.closed", len(plan.Months), plan.accepted)
 }
 
 // closingBy is a row of the chain as an approval makes it.
@@ -280,17 +293,22 @@ func closingBy(a guard.Approval, act string, period ledger.Period, at int64) Clo
 	return Closing{Act: act, Period: period, AtSequence: at, Preparer: preparer, Approver: a.DecidedBy, Approval: a.ID, Reason: a.Reason}
 }
 
-func closeResult(c *Closing, state string, months int) (json.RawMessage, error) {
-	return json.Marshal(map[string]any{"object": "period:" + c.Period.String(), "state": state, "closing": c.Number, "months": months,
-		"totals": hex.EncodeToString(c.Totals[:]), "hash": hex.EncodeToString(c.Hash[:])})
+// closeResult is what the trail says of it: the row of the chain, and by name what was accepted as it stood.
+func closeResult(c *Closing, state string, months int, accepted []acceptedItem) (json.RawMessage, error) {
+	told := map[string]any{"object": "period:" + c.Period.String(), "state": state, "closing": c.Number, "months": months,
+		"totals": hex.EncodeToString(c.Totals[:]), "hash": hex.EncodeToString(c.Hash[:])}
+	if len(accepted) > 0 {
+		told["accepted"] = accepted
+	}
+	return json.Marshal(told)
 }
 
 // toReopen is the month of a payload, and the months that open with it, the newest first.
 func (s *Service) toReopen(ctx context.Context, b guard.Book, payload json.RawMessage) (book ledger.Book, p reopenPayload, months []ledger.Period, err error) {
-	if book, err = s.closeBook(ctx, b); err != nil {
+	if book, err = s.guardedBook(ctx, b); err != nil {
 		return book, p, nil, err
 	}
-	if err = decodeClose(payload, &p); err != nil {
+	if err = readPayload(payload, &p); err != nil {
 		return book, p, nil, err
 	}
 	period, err := closeMonth(p.Period)
@@ -326,11 +344,7 @@ func (s *Service) reopenEffect(ctx context.Context, b guard.Book, payload json.R
 	if err := turnoverOf(book, totals, &effect); err != nil {
 		return nil, guard.Effect{}, err
 	}
-	for _, month := range months {
-		if len(effect.Difference) < maxEffectLines {
-			effect.Difference = append(effect.Difference, month.String()+" opens, and has to be closed again")
-		}
-	}
+	effect.Difference = tellReopened(months)
 	if period%100 == 12 {
 		effect.Warnings = append(effect.Warnings, "The result of the year was carried over. What is posted into the year now needs year.closed again.")
 	}
@@ -338,10 +352,18 @@ func (s *Service) reopenEffect(ctx context.Context, b guard.Book, payload json.R
 	return kept, effect, err
 }
 
+// tellReopened lists the months that open.
+func tellReopened(months []ledger.Period) (lines []string) {
+	for _, month := range months[:min(len(months), maxEffectLines)] {
+		lines = append(lines, month.String()+" opens, and has to be closed again")
+	}
+	return lines
+}
+
 // reopenPeriod opens the months, and adds a row to the chain for each, the newest first.
 func (s *Service) reopenPeriod(ctx context.Context, tx pgx.Tx, a guard.Approval) (json.RawMessage, error) {
 	ctx = postgres.Within(ctx, tx)
-	book, err := s.closeBook(ctx, a.Book)
+	book, err := s.guardedBook(ctx, a.Book)
 	if err != nil {
 		return nil, err
 	}
@@ -352,7 +374,7 @@ func (s *Service) reopenPeriod(ctx context.Context, tx pgx.Tx, a guard.Approval)
 	if err != nil {
 		return nil, err
 	}
-	if len(a.Effect.Difference) != min(len(months), maxEffectLines) {
+	if !slices.Equal(a.Effect.Difference, tellReopened(months)) {
 		return nil, guard.ErrApprovalChanged
 	}
 	head, err := s.ledger.Head(ctx, book)
@@ -373,5 +395,5 @@ func (s *Service) reopenPeriod(ctx context.Context, tx pgx.Tx, a guard.Approval)
 			return nil, err
 		}
 	}
-	return closeResult(&last, "period.reopened", len(months))
+	return closeResult(&last, "period.reopened", len(months), nil)
 }

@@ -94,9 +94,20 @@ type closingBasis struct {
 	Runs []basisRun `json:"runs"`
 	// Breaks are what was open, by match, class and state.
 	Breaks []basisBreaks `json:"breaks"`
+	// CoverageAt is the transaction up to which was judged whether donations and the money kept for others are covered.
+	CoverageAt int64 `json:"coverage_at"`
 	// Accepted are the items of the checklist that two people accepted as they stood.
-	Accepted []string `json:"accepted"`
+	Accepted []acceptedItem `json:"accepted"`
 }
+
+// acceptedItem is an item of the checklist by its code, and how it stood.
+type acceptedItem struct {
+	Item  string `json:"item"`
+	Stood string `json:"stood"`
+}
+
+// mostAccepted bounds what is told of an accepted item, in bytes.
+const mostAccepted = 2_000
 
 type basisRun struct {
 	Match  Match     `json:"match"`

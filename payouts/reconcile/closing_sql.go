@@ -346,26 +346,20 @@ func (s *Service) proveQuiet(ctx context.Context, book ledger.Book, from, to int
 	return nil
 }
 
-// basis is what a close rests on, read inside its transaction.
-func (s *Service) basis(ctx context.Context, book ledger.Book, period ledger.Period, accepted []string) (*closingBasis, error) {
-	b := &closingBasis{Runs: []basisRun{}, Breaks: []basisBreaks{}, Accepted: append([]string{}, accepted...)}
-	rules, err := s.closingRules(ctx, book)
-	if err != nil {
-		return nil, err
-	}
-	b.Rules = rules.Version
-	matches, err := s.matchesOf(ctx, book)
-	if err != nil {
-		return nil, err
-	}
-	for _, m := range matches {
+// basis is what the close of a month rests on, read inside its transaction.
+func (s *Service) basis(ctx context.Context, book ledger.Book, period ledger.Period, plan *closePlan) (*closingBasis, error) {
+	b := &closingBasis{Rules: plan.rules.Version, Runs: []basisRun{}, Breaks: []basisBreaks{}, CoverageAt: plan.seen.at, Accepted: plan.accepted}
+	for _, m := range plan.matches {
 		if m.number > 0 {
 			b.Runs = append(b.Runs, basisRun{m.match, m.name, m.run, m.number, m.cutOff.UTC(), hex.EncodeToString(m.digest)})
 		}
 	}
-	groups, err := s.openBreaks(ctx, book, period)
-	if err != nil {
-		return nil, err
+	groups := plan.groups
+	if period != plan.Period {
+		var err error
+		if groups, err = s.openBreaks(ctx, book, period); err != nil {
+			return nil, err
+		}
 	}
 	for _, g := range groups {
 		b.Breaks = append(b.Breaks, basisBreaks{g.match, g.class, g.state, g.currency, g.count, bigAmount(g.amount, g.currency), bigAmount(g.suspense, g.currency)})

@@ -50,7 +50,7 @@ const (
 )
 
 // identity is that of the break that stands for it.
-func (f *fact) identity() string {
+func (f fact) identity() string {
 	return boundIdentity(string(f.Check) + ":" + f.Of + ":" + string(f.Currency))
 }
 

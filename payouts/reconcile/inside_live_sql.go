@@ -316,6 +316,14 @@ func (s *Service) readSuspense(ctx context.Context, book ledger.Book, _ inputs, 
 	return nil
 }
 
+// evidenceName is how a source is named in differences of the book itself.
+func evidenceName(x Source) string { return string(x.Kind) + ":" + x.Name }
+
+// balanceGapIdentity is the identity of the difference that a source's lines do not come to its balance in a currency.
+func balanceGapIdentity(x Source, c money.Currency) string {
+	return fact{Check: checkEvidence, Of: evidenceName(x) + ":" + GapBalance, Currency: c}.identity()
+}
+
 // readEvidence sees gaps of evidence, and lines of which the source says something else now.
 func (s *Service) readEvidence(ctx context.Context, book ledger.Book, in inputs, f *facts) error {
 	sources, err := s.Sources(ctx, book)
@@ -326,7 +334,7 @@ func (s *Service) readEvidence(ctx context.Context, book ledger.Book, in inputs,
 		if source.Kind == KindChannel {
 			continue
 		}
-		name := string(source.Kind) + ":" + source.Name
+		name := evidenceName(source)
 		gaps, err := s.Completeness(ctx, book, source)
 		if err != nil {
 			return err

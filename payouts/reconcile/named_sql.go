@@ -61,7 +61,7 @@ func (s *Service) judgeNamed(ctx context.Context, from asker, book ledger.Book, 
 	all := max(b.Amount, -b.Amount).Format(b.Currency)
 	return guard.Effect{Summary: fmt.Sprintf("Ends the break %s by the transaction %s, %s.", b.ID, t.ID(), t.Event), Count: len(t.Entries),
 		Totals:     []guard.Amount{{Currency: string(b.Currency), Amount: all}},
-		Difference: []string{fmt.Sprintf("The break is of the class %s, %s, and its amount is %s %s.", b.Class, b.State, b.Amount.Format(b.Currency), b.Currency)},
+		Difference: []string{standsSo(&b)},
 		Warnings:   []string{"Nothing is posted by this. If the next run finds the difference again, the break opens again."}}, nil
 }
 

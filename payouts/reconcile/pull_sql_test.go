@@ -292,9 +292,30 @@ func TestPullIncomplete(t *testing.T) {
 	if n := h.sim.Requests() - before; n > 10 {
 		t.Errorf("%d requests for what is known to be missing", n)
 	}
-	// Somebody says that the account had it before.
+	// Somebody says that the account had it before. That ends no difference: two people do, and the trail has both amounts.
+	source := h.processorSource()
+	h.ok(h.exec(`INSERT INTO recon_breaks (book_id, id, match, source_id, identity, class, state, currency, amount, detail, happened_at, first_run, last_run, first_seen, changed_at, step)
+VALUES ($1, 'brk_0123456789abcdef', 3, 0, $2, 'evidence_incomplete', 'open', 'EUR', 1234, '{}', $3, 1, 1, $3, $3, 1)`, h.book.ID, balanceGapIdentity(source, "EUR"), evidenceStart))
+	_, err = h.SetSource(t.Context(), evidenceAnn, h.book, KindProcessor, "main", Settings{Opening: map[money.Currency]string{"EUR": "12.33"}})
+	h.ok(err)
+	if b, err := h.Break(t.Context(), h.book, "brk_0123456789abcdef"); err != nil || b.Kept || b.Ended() {
+		t.Errorf("a part is missing still: %+v, %v", b, err)
+	}
 	_, err = h.SetSource(t.Context(), evidenceAnn, h.book, KindProcessor, "main", Settings{Opening: map[money.Currency]string{"EUR": "12.34"}})
 	h.ok(err)
+	b, err := h.Break(t.Context(), h.book, "brk_0123456789abcdef")
+	if err != nil || !b.Kept || b.Ended() || !strings.Contains(b.Note, "settings of the source were changed") {
+		t.Errorf("%+v, %v", b, err)
+	}
+	if list, err := h.Steps(t.Context(), h.book, b.ID, 0, 10); err != nil || len(list) != 1 || list[0].Act != StepNoted || list[0].By != doneBy(evidenceAnn) {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if gone, err := follow(Run{Match: R3, Number: 2, CutOff: h.clock.Now()}, h.clock.Now(), Shipped(), []Break{b}, nil); err != nil || len(gone.changed) != 0 {
+		t.Errorf("a run ends it: %+v, %v", gone, err)
+	}
+	if n := h.count(`SELECT count(*) FROM audit_rows x WHERE book_id = $1 AND act = 'evidence.source_set' AND x::text LIKE '%0.01%' AND x::text LIKE '%12.33%' AND x::text LIKE '%12.34%'`, h.book.ID); n != 2 {
+		t.Errorf("%d rows of the trail say what was missing before and after", n)
+	}
 	if p := h.pull(); len(p.Gaps) != 0 {
 		t.Errorf("%+v", p)
 	}

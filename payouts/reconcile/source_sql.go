@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 
 	"mizan/ledger"
 	"mizan/ledger/guard"
+	"mizan/ledger/money"
+	"mizan/ledger/postgres"
 )
 
 const (
@@ -24,6 +27,11 @@ SELECT s.id, s.kind, s.name, v.version, v.document, v.recorded_at
 INSERT INTO evidence_sources (book_id, id, kind, name, recorded_at)
 SELECT $1, coalesce(max(id), 0) + 1, $2, $3, $4 FROM evidence_sources WHERE book_id = $1
 RETURNING id`
+	sqlOpenGaps = `
+SELECT ` + breakColumns + `
+  FROM recon_breaks b
+ WHERE b.book_id = $1 AND b.match = $2 AND b.source_id = 0 AND b.identity = ANY ($3) AND b.ended_at IS NULL
+ ORDER BY b.id`
 	sqlNewHead     = `INSERT INTO evidence_heads (book_id, source_id) VALUES ($1, $2)`
 	sqlNewSettings = `INSERT INTO evidence_settings (book_id, source_id, version, document, recorded_at) VALUES ($1, $2, $3, $4, $5)`
 )
@@ -101,6 +109,12 @@ func (s *Service) SetSourceTx(ctx context.Context, tx pgx.Tx, by guard.Actor, bo
 	if err != nil {
 		return Source{}, err
 	}
+	var held *steps
+	if kind == KindProcessor { // whose settings say what is missing of it
+		if held, err = lockSteps(ctx, tx, book); err != nil {
+			return Source{}, err
+		}
+	}
 	if err := s.ledger.LockTx(ctx, tx, book); err != nil { // two who set up a source at once would give it the same number
 		return Source{}, err
 	}
@@ -134,10 +148,60 @@ func (s *Service) SetSourceTx(ctx context.Context, tx pgx.Tx, by guard.Actor, bo
 		return Source{}, err
 	}
 	var before any
+	after := set.mark()
 	if old.Version > 0 {
-		before = old.mark()
+		was := old.mark()
+		if before = was; held != nil {
+			if was["missing"], after["missing"], err = s.settingsMoveGaps(ctx, tx, held, by, book, old, set); err != nil {
+				return Source{}, err
+			}
+		}
 	}
-	return set, s.deedTx(ctx, tx, guard.Deed{Actor: by}, book, "evidence.source_set", "evidence_source:"+string(kind)+"/"+name, before, set.mark())
+	return set, s.deedTx(ctx, tx, guard.Deed{Actor: by}, book, "evidence.source_set", "evidence_source:"+string(kind)+"/"+name, before, after)
+}
+
+// settingsMoveGaps says what was missing of a processor's lines by the old settings, and what is by the new ones. That nothing is
+// missing any more because one person said so is no proof: the difference stays open, and two people end it.
+func (s *Service) settingsMoveGaps(ctx context.Context, tx pgx.Tx, held *steps, by guard.Actor, book ledger.Book, old, set Source) (was, is map[money.Currency]string, err error) {
+	in := postgres.Within(ctx, tx)
+	missing := func(x Source) (map[money.Currency]string, error) {
+		gaps, err := s.Completeness(in, book, x)
+		all := map[money.Currency]string{}
+		for _, g := range gaps {
+			all[g.Currency] = written(g.Amount, g.Currency)
+		}
+		return all, err
+	}
+	if was, err = missing(old); err != nil {
+		return nil, nil, err
+	}
+	if is, err = missing(set); err != nil {
+		return nil, nil, err
+	}
+	var gone []string
+	for c := range was {
+		if _, still := is[c]; !still {
+			gone = append(gone, balanceGapIdentity(old, c))
+		}
+	}
+	if len(gone) == 0 {
+		return was, is, nil
+	}
+	open, err := breaksOf(ctx, tx, sqlOpenGaps, book.ID, R3, gone)
+	if err != nil || len(open) == 0 {
+		return was, is, err
+	}
+	now := s.now()
+	changed := make([]changedBreak, 0, len(open))
+	for _, b := range open {
+		b.Kept, b.Note, b.ChangedAt = true, "The settings of the source were changed, and by the new ones nothing is missing. Two people end this, by the transaction that puts it right.", now
+		changed = append(changed, changedBreak{Break: b, act: StepNoted, note: b.Note})
+	}
+	held.number(changed)
+	if err := saveBreaks(ctx, tx, book, changed); err != nil {
+		return nil, nil, err
+	}
+	return was, is, held.add(ctx, tx, stepBy{by: doneBy(by), at: now}, changed)
 }
 
 func (s *Service) newSourceTx(ctx context.Context, tx pgx.Tx, book ledger.Book, kind Kind, name string) (id int16, err error) {
@@ -156,6 +220,13 @@ func (x Source) mark() map[string]any {
 	if len(ending) > 4 {
 		ending = ending[len(ending)-4:]
 	}
-	return map[string]any{"version": x.Version, "accounts": x.Settings.Accounts, "currency": x.Settings.Currency, "format": x.Settings.Format,
+	m := map[string]any{"version": x.Version, "accounts": x.Settings.Accounts, "currency": x.Settings.Currency, "format": x.Settings.Format,
 		"account_ends_in": ending, "batches": x.Settings.Batches, "shared": x.Settings.Shared}
+	if len(x.Settings.Opening) > 0 {
+		m["opening"] = x.Settings.Opening
+	}
+	if len(x.Settings.Profile) > 0 {
+		m["profile_sha256"] = fmt.Sprintf("%x", sha256.Sum256(x.Settings.Profile))
+	}
+	return m
 }
