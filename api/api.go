@@ -77,6 +77,8 @@ type Config struct {
 	// quarters; 0 means 40 MiB. A
 	// request that finds no room is answered with ErrOverloaded before its body is read.
 	IntakeBytes int64
+	// Patience is how long the reader of a file may take for one part of it; ten minutes if it is zero.
+	Patience time.Duration
 	// TrustedProxies are the networks of the proxies whose X-Forwarded-For is believed; nobody else's is.
 	TrustedProxies []netip.Prefix
 	// Secure says that browsers come by TLS, as they do in production: sessions have the cookie that only TLS carries, and
@@ -114,6 +116,7 @@ type service struct {
 	spec      []byte
 	router    *chi.Mux
 	proxies   []netip.Prefix
+	patience  time.Duration
 	secure    bool
 	// crossOrigin tells what a browser sends for this service's own pages from what another site made it send.
 	crossOrigin *http.CrossOriginProtection
@@ -145,6 +148,9 @@ func newService(config Config) (*service, error) {
 		ledger: config.Ledger, commerce: config.Commerce, rules: config.Rules, intakes: config.Intake, notices: config.Notices, access: config.Access, now: config.Now, log: config.Log, cursorKey: config.CursorKey,
 		desk: config.Desk, trail: config.Trail, vault: config.Vault, jobs: config.Jobs, payouts: config.Payouts, bank: config.Bank, reconcile: config.Reconcile, reports: config.Reports, publicURL: config.PublicURL,
 		ready: config.Ready, console: config.Console, docs: config.Docs, proxies: config.TrustedProxies, secure: config.Secure, crossOrigin: http.NewCrossOriginProtection(),
+	}
+	if s.patience = config.Patience; s.patience <= 0 {
+		s.patience = partTime
 	}
 	if config.IntakeBytes <= 0 {
 		config.IntakeBytes = defaultIntake

@@ -14,7 +14,7 @@ import (
 const (
 	// streamTime bounds the making of a whole file.
 	streamTime = 2 * time.Hour
-	// partTime is what one part has to leave in.
+	// partTime is what one part has to leave in, unless the service was told otherwise.
 	partTime = 10 * time.Minute
 	// partSize is the size of a part.
 	partSize = 64 << 10
@@ -29,7 +29,7 @@ type part struct {
 
 // Write sends one part, and what stands before the first one.
 func (p *part) Write(b []byte) (int, error) {
-	window, cancel := context.WithTimeout(p.c.ctx, partTime)
+	window, cancel := context.WithTimeout(p.c.ctx, p.c.service.patience)
 	at, _ := window.Deadline()
 	cancel()
 	if err := p.control.SetWriteDeadline(at); err != nil {

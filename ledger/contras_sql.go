@@ -17,13 +17,14 @@ import (
 // Contra is a sum over the entries of one account's chart row, event and period in transactions that touch the accounts
 // asked about.
 type Contra struct {
+	// Event is that of the transactions; of corrections that of what they reverse or post again.
 	Event  string
 	Period Period
 	// Own says that the account is one of those asked about.
 	Own bool
 	// Account is the address, or for payees' accounts the chart row's path: who else earned is not told.
 	Account Address
-	// Debits and Credits are the sums, and Transactions how many there are.
+	// Debits and Credits are the sums, and Transactions how many there are, less those that reverse one.
 	Debits, Credits money.Minor
 	Transactions    int64
 }
@@ -48,12 +49,20 @@ SELECT DISTINCT o.sequence
  LIMIT $4`
 
 	sqlContras = `
-SELECT t.event, t.period, i.account_id = ANY ($6::integer[]),
+SELECT coalesce(o.event, t.event), t.period, i.account_id = ANY ($6::integer[]),
        CASE WHEN a.chart_code BETWEEN 2100 AND 2399 AND NOT i.account_id = ANY ($6::integer[]) THEN '' ELSE a.address END, a.chart_code,
-       sum(e.debits)::bigint, sum(e.credits)::bigint, count(*)
+       sum(e.debits)::bigint, sum(e.credits)::bigint, sum(CASE WHEN t.reverses IS NULL THEN 1 ELSE -1 END)::bigint
   FROM unnest($2::bigint[]) AS k (sequence)
- CROSS JOIN LATERAL (SELECT h.event, h.period, h.account_ids FROM transactions h
+ CROSS JOIN LATERAL (SELECT h.event, h.period, h.account_ids, h.reverses, h.reposts FROM transactions h
                       WHERE h.book_id = $1 AND h.sequence = k.sequence LIMIT 1) t
+  LEFT JOIN LATERAL (
+    WITH RECURSIVE way AS (
+        SELECT x.event, x.reposts, 1 AS n FROM transactions x WHERE x.book_id = $1 AND x.sequence = coalesce(t.reverses, t.reposts)
+         UNION ALL
+        SELECT x.event, x.reposts, w.n + 1 FROM way w
+         CROSS JOIN LATERAL (SELECT y.event, y.reposts FROM transactions y WHERE y.book_id = $1 AND y.sequence = w.reposts LIMIT 1) x
+         WHERE w.n < 1000)
+    SELECT w.event FROM way w ORDER BY w.n DESC LIMIT 1) o ON true
  CROSS JOIN LATERAL (SELECT DISTINCT u.id AS account_id FROM unnest(t.account_ids) AS u (id)) i
  CROSS JOIN LATERAL (SELECT c.address, c.chart_code FROM accounts c
                       WHERE c.book_id = $1 AND c.id = i.account_id AND c.currency = $5 LIMIT 1) a

@@ -70,6 +70,8 @@ type Config struct {
 	Version string
 	// Open shows the books to everyone who can reach a loopback address. Without it they are shown to whom they concern.
 	Open bool
+	// Patience is how long the reader of a file may take for one part of it; ten minutes if it is zero.
+	Patience time.Duration
 	// Log receives failures, which pages do not explain; nil discards them.
 	Log *slog.Logger
 }

@@ -2,9 +2,9 @@ package console
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"slices"
-	"strconv"
 
 	"mizan/api/access"
 	"mizan/ledger/money"
@@ -255,7 +255,8 @@ func columnTitle(columns []tabular.Column, name string) string {
 
 // exportContent hands a file out. It is made again, held against its manifest, and the fetching stands in the trail.
 func (c *console) exportContent(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context() // the server bounds the time of an answer
+	ctx, cancel := context.WithTimeout(r.Context(), fileTime)
+	defer cancel()
 	who, err := c.readerOf(ctx, r, access.ReportsRead)
 	if err != nil {
 		return err
@@ -274,7 +275,7 @@ func (c *console) exportContent(w http.ResponseWriter, r *http.Request) error {
 	if err := c.Reports.Fetched(ctx, who.actor(), e); err != nil {
 		return err
 	}
-	c.attach(w, r, e.Format.MediaType(), h.FileName(e.Format), func(w http.ResponseWriter) error { return c.Reports.Content(ctx, who.book, e.ID, w) })
+	c.attach(ctx, w, r, e.Format.MediaType(), h.FileName(e.Format), func(w io.Writer) error { return c.Reports.Content(ctx, who.book, e.ID, w) })
 	return nil
 }
 
@@ -300,8 +301,7 @@ func (c *console) exportManifest(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	content := e.Manifest.JSON()
-	w.Header().Set("Content-Length", strconv.Itoa(len(content)))
-	c.attach(w, r, "application/json", h.FileName(e.Format)+".manifest.json", func(w http.ResponseWriter) error {
+	c.attach(ctx, w, r, "application/json", h.FileName(e.Format)+".manifest.json", func(w io.Writer) error {
 		_, err := w.Write(content)
 		return err
 	})

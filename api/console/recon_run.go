@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -13,7 +14,6 @@ import (
 
 	"mizan/api/access"
 	"mizan/ledger"
-	"mizan/ledger/fault"
 	"mizan/ledger/money"
 	"mizan/payouts/reconcile"
 )
@@ -230,39 +230,9 @@ func (c *console) replayRun(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// lateHeaders sets headers with the first byte, so that a failure before it is still a page.
-type lateHeaders struct {
-	http.ResponseWriter
-	set   func(http.Header)
-	begun bool
-}
-
-func (l *lateHeaders) Write(b []byte) (int, error) {
-	if !l.begun {
-		l.begun = true
-		l.set(l.Header())
-	}
-	return l.ResponseWriter.Write(b)
-}
-
-// attach writes a file that is made while it leaves. What breaks off does not look whole.
-func (c *console) attach(w http.ResponseWriter, r *http.Request, contentType, name string, write func(http.ResponseWriter) error) {
-	l := &lateHeaders{ResponseWriter: w, set: func(h http.Header) {
-		h.Set("Content-Type", contentType)
-		h.Set("Content-Disposition", `attachment; filename="`+name+`"`)
-	}}
-	if err := write(l); err != nil {
-		if l.begun {
-			c.Log.Error("a file broke off", "path", route(r), "code", fault.CodeOf(err))
-			panic(http.ErrAbortHandler)
-		}
-		c.fail(w, r, err)
-	}
-}
-
 // reconDocument hands out a run's document, whose SHA-256 is its digest. It is made again for it.
 func (c *console) reconDocument(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), decisionTimeout)
+	ctx, cancel := context.WithTimeout(r.Context(), fileTime)
 	defer cancel()
 	who, err := c.readerOf(ctx, r, access.ReconciliationRead)
 	if err == nil && unusable(r.PathValue("run")) {
@@ -278,7 +248,7 @@ func (c *console) reconDocument(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name := who.o.Code + "-R" + strconv.Itoa(int(run.Match)) + "-" + strconv.FormatInt(run.Number, 10) + ".json"
-	c.attach(w, r, "application/json", name, func(w http.ResponseWriter) error { return c.Reconcile.Document(ctx, who.book, run.ID, w) })
+	c.attach(ctx, w, r, "application/json", name, func(w io.Writer) error { return c.Reconcile.Document(ctx, who.book, run.ID, w) })
 }
 
 // periodAt reads a month from an address.

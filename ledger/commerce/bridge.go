@@ -27,8 +27,8 @@ type Bridge struct {
 	// GrossWithoutTax leaves out the tax that the platform owes to the authority: whether a form's gross holds it differs
 	// (errata C-10).
 	GrossWithoutTax string `json:"gross_without_tax" doc:"The gross less the tax that the platform owes to the authority, for forms that leave it out" example:"210.00"`
-	// Payments counts the captures behind it.
-	Payments int64           `json:"payments" doc:"How many captures" example:"2"`
+	// Payments counts the captures behind it, less those that a correction reversed: these never were payments.
+	Payments int64           `json:"payments" doc:"How many captures, less those that a correction reversed" example:"2"`
 	Months   []BridgeMonth   `json:"months" nullable:"false" doc:"The gross by month"`
 	Quarters []BridgeQuarter `json:"quarters" nullable:"false" doc:"What platforms report per quarter"`
 	Lines    []BridgeLine    `json:"lines" nullable:"false" doc:"From the gross to the payouts"`

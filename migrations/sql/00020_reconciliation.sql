@@ -474,10 +474,12 @@ CREATE TABLE exports (
     asked_at    timestamptz NOT NULL CHECK (isfinite(asked_at)),
     made_at     timestamptz CHECK (isfinite(made_at)),
     tries       integer     NOT NULL DEFAULT 0 CHECK (tries >= 0),
+    long        boolean     NOT NULL DEFAULT false,
     held_until  timestamptz CHECK (isfinite(held_until)),
     CONSTRAINT exports_pkey PRIMARY KEY (book_id, id),
     CONSTRAINT exports_made CHECK ((state = 'made') = (manifest <> '' AND made_at IS NOT NULL))
 );
+COMMENT ON COLUMN exports.long IS 'it took longer than a first look, and is made apart from those that may take less';
 CREATE INDEX exports_listed ON exports (book_id, asked_at, id);
 CREATE INDEX exports_asked ON exports (asked_at, book_id, id) WHERE state = 'asked';
 
@@ -522,4 +524,4 @@ GRANT UPDATE (class, state, amount, left_ref, right_ref, detail, original_period
        changed_at, ended_at, step) ON recon_breaks TO mizan_app;
 GRANT UPDATE (number) ON recon_step_heads TO mizan_app;
 GRANT UPDATE (sequence) ON recon_suspense_heads TO mizan_app;
-GRANT UPDATE (state, reason, manifest, made_at, tries, held_until) ON exports TO mizan_app;
+GRANT UPDATE (state, reason, manifest, made_at, tries, long, held_until) ON exports TO mizan_app;

@@ -49,12 +49,11 @@ func (q *Query) fees(ctx context.Context, yield func(tabular.Row) error) error {
 		var x *commerce.Explanation
 		sign := money.Minor(1)
 		if q.Text("detail") != "account" {
-			at := facts[0].Sequence
-			if facts[0].Reverses != 0 { // a mirror has the reasons of what it mirrors
-				at, sign = facts[0].Reverses, -1
+			if facts[0].Mirror { // it has the reasons of what it mirrors
+				sign = -1
 			}
 			var err error
-			if x, err = q.s.events.Explain(ctx, q.Book, at); err != nil {
+			if x, err = q.s.events.Explain(ctx, q.Book, facts[0].Origin); err != nil {
 				return err
 			}
 		}

@@ -98,6 +98,20 @@ func (h *businessHouse) raw(event string, at time.Time, c money.Currency, lines 
 	return out.Transactions[0]
 }
 
+// undo reverses a transaction some days later.
+func (h *businessHouse) undo(sequence int64, days int) {
+	h.Helper()
+	at := h.clock().AddDate(0, 0, days)
+	h.set(at.Year(), at.Month(), at.Day())
+	h.ok(h.ledger.Reverse(h.Context(), h.book, sequence, ledger.Correction{Reference: fmt.Sprint("undo-", sequence), Memo: "a mistake"}).Err)
+}
+
+// again posts a reversed transaction once more.
+func (h *businessHouse) again(sequence int64) {
+	h.Helper()
+	h.ok(h.ledger.Repost(h.Context(), h.book, sequence, ledger.Correction{Reference: fmt.Sprint("again-", sequence), Memo: "no mistake"}).Err)
+}
+
 func (h *businessHouse) head() int64 {
 	h.Helper()
 	head, err := h.ledger.Head(h.Context(), h.book)

@@ -50,10 +50,16 @@ func (h *holders) ownerOf(f *fact) (id string, ok bool) {
 // walked through once more.
 const ownersRound = 50_000
 
+// yearOf walks through what happened in a calendar year: what counts in its months, and later ones that look back.
+func yearOf(year int) walk {
+	return walk{from: ledger.Period(year*100 + 1), to: ledger.Period(year*100 + 12), late: true}
+}
+
 // eachHolder adds up, for each owner of the kind in each currency, the transactions that touch the owner's accounts, and hands the
 // sums to yield in order of ids and currencies. Of each transaction add gets the entries in the currency: those on the owner's accounts,
 // and all others.
-func eachHolder[T any](ctx context.Context, q *Query, h holders, from, to ledger.Period, add func(sums *T, own, others []fact), yield func(holding, *T) error) error {
+func eachHolder[T any](ctx context.Context, q *Query, h holders, w walk, add func(sums *T, own, others []fact), yield func(holding, *T) error) error {
+	w.rows, w.whole = h.rows, true
 	prefixes := make([]string, len(h.buckets))
 	for i, bucket := range h.buckets {
 		prefixes[i] = "liabilities:" + h.kind + ":" + bucket + ":"
@@ -67,7 +73,7 @@ func eachHolder[T any](ctx context.Context, q *Query, h holders, from, to ledger
 		sums := map[holding]*T{}
 		var touched []holding
 		var own, others []fact
-		err = q.each(ctx, walk{from: from, to: to, rows: h.rows, whole: true}, func(facts []fact) error {
+		err = q.each(ctx, w, func(facts []fact) error {
 			touched = touched[:0]
 			for i := range facts {
 				if id, ok := h.ownerOf(&facts[i]); ok && id > after && id <= last && !slices.Contains(touched, holding{id, facts[i].Currency}) {
@@ -141,7 +147,10 @@ func (s *steps) add(f *fact) {
 	switch step {
 	case "gross":
 		s.gross += f.Amount
-		if f.Amount > 0 {
+		switch {
+		case f.Mirror && f.Amount < 0: // there was no payment
+			s.payments--
+		case !f.Mirror && f.Amount > 0:
 			s.payments++
 		}
 		return

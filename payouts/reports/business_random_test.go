@@ -72,6 +72,16 @@ func (h *businessHouse) playMarket(r *rand.Rand, steps int) {
 			result := h.post("order.captured", id, fmt.Sprintf(`{"order":%q,"currency":"USD","placed_at":%q,"seller":%q,"lines":[{"line":1,"sku":"A","quantity":1,"unit_price":%q,
 "tax":[{"jurisdiction":"US-TX","kind":"sales","owed_by":"platform","amount":%q}]}],"creators":[{"creator":%q}],"commission_rate":"0.1","payments":[{"processor":"main","payment_id":%q,"amount":%q}]}`,
 				id, h.clock().Format(time.RFC3339), seller, price.Format("USD"), tax.Format("USD"), creator, "pi_"+id, (price+tax).Format("USD")))
+			if sequence := result.Transactions[0].Sequence; r.IntN(4) == 0 { // it was a mistake, which somebody sees some days later
+				h.undo(sequence, r.IntN(40))
+				if r.IntN(2) == 0 { // and that was another
+					h.again(sequence)
+					if r.IntN(2) == 0 {
+						h.undo(h.head(), 0)
+					}
+				}
+				continue
+			}
 			open = append(open, sold{id, false, result.Transactions[0].Sequence})
 		case k < 6:
 			o := &open[r.IntN(len(open))]
@@ -90,7 +100,7 @@ func (h *businessHouse) playMarket(r *rand.Rand, steps int) {
 			cents := 1 + r.IntN(500)
 			t := h.raw("adjustment.made", h.clock().AddDate(0, 0, -r.IntN(40)), "USD", "liabilities:tax:sales:US-CA", -cents, "revenue:service_fee", -2*cents, "assets:bank:operating:main", 3*cents)
 			if r.IntN(2) == 0 {
-				h.ok(h.ledger.Reverse(h.Context(), h.book, t.Sequence, ledger.Correction{Reference: fmt.Sprint("undo-", i), Memo: "posted twice"}).Err)
+				h.undo(t.Sequence, 0)
 			}
 		}
 	}
@@ -155,14 +165,25 @@ func (h *businessHouse) ties(at int64) {
 			h.Errorf("the bridge of %s: %s and %s, commerce says %s and %s", row["seller"].Text(), gross, written(row["payouts"]), one.Gross, one.Payouts)
 		}
 	}
+	of := map[int64]ledger.Transaction{}
+	// origin is what a transaction is about: itself, or what it corrects.
+	origin := func(x *ledger.Transaction) *ledger.Transaction {
+		of[x.Sequence] = *x
+		for x.Reverses+x.Reposts != 0 {
+			before := of[x.Reverses+x.Reposts]
+			x = &before
+		}
+		return x
+	}
 	captured := func(x *ledger.Transaction, e *ledger.Entry) bool {
+		x = origin(x)
 		return x.Event == "order.captured" && x.Effective/100 == 2026 && h.codeOf(e.Account) == 1010
 	}
 	same("the gross of the year", total(h.report("form_1099k", at, "year", "2026", "include_facilitator_tax", "yes"), "gross", "USD"), h.turnover(at, captured))
 	same("the gross of the quarters", total(h.report("dac7", at, "year", "2026"), "gross", "USD"), h.turnover(at, captured))
 	same("what creators' accounts changed by", total(h.report("creator_payments", at, "year", "2026"), "change", "USD"), -h.turnover(at, func(x *ledger.Transaction, e *ledger.Entry) bool {
 		code := h.codeOf(e.Account)
-		return x.Effective/100 == 2026 && code >= 2210 && code <= 2250
+		return origin(x).Effective/100 == 2026 && code >= 2210 && code <= 2250
 	}))
 	revenue := -h.turnover(at, func(x *ledger.Transaction, e *ledger.Entry) bool {
 		return in(x, 202611, 202703) && h.codeOf(e.Account)/1000 == 4

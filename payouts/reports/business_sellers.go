@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"mizan/ledger"
 	"mizan/ledger/money"
 	"mizan/ledger/tabular"
 )
@@ -19,7 +18,7 @@ func sellerReports() []Report {
 func grossToNet() Report {
 	return Report{Name: "gross_to_net", Title: "Gross to net", Schema: 1,
 		Meaning: "For each seller and currency, what leads from what buyers paid to what the seller was paid out in the months, by the month in which each " +
-			"transaction counts. Gross, all steps and payouts together are what the seller's accounts hold more than before (carried). What lowered the seller's " +
+			"transaction counts. A payment that a correction reversed is taken off the gross and off the number of payments. Gross, all steps and payouts together are what the seller's accounts hold more than before (carried). What lowered the seller's " +
 			"money is negative. A refund holds the tax that went back to the buyer, which stands again in tax_returned. Deposits of a seller are a step of their own.",
 		Parameters: monthParameters(),
 		Columns: []tabular.Column{
@@ -31,7 +30,7 @@ func grossToNet() Report {
 		},
 		check: monthsChecked,
 		rows: func(ctx context.Context, q *Query, yield func(tabular.Row) error) error {
-			return eachHolder(ctx, q, sellerHolders, q.Period("from"), q.Period("to"), (*steps).addAll, func(who holding, s *steps) error {
+			return eachHolder(ctx, q, sellerHolders, walk{from: q.Period("from"), to: q.Period("to")}, (*steps).addAll, func(who holding, s *steps) error {
 				if s.left() != 0 {
 					return fmt.Errorf("reports: the bridge of a seller leaves %s", s.left().Format(who.currency))
 				}
@@ -55,7 +54,7 @@ type yearOfSales struct {
 func form1099K() Report {
 	r := Report{Name: "form_1099k", Title: "Totals for form 1099-K", Schema: 1,
 		Meaning: "For each seller and currency, what buyers paid in a calendar year, by the month in which they paid in the time zone of the book, before refunds, fees and " +
-			"discounts of the seller's own; refunds do not reduce it. Every way to pay that the books know is in it, cash on delivery and gift cards too. These are totals to make " +
+			"discounts of the seller's own; refunds do not reduce it. A payment that a correction reversed never was one: it is not in the month it had, however much later it was reversed. Every way to pay that the books know is in it, cash on delivery and gift cards too. These are totals to make " +
 			"filings from, and no filings: who must be filed, and under which name and number, is not known here.",
 		Parameters: []Parameter{yearParameter(),
 			{Name: "include_facilitator_tax", Kind: OfChoice, Choices: []string{"yes", "no"}, Needed: true,
@@ -70,16 +69,16 @@ func form1099K() Report {
 	r.rows = func(ctx context.Context, q *Query, yield func(tabular.Row) error) error {
 		year := int(q.Number("year"))
 		add := func(s *yearOfSales, _, others []fact) {
-			if len(others) == 0 || int(others[0].Effective/100) != year {
+			if len(others) == 0 || int(others[0].Happened/100) != year {
 				return
 			}
 			var one steps
 			one.addAll(nil, others)
-			m := others[0].Effective%100 - 1
+			m := others[0].Happened%100 - 1
 			s.gross[m], s.captured[m], s.payments[m] = s.gross[m]+one.gross, s.captured[m]+one.captured, s.payments[m]+one.payments
 			s.any = s.any || one.gross != 0 || one.captured != 0
 		}
-		return eachHolder(ctx, q, sellerHolders, ledger.Period(year*100+1), everyPeriod, add, func(who holding, s *yearOfSales) error {
+		return eachHolder(ctx, q, sellerHolders, yearOf(year), add, func(who holding, s *yearOfSales) error {
 			if !s.any {
 				return nil
 			}
@@ -107,7 +106,7 @@ func dac7() Report {
 	return Report{Name: "dac7", Title: "Totals for DAC7", Schema: 1,
 		Meaning: "For each seller, currency and quarter of a year: what the seller got for goods and services after fees and taxes (consideration), how often something was sold " +
 			"(activities), and the fees, commissions and taxes that were kept. A refund reduces the quarter in which it was made, not that of the sale, so a quarter can be negative. " +
-			"The quarter is that in which each thing happened, in the time zone of the book. Shipping, disputes and deposits are not in it. These are totals to make filings from, and no filings.",
+			"The quarter is that in which each thing happened, in the time zone of the book; what a correction reversed is taken off the quarter it had. Shipping, disputes and deposits are not in it. These are totals to make filings from, and no filings.",
 		Parameters: []Parameter{yearParameter()},
 		Columns: []tabular.Column{textColumn("seller", "Seller"), textColumn("quarter", "Quarter"), textColumn("currency", "Currency"), numberColumn("activities", "Activities"),
 			sumColumn("gross", "Gross"), sumColumn("refunds", "Refunds"), sumColumn("platform_funding", "Platform funding"), sumColumn("fees", "Fees and commissions"),
@@ -116,16 +115,16 @@ func dac7() Report {
 		rows: func(ctx context.Context, q *Query, yield func(tabular.Row) error) error {
 			year := int(q.Number("year"))
 			add := func(s *yearOfQuarters, _, others []fact) {
-				if len(others) == 0 || int(others[0].Effective/100) != year {
+				if len(others) == 0 || int(others[0].Happened/100) != year {
 					return
 				}
-				at := (others[0].Effective%100 - 1) / 3
+				at := (others[0].Happened%100 - 1) / 3
 				if s[at] == nil {
 					s[at] = &steps{}
 				}
 				s[at].addAll(nil, others)
 			}
-			return eachHolder(ctx, q, sellerHolders, ledger.Period(year*100+1), everyPeriod, add, func(who holding, quarters *yearOfQuarters) error {
+			return eachHolder(ctx, q, sellerHolders, yearOf(year), add, func(who holding, quarters *yearOfQuarters) error {
 				for i, s := range quarters {
 					if s == nil {
 						continue

@@ -134,3 +134,57 @@ func TestFeesAndTax(t *testing.T) {
 		t.Errorf("taxes (-want +got):\n%s", diff)
 	}
 }
+
+// TestReversedPaymentsWereNone: a capture that a correction reverses is no payment, in the year and the month it had, however late
+// the correction comes; one that was reversed by mistake is one again.
+func TestReversedPaymentsWereNone(t *testing.T) {
+	t.Parallel()
+	h := newBusinessHouse(t, "US", "America/Chicago", "USD")
+	for _, c := range []struct {
+		day   int
+		order string
+	}{{1, "A"}, {20, "B"}, {31, "C"}} { // noon in UTC on each day of December
+		h.set(2026, 12, c.day)
+		h.post("order.captured", c.order, warehouseSale(c.order, "100.00", "8.25", "pi_"+c.order, "108.25"))
+	}
+	of := map[string]int64{"A": 1, "B": 2, "C": 3}
+	before := h.head()
+	h.set(2027, 1, 2)
+	h.undo(of["B"], 0)
+	h.ok(h.ledger.ClosePeriod(h.Context(), h.book, 202701)) // what comes now of December counts in February
+	h.undo(of["C"], 40)
+	undone := h.head()
+	h.again(of["C"])
+	for _, c := range []struct {
+		at         int64
+		k, q, ours string
+	}{
+		{before, "3 | 324.75 | 24.75 | 324.75", "2026-Q4 | 3 | 324.75 | 0.00 | 18.00 | 24.75 | 282.00", "3 | 324.75 | 0.00"},
+		{undone, "1 | 108.25 | 8.25 | 108.25", "2026-Q4 | 1 | 108.25 | 0.00 | 6.00 | 8.25 | 94.00", "1 | 108.25 | 0.00"},
+		{h.head(), "2 | 216.50 | 16.50 | 216.50", "2026-Q4 | 2 | 216.50 | 0.00 | 12.00 | 16.50 | 188.00", "2 | 216.50 | 0.00"},
+	} {
+		if got := cells(h.report("form_1099k", c.at, "year", "2026", "include_facilitator_tax", "yes"), "payments", "gross", "facilitator_tax", "month_12"); !cmp.Equal(got, []string{c.k}) {
+			t.Errorf("1099-K at %d: %v, want %s", c.at, got, c.k)
+		}
+		if got := cells(h.report("dac7", c.at, "year", "2026"), "quarter", "activities", "gross", "refunds", "fees", "tax_collected", "consideration"); !cmp.Equal(got, []string{c.q}) {
+			t.Errorf("DAC7 at %d: %v, want %s", c.at, got, c.q)
+		}
+		if got := cells(h.report("gross_to_net", c.at, "from", "2026-12", "to", "2027-03"), "payments", "gross", "refunds"); !cmp.Equal(got, []string{c.ours}) {
+			t.Errorf("gross to net at %d: %v, want %s", c.at, got, c.ours)
+		}
+		for _, name := range []string{"form_1099k", "dac7"} {
+			ask := []string{"year", "2027"}
+			if name == "form_1099k" {
+				ask = append(ask, "include_facilitator_tax", "yes")
+			}
+			if got := h.report(name, c.at, ask...); len(got) != 0 {
+				t.Errorf("%s of 2027 at %d: %v", name, c.at, got)
+			}
+		}
+	}
+	one, err := h.events.Bridge(h.Context(), h.book, "sel_wh", "USD", 202612, 202703)
+	h.ok(err)
+	if one.Gross != "216.50" || one.Payments != 2 || one.Months[0].Gross != "216.50" && one.Months[0].Gross != "324.75" {
+		t.Errorf("the seller's own bridge has %s gross of %d payments, by month %v", one.Gross, one.Payments, one.Months)
+	}
+}

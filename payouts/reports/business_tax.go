@@ -49,23 +49,11 @@ func (q *Query) taxes(ctx context.Context, yield func(tabular.Row) error) error 
 	}
 	from, to := q.Period("from"), q.Period("to")
 	parts := map[taxKey]taxSums{}
-	after := map[taxKey]money.Minor{} // by account, what counts in the months and later
-	err := q.each(ctx, walk{from: from, to: everyPeriod, rows: [2]int{2710, 2740}, more: []int32{1170}}, func(facts []fact) error {
+	err := q.each(ctx, walk{from: from, to: to, rows: [2]int{2710, 2740}, more: []int32{1170}}, func(facts []fact) error {
 		remitted := slices.Contains(remittances, facts[0].Event)
-		if facts[0].Reverses != 0 {
-			original, err := q.s.ledger.Transaction(ctx, q.Book, facts[0].Reverses)
-			if err != nil {
-				return err
-			}
-			remitted = slices.Contains(remittances, original.Event)
-		}
 		for i := range facts {
 			f := &facts[i]
-			amount := normal(f)
-			after[taxKey{account: f.Account, currency: f.Currency}] += amount
-			if f.Period > to {
-				continue
-			}
+			amount := normal(f.Code, f.Amount)
 			k := taxKey{f.Account, f.Currency, f.Period, f.Effective}
 			s := parts[k]
 			switch {
@@ -90,31 +78,23 @@ func (q *Query) taxes(ctx context.Context, yield func(tabular.Row) error) error 
 			late[k] = append(late[k], x.effective)
 		}
 	}
-	for _, prefix := range []string{"assets:tax:", "liabilities:tax:"} {
-		b := ledger.BalanceQuery{Prefix: prefix, AtSequence: q.AtSequence, Limit: 1000}
-		for more := true; more; {
-			page, err := q.s.ledger.Balances(ctx, q.Book, b)
-			if err != nil {
+	// The range is one of months, so the openings are what counts in the months before.
+	return q.eachAccounts(ctx, q.span(), []string{"assets:tax", "liabilities:tax"}, func(page []account) error {
+		for _, a := range page {
+			if err := taxMonths(taxKey{account: a.address, currency: a.currency}, from, to, normal(a.code, money.Minor(a.opening)), parts, late, yield); err != nil {
 				return err
 			}
-			for _, x := range page.Balances {
-				k := taxKey{account: x.Account, currency: x.Currency}
-				if err := taxMonths(k, from, to, x.Net()-after[k], parts, late, yield); err != nil {
-					return err
-				}
-			}
-			more, b.AfterAccount, b.AfterCurrency = page.More, page.LastAccount, page.LastCurrency
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
-// normal is the amount on the normal side of its account.
-func normal(f *fact) money.Minor {
-	if f.Code < 2000 || f.Code >= 4900 {
-		return f.Amount
+// normal is an amount, a debit positive, on the normal side of accounts of a row.
+func normal(code int, amount money.Minor) money.Minor {
+	if code < 2000 || code >= 4900 {
+		return amount
 	}
-	return -f.Amount
+	return -amount
 }
 
 // taxMonths hands out the months of an account that opens with an amount.

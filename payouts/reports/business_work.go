@@ -42,7 +42,9 @@ func (y *yearOfWork) add(month ledger.Period, own, others []fact) {
 		}
 	}
 	y.paid[month-1] += paid
-	if rest -= paid; rest > 0 {
+	rest -= paid
+	// What is taken back by a correction was never earned, and what that gives back was never taken.
+	if mirror := own[0].Mirror; rest > 0 && !mirror || rest < 0 && mirror {
 		y.earned += rest
 	} else {
 		y.back += rest
@@ -52,7 +54,7 @@ func (y *yearOfWork) add(month ledger.Period, own, others []fact) {
 func creatorPayments() Report {
 	r := Report{Name: "creator_payments", Title: "Payments to creators, agencies and partners", Schema: 1,
 		Meaning: "For each creator, agency and partner, what was earned, taken back, withheld and paid out in a calendar year, for forms such as 1099-NEC and 1099-MISC, which are others than " +
-			"that of sellers. Paid is what left for the payee, less what came back, by the month in which it happened in the time zone of the book. Tax that was withheld from a " +
+			"that of sellers. Paid is what left for the payee, less what came back, by the month in which it happened in the time zone of the book. What a correction reversed is taken off where it was. Tax that was withheld from a " +
 			"sale never reached the payee's account: what was earned is without it, and the accounts do not say whose it was; tax_withheld is that which was withheld from payouts. " +
 			"What lowers the payee's money is negative; everything together is the change of the payee's accounts. These are totals to make filings from, and no filings.",
 		Parameters: []Parameter{yearParameter()},
@@ -68,11 +70,11 @@ func creatorPayments() Report {
 		year := int(q.Number("year"))
 		for _, h := range workHolders {
 			add := func(y *yearOfWork, own, others []fact) {
-				if int(own[0].Effective/100) == year {
-					y.add(own[0].Effective%100, own, others)
+				if int(own[0].Happened/100) == year {
+					y.add(own[0].Happened%100, own, others)
 				}
 			}
-			err := eachHolder(ctx, q, h, ledger.Period(year*100+1), everyPeriod, add, func(who holding, y *yearOfWork) error {
+			err := eachHolder(ctx, q, h, yearOf(year), add, func(who holding, y *yearOfWork) error {
 				if !y.any {
 					return nil
 				}

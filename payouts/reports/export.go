@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"mizan/ledger"
@@ -98,16 +99,12 @@ var rightToLeft = []string{"ar", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur",
 const (
 	// budget is how long whoever asks is kept waiting for a file.
 	budget = 10 * time.Second
-	// lease is how long others leave an export to whoever makes it; it is renewed while rows come.
-	lease = 2 * time.Minute
-	// renewEvery is how many rows pass between two looks at the clock.
-	renewEvery = 1_000
+	// defaultLease is how long others leave an export to whoever makes it; it is renewed while it is made.
+	defaultLease = 2 * time.Minute
 	// maxTries bounds how often an export is tried.
 	maxTries = 5
 	// maxWaiting bounds how many exports of a book wait.
 	maxWaiting = 100
-	// maxTurn bounds how many exports one turn makes.
-	maxTurn = 20
 	// heldBack is how much of a file leaves only after all of it was held against the manifest.
 	heldBack = 512
 )
@@ -132,20 +129,34 @@ func (r Request) check(book ledger.Book) (Report, error) {
 	return report, report.good(book, r.Parameters)
 }
 
+// patience is how long an export may take before it is given back.
+type patience int
+
+const (
+	// asWaited is as long as whoever asked is kept waiting.
+	asWaited patience = iota
+	// aLook is as long as an export that is not known to be long keeps others like it waiting.
+	aLook
+	// whole is as long as it takes.
+	whole
+)
+
 // ask makes an export at once, if that takes no more than the budget.
 func (s *Service) ask(ctx context.Context, e Export) (Export, error) {
 	short, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
-	if err := s.try(short, e, true); err != nil {
+	if err := s.try(short, e, asWaited); err != nil {
 		return Export{}, err
 	}
 	return s.Export(ctx, e.book, e.ID)
 }
 
-// try makes an export that is held, and records what came of it. An export that whoever asked did not wait for is given back as if
-// it had not been tried.
-func (s *Service) try(ctx context.Context, e Export, waiting bool) error {
-	m, err := s.write(ctx, e, io.Discard, s.renewing(ctx, e))
+// try makes an export that is held, and records what came of it. An export that was given too little time is given back as if it had
+// not been tried.
+func (s *Service) try(ctx context.Context, e Export, p patience) error {
+	m, err := s.holding(ctx, e, func(ctx context.Context) (tabular.Manifest, error) {
+		return s.write(ctx, e, io.Discard)
+	})
 	// What came of it is recorded also when there is no time left to make more.
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), budget)
 	defer cancel()
@@ -155,7 +166,7 @@ func (s *Service) try(ctx context.Context, e Export, waiting bool) error {
 	case errors.Is(err, errLost):
 		return nil
 	case ctx.Err() != nil:
-		return s.giveBack(keep, e, waiting)
+		return s.giveBack(keep, e, p)
 	case kind == fault.Invalid || kind == fault.NotFound || kind == fault.Conflict || kind == fault.TooLarge || e.Tries >= maxTries:
 		s.log.Error("an export cannot be made", "book", e.book.Code, "export", e.ID, "report", e.Report, "reason", reasonOf(err))
 		return s.keepFailed(keep, e, reasonOf(err))
@@ -176,16 +187,33 @@ func reasonOf(err error) string {
 	return "internal"
 }
 
-// renewing keeps others from an export while its rows come. It looks at the clock now and then.
-func (s *Service) renewing(ctx context.Context, e Export) func() error {
-	rows, next := 0, s.now().Add(lease/2)
-	return func() error {
-		if rows++; rows%renewEvery != 0 || s.now().Before(next) {
-			return nil
+// holding makes an export and keeps others from it meanwhile. A report may read for long before its first row comes, so that the
+// hold is renewed by time and not by rows. If another makes the export by now, it returns errLost.
+func (s *Service) holding(ctx context.Context, e Export, make func(context.Context) (tabular.Manifest, error)) (tabular.Manifest, error) {
+	ctx, lose := context.WithCancelCause(ctx)
+	defer lose(nil)
+	var renewing sync.WaitGroup
+	renewing.Go(func() {
+		beat := time.NewTicker(s.lease / 4)
+		defer beat.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-beat.C:
+				if err := s.renew(ctx, e); errors.Is(err, errLost) {
+					lose(err) // another failure is no loss yet: the next beat tries again
+				}
+			}
 		}
-		next = s.now().Add(lease / 2)
-		return s.renew(ctx, e)
+	})
+	m, err := make(ctx)
+	if lost := context.Cause(ctx); errors.Is(lost, errLost) {
+		err = lost
 	}
+	lose(nil)
+	renewing.Wait()
+	return m, err
 }
 
 // header is that of the export's file.
@@ -211,8 +239,8 @@ func (e Export) Header() (tabular.Header, error) {
 	return e.header(r), nil
 }
 
-// write makes the export's file. each is told of every row.
-func (s *Service) write(ctx context.Context, e Export, to io.Writer, each func() error) (m tabular.Manifest, err error) {
+// write makes the export's file.
+func (s *Service) write(ctx context.Context, e Export, to io.Writer) (m tabular.Manifest, err error) {
 	r, err := find(e.Report)
 	if err != nil {
 		return m, err
@@ -225,9 +253,6 @@ func (s *Service) write(ctx context.Context, e Export, to io.Writer, each func()
 	q := &Query{Book: e.book, AtSequence: e.AtSequence, AtStep: e.AtStep, Values: e.Parameters, s: s}
 	err = r.rows(ctx, q, func(row tabular.Row) error {
 		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := each(); err != nil {
 			return err
 		}
 		return w.Write(row)
@@ -256,7 +281,7 @@ func (s *Service) Content(ctx context.Context, book ledger.Book, id string, w io
 		return ErrExportOld
 	}
 	p := &proving{to: w, left: e.Manifest.Bytes}
-	m, err := s.write(ctx, e, p, func() error { return nil })
+	m, err := s.write(ctx, e, p)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,8 @@
 package reports_test
 
 import (
+	"time"
+
 	"github.com/jackc/pgx/v5"
 )
 
@@ -22,6 +24,40 @@ func (o *office) refusedSQL(statement string, args ...any) {
 	if _, err := o.db.Pool.Exec(o.Context(), statement, args...); err == nil {
 		o.Errorf("the database allowed: %s", statement)
 	}
+}
+
+// holdBack keeps the export from becoming made until it is released.
+func (o *office) holdBack(id string) (release func()) {
+	o.Helper()
+	conn, err := pgx.Connect(o.Context(), o.db.SuperURL)
+	o.ok(err)
+	_, err = conn.Exec(o.Context(), `
+CREATE TABLE held_back (id text PRIMARY KEY);
+GRANT SELECT ON held_back TO PUBLIC;
+CREATE FUNCTION hold_back() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF NEW.state = 'made' AND NEW.id IN (SELECT id FROM held_back) THEN LOCK TABLE held_gate IN SHARE MODE; END IF; RETURN NEW;
+END $$;
+CREATE TABLE held_gate ();
+GRANT ALL ON held_gate TO PUBLIC;
+CREATE TRIGGER hold_back BEFORE UPDATE ON exports FOR EACH ROW EXECUTE FUNCTION hold_back()`)
+	o.ok(err)
+	_, err = conn.Exec(o.Context(), `INSERT INTO held_back VALUES ($1)`, id)
+	o.ok(err)
+	tx, err := conn.Begin(o.Context())
+	o.ok(err)
+	_, err = tx.Exec(o.Context(), "LOCK TABLE held_gate IN ACCESS EXCLUSIVE MODE")
+	o.ok(err)
+	return func() {
+		o.ok(tx.Rollback(o.Context()))
+		o.ok(conn.Close(o.Context()))
+	}
+}
+
+// heldUntil is until when others leave an export alone, and whether it is known to be long.
+func (o *office) heldUntil(id string) (until time.Time, long bool) {
+	o.Helper()
+	o.ok(o.db.Pool.QueryRow(o.Context(), "SELECT coalesce(held_until, 'epoch'), long FROM exports WHERE book_id = $1 AND id = $2", o.book.ID, id).Scan(&until, &long))
+	return until, long
 }
 
 // lockEntries keeps everybody from reading entries until it is released.

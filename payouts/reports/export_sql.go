@@ -35,12 +35,13 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, 'asked', $8, $9, $10, $11)`
    AND ($4 = '' OR (e.asked_at, e.id) < (SELECT x.asked_at, x.id FROM exports x WHERE x.book_id = $1 AND x.id = $4))
  ORDER BY e.asked_at DESC, e.id DESC LIMIT $5`
 
-	// Two who look for work at once skip what the other takes.
+	// Two who look for work at once skip what the other takes. Books take turns: first those of which the fewest are being made.
 	sqlTakeDue = `
 UPDATE exports e SET held_until = $2, tries = e.tries + 1
   FROM (SELECT x.book_id, x.id, b.code FROM exports x JOIN books b ON b.id = x.book_id
-         WHERE x.state = 'asked' AND (x.held_until IS NULL OR x.held_until <= $1)
-         ORDER BY x.asked_at, x.book_id, x.id LIMIT 1 FOR UPDATE OF x SKIP LOCKED) due
+          LEFT JOIN (SELECT y.book_id, count(*) AS held FROM exports y WHERE y.state = 'asked' AND y.held_until > $1 GROUP BY y.book_id) h ON h.book_id = x.book_id
+         WHERE x.state = 'asked' AND x.long = $3 AND (x.held_until IS NULL OR x.held_until <= $1)
+         ORDER BY coalesce(h.held, 0), x.asked_at, x.book_id, x.id LIMIT 1 FOR UPDATE OF x SKIP LOCKED) due
  WHERE e.book_id = due.book_id AND e.id = due.id
 RETURNING due.code, ` + exportColumns
 
@@ -51,7 +52,7 @@ RETURNING due.code, ` + exportColumns
 	sqlKeepMade    = `UPDATE exports SET state = 'made', manifest = $4, made_at = $5, held_until = NULL, reason = ''` + sqlHeld
 	sqlKeepFailed  = `UPDATE exports SET state = 'failed', reason = $4, held_until = NULL` + sqlHeld
 	sqlKeepWaiting = `UPDATE exports SET reason = $4, held_until = $5` + sqlHeld
-	sqlGiveBack    = `UPDATE exports SET tries = tries - $4, held_until = NULL` + sqlHeld
+	sqlGiveBack    = `UPDATE exports SET tries = tries - $4, long = long OR $5, held_until = NULL` + sqlHeld
 )
 
 // Ask records that somebody asks for a report, which leaves a row in the audit trail, and makes it if that takes no more than ten
@@ -59,7 +60,7 @@ RETURNING due.code, ` + exportColumns
 //
 // Errors: ErrReportUnknown, tabular.ErrFormat, ErrParameters, ErrLanguage, ledger.ErrSequenceAhead, ErrExportsMany.
 func (s *Service) Ask(ctx context.Context, by guard.Actor, book ledger.Book, r Request) (e Export, err error) {
-	until := s.now().Add(lease)
+	until := s.now().Add(s.lease)
 	err = s.pool.TxRetry(ctx, func(tx pgx.Tx) error {
 		e, err = s.record(ctx, tx, by, book, r, &until)
 		return err
@@ -172,40 +173,16 @@ func (s *Service) Exports(ctx context.Context, book ledger.Book, q ExportQuery) 
 	return list, err
 }
 
-// MakeDue makes exports that wait, at most twenty, and returns how many it tried. What could not be made is tried again some
-// minutes later, five times in all, and then failed with the reason. Several may call it at once: each export is made by one.
-func (s *Service) MakeDue(ctx context.Context) (tried int, err error) {
-	for ; tried < maxTurn; tried++ {
-		e, err := s.takeDue(ctx)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return tried, nil
-		}
-		if err != nil {
-			return tried, err
-		}
-		if e.Tries > maxTries { // whoever held it last never said what came of it
-			if err := s.keepFailed(ctx, e, "tried-out"); err != nil {
-				return tried, err
-			}
-			continue
-		}
-		if err := s.try(ctx, e, false); err != nil {
-			return tried, err
-		}
-		if ctx.Err() != nil {
-			return tried, ctx.Err()
-		}
-	}
-	return tried, nil
-}
-
-// takeDue takes the export that has waited longest, or pgx.ErrNoRows.
-func (s *Service) takeDue(ctx context.Context) (e Export, err error) {
+// takeDue takes the export that is next among those that are known to be long or among the others, or errNoneDue.
+func (s *Service) takeDue(ctx context.Context, long bool) (e Export, err error) {
 	var code string
 	err = s.pool.TxRetry(ctx, func(tx pgx.Tx) error {
-		e, err = scanExport(tx.QueryRow(ctx, sqlTakeDue, s.now(), s.now().Add(lease)), &code)
+		e, err = scanExport(tx.QueryRow(ctx, sqlTakeDue, s.now(), s.now().Add(s.lease), long), &code)
 		return err
 	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Export{}, errNoneDue
+	}
 	if err != nil {
 		return Export{}, err
 	}
@@ -214,7 +191,7 @@ func (s *Service) takeDue(ctx context.Context) (e Export, err error) {
 }
 
 func (s *Service) renew(ctx context.Context, e Export) error {
-	return s.held(ctx, e, sqlRenew, errLost, s.now().Add(lease))
+	return s.held(ctx, e, sqlRenew, errLost, s.now().Add(s.lease))
 }
 
 func (s *Service) keepMade(ctx context.Context, e Export, m tabular.Manifest) error {
@@ -230,13 +207,14 @@ func (s *Service) keepWaiting(ctx context.Context, e Export, reason string) erro
 	return s.held(ctx, e, sqlKeepWaiting, nil, reason, s.now().Add(time.Duration(e.Tries)*time.Minute))
 }
 
-// giveBack leaves an export to others at once. The try does not count if it was only too short.
-func (s *Service) giveBack(ctx context.Context, e Export, short bool) error {
+// giveBack leaves an export to others at once. The try does not count if it was only too short; one that was too short for a first
+// look in the background makes the export a long one.
+func (s *Service) giveBack(ctx context.Context, e Export, p patience) error {
 	uncounted := 0
-	if short {
+	if p != whole {
 		uncounted = 1
 	}
-	return s.held(ctx, e, sqlGiveBack, nil, uncounted)
+	return s.held(ctx, e, sqlGiveBack, nil, uncounted, p == aLook)
 }
 
 // held changes an export that is still held by this try; one that is not stays as others left it, and lost is returned.

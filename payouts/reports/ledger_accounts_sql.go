@@ -2,6 +2,7 @@ package reports
 
 import (
 	"context"
+	"math"
 	"math/big"
 
 	"github.com/jackc/pgx/v5"
@@ -70,6 +71,12 @@ SELECT t.sequence FROM transactions t
 SELECT t.sequence FROM transactions t
  WHERE t.book_id = $1 AND t.period = $2 AND (t.effective_period <> t.period OR t.original_period <> t.period)
  ORDER BY t.sequence LIMIT 1`
+
+	// A month that was closed took nothing after its last closing, as long as no later row of it says that it was opened again.
+	sqlClosedAt = `
+SELECT c.at_sequence FROM (SELECT x.act, x.at_sequence FROM period_closings x WHERE x.book_id = $1 AND x.period = $2 ORDER BY x.number DESC LIMIT 1) c
+  JOIN books b ON b.id = $1 AND b.first_open_period > $2
+ WHERE c.act = 'close'`
 )
 
 // accountsAtATime bounds a page of accounts.
@@ -77,6 +84,16 @@ const accountsAtATime = 500
 
 // eachAccounts hands the accounts at and below the query's paths to fn, a page at a time, in order.
 func (q *Query) eachAccounts(ctx context.Context, s span, paths []string, fn func(page []account) error) error {
+	closed := int64(math.MaxInt64)
+	if s.byMonths() {
+		err := q.read(ctx, func(tx pgx.Tx) (err error) {
+			closed, err = q.closedAt(ctx, tx, s.to)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
 	for _, path := range paths {
 		var after account
 		for more := true; more; {
@@ -85,7 +102,7 @@ func (q *Query) eachAccounts(ctx context.Context, s span, paths []string, fn fun
 				return err
 			}
 			if s.byMonths() {
-				if err := q.takeOff(ctx, s, page); err != nil {
+				if err := q.takeOff(ctx, s, closed, page); err != nil {
 					return err
 				}
 			}
@@ -129,12 +146,12 @@ func (q *Query) accounts(ctx context.Context, s span, path string, after *accoun
 	return kept, nil
 }
 
-// takeOff takes off the totals of months what was posted after the place.
-func (q *Query) takeOff(ctx context.Context, s span, page []account) error {
+// takeOff takes off the totals of months what was posted after the place, which ends where the months were closed.
+func (q *Query) takeOff(ctx context.Context, s span, closed int64, page []account) error {
 	var walks []accountWalk
 	for i := range page {
-		if a := &page[i]; a.until > s.last {
-			walks = append(walks, accountWalk{of: a, after: s.last, line: maxLine, until: a.until})
+		if a := &page[i]; min(a.until, closed) > q.AtSequence {
+			walks = append(walks, accountWalk{of: a, after: q.AtSequence, line: maxLine, until: min(a.until, closed)})
 		}
 	}
 	return q.walkAll(ctx, walks, func(a *account, e entry) error {
@@ -151,7 +168,7 @@ func (q *Query) takeOff(ctx context.Context, s span, page []account) error {
 	})
 }
 
-// begin finds the first transaction that a span by months may show.
+// begin finds the first transaction that a span by months may show, and the last.
 func (q *Query) begin(ctx context.Context, s *span) error {
 	if !s.byMonths() {
 		return nil
@@ -176,8 +193,20 @@ func (q *Query) begin(ctx context.Context, s *span) error {
 			}
 		}
 		s.first = first
-		return nil
+		closed, err := q.closedAt(ctx, tx, s.to)
+		s.last = min(s.last, max(closed, first-1))
+		return err
 	})
+}
+
+// closedAt is the last transaction that can count in a month or one before, which is that of its closing; of a month that stands
+// open it is beyond all.
+func (q *Query) closedAt(ctx context.Context, tx pgx.Tx, p ledger.Period) (at int64, err error) {
+	err = tx.QueryRow(ctx, sqlClosedAt, q.Book.ID, p).Scan(&at)
+	if err == pgx.ErrNoRows {
+		return math.MaxInt64, nil
+	}
+	return at, err
 }
 
 // minor is a sum as an amount, or ErrReportLarge.

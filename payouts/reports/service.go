@@ -12,7 +12,7 @@ import (
 	"mizan/payouts/reconcile"
 )
 
-// Options describe a Service. All but Log are needed.
+// Options describe a Service. All are needed but the last ones, from Lease on.
 type Options struct {
 	Pool      *postgres.Pool
 	Ledger    *ledger.Ledger
@@ -21,6 +21,9 @@ type Options struct {
 	Reconcile *reconcile.Service
 	Trail     *guard.Trail
 	Now       func() time.Time
+	// Lease is how long others leave an export to whoever makes it and does not say a word; two minutes if it is zero. Look is how
+	// long an export may take before it is made apart from those that take less; a minute if it is zero.
+	Lease, Look time.Duration
 	// Log is told of exports that cannot be made; nil for nowhere.
 	Log *slog.Logger
 }
@@ -35,6 +38,8 @@ type Service struct {
 	trail     *guard.Trail
 	clock     func() time.Time
 	log       *slog.Logger
+	lease     time.Duration
+	look      time.Duration
 }
 
 // New returns the service in the database.
@@ -42,7 +47,13 @@ func New(o Options) *Service {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{pool: o.Pool, ledger: o.Ledger, events: o.Events, payouts: o.Payouts, reconcile: o.Reconcile, trail: o.Trail, clock: o.Now, log: o.Log}
+	if o.Lease <= 0 {
+		o.Lease = defaultLease
+	}
+	if o.Look <= 0 {
+		o.Look = defaultLook
+	}
+	return &Service{lease: o.Lease, look: o.Look, pool: o.Pool, ledger: o.Ledger, events: o.Events, payouts: o.Payouts, reconcile: o.Reconcile, trail: o.Trail, clock: o.Now, log: o.Log}
 }
 
 // now is the time as the database keeps it.

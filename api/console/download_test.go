@@ -1,0 +1,118 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"mizan/api/access"
+	"mizan/ledger"
+	"mizan/ledger/tabular"
+	"mizan/payouts/reports"
+)
+
+// brokeOff hears of files that broke off.
+type brokeOff struct {
+	slog.Handler
+	heard chan struct{}
+}
+
+func (b brokeOff) Enabled(context.Context, slog.Level) bool { return true }
+
+func (b brokeOff) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == "a file broke off" {
+		b.heard <- struct{}{}
+	}
+	return nil
+}
+
+// narrow gives each connection as little room as the system lets it, so that a reader who stops stops the writer.
+type narrow struct{ net.Listener }
+
+func (n narrow) Accept() (net.Conn, error) {
+	c, err := n.Listener.Accept()
+	if err == nil {
+		err = c.(*net.TCPConn).SetWriteBuffer(4 << 10)
+	}
+	return c, err
+}
+
+// TestDownloadsGoOnWhileTheyAreRead fetches a file from a server that grants an answer no time at all: it comes whole to who reads it,
+// and breaks off for who does not.
+func TestDownloadsGoOnWhileTheyAreRead(t *testing.T) {
+	t.Parallel()
+	broke := brokeOff{slog.DiscardHandler, make(chan struct{}, 10)}
+	for name, c := range map[string]struct {
+		patience time.Duration
+		reads    bool
+	}{"read": {time.Minute, true}, "not read": {time.Millisecond, false}} {
+		h := newHouse(t, func(config *Config) { config.Patience, config.Log = c.patience, slog.New(broke) })
+		book := h.book("uk", "Souk UK", "GBP")
+		for n := range 8 {
+			var d ledger.Draft
+			for range 250 {
+				d.Lines = append(d.Lines, sale("assets:processor:available:main", "liabilities:seller:pending:sel_uk", 100, "GBP").Lines...)
+			}
+			d.Event = "order.captured"
+			h.post(book, fmt.Sprint("large-", n), d)
+		}
+		e, err := h.reports.Ask(t.Context(), operator, book, reports.Request{Report: "general_journal", Format: tabular.CSV})
+		if err != nil || e.State != reports.Made {
+			t.Fatal(e.State, err)
+		}
+		b := h.in("Aud", access.Grant{Role: access.Auditor})
+		path := "/console/books/uk" + exportsPath + "/" + e.ID
+		page := b.get(path, 200)
+
+		s := httptest.NewUnstartedServer(h)
+		s.Config.WriteTimeout = time.Nanosecond
+		s.Listener = narrow{s.Listener}
+		s.Start()
+		defer s.Close()
+		form := url.Values{"form": page.forms()[path+"/content"]["form"]}
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+path+"/content", strings.NewReader(form.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = testHost
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Origin", "https://"+testHost)
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		for _, cookie := range b.cookies {
+			r.AddCookie(&http.Cookie{Name: cookie.Name, Value: cookie.Value})
+		}
+		dial := net.Dialer{}
+		to := &http.Client{Transport: &http.Transport{ReadBufferSize: 4 << 10, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := dial.DialContext(ctx, network, address)
+			if err == nil {
+				err = c.(*net.TCPConn).SetReadBuffer(4 << 10)
+			}
+			return c, err
+		}}}
+		answer, err := to.Do(r)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		defer answer.Body.Close()
+		if !c.reads {
+			<-broke.heard // or the test runs out of time
+		}
+		file, err := io.ReadAll(answer.Body)
+		if whole := err == nil && tabular.Check(bytes.NewReader(file), *e.Manifest) == nil; whole != c.reads {
+			t.Errorf("%s: %d of %d bytes, %v", name, len(file), e.Manifest.Bytes, err)
+		}
+		if !c.reads && !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("%s: the end of it is %v", name, err)
+		}
+	}
+}
