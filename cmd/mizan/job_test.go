@@ -380,6 +380,28 @@ func TestJobSession(t *testing.T) {
 	}
 }
 
+// Work that is due under a name that no job has stands in the log from the start of the service, and in the figures.
+func TestStrandedWorkIsLoud(t *testing.T) {
+	t.Parallel()
+	list, _ := countingJobs(t)
+	db := pgtest.New(t)
+	if _, err := db.Pool.Exec(t.Context(), `
+		INSERT INTO job_lines (kind, book_id, since, planned_until) VALUES ('renamed', 0, now(), now()), ('gone', 0, now(), now());
+		INSERT INTO job_periods (kind, book_id, period, ends_at, state, planned_at, next_attempt)
+		SELECT 'renamed', 0, now() - n * interval '1 hour', now(), 'waiting', now(), now() FROM generate_series(1, 2) n`); err != nil {
+		t.Fatal(err)
+	}
+	var said lockedBuffer
+	address, _ := serveOn(t, db, serviceConfig{staticKey: testKey, open: true, log: newLog(&said, "json", slog.LevelInfo), jobs: list})
+	metrics := scrape(t, address)
+	if !strings.Contains(metrics, `mizan_job_periods_stranded{job="renamed"} 2`) || strings.Contains(metrics, `{job="gone"}`) {
+		t.Errorf("the metrics say:\n%s", metrics)
+	}
+	wait(t, "the log", func() bool {
+		return strings.Contains(said.String(), "belongs to no job") && strings.Contains(said.String(), `"job":"renamed"`)
+	})
+}
+
 // Jobs that are off run nowhere in the process, and can still be asked for.
 func TestJobsOff(t *testing.T) {
 	t.Parallel()
