@@ -266,18 +266,19 @@ func TestVaultSweepJob(t *testing.T) {
 		if _, _, err := w.vault.PutTx(t.Context(), tx, owner, "payee:cre_amy", map[string]string{"name": canary}); err != nil {
 			return err
 		}
-		_, err := w.vault.CloseTx(t.Context(), tx, owner, "payee:cre_amy", begin)
+		days, err := w.vault.Retention(t.Context(), owner)
+		if err != nil {
+			return err
+		}
+		// The business ended so long ago that five days of the retention are left: from its end on it would be years of nights.
+		_, err = w.vault.CloseTx(t.Context(), tx, owner, "payee:cre_amy", begin.AddDate(0, 0, 5-int(days)))
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	days, err := w.vault.Retention(t.Context(), owner)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Walked day by day that would be years of nights; the clock jumps to the day before, and what was missed is made up for.
-	if err := w.clock.set(begin.AddDate(0, 0, int(days)-1)); err != nil {
+	// The clock jumps to the last hour, and what was missed is made up for.
+	if err := w.clock.set(begin.AddDate(0, 0, 5).Add(-time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.jobs.RunDue(t.Context()); err != nil {
@@ -298,7 +299,17 @@ func TestVaultSweepJob(t *testing.T) {
 	if n := erased(); n != 0 {
 		t.Fatalf("%d were erased before their time", n)
 	}
-	if _, err := w.advance(t.Context(), w.clock, begin.AddDate(0, 0, int(days)+3)); err != nil {
+	// Half an hour before the night's sweep nothing of it is due.
+	if err := w.clock.set(begin.AddDate(0, 0, 5).Add(15 * time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.jobs.RunDue(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := erased(); n != 0 {
+		t.Fatalf("%d were erased before the sweep", n)
+	}
+	if _, err := w.advance(t.Context(), w.clock, begin.AddDate(0, 0, 5).Add(16*time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	if n := erased(); n != 1 {
