@@ -26,9 +26,10 @@ type jobMetrics struct {
 }
 
 var (
-	jobsWaiting = prometheus.NewDesc("mizan_job_periods_open", "Periods that wait or run, by job.", []string{"job"}, nil)
-	jobsParked  = prometheus.NewDesc("mizan_job_periods_parked", "Periods that failed as often as they may and wait for people, by job; at most 1000 of a book are counted.", []string{"job"}, nil)
-	jobsLag     = prometheus.NewDesc("mizan_job_lag_seconds", "How long ago the oldest period became due that is not over, by job.", []string{"job"}, nil)
+	jobsWaiting  = prometheus.NewDesc("mizan_job_periods_open", "Periods that wait or run, by job.", []string{"job"}, nil)
+	jobsParked   = prometheus.NewDesc("mizan_job_periods_parked", "Periods that failed as often as they may and wait for people, by job; at most 1000 of a book are counted.", []string{"job"}, nil)
+	jobsStranded = prometheus.NewDesc("mizan_job_periods_stranded", "Periods that wait or run and belong to no job of this process, by the job's name; at most 1000 of a book are counted.", []string{"job"}, nil)
+	jobsLag      = prometheus.NewDesc("mizan_job_lag_seconds", "How long ago the oldest period became due that is not over, by job.", []string{"job"}, nil)
 )
 
 // newJobMetrics registers what the jobs of this process do.
@@ -63,6 +64,9 @@ func (m *jobMetrics) observe(e jobs.Event) {
 		m.ended(e, said)
 	case jobs.Behind:
 		m.log.Warn("more periods of a job are due than may wait", said...)
+	case jobs.Strange:
+		m.log.Error("work is due that belongs to no job of this program: it is done only if an instance of another release does it",
+			"job", e.Job, "book", e.Book, "oldest", e.Period, "periods", e.Items)
 	case jobs.TakenOver:
 		m.log.Warn("a run of a job was taken over from a process that had stopped", said...)
 	default:
@@ -101,6 +105,7 @@ func withStack(said []any, stack []byte) []any {
 func (m *jobMetrics) Describe(ch chan<- *prometheus.Desc) {
 	ch <- jobsWaiting
 	ch <- jobsParked
+	ch <- jobsStranded
 	ch <- jobsLag
 }
 
@@ -119,6 +124,7 @@ func (m *jobMetrics) Collect(ch chan<- prometheus.Metric) {
 		m.log.Warn("how the jobs stand could not be read for the metrics", "err", err)
 		return
 	}
+	m.collectStranded(ctx, ch)
 	type standing struct {
 		open, parked int
 		lag          time.Duration
@@ -137,6 +143,22 @@ func (m *jobMetrics) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(jobsWaiting, prometheus.GaugeValue, float64(s.open), job)
 		ch <- prometheus.MustNewConstMetric(jobsParked, prometheus.GaugeValue, float64(s.parked), job)
 		ch <- prometheus.MustNewConstMetric(jobsLag, prometheus.GaugeValue, s.lag.Seconds(), job)
+	}
+}
+
+// collectStranded shows what is due that nobody here can do. Names come from the database, and no more than a thousand are read.
+func (m *jobMetrics) collectStranded(ctx context.Context, ch chan<- prometheus.Metric) {
+	list, err := m.service.Stranded(ctx)
+	if err != nil {
+		m.log.Warn("which work belongs to no job could not be read for the metrics", "err", err)
+		return
+	}
+	open := map[string]int{}
+	for _, w := range list {
+		open[w.Job] += w.Open
+	}
+	for job, n := range open {
+		ch <- prometheus.MustNewConstMetric(jobsStranded, prometheus.GaugeValue, float64(n), job)
 	}
 }
 

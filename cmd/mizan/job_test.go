@@ -266,18 +266,19 @@ func TestVaultSweepJob(t *testing.T) {
 		if _, _, err := w.vault.PutTx(t.Context(), tx, owner, "payee:cre_amy", map[string]string{"name": canary}); err != nil {
 			return err
 		}
-		_, err := w.vault.CloseTx(t.Context(), tx, owner, "payee:cre_amy", begin)
+		days, err := w.vault.Retention(t.Context(), owner)
+		if err != nil {
+			return err
+		}
+		// The business ended so long ago that five days of the retention are left: from its end on it would be years of nights.
+		_, err = w.vault.CloseTx(t.Context(), tx, owner, "payee:cre_amy", begin.AddDate(0, 0, 5-int(days)))
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	days, err := w.vault.Retention(t.Context(), owner)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Walked day by day that would be years of nights; the clock jumps to the day before, and what was missed is made up for.
-	if err := w.clock.set(begin.AddDate(0, 0, int(days)-1)); err != nil {
+	// The clock jumps to the last hour, and what was missed is made up for.
+	if err := w.clock.set(begin.AddDate(0, 0, 5).Add(-time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.jobs.RunDue(t.Context()); err != nil {
@@ -298,7 +299,17 @@ func TestVaultSweepJob(t *testing.T) {
 	if n := erased(); n != 0 {
 		t.Fatalf("%d were erased before their time", n)
 	}
-	if _, err := w.advance(t.Context(), w.clock, begin.AddDate(0, 0, int(days)+3)); err != nil {
+	// Half an hour before the night's sweep nothing of it is due.
+	if err := w.clock.set(begin.AddDate(0, 0, 5).Add(15 * time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.jobs.RunDue(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := erased(); n != 0 {
+		t.Fatalf("%d were erased before the sweep", n)
+	}
+	if _, err := w.advance(t.Context(), w.clock, begin.AddDate(0, 0, 5).Add(16*time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	if n := erased(); n != 1 {
@@ -378,6 +389,28 @@ func TestJobSession(t *testing.T) {
 	if log := said.String(); !strings.Contains(log, "waits for people") || !strings.Contains(log, "test-never") || strings.Contains(log, "producer") {
 		t.Errorf("the log says:\n%s", log)
 	}
+}
+
+// Work that is due under a name that no job has stands in the log from the start of the service, and in the figures.
+func TestStrandedWorkIsLoud(t *testing.T) {
+	t.Parallel()
+	list, _ := countingJobs(t)
+	db := pgtest.New(t)
+	if _, err := db.Pool.Exec(t.Context(), `
+		INSERT INTO job_lines (kind, book_id, since, planned_until) VALUES ('renamed', 0, now(), now()), ('gone', 0, now(), now());
+		INSERT INTO job_periods (kind, book_id, period, ends_at, state, planned_at, next_attempt)
+		SELECT 'renamed', 0, now() - n * interval '1 hour', now(), 'waiting', now(), now() FROM generate_series(1, 2) n`); err != nil {
+		t.Fatal(err)
+	}
+	var said lockedBuffer
+	address, _ := serveOn(t, db, serviceConfig{staticKey: testKey, open: true, log: newLog(&said, "json", slog.LevelInfo), jobs: list})
+	metrics := scrape(t, address)
+	if !strings.Contains(metrics, `mizan_job_periods_stranded{job="renamed"} 2`) || strings.Contains(metrics, `{job="gone"}`) {
+		t.Errorf("the metrics say:\n%s", metrics)
+	}
+	wait(t, "the log", func() bool {
+		return strings.Contains(said.String(), "belongs to no job") && strings.Contains(said.String(), `"job":"renamed"`)
+	})
 }
 
 // Jobs that are off run nowhere in the process, and can still be asked for.

@@ -26,6 +26,7 @@ const asProgram = "MIZAN_TEST_AS_PROGRAM"
 const patience = time.Minute
 
 func TestMain(m *testing.M) {
+	benchSellers, benchCreators = 1000, 1000
 	if os.Getenv(asProgram) != "" {
 		main()
 	}

@@ -30,8 +30,8 @@ type campaign struct {
 }
 
 var (
-	sampleCampaign = campaign{cuts: 14, coldCuts: 6, lostCommits: 3, stalls: 1, randomKills: 3, killsAtEach: 1,
-		contests: 4, terminate: 1, pauses: 2, crashes: []int{1, 1, 1, 1}}
+	sampleCampaign = campaign{cuts: 8, coldCuts: 4, lostCommits: 2, stalls: 1, randomKills: 2, killsAtEach: 1,
+		contests: 2, terminate: 1, pauses: 2, crashes: []int{1, 1, 1, 1}}
 	longCampaign = campaign{lostCommits: 200, stalls: 100, randomKills: 490, killsAtEach: 30,
 		contests: 200, terminate: 60, pauses: 60, lockPauses: 5, randomPauses: 10, crashes: []int{100, 100, 50, 50}}
 )

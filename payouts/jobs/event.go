@@ -24,6 +24,9 @@ const (
 	Fenced = "fenced"
 	// Released means that a run was given back because its process stops.
 	Released = "released"
+	// Strange means that Items periods are due in a book that belong to no job of this process, the oldest of them Period. It is
+	// told when the service starts, and is an alarm unless another process does them.
+	Strange = "strange"
 	// Unwell means that the service itself met Err, such as a database that does not answer. It goes on.
 	Unwell = "unwell"
 )

@@ -26,6 +26,7 @@ var Statements = map[string]Statement{
 	"again":    {sqlOver, []any{"job1", 1, at}},
 	"done":     {sqlIsDone, []any{"job1", 1, at, 1}},
 	"status":   {sqlStatus, []any{[]string{"job1", "job2"}, nil}},
+	"stranded": {sqlStranded, []any{[]string{"job1"}, []string{"job2"}, []int32{1, 2}, 1000}},
 	"forget":   {sqlForget, []any{[]string{"job1", "job2"}, []time.Time{at.AddDate(-1, 0, 0), at.AddDate(-1, 0, 0)}, []int64{1000, 1000}, 100, at.AddDate(-1, 0, 0), 1000}},
 }
 

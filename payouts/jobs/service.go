@@ -125,9 +125,10 @@ func (s *Service) Start(ctx context.Context) error {
 	return nil
 }
 
-// look ticks until the service ends.
+// look tells what nobody here can do, and ticks until the service ends.
 func (s *Service) look(ctx context.Context) {
 	defer close(s.ended)
+	s.tellStranded(ctx)
 	ticker := time.NewTicker(s.config.TickEvery)
 	defer ticker.Stop()
 	for {
