@@ -187,7 +187,7 @@ func half(from, until time.Time) (time.Time, bool) {
 }
 
 func (p *pull) list(ctx context.Context, from, until time.Time) ([]processor.Entry, error) {
-	if p.lists++; p.lists > pullLists {
+	if p.lists++; p.lists > p.s.pullLists {
 		return nil, errPullMore
 	}
 	return p.driver.ListEntries(ctx, "", processor.Window{From: from, Until: until})
