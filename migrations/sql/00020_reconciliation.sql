@@ -95,7 +95,7 @@ CREATE TABLE evidence_lines (
     number       bigint      NOT NULL CHECK (number > 0),
     receipt      bigint      NOT NULL CHECK (receipt > 0),
     line_id      text        COLLATE "C" NOT NULL CHECK (octet_length(line_id) BETWEEN 1 AND 255),
-    key          text        COLLATE "C" NOT NULL CHECK (octet_length(key) BETWEEN 1 AND 255),
+    key          text        COLLATE "C" NOT NULL CHECK (octet_length(key) BETWEEN 1 AND 255 AND key !~ '^@'),
     currency     text        COLLATE "C" NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
     gross        bigint      NOT NULL,
     fee          bigint      NOT NULL,
@@ -117,8 +117,8 @@ CREATE TABLE evidence_lines (
 CREATE INDEX evidence_lines_key ON evidence_lines (book_id, source_id, key, number);
 CREATE INDEX evidence_lines_moved ON evidence_lines (book_id, source_id, moved_at, number);
 -- Lines whose money is not available yet: the day on which it should be is read again.
-CREATE INDEX evidence_lines_pending ON evidence_lines (book_id, source_id, available_at) WHERE status = 'pending';
-COMMENT ON COLUMN evidence_lines.key IS 'what the ledger knows it by: the id of what moved the money, or its own';
+CREATE INDEX evidence_lines_pending ON evidence_lines (book_id, source_id, moved_at, available_at) WHERE status = 'pending';
+COMMENT ON COLUMN evidence_lines.key IS 'what the ledger knows it by: the id of what moved the money, or its own; never the place of an entry, which begins with an @';
 COMMENT ON COLUMN evidence_lines.net IS 'what the balance moved by, positive for money that came in, in minor units of the ledger';
 
 -- +goose StatementBegin

@@ -21,10 +21,13 @@ const (
 	sqlPulledFrom = `
 SELECT h.pulled_until, (SELECT t.occurred_at FROM transactions t WHERE t.book_id = h.book_id AND t.sequence = 1)
   FROM evidence_heads h WHERE h.book_id = $1 AND h.source_id = $2`
-	// The days, in UTC, of lines whose money should be available by now, the longest due first.
-	sqlRipe = `
+	// The first and the last line between two moments whose money should be available by now.
+	sqlFirstRipe = `
 SELECT moved_at FROM evidence_lines
- WHERE book_id = $1 AND source_id = $2 AND status = 'pending' AND available_at <= $3 ORDER BY available_at LIMIT 10000`
+ WHERE book_id = $1 AND source_id = $2 AND status = 'pending' AND moved_at >= $3 AND moved_at < $4 AND available_at <= $5 ORDER BY moved_at, available_at LIMIT 1`
+	sqlLastRipe = `
+SELECT moved_at FROM evidence_lines
+ WHERE book_id = $1 AND source_id = $2 AND status = 'pending' AND moved_at >= $3 AND moved_at < $4 AND available_at <= $5 ORDER BY moved_at DESC, available_at DESC LIMIT 1`
 	sqlRipen = `UPDATE evidence_lines SET status = $4, available_at = $5 WHERE book_id = $1 AND source_id = $2 AND number = $3`
 	// Whether lines are evidence of another account of ours already.
 	sqlElsewhere = `
@@ -106,26 +109,40 @@ func (s *Service) pulledFrom(ctx context.Context, book ledger.Book, source Sourc
 	return from.Add(-pullOverlap).Truncate(time.Second), first, nil
 }
 
-// ripeDays are the days before a moment of which money should be available by now.
+// ripeDays are days in UTC, before a moment, of which money should be available by now. If there are more than one pull reads again, they are
+// the oldest and the newest ones: so days that never ripen keep no other one from being read for some weeks.
 func (s *Service) ripeDays(ctx context.Context, book ledger.Book, source Source, now, before time.Time) ([]time.Time, error) {
-	found, err := s.pool.Query(ctx, sqlRipe, book.ID, source.ID, now)
-	if err != nil {
-		return nil, fmt.Errorf("find lines whose money is due: %w", err)
-	}
-	moments, err := pgx.CollectRows(found, pgx.RowTo[time.Time])
-	if err != nil {
-		return nil, fmt.Errorf("find lines whose money is due: %w", err)
-	}
-	var days []time.Time
-	for _, at := range moments {
-		day := at.UTC().Truncate(24 * time.Hour)
-		if at.Before(before) && !slices.ContainsFunc(days, day.Equal) {
-			if days = append(days, day); len(days) == pullRipe {
-				break
-			}
+	probe := func(sql string, from, until time.Time) (day time.Time, found bool, err error) {
+		err = s.pool.QueryRow(ctx, sql, book.ID, source.ID, from, until, now).Scan(&day)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return day, false, nil
 		}
+		if err != nil {
+			return day, false, fmt.Errorf("find lines whose money is due: %w", err)
+		}
+		return day.UTC().Truncate(24 * time.Hour), true, nil
 	}
-	return days, nil
+	var oldest, newest []time.Time
+	from := time.Unix(0, 0)
+	for len(oldest) < pullRipe/2 {
+		day, found, err := probe(sqlFirstRipe, from, before)
+		if err != nil || !found {
+			return oldest, err
+		}
+		oldest, from = append(oldest, day), day.Add(24*time.Hour)
+	}
+	for until := before; len(newest) < pullRipe-pullRipe/2; {
+		day, found, err := probe(sqlLastRipe, from, until)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			break
+		}
+		newest, until = append(newest, day), day
+	}
+	slices.Reverse(newest)
+	return append(oldest, newest...), nil
 }
 
 // keepPage keeps what is new in a page, in one transaction. It returns a receipt without a number if there was nothing to keep.

@@ -38,6 +38,8 @@ type Service struct {
 	log     *slog.Logger
 	// pullLists and roundPulls bound how much one pull and one round read.
 	pullLists, roundPulls int
+	// overlapAtMost bounds the known lines that a statement is held against.
+	overlapAtMost int
 }
 
 // New returns the service in the database.
@@ -49,7 +51,7 @@ func New(o Options) *Service {
 		o.Driver = func(ledger.Book, string) processor.Driver { return nil }
 	}
 	return &Service{pool: o.Pool, ledger: o.Ledger, events: o.Events, payouts: o.Payouts, trail: o.Trail, clock: o.Now, driver: o.Driver, log: o.Log,
-		pullLists: pullLists, roundPulls: roundPulls}
+		pullLists: pullLists, roundPulls: roundPulls, overlapAtMost: overlapAtMost}
 }
 
 // now is the time as the database keeps it.
