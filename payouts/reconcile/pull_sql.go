@@ -19,8 +19,9 @@ import (
 
 const (
 	sqlPulledFrom = `
-SELECT h.pulled_until, (SELECT t.occurred_at FROM transactions t WHERE t.book_id = h.book_id AND t.sequence = 1)
+SELECT h.pulled_until, h.reread_from, (SELECT t.occurred_at FROM transactions t WHERE t.book_id = h.book_id AND t.sequence = 1)
   FROM evidence_heads h WHERE h.book_id = $1 AND h.source_id = $2`
+	sqlReread = `UPDATE evidence_heads SET reread_from = $3 WHERE book_id = $1 AND source_id = $2`
 	// The first and the last line between two moments whose money should be available by now.
 	sqlFirstRipe = `
 SELECT moved_at FROM evidence_lines
@@ -88,25 +89,51 @@ func (s *Service) pullSource(ctx context.Context, t payouts.Turn, name string) (
 	return source, err
 }
 
-// pulledFrom is where a pull begins to read, and where the very first one began.
-func (s *Service) pulledFrom(ctx context.Context, book ledger.Book, source Source) (from, first time.Time, err error) {
-	var until, began *time.Time
-	if err := s.pool.QueryRow(ctx, sqlPulledFrom, book.ID, source.ID).Scan(&until, &began); err != nil {
-		return from, first, fmt.Errorf("read how far a processor was read: %w", err)
+// pulledFrom is where a pull begins to read, and where the very first one began. owed is from when on an earlier pull wanted to read
+// again and did not come to the end; zero if there is nothing of that.
+func (s *Service) pulledFrom(ctx context.Context, book ledger.Book, source Source) (from, first, owed time.Time, err error) {
+	var until, again, began *time.Time
+	if err := s.pool.QueryRow(ctx, sqlPulledFrom, book.ID, source.ID).Scan(&until, &again, &began); err != nil {
+		return from, first, owed, fmt.Errorf("read how far a processor was read: %w", err)
 	}
 	now := s.now().Truncate(time.Second)
 	first = now.Add(-pullFirst)
 	if began != nil && began.Before(first) {
 		first = began.UTC().Truncate(24 * time.Hour)
 	}
+	if again != nil {
+		owed = again.UTC()
+	}
 	if until == nil {
-		return first, first, nil
+		return first, first, owed, nil
 	}
 	from = now
 	if until.Before(now) {
 		from = until.UTC()
 	}
-	return from.Add(-pullOverlap).Truncate(time.Second), first, nil
+	return from.Add(-pullOverlap).Truncate(time.Second), first, owed, nil
+}
+
+// owe writes down from when on a processor is to be read again.
+func (s *Service) owe(ctx context.Context, t payouts.Turn, source Source, from time.Time) error {
+	return s.pool.TxRetry(ctx, func(tx pgx.Tx) error {
+		if err := checkTurn(ctx, tx, t); err != nil {
+			return err
+		}
+		k, err := s.takeTx(ctx, tx, t.Book, source)
+		if err != nil {
+			return err
+		}
+		return k.owe(ctx, from)
+	})
+}
+
+// owe writes down from when on the processor is to be read again; zero for nothing.
+func (t *taking) owe(ctx context.Context, from time.Time) error {
+	if _, err := t.tx.Exec(ctx, sqlReread, t.book.ID, t.source.ID, maybe(from)); err != nil {
+		return fmt.Errorf("write down from when on a processor is to be read again: %w", err)
+	}
+	return nil
 }
 
 // ripeDays are days in UTC, before a moment, of which money should be available by now. If there are more than one pull reads again, they are
@@ -156,6 +183,15 @@ func (s *Service) keepPage(ctx context.Context, t payouts.Turn, source Source, b
 		k, err := s.takeTx(ctx, tx, t.Book, source)
 		if err != nil {
 			return err
+		}
+		if g.owing {
+			on := g.until
+			if g.balance != nil {
+				on = time.Time{} // read to the end
+			}
+			if err := k.owe(ctx, on); err != nil {
+				return err
+			}
 		}
 		f, err := k.sift(ctx, lines)
 		if err != nil {

@@ -427,6 +427,38 @@ func TestOneAccountOneBook(t *testing.T) {
 	}
 }
 
+// TestPullGoesBack: entries that show up late, further back than one pull can read again, are found by the pulls after it, also by
+// another process: what was begun is gone on with, though the same is missing as before.
+func TestPullGoesBack(t *testing.T) {
+	t.Parallel()
+	h := newEvidenceHouse(t)
+	for range 30 {
+		h.charge(1000, 30, 48*time.Hour)
+		h.clock.Advance(24 * time.Hour)
+	}
+	h.pull()
+	_, err := h.sim.AddEntry(simulator.Platform, "stripe_fee", "fee", "eur", -200, h.clock.Now().AddDate(0, 0, -8), "")
+	h.ok(err)
+	pulls := 0
+	for more := true; more; pulls++ {
+		s := h.another(h.db.Pool)
+		s.pullLists = 8
+		p, err := s.Pull(t.Context(), h.turn(), "main")
+		h.ok(err)
+		if more = p.More; pulls == 20 {
+			t.Fatal("the pulls come to no end")
+		}
+	}
+	gaps, err := h.Completeness(t.Context(), h.book, h.processorSource())
+	if err != nil || len(gaps) != 0 || pulls < 2 {
+		t.Errorf("after %d pulls: %+v, %v", pulls, gaps, err)
+	}
+	h.equalsJournal()
+	if n := h.count(`SELECT count(*) FROM evidence_heads WHERE reread_from IS NOT NULL`); n != 0 {
+		t.Error("it is to be read again")
+	}
+}
+
 // TestRipeDays: of the days whose money should be available by now one pull reads some again, and however many lines of a day stay
 // pending for ever, and however many such days there are, what became due lately is among them.
 func TestRipeDays(t *testing.T) {
