@@ -158,7 +158,7 @@ func evidenceOperations() []Operation {
 				"The same bytes again are answered as the first time, with Idempotent-Replayed, and change nothing. Lines that are known already are not doubled.",
 			Scope: access.ReconciliationWrite, Body: reflect.TypeFor[statementBody](), BodyLimit: evidence.MaxBytes, BodyMedia: statementMedia,
 			Answers: []Answer{{Status: 201, Meaning: "It was taken.", Body: reflect.TypeFor[ReceiptJSON]()}, {Status: 200, Meaning: "It was taken before.", Body: reflect.TypeFor[ReceiptJSON](), Replayed: true}},
-			Errors: append([]*fault.Error{reconcile.ErrStatementElsewhere, reconcile.ErrStatementEmpty, reconcile.ErrSourceMoved, evidence.ErrUnreadable, evidence.ErrUnbalanced, evidence.ErrTooLarge,
+			Errors: append([]*fault.Error{reconcile.ErrStatementElsewhere, reconcile.ErrStatementEmpty, reconcile.ErrStatementOverlap, reconcile.ErrSourceMoved, evidence.ErrUnreadable, evidence.ErrUnbalanced, evidence.ErrTooLarge,
 				evidence.ErrCurrency, evidence.ErrProfile, ErrOverloaded}, unknown...), handle: takeStatement,
 		},
 		{

@@ -34,9 +34,11 @@ CREATE TABLE evidence_heads (
     last_receipt  bigint   NOT NULL DEFAULT 0 CHECK (last_receipt >= 0),
     last_line     bigint   NOT NULL DEFAULT 0 CHECK (last_line >= 0),
     pulled_until  timestamptz CHECK (isfinite(pulled_until)),
+    reread_from   timestamptz CHECK (isfinite(reread_from)),
     CONSTRAINT evidence_heads_pkey PRIMARY KEY (book_id, source_id),
     CONSTRAINT evidence_heads_of FOREIGN KEY (book_id, source_id) REFERENCES evidence_sources (book_id, id)
 ) WITH (fillfactor = 20);
+COMMENT ON COLUMN evidence_heads.reread_from IS 'from when on the processor''s entries are to be read again, since the lines did not come to its balance; nothing if that was done';
 COMMENT ON COLUMN evidence_heads.pulled_until IS 'the processor''s entries before this were read; they are read again some days back';
 
 -- +goose StatementBegin
@@ -95,7 +97,7 @@ CREATE TABLE evidence_lines (
     number       bigint      NOT NULL CHECK (number > 0),
     receipt      bigint      NOT NULL CHECK (receipt > 0),
     line_id      text        COLLATE "C" NOT NULL CHECK (octet_length(line_id) BETWEEN 1 AND 255),
-    key          text        COLLATE "C" NOT NULL CHECK (octet_length(key) BETWEEN 1 AND 255),
+    key          text        COLLATE "C" NOT NULL CHECK (octet_length(key) BETWEEN 1 AND 255 AND key !~ '^@'),
     currency     text        COLLATE "C" NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
     gross        bigint      NOT NULL,
     fee          bigint      NOT NULL,
@@ -117,8 +119,8 @@ CREATE TABLE evidence_lines (
 CREATE INDEX evidence_lines_key ON evidence_lines (book_id, source_id, key, number);
 CREATE INDEX evidence_lines_moved ON evidence_lines (book_id, source_id, moved_at, number);
 -- Lines whose money is not available yet: the day on which it should be is read again.
-CREATE INDEX evidence_lines_pending ON evidence_lines (book_id, source_id, available_at) WHERE status = 'pending';
-COMMENT ON COLUMN evidence_lines.key IS 'what the ledger knows it by: the id of what moved the money, or its own';
+CREATE INDEX evidence_lines_pending ON evidence_lines (book_id, source_id, moved_at, available_at) WHERE status = 'pending';
+COMMENT ON COLUMN evidence_lines.key IS 'what the ledger knows it by: the id of what moved the money, or its own; never the place of an entry, which begins with an @';
 COMMENT ON COLUMN evidence_lines.net IS 'what the balance moved by, positive for money that came in, in minor units of the ledger';
 
 -- +goose StatementBegin
@@ -515,7 +517,7 @@ REVOKE ALL ON evidence_sources, evidence_settings, evidence_heads, evidence_rece
 GRANT SELECT, INSERT ON evidence_sources, evidence_settings, evidence_heads, evidence_receipts, evidence_parts, evidence_lines, evidence_changes,
        evidence_balances, evidence_statements, recon_rules, recon_heads, recon_runs, recon_items, recon_pairings, recon_breaks, recon_steps,
        recon_step_heads, recon_suspense_heads, period_closings, exports TO mizan_app;
-GRANT UPDATE (last_receipt, last_line, pulled_until) ON evidence_heads TO mizan_app;
+GRANT UPDATE (last_receipt, last_line, pulled_until, reread_from) ON evidence_heads TO mizan_app;
 GRANT UPDATE (status, available_at) ON evidence_lines TO mizan_app;
 GRANT UPDATE (run, line, sequence) ON recon_heads TO mizan_app;
 GRANT UPDATE (key, open_until, how, pairing) ON recon_items TO mizan_app;

@@ -58,7 +58,9 @@ type pull struct {
 	source Source
 	by     string
 	lists  int
-	done   Pulled
+	// owing says that what is read belongs to a reading further back, which the next pull goes on with if this one does not end it.
+	owing bool
+	done  Pulled
 }
 
 // errPullMore ends a pull that has asked for as many lists as one may.
@@ -90,12 +92,18 @@ func (s *Service) Pull(ctx context.Context, t payouts.Turn, name string) (Pulled
 
 // read reads everything since the last pull, and more if that is not all.
 func (p *pull) read(ctx context.Context, before []Gap) error {
-	from, first, err := p.s.pulledFrom(ctx, p.t.Book, p.source)
+	from, first, owed, err := p.s.pulledFrom(ctx, p.t.Book, p.source)
 	if err != nil {
 		return err
 	}
 	if err := p.ripen(ctx, from); err != nil {
 		return err
+	}
+	if !owed.IsZero() {
+		p.owing = true
+		if owed.Before(from) {
+			from = owed
+		}
 	}
 	if err := p.upToNow(ctx, from); err != nil {
 		return err
@@ -107,6 +115,12 @@ func (p *pull) read(ctx context.Context, before []Gap) error {
 			return nil
 		case attempt > 0 && (sameGaps(before, p.done.Gaps) || !again.Before(from)):
 			continue
+		}
+		if again.Before(from) {
+			if err := p.s.owe(ctx, p.t, p.source, again); err != nil {
+				return err
+			}
+			p.owing = true
 		}
 		if err := p.upToNow(ctx, again); err != nil {
 			return err
@@ -187,7 +201,7 @@ func half(from, until time.Time) (time.Time, bool) {
 }
 
 func (p *pull) list(ctx context.Context, from, until time.Time) ([]processor.Entry, error) {
-	if p.lists++; p.lists > pullLists {
+	if p.lists++; p.lists > p.s.pullLists {
 		return nil, errPullMore
 	}
 	return p.driver.ListEntries(ctx, "", processor.Window{From: from, Until: until})
@@ -200,10 +214,13 @@ type page struct {
 	// balance was read at a moment before the list; nil if this is not the last list.
 	balance map[money.Currency]processor.Balance
 	at      time.Time
+	// owing says that it belongs to a reading further back.
+	owing bool
 }
 
 // keep keeps a page.
 func (p *pull) keep(ctx context.Context, g page) error {
+	g.owing = p.owing
 	r, gaps, err := p.s.keepPage(ctx, p.t, p.source, p.by, g)
 	if err != nil {
 		return err
@@ -215,7 +232,7 @@ func (p *pull) keep(ctx context.Context, g page) error {
 		p.done.Receipts++
 	}
 	if g.balance != nil {
-		p.done.Gaps = gaps
+		p.done.Gaps, p.owing = gaps, false
 	}
 	return nil
 }

@@ -19,12 +19,16 @@ import (
 
 const (
 	sqlPulledFrom = `
-SELECT h.pulled_until, (SELECT t.occurred_at FROM transactions t WHERE t.book_id = h.book_id AND t.sequence = 1)
+SELECT h.pulled_until, h.reread_from, (SELECT t.occurred_at FROM transactions t WHERE t.book_id = h.book_id AND t.sequence = 1)
   FROM evidence_heads h WHERE h.book_id = $1 AND h.source_id = $2`
-	// The days, in UTC, of lines whose money should be available by now, the longest due first.
-	sqlRipe = `
+	sqlReread = `UPDATE evidence_heads SET reread_from = $3 WHERE book_id = $1 AND source_id = $2`
+	// The first and the last line between two moments whose money should be available by now.
+	sqlFirstRipe = `
 SELECT moved_at FROM evidence_lines
- WHERE book_id = $1 AND source_id = $2 AND status = 'pending' AND available_at <= $3 ORDER BY available_at LIMIT 10000`
+ WHERE book_id = $1 AND source_id = $2 AND status = 'pending' AND moved_at >= $3 AND moved_at < $4 AND available_at <= $5 ORDER BY moved_at, available_at LIMIT 1`
+	sqlLastRipe = `
+SELECT moved_at FROM evidence_lines
+ WHERE book_id = $1 AND source_id = $2 AND status = 'pending' AND moved_at >= $3 AND moved_at < $4 AND available_at <= $5 ORDER BY moved_at DESC, available_at DESC LIMIT 1`
 	sqlRipen = `UPDATE evidence_lines SET status = $4, available_at = $5 WHERE book_id = $1 AND source_id = $2 AND number = $3`
 	// Whether lines are evidence of another account of ours already.
 	sqlElsewhere = `
@@ -85,47 +89,87 @@ func (s *Service) pullSource(ctx context.Context, t payouts.Turn, name string) (
 	return source, err
 }
 
-// pulledFrom is where a pull begins to read, and where the very first one began.
-func (s *Service) pulledFrom(ctx context.Context, book ledger.Book, source Source) (from, first time.Time, err error) {
-	var until, began *time.Time
-	if err := s.pool.QueryRow(ctx, sqlPulledFrom, book.ID, source.ID).Scan(&until, &began); err != nil {
-		return from, first, fmt.Errorf("read how far a processor was read: %w", err)
+// pulledFrom is where a pull begins to read, and where the very first one began. owed is from when on an earlier pull wanted to read
+// again and did not come to the end; zero if there is nothing of that.
+func (s *Service) pulledFrom(ctx context.Context, book ledger.Book, source Source) (from, first, owed time.Time, err error) {
+	var until, again, began *time.Time
+	if err := s.pool.QueryRow(ctx, sqlPulledFrom, book.ID, source.ID).Scan(&until, &again, &began); err != nil {
+		return from, first, owed, fmt.Errorf("read how far a processor was read: %w", err)
 	}
 	now := s.now().Truncate(time.Second)
 	first = now.Add(-pullFirst)
 	if began != nil && began.Before(first) {
 		first = began.UTC().Truncate(24 * time.Hour)
 	}
+	if again != nil {
+		owed = again.UTC()
+	}
 	if until == nil {
-		return first, first, nil
+		return first, first, owed, nil
 	}
 	from = now
 	if until.Before(now) {
 		from = until.UTC()
 	}
-	return from.Add(-pullOverlap).Truncate(time.Second), first, nil
+	return from.Add(-pullOverlap).Truncate(time.Second), first, owed, nil
 }
 
-// ripeDays are the days before a moment of which money should be available by now.
-func (s *Service) ripeDays(ctx context.Context, book ledger.Book, source Source, now, before time.Time) ([]time.Time, error) {
-	found, err := s.pool.Query(ctx, sqlRipe, book.ID, source.ID, now)
-	if err != nil {
-		return nil, fmt.Errorf("find lines whose money is due: %w", err)
-	}
-	moments, err := pgx.CollectRows(found, pgx.RowTo[time.Time])
-	if err != nil {
-		return nil, fmt.Errorf("find lines whose money is due: %w", err)
-	}
-	var days []time.Time
-	for _, at := range moments {
-		day := at.UTC().Truncate(24 * time.Hour)
-		if at.Before(before) && !slices.ContainsFunc(days, day.Equal) {
-			if days = append(days, day); len(days) == pullRipe {
-				break
-			}
+// owe writes down from when on a processor is to be read again.
+func (s *Service) owe(ctx context.Context, t payouts.Turn, source Source, from time.Time) error {
+	return s.pool.TxRetry(ctx, func(tx pgx.Tx) error {
+		if err := checkTurn(ctx, tx, t); err != nil {
+			return err
 		}
+		k, err := s.takeTx(ctx, tx, t.Book, source)
+		if err != nil {
+			return err
+		}
+		return k.owe(ctx, from)
+	})
+}
+
+// owe writes down from when on the processor is to be read again; zero for nothing.
+func (t *taking) owe(ctx context.Context, from time.Time) error {
+	if _, err := t.tx.Exec(ctx, sqlReread, t.book.ID, t.source.ID, maybe(from)); err != nil {
+		return fmt.Errorf("write down from when on a processor is to be read again: %w", err)
 	}
-	return days, nil
+	return nil
+}
+
+// ripeDays are days in UTC, before a moment, of which money should be available by now. If there are more than one pull reads again, they are
+// the oldest and the newest ones: so days that never ripen keep no other one from being read for some weeks.
+func (s *Service) ripeDays(ctx context.Context, book ledger.Book, source Source, now, before time.Time) ([]time.Time, error) {
+	probe := func(sql string, from, until time.Time) (day time.Time, found bool, err error) {
+		err = s.pool.QueryRow(ctx, sql, book.ID, source.ID, from, until, now).Scan(&day)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return day, false, nil
+		}
+		if err != nil {
+			return day, false, fmt.Errorf("find lines whose money is due: %w", err)
+		}
+		return day.UTC().Truncate(24 * time.Hour), true, nil
+	}
+	var oldest, newest []time.Time
+	from := time.Unix(0, 0)
+	for len(oldest) < pullRipe/2 {
+		day, found, err := probe(sqlFirstRipe, from, before)
+		if err != nil || !found {
+			return oldest, err
+		}
+		oldest, from = append(oldest, day), day.Add(24*time.Hour)
+	}
+	for until := before; len(newest) < pullRipe-pullRipe/2; {
+		day, found, err := probe(sqlLastRipe, from, until)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			break
+		}
+		newest, until = append(newest, day), day
+	}
+	slices.Reverse(newest)
+	return append(oldest, newest...), nil
 }
 
 // keepPage keeps what is new in a page, in one transaction. It returns a receipt without a number if there was nothing to keep.
@@ -139,6 +183,15 @@ func (s *Service) keepPage(ctx context.Context, t payouts.Turn, source Source, b
 		k, err := s.takeTx(ctx, tx, t.Book, source)
 		if err != nil {
 			return err
+		}
+		if g.owing {
+			on := g.until
+			if g.balance != nil {
+				on = time.Time{} // read to the end
+			}
+			if err := k.owe(ctx, on); err != nil {
+				return err
+			}
 		}
 		f, err := k.sift(ctx, lines)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -444,5 +445,74 @@ func TestOneAccountOneBook(t *testing.T) {
 	}
 	if _, err := h.Pull(t.Context(), h.turn(), "other"); err == nil {
 		t.Error("one account under two names")
+	}
+}
+
+// TestPullGoesBack: entries that show up late, further back than one pull can read again, are found by the pulls after it, also by
+// another process: what was begun is gone on with, though the same is missing as before.
+func TestPullGoesBack(t *testing.T) {
+	t.Parallel()
+	h := newEvidenceHouse(t)
+	for range 30 {
+		h.charge(1000, 30, 48*time.Hour)
+		h.clock.Advance(24 * time.Hour)
+	}
+	h.pull()
+	_, err := h.sim.AddEntry(simulator.Platform, "stripe_fee", "fee", "eur", -200, h.clock.Now().AddDate(0, 0, -8), "")
+	h.ok(err)
+	pulls := 0
+	for more := true; more; pulls++ {
+		s := h.another(h.db.Pool)
+		s.pullLists = 8
+		p, err := s.Pull(t.Context(), h.turn(), "main")
+		h.ok(err)
+		if more = p.More; pulls == 20 {
+			t.Fatal("the pulls come to no end")
+		}
+	}
+	gaps, err := h.Completeness(t.Context(), h.book, h.processorSource())
+	if err != nil || len(gaps) != 0 || pulls < 2 {
+		t.Errorf("after %d pulls: %+v, %v", pulls, gaps, err)
+	}
+	h.equalsJournal()
+	if n := h.count(`SELECT count(*) FROM evidence_heads WHERE reread_from IS NOT NULL`); n != 0 {
+		t.Error("it is to be read again")
+	}
+}
+
+// TestRipeDays: of the days whose money should be available by now one pull reads some again, and however many lines of a day stay
+// pending for ever, and however many such days there are, what became due lately is among them.
+func TestRipeDays(t *testing.T) {
+	t.Parallel()
+	h := newEvidenceHouse(t)
+	h.pull()
+	x := h.processorSource()
+	fill := func(first, lines int, start time.Time, every time.Duration) {
+		t.Helper()
+		h.ok(h.exec(`INSERT INTO evidence_lines (book_id, source_id, number, receipt, line_id, key, currency, gross, fee, net, category, moved_at, available_at, status)
+		SELECT $1, $2, n, 1, 'txn_x' || n, 'ch_x' || n, 'EUR', 1, 0, 1, 'charge', m, m + interval '2 days', 'pending'
+		  FROM generate_series($3::int, $3::int + $4::int - 1) n CROSS JOIN LATERAL (SELECT $5::timestamptz + (n - $3) * make_interval(secs => $6) AS m) m`,
+			h.book.ID, x.ID, first, lines, start, every.Seconds()))
+	}
+	start := evidenceStart.AddDate(0, 0, -100).Truncate(24 * time.Hour)
+	now := evidenceStart
+	fill(1, 10_001, start, time.Second) // more of one day than anybody looks at one by one
+	days, err := h.ripeDays(t.Context(), h.book, x, now, now)
+	if err != nil || len(days) != 1 || !days[0].Equal(start) {
+		t.Fatalf("%v, %v", days, err)
+	}
+	fill(20_001, 1, start.AddDate(0, 0, 3).Add(23*time.Hour), time.Second)
+	days, err = h.ripeDays(t.Context(), h.book, x, now, now)
+	if err != nil || len(days) != 2 || !days[1].Equal(start.AddDate(0, 0, 3)) {
+		t.Fatalf("%v, %v", days, err)
+	}
+	fill(30_001, 95, start.AddDate(0, 0, 4), 24*time.Hour) // up to yesterday, whose money is not due
+	days, err = h.ripeDays(t.Context(), h.book, x, now, now)
+	if last := start.AddDate(0, 0, 98); err != nil || len(days) != pullRipe || !days[0].Equal(start) || !days[pullRipe-1].Equal(last) || !slices.IsSortedFunc(days, time.Time.Compare) {
+		t.Fatalf("%v, %v", days, err)
+	}
+	days, err = h.ripeDays(t.Context(), h.book, x, now, start.AddDate(0, 0, 5))
+	if err != nil || len(days) != 3 {
+		t.Fatalf("%v, %v", days, err)
 	}
 }

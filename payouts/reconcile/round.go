@@ -20,8 +20,8 @@ import (
 // A round can be repeated after it ended anywhere. A source whose run of this period is recorded is not compared again, and nothing is
 // posted twice. One source that fails keeps no other one from being compared; the round fails then, and is tried again.
 
-// mostPulls bounds the pulls of one source in one round. The next round goes on.
-const mostPulls = 50
+// roundPulls bounds the pulls of one source in one round. The next round goes on.
+const roundPulls = 50
 
 // RoundProcessors pulls what is new at the processors of a book and compares it (R1). Sources are set up before: a book without any
 // costs nothing.
@@ -120,14 +120,24 @@ func (s *Service) roundOf(ctx context.Context, t payouts.Turn, x Source) (text s
 	}
 	text = "compared already"
 	if !ran {
-		if text, err = s.fetch(ctx, t, x); errors.Is(err, ErrNoDriver) {
+		text = ""
+		all, gaps, err := s.fetch(ctx, t, x)
+		if errors.Is(err, ErrNoDriver) {
 			return "no processor is connected", 0, nil
 		}
 		if err != nil {
 			return "", 0, err
 		}
-		run, err := s.CompareSource(ctx, t, x)
+		var run Run
+		if all {
+			run, err = s.CompareSource(ctx, t, x)
+		}
+		if gaps {
+			text = "not complete, "
+		}
 		switch {
+		case !all:
+			text = "more to fetch than one round does, so it was not compared; the next round goes on"
 		case errors.Is(err, ErrRunOvertaken):
 			text += "compared by somebody else meanwhile"
 		case err != nil:
@@ -161,22 +171,20 @@ func (s *Service) CompareSource(ctx context.Context, t payouts.Turn, x Source) (
 	return s.Compare(ctx, t, Asked{Match: matchOf(x), Source: x.ID})
 }
 
-// fetch pulls all that is new at a processor, and says if that is not everything.
-func (s *Service) fetch(ctx context.Context, t payouts.Turn, x Source) (text string, err error) {
+// fetch pulls all that is new at a processor, and says whether that was all, and whether its lines fall short of what it holds. What
+// was not fetched would be missing at the processor, so a source is compared only when all is.
+func (s *Service) fetch(ctx context.Context, t payouts.Turn, x Source) (all, gaps bool, err error) {
 	if x.Kind != KindProcessor {
-		return "", nil
+		return true, false, nil
 	}
-	for range mostPulls {
+	for range s.roundPulls {
 		p, err := s.Pull(ctx, t, x.Name)
 		if err != nil {
-			return "", err
+			return false, false, err
 		}
 		if !p.More {
-			if len(p.Gaps) > 0 {
-				text = "not complete, "
-			}
-			return text, nil
+			return true, len(p.Gaps) > 0, nil
 		}
 	}
-	return "more to fetch, ", nil
+	return false, false, nil
 }

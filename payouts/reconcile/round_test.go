@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"mizan/ledger"
 	"mizan/ledger/guard"
 	"mizan/payouts"
 	"mizan/payouts/reconcile/evidence"
@@ -89,6 +90,35 @@ func TestRoundOnce(t *testing.T) {
 	newest, err := h.NewestRuns(t.Context(), h.book)
 	if err != nil || len(newest) != 1 || newest[0].Number != 3 || newest[0].Run != runs[2].ID || newest[0].Kind != KindProcessor || newest[0].Lines != 3 || newest[0].ToLine != 3 {
 		t.Errorf("%+v, %v", newest, err)
+	}
+}
+
+// TestRoundGoesOn: what one round cannot fetch is not compared, or what was not fetched yet would be missing at the processor. The next
+// rounds fetch the rest, and then all is compared at once.
+func TestRoundGoesOn(t *testing.T) {
+	t.Parallel()
+	h := newEvidenceHouse(t)
+	_, err := h.SetSource(t.Context(), evidenceAnn, h.book, KindProcessor, "main", Settings{})
+	h.ok(err)
+	const days = 14
+	for range days {
+		id := h.charge(3000, 65, 48*time.Hour)
+		h.ok(h.books.Post(t.Context(), h.book, ledger.Submission{Reference: id, Drafts: []ledger.Draft{{Event: "test.moved", OccurredAt: h.clock.Now(), Lines: []ledger.Line{
+			{Account: "assets:processor:pending:main", Amount: 3000, Currency: "EUR", ExternalRef: id}, {Account: "revenue:transaction_fee", Amount: -3000, Currency: "EUR"}}}}}).Err)
+		h.clock.Advance(24 * time.Hour)
+	}
+	h.pullLists, h.roundPulls = 4, 2 // of 48 hours each, of which the first were read before: 35 days and 14 take more
+	rounds := 0
+	for ; rounds < 10; rounds++ {
+		r := h.rounds(h.RoundProcessors, h.nightly("reconcile_processors", h.clock.Now().Add(time.Duration(rounds)*time.Hour)))
+		if !strings.Contains(r.Text, "more to fetch") {
+			break
+		}
+		h.runsOf(0)
+	}
+	h.runsOf(1)
+	if n := h.count(`SELECT count(*) FROM recon_breaks WHERE class IN ('timing', 'missing_at_processor')`); n != 0 || rounds < 2 {
+		t.Errorf("%d charges are missing at the processor after %d rounds", n, rounds)
 	}
 }
 

@@ -36,6 +36,10 @@ type Service struct {
 	clock   func() time.Time
 	driver  func(book ledger.Book, processor string) processor.Driver
 	log     *slog.Logger
+	// pullLists and roundPulls bound how much one pull and one round read.
+	pullLists, roundPulls int
+	// overlapAtMost bounds the known lines that a statement is held against.
+	overlapAtMost int
 }
 
 // New returns the service in the database.
@@ -46,7 +50,8 @@ func New(o Options) *Service {
 	if o.Driver == nil {
 		o.Driver = func(ledger.Book, string) processor.Driver { return nil }
 	}
-	return &Service{pool: o.Pool, ledger: o.Ledger, events: o.Events, payouts: o.Payouts, trail: o.Trail, clock: o.Now, driver: o.Driver, log: o.Log}
+	return &Service{pool: o.Pool, ledger: o.Ledger, events: o.Events, payouts: o.Payouts, trail: o.Trail, clock: o.Now, driver: o.Driver, log: o.Log,
+		pullLists: pullLists, roundPulls: roundPulls, overlapAtMost: overlapAtMost}
 }
 
 // now is the time as the database keeps it.

@@ -21,6 +21,9 @@ var (
 		"The bank statement is of another account or currency than this source. Choose the right source, or correct its settings; nothing was stored.")
 	// ErrStatementEmpty means that a file has no statement.
 	ErrStatementEmpty = fault.New(fault.Invalid, "statement-empty", "The file has no bank statement. Choose another file; nothing was stored.")
+	// ErrStatementOverlap means that more is known of the days of a file than one file is held against.
+	ErrStatementOverlap = fault.New(fault.TooLarge, "statement-overlap",
+		"The bank statement covers days of which more than 200,000 lines or 10,000 statements are known. Ask the bank for one file for each day; nothing was stored.")
 	// ErrSourceMoved means that a source's settings changed while a file was read.
 	ErrSourceMoved = fault.New(fault.Unavailable, "evidence-source-moved", "The settings of the source changed at this moment. Nothing was stored; take the file again.")
 )

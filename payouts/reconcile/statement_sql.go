@@ -23,7 +23,8 @@ SELECT number, line_id, key, currency, gross, fee, net, category, type, source_r
   FROM evidence_lines WHERE book_id = $1 AND source_id = $2 AND moved_at >= $3 AND moved_at <= $4 AND number <= $5 ORDER BY moved_at, number LIMIT $6`
 	sqlNearStatements = `
 SELECT receipt, ordinal, statement_id, sequence, currency, from_day, until_day, opening, closing, lines, proved FROM evidence_statements
- WHERE book_id = $1 AND source_id = $2 AND currency = $3 AND until_day >= $4::date - 1 ORDER BY until_day, receipt, ordinal LIMIT $5`
+ WHERE book_id = $1 AND source_id = $2 AND currency = $3 AND until_day >= $4::date - 1 AND coalesce(from_day, until_day) <= $5::date
+ ORDER BY until_day, receipt, ordinal LIMIT $6`
 	sqlNewStatements = `
 INSERT INTO evidence_statements (book_id, source_id, receipt, ordinal, statement_id, sequence, currency, from_day, until_day, opening, closing, lines, proved)
 SELECT $1, $2, $3, n.ordinality, n.id, n.sequence, $4, n.from_day, n.until_day, n.opening, n.closing, n.lines, n.proved
@@ -36,7 +37,7 @@ const overlapAtMost = 200_000
 
 // TakeStatement takes a bank's file for the source of a name: at most 16 MiB and 100,000 lines. A file that was taken before changes
 // nothing and returns its first receipt, with Replayed. Lines that are known keep what they said first, and what the file says
-// differently of them is returned in Conflicts. Errors: ErrSourceUnknown, ErrStatementElsewhere, ErrStatementEmpty and those of
+// differently of them is returned in Conflicts. Errors: ErrSourceUnknown, ErrStatementElsewhere, ErrStatementEmpty, ErrStatementOverlap and those of
 // evidence.Read; then nothing was stored.
 func (s *Service) TakeStatement(ctx context.Context, by guard.Actor, book ledger.Book, name string, content []byte) (r Receipt, err error) {
 	source, list, err := s.readStatement(ctx, s.pool, book, name, content)
@@ -241,11 +242,11 @@ type again struct {
 // again reads the known lines of days that statements of the file lie over.
 func (t *taking) again(ctx context.Context, list []evidence.Statement, all []bankMovement, claimed map[string]*known) (a again, err error) {
 	a = again{over: make([]bool, len(list)), pool: newPool(nil)}
-	from, _ := covered(list)
+	from, until := covered(list)
 	if len(all) == 0 || from.IsZero() {
 		return a, nil
 	}
-	found, err := t.tx.Query(ctx, sqlNearStatements, t.book.ID, t.source.ID, t.source.Settings.Currency, from, statementsAtOnce)
+	found, err := t.tx.Query(ctx, sqlNearStatements, t.book.ID, t.source.ID, t.source.Settings.Currency, from, until, statementsAtOnce+1)
 	if err != nil {
 		return a, fmt.Errorf("read statements of the same days: %w", err)
 	}
@@ -253,16 +254,22 @@ func (t *taking) again(ctx context.Context, list []evidence.Statement, all []ban
 	if err != nil {
 		return a, fmt.Errorf("read statements of the same days: %w", err)
 	}
+	if len(near) > statementsAtOnce {
+		return a, ErrStatementOverlap
+	}
 	if !slices.Contains(overlaps(list, near, nil), true) {
 		return a, nil
 	}
-	found, err = t.tx.Query(ctx, sqlOfDays, t.book.ID, t.source.ID, all[0].movedAt, all[len(all)-1].movedAt, t.line, overlapAtMost)
+	found, err = t.tx.Query(ctx, sqlOfDays, t.book.ID, t.source.ID, all[0].movedAt, all[len(all)-1].movedAt, t.line, t.s.overlapAtMost+1)
 	if err != nil {
 		return a, fmt.Errorf("read lines of the same days: %w", err)
 	}
 	lines, err := pgx.CollectRows(found, scanKnown)
 	if err != nil {
 		return a, fmt.Errorf("read lines of the same days: %w", err)
+	}
+	if len(lines) > t.s.overlapAtMost { // what was not looked at would be taken as new
+		return a, ErrStatementOverlap
 	}
 	nets := map[time.Time]money.Minor{}
 	for _, k := range lines {

@@ -91,6 +91,34 @@ func TestTakeStatement(t *testing.T) {
 	}
 }
 
+// TestStatementOverMuch: a file over days of which more is known than a file is held against is refused whole. What was not looked at
+// would be taken as new, and so twice.
+func TestStatementOverMuch(t *testing.T) {
+	t.Parallel()
+	h := newEvidenceHouse(t)
+	x := h.bank(evidence.CAMT053, nil)
+	nameless := func(s evidence.Statement, id string) evidence.Statement {
+		s.ID = id
+		for i := range s.Lines {
+			s.Lines[i].ID, s.Lines[i].EndToEnd = "", ""
+		}
+		return s
+	}
+	day := func(id string) evidence.Statement { return nameless(statement(2, 2, 0, 1000, 900, 800), id) }
+	h.taken(day("FIRST"))
+	h.overlapAtMost = 2
+	_, err := h.TakeStatement(t.Context(), evidenceAnn, h.book, "main", h.file(day("AGAIN")))
+	h.wantCode("more than is looked at", err, ErrStatementOverlap)
+	if n := h.count(`SELECT count(*) FROM evidence_receipts WHERE book_id = $1`, h.book.ID); n != 1 {
+		t.Errorf("%d receipts", n)
+	}
+	h.overlapAtMost = 3
+	if r := h.taken(day("AGAIN")); r.NewLines != 0 || r.KnownLines != 3 {
+		t.Errorf("%+v", r)
+	}
+	h.complete(x)
+}
+
 // TestLinesUnderOtherIDs: a bank that gives its lines no reference, or one twice, is known by day, amount and reference; a line that is
 // alike on a day that another statement goes on with is a new one.
 func TestLinesUnderOtherIDs(t *testing.T) {
