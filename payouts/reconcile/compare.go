@@ -40,6 +40,7 @@ type reading struct {
 	// waiting are the open items of earlier runs.
 	waiting []item
 	out     *outcome
+	way     giving
 	// batches says that the bank books a file of payments as one line, and renamed are the entries that go by each name of its.
 	batches bool
 	renamed map[string][]string
@@ -156,7 +157,7 @@ func (s *Service) compute(ctx context.Context, book ledger.Book, in *inputs, ref
 		return nil, err
 	}
 	rules.Version = in.Rules.Version
-	r := &reading{book: book, in: *in, rules: rules, sliceLines: lines, carry: newCarry(), sums: turnover{}, out: &outcome{},
+	r := &reading{book: book, in: *in, rules: rules, sliceLines: lines, carry: newCarry(), sums: turnover{}, out: &outcome{}, way: giving{s: s, since: s.clock()},
 		batches: in.Batches, renamed: map[string][]string{}, broughtBack: map[string]string{}}
 	if err := s.prepare(ctx, r); err != nil {
 		return nil, err

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -54,7 +53,8 @@ SELECT e.account_id, e.sequence, e.line, e.amount, coalesce(e.external_ref, '')
   FROM unnest($2::bigint[]) k(sequence), unnest($3::int[]) a(id)
  CROSS JOIN LATERAL (SELECT x.account_id, x.sequence, x.line, x.amount, x.external_ref FROM entries x
                       WHERE x.book_id = $1 AND x.account_id = a.id AND x.sequence = k.sequence ORDER BY x.line LIMIT 500) e`
-	// What was mirrored later than the run's end was not mirrored for the run.
+	// What was mirrored later than the run's end was not mirrored for the run. The index by what is mirrored and that by what mirrors are
+	// the same to a database that knows nothing of the table: only the first can answer in this order, and only by it is one row read.
 	sqlHeaders = `
 SELECT t.sequence, t.event, coalesce(t.subject, ''), t.reference, t.occurred_at, t.effective_period, coalesce(t.original_period, 0),
        coalesce(t.reverses, 0), coalesce(l.sequence, 0)
@@ -62,7 +62,8 @@ SELECT t.sequence, t.event, coalesce(t.subject, ''), t.reference, t.occurred_at,
  CROSS JOIN LATERAL (SELECT x.sequence, x.event, x.subject, x.reference, x.occurred_at, x.effective_period, x.original_period, x.reverses
                        FROM transactions x WHERE x.book_id = $1 AND x.sequence = k.sequence LIMIT 1) t
   LEFT JOIN LATERAL (SELECT y.sequence FROM transaction_links y
-                      WHERE y.book_id = $1 AND y.kind = 'reverses' AND y.target = k.sequence AND y.sequence <= $3 LIMIT 1) l ON true`
+                      WHERE y.book_id = $1 AND y.kind = 'reverses' AND y.target BETWEEN k.sequence AND k.sequence AND y.sequence + 0 <= $3
+                      ORDER BY y.book_id, y.kind, y.target LIMIT 1) l ON true`
 	// An entry that names the id of a line goes by that line's key, unless lines go by the id itself.
 	sqlAliases = `
 SELECT k.ref, e.key
@@ -150,6 +151,9 @@ func pageEnd(keys []keyed, from int) int {
 // settlePage reads a page of groups and settles them. Keys of which more is to be searched for are returned, unless found says
 // where their entries are.
 func (s *Service) settlePage(ctx context.Context, r *reading, keys []keyed, found map[string][]int64) (again []keyed, err error) {
+	if err := r.way.giveWay(ctx); err != nil {
+		return nil, err
+	}
 	p, err := s.readPage(ctx, r, keys, found)
 	if err != nil {
 		return nil, err
@@ -611,14 +615,21 @@ func (s *Service) prepare(ctx context.Context, r *reading) error {
 const (
 	sqlAccountsFor = `
 SELECT a.id, a.address, a.currency FROM accounts a WHERE a.book_id = $1 AND a.address = ANY ($2::text[]) ORDER BY a.address, a.currency`
-	// What a run had before it: open by an earlier run, and still so, or ended by this run itself. What people ended before it
-	// bears the run's number too, and another word.
+	// What a run has before it is what is open. Each of the two is read by an index of its own, so that it costs by what is open, or by
+	// what ended since, and not by all that ever was.
 	sqlOpenItems = `
-SELECT i.side, i.a, i.b, i.key, i.currency, i.debits, i.credits, i.day
+SELECT i.side, i.a, i.b, i.key, i.currency, i.debits, i.credits, i.day, 0::bigint
   FROM recon_items i
- WHERE i.book_id = $1 AND i.match = $2 AND i.source_id = $3 AND (i.side, i.a, i.b) > ($5, $6, $7) AND i.open_from < $4
-   AND (i.open_until IS NULL OR i.open_until > $4 OR i.open_until = $4 AND i.how IN ('matched', 'by_amount'))
- ORDER BY i.side, i.a, i.b LIMIT $8`
+ WHERE i.book_id = $1 AND i.match = $2 AND i.source_id = $3 AND i.open_until IS NULL AND i.open_from < $4 AND (i.side, i.a, i.b) > ($6, $7, $8) AND $5 = 0
+ ORDER BY i.book_id, i.match, i.source_id, i.side, i.a, i.b LIMIT $9`
+	// What a run that is made again had before it is also what it ended itself, and what was ended later. What people ended before it
+	// bears the run's number too, and another word.
+	sqlEndedItems = `
+SELECT i.side, i.a, i.b, i.key, i.currency, i.debits, i.credits, i.day, i.open_until
+  FROM recon_items i
+ WHERE i.book_id = $1 AND i.match = $2 AND i.source_id = $3 AND i.open_until IS NOT NULL AND (i.open_until, i.side, i.a, i.b) > ($5, $6, $7, $8) AND i.open_until >= $4
+   AND i.open_from < $4 AND (i.open_until > $4 OR i.how IN ('matched', 'by_amount'))
+ ORDER BY i.book_id, i.match, i.source_id, i.open_until, i.side, i.a, i.b LIMIT $9`
 )
 
 func (s *Service) accountsFor(ctx context.Context, r *reading) error {
@@ -641,39 +652,45 @@ func (s *Service) accountsFor(ctx context.Context, r *reading) error {
 	return err
 }
 
-// openItems reads what was open before the run, in pages.
-func (s *Service) openItems(ctx context.Context, r *reading) (all []item, err error) {
+// openItems reads what was open before the run, in order.
+func (s *Service) openItems(ctx context.Context, r *reading) ([]item, error) {
+	all, err := s.itemPages(ctx, r, sqlOpenItems, nil)
+	if err == nil && r.in.again {
+		all, err = s.itemPages(ctx, r, sqlEndedItems, all)
+	}
+	slices.SortFunc(all, item.compare)
+	return all, err
+}
+
+// itemPages adds items in pages.
+func (s *Service) itemPages(ctx context.Context, r *reading, sql string, all []item) ([]item, error) {
 	const page = 10_000
-	last := item{side: ""}
+	var last item
+	var until int64
 	for {
-		n := 0
-		err = s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+		n, end := 0, until
+		err := s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
 			all = all[:len(all)-n]
-			n = 0
-			rows, err := tx.Query(ctx, sqlOpenItems, planNow, r.book.ID, r.in.Match, r.in.Source.ID, r.in.Number, last.side, last.a, last.b, page)
+			n, end = 0, until
+			rows, err := tx.Query(ctx, sql, planNow, r.book.ID, r.in.Match, r.in.Source.ID, r.in.Number, until, last.side, last.a, last.b, page)
 			if err != nil {
 				return err
 			}
-			var i item
-			var day time.Time
-			_, err = pgx.ForEachRow(rows, []any{&i.side, &i.a, &i.b, &i.key, &i.currency, &i.debits, &i.credits, &day}, func() error {
-				i.day, i.known = day, true
+			i := item{known: true}
+			_, err = pgx.ForEachRow(rows, []any{&i.side, &i.a, &i.b, &i.key, &i.currency, &i.debits, &i.credits, &i.day, &end}, func() error {
 				all = append(all, i)
 				n++
 				return nil
 			})
 			return err
 		})
-		if err != nil {
-			return nil, err
-		}
-		if n < page {
-			return all, nil
+		if err != nil || n < page {
+			return all, err
 		}
 		if len(all) > r.carry.most {
 			return nil, ErrRunLarge
 		}
-		last = all[len(all)-1]
+		last, until = all[len(all)-1], end
 	}
 }
 

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 	"mizan/payouts/processor"
 )
 
-// Options describe a Service. All but Log and Driver are needed.
+// Options describe a Service. All but Log, Driver, Share and Wait are needed.
 type Options struct {
 	Pool    *postgres.Pool
 	Ledger  *ledger.Ledger
@@ -22,6 +23,10 @@ type Options struct {
 	Now     func() time.Time
 	// Driver reads the processor account of a name in a book; nil, or a nil answer, if there is none.
 	Driver func(book ledger.Book, processor string) processor.Driver
+	// Share is the part of its time, in percent from 1 to 100, that a run works while anybody posts; 0 for 20. 100 never waits.
+	Share int
+	// Wait returns at the instant, or with the context's error. Nil waits by the machine's clock; a moved clock needs its own.
+	Wait func(ctx context.Context, until time.Time) error
 	// Log is told what a person has to look at; nil for nowhere.
 	Log *slog.Logger
 }
@@ -36,6 +41,8 @@ type Service struct {
 	clock   func() time.Time
 	driver  func(book ledger.Book, processor string) processor.Driver
 	log     *slog.Logger
+	share   int
+	wait    func(ctx context.Context, until time.Time) error
 }
 
 // New returns the service in the database.
@@ -46,7 +53,10 @@ func New(o Options) *Service {
 	if o.Driver == nil {
 		o.Driver = func(ledger.Book, string) processor.Driver { return nil }
 	}
-	return &Service{pool: o.Pool, ledger: o.Ledger, events: o.Events, payouts: o.Payouts, trail: o.Trail, clock: o.Now, driver: o.Driver, log: o.Log}
+	if o.Share < 1 || o.Share > 100 {
+		o.Share = defaultShare
+	}
+	return &Service{share: o.Share, wait: o.Wait, pool: o.Pool, ledger: o.Ledger, events: o.Events, payouts: o.Payouts, trail: o.Trail, clock: o.Now, driver: o.Driver, log: o.Log}
 }
 
 // now is the time as the database keeps it.

@@ -120,6 +120,9 @@ func (s *Service) compareSlices(ctx context.Context, r *reading) error {
 
 // compareSlice compares one slice, and if that takes too long its two halves.
 func (s *Service) compareSlice(ctx context.Context, r *reading, p slice) error {
+	if err := r.way.giveWay(ctx); err != nil {
+		return err
+	}
 	found, sums, err := s.readSlice(ctx, r, p)
 	if errors.Is(err, postgres.ErrReadTooLong) && (p.lines.To-p.lines.From > 1 || p.entries.To-p.entries.From > 1) {
 		a, b := p, p
