@@ -88,7 +88,7 @@ SELECT DISTINCT t.sequence
 
 // settleGroups reads the groups that do not tie in pages, and has them settled.
 func (s *Service) settleGroups(ctx context.Context, r *reading) error {
-	keys := r.fewCuts(r.carry.left())
+	keys := r.carry.left()
 	var again []keyed
 	for from := 0; from < len(keys); {
 		to := pageEnd(keys, from)
@@ -118,25 +118,39 @@ func (s *Service) settleGroups(ctx context.Context, r *reading) error {
 // mostCuts bounds the keys that are reported one by one for standing in different months though they agree.
 const mostCuts = 10_000
 
-// fewCuts leaves out keys that agree in different months where there are too many to name: the first in order are named, and one
-// finding for each currency counts the others.
-func (r *reading) fewCuts(keys []keyed) []keyed {
-	named := 0
-	more := map[money.Currency]int{}
-	keys = slices.DeleteFunc(keys, func(k keyed) bool {
-		if !r.carry.rests[k].cut() {
-			return false
-		}
-		if named++; named > mostCuts {
-			more[k.currency]++
-		}
-		return named > mostCuts
-	})
-	for _, c := range slices.Sorted(maps.Keys(more)) {
-		r.out.findings = append(r.out.findings, Finding{Class: PeriodCut, Identity: "@|" + string(c) + "|cuts", Currency: c, HappenedAt: r.in.CutOff,
-			Detail: strconv.Itoa(more[c]) + " more stand in different months on the two sides. Both sides agree."})
+// cutKey is a key that agrees in different months, and what is said of it.
+type cutKey struct {
+	keyed
+	found []Finding
+}
+
+// addCut keeps what is said of a key that agrees in different months, if it is among the first in order.
+func (r *reading) addCut(k keyed, found []Finding) {
+	r.cuts = append(r.cuts, cutKey{k, found})
+	if len(r.cuts) >= 2*mostCuts {
+		r.fewCuts()
 	}
-	return keys
+}
+
+// fewCuts forgets the keys that are too many to name, and counts them.
+func (r *reading) fewCuts() {
+	slices.SortFunc(r.cuts, func(a, b cutKey) int { return a.compare(b.keyed) })
+	for _, c := range r.cuts[min(len(r.cuts), mostCuts):] {
+		r.more[c.currency]++
+	}
+	r.cuts = slices.Delete(r.cuts, min(len(r.cuts), mostCuts), len(r.cuts))
+}
+
+// tellCuts reports what agrees in different months: the first in order by name, and one finding for each currency counts the others.
+func (r *reading) tellCuts() {
+	r.fewCuts()
+	for _, c := range r.cuts {
+		r.out.findings = append(r.out.findings, c.found...)
+	}
+	for _, c := range slices.Sorted(maps.Keys(r.more)) {
+		r.out.findings = append(r.out.findings, Finding{Class: PeriodCut, Identity: "@|" + string(c) + "|cuts", Currency: c, HappenedAt: r.in.CutOff,
+			Detail: strconv.Itoa(r.more[c]) + " more stand in different months on the two sides. Both sides agree."})
+	}
 }
 
 // pageEnd ends a page of keys so that one key in several currencies is not torn.
@@ -171,7 +185,7 @@ func (s *Service) settlePage(ctx context.Context, r *reading, keys []keyed, foun
 		groups := make([]Group, 0, to-from)
 		for _, k := range keys[from:to] {
 			if r.carry.rests[k].cut() {
-				r.out.findings = append(r.out.findings, cuts(*p.groups[k], r.situation())...)
+				r.addCut(k, cuts(*p.groups[k], r.situation()))
 				continue
 			}
 			groups = append(groups, *p.groups[k])
@@ -556,29 +570,60 @@ func (s *Service) search(ctx context.Context, r *reading, keys []keyed) (map[str
 	}
 	found, count := map[string][]int64{}, 0
 	for _, part := range r.parts {
-		ids, _, _ := r.accountsOf(part)
 		for page := range slices.Chunk(list, 20_000) {
-			if err := s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
-				rows, err := tx.Query(ctx, sqlSearch, planNow, r.book.ID, ids, part.entries.From, part.entries.To, page, r.carry.most+1)
-				if err != nil {
-					return err
+			if err := s.searchSlice(ctx, r, part, 0, page, func(at int64, ref string) error {
+				if count++; count > r.carry.most {
+					return ErrRunLarge
 				}
-				var at int64
-				var ref string
-				_, err = pgx.ForEachRow(rows, []any{&at, &ref}, func() error {
-					if count++; count > r.carry.most {
-						return ErrRunLarge
-					}
-					found[refs[ref]] = append(found[refs[ref]], at)
-					return nil
-				})
-				return err
+				found[refs[ref]] = append(found[refs[ref]], at)
+				return nil
 			}); err != nil {
 				return nil, err
 			}
 		}
 	}
 	return found, nil
+}
+
+// searchSlice looks through a slice for entries by what they name, and if that takes too long through its two halves.
+func (s *Service) searchSlice(ctx context.Context, r *reading, p slice, halved int, names []string, take func(at int64, ref string) error) error {
+	type hit struct {
+		at  int64
+		ref string
+	}
+	var hits []hit
+	ids, _, _ := r.accountsOf(p)
+	if halved >= r.deep || !p.divides() {
+		if err := r.way.giveWay(ctx); err != nil {
+			return err
+		}
+		err := s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+			hits = hits[:0]
+			rows, err := tx.Query(ctx, sqlSearch, planNow, r.book.ID, ids, p.entries.From, p.entries.To, names, r.carry.most+1)
+			if err != nil {
+				return err
+			}
+			var h hit
+			_, err = pgx.ForEachRow(rows, []any{&h.at, &h.ref}, func() error { hits = append(hits, h); return nil })
+			return err
+		})
+		if err != nil && !r.deeper(err, p, halved) {
+			return err
+		}
+		if err == nil {
+			for _, h := range hits {
+				if err := take(h.at, h.ref); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	a, b := p.halves()
+	if err := s.searchSlice(ctx, r, a, halved+1, names, take); err != nil {
+		return err
+	}
+	return s.searchSlice(ctx, r, b, halved+1, names, take)
 }
 
 // prepare resolves the source's accounts and brings in what was open.
@@ -599,16 +644,24 @@ func (s *Service) prepare(ctx context.Context, r *reading) error {
 	if err := s.aliases(ctx, r, refs); err != nil {
 		return err
 	}
-	for _, i := range items {
+	r.waiting, r.goesBy, r.out.waiting = items, refs, int64(len(items))
+	return nil
+}
+
+// bring brings in what was open of the keys of a pass.
+func (r *reading) bring() error {
+	for _, i := range r.waiting {
 		key := i.key
-		if to, ok := refs[key]; ok && i.side == sideLedger {
+		if to, ok := r.goesBy[key]; ok && i.side == sideLedger {
 			key = to
+		}
+		if passOf(key, r.passes) != r.pass {
+			continue
 		}
 		if err := r.carry.bring(keyed{key, i.currency}, i); err != nil {
 			return err
 		}
 	}
-	r.waiting, r.out.waiting = items, int64(len(items))
 	return nil
 }
 

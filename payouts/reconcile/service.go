@@ -42,7 +42,9 @@ type Service struct {
 	driver  func(book ledger.Book, processor string) processor.Driver
 	log     *slog.Logger
 	share   int
-	wait    func(ctx context.Context, until time.Time) error
+	// most bounds what a run carries; see mostCarried.
+	most int
+	wait func(ctx context.Context, until time.Time) error
 }
 
 // New returns the service in the database.
@@ -56,7 +58,7 @@ func New(o Options) *Service {
 	if o.Share < 1 || o.Share > 100 {
 		o.Share = defaultShare
 	}
-	return &Service{share: o.Share, wait: o.Wait, pool: o.Pool, ledger: o.Ledger, events: o.Events, payouts: o.Payouts, trail: o.Trail, clock: o.Now, driver: o.Driver, log: o.Log}
+	return &Service{most: mostCarried, share: o.Share, wait: o.Wait, pool: o.Pool, ledger: o.Ledger, events: o.Events, payouts: o.Payouts, trail: o.Trail, clock: o.Now, driver: o.Driver, log: o.Log}
 }
 
 // now is the time as the database keeps it.
