@@ -285,7 +285,8 @@ CREATE TABLE recon_items (
     CONSTRAINT recon_items_pkey PRIMARY KEY (book_id, match, source_id, side, a, b),
     CONSTRAINT recon_items_ended CHECK ((open_until IS NULL) = (how = ''))
 ) WITH (fillfactor = 80);
-CREATE INDEX recon_items_open ON recon_items (book_id, match, source_id, key) WHERE open_until IS NULL;
+CREATE INDEX recon_items_open ON recon_items (book_id, match, source_id, side, a, b) WHERE open_until IS NULL;
+CREATE INDEX recon_items_ended ON recon_items (book_id, match, source_id, open_until, side, a, b) WHERE open_until IS NOT NULL;
 CREATE INDEX recon_items_pairing ON recon_items (book_id, pairing) WHERE pairing <> '';
 
 -- +goose StatementBegin
@@ -326,6 +327,7 @@ CREATE TABLE recon_pairings (
 );
 COMMENT ON COLUMN recon_pairings.identity IS 'what follows from its members, so that a suggestion is made once; one that a person refused does not come again';
 CREATE INDEX recon_pairings_listed ON recon_pairings (book_id, state, id);
+CREATE INDEX recon_pairings_refused ON recon_pairings (book_id, match, source_id, identity) WHERE state = 'refused';
 
 -- A difference that somebody has to deal with. It keeps its identity from run to run.
 CREATE TABLE recon_breaks (

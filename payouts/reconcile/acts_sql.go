@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -373,7 +374,7 @@ func (s *Service) stillMissing(ctx context.Context, tx pgx.Tx, book ledger.Book,
 	if err != nil {
 		return err
 	}
-	known, err := knownSince(ctx, tx, book, source, head.sequence, append(keys[0].names, keys[0].reference))
+	known, err := knownSince(ctx, tx, book, source, span{head.sequence, math.MaxInt64}, append(keys[0].names, keys[0].reference))
 	if err == nil && (len(known) > 0 || b.LastRun != head.run) {
 		err = errOvertaken
 	}

@@ -2,6 +2,8 @@ package reconcile
 
 import (
 	"cmp"
+	"errors"
+	"hash/fnv"
 	"slices"
 	"strings"
 	"time"
@@ -14,9 +16,25 @@ import (
 // Sums add up whatever the slices are, so the keys that are left at the end are those that do not tie in the whole run, and
 // only of those the members are read.
 
-// mostCarried bounds the keys that are carried, and the lines and entries that are open at the end. At a few hundred bytes
+// mostCarried bounds the keys that are carried at once, and the lines and entries that are open at the end. At a few hundred bytes
 // each a run stays far below the memory that a service has.
 const mostCarried = 200_000
+
+// Where more keys than that do not tie on the way, because the two sides come in different orders or stand in different months, the run
+// goes through its slices several times, each time for a part of the keys. What it finds does not depend on how often.
+
+// mostPasses bounds how often a run goes through its slices.
+const mostPasses = 64
+
+// errCarryFull means that more keys do not tie on the way than one pass carries.
+var errCarryFull = errors.New("reconcile: more keys are carried than one pass can")
+
+// passOf is the pass in which a key is looked at.
+func passOf(key string, passes int) int {
+	h := fnv.New32a()
+	h.Write([]byte(key)) // it never fails
+	return int(h.Sum32() % uint32(passes))
+}
 
 // keyed is a key in a currency.
 type keyed struct {
@@ -109,13 +127,13 @@ type carry struct {
 	most  int
 }
 
-func newCarry() *carry { return &carry{rests: map[keyed]*rest{}, most: mostCarried} }
+func newCarry(most int) *carry { return &carry{rests: map[keyed]*rest{}, most: most} }
 
 func (c *carry) at(k keyed) (*rest, error) {
 	r := c.rests[k]
 	if r == nil {
 		if len(c.rests) >= c.most {
-			return nil, ErrRunLarge
+			return nil, errCarryFull
 		}
 		r = &rest{}
 		c.rests[k] = r

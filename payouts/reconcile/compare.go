@@ -39,7 +39,17 @@ type reading struct {
 	parts      []slice
 	// waiting are the open items of earlier runs.
 	waiting []item
-	out     *outcome
+	// goesBy are the keys of what entries of them name.
+	goesBy map[string]string
+	out    *outcome
+	way    giving
+	// deep is how often slices are halved to be read in time.
+	deep int
+	// pass of passes is for those of the keys that fall to it.
+	pass, passes int
+	// cuts are the differences of months that are named so far, one key each, and more counts the keys that are not.
+	cuts []cutKey
+	more map[money.Currency]int
 	// batches says that the bank books a file of payments as one line, and renamed are the entries that go by each name of its.
 	batches bool
 	renamed map[string][]string
@@ -151,22 +161,43 @@ func starter(t payouts.Turn) string {
 // compute finds what the inputs come to. It reads rows that never change, up to fixed numbers, and nothing else: so it comes to the
 // same whenever it is done. Of the pairings that people refused, those that are about lines without a counterpart become inputs.
 func (s *Service) compute(ctx context.Context, book ledger.Book, in *inputs, refused []refusal, lines int) (*outcome, error) {
+	for passes := 1; ; passes *= 2 {
+		out, err := s.computeIn(ctx, book, in, refused, lines, passes)
+		if !errors.Is(err, errCarryFull) {
+			return out, err
+		}
+		if passes >= mostPasses {
+			return nil, ErrRunLarge
+		}
+	}
+}
+
+// computeIn computes in so many passes.
+func (s *Service) computeIn(ctx context.Context, book ledger.Book, in *inputs, refused []refusal, lines, passes int) (*outcome, error) {
 	rules, err := rulesOf(in.Rules.Document)
 	if err != nil {
 		return nil, err
 	}
 	rules.Version = in.Rules.Version
-	r := &reading{book: book, in: *in, rules: rules, sliceLines: lines, carry: newCarry(), sums: turnover{}, out: &outcome{},
+	r := &reading{passes: passes, more: map[money.Currency]int{},
+		book: book, in: *in, rules: rules, sliceLines: lines, carry: newCarry(s.most), sums: turnover{}, out: &outcome{}, way: giving{s: s, since: s.clock()},
 		batches: in.Batches, renamed: map[string][]string{}, broughtBack: map[string]string{}}
 	if err := s.prepare(ctx, r); err != nil {
 		return nil, err
 	}
-	if err := s.compareSlices(ctx, r); err != nil {
-		return nil, err
+	for r.pass = range passes {
+		r.carry = newCarry(s.most)
+		if err := r.bring(); err != nil {
+			return nil, err
+		}
+		if err := s.compareSlices(ctx, r); err != nil {
+			return nil, err
+		}
+		if err := s.settleGroups(ctx, r); err != nil {
+			return nil, err
+		}
 	}
-	if err := s.settleGroups(ctx, r); err != nil {
-		return nil, err
-	}
+	r.tellCuts()
 	r.matchWithin()
 	r.pairAlone(refused)
 	in.Refused = r.in.Refused
@@ -185,12 +216,21 @@ func (r *reading) settle(groups []Group) error {
 	x := r.situation()
 	found := classifyKey(groups, x)
 	r.out.findings = append(r.out.findings, found...)
-	if len(found) == 0 {
+	// What is after the cut-off is no finding yet, and stays open all the same: it agrees only if nothing would be found of it later.
+	named, differs := membersOf(found), len(found) > 0
+	if x.lateIn(groups) {
+		x := x
+		x.CutOff = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+		later := classifyKey(groups, x)
+		named.addAll(later)
+		differs = differs || len(later) > 0
+	}
+	if !differs {
 		for _, g := range groups {
 			r.out.findings = append(r.out.findings, cuts(g, x)...)
 		}
 	}
-	named, alone := membersOf(found), members{map[int64]bool{}, map[EntryID]bool{}}
+	alone := members{map[int64]bool{}, map[EntryID]bool{}}
 	source, books := false, false
 	for _, g := range groups {
 		source = source || len(g.External)+len(g.ExternalBefore) > 0
@@ -202,12 +242,28 @@ func (r *reading) settle(groups []Group) error {
 			r.aloneLines, r.aloneEntries = append(r.aloneLines, lines...), append(r.aloneEntries, entries...)
 			alone.add(lines, entries)
 		}
-		r.part(g, named, alone, len(found) > 0)
+		r.part(g, named, alone, differs)
 	}
-	if len(r.out.open)+len(r.aloneLines)+len(r.aloneEntries) > r.carry.most {
-		return ErrRunLarge
+	if open := len(r.out.open) + len(r.aloneLines) + len(r.aloneEntries); open > r.carry.most {
+		return r.tooLarge()
 	}
 	return nil
+}
+
+// tooLarge says what there is too much of, and how to come out of it. Nothing is recorded, so that the next run takes the same with what was
+// put right meanwhile.
+func (r *reading) tooLarge() error {
+	lines, entries := len(r.aloneLines), len(r.aloneEntries)
+	for _, i := range r.out.open {
+		if i.side == sideSource {
+			lines++
+		} else {
+			entries++
+		}
+	}
+	return ErrRunLarge.Withf("At least %d lines of %s and %d entries of its accounts match nothing, and a run leaves %d open at most. Nothing was recorded, and the next run takes the same again. "+
+		"Bring the statements or post the transactions that are missing; if an account of the ledger is not this source's, take it out of the source's settings.",
+		lines, r.in.Source.Name, entries, r.carry.most)
 }
 
 // members are lines and entries by their numbers.
@@ -218,6 +274,11 @@ type members struct {
 
 func membersOf(found []Finding) members {
 	m := members{map[int64]bool{}, map[EntryID]bool{}}
+	m.addAll(found)
+	return m
+}
+
+func (m members) addAll(found []Finding) {
 	for _, f := range found {
 		for _, n := range f.External {
 			m.lines[n] = true
@@ -226,7 +287,14 @@ func membersOf(found []Finding) members {
 			m.entries[e] = true
 		}
 	}
-	return m
+}
+
+// lateIn reports whether anything of some groups is after the cut-off.
+func (x situation) lateIn(groups []Group) bool {
+	return slices.ContainsFunc(groups, func(g Group) bool {
+		return slices.ContainsFunc(g.External, func(l External) bool { return x.late(l.MovedAt) }) ||
+			slices.ContainsFunc(g.Entries, func(e Entry) bool { return x.late(e.OccurredAt) })
+	})
 }
 
 func (m members) add(lines []External, entries []Entry) {

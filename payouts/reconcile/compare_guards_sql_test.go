@@ -224,9 +224,8 @@ func TestWhatCannotBeCompared(t *testing.T) {
 	if _, err := h.Replay(t.Context(), h.book, "rec_0000000000000000"); !errors.Is(err, ErrRunUnknown) {
 		t.Error(err)
 	}
-	c := newCarry()
-	c.most = 2
-	for i, want := range []error{nil, nil, ErrRunLarge} {
+	c := newCarry(2)
+	for i, want := range []error{nil, nil, errCarryFull} {
 		if err := c.add(unequal{keyed: keyed{fmt.Sprint(i), "EUR"}, source: flow{1, 0}, lines: 1}); !errors.Is(err, want) {
 			t.Errorf("key %d: %v", i, err)
 		}

@@ -159,10 +159,28 @@ func (p *played) post(all [][]Entry) {
 	}
 }
 
-// run compares as of the world's cut-off, and wants that it comes to the same again.
-func (p *played) run() Run {
+// run compares as of the world's cut-off.
+func (p *played) run() Run { return p.runAt(p.world.x.CutOff) }
+
+// earliest is when the first thing of the world moved.
+func (p *played) earliest() time.Time {
+	at := p.world.x.CutOff
+	for _, l := range p.world.external {
+		if l.MovedAt.Before(at) {
+			at = l.MovedAt
+		}
+	}
+	for _, e := range p.world.entries {
+		if e.OccurredAt.Before(at) {
+			at = e.OccurredAt
+		}
+	}
+	return at
+}
+
+func (p *played) runAt(cutOff time.Time) Run {
 	p.Helper()
-	run, err := p.Compare(p.Context(), payouts.Turn{Book: p.book}, Asked{Match: p.world.x.Match, Source: p.source.ID, CutOff: p.world.x.CutOff})
+	run, err := p.Compare(p.Context(), payouts.Turn{Book: p.book}, Asked{Match: p.world.x.Match, Source: p.source.ID, CutOff: cutOff})
 	if err != nil {
 		p.Fatal(err)
 	}
@@ -278,41 +296,14 @@ func (p *played) inOneRun() {
 		put.Round(time.Millisecond), ran.Round(time.Millisecond), run.Matched, run.OpenItems, run.Found, len(p.world.wants))
 }
 
-// pairsWait says that questions about lines of a bank that come on several days are asked as if they had come on one. A pair by amount is
-// made once its window is over, and evidence that comes later than that finds it made.
-const pairsWait = false
-
-// learnt is on which day something is learnt.
-type learnt struct{ lines, entries map[int64]int }
-
-// together has both sides learn of what is asked about in one question on one day, unless the engine waits with its pairs.
-func (p *played) together(days int) learnt {
-	l := learnt{map[int64]int{}, map[int64]int{}}
-	for _, want := range p.world.wants {
-		if day := p.world.rng.IntN(days); want.suggested && p.world.x.bank() && !pairsWait {
-			for _, n := range want.external {
-				l.lines[n] = day
-			}
-			for _, e := range want.entries {
-				l.entries[e.Sequence] = day
-			}
-		}
-	}
-	return l
-}
-
 // dayByDay has each side learn of things on days of its own, compares each day, and wants of the last day what one run finds.
 func (p *played) dayByDay(days int) {
 	p.Helper()
 	lines, transactions := make([][]External, days), make([][][]Entry, days)
 	// Of two copies the one that is known first is the right one, so that the order within a key is kept.
 	last := map[string]int{}
-	together := p.together(days)
 	for _, l := range p.world.external {
 		day := max(p.world.rng.IntN(days), last[l.Key])
-		if known, ok := together.lines[l.Number]; ok {
-			day = known
-		}
 		last[l.Key] = day
 		lines[day] = append(lines[day], l)
 	}
@@ -321,9 +312,6 @@ func (p *played) dayByDay(days int) {
 	for _, entries := range p.world.transactions() {
 		key := entries[0].ExternalRef
 		day := max(p.world.rng.IntN(days), on[entries[0].Reverses], last[key])
-		if known, ok := together.entries[entries[0].Sequence]; ok {
-			day = known
-		}
 		if on[entries[0].Sequence] = day; key != "" {
 			last[key] = day
 		}
@@ -332,7 +320,12 @@ func (p *played) dayByDay(days int) {
 	for day := range days {
 		p.take(lines[day])
 		p.post(transactions[day])
-		p.replays(p.run())
+		// What comes in later still comes within its window: only the last day is late enough for it to be over.
+		cutOff := p.world.x.CutOff
+		if day < days-1 {
+			cutOff = p.earliest()
+		}
+		p.replays(p.runAt(cutOff))
 	}
 	p.world.wants = slices.DeleteFunc(p.world.wants, func(x wanted) bool { return x.class == PeriodCut }) // it is told by the run that matches, and by no later one
 	r := p.found()

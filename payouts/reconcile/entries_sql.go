@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -54,7 +53,8 @@ SELECT e.account_id, e.sequence, e.line, e.amount, coalesce(e.external_ref, '')
   FROM unnest($2::bigint[]) k(sequence), unnest($3::int[]) a(id)
  CROSS JOIN LATERAL (SELECT x.account_id, x.sequence, x.line, x.amount, x.external_ref FROM entries x
                       WHERE x.book_id = $1 AND x.account_id = a.id AND x.sequence = k.sequence ORDER BY x.line LIMIT 500) e`
-	// What was mirrored later than the run's end was not mirrored for the run.
+	// What was mirrored later than the run's end was not mirrored for the run. The index by what is mirrored and that by what mirrors are
+	// the same to a database that knows nothing of the table: only the first can answer in this order, and only by it is one row read.
 	sqlHeaders = `
 SELECT t.sequence, t.event, coalesce(t.subject, ''), t.reference, t.occurred_at, t.effective_period, coalesce(t.original_period, 0),
        coalesce(t.reverses, 0), coalesce(l.sequence, 0)
@@ -62,7 +62,8 @@ SELECT t.sequence, t.event, coalesce(t.subject, ''), t.reference, t.occurred_at,
  CROSS JOIN LATERAL (SELECT x.sequence, x.event, x.subject, x.reference, x.occurred_at, x.effective_period, x.original_period, x.reverses
                        FROM transactions x WHERE x.book_id = $1 AND x.sequence = k.sequence LIMIT 1) t
   LEFT JOIN LATERAL (SELECT y.sequence FROM transaction_links y
-                      WHERE y.book_id = $1 AND y.kind = 'reverses' AND y.target = k.sequence AND y.sequence <= $3 LIMIT 1) l ON true`
+                      WHERE y.book_id = $1 AND y.kind = 'reverses' AND y.target BETWEEN k.sequence AND k.sequence AND y.sequence + 0 <= $3
+                      ORDER BY y.book_id, y.kind, y.target LIMIT 1) l ON true`
 	// An entry that names the id of a line goes by that line's key, unless lines go by the id itself.
 	sqlAliases = `
 SELECT k.ref, e.key
@@ -87,7 +88,7 @@ SELECT DISTINCT t.sequence
 
 // settleGroups reads the groups that do not tie in pages, and has them settled.
 func (s *Service) settleGroups(ctx context.Context, r *reading) error {
-	keys := r.fewCuts(r.carry.left())
+	keys := r.carry.left()
 	var again []keyed
 	for from := 0; from < len(keys); {
 		to := pageEnd(keys, from)
@@ -117,25 +118,39 @@ func (s *Service) settleGroups(ctx context.Context, r *reading) error {
 // mostCuts bounds the keys that are reported one by one for standing in different months though they agree.
 const mostCuts = 10_000
 
-// fewCuts leaves out keys that agree in different months where there are too many to name: the first in order are named, and one
-// finding for each currency counts the others.
-func (r *reading) fewCuts(keys []keyed) []keyed {
-	named := 0
-	more := map[money.Currency]int{}
-	keys = slices.DeleteFunc(keys, func(k keyed) bool {
-		if !r.carry.rests[k].cut() {
-			return false
-		}
-		if named++; named > mostCuts {
-			more[k.currency]++
-		}
-		return named > mostCuts
-	})
-	for _, c := range slices.Sorted(maps.Keys(more)) {
-		r.out.findings = append(r.out.findings, Finding{Class: PeriodCut, Identity: "@|" + string(c) + "|cuts", Currency: c, HappenedAt: r.in.CutOff,
-			Detail: strconv.Itoa(more[c]) + " more stand in different months on the two sides. Both sides agree."})
+// cutKey is a key that agrees in different months, and what is said of it.
+type cutKey struct {
+	keyed
+	found []Finding
+}
+
+// addCut keeps what is said of a key that agrees in different months, if it is among the first in order.
+func (r *reading) addCut(k keyed, found []Finding) {
+	r.cuts = append(r.cuts, cutKey{k, found})
+	if len(r.cuts) >= 2*mostCuts {
+		r.fewCuts()
 	}
-	return keys
+}
+
+// fewCuts forgets the keys that are too many to name, and counts them.
+func (r *reading) fewCuts() {
+	slices.SortFunc(r.cuts, func(a, b cutKey) int { return a.compare(b.keyed) })
+	for _, c := range r.cuts[min(len(r.cuts), mostCuts):] {
+		r.more[c.currency]++
+	}
+	r.cuts = slices.Delete(r.cuts, min(len(r.cuts), mostCuts), len(r.cuts))
+}
+
+// tellCuts reports what agrees in different months: the first in order by name, and one finding for each currency counts the others.
+func (r *reading) tellCuts() {
+	r.fewCuts()
+	for _, c := range r.cuts {
+		r.out.findings = append(r.out.findings, c.found...)
+	}
+	for _, c := range slices.Sorted(maps.Keys(r.more)) {
+		r.out.findings = append(r.out.findings, Finding{Class: PeriodCut, Identity: "@|" + string(c) + "|cuts", Currency: c, HappenedAt: r.in.CutOff,
+			Detail: strconv.Itoa(r.more[c]) + " more stand in different months on the two sides. Both sides agree."})
+	}
 }
 
 // pageEnd ends a page of keys so that one key in several currencies is not torn.
@@ -150,6 +165,9 @@ func pageEnd(keys []keyed, from int) int {
 // settlePage reads a page of groups and settles them. Keys of which more is to be searched for are returned, unless found says
 // where their entries are.
 func (s *Service) settlePage(ctx context.Context, r *reading, keys []keyed, found map[string][]int64) (again []keyed, err error) {
+	if err := r.way.giveWay(ctx); err != nil {
+		return nil, err
+	}
 	p, err := s.readPage(ctx, r, keys, found)
 	if err != nil {
 		return nil, err
@@ -167,7 +185,7 @@ func (s *Service) settlePage(ctx context.Context, r *reading, keys []keyed, foun
 		groups := make([]Group, 0, to-from)
 		for _, k := range keys[from:to] {
 			if r.carry.rests[k].cut() {
-				r.out.findings = append(r.out.findings, cuts(*p.groups[k], r.situation())...)
+				r.addCut(k, cuts(*p.groups[k], r.situation()))
 				continue
 			}
 			groups = append(groups, *p.groups[k])
@@ -552,29 +570,60 @@ func (s *Service) search(ctx context.Context, r *reading, keys []keyed) (map[str
 	}
 	found, count := map[string][]int64{}, 0
 	for _, part := range r.parts {
-		ids, _, _ := r.accountsOf(part)
 		for page := range slices.Chunk(list, 20_000) {
-			if err := s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
-				rows, err := tx.Query(ctx, sqlSearch, planNow, r.book.ID, ids, part.entries.From, part.entries.To, page, r.carry.most+1)
-				if err != nil {
-					return err
+			if err := s.searchSlice(ctx, r, part, 0, page, func(at int64, ref string) error {
+				if count++; count > r.carry.most {
+					return ErrRunLarge
 				}
-				var at int64
-				var ref string
-				_, err = pgx.ForEachRow(rows, []any{&at, &ref}, func() error {
-					if count++; count > r.carry.most {
-						return ErrRunLarge
-					}
-					found[refs[ref]] = append(found[refs[ref]], at)
-					return nil
-				})
-				return err
+				found[refs[ref]] = append(found[refs[ref]], at)
+				return nil
 			}); err != nil {
 				return nil, err
 			}
 		}
 	}
 	return found, nil
+}
+
+// searchSlice looks through a slice for entries by what they name, and if that takes too long through its two halves.
+func (s *Service) searchSlice(ctx context.Context, r *reading, p slice, halved int, names []string, take func(at int64, ref string) error) error {
+	type hit struct {
+		at  int64
+		ref string
+	}
+	var hits []hit
+	ids, _, _ := r.accountsOf(p)
+	if halved >= r.deep || !p.divides() {
+		if err := r.way.giveWay(ctx); err != nil {
+			return err
+		}
+		err := s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+			hits = hits[:0]
+			rows, err := tx.Query(ctx, sqlSearch, planNow, r.book.ID, ids, p.entries.From, p.entries.To, names, r.carry.most+1)
+			if err != nil {
+				return err
+			}
+			var h hit
+			_, err = pgx.ForEachRow(rows, []any{&h.at, &h.ref}, func() error { hits = append(hits, h); return nil })
+			return err
+		})
+		if err != nil && !r.deeper(err, p, halved) {
+			return err
+		}
+		if err == nil {
+			for _, h := range hits {
+				if err := take(h.at, h.ref); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	a, b := p.halves()
+	if err := s.searchSlice(ctx, r, a, halved+1, names, take); err != nil {
+		return err
+	}
+	return s.searchSlice(ctx, r, b, halved+1, names, take)
 }
 
 // prepare resolves the source's accounts and brings in what was open.
@@ -595,30 +644,45 @@ func (s *Service) prepare(ctx context.Context, r *reading) error {
 	if err := s.aliases(ctx, r, refs); err != nil {
 		return err
 	}
-	for _, i := range items {
+	r.waiting, r.goesBy, r.out.waiting = items, refs, int64(len(items))
+	return nil
+}
+
+// bring brings in what was open of the keys of a pass.
+func (r *reading) bring() error {
+	for _, i := range r.waiting {
 		key := i.key
-		if to, ok := refs[key]; ok && i.side == sideLedger {
+		if to, ok := r.goesBy[key]; ok && i.side == sideLedger {
 			key = to
+		}
+		if passOf(key, r.passes) != r.pass {
+			continue
 		}
 		if err := r.carry.bring(keyed{key, i.currency}, i); err != nil {
 			return err
 		}
 	}
-	r.waiting, r.out.waiting = items, int64(len(items))
 	return nil
 }
 
 const (
 	sqlAccountsFor = `
 SELECT a.id, a.address, a.currency FROM accounts a WHERE a.book_id = $1 AND a.address = ANY ($2::text[]) ORDER BY a.address, a.currency`
-	// What a run had before it: open by an earlier run, and still so, or ended by this run itself. What people ended before it
-	// bears the run's number too, and another word.
+	// What a run has before it is what is open. Each of the two is read by an index of its own, so that it costs by what is open, or by
+	// what ended since, and not by all that ever was.
 	sqlOpenItems = `
-SELECT i.side, i.a, i.b, i.key, i.currency, i.debits, i.credits, i.day
+SELECT i.side, i.a, i.b, i.key, i.currency, i.debits, i.credits, i.day, 0::bigint
   FROM recon_items i
- WHERE i.book_id = $1 AND i.match = $2 AND i.source_id = $3 AND (i.side, i.a, i.b) > ($5, $6, $7) AND i.open_from < $4
-   AND (i.open_until IS NULL OR i.open_until > $4 OR i.open_until = $4 AND i.how IN ('matched', 'by_amount'))
- ORDER BY i.side, i.a, i.b LIMIT $8`
+ WHERE i.book_id = $1 AND i.match = $2 AND i.source_id = $3 AND i.open_until IS NULL AND i.open_from < $4 AND (i.side, i.a, i.b) > ($6, $7, $8) AND $5 = 0
+ ORDER BY i.book_id, i.match, i.source_id, i.side, i.a, i.b LIMIT $9`
+	// What a run that is made again had before it is also what it ended itself, and what was ended later. What people ended before it
+	// bears the run's number too, and another word.
+	sqlEndedItems = `
+SELECT i.side, i.a, i.b, i.key, i.currency, i.debits, i.credits, i.day, i.open_until
+  FROM recon_items i
+ WHERE i.book_id = $1 AND i.match = $2 AND i.source_id = $3 AND i.open_until IS NOT NULL AND (i.open_until, i.side, i.a, i.b) > ($5, $6, $7, $8) AND i.open_until >= $4
+   AND i.open_from < $4 AND (i.open_until > $4 OR i.how IN ('matched', 'by_amount'))
+ ORDER BY i.book_id, i.match, i.source_id, i.open_until, i.side, i.a, i.b LIMIT $9`
 )
 
 func (s *Service) accountsFor(ctx context.Context, r *reading) error {
@@ -641,39 +705,45 @@ func (s *Service) accountsFor(ctx context.Context, r *reading) error {
 	return err
 }
 
-// openItems reads what was open before the run, in pages.
-func (s *Service) openItems(ctx context.Context, r *reading) (all []item, err error) {
+// openItems reads what was open before the run, in order.
+func (s *Service) openItems(ctx context.Context, r *reading) ([]item, error) {
+	all, err := s.itemPages(ctx, r, sqlOpenItems, nil)
+	if err == nil && r.in.again {
+		all, err = s.itemPages(ctx, r, sqlEndedItems, all)
+	}
+	slices.SortFunc(all, item.compare)
+	return all, err
+}
+
+// itemPages adds items in pages.
+func (s *Service) itemPages(ctx context.Context, r *reading, sql string, all []item) ([]item, error) {
 	const page = 10_000
-	last := item{side: ""}
+	var last item
+	var until int64
 	for {
-		n := 0
-		err = s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+		n, end := 0, until
+		err := s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
 			all = all[:len(all)-n]
-			n = 0
-			rows, err := tx.Query(ctx, sqlOpenItems, planNow, r.book.ID, r.in.Match, r.in.Source.ID, r.in.Number, last.side, last.a, last.b, page)
+			n, end = 0, until
+			rows, err := tx.Query(ctx, sql, planNow, r.book.ID, r.in.Match, r.in.Source.ID, r.in.Number, until, last.side, last.a, last.b, page)
 			if err != nil {
 				return err
 			}
-			var i item
-			var day time.Time
-			_, err = pgx.ForEachRow(rows, []any{&i.side, &i.a, &i.b, &i.key, &i.currency, &i.debits, &i.credits, &day}, func() error {
-				i.day, i.known = day, true
+			i := item{known: true}
+			_, err = pgx.ForEachRow(rows, []any{&i.side, &i.a, &i.b, &i.key, &i.currency, &i.debits, &i.credits, &i.day, &end}, func() error {
 				all = append(all, i)
 				n++
 				return nil
 			})
 			return err
 		})
-		if err != nil {
-			return nil, err
-		}
-		if n < page {
-			return all, nil
+		if err != nil || n < page {
+			return all, err
 		}
 		if len(all) > r.carry.most {
 			return nil, ErrRunLarge
 		}
-		last = all[len(all)-1]
+		last, until = all[len(all)-1], end
 	}
 }
 

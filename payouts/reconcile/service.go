@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 	"mizan/payouts/processor"
 )
 
-// Options describe a Service. All but Log and Driver are needed.
+// Options describe a Service. All but Log, Driver, Share and Wait are needed.
 type Options struct {
 	Pool    *postgres.Pool
 	Ledger  *ledger.Ledger
@@ -22,6 +23,10 @@ type Options struct {
 	Now     func() time.Time
 	// Driver reads the processor account of a name in a book; nil, or a nil answer, if there is none.
 	Driver func(book ledger.Book, processor string) processor.Driver
+	// Share is the part of its time, in percent from 1 to 100, that a run works while anybody posts; 0 for 20. 100 never waits.
+	Share int
+	// Wait returns at the instant, or with the context's error. Nil waits by the machine's clock; a moved clock needs its own.
+	Wait func(ctx context.Context, until time.Time) error
 	// Log is told what a person has to look at; nil for nowhere.
 	Log *slog.Logger
 }
@@ -40,6 +45,11 @@ type Service struct {
 	pullLists, roundPulls int
 	// overlapAtMost bounds the known lines that a statement is held against.
 	overlapAtMost int
+	// share is that of the time, in percent, in which a run may read; wait waits for the rest.
+	share int
+	wait  func(ctx context.Context, until time.Time) error
+	// most bounds what a run carries; see mostCarried.
+	most int
 }
 
 // New returns the service in the database.
@@ -50,8 +60,11 @@ func New(o Options) *Service {
 	if o.Driver == nil {
 		o.Driver = func(ledger.Book, string) processor.Driver { return nil }
 	}
+	if o.Share < 1 || o.Share > 100 {
+		o.Share = defaultShare
+	}
 	return &Service{pool: o.Pool, ledger: o.Ledger, events: o.Events, payouts: o.Payouts, trail: o.Trail, clock: o.Now, driver: o.Driver, log: o.Log,
-		pullLists: pullLists, roundPulls: roundPulls, overlapAtMost: overlapAtMost}
+		share: o.Share, wait: o.Wait, most: mostCarried, pullLists: pullLists, roundPulls: roundPulls, overlapAtMost: overlapAtMost}
 }
 
 // now is the time as the database keeps it.

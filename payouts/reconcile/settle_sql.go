@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -49,12 +50,15 @@ SELECT e.sequence, e.line, coalesce(e.external_ref, ''), a.address LIKE 'assets:
 
 	sqlAccountIDs = `SELECT id FROM accounts WHERE book_id = $1 AND address = ANY ($2)`
 
-	// What the books came to know after a sequence, of the accounts of a source.
+	// What the books came to know after one sequence and up to another, of the accounts of a source.
 	sqlKnownSince = `
 SELECT DISTINCT e.external_ref
-  FROM entries e
-  JOIN transactions t ON t.book_id = e.book_id AND t.sequence = e.sequence
- WHERE e.book_id = $1 AND e.account_id = ANY ($2) AND e.sequence > $3 AND e.external_ref = ANY ($4) AND t.event NOT LIKE 'recon.%'`
+  FROM unnest($2::int[]) a(id)
+ CROSS JOIN LATERAL (SELECT x.sequence, x.external_ref FROM entries x
+                      WHERE x.book_id = $1 AND x.account_id = a.id AND x.sequence > $3 AND x.sequence <= $5 AND x.external_ref = ANY ($4::text[]) OFFSET 0) e
+ CROSS JOIN LATERAL (SELECT FROM transactions t WHERE t.book_id = $1 AND t.sequence = e.sequence AND t.event NOT LIKE 'recon.%' LIMIT 1) t`
+
+	sqlLastSequence = `SELECT last_sequence FROM books WHERE id = $1`
 )
 
 // pageOfPostings bounds the events of one transaction: the book is locked while they are posted.
@@ -118,12 +122,60 @@ type settling struct {
 	// known are references that the books came to know of meanwhile, refused the breaks whose posting was refused.
 	known   map[string]bool
 	refused map[string]bool
+	// looked is up to where the books were looked through for the names of the page.
+	looked int64
+	names  map[string]bool
+}
+
+// lookPage is how many transactions are looked through at once.
+const lookPage = 20_000
+
+// lookThrough looks through what was posted since the run for what the books came to know of the breaks' lines, before the book is
+// locked: while it is, only what was posted since then is left to look at.
+func (w *settling) lookThrough(ctx context.Context, ids []string) error {
+	s := w.service
+	page, err := breaksOf(ctx, s.pool, sqlBreaksByID, w.book.ID, ids)
+	if err != nil {
+		return err
+	}
+	keys, err := keysOf(ctx, s.pool, w.book, w.source, page)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, k := range keys {
+		names = append(names, k.names...)
+	}
+	var last int64
+	if err := s.pool.QueryRow(ctx, sqlLastSequence, w.book.ID).Scan(&last); err != nil {
+		return err
+	}
+	for w.looked < last {
+		to := min(w.looked+lookPage, last)
+		if err := s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+			known, err := knownSince(ctx, tx, w.book, w.source, span{w.looked, to}, names)
+			for _, name := range known {
+				w.known[name] = true
+			}
+			return err
+		}); err != nil {
+			return err
+		}
+		w.looked = to
+	}
+	for _, name := range names {
+		w.names[name] = true
+	}
+	return nil
 }
 
 // settle posts for the breaks of a page. If the books refuse the page, each break is tried alone, so that one does not hold up
 // the others.
 func (w *settling) settle(ctx context.Context, ids []string) (Settled, error) {
-	w.known, w.refused = map[string]bool{}, map[string]bool{}
+	w.known, w.refused, w.names, w.looked = map[string]bool{}, map[string]bool{}, map[string]bool{}, w.head.sequence
+	if err := w.lookThrough(ctx, ids); err != nil {
+		return Settled{}, err
+	}
 	done, err := w.attempt(ctx, ids)
 	if err == nil || !isRefusal(err) {
 		return done, err
@@ -284,7 +336,11 @@ func (w *settling) post(ctx context.Context, tx pgx.Tx, events []commerce.Event,
 	if err != nil {
 		return err
 	}
-	known, err := knownSince(ctx, tx, w.book, w.source, w.head.sequence, names)
+	from := w.looked
+	if slices.ContainsFunc(names, func(name string) bool { return !w.names[name] }) {
+		from = w.head.sequence
+	}
+	known, err := knownSince(ctx, tx, w.book, w.source, span{from, math.MaxInt64}, names)
 	if err != nil {
 		return err
 	}
@@ -332,13 +388,13 @@ func postedAs(r commerce.Result) string {
 	return ""
 }
 
-// knownSince are those of the references that entries of the source's accounts name after a sequence, reconciliation's own left out.
-func knownSince(ctx context.Context, tx pgx.Tx, book ledger.Book, source Source, sequence int64, names []string) ([]string, error) {
+// knownSince are those of the references that entries of the source's accounts name in a span, reconciliation's own left out.
+func knownSince(ctx context.Context, tx pgx.Tx, book ledger.Book, source Source, of span, names []string) ([]string, error) {
 	ids, err := accountIDs(ctx, tx, book, accountsOf(source))
 	if err != nil || len(names) == 0 {
 		return nil, err
 	}
-	rows, err := tx.Query(ctx, sqlKnownSince, book.ID, ids, sequence, names)
+	rows, err := tx.Query(ctx, sqlKnownSince, planNow, book.ID, ids, of.From, names, of.To)
 	if err != nil {
 		return nil, err
 	}

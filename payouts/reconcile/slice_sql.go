@@ -105,31 +105,60 @@ const sqlRoom = `SELECT set_config('work_mem', '64MB', true), set_config('enable
 
 // compareSlices walks the run's slices and returns what does not tie, with the source's sums by category.
 func (s *Service) compareSlices(ctx context.Context, r *reading) error {
-	parts, err := s.slicesOf(ctx, r)
-	if err != nil {
-		return err
+	if r.pass == 0 {
+		parts, err := s.slicesOf(ctx, r)
+		if err != nil {
+			return err
+		}
+		r.parts = parts
 	}
-	for _, p := range parts {
-		if err := s.compareSlice(ctx, r, p); err != nil {
+	for _, p := range r.parts {
+		if err := s.compareSlice(ctx, r, p, 0); err != nil {
 			return err
 		}
 	}
-	r.parts = parts
 	return nil
 }
 
-// compareSlice compares one slice, and if that takes too long its two halves.
-func (s *Service) compareSlice(ctx context.Context, r *reading, p slice) error {
-	found, sums, err := s.readSlice(ctx, r, p)
-	if errors.Is(err, postgres.ErrReadTooLong) && (p.lines.To-p.lines.From > 1 || p.entries.To-p.entries.From > 1) {
-		a, b := p, p
-		a.lines.To = (p.lines.From + p.lines.To) / 2
-		a.entries.To = (p.entries.From + p.entries.To) / 2
-		b.lines.From, b.entries.From = a.lines.To, a.entries.To
-		if err = s.compareSlice(ctx, r, a); err == nil {
-			err = s.compareSlice(ctx, r, b)
-		}
+// mostHalved bounds how often a slice is halved: a thousandth of a slice that is not read in two seconds is not large, but the database is
+// not to be reached, or stands still.
+const mostHalved = 10
+
+// divides reports whether a slice has halves.
+func (p slice) divides() bool { return p.lines.To-p.lines.From > 1 || p.entries.To-p.entries.From > 1 }
+
+// halves are the two halves of a slice.
+func (p slice) halves() (a, b slice) {
+	a, b = p, p
+	a.lines.To = p.lines.From + (p.lines.To-p.lines.From)/2
+	a.entries.To = p.entries.From + (p.entries.To-p.entries.From)/2
+	b.lines.From, b.entries.From = a.lines.To, a.entries.To
+	return a, b
+}
+
+// deeper reports whether a slice that could not be read is to be halved. What was too much once is too much of the other slices too.
+func (r *reading) deeper(err error, p slice, halved int) bool {
+	if !errors.Is(err, postgres.ErrReadTooLong) && !errors.Is(err, errSliceLarge) || !p.divides() || halved >= mostHalved {
+		return false
+	}
+	r.deep = max(r.deep, halved+1)
+	return true
+}
+
+// errSliceLarge means that more keys of a slice do not tie than are read at once.
+var errSliceLarge = errors.New("reconcile: a slice leaves more than is read at once")
+
+// compareSlice compares one slice, and if that is too much at once its two halves.
+func (s *Service) compareSlice(ctx context.Context, r *reading, p slice, halved int) error {
+	if halved < r.deep && p.divides() {
+		return s.compareHalves(ctx, r, p, halved)
+	}
+	if err := r.way.giveWay(ctx); err != nil {
 		return err
+	}
+	found, sums, err := s.readSlice(ctx, r, p)
+	if r.deeper(err, p, halved) {
+		return s.compareHalves(ctx, r, p, halved)
 	}
 	if err != nil {
 		return err
@@ -138,14 +167,28 @@ func (s *Service) compareSlice(ctx context.Context, r *reading, p slice) error {
 		return err
 	}
 	for _, u := range found {
+		if passOf(u.key, r.passes) != r.pass {
+			continue
+		}
 		if err := r.carry.add(u); err != nil {
 			return err
 		}
+	}
+	if r.pass > 0 { // the first pass has the sums
+		return nil
 	}
 	for _, c := range sums {
 		r.sums.source(c)
 	}
 	return nil
+}
+
+func (s *Service) compareHalves(ctx context.Context, r *reading, p slice, halved int) error {
+	a, b := p.halves()
+	if err := s.compareSlice(ctx, r, a, halved+1); err != nil {
+		return err
+	}
+	return s.compareSlice(ctx, r, b, halved+1)
 }
 
 // categorySum is what a source's lines of one category come to.
@@ -221,7 +264,7 @@ func (s *Service) readSlice(ctx context.Context, r *reading, p slice) (found []u
 		}
 		_, err = pgx.ForEachRow(rows, into, func() error {
 			if len(found) >= 2*r.carry.most {
-				return ErrRunLarge
+				return errSliceLarge
 			}
 			found = append(found, u)
 			return nil

@@ -1,0 +1,70 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"mizan/ledger/guard"
+)
+
+// TestARunGivesWay: while sales are posted a run waits for four times as long as it worked, each time within its bound; on a ledger at rest,
+// and with all of its time allowed, it does not wait. It ends when it is told to while it waits.
+func TestARunGivesWay(t *testing.T) {
+	t.Parallel()
+	h := newComparing(t)
+	for i := range 8 {
+		ref := string(rune('a' + i))
+		h.take(line{id: "txn_" + ref, key: "ch_" + ref, gross: 100})
+		h.post("order:"+ref, leg{amount: 100, ref: "ch_" + ref})
+	}
+	at, posting := h.Now(), false
+	var waits []time.Duration
+	stop := error(nil)
+	clock := func() time.Time { // each look at the clock is a second of work, and a sale meanwhile
+		at = at.Add(time.Second)
+		if posting {
+			h.post("order:x", leg{amount: 1, ref: "ch_x"})
+		}
+		return at
+	}
+	service := func(share int) *Service {
+		return New(Options{Pool: h.db.Pool, Ledger: h.books, Trail: guard.NewTrail(h.db.Pool, h.Now), Now: clock, Share: share,
+			Wait: func(_ context.Context, until time.Time) error {
+				waits = append(waits, until.Sub(at))
+				return stop
+			}})
+	}
+	compare := func(share int) error {
+		waits = nil
+		_, err := service(share).compareBy(t.Context(), h.turn(), Asked{Match: R1, Source: 1}, 2)
+		return err
+	}
+	h.ok(compare(0))
+	if len(waits) > 0 {
+		t.Errorf("nothing is posted, and a run waits %v", waits)
+	}
+	posting = true
+	h.ok(compare(100))
+	if len(waits) > 0 {
+		t.Errorf("a run that may work all the time waits %v", waits)
+	}
+	for i := range 8 {
+		h.take(line{id: "txn_n" + string(rune('a'+i)), key: "ch_n", gross: 100})
+	}
+	h.ok(compare(20))
+	if len(waits) < 3 {
+		t.Errorf("only %d waits", len(waits))
+	}
+	for _, w := range waits {
+		if w < 4*time.Second || w > longestWait {
+			t.Errorf("it waits %v", w)
+		}
+	}
+	stop = errors.New("stopped")
+	h.take(line{id: "txn_z", key: "ch_z", gross: 100}, line{id: "txn_z1", key: "ch_z", gross: 100}, line{id: "txn_z2", key: "ch_z", gross: 100})
+	if err := compare(20); !errors.Is(err, stop) {
+		t.Errorf("it went on: %v", err)
+	}
+}
