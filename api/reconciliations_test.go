@@ -244,7 +244,7 @@ func TestReconciliationByClient(t *testing.T) {
 	ok(err)
 	statements, err := client.Collect(c.Statements(ctx, "uk", "main"), 100)
 	ok(err)
-	if len(lines) != 3 || lines[1].Net != "2.00" || len(statements) != 1 || statements[0].Closing != "6.00" || !statements[0].Proved {
+	if len(lines) != 3 || lines[1].Net != "2.00" || lines[1].Day != "2026-11-19" || len(statements) != 1 || statements[0].Closing != "6.00" || !statements[0].Proved {
 		t.Errorf("lines %+v, statements %+v", lines, statements)
 	}
 	run, err := c.Reconcile(ctx, "uk", client.NewReconciliation{Match: "R2", Source: "bank/main"})

@@ -49,15 +49,18 @@ func newGuarded(content []byte) (*xml.Decoder, error) {
 		switch encoding {
 		case "us-ascii", "latin1":
 			encoding = "iso-8859-1"
-		case "windows-1252", "iso-8859-1":
+		case "windows-1252", "iso-8859-1", "iso-8859-15":
 		default:
-			return nil, errNotText
+			return nil, errEncoding
 		}
 		raw, err := io.ReadAll(input)
 		if err != nil {
 			return nil, err
 		}
 		s, err := fromBytes(raw, encoding == "windows-1252")
+		if encoding == "iso-8859-15" {
+			s = latin9.Replace(s)
+		}
 		return strings.NewReader(s), err
 	}
 	return xml.NewTokenDecoder(&guarded{inner: inner, records: map[string]int{}}), nil
@@ -131,7 +134,7 @@ func xmlTrouble(err error) error {
 	switch {
 	case errors.Is(err, errRecords):
 		return tooMany("100,000 lines")
-	case errors.Is(err, errForbiddenXML), errors.Is(err, errDepth), errors.Is(err, errChildren), errors.Is(err, errNotText):
+	case errors.Is(err, errEncoding), errors.Is(err, errForbiddenXML), errors.Is(err, errDepth), errors.Is(err, errChildren), errors.Is(err, errNotText):
 		return unreadable("The file", err.Error())
 	}
 	return unreadable("The file", "it is no complete XML, or no text in its encoding")

@@ -1,6 +1,7 @@
 package evidence_test
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -123,5 +124,16 @@ func TestSamples(t *testing.T) {
 				t.Errorf("want (-) and got (+) differ:\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestEuroSign: a file in ISO 8859-15, as banks of the euro write, says what it says.
+func TestEuroSign(t *testing.T) {
+	t.Parallel()
+	file := bytes.Replace(sample(t, "sepa-02.xml"), []byte("ISO-8859-1"), []byte("ISO-8859-15"), 1)
+	file = bytes.Replace(file, []byte("Storno Entgelt"), []byte("Storno 2,50 \xa4 \xa6"), 1)
+	got, err := evidence.Read(evidence.CAMT053, nil, file)
+	if err != nil || got[0].Lines[2].Text != "Storno 2,50 € Š" {
+		t.Errorf("%+v, %v", got, err)
 	}
 }

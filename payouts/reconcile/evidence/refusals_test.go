@@ -75,7 +75,7 @@ func TestCamtRefuses(t *testing.T) {
 		{"no account", "<IBAN>DE02120300000000202051</IBAN>", "", unreadable, "no account"},
 		{"backwards", "<Ccy>EUR</Ccy>", "<Ccy>EUR</Ccy></Acct><FrToDt><FrDtTm>2026-11-21T00:00:00</FrDtTm><ToDtTm>2026-11-20T00:00:00</ToDtTm></FrToDt><Acct>", unreadable, "two accounts"},
 		{"a notification", "BkToCstmrStmt", "BkToCstmrDbtCdtNtfctn", unreadable, "camt.054"},
-		{"another encoding", `encoding="ISO-8859-1"`, `encoding="UTF-16"`, unreadable, "encoding"},
+		{"another encoding", `encoding="ISO-8859-1"`, `encoding="UTF-16"`, unreadable, "none of UTF-8, ISO-8859-1, ISO-8859-15"},
 		{"UTF-8 that is none", `encoding="ISO-8859-1"`, `encoding="UTF-8"`, unreadable, "encoding"},
 		{"cut off", "</Stmt></BkToCstmrStmt></Document>", "</Stmt>", unreadable, "no complete XML"},
 		{"a NUL", "<Ownr>", "<Ownr>\x00", unreadable, "no complete XML"},
