@@ -189,6 +189,9 @@ func (p *planner) drawerHead(subject string) (drawerHead, error) {
 		return h, nil
 	}
 	last, sequence, err := p.service.lastOf(p.ctx, p.book, subject)
+	for err == nil && last != nil && !byEvent(last) { // somebody posted about it by hand
+		last, _, err = p.service.lastBefore(p.ctx, p.book, subject, last.Sequence)
+	}
 	if err != nil {
 		return h, err
 	}
@@ -261,17 +264,31 @@ type waiting struct {
 	amount money.Minor
 }
 
+// What is looked at of a reference and of a break when a business event comes. An event from outside is never refused because others
+// came before it: what lies beyond goes on waiting, the event moves cash, and reconciliation finds both.
+const (
+	// mostUnder bounds the breaks of a reference, the newest.
+	mostUnder = 200
+	// mostTaken bounds the transactions of a break. It leaves room for as many reversals and for what people decide.
+	mostTaken = 2_000
+)
+
 // waitingUnder are the breaks of which something waits under a reference, the first found first, without what the plan has taken.
 func (p *planner) waitingUnder(reference string) (list []waiting, err error) {
 	if list, known := p.under[reference]; known {
 		return list, nil
 	}
 	told, err := p.story(suspendedSubject(reference))
+	if err == ErrStoryTooLong {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	for i := range told.transactions {
-		n, err := storedAs[suspendedNote](&told.transactions[i])
+	notes := slices.DeleteFunc(told.transactions, func(t ledger.Transaction) bool { return !byEvent(&t) })
+	notes = notes[max(0, len(notes)-mostUnder):]
+	for i := range notes {
+		n, err := storedAs[suspendedNote](&notes[i])
 		if err != nil {
 			return nil, err
 		}
@@ -279,6 +296,9 @@ func (p *planner) waitingUnder(reference string) (list []waiting, err error) {
 			continue
 		}
 		of, err := p.story(breakSubject(n.Break))
+		if err == ErrStoryTooLong || err == nil && len(of.transactions) > mostTaken {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -297,11 +317,21 @@ func (p *planner) waitingUnder(reference string) (list []waiting, err error) {
 	return list, nil
 }
 
-// waits is what waits of a break under a reference: its entries in suspense, less what business events took.
+// byEvent reports whether an event recorded a transaction. What somebody posts by hand about a story of suspense says nothing there.
+func byEvent(t *ledger.Transaction) bool {
+	_, _, ok := recordOf(t)
+	return ok
+}
+
+// waits is what waits of a break under a reference: its entries in suspense, less what business events took. An entry by hand is no
+// entry of the break, whatever it says that it is about.
 func (s *story) waits(n suspendedNote) (sum money.Minor, err error) {
 	account := suspenseAccount(n.Side)
 	for i := range s.transactions {
 		t := &s.transactions[i]
+		if !byEvent(t) {
+			continue
+		}
 		if len(t.Entries) == 0 {
 			c, err := storedAs[clearedNote](t)
 			if err != nil {
@@ -438,8 +468,8 @@ func (o *order) touchedSuspense(reference string) bool {
 // backToSuspense counts that what a transaction took from breaks waits again, because the transaction is reversed. What other
 // transactions of the same event took is theirs.
 func (p *planner) backToSuspense(original *ledger.Transaction) error {
-	r, _, byEvent := recordOf(original)
-	if !byEvent || !touchesSuspense(original) {
+	r, _, ours := recordOf(original)
+	if !ours || !touchesSuspense(original) {
 		return nil
 	}
 	parts, err := p.service.ledger.ByReference(p.ctx, p.book, original.Reference)
