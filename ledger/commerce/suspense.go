@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -20,9 +21,9 @@ import (
 //
 // What waits is told by stories. A break's story has every entry of it in suspense, and the facts of what business events took
 // from it. A reference's story names the breaks that ever waited under it. And each currency's references are divided into
-// some drawers, whose stories carry how much waits in them: a plan that moves cash rests on where its drawer stands, so no
-// event can be planned before something is put into suspense and recorded after it. Most drawers are empty for ever, which
-// plans take for granted and the ledger checks, so a book without suspense reads nothing.
+// some drawers, whose stories carry how much waits in them, and under which references: a plan that moves cash rests on where
+// its drawer stands, so no event can be planned before something is put into suspense and recorded after it. What is remembered
+// of drawers plans take for granted and the ledger checks, so an event under whose reference nothing waits reads nothing.
 
 // The sides of suspense: money that left, and money that came.
 const (
@@ -80,13 +81,61 @@ func aboutSuspense(subject string) bool {
 	return strings.HasPrefix(subject, breakPrefix) || strings.HasPrefix(subject, suspendedPrefix) || strings.HasPrefix(subject, drawerPrefix)
 }
 
-// drawer is how much waits in a drawer, in minor units. It is the data of the drawer's last fact.
+// drawer is how much waits in a drawer, in minor units. It is the data of the drawer's last fact. By it most events know without a
+// look that nothing waits under their reference, however much waits under others.
 type drawer struct {
+	// Under is what waits, out and in, by the marks of references. Two references of one mark are one here.
+	Under map[string][2]cents `json:"under,omitempty"`
+	// Out and In are what waits under references beyond those.
 	Out cents `json:"out,omitempty"`
 	In  cents `json:"in,omitempty"`
 }
 
-func (d drawer) empty() bool { return d == drawer{} }
+// mostMarked bounds the references that a drawer tells apart.
+const mostMarked = 48
+
+// markOf is a reference's mark in its drawer.
+func markOf(reference string) string {
+	sum := sha256.Sum256([]byte(reference))
+	return hex.EncodeToString(sum[1:5])
+}
+
+// mayHold reports whether something may wait under a reference.
+func (d drawer) mayHold(reference string) bool {
+	_, marked := d.Under[markOf(reference)]
+	return marked || d.Out != 0 || d.In != 0
+}
+
+// with is the drawer after more or less waits on a side under a reference. What leaves is taken from its mark first, so that the mark
+// and the rest are together never less than what waits.
+func (d drawer) with(reference, side string, change money.Minor) (drawer, error) {
+	rest, i := &d.Out, 0
+	if side == SideInflow {
+		rest, i = &d.In, 1
+	}
+	if d.Under = maps.Clone(d.Under); d.Under == nil {
+		d.Under = map[string][2]cents{}
+	}
+	mark := markOf(reference)
+	w, marked := d.Under[mark]
+	of := rest
+	if change < 0 {
+		taken := min(w[i], cents(-change))
+		w[i] -= taken
+		change += money.Minor(taken)
+	} else if marked || len(d.Under) < mostMarked {
+		of = &w[i]
+	}
+	sum, err := money.Add(money.Minor(*of), change)
+	if err != nil {
+		return d, err
+	}
+	*of = cents(sum)
+	if d.Under[mark] = w; w == [2]cents{} {
+		delete(d.Under, mark)
+	}
+	return d, nil
+}
 
 // suspendedNote is a fact of a reference's story: that a break waits under it, and where its cash moved.
 type suspendedNote struct {
@@ -134,7 +183,7 @@ type drawerHead struct {
 }
 
 // maxDrawers bounds what is remembered; beyond it everything is forgotten, which is only slower.
-const maxDrawers = 100_000
+const maxDrawers = 20_000
 
 func (d *drawers) get(k drawerKey) drawerHead {
 	d.mu.Lock()
@@ -214,15 +263,9 @@ func (p *planner) suspend(n suspendedNote, change money.Minor) error {
 	if err != nil {
 		return err
 	}
-	side := &d.Out
-	if n.Side == SideInflow {
-		side = &d.In
-	}
-	sum, err := money.Add(money.Minor(*side), change)
-	if err != nil {
+	if d, err = d.with(n.Reference, n.Side, change); err != nil {
 		return err
 	}
-	*side = cents(sum)
 	if p.moved == nil {
 		p.moved = map[string]drawer{}
 	}
@@ -396,7 +439,7 @@ func (p *planner) clearSuspense(lines []ledger.Line, part int) (out []ledger.Lin
 		if err != nil {
 			return nil, err
 		}
-		if d.empty() {
+		if !d.mayHold(l.ExternalRef) {
 			continue
 		}
 		list, err := p.waitingUnder(l.ExternalRef)

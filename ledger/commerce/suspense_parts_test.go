@@ -3,6 +3,7 @@ package commerce
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 
 	"mizan/ledger"
@@ -188,5 +189,56 @@ func TestLongStoriesHoldNobodyUp(t *testing.T) {
 	}
 	if list, err := w.Suspended(t.Context(), w.book, "b", 0); err != nil || len(list) != 1 || list[0].Amount != 200 {
 		t.Errorf("%+v waits, %v", list, err)
+	}
+}
+
+// TestDrawersKnowWhatMayWait: a drawer never says that nothing waits under a reference where something does, and is empty when all is.
+func TestDrawersKnowWhatMayWait(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 3))
+	type place struct{ reference, side string }
+	var d drawer
+	waits, knew := map[place]money.Minor{}, 0
+	move := func(x place, change money.Minor) {
+		before, marked := d, len(d.Under)
+		next, err := d.with(x.reference, x.side, change)
+		if err != nil || len(before.Under) != marked {
+			t.Fatal(err, "the drawer before was changed")
+		}
+		d = next
+		waits[x] += change
+	}
+	for range 5_000 {
+		x := place{fmt.Sprint("r", r.IntN(3*mostMarked)), []string{SideOutflow, SideInflow}[r.IntN(2)]}
+		switch held := waits[x]; {
+		case r.IntN(3) == 0:
+			move(x, 1+money.Minor(r.IntN(100)))
+		case held > 0:
+			move(x, -1-money.Minor(r.Int64N(int64(held))))
+		}
+		for x, held := range waits {
+			if held > 0 && !d.mayHold(x.reference) {
+				t.Fatalf("%d of %s wait and the drawer does not know: %+v", held, x.reference, d)
+			}
+		}
+		if !d.mayHold("another") {
+			knew++
+		}
+		if len(d.Under) > mostMarked {
+			t.Fatalf("%d marks", len(d.Under))
+		}
+	}
+	if knew == 0 || knew == 5_000 {
+		t.Errorf("it knew of another reference %d times", knew)
+	}
+	for x, held := range waits {
+		if held > 0 {
+			move(x, -held)
+		}
+	}
+	if len(d.Under) != 0 || d.Out != 0 || d.In != 0 {
+		t.Errorf("nothing waits and the drawer has %+v", d)
 	}
 }
