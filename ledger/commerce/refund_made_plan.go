@@ -359,9 +359,15 @@ func (d *RefundMade) lookUp(p *planner) error {
 	if err != nil || balance == 0 {
 		return err
 	}
-	list, err := p.waitingUnder(d.PaymentRefundID)
+	held, err := p.drawer(drawerSubject(p.order.currency, d.PaymentRefundID))
 	if err != nil {
 		return err
+	}
+	var list []waiting
+	if held.mayHold(d.PaymentRefundID) {
+		if list, err = p.waitingUnder(d.PaymentRefundID); err != nil {
+			return err
+		}
 	}
 	for _, w := range list {
 		if w.Side == SideOutflow && w.Currency == p.order.currency {

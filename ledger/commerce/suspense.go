@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -20,9 +21,9 @@ import (
 //
 // What waits is told by stories. A break's story has every entry of it in suspense, and the facts of what business events took
 // from it. A reference's story names the breaks that ever waited under it. And each currency's references are divided into
-// some drawers, whose stories carry how much waits in them: a plan that moves cash rests on where its drawer stands, so no
-// event can be planned before something is put into suspense and recorded after it. Most drawers are empty for ever, which
-// plans take for granted and the ledger checks, so a book without suspense reads nothing.
+// some drawers, whose stories carry how much waits in them, and under which references: a plan that moves cash rests on where
+// its drawer stands, so no event can be planned before something is put into suspense and recorded after it. What is remembered
+// of drawers plans take for granted and the ledger checks, so an event under whose reference nothing waits reads nothing.
 
 // The sides of suspense: money that left, and money that came.
 const (
@@ -80,13 +81,61 @@ func aboutSuspense(subject string) bool {
 	return strings.HasPrefix(subject, breakPrefix) || strings.HasPrefix(subject, suspendedPrefix) || strings.HasPrefix(subject, drawerPrefix)
 }
 
-// drawer is how much waits in a drawer, in minor units. It is the data of the drawer's last fact.
+// drawer is how much waits in a drawer, in minor units. It is the data of the drawer's last fact. By it most events know without a
+// look that nothing waits under their reference, however much waits under others.
 type drawer struct {
+	// Under is what waits, out and in, by the marks of references. Two references of one mark are one here.
+	Under map[string][2]cents `json:"under,omitempty"`
+	// Out and In are what waits under references beyond those.
 	Out cents `json:"out,omitempty"`
 	In  cents `json:"in,omitempty"`
 }
 
-func (d drawer) empty() bool { return d == drawer{} }
+// mostMarked bounds the references that a drawer tells apart.
+const mostMarked = 48
+
+// markOf is a reference's mark in its drawer.
+func markOf(reference string) string {
+	sum := sha256.Sum256([]byte(reference))
+	return hex.EncodeToString(sum[1:5])
+}
+
+// mayHold reports whether something may wait under a reference.
+func (d drawer) mayHold(reference string) bool {
+	_, marked := d.Under[markOf(reference)]
+	return marked || d.Out != 0 || d.In != 0
+}
+
+// with is the drawer after more or less waits on a side under a reference. What leaves is taken from its mark first, so that the mark
+// and the rest are together never less than what waits.
+func (d drawer) with(reference, side string, change money.Minor) (drawer, error) {
+	rest, i := &d.Out, 0
+	if side == SideInflow {
+		rest, i = &d.In, 1
+	}
+	if d.Under = maps.Clone(d.Under); d.Under == nil {
+		d.Under = map[string][2]cents{}
+	}
+	mark := markOf(reference)
+	w, marked := d.Under[mark]
+	of := rest
+	if change < 0 {
+		taken := min(w[i], cents(-change))
+		w[i] -= taken
+		change += money.Minor(taken)
+	} else if marked || len(d.Under) < mostMarked {
+		of = &w[i]
+	}
+	sum, err := money.Add(money.Minor(*of), change)
+	if err != nil {
+		return d, err
+	}
+	*of = cents(sum)
+	if d.Under[mark] = w; w == [2]cents{} {
+		delete(d.Under, mark)
+	}
+	return d, nil
+}
 
 // suspendedNote is a fact of a reference's story: that a break waits under it, and where its cash moved.
 type suspendedNote struct {
@@ -134,7 +183,7 @@ type drawerHead struct {
 }
 
 // maxDrawers bounds what is remembered; beyond it everything is forgotten, which is only slower.
-const maxDrawers = 100_000
+const maxDrawers = 20_000
 
 func (d *drawers) get(k drawerKey) drawerHead {
 	d.mu.Lock()
@@ -189,6 +238,9 @@ func (p *planner) drawerHead(subject string) (drawerHead, error) {
 		return h, nil
 	}
 	last, sequence, err := p.service.lastOf(p.ctx, p.book, subject)
+	for err == nil && last != nil && !byEvent(last) { // somebody posted about it by hand
+		last, _, err = p.service.lastBefore(p.ctx, p.book, subject, last.Sequence)
+	}
 	if err != nil {
 		return h, err
 	}
@@ -211,15 +263,9 @@ func (p *planner) suspend(n suspendedNote, change money.Minor) error {
 	if err != nil {
 		return err
 	}
-	side := &d.Out
-	if n.Side == SideInflow {
-		side = &d.In
-	}
-	sum, err := money.Add(money.Minor(*side), change)
-	if err != nil {
+	if d, err = d.with(n.Reference, n.Side, change); err != nil {
 		return err
 	}
-	*side = cents(sum)
 	if p.moved == nil {
 		p.moved = map[string]drawer{}
 	}
@@ -261,17 +307,31 @@ type waiting struct {
 	amount money.Minor
 }
 
+// What is looked at of a reference and of a break when a business event comes. An event from outside is never refused because others
+// came before it: what lies beyond goes on waiting, the event moves cash, and reconciliation finds both.
+const (
+	// mostUnder bounds the breaks of a reference, the newest.
+	mostUnder = 200
+	// mostTaken bounds the transactions of a break. It leaves room for as many reversals and for what people decide.
+	mostTaken = 2_000
+)
+
 // waitingUnder are the breaks of which something waits under a reference, the first found first, without what the plan has taken.
 func (p *planner) waitingUnder(reference string) (list []waiting, err error) {
 	if list, known := p.under[reference]; known {
 		return list, nil
 	}
 	told, err := p.story(suspendedSubject(reference))
+	if err == ErrStoryTooLong {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	for i := range told.transactions {
-		n, err := storedAs[suspendedNote](&told.transactions[i])
+	notes := slices.DeleteFunc(told.transactions, func(t ledger.Transaction) bool { return !byEvent(&t) })
+	notes = notes[max(0, len(notes)-mostUnder):]
+	for i := range notes {
+		n, err := storedAs[suspendedNote](&notes[i])
 		if err != nil {
 			return nil, err
 		}
@@ -279,6 +339,9 @@ func (p *planner) waitingUnder(reference string) (list []waiting, err error) {
 			continue
 		}
 		of, err := p.story(breakSubject(n.Break))
+		if err == ErrStoryTooLong || err == nil && len(of.transactions) > mostTaken {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -297,11 +360,21 @@ func (p *planner) waitingUnder(reference string) (list []waiting, err error) {
 	return list, nil
 }
 
-// waits is what waits of a break under a reference: its entries in suspense, less what business events took.
+// byEvent reports whether an event recorded a transaction. What somebody posts by hand about a story of suspense says nothing there.
+func byEvent(t *ledger.Transaction) bool {
+	_, _, ok := recordOf(t)
+	return ok
+}
+
+// waits is what waits of a break under a reference: its entries in suspense, less what business events took. An entry by hand is no
+// entry of the break, whatever it says that it is about.
 func (s *story) waits(n suspendedNote) (sum money.Minor, err error) {
 	account := suspenseAccount(n.Side)
 	for i := range s.transactions {
 		t := &s.transactions[i]
+		if !byEvent(t) {
+			continue
+		}
 		if len(t.Entries) == 0 {
 			c, err := storedAs[clearedNote](t)
 			if err != nil {
@@ -366,7 +439,7 @@ func (p *planner) clearSuspense(lines []ledger.Line, part int) (out []ledger.Lin
 		if err != nil {
 			return nil, err
 		}
-		if d.empty() {
+		if !d.mayHold(l.ExternalRef) {
 			continue
 		}
 		list, err := p.waitingUnder(l.ExternalRef)
@@ -438,8 +511,8 @@ func (o *order) touchedSuspense(reference string) bool {
 // backToSuspense counts that what a transaction took from breaks waits again, because the transaction is reversed. What other
 // transactions of the same event took is theirs.
 func (p *planner) backToSuspense(original *ledger.Transaction) error {
-	r, _, byEvent := recordOf(original)
-	if !byEvent || !touchesSuspense(original) {
+	r, _, ours := recordOf(original)
+	if !ours || !touchesSuspense(original) {
 		return nil
 	}
 	parts, err := p.service.ledger.ByReference(p.ctx, p.book, original.Reference)

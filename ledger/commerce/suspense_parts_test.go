@@ -1,7 +1,9 @@
 package commerce
 
 import (
+	"context"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 
 	"mizan/ledger"
@@ -40,7 +42,7 @@ func TestRemittanceTakesWhatWaits(t *testing.T) {
 	for i, n := range []int{1, 33, 34, maxParts - 1} {
 		line := fmt.Sprint("GHN-", i)
 		all := money.Minor(n) * 900
-		in := w.own(t, waitsInUSD("b"+line, line, (all - 100).Format("USD")))
+		in := w.own(t, waitsInUSD("b"+line, line, (all-100).Format("USD")))
 		more := w.own(t, waitsInUSD("c"+line, line, "0.40")) // the bank's line in two breaks: 0.60 less than is told
 		e := event(t, eventRemitted, line, codRemittance(line, "10.00", "1.00", orders[:n]...))
 		dry, err := w.DryRun(t.Context(), w.book, []Event{e}, true)
@@ -138,5 +140,105 @@ func TestSuspenseIsNotMirroredByHand(t *testing.T) {
 	a := d.ask(t, "transaction.reverse", fmt.Sprintf(`{"transaction":"uk-%d","reference":"undo m","reason":"mistake"}`, d.sequence(t)))
 	if _, err := d.approve(t, a); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestSuspenseBesideEntriesByHand: what somebody posts by hand and says to be about a break, a reference or a drawer takes nothing from
+// a break, and holds no event up.
+func TestSuspenseBesideEntriesByHand(t *testing.T) {
+	t.Parallel()
+	w := newWorkbench(t, "UK", "Europe/London", "GBP")
+	w.own(t, &SuspenseIn{SuspenseTerms: suspended("b", "x", SideOutflow, "2.00"), Where: atMain})
+	for i, subject := range []string{breakSubject("b"), suspendedSubject("x"), drawerSubject("GBP", "x"), drawerSubject("GBP", "x"), drawerSubject("GBP", "y")} {
+		out := w.ledger.Post(t.Context(), w.book, ledger.Submission{Reference: fmt.Sprint("hand ", i), Drafts: []ledger.Draft{{Event: "manual.adjusted", Subject: subject, Lines: []ledger.Line{
+			{Account: accountSuspense, Amount: -150, Currency: "GBP", ExternalRef: "x"}, {Account: accountGoodwill, Amount: 150, Currency: "GBP"}}}}})
+		if out.Err != nil {
+			t.Fatal(out.Err)
+		}
+	}
+	list, err := w.Suspended(t.Context(), w.book, "b", 0)
+	if err != nil || len(list) != 1 || list[0].Amount != 200 {
+		t.Errorf("%+v waits, %v", list, err)
+	}
+	r := w.post(t, "processor.payout_cost", "c", `{"payout":"P","processor":"main","currency":"GBP","amount":"2.00","processor_reference":"x"}`)
+	wantEntries(t, "by event", r, "Dr expenses:processor_fee 2.00", "Cr assets:suspense 2.00")
+	r = w.post(t, "processor.payout_cost", "d", `{"payout":"P","processor":"main","currency":"GBP","amount":"2.00","processor_reference":"y"}`)
+	wantEntries(t, "of another reference", r, "Dr expenses:processor_fee 2.00", "Cr assets:processor:available:main 2.00")
+}
+
+// TestLongStoriesHoldNobodyUp: an event is recorded however many events took a part of the same line before it.
+func TestLongStoriesHoldNobodyUp(t *testing.T) {
+	t.Parallel()
+	w := newWorkbench(t, "UK", "Europe/London", "GBP")
+	in := w.own(t, &SuspenseIn{SuspenseTerms: suspended("b", "x", SideOutflow, "2.00"), Where: atMain})
+	story := w.look.story
+	w.look.story = func(ctx context.Context, book ledger.Book, q ledger.TransactionQuery) (page ledger.TransactionPage, err error) {
+		if page, err = story(ctx, book, q); err == nil && q.Subject == breakSubject("b") && !q.Descending { // as if most events had taken nothing of it
+			none := page.Transactions[0]
+			none.Entries = nil
+			none.Explanation = explanationOf([32]byte{}, "", suspensePart, []byte(`{}`))
+			for range mostTaken {
+				page.Transactions = append(page.Transactions, none)
+			}
+		}
+		return page, err
+	}
+	r := w.post(t, "processor.payout_cost", "c", `{"payout":"P","processor":"main","currency":"GBP","amount":"2.00","processor_reference":"x"}`)
+	if cash, waits := movedUnder("x", in, r); cash != -400 || waits != 200 {
+		t.Errorf("%d of cash moved and %d waits", cash, waits)
+	}
+	if list, err := w.Suspended(t.Context(), w.book, "b", 0); err != nil || len(list) != 1 || list[0].Amount != 200 {
+		t.Errorf("%+v waits, %v", list, err)
+	}
+}
+
+// TestDrawersKnowWhatMayWait: a drawer never says that nothing waits under a reference where something does, and is empty when all is.
+func TestDrawersKnowWhatMayWait(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 3))
+	type place struct{ reference, side string }
+	var d drawer
+	waits, knew := map[place]money.Minor{}, 0
+	move := func(x place, change money.Minor) {
+		before, marked := d, len(d.Under)
+		next, err := d.with(x.reference, x.side, change)
+		if err != nil || len(before.Under) != marked {
+			t.Fatal(err, "the drawer before was changed")
+		}
+		d = next
+		waits[x] += change
+	}
+	for range 5_000 {
+		x := place{fmt.Sprint("r", r.IntN(3*mostMarked)), []string{SideOutflow, SideInflow}[r.IntN(2)]}
+		switch held := waits[x]; {
+		case r.IntN(3) == 0:
+			move(x, 1+money.Minor(r.IntN(100)))
+		case held > 0:
+			move(x, -1-money.Minor(r.Int64N(int64(held))))
+		}
+		for x, held := range waits {
+			if held > 0 && !d.mayHold(x.reference) {
+				t.Fatalf("%d of %s wait and the drawer does not know: %+v", held, x.reference, d)
+			}
+		}
+		if !d.mayHold("another") {
+			knew++
+		}
+		if len(d.Under) > mostMarked {
+			t.Fatalf("%d marks", len(d.Under))
+		}
+	}
+	if knew == 0 || knew == 5_000 {
+		t.Errorf("it knew of another reference %d times", knew)
+	}
+	for x, held := range waits {
+		if held > 0 {
+			move(x, -held)
+		}
+	}
+	if len(d.Under) != 0 || d.Out != 0 || d.In != 0 {
+		t.Errorf("nothing waits and the drawer has %+v", d)
 	}
 }

@@ -243,6 +243,9 @@ func (s *Service) judgeOutgoing(ctx context.Context, book ledger.Book, o *outgoi
 	if o.enters != nil {
 		effect.Warnings = append(effect.Warnings, "Nothing of it waits in suspense: its difference is put there first, in the same act.")
 	}
+	if o.of.Class == PayoutReturned {
+		effect.Warnings = append(effect.Warnings, "The payout's own way books its return, under the rail's own reference. If it still comes, the cash is counted twice.")
+	}
 	if o.of.Suspend {
 		effect.Warnings = append(effect.Warnings, "A business event that comes later with the same reference would move its cash once more.")
 	}

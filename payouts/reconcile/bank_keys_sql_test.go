@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -41,11 +42,7 @@ func (h *fileHouse) paid(n, amount, file int, back bool) {
 	h.booked("payout.submitted", "payout:"+id, "USD", "assets:cash_in_transit:bank", amount, "assets:bank:operating:files txn_a"+id, -amount)
 	if back {
 		state = "failed"
-		h.behind(`INSERT INTO bank_entries (book_id, id, account, category, amount, currency, source, created_at) VALUES ($1, $2, '', 'transfer_reversal', $3, 'USD', $4, $5)`,
-			h.book.ID, "txn_b"+id, amount, "trr_"+id, h.clock.now())
-		h.behind(`INSERT INTO bank_reversals (book_id, id, transfer, instruction, key, digest, amount, entry, created_at)
-		VALUES ($1, $2, $3, $2, $2, repeat('0', 64), $4, $5, $6)`, h.book.ID, "trr_"+id, "tr_"+id, amount, "txn_b"+id, h.clock.now())
-		h.booked("payout.returned", "payout:"+id, "USD", "assets:bank:operating:files txn_b"+id, amount, "assets:cash_in_transit:bank", -amount)
+		h.cameBack(n, amount)
 	}
 	h.payout(n, "submitted", amount, h.clock.now())
 	h.behind(`UPDATE payouts SET transfer = $3, outgoing = $4 WHERE book_id = $1 AND id = $2`, h.book.ID, fmt.Sprintf("po_%016d", n), "tr_"+id, payment)
@@ -56,6 +53,17 @@ func (h *fileHouse) paid(n, amount, file int, back bool) {
 		VALUES ($1, $2, $2, $2, repeat('0', 64), 'payee:s1', $3, 'USD', $4::text, CASE WHEN $4::text = 'failed' THEN 'AC04' ELSE '' END, $5, $6, $7, $8::timestamptz::date, $8::timestamptz::date, '{}', $9::text, CASE WHEN $4::text = 'failed' THEN $9::text END, $8::timestamptz, $8::timestamptz)`,
 			h.book.ID, payment, amount, state, file, n, fmt.Sprintf("%d-%d", file, n), h.clock.now(), "txn_a"+id)
 	}
+}
+
+// cameBack books that a payment's money is here again.
+func (h *fileHouse) cameBack(n, amount int) {
+	h.Helper()
+	id := fmt.Sprintf("%016d", n)
+	h.behind(`INSERT INTO bank_entries (book_id, id, account, category, amount, currency, source, created_at) VALUES ($1, $2, '', 'transfer_reversal', $3, 'USD', $4, $5)`,
+		h.book.ID, "txn_b"+id, amount, "trr_"+id, h.clock.now())
+	h.behind(`INSERT INTO bank_reversals (book_id, id, transfer, instruction, key, digest, amount, entry, created_at)
+	VALUES ($1, $2, $3, $2, $2, repeat('0', 64), $4, $5, $6)`, h.book.ID, "trr_"+id, "tr_"+id, amount, "txn_b"+id, h.clock.now())
+	h.booked("payout.returned", "payout:"+id, "USD", "assets:bank:operating:files txn_b"+id, amount, "assets:cash_in_transit:bank", -amount)
 }
 
 func (h *fileHouse) endToEnd(n int) string {
@@ -160,6 +168,43 @@ func TestStrangersReferences(t *testing.T) {
 	}
 	h.clock.advance(24 * time.Hour)
 	h.compares(5, "ambiguous -5.00", "timing 10.00", "unknown_receipt 10.00")
+}
+
+// A payment that comes back is one difference, from the bank's line to the payout that has to be made again: the break of the line first,
+// which ends when the return is booked, and then that of the payee who was not paid.
+func TestReturnedPaymentIsOneBreak(t *testing.T) {
+	t.Parallel()
+	h := newFileHouse(t, false)
+	h.paid(1, 10_00, 1, false)
+	h.paid(2, 20_00, 1, false)
+	h.shows(evidence.Line{Amount: -10_00, EndToEnd: h.endToEnd(1)}, evidence.Line{Amount: -20_00, EndToEnd: h.endToEnd(2)})
+	h.compares(0)
+	h.clock.advance(20 * 24 * time.Hour)
+	wants := func(when string, want ...string) {
+		t.Helper()
+		h.inside()
+		var have []string
+		for _, match := range []Match{R2, R3} {
+			for _, b := range h.breaksOf(match) {
+				if b.Class == PayoutReturned || b.Class == StaleInTransit {
+					have = append(have, fmt.Sprintf("%s %s", b.Class, max(b.Amount, -b.Amount).Format(b.Currency)))
+				}
+			}
+		}
+		slices.Sort(have)
+		if !slices.Equal(have, want) {
+			t.Fatalf("%s: %v instead of %v", when, have, want)
+		}
+	}
+	wants("on their way too long", "stale_in_transit 10.00", "stale_in_transit 20.00")
+	h.shows(evidence.Line{Amount: 20_00, EndToEnd: h.endToEnd(2), Reversal: true, Text: "RETURNED AC04"})
+	h.compares(1, "payout_returned 20.00")
+	wants("shown by the bank", "payout_returned 20.00", "stale_in_transit 10.00")
+	h.cameBack(2, 20_00)
+	h.behind(`UPDATE payouts SET state = 'failed', ended_at = $3, changed_at = $3 WHERE book_id = $1 AND id = $2`, h.book.ID, fmt.Sprintf("po_%016d", 2), h.clock.now())
+	wants("booked", "payout_returned 20.00", "stale_in_transit 10.00")
+	h.compares(0)
+	wants("both sides agree, and the payee has nothing", "payout_returned 20.00", "stale_in_transit 10.00")
 }
 
 // A file that the bank books as one line: the sum of its payments less those that it rejected.

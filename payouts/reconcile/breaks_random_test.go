@@ -30,10 +30,12 @@ type breakLife struct {
 	keys    []string
 	shown   map[string]money.Minor
 	line    map[string]int64
+	in      map[string]money.Currency
 	events  map[string]commerce.Result
 	undone  map[string]bool
 	other   *Service
 	counted map[string]int
+	hands   int
 }
 
 // Suspense is what waits of breaks after every step of a random life, whoever does what in which order, and at the end the cash of
@@ -46,7 +48,7 @@ func TestSuspenseInRandomLives(t *testing.T) {
 	}
 	t.Logf("-breaks.seed=%d", seed)
 	h := newBreakHouse(t)
-	l := &breakLife{breakHouse: h, rand: rand.New(rand.NewPCG(seed, 9)), shown: map[string]money.Minor{}, line: map[string]int64{}, events: map[string]commerce.Result{},
+	l := &breakLife{breakHouse: h, rand: rand.New(rand.NewPCG(seed, 9)), shown: map[string]money.Minor{}, line: map[string]int64{}, in: map[string]money.Currency{}, events: map[string]commerce.Result{},
 		undone: map[string]bool{}, other: h.another(), counted: map[string]int{}}
 	for range *breaksSteps {
 		l.step()
@@ -68,7 +70,7 @@ func (l *breakLife) service() *Service {
 func (l *breakLife) expected(err error) {
 	l.Helper()
 	switch fault.CodeOf(err) {
-	case ErrBreakState.Code, commerce.ErrSuspenseLess.Code, ledger.ErrReferenceReused.Code, errOvertaken.Code, "not-last", "approval-changed":
+	case ErrBreakState.Code, commerce.ErrSuspenseLess.Code, ledger.ErrReferenceReused.Code, errOvertaken.Code, "not-last", "approval-changed", ErrBreakInvalid.Code:
 	default:
 		l.ok(err)
 	}
@@ -84,7 +86,7 @@ func (l *breakLife) act(name string, err error) {
 }
 
 func (l *breakLife) step() {
-	switch l.rand.IntN(12) {
+	switch l.rand.IntN(13) {
 	case 0, 1, 2:
 		l.show()
 	case 3, 4:
@@ -100,6 +102,8 @@ func (l *breakLife) step() {
 		l.undo()
 	case 11:
 		l.atOnce()
+	case 12: // a month ends meanwhile, now and then
+		l.clock.advance(time.Duration(l.rand.IntN(15*24)) * time.Hour)
 	}
 }
 
@@ -110,8 +114,9 @@ func (l *breakLife) show() {
 	if net == 0 {
 		net = 1
 	}
+	c := []money.Currency{"USD", "USD", "EUR"}[l.rand.IntN(3)]
 	l.keys = append(l.keys, key)
-	l.shown[key], l.line[key] = net, l.breakHouse.line(1, key, "USD", net)
+	l.shown[key], l.in[key], l.line[key] = net, c, l.breakHouse.line(1, key, c, net)
 }
 
 // booked is what the books have of a key on the processor's accounts.
@@ -126,7 +131,7 @@ func (l *breakLife) booked(key string) (n money.Minor) {
 func (l *breakLife) findings() (list []Finding) {
 	for _, key := range l.keys {
 		if d := l.shown[key] - l.booked(key); d != 0 {
-			list = append(list, l.missing(l.line[key], key, "USD", d))
+			list = append(list, l.missing(l.line[key], key, l.in[key], d))
 		}
 	}
 	return list
@@ -152,7 +157,7 @@ func (l *breakLife) say() {
 	if _, done := l.events[key]; done {
 		return
 	}
-	r := l.adjusted(key, "USD", l.shown[key])
+	r := l.adjusted(key, l.in[key], l.shown[key])
 	l.ok(r.Err)
 	l.events[key] = r
 	l.counted["event"]++
@@ -160,16 +165,22 @@ func (l *breakLife) say() {
 
 // undo reverses a business event.
 func (l *breakLife) undo() {
+	if undone := l.undoing(); undone != nil {
+		l.act("undo", undone())
+	}
+}
+
+// undoing is the reversal of some business event, nil for none.
+func (l *breakLife) undoing() func() error {
 	for _, key := range slices.Sorted(maps.Keys(l.events)) {
 		if l.undone[key] || l.rand.IntN(3) > 0 {
 			continue
 		}
-		r := l.record.Post(l.Context(), l.book, commerce.Event{Type: "entry.reversed", Reference: "undo:" + key,
-			Data: &commerce.EntryReversed{Transaction: postedAs(l.events[key]), Reason: "wrong"}})
 		l.undone[key] = true
-		l.act("undo", r.Err)
-		return
+		e := commerce.Event{Type: "entry.reversed", Reference: "undo:" + key, Data: &commerce.EntryReversed{Transaction: postedAs(l.events[key]), Reason: "wrong"}}
+		return func() error { return l.record.Post(l.Context(), l.book, e).Err }
 	}
+	return nil
 }
 
 // someBreak is any break.
@@ -215,7 +226,17 @@ func (l *breakLife) proposal(b *Break) (string, any) {
 	if amount > 1 && l.rand.IntN(2) == 0 {
 		amount = 1 + money.Minor(l.rand.Int64N(int64(amount)))
 	}
-	text := amount.Format("USD")
+	text := amount.Format(b.Currency)
+	if b.Suspense == 0 && l.rand.IntN(3) == 0 { // somebody posts what puts it right, or half of it, and names it
+		l.hands++
+		if l.rand.IntN(4) > 0 {
+			amount = max(waits, -waits)
+		}
+		if !came {
+			amount = -amount
+		}
+		return ActFix, fixPayload{Break: b.ID, Transaction: l.byHand(fmt.Sprint("hand:", l.hands), "assets:processor:available:main", b.Left, b.Currency, amount)}
+	}
 	if l.rand.IntN(3) == 0 {
 		to := "expenses:bad_debt"
 		if came {
@@ -247,8 +268,9 @@ func (l *breakLife) atOnce() {
 		key = l.keys[l.rand.IntN(len(l.keys))]
 	}
 	_, told := l.events[key]
+	undone := l.undoing()
 	var wg sync.WaitGroup
-	errs := make([]error, 5)
+	errs := make([]error, 6)
 	var result commerce.Result
 	wg.Go(func() {
 		if _, errs[0] = l.tryRun(l.Service, l.source, findings); errs[0] == nil {
@@ -258,7 +280,10 @@ func (l *breakLife) atOnce() {
 	wg.Go(func() { _, errs[1] = l.other.Settle(l.Context(), payouts.Turn{}, l.book, l.source) })
 	wg.Go(func() { _, errs[2] = l.other.Clear(l.Context(), breaksTurn, l.book) })
 	if key != "" && !told {
-		wg.Go(func() { result = l.adjusted(key, "USD", l.shown[key]); errs[3] = result.Err })
+		wg.Go(func() { result = l.adjusted(key, l.in[key], l.shown[key]); errs[3] = result.Err })
+	}
+	if undone != nil {
+		wg.Go(func() { errs[5] = undone() })
 	}
 	if some {
 		wg.Go(func() {

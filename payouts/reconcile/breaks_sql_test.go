@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/guard"
 	"mizan/ledger/money"
@@ -584,6 +585,15 @@ func TestSuspenseWithoutABreak(t *testing.T) {
 	c, err := h.CheckSuspense(t.Context(), h.book)
 	h.ok(err)
 	if len(c.Findings) != 1 || c.Findings[0].Class != BalanceDiffers || c.Findings[0].Amount != -300 || c.Findings[0].Identity != "suspense:assets:suspense:USD" {
+		t.Errorf("%+v", c)
+	}
+	// An entry by hand belongs to no break either, though it says that it is about one.
+	out := h.books.Post(t.Context(), h.book, ledger.Submission{Reference: "hand", Drafts: []ledger.Draft{{Event: "manual.adjusted", Subject: "break:brk_nobody", Lines: []ledger.Line{
+		{Account: "assets:suspense", Amount: 100, Currency: "USD", ExternalRef: "x"}, {Account: "expenses:goodwill", Amount: -100, Currency: "USD"}}}}})
+	h.ok(out.Err)
+	c, err = h.CheckSuspense(t.Context(), h.book)
+	h.ok(err)
+	if len(c.Findings) != 1 || c.Findings[0].Amount != -400 {
 		t.Errorf("%+v", c)
 	}
 	if _, err := h.Clear(t.Context(), breaksTurn, h.book); err != nil {

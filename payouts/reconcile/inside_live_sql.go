@@ -224,6 +224,10 @@ func (s *Service) readWaiting(ctx context.Context, book ledger.Book, in inputs, 
 	if err != nil {
 		return err
 	}
+	told, err := s.returnsTold(ctx, book)
+	if err != nil {
+		return err
+	}
 	x := situation{Match: R3, Rules: rules, CutOff: in.CutOff, Zone: book.Location(), Holiday: holidaysOf(in.Calendar)}
 	for _, state := range []string{"unknown", "submitted", "at_account"} {
 		after, id := time.Time{}, ""
@@ -239,7 +243,7 @@ func (s *Service) readWaiting(ctx context.Context, book ledger.Book, in inputs, 
 			var trace string
 			if _, err := pgx.ForEachRow(rows, []any{&id, &c, &amount, &since, &trace}, func() error {
 				n++
-				if !in.CutOff.Before(transitDays(x, since)) {
+				if !told[id] && !in.CutOff.Before(transitDays(x, since)) {
 					y := f.see(checkStale, id, c, 0, amount, since, true)
 					y.Left = trace
 				}
@@ -262,6 +266,10 @@ func (s *Service) readWaiting(ctx context.Context, book ledger.Book, in inputs, 
 const returnedDays = 400
 
 func (s *Service) readReturned(ctx context.Context, book ledger.Book, in inputs, f *facts) error {
+	told, err := s.returnsTold(ctx, book)
+	if err != nil {
+		return err
+	}
 	after, id := time.Time{}, ""
 	for {
 		rows, err := s.pool.Query(ctx, sqlCameBack, book.ID, in.CutOff.AddDate(0, 0, -returnedDays), after, id, insidePage)
@@ -274,8 +282,9 @@ func (s *Service) readReturned(ctx context.Context, book ledger.Book, in inputs,
 		var since time.Time
 		var code string
 		if _, err := pgx.ForEachRow(rows, []any{&id, &c, &amount, &since, &after, &code}, func() error {
-			n++
-			f.see(checkReturned, id, c, amount, 0, since, true).Left = code
+			if n++; !told[id] {
+				f.see(checkReturned, id, c, amount, 0, since, true).Left = code
+			}
 			return nil
 		}); err != nil || n < insidePage {
 			return err
