@@ -30,6 +30,8 @@ type partsConfig struct {
 	// vaultKeys and vaultRegion are the vault's.
 	vaultKeys   vault.Keys
 	vaultRegion string
+	// reconcileShare is the part of its time that a reconciliation works while anybody posts, in percent; 0 for the usual.
+	reconcileShare int
 	// issuer is where people sign in; nil for nowhere.
 	issuer *access.Issuer
 	// driver speaks to the payment processor; nil for none. simulator is the one of development behind it, nil elsewhere.
@@ -86,7 +88,7 @@ func newParts(pool *postgres.Pool, now func() time.Time, config partsConfig) (*p
 	p.payouts = payouts.New(payouts.Options{Pool: pool, Ledger: p.books, Events: p.events, Trail: p.trail, Vault: p.vault, Now: now,
 		Rails: railsOf(config.driver, p.bank), Wait: waitBy(config.clock), Log: config.jobsLog})
 	p.reconcile = reconcile.New(reconcile.Options{Pool: pool, Ledger: p.books, Events: p.events, Payouts: p.payouts, Trail: p.trail, Now: now,
-		Driver: readersOf(config.driver, config.simulator), Wait: waitBy(config.clock), Log: config.jobsLog})
+		Driver: readersOf(config.driver, config.simulator), Wait: waitBy(config.clock), Share: config.reconcileShare, Log: config.jobsLog})
 	p.reports = reports.New(reports.Options{Pool: pool, Ledger: p.books, Events: p.events, Payouts: p.payouts, Reconcile: p.reconcile, Trail: p.trail, Now: now,
 		Log: config.jobsLog})
 	var acts []guard.Act

@@ -23,15 +23,27 @@ type serveCmd struct {
 	WebhookSecretsFile string     `name:"webhook-secrets-file" help:"File with the secrets that inbound messages are signed with, a line book/source=secret each, two at most of a source; instead of the variable MIZAN_WEBHOOK_SECRETS." type:"path" placeholder:"FILE"`
 	Jobs               string     `help:"Whether this replica runs jobs: on or off. One that runs them is needed; several share them." enum:"on,off" default:"on"`
 	JobsPollOnly       bool       `name:"jobs-poll-only" help:"Find the work of jobs by asking alone, because a proxy in front of the database does not carry LISTEN."`
+	ReconcileShare     int        `name:"reconcile-share" help:"Percent of its time, 1 to 100, that a reconciliation works while anybody posts; with 100 it never waits." default:"20"`
 	LogFormat          string     `help:"Format of the log: json or text." enum:"json,text" default:"json"`
 	LogLevel           slog.Level `help:"Least level to log: debug, info, warn or error." default:"info" placeholder:"LEVEL"`
 }
 
-// Run serves until ctx ends and then stops in order.
-func (c *serveCmd) Run(ctx context.Context, s *surroundings) error {
+// check refuses flags with which nothing is to be served.
+func (c *serveCmd) check() error {
 	if !c.BehindTLSProxy && !local(c.Listen) {
 		return errNotLocal.With("Keys would travel readable over the network. Listen on this machine, such as 127.0.0.1:8080, " +
 			"or say --behind-tls-proxy if a proxy in front ends TLS.")
+	}
+	if c.ReconcileShare < 1 || c.ReconcileShare > 100 {
+		return usageError("--reconcile-share is 1 to 100.")
+	}
+	return nil
+}
+
+// Run serves until ctx ends and then stops in order.
+func (c *serveCmd) Run(ctx context.Context, s *surroundings) error {
+	if err := c.check(); err != nil {
+		return err
 	}
 	moved := movedClock(s)
 	d, err := c.given(s)
@@ -85,7 +97,7 @@ func (c *serveCmd) Run(ctx context.Context, s *surroundings) error {
 	v, err := newService(ctx, pool, s.now, serviceConfig{
 		cursorKey: []byte(cursorKey), secrets: secrets, vaultKeys: vaultKeys, vaultRegion: c.VaultRegion,
 		issuer: entry.issuer, public: entry.public, secure: entry.secure || c.BehindTLSProxy, proxies: entry.proxies, sessionKey: entry.sessionKey, driver: driver, log: log,
-		withoutJobs: c.Jobs == "off", pollOnly: c.JobsPollOnly, clock: moved,
+		withoutJobs: c.Jobs == "off", pollOnly: c.JobsPollOnly, clock: moved, reconcileShare: c.ReconcileShare,
 	})
 	if err != nil {
 		return err

@@ -50,6 +50,8 @@ type serviceConfig struct {
 	// vaultKeys and vaultRegion are the vault's.
 	vaultKeys   vault.Keys
 	vaultRegion string
+	// reconcileShare is the part of its time that a reconciliation works while anybody posts, in percent; 0 for the usual.
+	reconcileShare int
 	// issuer is where people sign in; nil for by links only.
 	issuer *access.Issuer
 	// public is the address at which browsers reach the service; empty if nobody said.
@@ -104,7 +106,7 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 	p, err := newParts(pool, now, partsConfig{
 		ledger:    ledger.Options{Log: config.log, OnBatch: batches.observe, MaxSkew: skew},
 		staticKey: config.staticKey, vaultKeys: config.vaultKeys, vaultRegion: config.vaultRegion, issuer: config.issuer,
-		driver: config.driver, simulator: config.simulator, clock: config.clock,
+		driver: config.driver, simulator: config.simulator, clock: config.clock, reconcileShare: config.reconcileShare,
 		jobs: config.jobs, observe: counts.observe, pollOnly: config.pollOnly, jobsLog: quiet(config.log),
 	})
 	if err != nil {
