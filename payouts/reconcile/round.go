@@ -150,6 +150,12 @@ func (s *Service) roundOf(ctx context.Context, t payouts.Turn, x Source) (text s
 	if n := done.CameOut.Cleared + done.CameOut.Changed + done.CameOut.Reopened; n > 0 {
 		text += fmt.Sprintf(", %d followed what business events moved in suspense", n)
 	}
+	if x.Kind == KindProcessor && !ran {
+		differ, failed := s.AskPayoutLines(ctx, t, x)
+		if err = errors.Join(err, failed); differ > 0 {
+			text += fmt.Sprintf(", %d payouts are not the sum of their lines", differ)
+		}
+	}
 	return text, matched, err
 }
 
