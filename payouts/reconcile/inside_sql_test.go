@@ -111,6 +111,18 @@ func TestInsideDisbursement(t *testing.T) {
 	}
 }
 
+// An open payout to a receiver to whom nothing is in transit at all is a difference.
+func TestInsidePayoutWithoutTransit(t *testing.T) {
+	t.Parallel()
+	h := newBreakHouse(t)
+	h.booked("test.sold", "order:o1", "USD", "assets:processor:pending:main ch_1", 10_00, "revenue:transaction_fee", -10_00)
+	h.payout(1, "created", 7_00, h.clock.now())
+	_, got := h.inside()
+	if b := got["payouts_in_transit:liabilities:payout_in_transit:s1:USD"]; len(got) != 1 || b.Amount != -7_00 || b.Class != BalanceDiffers {
+		t.Fatalf("differences %v", got)
+	}
+}
+
 // What one of our books owes another stands in both.
 func TestInsidePairs(t *testing.T) {
 	t.Parallel()
