@@ -116,6 +116,8 @@ CREATE TABLE evidence_lines (
 );
 CREATE INDEX evidence_lines_key ON evidence_lines (book_id, source_id, key, number);
 CREATE INDEX evidence_lines_moved ON evidence_lines (book_id, source_id, moved_at, number);
+-- Payouts, which are asked of again until their lines come to them.
+CREATE INDEX evidence_lines_payouts ON evidence_lines (book_id, source_id, moved_at) WHERE category = 'payout';
 -- Lines whose money is not available yet: the day on which it should be is read again.
 CREATE INDEX evidence_lines_pending ON evidence_lines (book_id, source_id, available_at) WHERE status = 'pending';
 COMMENT ON COLUMN evidence_lines.key IS 'what the ledger knows it by: the id of what moved the money, or its own';
