@@ -245,13 +245,13 @@ func (s *Service) readFile(ctx context.Context, book ledger.Book, in *inputs, x 
 		y.Left, y.Right, y.From = clipText("import "+id+of, mostBreakRef), "", x.id
 		return y
 	}
-	row := func(c check, of string, there, here money.Minor) *fact {
-		y := see(c, of, there, here)
-		y.Falls = fallsOn(x.role, in.Source.Name, x.seller)
-		return y
-	}
 	switch x.state {
 	case "done":
+		return s.readFileRows(ctx, book, in, x, func(c check, of string, there, here money.Minor) *fact {
+			y := see(c, of, there, here)
+			y.Falls = fallsOn(x.role, in.Source.Name, x.seller)
+			return y
+		})
 	case "refused":
 		made, err := s.madeUp(ctx, book, *in, x)
 		switch {
@@ -267,6 +267,11 @@ func (s *Service) readFile(ctx context.Context, book ledger.Book, in *inputs, x 
 		see(checkFileOpen, "", x.ours, 0)
 		return nil
 	}
+}
+
+// readFileRows sees the rows of a file that was applied: those that are not in the books, and those that the books have otherwise. Files
+// of the role attribution post nothing.
+func (s *Service) readFileRows(ctx context.Context, book ledger.Book, in *inputs, x settledFile, row func(c check, of string, there, here money.Minor) *fact) error {
 	if err := s.readRows(ctx, sqlRowsNotIn, []any{book.ID, x.id}, []any{in.Source.Name}, func(r pgx.CollectableRow) (n int, err error) {
 		var identity, state, reason, reference string
 		var there, here money.Minor
