@@ -139,7 +139,7 @@ func (c *console) breaks(ctx context.Context, who cashier, r *http.Request) (ans
 // classOrder is the order in which classes are offered.
 var classOrder = []reconcile.Class{reconcile.MissingInLedger, reconcile.MissingAtProcessor, reconcile.MissingAtBank, reconcile.UnknownReceipt, reconcile.AmountDiffers,
 	reconcile.FeeDiffers, reconcile.CurrencyDiffers, reconcile.FxDiffers, reconcile.SignDiffers, reconcile.Duplicate, reconcile.Timing, reconcile.PeriodCut, reconcile.Split,
-	reconcile.Merged, reconcile.Ambiguous, reconcile.StaleInTransit, reconcile.PayoutReturned, reconcile.MatchNotFunded, reconcile.Unclassified, reconcile.EvidenceChanged,
+	reconcile.Merged, reconcile.Ambiguous, reconcile.StaleInTransit, reconcile.PayoutReturned, reconcile.PayoutLinesDiffer, reconcile.MatchNotFunded, reconcile.Unclassified, reconcile.EvidenceChanged,
 	reconcile.EvidenceIncomplete, reconcile.BalanceDiffers, reconcile.UnknownField}
 
 // choices are what the list can be narrowed to.

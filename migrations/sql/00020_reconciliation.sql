@@ -118,6 +118,8 @@ CREATE TABLE evidence_lines (
 );
 CREATE INDEX evidence_lines_key ON evidence_lines (book_id, source_id, key, number);
 CREATE INDEX evidence_lines_moved ON evidence_lines (book_id, source_id, moved_at, number);
+-- Payouts, which are asked of again until their lines come to them.
+CREATE INDEX evidence_lines_payouts ON evidence_lines (book_id, source_id, moved_at) WHERE category = 'payout';
 -- Lines whose money is not available yet: the day on which it should be is read again.
 CREATE INDEX evidence_lines_pending ON evidence_lines (book_id, source_id, moved_at, available_at) WHERE status = 'pending';
 COMMENT ON COLUMN evidence_lines.key IS 'what the ledger knows it by: the id of what moved the money, or its own; never the place of an entry, which begins with an @';
@@ -171,6 +173,25 @@ CREATE TABLE evidence_balances (
 );
 COMMENT ON COLUMN evidence_balances.lines_net IS 'the sum of the nets of all lines known then, which must be available and pending together';
 SELECT guard_table('evidence_balances', '');
+
+-- Payouts that a processor made, and whether the lines that it names for each come to it, as they are known here.
+CREATE TABLE evidence_payouts (
+    book_id   integer     NOT NULL,
+    source_id smallint    NOT NULL,
+    payout    text        COLLATE "C" NOT NULL CHECK (octet_length(payout) BETWEEN 1 AND 255),
+    currency  text        COLLATE "C" NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+    paid      bigint      NOT NULL CHECK (paid > 0),
+    moved_at  timestamptz NOT NULL CHECK (isfinite(moved_at)),
+    state     text        COLLATE "C" NOT NULL CHECK (state IN ('ties', 'differs', 'ordered', 'too_large')),
+    named     integer     NOT NULL CHECK (named >= 0),
+    known     integer     NOT NULL CHECK (known BETWEEN 0 AND named),
+    known_net bigint      NOT NULL,
+    asked_at  timestamptz NOT NULL CHECK (isfinite(asked_at)),
+    CONSTRAINT evidence_payouts_pkey PRIMARY KEY (book_id, source_id, payout),
+    CONSTRAINT evidence_payouts_of FOREIGN KEY (book_id, source_id) REFERENCES evidence_sources (book_id, id)
+);
+COMMENT ON COLUMN evidence_payouts.state IS 'of a payout that was ordered the processor does not know the lines; of one with too many it does not list them';
+CREATE INDEX evidence_payouts_differ ON evidence_payouts (book_id, source_id, payout) WHERE state = 'differs';
 
 -- What a bank's statement says of itself: opening and lines come to closing, and it begins where the one before ended.
 CREATE TABLE evidence_statements (
@@ -245,7 +266,7 @@ CREATE TABLE recon_runs (
     to_sequence   bigint      NOT NULL CHECK (to_sequence >= from_sequence),
     rules         integer     NOT NULL CHECK (rules >= 0),
     settings      integer     NOT NULL CHECK (settings >= 0),
-    inputs        text        NOT NULL CHECK (octet_length(inputs) BETWEEN 2 AND 1048576),
+    inputs        text        NOT NULL CHECK (octet_length(inputs) BETWEEN 2 AND 4194304),
     summary       text        NOT NULL CHECK (octet_length(summary) BETWEEN 2 AND 1048576),
     digest        bytea       NOT NULL CHECK (octet_length(digest) = 32),
     matched       bigint      NOT NULL CHECK (matched >= 0),
@@ -514,11 +535,12 @@ GRANT EXECUTE ON FUNCTION look_at_evidence() TO mizan_app;
 
 REVOKE ALL ON FUNCTION guard_evidence_head(), guard_evidence_line(), guard_recon_head(), guard_recon_item(), guard_recon_break(), guard_recon_suspense_head(), guard_export() FROM PUBLIC;
 REVOKE ALL ON evidence_sources, evidence_settings, evidence_heads, evidence_receipts, evidence_parts, evidence_lines, evidence_changes,
-       evidence_balances, evidence_statements, recon_rules, recon_heads, recon_runs, recon_items, recon_pairings, recon_breaks, recon_steps,
+       evidence_balances, evidence_payouts, evidence_statements, recon_rules, recon_heads, recon_runs, recon_items, recon_pairings, recon_breaks, recon_steps,
        recon_step_heads, recon_suspense_heads, period_closings, exports FROM PUBLIC;
 GRANT SELECT, INSERT ON evidence_sources, evidence_settings, evidence_heads, evidence_receipts, evidence_parts, evidence_lines, evidence_changes,
-       evidence_balances, evidence_statements, recon_rules, recon_heads, recon_runs, recon_items, recon_pairings, recon_breaks, recon_steps,
+       evidence_balances, evidence_payouts, evidence_statements, recon_rules, recon_heads, recon_runs, recon_items, recon_pairings, recon_breaks, recon_steps,
        recon_step_heads, recon_suspense_heads, period_closings, exports TO mizan_app;
+GRANT UPDATE (state, named, known, known_net, asked_at) ON evidence_payouts TO mizan_app;
 GRANT UPDATE (last_receipt, last_line, pulled_until, reread_from) ON evidence_heads TO mizan_app;
 GRANT UPDATE (status, available_at) ON evidence_lines TO mizan_app;
 GRANT UPDATE (run, line, sequence) ON recon_heads TO mizan_app;

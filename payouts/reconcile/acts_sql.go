@@ -394,6 +394,11 @@ func (s *Service) keepActed(ctx context.Context, tx pgx.Tx, held *steps, a guard
 		return nil, err
 	}
 	last := &changed[len(changed)-1]
+	if last.Ended() {
+		if err := voidSharing(ctx, tx, book, last.Match, last.Source, last.External, last.Entries, s.now(), "Its break "+last.ID+" was ended by two people."); err != nil {
+			return nil, err
+		}
+	}
 	return map[string]any{"object": "break:" + last.ID, "before": breakMark(before), "after": breakMark(&last.Break), "state": last.State, "transaction": last.posted}, nil
 }
 

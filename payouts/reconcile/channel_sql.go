@@ -16,7 +16,9 @@ import (
 
 	"mizan/ledger"
 	"mizan/ledger/commerce/intake"
+	"mizan/ledger/guard"
 	"mizan/ledger/money"
+	"mizan/payouts"
 )
 
 // What R4 reads: files and rows as they stand, and the channel's transactions at one place of the book.
@@ -29,8 +31,14 @@ SELECT i.id, i.state, i.reason, i.currency, i.rows, i.said, i.stated_total, i.ou
 	sqlImportsOf = sqlImportColumns + `
  WHERE i.book_id = $1 AND i.id > $2 AND i.id <= $3 AND (i.id > $5 OR i.recorded_at >= $6) AND i.options::jsonb ->> 'channel' = $4 ORDER BY i.id LIMIT $7`
 	sqlImportsAgain = sqlImportColumns + ` WHERE i.book_id = $1 AND i.id = ANY ($2::bigint[]) ORDER BY i.id`
-	sqlLastImport   = `SELECT coalesce(max(i.id), 0) FROM imports i WHERE i.book_id = $1`
-	sqlImportPart   = `SELECT x.content FROM import_parts x WHERE x.book_id = $1 AND x.import_id = $2 AND x.part = $3`
+	// Channels of which there are files and no source.
+	sqlNewChannels = `
+SELECT DISTINCT i.options::jsonb ->> 'channel' AS name FROM imports i
+ WHERE i.book_id = $1 AND i.state <> 'receiving'
+   AND NOT EXISTS (SELECT FROM evidence_sources s WHERE s.book_id = $1 AND s.kind = 'channel' AND s.name = i.options::jsonb ->> 'channel')
+ ORDER BY name LIMIT 100`
+	sqlLastImport = `SELECT coalesce(max(i.id), 0) FROM imports i WHERE i.book_id = $1`
+	sqlImportPart = `SELECT x.content FROM import_parts x WHERE x.book_id = $1 AND x.import_id = $2 AND x.part = $3`
 	// Which transactions of a channel are in the books, and how many of them came with a later file than one.
 	sqlBrought = `
 SELECT count(*), count(*) FILTER (WHERE o.import_id > $4)
@@ -119,6 +127,40 @@ func (s *Service) planChannel(ctx context.Context, book ledger.Book, in *inputs)
 	return before, err
 }
 
+// setUpChannels sets up the sources of channels whose settlements are imported, so that none is left out for want of one.
+func (s *Service) setUpChannels(ctx context.Context, t payouts.Turn) error {
+	rows, err := s.pool.Query(ctx, sqlNewChannels, t.Book.ID)
+	if err != nil {
+		return err
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	by := t.Actor
+	if by.ID == "" {
+		by = guard.Actor{Kind: guard.System, ID: "reconcile"}
+	}
+	for _, name := range names {
+		if err := s.pool.TxRetry(ctx, func(tx pgx.Tx) error {
+			if err := checkTurn(ctx, tx, t); err != nil {
+				return err
+			}
+			if err := s.ledger.LockTx(ctx, tx, t.Book); err != nil {
+				return err
+			}
+			if _, err := s.source(ctx, tx, t.Book, KindChannel, name); !errors.Is(err, ErrSourceUnknown) {
+				return err // somebody set it up meanwhile
+			}
+			_, err := s.SetSourceTx(ctx, tx, by, t.Book, KindChannel, name, Settings{})
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 const (
 	// lateFiles and lateFilesTime bound which files of the run before are looked at once more: one that was being begun then may have
 	// got its number and not been there yet.
@@ -203,13 +245,13 @@ func (s *Service) readFile(ctx context.Context, book ledger.Book, in *inputs, x 
 		y.Left, y.Right, y.From = clipText("import "+id+of, mostBreakRef), "", x.id
 		return y
 	}
-	row := func(c check, of string, there, here money.Minor) *fact {
-		y := see(c, of, there, here)
-		y.Falls = fallsOn(x.role, in.Source.Name, x.seller)
-		return y
-	}
 	switch x.state {
 	case "done":
+		return s.readFileRows(ctx, book, in, x, func(c check, of string, there, here money.Minor) *fact {
+			y := see(c, of, there, here)
+			y.Falls = fallsOn(x.role, in.Source.Name, x.seller)
+			return y
+		})
 	case "refused":
 		made, err := s.madeUp(ctx, book, *in, x)
 		switch {
@@ -225,6 +267,11 @@ func (s *Service) readFile(ctx context.Context, book ledger.Book, in *inputs, x 
 		see(checkFileOpen, "", x.ours, 0)
 		return nil
 	}
+}
+
+// readFileRows sees the rows of a file that was applied: those that are not in the books, and those that the books have otherwise. Files
+// of the role attribution post nothing.
+func (s *Service) readFileRows(ctx context.Context, book ledger.Book, in *inputs, x settledFile, row func(c check, of string, there, here money.Minor) *fact) error {
 	if err := s.readRows(ctx, sqlRowsNotIn, []any{book.ID, x.id}, []any{in.Source.Name}, func(r pgx.CollectableRow) (n int, err error) {
 		var identity, state, reason, reference string
 		var there, here money.Minor

@@ -322,3 +322,25 @@ func (h *channelHouse) expectAlso(known map[string]string, told string) map[stri
 	}
 	return all
 }
+
+// A channel whose settlements are imported is reconciled though nobody set its source up.
+func TestChannelSetUpByItself(t *testing.T) {
+	t.Parallel()
+	h := newChannelHouse(t, intake.ImportOptions{Format: intake.TikTok, Role: "bookkeeper", Seller: "s1", Channel: "tiktok"})
+	h.options.Channel = "other"
+	id := h.settle(channelHead + "T-301,ST-1,1,USD,10.00,-0.60,,9.00,\n")
+	turn := h.turnHere()
+	report, err := h.RoundChannels(t.Context(), turn)
+	h.ok(err)
+	h.expect(map[string]string{fmt.Sprintf("row_parked:%d:2:T-301:USD", id): "missing_in_ledger 9.00"})
+	if !strings.Contains(report.Text, "other: ") || !strings.Contains(report.Text, "1 differences") {
+		t.Errorf("the round: %s", report.Text)
+	}
+	sources, err := h.Sources(t.Context(), h.book)
+	h.ok(err)
+	_, err = h.RoundChannels(t.Context(), turn)
+	h.ok(err)
+	if again, err := h.Sources(t.Context(), h.book); err != nil || len(again) != len(sources) {
+		t.Errorf("%d sources and then %d: %v", len(sources), len(again), err)
+	}
+}

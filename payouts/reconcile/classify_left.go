@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"fmt"
 
 	"mizan/ledger/money"
@@ -47,7 +48,11 @@ func (t *tally) lineOnly(l External, amount money.Minor) Finding {
 	case t.copied(l):
 		return Finding{Class: Duplicate, Detail: t.says("The source has this movement of %s more often than the books.", amount)}
 	case l.returned(t.x) || t.x.bank() && t.sentBefore(l):
-		return Finding{Class: PayoutReturned, Detail: t.says("A payment that went out came back: %s.", amount)}
+		f := Finding{Class: PayoutReturned, Right: t.sentAs(l), Detail: t.says("A payment that went out came back: %s.", amount)}
+		if f.Right != "" {
+			f.Detail += " It is what " + f.Right + " paid: look there whether it counts as returned, and say so if it does not."
+		}
+		return f
 	case t.x.CutOff.Before(by):
 		return Finding{Class: Timing, ExpectedBy: by, Detail: t.says("The source shows %s, and the books may still take it in.", amount)}
 	case !t.x.bank() && !l.known():
@@ -73,6 +78,18 @@ func (t *tally) copied(l External) bool {
 // sentBefore says that the same amount went out under the same key.
 func (t *tally) sentBefore(l External) bool {
 	return l.Gross > 0 && t.seen[trace{amount: -l.Gross, word: sentWord}]
+}
+
+// sentAs names what the books paid when the amount went out under the key: the payout, or else the transaction; empty if they do not say.
+func (t *tally) sentAs(l External) string {
+	for _, entries := range [2][]Entry{t.group.EntriesBefore, t.group.Entries} {
+		for _, e := range entries {
+			if e.Amount < 0 && e.Amount == -l.Gross {
+				return cmp.Or(e.Subject, nameOf(e))
+			}
+		}
+	}
+	return ""
 }
 
 // findEntries reports what only the books have: each movement by itself, with its fee where the source has nothing of the key.

@@ -319,3 +319,21 @@ func TestExpectedBy(t *testing.T) {
 		t.Error("holidays without end have no end")
 	}
 }
+
+// What came back names the payout that it was, where the books say so.
+func TestReturnedNamesPayout(t *testing.T) {
+	t.Parallel()
+	sent := entryOf(7, "payout.paid", -30)
+	sent.Subject = "payout:po_7"
+	for what, g := range map[string]Group{
+		"in an earlier run": {ExternalBefore: []External{ofCategory(9, "transfer", -30)}, EntriesBefore: []Entry{sent}},
+		"in this run":       {External: []External{ofCategory(9, "transfer", -30)}, Entries: []Entry{sent}},
+	} {
+		g.Key, g.Currency = "ch_1", "USD"
+		g.External = append(g.External, ofCategory(10, "transfer", 30))
+		found := classify(g, atBank())
+		if len(found) != 1 || found[0].Class != PayoutReturned || found[0].Right != "payout:po_7" || !strings.Contains(found[0].Detail, "payout:po_7") {
+			t.Errorf("%s: %+v", what, found)
+		}
+	}
+}

@@ -67,6 +67,17 @@ func TestBankByAmount(t *testing.T) {
 	if last := compare(); last.OpenItems != 3 {
 		t.Errorf("last run: %d matched, %d open: %s", last.Matched, last.OpenItems, last.Summary)
 	}
+	// What is suggested no more is void, and says which run found it; what was decided stays so.
+	suggestions := h.count(`SELECT count(*) FROM recon_pairings WHERE state = 'suggested'`)
+	if refused := h.count(`SELECT count(*) FROM recon_pairings WHERE state = 'refused'`); suggestions+h.count(`SELECT count(*) FROM recon_pairings WHERE state = 'void'`) != 1 || refused != 1 {
+		t.Errorf("%d suggested, %d refused", suggestions, refused)
+	}
+	h.exec(`INSERT INTO recon_pairings (book_id, id, match, source_id, kind, basis, state, identity, members, run)
+ VALUES ($1, 'par_zzzzzzzzzzzzzzzz', 2, 2, 'one_to_one', 'amount', 'suggested', 'gone', '{"external":[2],"entries":[{"sequence":1,"line":1}]}', 1)`, h.book.ID)
+	compare()
+	if n := h.count(`SELECT count(*) FROM recon_pairings WHERE id = 'par_zzzzzzzzzzzzzzzz' AND state = 'void' AND note LIKE 'Run 6 %' AND decided_at IS NOT NULL`); n != 1 {
+		t.Error("a suggestion that no run makes any more stands")
+	}
 	h.same(early)
 	h.same(first)
 	h.same(second)

@@ -42,6 +42,7 @@ const (
 	checkSuspense    check = "suspense"
 	checkEvidence    check = "evidence"
 	checkChanged     check = "evidence_changed"
+	checkLines       check = "payout_lines"
 )
 
 // meaning is how a check is judged: its class, and what a finance person reads.
@@ -84,6 +85,7 @@ var checksInside = map[check]meaning{
 	checkPair:        {class: BalanceDiffers, detail: "Two books of ours do not agree on what one owes the other. One of them has not posted what the other has."},
 	checkSuspense:    {class: BalanceDiffers, detail: "Suspense is not the sum of what waits of breaks. Somebody posted there by hand."},
 	checkEvidence:    {class: EvidenceIncomplete, detail: "Evidence is missing, or contradicts itself. Bring the missing statement, or ask the source which balance is right."},
+	checkLines:       {class: PayoutLinesDiffer, detail: "The lines that the processor names for a payout do not come to what it paid out, as they are known here. Pull again; if it stays so, ask the processor which line is missing.", late: processorDays},
 	checkChanged:     {class: EvidenceChanged, detail: "The source says something else now of a line that was known. Ask it which is right; the books go by what it said first.", lasting: true},
 }
 

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -29,6 +30,15 @@ SELECT p.receiver, p.currency, sum(p.amount - p.pulled_back)::bigint FROM payout
  WHERE p.book_id = $1 AND p.receiver >= $2 AND p.receiver <= $3
    AND p.state IN ('created', 'sending', 'unknown', 'refused', 'submitted', 'at_account')
  GROUP BY p.receiver, p.currency`
+	// Receivers of open payouts, and whether the ledger has an account of what is in transit to them at all.
+	sqlTransitWithout = `
+SELECT g.receiver, g.currency, g.due, g.since,
+       EXISTS (SELECT FROM accounts a WHERE a.book_id = $1 AND a.address = 'liabilities:payout_in_transit:' || g.receiver AND a.currency = g.currency)
+  FROM (SELECT p.receiver, p.currency, sum(p.amount - p.pulled_back)::bigint AS due, min(p.created_at) AS since FROM payouts p
+         WHERE p.book_id = $1 AND (p.receiver, p.currency) > ($2, $3) AND p.receiver >= $2
+           AND p.state IN ('created', 'sending', 'unknown', 'refused', 'submitted', 'at_account')
+         GROUP BY p.receiver, p.currency ORDER BY p.receiver, p.currency LIMIT $4) g
+ ORDER BY g.receiver, g.currency`
 	// What an account has that no payout is behind: disbursements of donations go the same way. Each is a story of its own.
 	sqlTransitStories = `
 SELECT coalesce(sum(z.rest), 0)::bigint, coalesce(min(z.since), 'epoch') FROM (
@@ -77,7 +87,7 @@ SELECT o.code, p.mine, p.other, a.address, a.currency, sum(coalesce(b.debits - b
 // readLive sees what moves on.
 func (s *Service) readLive(ctx context.Context, book ledger.Book, in inputs, f *facts) error {
 	for _, read := range []func(context.Context, ledger.Book, inputs, *facts) error{
-		s.readTransit, s.readRails, s.readWaiting, s.readReturned, s.readPairs, s.readSuspense, s.readEvidence,
+		s.readTransit, s.readTransitWithout, s.readRails, s.readWaiting, s.readReturned, s.readPairs, s.readSuspense, s.readEvidence,
 	} {
 		if err := read(ctx, book, in, f); err != nil {
 			return err
@@ -127,6 +137,30 @@ func (s *Service) readTransit(ctx context.Context, book ledger.Book, _ inputs, f
 			return err
 		}
 		last = page[len(page)-1]
+	}
+}
+
+// readTransitWithout sees open payouts of which nothing is in transit: their receiver has no account.
+func (s *Service) readTransitWithout(ctx context.Context, book ledger.Book, _ inputs, f *facts) error {
+	var receiver string
+	var c money.Currency
+	for {
+		rows, err := s.pool.Query(ctx, sqlTransitWithout, book.ID, receiver, string(c), insidePage)
+		if err != nil {
+			return err
+		}
+		n := 0
+		var due money.Minor
+		var since time.Time
+		var has bool
+		if _, err := pgx.ForEachRow(rows, []any{&receiver, &c, &due, &since, &has}, func() error {
+			if n++; !has && due != 0 {
+				f.see(checkPayouts, "liabilities:payout_in_transit:"+receiver, c, -due, 0, since, true).Left = "open payouts of " + receiver
+			}
+			return nil
+		}); err != nil || n < insidePage {
+			return err
+		}
 	}
 }
 
@@ -369,6 +403,20 @@ func (s *Service) readEvidence(ctx context.Context, book ledger.Book, in inputs,
 				since = g.At
 			}
 			f.see(checkEvidence, of, g.Currency, g.Amount, 0, since, true).Left = name
+		}
+		for after := ""; source.Kind == KindProcessor; {
+			page, err := s.payoutsThatDiffer(ctx, book, source, after)
+			if err != nil {
+				return err
+			}
+			for _, p := range page {
+				after = p.id
+				x := f.see(checkLines, name+":"+p.id, p.currency, p.paid, p.net, p.at, true)
+				x.Left, x.Right = p.id, fmt.Sprintf("%d lines, of which %d are known", p.named, p.known)
+			}
+			if len(page) < insidePage {
+				break
+			}
 		}
 		if err := s.readChanged(ctx, book, source, name, f); err != nil {
 			return err

@@ -111,6 +111,18 @@ func TestInsideDisbursement(t *testing.T) {
 	}
 }
 
+// An open payout to a receiver to whom nothing is in transit at all is a difference.
+func TestInsidePayoutWithoutTransit(t *testing.T) {
+	t.Parallel()
+	h := newBreakHouse(t)
+	h.booked("test.sold", "order:o1", "USD", "assets:processor:pending:main ch_1", 10_00, "revenue:transaction_fee", -10_00)
+	h.payout(1, "created", 7_00, h.clock.now())
+	_, got := h.inside()
+	if b := got["payouts_in_transit:liabilities:payout_in_transit:s1:USD"]; len(got) != 1 || b.Amount != -7_00 || b.Class != BalanceDiffers {
+		t.Fatalf("differences %v", got)
+	}
+}
+
 // What one of our books owes another stands in both.
 func TestInsidePairs(t *testing.T) {
 	t.Parallel()
@@ -203,12 +215,17 @@ func TestInsideAtOnce(t *testing.T) {
 func TestInsideBounded(t *testing.T) {
 	t.Parallel()
 	h := newBreakHouse(t)
-	for n := range mostFacts + 20 {
-		h.booked("test.exchange", "", "USD", "assets:processor:pending:main x", 1_00, fmt.Sprintf("liabilities:exchange_clearing:x%03d", n), -1_00)
+	exchanges := func(name string, count int) {
+		var legs []any
+		for n := range count {
+			legs = append(legs, "assets:processor:pending:main x", 1_00, fmt.Sprintf("liabilities:exchange_clearing:%s%03d", name, n), -1_00)
+		}
+		h.booked("test.exchange", "", "USD", legs...)
 	}
-	for n := range mostFacts + 3 {
-		h.payout(n+1, "submitted", 1, h.clock.now())
-	}
+	exchanges("x", mostFacts+20)
+	h.payout(1, "submitted", 1, h.clock.now())
+	h.behind(`INSERT INTO payouts SELECT (jsonb_populate_record(p, jsonb_build_object('id', 'po_' || lpad(n::text, 16, '0'), 'account_id', n, 'run_id', n::text, 'created_sequence', n))).*
+		FROM payouts p, generate_series(2, $2::int) n WHERE p.book_id = $1`, h.book.ID, mostFacts+3)
 	h.clock.advance(60 * 24 * time.Hour)
 	_, got := h.inside()
 	if b := got["exchange_clearing:more:USD"]; b.Amount != 20_00 {
@@ -219,9 +236,7 @@ func TestInsideBounded(t *testing.T) {
 	}
 	// What has a break is listed before what comes first by its name: no break ends while its difference is there, and each that is
 	// gone ends.
-	for n := range 20 {
-		h.booked("test.exchange", "", "USD", "assets:processor:pending:main x", 1_00, fmt.Sprintf("liabilities:exchange_clearing:a%03d", n), -1_00)
-	}
+	exchanges("a", 20)
 	h.booked("test.exchange", "", "USD", "assets:processor:pending:main x", -1_00, "liabilities:exchange_clearing:x003", 1_00)
 	h.clock.advance(60 * 24 * time.Hour)
 	_, then := h.inside()

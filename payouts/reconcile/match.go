@@ -61,6 +61,8 @@ const (
 	StaleInTransit Class = "stale_in_transit"
 	// PayoutReturned: a payout came back.
 	PayoutReturned Class = "payout_returned"
+	// PayoutLinesDiffer: the lines that a payout of a processor consists of do not come to what it paid out.
+	PayoutLinesDiffer Class = "payout_lines_differ"
 	// MatchNotFunded: a donation match that nobody has paid in.
 	MatchNotFunded Class = "match_not_funded"
 	// Unclassified: the processor uses a word that nobody here knows.

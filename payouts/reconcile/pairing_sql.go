@@ -19,7 +19,7 @@ var (
 	// ErrPairingUnknown means that a book has no such pairing.
 	ErrPairingUnknown = fault.New(fault.NotFound, "pairing-unknown", "The book has no such pairing. Check its id.")
 	// ErrPairingState means that a pairing is not suggested any more, or that a line of it is matched otherwise.
-	ErrPairingState = fault.New(fault.Conflict, "pairing-state", "The pairing cannot be made any more: it is decided, or one of its lines is matched otherwise. Look at the breaks again.")
+	ErrPairingState = fault.New(fault.Conflict, "pairing-state", "The pairing cannot be made any more: it is decided or void, one of its lines is matched otherwise, or the source says something else of a line. Look at the breaks again.")
 )
 
 // The acts on pairings, as the trail names them.
@@ -148,6 +148,13 @@ func (s *Service) decidePairing(ctx context.Context, by guard.Actor, book ledger
 			return ErrPairingState
 		}
 		if state == "made" {
+			var otherwise bool
+			if err := tx.QueryRow(ctx, sqlSaidOtherwise, book.ID, p.Source, p.External).Scan(&otherwise); err != nil {
+				return err
+			}
+			if otherwise {
+				return ErrPairingState
+			}
 			if err := closeItems(ctx, tx, book, &p, head.run+1); err != nil {
 				return err
 			}
@@ -155,6 +162,11 @@ func (s *Service) decidePairing(ctx context.Context, by guard.Actor, book ledger
 		p.State, p.DecidedBy, p.DecidedAt, p.Note = state, doneBy(by), s.now(), note
 		if _, err := tx.Exec(ctx, sqlDecidePairing, book.ID, id, state, p.DecidedBy, p.DecidedAt, note); err != nil {
 			return err
+		}
+		if state == "made" {
+			if err := voidSharing(ctx, tx, book, p.Match, p.Source, p.External, p.Entries, p.DecidedAt, "A line or an entry of it belongs to the pairing "+id+", which was made."); err != nil {
+				return err
+			}
 		}
 		out = p
 		act := actConfirmed

@@ -82,10 +82,39 @@ func TestPairingsDecided(t *testing.T) {
 	h.wants(err, ErrPairingUnknown)
 	list, err := h.Pairings(t.Context(), h.book, "suggested", "", 10)
 	h.ok(err)
-	if len(list) != 2 || !strings.HasPrefix(list[0].ID, "par_b") {
+	if len(list) != 1 || !strings.HasPrefix(list[0].ID, "par_d") {
 		t.Errorf("%+v", list)
 	}
+	// What shares a line with the one that was made is void, and says so.
+	list, err = h.Pairings(t.Context(), h.book, "void", "", 10)
+	h.ok(err)
+	if len(list) != 1 || !strings.HasPrefix(list[0].ID, "par_b") || !strings.Contains(list[0].Note, "par_aaaaaaaaaaaaaaaa") || list[0].DecidedBy != "system" || list[0].DecidedAt.IsZero() {
+		t.Errorf("%+v", list)
+	}
+	_, err = h.Refuse(t.Context(), breaksAnn, h.book, "par_bbbbbbbbbbbbbbbb", "No.")
+	h.wants(err, ErrPairingState)
 	if h.count(`SELECT count(*) FROM audit_rows a WHERE act LIKE 'pairing.%' AND a::text NOT LIKE '%Kanari%'`) != 2 {
 		t.Error("the trail")
+	}
+}
+
+// A suggestion of whose lines the source says something else now cannot be made, and one whose break two people end becomes void.
+func TestPairingVoid(t *testing.T) {
+	t.Parallel()
+	h := newBreakHouse(t)
+	line := h.line(1, "txn_v", "USD", -1000)
+	f := h.missing(line, "txn_v", "USD", -1000)
+	h.run(h.source, f)
+	h.pairing("par_aaaaaaaaaaaaaaaa", []int64{line}, []EntryID{{5, 1}}, true, -1000, -1000)
+	h.exec(`INSERT INTO evidence_changes (book_id, source_id, receipt, line, field, was, became) VALUES ($1, 1, 1, $2, 'status', 'pending', 'available'), ($1, 1, 1, $2, 'amount', '-10.00', '-11.00')`, h.book.ID, line)
+	_, err := h.Confirm(t.Context(), breaksAnn, h.book, "par_aaaaaaaaaaaaaaaa", "")
+	h.wants(err, ErrPairingState)
+	h.pairing("par_bbbbbbbbbbbbbbbb", []int64{99}, []EntryID{{6, 1}}, false)
+	h.booked("test.told", "", "USD", "assets:bank:operating:main m", 10_00, "liabilities:seller:available:s1", -10_00)
+	h.agreed(ActFix, fixPayload{Break: h.only().ID, Transaction: h.book.Code + "-1"})
+	for id, state := range map[string]string{"par_aaaaaaaaaaaaaaaa": "void", "par_bbbbbbbbbbbbbbbb": "suggested"} {
+		if p, err := h.Pairing(t.Context(), h.book, id); err != nil || p.State != state {
+			t.Errorf("%s: %+v %v", id, p, err)
+		}
 	}
 }

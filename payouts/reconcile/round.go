@@ -34,8 +34,12 @@ func (s *Service) RoundBanks(ctx context.Context, t payouts.Turn) (payouts.Repor
 	return s.round(ctx, t, KindBank, nil)
 }
 
-// RoundChannels compares the settlements of a book's channels with what was accrued for them (R4).
+// RoundChannels compares the settlements of a book's channels with what was accrued for them (R4). The source of a channel whose
+// settlements are imported is set up here if nobody did.
 func (s *Service) RoundChannels(ctx context.Context, t payouts.Turn) (payouts.Report, error) {
+	if err := s.setUpChannels(ctx, t); err != nil {
+		return payouts.Report{}, err
+	}
 	return s.round(ctx, t, KindChannel, nil)
 }
 
@@ -159,6 +163,12 @@ func (s *Service) roundOf(ctx context.Context, t payouts.Turn, x Source) (text s
 	}
 	if n := done.CameOut.Cleared + done.CameOut.Changed + done.CameOut.Reopened; n > 0 {
 		text += fmt.Sprintf(", %d followed what business events moved in suspense", n)
+	}
+	if x.Kind == KindProcessor && !ran {
+		differ, failed := s.AskPayoutLines(ctx, t, x)
+		if err = errors.Join(err, failed); differ > 0 {
+			text += fmt.Sprintf(", %d payouts are not the sum of their lines", differ)
+		}
 	}
 	return text, matched, err
 }

@@ -53,7 +53,7 @@ type rulesForm struct {
 
 // classes are all classes of breaks.
 var classes = []Class{MissingInLedger, MissingAtProcessor, MissingAtBank, AmountDiffers, FeeDiffers, CurrencyDiffers, FxDiffers, SignDiffers, Duplicate, Timing,
-	PeriodCut, Split, Merged, Ambiguous, UnknownReceipt, StaleInTransit, PayoutReturned, MatchNotFunded, Unclassified, EvidenceChanged, EvidenceIncomplete,
+	PeriodCut, Split, Merged, Ambiguous, UnknownReceipt, StaleInTransit, PayoutReturned, PayoutLinesDiffer, MatchNotFunded, Unclassified, EvidenceChanged, EvidenceIncomplete,
 	BalanceDiffers, UnknownField}
 
 var ownerForm = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)

@@ -265,7 +265,9 @@ UPDATE recon_items i SET open_until = $4, how = u.how, pairing = u.pairing
 	sqlAddPairing = `
 INSERT INTO recon_pairings AS p (book_id, id, match, source_id, kind, basis, state, identity, members, run)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-ON CONFLICT (book_id, match, source_id, identity) DO UPDATE SET state = CASE WHEN p.state = 'suggested' THEN excluded.state ELSE p.state END
+ON CONFLICT (book_id, match, source_id, identity) DO UPDATE SET state = CASE WHEN p.state IN ('suggested', 'void') THEN excluded.state ELSE p.state END,
+       decided_by = CASE p.state WHEN 'void' THEN '' ELSE p.decided_by END, decided_at = CASE p.state WHEN 'void' THEN NULL ELSE p.decided_at END,
+       note = CASE p.state WHEN 'void' THEN '' ELSE p.note END
 RETURNING p.id, p.state`
 )
 
@@ -312,6 +314,9 @@ func (s *Service) recordTx(ctx context.Context, tx pgx.Tx, book ledger.Book, run
 		return err
 	}
 	if err := endItems(ctx, tx, book, run, out.closed, pairings); err != nil {
+		return err
+	}
+	if err := voidBeyond(ctx, tx, book, run, out.pairings); err != nil {
 		return err
 	}
 	if err := s.applyFindingsTx(ctx, tx, book, run, out.findings); err != nil {
