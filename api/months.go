@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"strconv"
 
 	"mizan/api/access"
 	"mizan/ledger"
@@ -47,19 +48,25 @@ type ClosingJSON struct {
 	Period     string          `json:"period" example:"2026-11"`
 	AtSequence int64           `json:"at_sequence" doc:"The last transaction of the book then"`
 	Totals     string          `json:"totals" doc:"SHA-256 of the control totals: closed again unchanged it is the same"`
-	Previous   string          `json:"previous" doc:"The hash of the closing before"`
+	Previous   string          `json:"previous" doc:"The hash of the book's closing before; zeros for the first"`
 	Hash       string          `json:"hash" doc:"Over the closing before and everything else here"`
 	Preparer   string          `json:"preparer"`
 	Approver   string          `json:"approver"`
 	Approval   string          `json:"approval"`
 	Reason     string          `json:"reason"`
 	RecordedAt string          `json:"recorded_at" format:"date-time"`
-	Document   json.RawMessage `json:"document" doc:"The control totals, and what the close rests on"`
+	Sum        string          `json:"document_sha256" doc:"SHA-256 of the document, byte for byte"`
+	Document   json.RawMessage `json:"document,omitempty" doc:"The control totals, and what the close rests on; only in the list of a month"`
 }
 
 type closingListJSON struct {
 	Data       []ClosingJSON `json:"data" nullable:"false" doc:"The oldest first"`
-	NextCursor *string       `json:"next_cursor" doc:"Always null: a month is closed few times"`
+	NextCursor *string       `json:"next_cursor" doc:"Send it as cursor for the next page; null on the last"`
+}
+
+type closingQuery struct {
+	Limit  int    `json:"limit,omitempty" minimum:"1" maximum:"1000" default:"100" doc:"A page of a month holds at most 20"`
+	Cursor string `json:"cursor,omitempty" minLength:"1" doc:"next_cursor of the page before"`
 }
 
 func monthOperations() []Operation {
@@ -73,7 +80,14 @@ func monthOperations() []Operation {
 		},
 		{
 			Method: http.MethodGet, Path: one + "/closings", ID: "list-closings", Summary: "List how a month was closed and reopened", Scope: access.ReconciliationRead,
-			Answers: []Answer{{Status: 200, Meaning: "Its closings, each with its place in the chain.", Body: reflect.TypeFor[closingListJSON]()}}, Errors: errors, handle: listClosings,
+			Query:   reflect.TypeFor[closingQuery](),
+			Answers: []Answer{{Status: 200, Meaning: "Its closings, each with its place in the chain.", Body: reflect.TypeFor[closingListJSON]()}}, Errors: append([]*fault.Error{ErrCursor}, errors...), handle: listClosings,
+		},
+		{
+			Method: http.MethodGet, Path: "/v1/books/{book}/closings", ID: "list-chain-of-closings", Summary: "List a book's chain of closings", Scope: access.ReconciliationRead,
+			Description: "Every month that was closed or reopened, in the order in which it was. Each has the hash of the one before, and all that its own is made of: keep them, and nobody can change a closed month unseen.",
+			Query:       reflect.TypeFor[closingQuery](), Answers: []Answer{{Status: 200, Meaning: "The closings, the oldest first.", Body: reflect.TypeFor[closingListJSON]()}},
+			Errors: []*fault.Error{ErrCursor, ErrNotReady}, handle: listChain,
 		},
 	}
 	for i := range list {
@@ -123,14 +137,52 @@ func listClosings(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	list, err := s.ClosingsOf(c.ctx, c.book, period)
+	return c.closings(func(after, limit int) ([]reconcile.Closing, int, error) {
+		limit = min(limit, monthPage)
+		list, err := s.MonthClosings(c.ctx, c.book, period, after, limit)
+		return list, limit, err
+	})
+}
+
+// monthPage is how many closings a page of a month holds: each can be large.
+const monthPage = 20
+
+func listChain(c *call) (reply, error) {
+	s, err := c.reconciling()
+	if err != nil {
+		return reply{}, err
+	}
+	return c.closings(func(after, limit int) ([]reconcile.Closing, int, error) {
+		list, err := s.Chain(c.ctx, c.book, after, limit)
+		return list, limit, err
+	})
+}
+
+// closings answers with a page of closings, which read reads after a number and says how many it could have been.
+func (c *call) closings(read func(after, limit int) ([]reconcile.Closing, int, error)) (reply, error) {
+	limit, after := c.query.limit(), 0
+	if at := c.position(1); at != nil {
+		n, err := strconv.Atoi(at[0])
+		if err != nil {
+			c.query.fail(ErrCursor)
+		}
+		after = n
+	}
+	if c.query.wrong != nil {
+		return reply{}, c.query.wrong
+	}
+	list, limit, err := read(after, limit)
 	if err != nil {
 		return reply{}, err
 	}
 	out := closingListJSON{Data: make([]ClosingJSON, len(list))}
 	for i, x := range list {
 		out.Data[i] = ClosingJSON{Number: x.Number, Act: x.Act, Period: x.Period.String(), AtSequence: x.AtSequence, Totals: hexOf(x.Totals[:]), Previous: hexOf(x.Previous[:]), Hash: hexOf(x.Hash[:]),
-			Preparer: x.Preparer, Approver: x.Approver, Approval: x.Approval, Reason: x.Reason, RecordedAt: x.RecordedAt.UTC().Format(instantFormat), Document: json.RawMessage(x.Document)}
+			Preparer: x.Preparer, Approver: x.Approver, Approval: x.Approval, Reason: x.Reason, RecordedAt: x.RecordedAt.UTC().Format(instantFormat), Sum: hexOf(x.DocumentSum[:]), Document: json.RawMessage(x.Document)}
+	}
+	if len(list) == limit {
+		next := c.nextCursor(strconv.Itoa(list[limit-1].Number))
+		out.NextCursor = &next
 	}
 	return document(http.StatusOK, out)
 }

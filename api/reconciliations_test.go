@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -324,4 +328,90 @@ func TestBreaksArePaged(t *testing.T) {
 		}
 	}
 	h.refused(400, "cursor-invalid", "GET", breakList+"?cursor=AAAA", "")
+}
+
+// TestClosingsAreAChain closes two months and opens one again, by two people. Somebody who has only what the API says computes every
+// hash of the chain again, as the handbook tells.
+func TestClosingsAreAChain(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	_, one := h.staff("finance")
+	_, two := h.staff("approver")
+	act := func(act, payload string) {
+		t.Helper()
+		v := h.by(one, "POST", "/v1/books/uk/approvals", fmt.Sprintf(`{"act":%q,"payload":%s,"reason":"It is done."}`, act, payload)).json(t)
+		if v["id"] == nil {
+			t.Fatalf("%s: %v", act, v)
+		}
+		if a := h.by(two, "POST", fmt.Sprintf("/v1/books/uk/approvals/%s/approval", v["id"]), fmt.Sprintf(`{"hash":%q}`, v["hash"])); a.StatusCode != 200 {
+			t.Fatalf("%s: %s", act, a.body)
+		}
+	}
+	const accept = `,"accept":["sub_ledgers","evidence","coverage"]}`
+	act("period.close", `{"period":"2025-01"`+accept)
+	act("period.close", `{"period":"2025-02"`+accept)
+	act("period.reopen", `{"period":"2025-02"}`)
+	act("period.close", `{"period":"2025-02"`+accept)
+
+	c, err := client.New(h.server.URL, testKey, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain, err := client.Collect(c.Closings(t.Context(), "uk"), 10)
+	if err != nil || len(chain) != 4 {
+		t.Fatalf("%+v %v", chain, err)
+	}
+	previous := strings.Repeat("0", 64)
+	for i, x := range chain {
+		hash := sha256.New()
+		part := func(b []byte) {
+			hash.Write(binary.BigEndian.AppendUint64(nil, uint64(len(b))))
+			hash.Write(b)
+		}
+		number := func(n int) { part(binary.BigEndian.AppendUint64(nil, uint64(n))) }
+		raw := func(text string) {
+			b, err := hex.DecodeString(text)
+			if err != nil {
+				t.Error(err)
+			}
+			part(b)
+		}
+		month, _ := strconv.Atoi(strings.Replace(x.Period, "-", "", 1))
+		part([]byte("mizan period closing 1"))
+		part([]byte("uk"))
+		number(x.Number)
+		raw(x.Previous)
+		part([]byte(x.Act))
+		number(month)
+		number(int(x.AtSequence))
+		raw(x.Sum)
+		raw(x.Totals)
+		for _, text := range []string{x.Preparer, x.Approver, x.Approval, x.Reason} {
+			part([]byte(text))
+		}
+		number(int(x.RecordedAt.UnixMicro()))
+		if got := hex.EncodeToString(hash.Sum(nil)); x.Number != i+1 || x.Previous != previous || x.Hash != got || x.Document != nil {
+			t.Errorf("row %d does not follow: %+v, and the hash is %s", i+1, x, got)
+		}
+		previous = x.Hash
+	}
+	month, err := client.Collect(c.PeriodClosings(t.Context(), "uk", "2025-02"), 10)
+	if err != nil || len(month) != 3 || month[0].Number != 2 || month[2].Number != 4 {
+		t.Fatalf("%+v %v", month, err)
+	}
+	for _, x := range month {
+		var d struct{ Totals json.RawMessage }
+		if err := json.Unmarshal(x.Document, &d); err != nil {
+			t.Error(err)
+		}
+		if sum, totals := sha256.Sum256(x.Document), sha256.Sum256(d.Totals); hex.EncodeToString(sum[:]) != x.Sum || hex.EncodeToString(totals[:]) != x.Totals {
+			t.Errorf("the document of row %d is another: %s", x.Number, x.Document)
+		}
+	}
+	for _, path := range []string{"/v1/books/uk/closings", "/v1/books/uk/periods/2025-02/closings"} {
+		if seen := h.walk(path+"?limit=1", field("hash")); len(seen) < 3 || seen[len(seen)-1] != previous {
+			t.Errorf("%s page by page: %v", path, seen)
+		}
+		h.refused(400, "cursor-invalid", "GET", path+"?cursor=x", "")
+	}
 }

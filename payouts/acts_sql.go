@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -54,26 +52,13 @@ func (s *Service) bookOf(ctx context.Context, b guard.Book) (ledger.Book, error)
 	return book, err
 }
 
-// decodePayload reads the payload of an act, in which nothing is unknown.
-func decodePayload(payload json.RawMessage, into any) error {
-	decoder := json.NewDecoder(bytes.NewReader(payload))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
-		return guard.ErrApprovalInvalid.At("/payload", "payload", "The payload does not have the form of this act. The handbook's page on approvals shows it.")
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return guard.ErrApprovalInvalid.At("/payload", "payload", "The payload is one JSON object.")
-	}
-	return nil
-}
-
 // effectOf is how an act of a book is judged: its payload is read, judged and completed, and kept as it then is.
 func effectOf[P any](s *Service, judge func(context.Context, ledger.Book, *P) (guard.Effect, error)) func(context.Context, guard.Book, json.RawMessage) (json.RawMessage, guard.Effect, error) {
 	return func(ctx context.Context, b guard.Book, payload json.RawMessage) (json.RawMessage, guard.Effect, error) {
 		var p P
 		book, err := s.bookOf(ctx, b)
 		if err == nil {
-			err = decodePayload(payload, &p)
+			err = guard.ReadPayload(payload, &p)
 		}
 		if err != nil {
 			return nil, guard.Effect{}, err
@@ -93,7 +78,7 @@ func runOf[P any](s *Service, run func(context.Context, pgx.Tx, guard.Approval, 
 		var p P
 		book, err := s.bookOf(within(ctx, tx), a.Book)
 		if err == nil {
-			err = decodePayload(a.Payload, &p)
+			err = guard.ReadPayload(a.Payload, &p)
 		}
 		if err != nil {
 			return nil, err
@@ -239,7 +224,7 @@ func (s *Service) runOverride(ctx context.Context, tx pgx.Tx, a guard.Approval, 
 // SetOverride agrees an exception without a second person, which is for development on one machine.
 func (s *Service) SetOverride(ctx context.Context, by guard.Actor, book ledger.Book, payload json.RawMessage, why string) (done Agreed, err error) {
 	var p overridePayload
-	if err := decodePayload(payload, &p); err != nil {
+	if err := guard.ReadPayload(payload, &p); err != nil {
 		return Agreed{}, err
 	}
 	if _, err := s.judgeOverride(ctx, book, &p); err != nil {

@@ -202,7 +202,7 @@ func (s *Service) findAccount(ctx context.Context, book ledger.Book, payee, rail
 // ChangeDestination gives a payee a destination without a second person, which is for development on one machine.
 func (s *Service) ChangeDestination(ctx context.Context, by guard.Actor, book ledger.Book, payload json.RawMessage, why string) (d Destination, err error) {
 	var p destinationPayload
-	if err := decodePayload(payload, &p); err != nil {
+	if err := guard.ReadPayload(payload, &p); err != nil {
 		return Destination{}, err
 	}
 	if _, err := s.judgeDestination(ctx, book, &p); err != nil {

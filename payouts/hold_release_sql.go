@@ -136,7 +136,7 @@ func (s *Service) runReleaseHold(ctx context.Context, tx pgx.Tx, a guard.Approva
 // the same.
 func (s *Service) ReleaseHold(ctx context.Context, by guard.Actor, book ledger.Book, payload json.RawMessage, document, why string) (h Hold, err error) {
 	var p holdReleasePayload
-	if err := decodePayload(payload, &p); err != nil {
+	if err := guard.ReadPayload(payload, &p); err != nil {
 		return Hold{}, err
 	}
 	if document == "" || !isLine(document, 255) {

@@ -217,19 +217,21 @@ type ChecklistItem struct {
 
 // Closing is a month that was closed or reopened.
 type Closing struct {
-	Number     int             `json:"number"`
-	Act        string          `json:"act"`
-	Period     string          `json:"period"`
-	AtSequence int64           `json:"at_sequence"`
-	Totals     string          `json:"totals"`
-	Previous   string          `json:"previous"`
-	Hash       string          `json:"hash"`
-	Preparer   string          `json:"preparer"`
-	Approver   string          `json:"approver"`
-	Approval   string          `json:"approval"`
-	Reason     string          `json:"reason"`
-	RecordedAt time.Time       `json:"recorded_at"`
-	Document   json.RawMessage `json:"document"`
+	Number     int       `json:"number"`
+	Act        string    `json:"act"`
+	Period     string    `json:"period"`
+	AtSequence int64     `json:"at_sequence"`
+	Totals     string    `json:"totals"`
+	Previous   string    `json:"previous"`
+	Hash       string    `json:"hash"`
+	Preparer   string    `json:"preparer"`
+	Approver   string    `json:"approver"`
+	Approval   string    `json:"approval"`
+	Reason     string    `json:"reason"`
+	RecordedAt time.Time `json:"recorded_at"`
+	// Sum is the SHA-256 of the document, which only the list of a month has.
+	Sum      string          `json:"document_sha256"`
+	Document json.RawMessage `json:"document,omitempty"`
 }
 
 // Reconcile holds a source against the ledger, now. It is not asked again if no answer came: look at the runs.
@@ -370,5 +372,10 @@ func (c *Client) PeriodChecklist(ctx context.Context, book, month string) (Check
 
 // PeriodClosings lists how a month was closed and reopened, the oldest first.
 func (c *Client) PeriodClosings(ctx context.Context, book, month string) iter.Seq2[Closing, error] {
-	return walkWhole[Closing](ctx, c, under(book, "periods", month, "closings"))
+	return walk[Closing](ctx, c, under(book, "periods", month, "closings"), nil)
+}
+
+// Closings lists a book's chain of closings, the oldest first, without documents.
+func (c *Client) Closings(ctx context.Context, book string) iter.Seq2[Closing, error] {
+	return walk[Closing](ctx, c, under(book, "closings"), nil)
 }

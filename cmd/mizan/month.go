@@ -19,6 +19,7 @@ var errMonthBlocked = fault.New(fault.Conflict, "month-blocked", "The month cann
 type periodCmd struct {
 	Checklist periodChecklistCmd `cmd:"" help:"Print what stands between a month and its close; it fails while something does."`
 	Closings  periodClosingsCmd  `cmd:"" help:"Print how a month was closed and reopened."`
+	Chain     periodChainCmd     `cmd:"" help:"Print a book's chain of closings, the oldest first."`
 }
 
 // periodArgs name a month.
@@ -87,5 +88,24 @@ func (c *periodClosingsCmd) Run(ctx context.Context, s *surroundings) error {
 	heading := []string{">NUMBER", "ACT", "WHEN", ">THROUGH", "PREPARED BY", "APPROVED BY", "HASH"}
 	return printed(s, c.listed, remote.PeriodClosings(ctx, c.Book, c.Period), heading, func(x client.Closing) []string {
 		return []string{strconv.Itoa(x.Number), x.Act, moment(&x.RecordedAt), strconv.FormatInt(x.AtSequence, 10), x.Preparer, x.Approver, x.Hash}
+	})
+}
+
+type periodChainCmd struct {
+	remoteFlags
+	Book string `arg:"" help:"Code of the book."`
+	listed
+}
+
+// Run prints the chain.
+func (c *periodChainCmd) Run(ctx context.Context, s *surroundings) error {
+	remote, err := c.connect(s)
+	if err != nil {
+		return err
+	}
+	defer remote.CloseIdleConnections()
+	heading := []string{">NUMBER", "ACT", "MONTH", "WHEN", ">THROUGH", "DOCUMENT", "PREVIOUS", "HASH"}
+	return printed(s, c.listed, remote.Closings(ctx, c.Book), heading, func(x client.Closing) []string {
+		return []string{strconv.Itoa(x.Number), x.Act, x.Period, moment(&x.RecordedAt), strconv.FormatInt(x.AtSequence, 10), x.Sum, x.Previous, x.Hash}
 	})
 }

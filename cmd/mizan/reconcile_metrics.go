@@ -25,12 +25,12 @@ const (
 var (
 	breaksOpen = prometheus.NewDesc("mizan_breaks_open", "Open differences, by book, match and class.", []string{"book", "match", "class"}, nil)
 	breaksAge  = prometheus.NewDesc("mizan_breaks_oldest_seconds", "How long ago the oldest open difference was first seen, by book, match and class.", []string{"book", "match", "class"}, nil)
-	breaksOver = prometheus.NewDesc("mizan_breaks_overdue", "Open differences past what was expected of them, by book.", []string{"book"}, nil)
-	breaksWait = prometheus.NewDesc("mizan_breaks_in_suspense", "Open differences of which something waits in suspense, by book.", []string{"book"}, nil)
-	breaksHold = prometheus.NewDesc("mizan_breaks_blocking_close", "Open differences in suspense for longer than a month may close with, by book.", []string{"book"}, nil)
-	runsAge    = prometheus.NewDesc("mizan_reconciliation_age_seconds", "How long ago the newest run ended, by book, match and source.", []string{"book", "match", "source"}, nil)
-	runsBehind = prometheus.NewDesc("mizan_reconciliation_lines_waiting", "Lines of evidence after the newest run, by book, match and source.", []string{"book", "match", "source"}, nil)
-	gapsOpen   = prometheus.NewDesc("mizan_evidence_gaps", "Places where evidence of a source is missing or contradicts itself, by book, kind and source.", []string{"book", "kind", "source"}, nil)
+	breaksOver = prometheus.NewDesc("mizan_breaks_overdue", "Open differences past what was expected of them, by book. Above 0: look at the breaks that are overdue, and fix, explain or write them off.", []string{"book"}, nil)
+	breaksWait = prometheus.NewDesc("mizan_breaks_in_suspense", "Open differences of which something waits in suspense, by book. Each needs to be known: send its business event, or fix it.", []string{"book"}, nil)
+	breaksHold = prometheus.NewDesc("mizan_breaks_blocking_close", "Open differences in suspense for longer than a month may close with, by book. Above 0: fix them or write them off before the month closes.", []string{"book"}, nil)
+	runsAge    = prometheus.NewDesc("mizan_reconciliation_age_seconds", "How long ago the newest run ended, by book, match and source. Above two days: see why the nightly job does not run, and run it on demand.", []string{"book", "match", "source"}, nil)
+	runsBehind = prometheus.NewDesc("mizan_reconciliation_lines_waiting", "Lines of evidence after the newest run, by book, match and source. If it does not fall by the next night: run the match.", []string{"book", "match", "source"}, nil)
+	gapsOpen   = prometheus.NewDesc("mizan_evidence_gaps", "Places where evidence of a source is missing or contradicts itself, by book, kind and source. Above 0: pull again from further back, or ask the bank for the statements that the source names.", []string{"book", "kind", "source"}, nil)
 )
 
 // reconcileMetrics show how reconciliation stands in all books, whoever ran it. Books, matches, classes and sources are few.

@@ -106,6 +106,7 @@ func TestReconcileSession(t *testing.T) {
 	say("pairings", "refuse", "shop", "par_0000000000000000").want(t, exitUsage, "--note")
 	say("period", "checklist", "shop", "2026").want(t, exitRefused)
 	say("period", "checklist", "shop", time.Now().UTC().Format("2006-01")).want(t, exitRefused, "blocked", "Sub-ledgers", "cannot be closed yet")
+	say("period", "chain", "shop").want(t, exitDone, "PREVIOUS")
 	say("period", "closings", "shop", time.Now().UTC().Format("2006-01")).want(t, exitDone, "HASH")
 }
 

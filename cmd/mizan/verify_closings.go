@@ -53,6 +53,9 @@ func printClosings(w io.Writer, book string, v closingsVerdict) error {
 	fmt.Fprintf(w, "%s: CLOSED MONTHS NOT SOUND: %d findings\n", book, len(v.Findings))
 	for _, f := range v.Findings {
 		at := f.Period
+		if f.Row > 0 {
+			at = fmt.Sprintf("%s, closing %d", at, f.Row)
+		}
 		if f.Sequence > 0 {
 			at = fmt.Sprintf("%s, %s-%d", at, book, f.Sequence)
 		}

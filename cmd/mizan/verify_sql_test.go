@@ -67,7 +67,7 @@ func TestVerifyCommand(t *testing.T) {
 func verifyBrokenMonths(t *testing.T, env map[string]string, super string) {
 	bend(t, super, `INSERT INTO period_closings (book_id, number, act, period, at_sequence, document, totals, previous, hash, preparer, approver, recorded_at)
 SELECT id, 1, 'close', 202001, 0, '{"totals":{}}', sha256('{}'), sha256('x'), sha256('x'), 'a', 'b', now() FROM books WHERE code = 'us'`)
-	mizan(t, env, "", "verify", "--book", "us").want(t, exitRefused, "us: sound", "us: CLOSED MONTHS NOT SOUND", "changed after it was written", "first open month")
+	mizan(t, env, "", "verify", "--book", "us").want(t, exitRefused, "us: sound", "us: CLOSED MONTHS NOT SOUND", "2020-01, closing 1: the row was changed after it was written", "first open month")
 	var one verification
 	out := mizan(t, env, "", "verify", "--book", "us", "--json")
 	if err := json.Unmarshal([]byte(out.stdout), &one); err != nil || out.code != exitRefused || one.Closings.Sound || one.Closings.Rows != 1 || len(one.Closings.Findings) == 0 {

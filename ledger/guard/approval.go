@@ -1,7 +1,10 @@
 package guard
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -163,6 +166,19 @@ func checkReason(reason string, required bool, wrong func(pointer, code, message
 	if !prose(reason, maxReason) || required && strings.TrimSpace(reason) == "" {
 		wrong("/reason", "text", "The reason is readable text of 1 to 2000 bytes, without control or invisible formatting characters.")
 	}
+}
+
+// ReadPayload reads the payload of an act, in which nothing is unknown. It returns ErrApprovalInvalid.
+func ReadPayload(payload json.RawMessage, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(payload))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return ErrApprovalInvalid.At("/payload", "payload", "The payload does not have the form of this act. The handbook's page on approvals shows it.")
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return ErrApprovalInvalid.At("/payload", "payload", "The payload is one JSON object.")
+	}
+	return nil
 }
 
 // byAuthor reports whether the actor, or the person behind, wrote or edited the approval.

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strings"
@@ -80,26 +79,13 @@ func (s *Service) guardedBook(ctx context.Context, b guard.Book) (ledger.Book, e
 	return book, err
 }
 
-// readPayload reads the payload of an act, in which nothing is unknown.
-func readPayload(payload json.RawMessage, into any) error {
-	decoder := json.NewDecoder(bytes.NewReader(payload))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
-		return guard.ErrApprovalInvalid.At("/payload", "payload", "The payload does not have the form of this act. The handbook's page on approvals shows it.")
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return guard.ErrApprovalInvalid.At("/payload", "payload", "The payload is one JSON object.")
-	}
-	return nil
-}
-
 // breakEffect is how an act is judged: its payload is read, judged and completed, and kept as it then is.
 func breakEffect[P any](s *Service, judge func(context.Context, ledger.Book, *P) (guard.Effect, error)) func(context.Context, guard.Book, json.RawMessage) (json.RawMessage, guard.Effect, error) {
 	return func(ctx context.Context, b guard.Book, payload json.RawMessage) (json.RawMessage, guard.Effect, error) {
 		var p P
 		book, err := s.guardedBook(ctx, b)
 		if err == nil {
-			err = readPayload(payload, &p)
+			err = guard.ReadPayload(payload, &p)
 		}
 		if err != nil {
 			return nil, guard.Effect{}, err
@@ -119,7 +105,7 @@ func breakRun[P any](s *Service, run func(context.Context, pgx.Tx, guard.Approva
 		var p P
 		book, err := s.guardedBook(postgres.Within(ctx, tx), a.Book)
 		if err == nil {
-			err = readPayload(a.Payload, &p)
+			err = guard.ReadPayload(a.Payload, &p)
 		}
 		if err != nil {
 			return nil, err

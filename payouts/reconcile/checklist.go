@@ -194,7 +194,23 @@ func (s *Service) judge(ctx context.Context, book ledger.Book, period ledger.Per
 	}
 	items := append([]*ChecklistItem{checkOrder(months, first), s.checkOver(end)}, checkMatches(j.matches, j.seen.posted, end)...)
 	items = append(items, s.checkBreaks(j.groups))
-	t := j.totals
+	rest, err := s.checkRest(ctx, book, &j, head.FirstOpenPeriod)
+	if err != nil {
+		return j, err
+	}
+	for _, i := range append(items, rest...) {
+		slices.Sort(i.Names)
+		slices.SortStableFunc(i.Amounts, func(a, b ItemAmount) int {
+			return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Currency, b.Currency))
+		})
+		j.Items = append(j.Items, *i)
+	}
+	return j, nil
+}
+
+// checkRest judges what the books and the evidence must show. What is slow and was judged before goes on to hold.
+func (s *Service) checkRest(ctx context.Context, book ledger.Book, j *judged, open ledger.Period) (items []*ChecklistItem, err error) {
+	t, period, end := j.totals, j.Period, endOf(book, j.Period)
 	for _, check := range []struct {
 		slow string
 		fn   func() (*ChecklistItem, error)
@@ -211,13 +227,13 @@ func (s *Service) judge(ctx context.Context, book ledger.Book, period ledger.Per
 		{"", func() (*ChecklistItem, error) { return s.checkPayouts(ctx, book, t, end, j.rules) }},
 		{itemClearing, func() (*ChecklistItem, error) { return s.checkClearing(ctx, book, end, j.rules) }},
 		{"", func() (*ChecklistItem, error) { return s.checkBooks(ctx, book, period) }},
-		{"", func() (*ChecklistItem, error) { return s.checkYear(ctx, book, months, head.FirstOpenPeriod) }},
+		{"", func() (*ChecklistItem, error) { return s.checkYear(ctx, book, j.Months, open) }},
 		{itemTotals, func() (*ChecklistItem, error) { return s.checkTotals(ctx, book, period) }},
 	} {
 		i := j.seen.items[check.slow]
 		if i == nil {
 			if i, err = check.fn(); err != nil {
-				return j, err
+				return nil, err
 			}
 			if check.slow != "" {
 				j.seen.items[check.slow] = i
@@ -225,14 +241,7 @@ func (s *Service) judge(ctx context.Context, book ledger.Book, period ledger.Per
 		}
 		items = append(items, i)
 	}
-	for _, i := range items {
-		slices.Sort(i.Names)
-		slices.SortStableFunc(i.Amounts, func(a, b ItemAmount) int {
-			return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Currency, b.Currency))
-		})
-		j.Items = append(j.Items, *i)
-	}
-	return j, nil
+	return items, nil
 }
 
 // checkOrder judges the months that closing one would close with it: only the first close of all takes earlier ones along.

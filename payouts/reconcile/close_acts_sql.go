@@ -62,7 +62,7 @@ func (s *Service) toClose(ctx context.Context, b guard.Book, payload json.RawMes
 	if book, err = s.guardedBook(ctx, b); err != nil {
 		return book, p, 0, err
 	}
-	if err = readPayload(payload, &p); err != nil {
+	if err = guard.ReadPayload(payload, &p); err != nil {
 		return book, p, 0, err
 	}
 	slices.Sort(p.Accept)
@@ -308,7 +308,7 @@ func (s *Service) toReopen(ctx context.Context, b guard.Book, payload json.RawMe
 	if book, err = s.guardedBook(ctx, b); err != nil {
 		return book, p, nil, err
 	}
-	if err = readPayload(payload, &p); err != nil {
+	if err = guard.ReadPayload(payload, &p); err != nil {
 		return book, p, nil, err
 	}
 	period, err := closeMonth(p.Period)

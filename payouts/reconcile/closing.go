@@ -43,7 +43,10 @@ type Closing struct {
 	// AtSequence is the last transaction of the book then.
 	AtSequence int64
 	// Document is canonical JSON: the control totals, and for a close what they rest on.
+	// It is not there in a row of Chain.
 	Document []byte
+	// DocumentSum is its hash.
+	DocumentSum Digest
 	// Totals is the hash of the control totals alone: a month that is closed again unchanged has the same.
 	Totals Digest
 	// Previous is the hash of the row before, zero for the first; Hash is over it and everything else here.
@@ -140,9 +143,10 @@ func closingJSON(v any) []byte {
 	return b
 }
 
-// sum is the hash of the row, which covers the row before it.
+// sum is the hash of the row, which covers the row before it: SHA-256 over its parts in this order, each after its length in eight
+// bytes. Numbers are eight bytes, the most significant first. Nothing in it is known to the database alone, so that an outsider can
+// compute it; the handbook tells how.
 func (c *Closing) sum(book ledger.Book) (d Digest) {
-	document := sha256.Sum256(c.Document)
 	h := sha256.New()
 	put := func(b []byte) {
 		var n [8]byte
@@ -152,13 +156,13 @@ func (c *Closing) sum(book ledger.Book) (d Digest) {
 	}
 	number := func(n int64) { put(binary.BigEndian.AppendUint64(nil, uint64(n))) }
 	put([]byte("mizan period closing 1"))
-	number(int64(book.ID))
+	put([]byte(book.Code))
 	number(int64(c.Number))
 	put(c.Previous[:])
 	put([]byte(c.Act))
 	number(int64(c.Period))
 	number(c.AtSequence)
-	put(document[:])
+	put(c.DocumentSum[:])
 	put(c.Totals[:])
 	for _, text := range []string{c.Preparer, c.Approver, c.Approval, c.Reason} {
 		put([]byte(text))

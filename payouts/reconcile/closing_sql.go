@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"mizan/ledger"
 	"mizan/ledger/money"
@@ -24,9 +25,17 @@ const (
 SELECT c.number, c.act, c.period, c.at_sequence, c.document, c.totals, c.previous, c.hash, c.preparer, c.approver, c.approval, c.reason, c.recorded_at
   FROM period_closings c`
 
-	sqlClosings     = closingColumns + ` WHERE c.book_id = $1 AND c.number > $2 ORDER BY c.number LIMIT $3`
-	sqlClosingsDown = closingColumns + ` WHERE c.book_id = $1 ORDER BY c.number DESC LIMIT 1`
-	sqlClosingsOf   = closingColumns + ` WHERE c.book_id = $1 AND c.period = $2 ORDER BY c.number DESC LIMIT $3`
+	sqlClosings      = closingColumns + ` WHERE c.book_id = $1 AND c.number > $2 ORDER BY c.number LIMIT $3`
+	sqlClosingsDown  = closingColumns + ` WHERE c.book_id = $1 ORDER BY c.number DESC LIMIT 1`
+	sqlClosingsOf    = closingColumns + ` WHERE c.book_id = $1 AND c.period = $2 ORDER BY c.number DESC LIMIT $3`
+	sqlMonthClosings = closingColumns + ` WHERE c.book_id = $1 AND c.period = $2 AND c.number > $3 ORDER BY c.number LIMIT $4`
+
+	// The chain alone: of a document only its hash, by which its row can be computed again.
+	sqlChain = `
+SELECT c.number, c.act, c.period, c.at_sequence, sha256(convert_to(c.document, 'UTF8')), c.totals, c.previous, c.hash, c.preparer, c.approver, c.approval, c.reason, c.recorded_at
+  FROM period_closings c
+ WHERE c.book_id = $1 AND c.number > $2 ORDER BY c.number LIMIT $3`
+
 	// The last close of a month, whatever came after it.
 	sqlLastClose = closingColumns + ` WHERE c.book_id = $1 AND c.period = $2 AND c.act = 'close' ORDER BY c.number DESC LIMIT 1`
 
@@ -135,11 +144,20 @@ func bigAmount(n *big.Int, c money.Currency) Amount {
 	return Amount(digits)
 }
 
+// scanClosing reads a row of the chain with its document, or without one if the fifth column is the hash of it.
 func scanClosing(row pgx.CollectableRow) (c Closing, err error) {
-	var document string
-	var totals, previous, hash []byte
-	err = row.Scan(&c.Number, &c.Act, &c.Period, &c.AtSequence, &document, &totals, &previous, &hash, &c.Preparer, &c.Approver, &c.Approval, &c.Reason, &c.RecordedAt)
-	c.Document, c.RecordedAt = []byte(document), c.RecordedAt.UTC()
+	var document *string
+	var sum, totals, previous, hash []byte
+	of := any(&document)
+	if row.FieldDescriptions()[4].DataTypeOID == pgtype.ByteaOID {
+		of = &sum
+	}
+	err = row.Scan(&c.Number, &c.Act, &c.Period, &c.AtSequence, of, &totals, &previous, &hash, &c.Preparer, &c.Approver, &c.Approval, &c.Reason, &c.RecordedAt)
+	if document != nil {
+		c.Document, c.DocumentSum = []byte(*document), sha256.Sum256([]byte(*document))
+	}
+	c.RecordedAt = c.RecordedAt.UTC()
+	copy(c.DocumentSum[:], sum)
 	copy(c.Totals[:], totals)
 	copy(c.Previous[:], previous)
 	copy(c.Hash[:], hash)
@@ -157,6 +175,17 @@ func (s *Service) readClosings(ctx context.Context, sql string, args ...any) ([]
 // Closings returns up to limit rows of a book's chain, at most 100, after the one of the number, oldest first.
 func (s *Service) Closings(ctx context.Context, book ledger.Book, after, limit int) ([]Closing, error) {
 	return s.readClosings(ctx, sqlClosings, book.ID, after, min(max(limit, 1), 100))
+}
+
+// Chain returns up to limit rows of a book's chain, at most 1,000, after the one of the number, oldest first and without documents.
+// Whoever keeps them can compute every hash again, and needs nobody to believe.
+func (s *Service) Chain(ctx context.Context, book ledger.Book, after, limit int) ([]Closing, error) {
+	return s.readClosings(ctx, sqlChain, book.ID, after, min(max(limit, 1), 1000))
+}
+
+// MonthClosings returns up to limit rows of one month, at most 20, after the one of the number, oldest first.
+func (s *Service) MonthClosings(ctx context.Context, book ledger.Book, period ledger.Period, after, limit int) ([]Closing, error) {
+	return s.readClosings(ctx, sqlMonthClosings, book.ID, period, after, min(max(limit, 1), closingPage))
 }
 
 // ClosingsOf returns the rows of one month, the newest first, at most 100.
@@ -225,6 +254,7 @@ func (s *Service) appendClosing(ctx context.Context, tx pgx.Tx, book ledger.Book
 		}
 	}
 	c.Totals, c.Document = sha256.Sum256(document.Totals), closingJSON(document)
+	c.DocumentSum = sha256.Sum256(c.Document)
 	c.Hash = c.sum(book)
 	_, err = tx.Exec(ctx, sqlInsertClosing, book.ID, c.Number, c.Act, c.Period, c.AtSequence, string(c.Document), c.Totals[:], c.Previous[:], c.Hash[:],
 		c.Preparer, c.Approver, c.Approval, c.Reason, c.RecordedAt)

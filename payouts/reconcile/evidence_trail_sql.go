@@ -3,11 +3,13 @@ package reconcile
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
 	"mizan/ledger"
 	"mizan/ledger/guard"
+	"mizan/payouts"
 )
 
 // deedTx writes a deed into the trail, in the transaction that does it. The deed's actor, reason and approval are the caller's.
@@ -26,4 +28,10 @@ func (s *Service) deedTx(ctx context.Context, tx pgx.Tx, by guard.Deed, book led
 	}
 	_, err = s.trail.RecordTx(ctx, tx, d)
 	return err
+}
+
+// somebody reports whether a person, a program or an operator asked for what a turn does. What jobs do each night stands in the
+// receipts and the runs, and is no privileged act.
+func somebody(t payouts.Turn) bool {
+	return t.Actor.ID != "" && slices.Contains([]string{guard.Person, guard.Program, guard.Operator}, t.Actor.Kind)
 }

@@ -220,10 +220,16 @@ func (s *Service) keepPage(ctx context.Context, t payouts.Turn, source Source, b
 				return err
 			}
 		}
-		if len(content) == 0 && !g.until.After(k.pulledUntil) {
+		if len(content) > 0 || g.until.After(k.pulledUntil) {
+			if err := k.move(ctx, g.until); err != nil {
+				return err
+			}
+		}
+		if r.Number == 0 || !somebody(t) {
 			return nil
 		}
-		return k.move(ctx, g.until)
+		return s.deedTx(ctx, tx, guard.Deed{Actor: t.Actor}, t.Book, "evidence.pulled", fmt.Sprintf("evidence_receipt:processor/%s/%d", source.Name, r.Number), nil,
+			map[string]any{"sha256": fmt.Sprintf("%x", r.SHA256), "new_lines": r.NewLines, "known_lines": r.KnownLines, "changes": r.Changes})
 	})
 	if err != nil {
 		return Receipt{}, nil, err

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"mizan/ledger"
+	"mizan/ledger/guard"
 	"mizan/ledger/money"
 	"mizan/payouts"
 )
@@ -280,7 +281,11 @@ func (s *Service) record(ctx context.Context, t payouts.Turn, run Run, out *outc
 				return err
 			}
 		}
-		return s.recordTx(ctx, tx, t.Book, run, out)
+		if err := s.recordTx(ctx, tx, t.Book, run, out); err != nil || !somebody(t) {
+			return err
+		}
+		return s.deedTx(ctx, tx, guard.Deed{Actor: t.Actor}, t.Book, "reconciliation.run", "reconciliation:"+run.ID, nil,
+			map[string]any{"match": run.Match, "source": run.SourceName, "number": run.Number, "cut_off": run.CutOff, "digest": fmt.Sprintf("%x", run.Digest), "found": run.Found})
 	})
 }
 

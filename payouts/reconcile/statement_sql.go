@@ -126,7 +126,7 @@ func (s *Service) takeStatementTx(ctx context.Context, tx pgx.Tx, by guard.Actor
 	if err := t.move(ctx, time.Time{}); err != nil {
 		return Receipt{}, err
 	}
-	return r, s.deedTx(ctx, tx, guard.Deed{Actor: by}, book, "evidence.statement_taken", fmt.Sprintf("evidence_receipt:%s/%d", source.Name, r.Number), nil,
+	return r, s.deedTx(ctx, tx, guard.Deed{Actor: by}, book, "evidence.statement_taken", fmt.Sprintf("evidence_receipt:bank/%s/%d", source.Name, r.Number), nil,
 		map[string]any{"format": r.Format, "sha256": fmt.Sprintf("%x", r.SHA256), "bytes": r.Bytes, "statements": len(list), "new_lines": r.NewLines, "known_lines": r.KnownLines, "conflicts": len(changes)})
 }
 

@@ -1,12 +1,10 @@
 package bankfile
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -133,22 +131,9 @@ func (s *Service) Acts(bookOf func(ctx context.Context, book guard.Book) (ledger
 	}
 }
 
-// decodePayload reads the payload of an act, in which nothing is unknown.
-func decodePayload(payload json.RawMessage, into any) error {
-	decoder := json.NewDecoder(bytes.NewReader(payload))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
-		return guard.ErrApprovalInvalid.At("/payload", "payload", "The payload does not have the form of this act. The handbook's page on approvals shows it.")
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return guard.ErrApprovalInvalid.At("/payload", "payload", "The payload is one JSON object.")
-	}
-	return nil
-}
-
 // judgeAccount says what setting an account would change.
 func (s *Service) judgeAccount(ctx context.Context, book ledger.Book, payload json.RawMessage) (p accountPayload, e guard.Effect, err error) {
-	if err := decodePayload(payload, &p); err != nil {
+	if err := guard.ReadPayload(payload, &p); err != nil {
 		return p, e, err
 	}
 	if err := p.judge(book); err != nil {
@@ -213,7 +198,7 @@ func (s *Service) accountAct(ctx context.Context, book ledger.Book, payload json
 
 func (s *Service) runAccount(ctx context.Context, tx pgx.Tx, book ledger.Book, a guard.Approval) (json.RawMessage, error) {
 	var p accountPayload
-	if err := decodePayload(a.Payload, &p); err != nil {
+	if err := guard.ReadPayload(a.Payload, &p); err != nil {
 		return nil, err
 	}
 	set, err := s.setAccountTx(ctx, tx, book, p, a.ID)

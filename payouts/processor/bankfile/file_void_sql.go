@@ -114,7 +114,7 @@ func (f FileRecord) MayVoid(agreed bool) error {
 
 func (s *Service) voidAct(ctx context.Context, book ledger.Book, payload json.RawMessage) (json.RawMessage, guard.Effect, error) {
 	var p voidPayload
-	if err := decodePayload(payload, &p); err != nil {
+	if err := guard.ReadPayload(payload, &p); err != nil {
 		return nil, guard.Effect{}, err
 	}
 	f, err := readFile(ctx, s.pool, book, p.Currency, p.Number)
@@ -144,7 +144,7 @@ func (s *Service) voidAct(ctx context.Context, book ledger.Book, payload json.Ra
 
 func (s *Service) runVoid(ctx context.Context, tx pgx.Tx, book ledger.Book, a guard.Approval) (json.RawMessage, error) {
 	var p voidPayload
-	if err := decodePayload(a.Payload, &p); err != nil {
+	if err := guard.ReadPayload(a.Payload, &p); err != nil {
 		return nil, err
 	}
 	record, err := s.voidTx(ctx, tx, book, p.Currency, p.Number, a.DecidedBy, a.Reason, a.ID)
