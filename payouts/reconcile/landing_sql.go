@@ -23,12 +23,12 @@ const (
 )
 
 const (
-	// The open lines of these amounts. A run leaves no more open than it can carry, so there are no more.
+	// The open lines of these amounts, in whatever currency. A run leaves no more open than it can carry, so there are no more. Amounts are
+	// a list and no table, so that each line looks once whether it has one of them, whatever the statistics say.
 	sqlArriving = `
 SELECT e.number, e.line_id, e.key, e.currency, e.gross, e.fee, e.net, e.category, e.type, e.source_ref, e.batch, e.trace, e.note, e.rate, e.moved_at
   FROM (SELECT i.a FROM recon_items i
-          JOIN unnest($4::text[], $5::bigint[]) w (currency, amount) ON w.currency = i.currency AND w.amount = i.debits - i.credits
-         WHERE i.book_id = $1 AND i.match = $2 AND i.source_id = $3 AND i.open_until IS NULL AND i.side = 'e' LIMIT $6) i
+         WHERE i.book_id = $1 AND i.match = $2 AND i.source_id = $3 AND i.open_until IS NULL AND i.side = 'e' AND i.debits - i.credits = ANY ($4::bigint[]) LIMIT $5) i
  CROSS JOIN LATERAL (SELECT x.* FROM evidence_lines x WHERE x.book_id = $1 AND x.source_id = $3 AND x.number = i.a LIMIT 1) e
  ORDER BY e.number`
 	sqlTransitAccounts = `
@@ -55,22 +55,23 @@ func (s *Service) Arrivals(ctx context.Context, book ledger.Book, source Source)
 		return nil, err
 	}
 	amounts := map[sum]bool{}
-	var currencies []string
 	var wanted []int64
 	for _, w := range waiting {
 		if !amounts[w.sum] {
 			amounts[w.sum] = true
-			currencies, wanted = append(currencies, string(w.currency)), append(wanted, int64(w.amount))
+			wanted = append(wanted, int64(w.amount))
 		}
 	}
-	rows, err := s.pool.Query(ctx, sqlArriving, planNow, book.ID, match, source.ID, currencies, wanted, mostCarried)
+	rows, err := s.pool.Query(ctx, sqlArriving, planNow, book.ID, match, source.ID, wanted, mostCarried)
 	if err != nil {
 		return nil, err
 	}
 	var lines []External
 	shown := map[sum]bool{}
 	if err := scanLines(rows, func(x External) error {
-		lines, shown[sum{x.Currency, x.Net}] = append(lines, x), true
+		if is := (sum{x.Currency, x.Net}); amounts[is] {
+			lines, shown[is] = append(lines, x), true
+		}
 		return nil
 	}); err != nil || len(lines) == 0 {
 		return nil, err
