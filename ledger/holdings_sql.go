@@ -70,6 +70,9 @@ SELECT o.code, o.currency, o.account, ` + aboveAndBelow + `
 
 	sqlLastAccount = `SELECT last_account_id FROM books WHERE id = $1`
 
+	// A page is the beginning of a range of addresses. Without this the database may read all of the range and sort it.
+	sqlInOrder = `SET LOCAL enable_bitmapscan = off`
+
 	// Owners are read as far as every prefix has no more than a page of accounts.
 	sqlLastOwner = `
 SELECT min(l.owner)
@@ -89,8 +92,12 @@ SELECT o.currency, ` + aboveAndBelow + `
  GROUP BY o.currency`
 )
 
-// holdingsPage is how many accounts one reading adds up.
-const holdingsPage = 20_000
+const (
+	// holdingsPage is how many accounts one reading adds up, by their numbers, which is about as they lie on the disk.
+	holdingsPage = 8_000
+	// ownersPage is the same of each row of owners, whose accounts lie anywhere.
+	ownersPage = 1_000
+)
 
 // Holdings adds up the balances on the rows of the book's own money and of what it owes, chart codes below 3000, as they were right
 // after the transaction that is returned. It reads in pages, so that it takes no snapshot for long however many accounts there are.
@@ -191,8 +198,11 @@ func (h *holding) owners(ctx context.Context, into int, prefixes []string) error
 		var page []Holding
 		last := end
 		err := h.l.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, sqlInOrder); err != nil {
+				return err
+			}
 			var found *string
-			if err := tx.QueryRow(ctx, sqlLastOwner, h.book.ID, prefixes, after, holdingsPage/4).Scan(&found); err != nil {
+			if err := tx.QueryRow(ctx, sqlLastOwner, h.book.ID, prefixes, after, ownersPage).Scan(&found); err != nil {
 				return err
 			}
 			if found != nil {

@@ -12,7 +12,7 @@ import (
 	"mizan/ledger/money"
 )
 
-var holdingOwners = flag.Int("ledger.holding-owners", 11_000, "to how many owners the test of holdings gives accounts, three each")
+var holdingOwners = flag.Int("ledger.holding-owners", 4_000, "to how many owners the test of holdings gives accounts, three each")
 
 // TestHoldingsInPages adds up more accounts than one reading takes, owners whose accounts are one balance among them, of both
 // currencies or one, at the book's last transaction and right after one that others followed.
