@@ -32,7 +32,7 @@ type EvidenceLineJSON struct {
 	SourceRef   string  `json:"source_ref" doc:"What moved the money at the processor, or what a bank's line names end to end" example:"ch_1"`
 	Batch       string  `json:"batch"`
 	Trace       string  `json:"trace"`
-	Note        string  `json:"note" doc:"What the source says of it; it may name people"`
+	Note        string  `json:"note" doc:"What the source says of it, which may name people: only where one line is read; empty in lists"`
 	Rate        string  `json:"rate" doc:"The rate of exchange, where one was applied"`
 	MovedAt     string  `json:"moved_at" format:"date-time" doc:"When it moved. A bank says a day and no hour: then it is the instant at which that day begins in the time zone of the book"`
 	Day         string  `json:"day" format:"date" doc:"The day in the time zone of the book on which it moved; of a bank's line the day that the bank wrote" example:"2026-11-05"`
@@ -102,16 +102,17 @@ func evidenceLineOperations() []Operation {
 		},
 		{
 			Method: http.MethodGet, Path: evidencePath + "/receipts/{number}/content", ID: "get-receipt-content", Summary: "Fetch the bytes of a receipt as they came",
-			Description: "Repr-Digest is their SHA-256.", Scope: access.ReconciliationRead,
+			Description: "Repr-Digest is their SHA-256. They may name people: the look leaves a row in the audit trail.", Scope: access.ReconciliationRead,
 			Answers: []Answer{{Status: 200, Meaning: "The bytes.", Media: fileBytes}}, Errors: receipt, handle: getReceiptContent,
 		},
 		{
 			Method: http.MethodGet, Path: evidencePath + "/lines", ID: "list-evidence-lines", Summary: "List lines of a source",
-			Description: "By key, by id, by receipt or by the days on which they moved; one of these at a time.", Scope: access.ReconciliationRead, Query: reflect.TypeFor[evidenceLineQuery](),
+			Description: "By key, by id, by receipt or by the days on which they moved; one of these at a time. What the source says of a line in words is told only where one line is read.", Scope: access.ReconciliationRead, Query: reflect.TypeFor[evidenceLineQuery](),
 			Answers: []Answer{{Status: 200, Meaning: "A page of lines.", Body: reflect.TypeFor[evidenceLineListJSON]()}}, Errors: append([]*fault.Error{reconcile.ErrReceiptUnknown}, paged...), handle: listEvidenceLines,
 		},
 		{
-			Method: http.MethodGet, Path: evidencePath + "/lines/{number}", ID: "get-evidence-line", Summary: "Read one line and what was said of it later", Scope: access.ReconciliationRead,
+			Method: http.MethodGet, Path: evidencePath + "/lines/{number}", ID: "get-evidence-line", Summary: "Read one line and what was said of it later",
+			Description: "Its words may name people: the look leaves a row in the audit trail.", Scope: access.ReconciliationRead,
 			Answers: []Answer{{Status: 200, Meaning: "The line.", Body: reflect.TypeFor[EvidenceLineDetailJSON]()}}, Errors: append([]*fault.Error{reconcile.ErrLineUnknown}, unknown...), handle: getEvidenceLine,
 		},
 		{
@@ -189,8 +190,19 @@ func getReceipt(c *call) (reply, error) {
 	return document(http.StatusOK, receiptOf(r))
 }
 
+// looked leaves a row in the trail that somebody reads evidence as it came, before it leaves. Who asks for the headers only reads nothing.
+func (c *call) looked(s *reconcile.Service, source reconcile.Source, what string, number int64) error {
+	if c.r.Method == http.MethodHead {
+		return nil
+	}
+	return s.Looked(c.ctx, c.actor(), c.book, source, what, number)
+}
+
 func getReceiptContent(c *call) (reply, error) {
 	s, source, r, err := c.receipt()
+	if err == nil {
+		err = c.looked(s, source, "receipts", r.Number)
+	}
 	if err != nil {
 		return reply{}, err
 	}
@@ -200,9 +212,10 @@ func getReceiptContent(c *call) (reply, error) {
 	}, func(to *bufio.Writer) error { return s.Content(c.ctx, c.book, source, r.Number, to) })
 }
 
+// evidenceLineOf is a line as lists show it: without what the source says of it in words.
 func (c *call) evidenceLineOf(x reconcile.External) EvidenceLineJSON {
 	return EvidenceLineJSON{Number: x.Number, LineID: x.ID, Key: x.Key, Currency: string(x.Currency), Gross: x.Gross.Format(x.Currency), Fee: x.Fee.Format(x.Currency), Net: x.Net.Format(x.Currency),
-		Category: x.Category, Type: x.Type, SourceRef: x.SourceRef, Batch: x.Batch, Trace: x.Trace, Note: x.Note, Rate: x.Rate, MovedAt: x.MovedAt.UTC().Format(instantFormat),
+		Category: x.Category, Type: x.Type, SourceRef: x.SourceRef, Batch: x.Batch, Trace: x.Trace, Rate: x.Rate, MovedAt: x.MovedAt.UTC().Format(instantFormat),
 		Day: reconcile.Day(c.book, x.MovedAt)}
 }
 
@@ -276,10 +289,15 @@ func getEvidenceLine(c *call) (reply, error) {
 		return reply{}, err
 	}
 	d, err := s.Line(c.ctx, c.book, source, number)
+	if err == nil {
+		err = c.looked(s, source, "lines", number)
+	}
 	if err != nil {
 		return reply{}, err
 	}
-	return document(http.StatusOK, EvidenceLineDetailJSON{Line: c.keptLineOf(d.Line), Raw: json.RawMessage(d.Raw), Changes: evidenceChangesOf(d.Changes)})
+	line := c.keptLineOf(d.Line)
+	line.Note = d.Note
+	return document(http.StatusOK, EvidenceLineDetailJSON{Line: line, Raw: json.RawMessage(d.Raw), Changes: evidenceChangesOf(d.Changes)})
 }
 
 func listStatements(c *call) (reply, error) {

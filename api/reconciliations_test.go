@@ -415,3 +415,37 @@ func TestClosingsAreAChain(t *testing.T) {
 		h.refused(400, "cursor-invalid", "GET", path+"?cursor=x", "")
 	}
 }
+
+// TestWordsOfBanks: what a bank wrote of people is told line by line and file by file, each time with a row in the trail, and in no
+// list. The auditor, who may read it, is recorded like everybody.
+func TestWordsOfBanks(t *testing.T) {
+	t.Parallel()
+	h := newJudge(t)
+	h.must(200, "PUT", bankSource, bankSet)
+	h.brought(h.statement(19, 0, 100, 200))
+	h.must(201, "POST", comparisons, `{"match":"R2","source":"bank/main"}`)
+	id := h.must(200, "GET", breakList, "").json(t)["data"].([]any)[0].(map[string]any)["id"].(string)
+	looks := func() []any {
+		return h.must(200, "GET", "/v1/books/uk/audit?act=evidence.read", "").json(t)["data"].([]any)
+	}
+	for _, list := range []string{bankSource + "/lines", bankSource + "/lines?receipt=1", breakList + "/" + id, bankSource + "/receipts", bankSource + "/receipts/1", bankSource + "/statements"} {
+		if a := h.by(h.auditor, "GET", list, ""); a.StatusCode != 200 || strings.Contains(a.body, canaryNote) {
+			t.Errorf("%s: %d, %s", list, a.StatusCode, a.body)
+		}
+	}
+	h.by(h.auditor, "HEAD", bankSource+"/receipts/1/content", "")
+	if rows := looks(); len(rows) != 0 {
+		t.Errorf("lists left rows: %v", rows)
+	}
+	for n, path := range []string{"/lines/2", "/receipts/1/content", "/lines/2"} {
+		a := h.by(h.auditor, "GET", bankSource+path, "")
+		rows := looks()
+		if a.StatusCode != 200 || !strings.Contains(a.body, canaryNote) || len(rows) != n+1 {
+			t.Fatalf("%s: %d with the rows %v: %s", path, a.StatusCode, rows, a.body)
+		}
+		row := rows[n].(map[string]any)
+		if want := "evidence:bank/main" + strings.TrimSuffix(path, "/content"); row["object"] != want || strings.Contains(fmt.Sprint(row), canaryNote) {
+			t.Errorf("%s left %v", path, row)
+		}
+	}
+}

@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -36,6 +38,8 @@ type HoldingsQuery struct {
 	Currency money.Currency
 	// ByAccount is the code of a row whose accounts are listed one by one; 0 for none.
 	ByAccount int
+	// AtSequence is the transaction right after which balances count; 0 for the book's last.
+	AtSequence int64
 	// Together names for rows the row whose owners' accounts theirs are added to before they are judged above or below zero.
 	Together map[int]int
 }
@@ -43,53 +47,186 @@ type HoldingsQuery struct {
 // maxHoldings bounds how many sums of a currency are listed.
 const maxHoldings = 1_000
 
-// One pass over the balances of the book: an index cannot help a sum over every account. The sums are numeric and cut off
-// beyond the range of amounts, so that none can wrap around.
-const sqlHoldings = `
-SELECT h.code, h.currency, h.account, h.above::bigint, h.below::bigint
-  FROM (SELECT o.code, o.currency, o.account, least(sum(greatest(o.balance, 0)), 100000000000000001) AS above,
-               greatest(sum(least(o.balance, 0)), -100000000000000001) AS below
-          FROM (SELECT coalesce(m.into_code, a.chart_code) AS code, a.currency,
-                       CASE WHEN a.chart_code = $4 THEN a.address ELSE '' END AS account,
-                       sum(CASE WHEN a.chart_code < 2000 THEN b.debits - b.credits ELSE b.credits - b.debits END) AS balance
-                  FROM accounts a
-                  JOIN balances b ON b.book_id = a.book_id AND b.account_id = a.id
-                  LEFT JOIN unnest($5::integer[], $6::integer[]) AS m (code, into_code) ON m.code = a.chart_code
-                 WHERE a.book_id = $1 AND a.chart_code < 3000 AND ($2 = '' OR a.currency = $2) AND b.debits <> b.credits
-                 GROUP BY 1, 2, 3, CASE WHEN m.code IS NULL THEN a.address ELSE split_part(a.address, ':', 4) END) o
-         GROUP BY o.code, o.currency, o.account) h
- ORDER BY h.currency, h.code, h.account
- LIMIT $3`
+// What an account held after a transaction is its balance if it did not move since, and otherwise what its last entry up to there
+// says. Sums are numeric and cut off beyond the range of amounts, so that none can wrap around.
+const (
+	heldAt = `
+ CROSS JOIN LATERAL (SELECT y.debits, y.credits, y.last_sequence FROM balances y WHERE y.book_id = $1 AND y.account_id = a.id LIMIT 1) b
+  LEFT JOIN LATERAL (SELECT x.balance_after FROM entries x WHERE x.book_id = $1 AND x.account_id = a.id AND x.sequence <= $2 AND b.last_sequence > $2
+                      ORDER BY x.sequence DESC, x.line DESC LIMIT 1) e ON true
+ CROSS JOIN LATERAL (SELECT CASE WHEN b.last_sequence <= $2 THEN b.debits - b.credits ELSE coalesce(e.balance_after, 0) END AS net) n
+ CROSS JOIN LATERAL (SELECT CASE WHEN a.chart_code < 2000 THEN n.net ELSE -n.net END AS balance) h`
+	aboveAndBelow = `least(sum(greatest(o.balance, 0)), 100000000000000001)::bigint, greatest(sum(least(o.balance, 0)), -100000000000000001)::bigint`
 
-// Holdings returns the sums over all accounts of assets and liabilities and the sequence at which they hold.
+	// The accounts of a book are numbered without gaps.
+	sqlHoldings = `
+SELECT o.code, o.currency, o.account, ` + aboveAndBelow + `
+  FROM (SELECT a.chart_code AS code, a.currency, CASE WHEN a.chart_code = $6 THEN a.address ELSE '' END AS account, h.balance
+          FROM (SELECT x.id, x.chart_code, x.currency, x.address FROM accounts x WHERE x.book_id = $1 AND x.id > $3 AND x.id <= $4) a` + heldAt + `
+         WHERE a.chart_code < 3000 AND ($5 = '' OR a.currency = $5) AND NOT a.chart_code = ANY ($7::integer[]) AND n.net <> 0) o
+ GROUP BY o.code, o.currency, o.account
+ ORDER BY o.currency, o.code, o.account
+ LIMIT $8`
+
+	sqlLastAccount = `SELECT last_account_id FROM books WHERE id = $1`
+
+	// A page is the beginning of a range of addresses. Without this the database may read all of the range and sort it.
+	sqlInOrder = `SET LOCAL enable_bitmapscan = off`
+
+	// Owners are read as far as every prefix has no more than a page of accounts.
+	sqlLastOwner = `
+SELECT min(l.owner)
+  FROM unnest($2::text[]) AS p (prefix)
+ CROSS JOIN LATERAL (SELECT substr(x.address, length(p.prefix) + 1) COLLATE "C" AS owner FROM accounts x
+                      WHERE x.book_id = $1 AND x.address > p.prefix || $3 AND x.address < p.prefix || '~'
+                      ORDER BY x.address, x.currency OFFSET $4 LIMIT 1) l`
+
+	sqlHoldingsOfOwners = `
+SELECT o.currency, ` + aboveAndBelow + `
+  FROM (SELECT a.currency, sum(h.balance) AS balance
+          FROM unnest($6::text[]) AS p (prefix)
+         CROSS JOIN LATERAL (SELECT x.id, x.chart_code, x.currency, substr(x.address, length(p.prefix) + 1) AS owner FROM accounts x
+                              WHERE x.book_id = $1 AND x.address > p.prefix || $3 AND x.address <= p.prefix || $4) a` + heldAt + `
+         WHERE ($5 = '' OR a.currency = $5) AND n.net <> 0
+         GROUP BY a.owner, a.currency) o
+ GROUP BY o.currency`
+)
+
+const (
+	// holdingsPage is how many accounts one reading adds up, by their numbers, which is about as they lie on the disk.
+	holdingsPage = 8_000
+	// ownersPage is the same of each row of owners, whose accounts lie anywhere.
+	ownersPage = 1_000
+)
+
+// Holdings adds up the balances on the rows of the book's own money and of what it owes, chart codes below 3000, as they were right
+// after the transaction that is returned. It reads in pages, so that it takes no snapshot for long however many accounts there are.
 func (l *Ledger) Holdings(ctx context.Context, book Book, q HoldingsQuery) (list []Holding, atSequence int64, err error) {
-	var from, into []int32
-	for f, i := range q.Together {
-		from, into = append(from, int32(f)), append(into, int32(i))
-	}
-	most := maxHoldings * len(book.Currencies)
-	err = l.pool.ReadTx(ctx, func(tx pgx.Tx) error {
-		head, err := readHead(ctx, tx, book)
-		if err != nil {
+	if atSequence = q.AtSequence; atSequence == 0 {
+		err := l.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+			head, err := readHead(ctx, tx, book)
+			atSequence = head.LastSequence
 			return err
-		}
-		atSequence = head.LastSequence
-		rows, err := tx.Query(ctx, sqlHoldings, book.ID, string(q.Currency), most+1, q.ByAccount, from, into)
-		if err != nil {
-			return err
-		}
-		list, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (h Holding, err error) {
-			if err = r.Scan(&h.Code, &h.Currency, &h.Account, &h.Above, &h.Below); err == nil && (h.Above > maxHolding || h.Below < -maxHolding) {
-				err = ErrHoldingTooLarge
-			}
-			return h, err
 		})
-		if err == nil && len(list) > most {
+		if err != nil {
+			return nil, 0, err
+		}
+	}
+	h := holding{l: l, book: book, q: q, at: atSequence, most: maxHoldings * len(book.Currencies), sums: map[Holding]*Holding{}}
+	prefixes := map[int][]string{} // of the rows that count as one
+	for code, into := range q.Together {
+		h.apart = append(h.apart, int32(code))
+		prefixes[into] = append(prefixes[into], l.chart.Row(code).Path+":")
+	}
+	if err := h.accounts(ctx); err != nil {
+		return nil, 0, err
+	}
+	for into, list := range prefixes {
+		if err := h.owners(ctx, into, list); err != nil {
+			return nil, 0, err
+		}
+	}
+	for _, sum := range h.sums {
+		list = append(list, *sum)
+	}
+	slices.SortFunc(list, func(a, b Holding) int {
+		return cmp.Or(cmp.Compare(a.Currency, b.Currency), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Account, b.Account))
+	})
+	return list, atSequence, nil
+}
+
+// holding is the adding up of holdings.
+type holding struct {
+	l     *Ledger
+	book  Book
+	q     HoldingsQuery
+	at    int64
+	most  int
+	apart []int32
+	// sums are found by code, currency and account.
+	sums map[Holding]*Holding
+}
+
+// add adds what a page found.
+func (h *holding) add(page []Holding) error {
+	for _, x := range page {
+		k := Holding{Code: x.Code, Currency: x.Currency, Account: x.Account}
+		sum := h.sums[k]
+		if sum == nil {
+			sum = &k
+			h.sums[k] = sum
+		}
+		sum.Above, sum.Below = sum.Above+x.Above, sum.Below+x.Below
+		if sum.Above > maxHolding || sum.Below < -maxHolding || len(h.sums) > h.most {
 			return ErrHoldingTooLarge
 		}
-		return err
-	})
-	return list, atSequence, err
+	}
+	return nil
+}
+
+// accounts adds up the rows that are no balance of an owner together, a range of account numbers after the other.
+func (h *holding) accounts(ctx context.Context) error {
+	for after, last := int32(0), int32(1); after < last; after += holdingsPage {
+		var page []Holding
+		err := h.l.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+			if err := tx.QueryRow(ctx, sqlLastAccount, h.book.ID).Scan(&last); err != nil {
+				return err
+			}
+			rows, err := tx.Query(ctx, sqlHoldings, h.book.ID, h.at, after, after+holdingsPage, string(h.q.Currency), h.q.ByAccount, h.apart, h.most+1)
+			if err != nil {
+				return err
+			}
+			page, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (x Holding, err error) {
+				return x, r.Scan(&x.Code, &x.Currency, &x.Account, &x.Above, &x.Below)
+			})
+			return err
+		})
+		if err == nil {
+			err = h.add(page)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// owners adds up what each owner has below the prefixes together.
+func (h *holding) owners(ctx context.Context, into int, prefixes []string) error {
+	const end = "~" // beyond all ids
+	for after := ""; after != end; {
+		var page []Holding
+		last := end
+		err := h.l.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, sqlInOrder); err != nil {
+				return err
+			}
+			var found *string
+			if err := tx.QueryRow(ctx, sqlLastOwner, h.book.ID, prefixes, after, ownersPage).Scan(&found); err != nil {
+				return err
+			}
+			if found != nil {
+				last = *found
+			}
+			rows, err := tx.Query(ctx, sqlHoldingsOfOwners, h.book.ID, h.at, after, last, string(h.q.Currency), prefixes)
+			if err != nil {
+				return err
+			}
+			page, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (x Holding, err error) {
+				x.Code = into
+				return x, r.Scan(&x.Currency, &x.Above, &x.Below)
+			})
+			return err
+		})
+		if err == nil {
+			err = h.add(page)
+		}
+		if err != nil {
+			return err
+		}
+		after = last
+	}
+	return nil
 }
 
 // maxHolding is the largest sum that is told; the sum of ninety of them still fits an amount.

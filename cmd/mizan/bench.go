@@ -32,6 +32,8 @@ type benchCmd struct {
 	Payouts   benchPayoutsCmd   `cmd:"" help:"Measure a payout run over many payees, the proof of its payouts, and sending them."`
 	Planning  benchPlanningCmd  `cmd:"" hidden:"" help:"The run that bench payouts measures, in a process of its own."`
 	Reconcile benchReconcileCmd `cmd:"" help:"Measure reconciliation: a first run, a replay and a day's run against one plain join, and what posting loses."`
+	Export    benchExportCmd    `cmd:"" help:"Measure how fast the general journal leaves in each format, against one plain COPY of the same rows."`
+	Exporting benchExportingCmd `cmd:"" hidden:"" help:"The exports that bench export measures, in a process of their own."`
 	Comparing benchComparingCmd `cmd:"" hidden:"" help:"The runs that bench reconcile measures, in a process of their own."`
 }
 

@@ -2,7 +2,6 @@ package commerce
 
 import (
 	"context"
-	"maps"
 	"slices"
 
 	"mizan/ledger"
@@ -164,19 +163,20 @@ func (c *cover) sweepableFor(kind string) money.Minor {
 
 // Coverage reports whether the money kept for others is there. It reads every balance of the book once.
 func (s *Service) Coverage(ctx context.Context, book ledger.Book, currency money.Currency) (*Coverage, error) {
+	return s.CoverageAt(ctx, book, currency, 0)
+}
+
+// CoverageAt is Coverage right after a transaction, or after the book's last for 0.
+func (s *Service) CoverageAt(ctx context.Context, book ledger.Book, currency money.Currency, sequence int64) (*Coverage, error) {
 	if currency != "" && !book.Uses(currency) {
 		return nil, money.ErrCurrency.At("query:currency", "currency-not-enabled", "The book does not post in this currency. Use one of the book's currencies.")
 	}
-	list, at, err := s.look.holdings(ctx, book, coverageQuery(currency))
+	q := coverageQuery(currency)
+	q.AtSequence = sequence
+	list, at, err := s.look.holdings(ctx, book, q)
 	if err != nil {
 		return nil, err
 	}
-	return CoverageOf(book, currency, list, at), nil
-}
-
-// CoverageOf is the report of holdings that were read elsewhere, as they were right after a transaction; of all currencies for an
-// empty one. CoverageRows says how they are added up.
-func CoverageOf(book ledger.Book, currency money.Currency, list []ledger.Holding, at int64) *Coverage {
 	out := &Coverage{AtSequence: at, Currencies: []CurrencyCoverage{}}
 	for _, c := range book.Currencies {
 		if currency != "" && c != currency {
@@ -194,14 +194,7 @@ func CoverageOf(book ledger.Book, currency money.Currency, list []ledger.Holding
 			out.Currencies = append(out.Currencies, cov.report(c))
 		}
 	}
-	return out
-}
-
-// CoverageRows says how holdings are added up for CoverageOf: the row whose accounts are listed one by one, and for rows that are one
-// balance of their owner the row that they count as.
-func CoverageRows() (byAccount int, together map[int]int) {
-	q := coverageQuery("")
-	return q.ByAccount, maps.Clone(q.Together)
+	return out, nil
 }
 
 func (c *cover) report(currency money.Currency) CurrencyCoverage {
