@@ -19,6 +19,10 @@ endif
 
 DIRS     := $(wildcard cmd ledger payouts api migrations)
 RACE     := $(addprefix ./,$(addsuffix /...,$(wildcard ledger payouts)))
+PLAIN    := $(addprefix ./,$(addsuffix /...,$(filter-out ledger payouts,$(DIRS))))
+# What the race detector would only make slow is run without it: tests that say so in their file, and those that play a sample under it.
+UNRACED  := $(shell grep -rl '^//go:build !race' --include='*_test.go' ledger payouts | xargs grep -ohE '^func Test[A-Za-z0-9_]+' | cut -c6-) TestRandomLives TestWanderingOrders
+space    := $(subst ,, )
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null)
 FUZZTIME ?= 10s
 # Exports are read back by beancount too where it is installed; hledger, which reads them always, is installed by tools.
@@ -32,10 +36,12 @@ help: ## Print this help.
 run: build postgres ## Run everything: a private PostgreSQL, the API and demo books. ARGS are flags of mizan dev.
 	@exec bin/mizan dev $(ARGS)
 
+# Each test runs once: those of the ledger and of payouts under the race detector, all others without it. lint has vetted the tests.
 test: lint postgres tools ## Run everything that must pass: format, vet, staticcheck, all tests, the race detector.
 	@[ -n "$(TAGS)" ] || echo "bean-check is not installed: the tests that let beancount read exports are left out. Package: beancount."
-	go test -timeout 20m $(TAGS) $(ARGS) ./...
-	go test -race -timeout 20m $(ARGS) $(RACE)
+	go test -vet=off -timeout 20m $(TAGS) $(ARGS) $(PLAIN) ./ledger/tabular
+	go test -vet=off -timeout 20m $(ARGS) -run '^($(subst $(space),|,$(strip $(UNRACED))))$$' ./ledger/commerce ./payouts
+	go test -vet=off -race -timeout 20m $(TAGS) $(ARGS) $(RACE)
 
 build: go ## Build bin/mizan.
 	@mkdir -p bin
@@ -61,8 +67,11 @@ mutants: postgres ## Seed bugs one by one and demand that a test notices each. A
 	go vet -tags mutants ./cmd/mizan
 	go test -tags mutants -count=1 -timeout 60m -v -run '^TestMutants$$' ./cmd/mizan -args $(ARGS)
 
-bench: build postgres ## Measure posting against the floor of this machine. ARGS are flags of mizan bench posting.
+# RECONCILE are flags of the second measurement, as in RECONCILE="--lines 1000000".
+RECONCILE ?=
+bench: build postgres ## Measure posting and reconciliation on this machine. ARGS are flags of mizan bench posting, RECONCILE of bench reconcile.
 	bin/mizan bench posting $(ARGS)
+	bin/mizan bench reconcile $(if $(RECONCILE),$(RECONCILE),--lines 20000 --sales 2000)
 
 # Two hours or more. ARGS such as -survival.seed=7, -survival.share=10 or -survival.only=kills repeat the last part, shorten it
 # or run a part of it; BORDER does the same for the payouts, as in BORDER="-border.seed=7 -border.share=10".
@@ -75,6 +84,9 @@ torture: postgres ## Live a million orders, kill services, databases and replica
 	go test ./payouts/jobs -run '^(TestReplicas.*|TestSchedulesThroughZones)$$' -count=1 -v -timeout 2h -clocks.long
 	go test ./payouts -run '^(TestPayoutsInEveryOrder|TestTheServiceWalksAsTheModel)$$' -count=1 -v -timeout 1h -model.long
 	go test ./payouts/reconcile -run '^TestCorpus' -count=1 -v -timeout 1h -corpus.count 30000 -corpus.long
+	go test ./payouts/reconcile -run '^(TestDyingInARun|TestTakingDies|TestLargestFile)$$' -count=1 -v -timeout 2h -compare.mortal.long -evidence.mortal.long -statement.long
+	go test ./payouts/reconcile -run '^(TestSuspenseInRandomLives|TestManyDaysAreOneRun)$$' -count=1 -v -timeout 2h -breaks.steps 2000 -compare.worlds 20
+	go test ./ledger/commerce -run '^TestRandomSuspense$$' -count=1 -v -timeout 1h -recon.steps 10000
 	go test ./payouts -run '^TestBorder$$' -count=1 -v -timeout 3h -border.long -border.report $(CURDIR)/.mizan/border.json $(BORDER)
 	go test ./cmd/mizan -run '^TestSurvival$$' -count=1 -v -parallel 8 -timeout 6h -survival.long -survival.report $(CURDIR)/.mizan/survival.json $(ARGS)
 	go test ./cmd/mizan -run '^TestPayoutSurvival$$' -count=1 -v -parallel 3 -timeout 6h -payout-survival.long -payout-survival.report $(CURDIR)/.mizan/payout-survival.json $(ARGS)

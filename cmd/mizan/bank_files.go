@@ -246,21 +246,13 @@ type bankReportCmd struct {
 
 // Run sends a bank's report and prints what it came to.
 func (c *bankReportCmd) Run(ctx context.Context, s *surroundings) error {
-	file, err := os.Open(c.File)
+	remote, file, size, err := c.connectWithFile(s, c.File)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	remote, err := c.connect(s)
-	if err != nil {
-		return err
-	}
 	defer remote.CloseIdleConnections()
-	r, err := remote.TakeBankReport(ctx, c.Book, c.Currency, file, info.Size())
+	r, err := remote.TakeBankReport(ctx, c.Book, c.Currency, file, size)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -50,22 +49,14 @@ var (
 
 // Run sends the file and prints what became of it.
 func (c *importCmd) Run(ctx context.Context, s *surroundings) error {
-	file, err := os.Open(c.File)
+	remote, file, size, err := c.connectWithFile(s, c.File)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	remote, err := c.connect(s)
-	if err != nil {
-		return err
-	}
 	defer remote.CloseIdleConnections()
 	i, err := remote.ImportFile(ctx, c.Book, client.NewImport{Format: c.Format, Role: c.Role, Seller: c.Seller, Channel: c.Channel, Processor: c.Processor,
-		Carrier: c.Carrier, Creator: c.Creator, Agency: c.Agency, Jurisdiction: c.Jurisdiction, DryRun: c.DryRun}, file, info.Size())
+		Carrier: c.Carrier, Creator: c.Creator, Agency: c.Agency, Jurisdiction: c.Jurisdiction, DryRun: c.DryRun}, file, size)
 	if err != nil {
 		return err
 	}

@@ -122,21 +122,13 @@ type reconcileStatementCmd struct {
 
 // Run brings a statement and prints what was new in it.
 func (c *reconcileStatementCmd) Run(ctx context.Context, s *surroundings) error {
-	file, err := os.Open(c.File)
+	remote, file, size, err := c.connectWithFile(s, c.File)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	remote, err := c.connect(s)
-	if err != nil {
-		return err
-	}
 	defer remote.CloseIdleConnections()
-	r, err := remote.TakeStatement(ctx, c.Book, c.Name, file, info.Size())
+	r, err := remote.TakeStatement(ctx, c.Book, c.Name, file, size)
 	if err != nil {
 		return err
 	}

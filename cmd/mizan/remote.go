@@ -23,6 +23,22 @@ func (f remoteFlags) connect(s *surroundings) (*client.Client, error) {
 	return f.connectWith(s, client.Options{})
 }
 
+// connectWithFile is connect with a file that is to be sent, and its size in bytes. Whoever asks closes both.
+func (f remoteFlags) connectWithFile(s *surroundings, path string) (remote *client.Client, file *os.File, size int64, err error) {
+	if file, err = os.Open(path); err != nil {
+		return nil, nil, 0, err
+	}
+	info, err := file.Stat()
+	if err == nil {
+		remote, err = f.connect(s)
+	}
+	if err != nil {
+		_ = file.Close() // nothing of it was read
+		return nil, nil, 0, err
+	}
+	return remote, file, info.Size(), nil
+}
+
 // connectWith is connect with other bounds. The key of mizan dev is shown to no other machine.
 func (f remoteFlags) connectWith(s *surroundings, options client.Options) (*client.Client, error) {
 	key, err := s.secret("MIZAN_API_KEY", f.APIKeyFile)

@@ -5,6 +5,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -97,7 +98,8 @@ func (g *story) checkNovember(t *testing.T, book ledger.Book) {
 	}
 }
 
-// TestReconWeek: the runs of the week find what was planted, and people and later facts deal with it.
+// TestReconWeek: the runs of the week find what was planted, and people and later facts deal with it. S12, which is told after it in
+// the same service, comes to what it comes to alone: each of the two books has an account of its own at the processor.
 func TestReconWeek(t *testing.T) {
 	t.Parallel()
 	tell := testStory(t)
@@ -126,4 +128,28 @@ func TestReconWeek(t *testing.T) {
 	if again, err := tell.reconWeek(t.Context()); err != nil || again.last != week.last || again.runs != week.runs {
 		t.Errorf("told again: %+v, %v", again, err)
 	}
+	tell.tellS12(t)
+	if again, err := tell.reconWeek(t.Context()); err != nil || again.last != week.last || !maps.Equal(again.breaks, week.breaks) {
+		t.Errorf("after S12: %+v, %v", again, err)
+	}
+}
+
+// tellS12 tells the scenario where other books have been told, and checks it as where it is alone.
+func (g *story) tellS12(t *testing.T) {
+	t.Helper()
+	scenarios, err := loadScenarios()
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(scenarios, func(sc scenario) bool { return sc.Key == "S12" })
+	if i < 0 {
+		t.Fatal("there is no S12")
+	}
+	sc := scenarios[i]
+	done, err := sc.seed(t.Context(), g.remote, g)
+	if err != nil || len(done.wrong) > 0 {
+		t.Fatalf("%q %v\n%s", done.wrong, err, g.lives(t, sc))
+	}
+	g.checkNets(t, sc)
+	checkS12(t, g, g.bookOf(t, sc))
 }

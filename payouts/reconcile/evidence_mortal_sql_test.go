@@ -1,155 +1,33 @@
 package reconcile
 
 import (
-	"context"
-	"encoding/binary"
-	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"net"
-	"sync"
-	"sync/atomic"
 	"testing"
 
-	"mizan/ledger/postgres"
+	"mizan/ledger/postgres/pgtest"
 	"mizan/payouts/processor/simulator"
 	"mizan/payouts/reconcile/evidence"
 )
 
-// evidenceMortal is a service that dies at a statement on its way to the database: before it leaves, or after it was carried out and before
-// its answer arrives. From then on nothing it does reaches anything.
-type evidenceMortal struct {
-	*Service
-	pool  *postgres.Pool
-	name  string
-	at    int
-	after bool
-
-	mu    sync.Mutex
-	count int
-	armed bool
-	dead  bool
-	conns map[net.Conn]bool
-}
-
 var (
 	evidenceMortalLong = flag.Bool("evidence.mortal.long", false, "die at every statement, not at a few of each deed")
 	evidenceMortalSeed = flag.Uint64("evidence.mortal.seed", 0, "which statements are died at; 0 for others each time")
-
-	evidenceMortals atomic.Int64
-	errEvidenceDead = errors.New("the service is dead")
 )
+
+// evidenceMortal is a service that dies at a statement.
+type evidenceMortal struct {
+	*Service
+	life *pgtest.Mortal
+}
 
 func (h *evidenceHouse) bear(at int, after bool) *evidenceMortal {
 	h.Helper()
-	m := &evidenceMortal{name: fmt.Sprint("evidence mortal ", evidenceMortals.Add(1)), at: at, after: after, conns: map[net.Conn]bool{}}
-	var err error
-	m.pool, err = postgres.Open(h.Context(), h.db.AppURL, postgres.Options{ApplicationName: m.name, MaxConns: 4, Undurable: true, Dial: m.dial})
-	h.ok(err)
-	m.Service = h.another(m.pool)
-	m.mu.Lock()
-	m.armed = true // what it took to come to life does not count
-	m.mu.Unlock()
+	m := &evidenceMortal{life: h.db.Mortal(h, 4, at, after)}
+	m.Service = h.another(m.life.Pool)
+	m.life.Arm()
 	return m
-}
-
-// bury waits until no session of it is left, and reports whether it died of its fate.
-func (h *evidenceHouse) bury(m *evidenceMortal) (died bool) {
-	h.Helper()
-	m.mu.Lock()
-	died = m.dead
-	m.mu.Unlock()
-	m.die()
-	m.pool.Close()
-	for h.count(`SELECT count(*) FROM pg_stat_activity WHERE application_name = $1`, m.name) > 0 {
-	}
-	return died
-}
-
-func (m *evidenceMortal) die() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.dead = true
-	for c := range m.conns {
-		_ = c.Close() // it may be closed already
-	}
-}
-
-func (m *evidenceMortal) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	var d net.Dialer
-	c, err := d.DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.dead {
-		_ = c.Close() // nothing was sent
-		return nil, errEvidenceDead
-	}
-	m.conns[c] = true
-	return &evidenceWire{Conn: c, m: m}, nil
-}
-
-type evidenceWire struct {
-	net.Conn
-	m      *evidenceMortal
-	doomed atomic.Bool
-}
-
-// Write sends a message. One that has the server carry something out is counted.
-func (w *evidenceWire) Write(p []byte) (int, error) {
-	w.m.mu.Lock()
-	gone, dies := w.m.dead, false
-	if w.m.armed && !gone && wireHas(p, 'Q', 'E') {
-		w.m.count++
-		dies = w.m.count == w.m.at
-	}
-	w.m.mu.Unlock()
-	switch {
-	case gone:
-		return 0, errEvidenceDead
-	case dies && !w.m.after:
-		w.m.die()
-		return 0, errEvidenceDead
-	case dies:
-		w.doomed.Store(true)
-	}
-	return w.Conn.Write(p)
-}
-
-// Read hands over what the database says. The last answer is read to its end and not handed over.
-func (w *evidenceWire) Read(p []byte) (int, error) {
-	if !w.doomed.Load() {
-		return w.Conn.Read(p)
-	}
-	defer w.m.die()
-	var heard []byte
-	part := make([]byte, 8192)
-	for {
-		n, err := w.Conn.Read(part)
-		if heard = append(heard, part[:n]...); err != nil || wireHas(heard, 'Z') {
-			return 0, errEvidenceDead
-		}
-	}
-}
-
-// wireHas reports whether one of the kinds is among whole messages.
-func wireHas(p []byte, kinds ...byte) bool {
-	for len(p) >= 5 {
-		n := 1 + int(binary.BigEndian.Uint32(p[1:5]))
-		if n > len(p) {
-			return false
-		}
-		for _, kind := range kinds {
-			if p[0] == kind {
-				return true
-			}
-		}
-		p = p[n:]
-	}
-	return false
 }
 
 // TestTakingDies: a service dies before and after each statement of pulling and of taking a file, and another does it again. Nothing is
@@ -205,8 +83,8 @@ func TestTakingDies(t *testing.T) {
 		do, check := deeds[name]()
 		whole := h.bear(0, false)
 		h.ok(do(whole.Service))
-		statements := whole.count
-		h.bury(whole)
+		statements := whole.life.Statements()
+		h.db.Bury(t, whole.life)
 		check()
 		for at := 1; at <= statements; at++ {
 			if !*evidenceMortalLong && r.IntN(statements) >= 3 {
@@ -216,7 +94,7 @@ func TestTakingDies(t *testing.T) {
 				do, check := deeds[name]()
 				m := h.bear(at, after)
 				err := do(m.Service)
-				died := h.bury(m)
+				died := h.db.Bury(t, m.life)
 				if died == (err == nil) && !after {
 					t.Errorf("%s %d: died is %v, and %v", name, at, died, err)
 				}

@@ -1,166 +1,41 @@
 package bankfile_test
 
 import (
-	"context"
-	"encoding/binary"
-	"errors"
 	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"net"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"mizan/ledger/fault"
 	"mizan/ledger/guard"
-	"mizan/ledger/postgres"
+	"mizan/ledger/postgres/pgtest"
 	"mizan/ledger/vault"
 	"mizan/payouts/processor"
 	"mizan/payouts/processor/bankfile"
 )
 
-// mortal is a service that dies at a statement on its way to the database: before it leaves, or after it was carried out and
-// before its answer arrives. From then on nothing it does reaches anything.
-type mortal struct {
-	*bankfile.Service
-	pool  *postgres.Pool
-	name  string
-	at    int
-	after bool
-
-	mu    sync.Mutex
-	count int
-	armed bool
-	dead  bool
-	conns map[net.Conn]bool
-}
-
 var (
 	mortalLong = flag.Bool("mortal.long", false, "die at every statement, not at a few of each deed")
 	mortalSeed = flag.Uint64("mortal.seed", 0, "which statements are died at; 0 for others each time")
-
-	mortals atomic.Int64
-	errDead = errors.New("the service is dead")
 )
+
+// mortal is a service that dies at a statement.
+type mortal struct {
+	*bankfile.Service
+	life *pgtest.Mortal
+}
 
 func (h *house) bear(at int, after bool) *mortal {
 	h.Helper()
-	m := &mortal{name: fmt.Sprint("mortal ", mortals.Add(1)), at: at, after: after, conns: map[net.Conn]bool{}}
-	var err error
-	m.pool, err = postgres.Open(h.Context(), h.db.AppURL, postgres.Options{ApplicationName: m.name, MaxConns: 4, Undurable: true, Dial: m.dial})
-	h.ok(err)
-	trail := guard.NewTrail(m.pool, h.clock.Now)
-	m.Service = bankfile.New(bankfile.Options{Pool: m.pool, Trail: trail, Now: h.clock.Now, Vault: vault.New(m.pool, vault.Options{Now: h.clock.Now, Keys: h.keys, Trail: trail})})
-	m.mu.Lock()
-	m.armed = true // what it took to come to life does not count
-	m.mu.Unlock()
+	m := &mortal{life: h.db.Mortal(h, 4, at, after)}
+	trail := guard.NewTrail(m.life.Pool, h.clock.Now)
+	m.Service = bankfile.New(bankfile.Options{Pool: m.life.Pool, Trail: trail, Now: h.clock.Now, Vault: vault.New(m.life.Pool, vault.Options{Now: h.clock.Now, Keys: h.keys, Trail: trail})})
+	m.life.Arm()
 	return m
-}
-
-// bury waits until no session of it is left, and reports whether it died of its fate.
-func (h *house) bury(m *mortal) (died bool) {
-	h.Helper()
-	m.mu.Lock()
-	died = m.dead
-	m.mu.Unlock()
-	m.die()
-	m.pool.Close()
-	for h.count(`SELECT count(*) FROM pg_stat_activity WHERE application_name = $1`, m.name) > 0 {
-	}
-	return died
-}
-
-func (m *mortal) die() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.dead = true
-	for c := range m.conns {
-		_ = c.Close() // it may be closed already
-	}
-}
-
-func (m *mortal) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	var d net.Dialer
-	c, err := d.DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.dead {
-		_ = c.Close() // nothing was sent
-		return nil, errDead
-	}
-	m.conns[c] = true
-	return &wire{Conn: c, m: m}, nil
-}
-
-type wire struct {
-	net.Conn
-	m      *mortal
-	doomed atomic.Bool
-}
-
-// Write sends a message. One that has the server carry something out is counted.
-func (w *wire) Write(p []byte) (int, error) {
-	w.m.mu.Lock()
-	gone, dies := w.m.dead, false
-	if w.m.armed && !gone && carriesOut(p) {
-		w.m.count++
-		dies = w.m.count == w.m.at
-	}
-	w.m.mu.Unlock()
-	switch {
-	case gone:
-		return 0, errDead
-	case dies && !w.m.after:
-		w.m.die()
-		return 0, errDead
-	case dies:
-		w.doomed.Store(true)
-	}
-	return w.Conn.Write(p)
-}
-
-// Read hands over what the database says. The last answer is read to its end and not handed over.
-func (w *wire) Read(p []byte) (int, error) {
-	if !w.doomed.Load() {
-		return w.Conn.Read(p)
-	}
-	defer w.m.die()
-	var heard []byte
-	part := make([]byte, 8192)
-	for {
-		n, err := w.Conn.Read(part)
-		if heard = append(heard, part[:n]...); err != nil || messages(heard, 'Z') {
-			return 0, errDead
-		}
-	}
-}
-
-// carriesOut reports whether messages to the server have it do something, and not only prepare.
-func carriesOut(p []byte) bool { return messages(p, 'Q', 'E') }
-
-// messages reports whether one of the kinds is among whole messages.
-func messages(p []byte, kinds ...byte) bool {
-	for len(p) >= 5 {
-		n := 1 + int(binary.BigEndian.Uint32(p[1:5]))
-		if n > len(p) {
-			return false
-		}
-		for _, kind := range kinds {
-			if p[0] == kind {
-				return true
-			}
-		}
-		p = p[n:]
-	}
-	return false
 }
 
 // deed is one thing that a service does, and what must be so afterwards. Done again by another service it comes to the same.
@@ -328,10 +203,10 @@ func TestDyingAnywhere(t *testing.T) {
 		d := begin()
 		whole := h.bear(0, false)
 		h.ok(d.do(whole.Service))
-		h.bury(whole)
+		h.db.Bury(t, whole.life)
 		h.ok(d.do(h.Service))
 		d.check()
-		fates := random.Perm(2 * whole.count)
+		fates := random.Perm(2 * whole.life.Statements())
 		if !*mortalLong {
 			fates = fates[:min(len(fates), 3)]
 		}
@@ -340,7 +215,7 @@ func TestDyingAnywhere(t *testing.T) {
 			d := begin()
 			m := h.bear(at, after)
 			err := d.do(m.Service)
-			if !h.bury(m) {
+			if !h.db.Bury(t, m.life) {
 				t.Errorf("%s did not come to its crossing %d: %v", name, at, err)
 			}
 			if err := d.do(h.Service); err != nil {
@@ -348,8 +223,8 @@ func TestDyingAnywhere(t *testing.T) {
 			}
 			d.check()
 		}
-		if total += len(fates); whole.count < 3 {
-			t.Errorf("%s is only %d statements", name, whole.count)
+		if total += len(fates); whole.life.Statements() < 3 {
+			t.Errorf("%s is only %d statements", name, whole.life.Statements())
 		}
 	}
 	t.Log(total, "deaths")

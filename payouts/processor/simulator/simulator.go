@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -73,6 +74,8 @@ func New(o Options) (*Simulator, error) {
 		return nil, errors.New("simulator: the clock is missing")
 	case o.Key == "":
 		return nil, errors.New("simulator: the API key is missing")
+	case strings.Trim(o.Mark, "abcdefghijklmnopqrstuvwxyz0123456789") != "":
+		return nil, errors.New("simulator: a mark is lower-case letters and digits")
 	}
 	if o.Rate == 0 {
 		o.Rate = DefaultRate
