@@ -140,7 +140,7 @@ func TestMatchesBeforeClose(t *testing.T) {
 	m.run(1, 1, 2, end)
 	a, err := m.ask(m.desk, "period.close", `{"period":"2026-10","accept":["completeness"]}`)
 	m.ok(err)
-	a, err = m.decide(m.desk, decider, a)
+	_, err = m.decide(m.desk, decider, a)
 	m.ok(err)
 	if got := string(m.last("2026-10").Document); strings.Count(got, `"id":"rec_`) != 3 || !strings.Contains(got, `"accepted":[{"item":"completeness","stood":"The evidence comes`) {
 		t.Errorf("it rests on %s", got)
