@@ -30,7 +30,7 @@ const (
 	ActActivateRules = "recon_rules.activate"
 )
 
-// fixPayload says what a break turned out to be. Exactly one of Lines, Transaction and Returned is given.
+// fixPayload says what a break turned out to be. Exactly one of Lines, Transaction, Returned and NothingToPost is given.
 type fixPayload struct {
 	Break string `json:"break"`
 	// Lines are where it belongs; its difference passes through suspense to them. Amount is what of it, empty for all.
@@ -42,6 +42,8 @@ type fixPayload struct {
 	Transaction string `json:"transaction,omitempty"`
 	// Returned says that the books had it already, so that what waits goes back to its cash account.
 	Returned bool `json:"returned,omitempty"`
+	// NothingToPost says that it is dealt with and that no posting puts it right.
+	NothingToPost bool `json:"nothing_to_post,omitempty"`
 }
 
 // writeOffPayload gives up on a break.
@@ -61,7 +63,7 @@ type rulesPayload struct {
 // Acts are the acts of reconciliation that wait for a second person.
 func (s *Service) Acts() []guard.Act {
 	return []guard.Act{
-		{Name: ActFix, Meaning: "A break is put right: what waits in suspense goes where it belongs, or an entry is named that did it.", OfBook: true, Evidence: true,
+		{Name: ActFix, Meaning: "A break is put right: what waits in suspense goes where it belongs, an entry is named that did it, or two people say that there is nothing to post.", OfBook: true, Evidence: true,
 			Effect: breakEffect(s, s.judgeFix), Run: breakRun(s, s.runFix)},
 		{Name: ActWriteOff, Meaning: "Nobody finds out what a break is: money that left becomes a cost, and money that came is kept for whom it belongs to.", OfBook: true,
 			Evidence: true, Effect: breakEffect(s, s.judgeWriteOff), Run: breakRun(s, s.runWriteOff)},
@@ -155,7 +157,7 @@ func (s *Service) outgoingOf(ctx context.Context, from asker, book ledger.Book, 
 // newest run found, of one thing under one key.
 func (s *Service) entering(ctx context.Context, from asker, book ledger.Book, b *Break) (*commerce.Event, error) {
 	if b.Amount == 0 || b.Kept || !slices.Contains(throughSuspense, b.Class) {
-		return nil, ErrBreakState.With("Nothing of this break waits in suspense, and its class has nothing to post. Post what puts it right, and name that transaction.")
+		return nil, ErrBreakState.With("Nothing of this break waits in suspense, and it is no difference that passes through suspense. Post what puts it right and name that transaction, or say that there is nothing to post.")
 	}
 	source, err := sourceOf(ctx, from, book, b.Source)
 	if err != nil {
@@ -259,16 +261,19 @@ const draftDecision = "draft"
 
 func (s *Service) judgeFix(ctx context.Context, book ledger.Book, p *fixPayload) (guard.Effect, error) {
 	given := 0
-	for _, is := range []bool{len(p.Lines) > 0, p.Transaction != "", p.Returned} {
+	for _, is := range []bool{len(p.Lines) > 0, p.Transaction != "", p.Returned, p.NothingToPost} {
 		if is {
 			given++
 		}
 	}
 	if given != 1 {
-		return guard.Effect{}, ErrBreakInvalid.At("/payload", "one", "Say one of: the lines where it belongs, the transaction that put it right, or that it goes back to its cash account.")
+		return guard.Effect{}, ErrBreakInvalid.At("/payload", "one", "Say one of: the lines where it belongs, the transaction that put it right, that it goes back to its cash account, or that there is nothing to post.")
 	}
-	if p.Transaction != "" {
+	switch {
+	case p.Transaction != "":
 		return s.judgeNamed(ctx, s.pool, book, p)
+	case p.NothingToPost:
+		return s.judgeAccepted(ctx, s.pool, book, p)
 	}
 	o, err := s.outgoingOf(ctx, s.pool, book, p.Break, p.Amount)
 	if err != nil {
@@ -281,14 +286,18 @@ func (s *Service) judgeFix(ctx context.Context, book ledger.Book, p *fixPayload)
 }
 
 func (s *Service) runFix(ctx context.Context, tx pgx.Tx, a guard.Approval, book ledger.Book, p fixPayload) (map[string]any, error) {
-	if p.Transaction == "" {
+	judge := s.judgeNamed
+	switch {
+	case p.NothingToPost:
+		judge = s.judgeAccepted
+	case p.Transaction == "":
 		return s.runOutgoing(ctx, tx, a, book, p.Break, p.Amount, fixes, p.fixing(a.ID), Fixed, StepFixed)
 	}
 	held, err := lockSteps(ctx, tx, book)
 	if err != nil {
 		return nil, err
 	}
-	effect, err := s.judgeNamed(postgres.Within(ctx, tx), tx, book, &p)
+	effect, err := judge(postgres.Within(ctx, tx), tx, book, &p)
 	switch {
 	case err != nil:
 		return nil, err
@@ -301,9 +310,44 @@ func (s *Service) runFix(ctx context.Context, tx pgx.Tx, a guard.Approval, book 
 	}
 	now := s.now()
 	c := changedBreak{Break: b, act: StepFixed, posted: p.Transaction}
-	c.end(Fixed, p.Transaction, now)
+	if p.NothingToPost {
+		c.end(Fixed, b.Fix, now)
+		c.Accepted, c.note = true, acceptedNote
+	} else {
+		c.end(Fixed, p.Transaction, now)
+	}
 	c.Kept, c.ChangedAt = false, now
 	return s.keepActed(ctx, tx, held, a, book, &b, []changedBreak{c})
+}
+
+// acceptedNote is what the step says by which people accept a difference.
+const acceptedNote = "Nothing was posted. Two people say that it is dealt with."
+
+// judgeAccepted judges a fix that posts nothing: two people say that a difference is dealt with as it stands.
+func (s *Service) judgeAccepted(ctx context.Context, from asker, book ledger.Book, p *fixPayload) (guard.Effect, error) {
+	if p.Amount != "" || p.OriginalPeriod != "" {
+		return guard.Effect{}, ErrBreakInvalid.At("/payload/nothing_to_post", "one", "Where nothing is posted there is no amount and no month. Leave them out.")
+	}
+	b, err := breakOf(ctx, from, book, p.Break)
+	if err != nil {
+		return guard.Effect{}, err
+	}
+	if err := b.mayBeAccepted(); err != nil {
+		return guard.Effect{}, err
+	}
+	effect := guard.Effect{Summary: fmt.Sprintf("Ends the break %s and posts nothing: two people say that it is dealt with.", b.ID), Difference: []string{standsSo(&b)}}
+	if b.Match == R3 || b.Match == R4 { // what sources and banks write of people is in the others
+		effect.Difference = append(effect.Difference, clipText(fmt.Sprintf("It is between %s and %s.", cmp.Or(b.Left, "nothing"), cmp.Or(b.Right, "nothing")), 600))
+	}
+	if b.Amount != 0 {
+		effect.Warnings = append(effect.Warnings, fmt.Sprintf("Nothing is posted by this. %s %s stay a difference that people have accepted.", max(b.Amount, -b.Amount).Format(b.Currency), b.Currency))
+	}
+	again := "If the next run finds the difference, the break opens again."
+	if m := b.meaning(); m.class != "" && m.staysAccepted(b.Amount == 0) {
+		again = "It does not come again while it stays what it is."
+	}
+	effect.Warnings = append(effect.Warnings, again)
+	return effect, nil
 }
 
 // runOutgoing posts what leaves suspense, and ends the break if nothing of it waits any more. The break must stand as it stood when it

@@ -55,7 +55,9 @@ type Break struct {
 	Suspend, TrueUp bool
 	Held            string
 	// Kept says that a person reopened it: no run ends it, only a person.
-	Kept              bool
+	Kept bool
+	// Accepted says that two people ended it and nothing was posted: it stays what it is.
+	Accepted          bool
 	HappenedAt        time.Time
 	Original          ledger.Period
 	FirstRun, LastRun int64
@@ -66,7 +68,7 @@ type Break struct {
 	// Suspense is what waits in suspense because of it: positive for money that went, negative for money that came.
 	Suspense    money.Minor
 	SuspenseRef string
-	// Fix is the transaction that ended it.
+	// Fix is the transaction that ended it, empty if none did.
 	Fix                string
 	ChangedAt, EndedAt time.Time
 	// Step is the number of the last step that changed it. Whoever changes it says which one they have seen.
@@ -82,7 +84,7 @@ func (b *Break) end(state State, fix string, at time.Time) {
 }
 
 // reopen opens it again. What was posted because of it stays posted, and Fix goes on to name it.
-func (b *Break) reopen() { b.State, b.EndedAt = Open, time.Time{} }
+func (b *Break) reopen() { b.State, b.EndedAt, b.Accepted = Open, time.Time{}, false }
 
 // Age is the break's age in whole days at a moment, from when it was first seen to when it ended.
 func (b Break) Age(at time.Time) int {

@@ -38,6 +38,7 @@ type breakDetail struct {
 	TrueUp        bool      `json:"true_up,omitempty"`
 	Held          string    `json:"held,omitempty"`
 	Kept          bool      `json:"kept,omitempty"`
+	Accepted      bool      `json:"accepted,omitempty"`
 }
 
 // breakStanding is a break after a step. Its members are in this order for ever, and amounts are in minor units.
@@ -82,12 +83,12 @@ func compactJSON(v any) ([]byte, error) {
 
 func (b *Break) detail() breakDetail {
 	return breakDetail{Text: b.Detail, External: b.External, Entries: b.Entries, ExternalCount: b.ExternalCount, EntriesCount: b.EntriesCount,
-		Suspend: b.Suspend, TrueUp: b.TrueUp, Held: b.Held, Kept: b.Kept}
+		Suspend: b.Suspend, TrueUp: b.TrueUp, Held: b.Held, Kept: b.Kept, Accepted: b.Accepted}
 }
 
 func (b *Break) setDetail(d breakDetail) {
 	b.Detail, b.External, b.Entries, b.ExternalCount, b.EntriesCount = d.Text, d.External, d.Entries, d.ExternalCount, d.EntriesCount
-	b.Suspend, b.TrueUp, b.Held, b.Kept = d.Suspend, d.TrueUp, d.Held, d.Kept
+	b.Suspend, b.TrueUp, b.Held, b.Kept, b.Accepted = d.Suspend, d.TrueUp, d.Held, d.Kept, d.Accepted
 }
 
 // standing is how the break stands, in canonical JSON.

@@ -294,9 +294,13 @@ func TestChannelRefused(t *testing.T) {
 			t.Errorf("on whom it falls: %+v", b)
 		}
 	}
-	h.booked("test.told", "", "USD", "assets:bank:operating:main m", 1_00, "liabilities:seller:available:s1", -1_00)
-	for _, b := range h.breaksOf(R4) {
-		h.agreed(ActFix, fixPayload{Break: b.ID, Transaction: h.book.Code + "-1"})
+	told := h.booked("test.told", "", "USD", "assets:bank:operating:main m", 1_00, "liabilities:seller:available:s1", -1_00)
+	for id, b := range h.breaksOf(R4) {
+		fix := fixPayload{Break: b.ID, NothingToPost: true}
+		if id == changed {
+			fix = fixPayload{Break: b.ID, Transaction: told.Transactions[0].ID()}
+		}
+		h.agreed(ActFix, fix)
 	}
 	h.expect(map[string]string{})
 	h.expect(map[string]string{})

@@ -49,6 +49,9 @@ const (
 	mostSeen = 400_000
 )
 
+// sumOfOthers is what a fact is of that sums others.
+const sumOfOthers = "more"
+
 // identity is that of the break that stands for it.
 func (f fact) identity() string {
 	return boundIdentity(string(f.Check) + ":" + f.Of + ":" + string(f.Currency))
@@ -161,7 +164,7 @@ func bounded(list []fact, listed map[string]bool) ([]fact, error) {
 		}
 		at := place{f.Check, f.Currency}
 		if more[at] == nil {
-			more[at] = &fact{Check: f.Check, Of: "more", Currency: f.Currency, There: amountOf(0, f.Currency), Here: amountOf(0, f.Currency), Since: f.Since}
+			more[at] = &fact{Check: f.Check, Of: sumOfOthers, Currency: f.Currency, There: amountOf(0, f.Currency), Here: amountOf(0, f.Currency), Since: f.Since}
 		}
 		if err := more[at].add(&f); err != nil {
 			return nil, err

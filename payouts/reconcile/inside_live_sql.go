@@ -447,7 +447,7 @@ func (s *Service) readChanged(ctx context.Context, book ledger.Book, source Sour
 				}
 			}
 			if i, ok := seen[of]; ok {
-				f.list[i].There = amountOf(there, line.Currency)
+				f.list[i].There, f.list[i].Right = amountOf(there, line.Currency), c.Field+": "+c.Was+" became "+c.Became
 				continue
 			}
 			seen[of] = len(f.list)

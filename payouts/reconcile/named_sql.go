@@ -18,7 +18,13 @@ import (
 
 const (
 	// The steps that name a transaction as a fix are those of two people, and no more of them than people take.
-	sqlNamedBefore = `SELECT EXISTS (SELECT FROM recon_steps WHERE book_id = $1 AND run = 0 AND act IN ('suspended', 'fixed') AND act = 'fixed' AND fix = $2 AND break_id <> $3)`
+	// A transaction that moves money from one source to another puts a difference right on either.
+	sqlNamedBefore = `
+SELECT EXISTS (
+  SELECT FROM recon_steps s
+   CROSS JOIN LATERAL (SELECT x.match, x.source_id FROM recon_breaks x WHERE x.book_id = $1 AND x.id = s.break_id LIMIT 1) b
+   WHERE s.book_id = $1 AND s.run = 0 AND s.act IN ('suspended', 'fixed') AND s.act = 'fixed' AND s.fix = $2 AND s.break_id <> $3
+     AND b.match = $4 AND b.source_id = $5)`
 
 	sqlSeenUntil = `SELECT sequence FROM recon_heads WHERE book_id = $1 AND match = $2 AND source_id = $3`
 
@@ -72,28 +78,35 @@ func (s *Service) fits(ctx context.Context, from asker, book ledger.Book, b *Bre
 	if err != nil {
 		return err
 	}
-	if links.ReversedBy != 0 && links.RepostedBy == 0 {
+	switch {
+	case links.RepostedBy != 0:
+		return misfit("reversed", "%s was reversed and posted again as %s. Name that, if it puts this right.", t.ID(), ledger.TransactionID(book.Code, links.RepostedBy))
+	case links.ReversedBy != 0:
 		return misfit("reversed", "%s was reversed, so it puts nothing right. Name what stands.", t.ID())
 	}
 	if b.Kept && b.Fix == t.ID() {
 		return nil
 	}
 	if b.Amount == 0 {
-		return misfit("amount", "This break has no amount that a transaction could put right. Confirm what belongs together, or bring the evidence that is missing.")
+		return misfit("amount", "This break has no amount that a transaction could put right. Confirm what belongs together, bring the evidence that is missing, or say that there is nothing to post.")
 	}
-	used, err := one[bool](ctx, from, sqlNamedBefore, book.ID, t.ID(), b.ID)
+	used, err := one[bool](ctx, from, sqlNamedBefore, book.ID, t.ID(), b.ID, b.Match, b.Source)
 	if err != nil {
 		return err
 	}
 	if used {
-		return misfit("used", "%s puts another break right already. Name a transaction that nothing else is explained by.", t.ID())
+		return misfit("used", "%s puts another break of this source right already. Name a transaction that nothing else is explained by.", t.ID())
 	}
 	seen, err := one[int64](ctx, from, sqlSeenUntil, book.ID, b.Match, b.Source)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return err
 	}
 	if t.Sequence <= seen {
-		return misfit("seen", "The newest run had %s in its books, and the difference is there all the same. Confirm what belongs together, or post what puts it right and name that.", t.ID())
+		instead := "Confirm what belongs together, or post what puts it right and name that."
+		if b.Acceptable() {
+			instead = "If nothing is left to post, say that (nothing_to_post)."
+		}
+		return misfit("seen", "The newest run had %s in its books, and the difference is there all the same. %s", t.ID(), instead)
 	}
 	if b.Match != R1 && b.Match != R2 {
 		return fitsSomewhere(b, t)

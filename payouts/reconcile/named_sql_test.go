@@ -103,3 +103,29 @@ func TestNamedTransactionFits(t *testing.T) {
 	}
 	h.wantState(h.of("txn_n1:USD"), Open)
 }
+
+// A transfer puts a difference right on either side. What was reversed puts nothing right, and what took its place is named.
+func TestNamedTransfer(t *testing.T) {
+	t.Parallel()
+	h := newBreakHouse(t)
+	key, other := h.missing(h.line(1, "txn_t", "USD", -700), "txn_t", "USD", -700), h.missing(h.line(1, "txn_u", "USD", -700), "txn_u", "USD", -700)
+	at := Finding{Class: UnknownReceipt, Identity: "bank_t:USD", Currency: "USD", Amount: 700, Left: "bank_t", HappenedAt: h.now(), External: []int64{h.line(2, "bank_t", "USD", 700)}}
+	h.run(h.source, key, other)
+	h.run(h.bank, at)
+	moved := h.booked("treasury.moved", "", "USD", "assets:bank:operating:main", 700, "assets:processor:available:main", -700).Transactions[0].ID()
+	h.agreed(ActFix, fixPayload{Break: h.of("txn_t:USD").ID, Transaction: moved})
+	h.agreed(ActFix, fixPayload{Break: h.of("bank_t:USD").ID, Transaction: moved})
+	_, err := h.ask(ActFix, fixPayload{Break: h.of("txn_u:USD").ID, Transaction: moved})
+	h.misfits("once more at the processor", err, "used")
+
+	wrong := h.booked("treasury.moved", "", "USD", "expenses:processor_fee", 700, "assets:processor:available:main", -700).Transactions[0]
+	h.ok(h.books.Reverse(t.Context(), h.book, wrong.Sequence, ledger.Correction{Reference: "undone"}).Err)
+	right := h.books.Post(t.Context(), h.book, ledger.Submission{Reference: "again", Drafts: []ledger.Draft{{Event: "treasury.moved", Reposts: wrong.Sequence, OccurredAt: h.now(), Lines: []ledger.Line{
+		{Account: "expenses:processor_fee", Amount: 701, Currency: "USD"}, {Account: "assets:processor:available:main", Amount: -701, Currency: "USD"}}}}})
+	h.ok(right.Err)
+	_, err = h.ask(ActFix, fixPayload{Break: h.of("txn_u:USD").ID, Transaction: wrong.ID()})
+	h.misfits("reversed and posted again", err, "reversed")
+	if err == nil || !strings.Contains(fmt.Sprint(err), right.Transactions[0].ID()) {
+		t.Errorf("it does not name %s: %v", right.Transactions[0].ID(), err)
+	}
+}

@@ -110,8 +110,7 @@ func TestPairingVoid(t *testing.T) {
 	_, err := h.Confirm(t.Context(), breaksAnn, h.book, "par_aaaaaaaaaaaaaaaa", "")
 	h.wants(err, ErrPairingState)
 	h.pairing("par_bbbbbbbbbbbbbbbb", []int64{99}, []EntryID{{6, 1}}, false)
-	h.booked("test.told", "", "USD", "assets:bank:operating:main m", 10_00, "liabilities:seller:available:s1", -10_00)
-	h.agreed(ActFix, fixPayload{Break: h.only().ID, Transaction: h.book.Code + "-1"})
+	h.agreed(ActFix, fixPayload{Break: h.only().ID, Transaction: h.byHand("told", "assets:processor:available:main", "", "USD", -1000)})
 	for id, state := range map[string]string{"par_aaaaaaaaaaaaaaaa": "void", "par_bbbbbbbbbbbbbbbb": "suggested"} {
 		if p, err := h.Pairing(t.Context(), h.book, id); err != nil || p.State != state {
 			t.Errorf("%s: %+v %v", id, p, err)

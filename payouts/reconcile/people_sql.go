@@ -96,6 +96,9 @@ func breakMark(b *Break) map[string]any {
 	if b.Fix != "" {
 		m["fix"] = b.Fix
 	}
+	if b.Accepted {
+		m["accepted"] = true
+	}
 	return m
 }
 
@@ -173,7 +176,7 @@ func (s *Service) Note(ctx context.Context, by guard.Actor, book ledger.Book, id
 
 // Reopen opens a break again that is explained or ended. What was posted because of it stays posted and nothing waits in suspense:
 // its amount says what it was about, and its fix goes on to name what was posted. A run does not end it; two people do, who name the
-// entry that puts it right, or write off what a run has put into suspense again. It returns ErrBreakUnknown, ErrBreakInvalid or
+// entry that puts it right, say that there is nothing to post, or write off what a run has put into suspense again. It returns ErrBreakUnknown, ErrBreakInvalid or
 // ErrBreakState.
 func (s *Service) Reopen(ctx context.Context, by guard.Actor, book ledger.Book, id string, step int64, why string) (Break, error) {
 	if err := checkNote("/note", why, mostBreakNote, true); err != nil {

@@ -305,7 +305,7 @@ VALUES ($1, 'brk_0123456789abcdef', 3, 0, $2, 'evidence_incomplete', 'open', 'EU
 	_, err = h.SetSource(t.Context(), evidenceAnn, h.book, KindProcessor, "main", Settings{Opening: map[money.Currency]string{"EUR": "12.34"}})
 	h.ok(err)
 	b, err := h.Break(t.Context(), h.book, "brk_0123456789abcdef")
-	if err != nil || !b.Kept || b.Ended() || !strings.Contains(b.Note, "settings of the source were changed") {
+	if err != nil || !b.Kept || b.Ended() || !b.Acceptable() || !strings.Contains(b.Note, "settings of the source were changed") {
 		t.Errorf("%+v, %v", b, err)
 	}
 	if list, err := h.Steps(t.Context(), h.book, b.ID, 0, 10); err != nil || len(list) != 1 || list[0].Act != StepNoted || list[0].By != doneBy(evidenceAnn) {

@@ -194,7 +194,7 @@ func (s *Service) settingsMoveGaps(ctx context.Context, tx pgx.Tx, held *steps, 
 	now := s.now()
 	changed := make([]changedBreak, 0, len(open))
 	for _, b := range open {
-		b.Kept, b.Note, b.ChangedAt = true, "The settings of the source were changed, and by the new ones nothing is missing. Two people end this, by the transaction that puts it right.", now
+		b.Kept, b.Note, b.ChangedAt = true, "The settings of the source were changed, and by the new ones nothing is missing. Two people end this, by the transaction that puts it right, or by saying that there is nothing to post.", now
 		changed = append(changed, changedBreak{Break: b, act: StepNoted, note: b.Note})
 	}
 	held.number(changed)
