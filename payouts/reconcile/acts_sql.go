@@ -206,6 +206,11 @@ func (s *Service) judgeOutgoing(ctx context.Context, book ledger.Book, o *outgoi
 	}
 	c := o.of.Currency
 	effect := o.told(does)
+	if o.enters != nil {
+		if effect.Seen, err = s.lookFor(ctx, book, &o.of); err != nil {
+			return guard.Effect{}, err
+		}
+	}
 	for _, r := range results {
 		if r.Err != nil {
 			return guard.Effect{}, r.Err
@@ -373,7 +378,8 @@ func (s *Service) runOutgoing(ctx context.Context, tx pgx.Tx, a guard.Approval, 
 	before := o.of
 	var changed []changedBreak
 	if o.enters != nil {
-		if err := s.stillMissing(ctx, tx, book, &before); err != nil {
+		looked, _ := a.Effect.Seen.(*lookedFor)
+		if err := s.stillMissing(ctx, tx, book, &before, looked); err != nil {
 			return nil, err
 		}
 		in := changedBreak{Break: before, act: StepSuspended, posted: postedAs(results[0])}
@@ -393,22 +399,55 @@ func (s *Service) runOutgoing(ctx context.Context, tx pgx.Tx, a guard.Approval, 
 	return s.keepActed(ctx, tx, held, a, book, &before, append(changed, c))
 }
 
-// stillMissing refuses to put into suspense what the books came to know of since the run, while nobody else can post.
-func (s *Service) stillMissing(ctx context.Context, tx pgx.Tx, book ledger.Book, b *Break) error {
-	var head reconHead
-	if err := tx.QueryRow(ctx, sqlReconHead, book.ID, b.Match, b.Source).Scan(&head.run, &head.sequence); err != nil {
-		return err
+// lookedFor is up to where the books were looked through for what they came to know of a break's lines since a run.
+type lookedFor struct {
+	run   reconHead
+	names []string
+	until int64
+}
+
+// lookFor looks through what was posted since the run for what the books came to know of a break's lines. That may be much, so it is
+// done before the book is locked.
+func (s *Service) lookFor(ctx context.Context, book ledger.Book, b *Break) (*lookedFor, error) {
+	run, source, names, err := s.lookedAt(ctx, s.pool, book, b)
+	if err != nil {
+		return nil, err
 	}
-	source, err := sourceOf(ctx, tx, book, b.Source)
+	known, until, err := s.lookThrough(ctx, book, source, run.sequence, names)
+	if err == nil && len(known) > 0 {
+		err = errOvertaken
+	}
+	return &lookedFor{run, names, until}, err
+}
+
+// lookedAt is where the newest run of a break's source stands, and under which names the books may come to know of the break's lines.
+func (s *Service) lookedAt(ctx context.Context, from queryer, book ledger.Book, b *Break) (run reconHead, source Source, names []string, err error) {
+	if err = from.QueryRow(ctx, sqlReconHead, book.ID, b.Match, b.Source).Scan(&run.run, &run.sequence); err != nil {
+		return run, source, nil, err
+	}
+	if source, err = sourceOf(ctx, from, book, b.Source); err != nil {
+		return run, source, nil, err
+	}
+	keys, err := keysOf(ctx, from, book, source, []Break{*b})
+	if err != nil {
+		return run, source, nil, err
+	}
+	return run, source, append(keys[0].names, keys[0].reference), nil
+}
+
+// stillMissing refuses to put into suspense what the books came to know of since the run, while nobody else can post. What was looked
+// through before is not looked through again.
+func (s *Service) stillMissing(ctx context.Context, tx pgx.Tx, book ledger.Book, b *Break, looked *lookedFor) error {
+	run, source, names, err := s.lookedAt(ctx, tx, book, b)
 	if err != nil {
 		return err
 	}
-	keys, err := keysOf(ctx, tx, book, source, []Break{*b})
-	if err != nil {
-		return err
+	since := run.sequence
+	if looked != nil && looked.run == run && slices.Equal(looked.names, names) {
+		since = looked.until
 	}
-	known, err := knownSince(ctx, tx, book, source, span{head.sequence, math.MaxInt64}, append(keys[0].names, keys[0].reference))
-	if err == nil && (len(known) > 0 || b.LastRun != head.run) {
+	known, err := knownSince(ctx, tx, book, source, span{since, math.MaxInt64}, names)
+	if err == nil && (len(known) > 0 || b.LastRun != run.run) {
 		err = errOvertaken
 	}
 	return err

@@ -146,27 +146,41 @@ func (w *settling) lookThrough(ctx context.Context, ids []string) error {
 	for _, k := range keys {
 		names = append(names, k.names...)
 	}
-	var last int64
-	if err := s.pool.QueryRow(ctx, sqlLastSequence, w.book.ID).Scan(&last); err != nil {
+	known, until, err := s.lookThrough(ctx, w.book, w.source, w.looked, names)
+	if err != nil {
 		return err
 	}
-	for w.looked < last {
-		to := min(w.looked+lookPage, last)
-		if err := s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
-			known, err := knownSince(ctx, tx, w.book, w.source, span{w.looked, to}, names)
-			for _, name := range known {
-				w.known[name] = true
-			}
-			return err
-		}); err != nil {
-			return err
-		}
-		w.looked = to
+	for _, name := range known {
+		w.known[name] = true
 	}
+	w.looked = until
 	for _, name := range names {
 		w.names[name] = true
 	}
 	return nil
+}
+
+// lookThrough looks, a page at a time, through what was posted after a transaction for what the books came to know under the names. It
+// returns the last transaction that it looked at.
+func (s *Service) lookThrough(ctx context.Context, book ledger.Book, source Source, from int64, names []string) (all []string, until int64, err error) {
+	var last int64
+	if err := s.pool.QueryRow(ctx, sqlLastSequence, book.ID).Scan(&last); err != nil {
+		return nil, from, err
+	}
+	for until = from; until < last; {
+		to := min(until+lookPage, last)
+		if err := s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+			known, err := knownSince(ctx, tx, book, source, span{until, to}, names)
+			if err == nil {
+				all = append(all, known...)
+			}
+			return err
+		}); err != nil {
+			return nil, until, err
+		}
+		until = to
+	}
+	return all, until, nil
 }
 
 // settle posts for the breaks of a page. If the books refuse the page, each break is tried alone, so that one does not hold up
