@@ -38,7 +38,7 @@ type BreakJSON struct {
 	Note       string  `json:"note" doc:"The newest that people said of it"`
 	Document   string  `json:"document" doc:"Where that can be read"`
 	Suspense   string  `json:"suspense" doc:"What waits in suspense because of it: above zero for money that went, below for money that came" example:"0.00"`
-	Fix        string  `json:"fix" doc:"The transaction that ended it"`
+	Fix        string  `json:"fix" doc:"The transaction that ended it; empty for none"`
 	Step       int64   `json:"step" doc:"The last step that changed it. Whoever acts on it names the one they have seen." example:"12"`
 	ChangedAt  string  `json:"changed_at" format:"date-time"`
 	EndedAt    *string `json:"ended_at" format:"date-time"`

@@ -72,8 +72,8 @@ type breakPage struct {
 	SuspenseAccount string
 	// Approval is where it already waits for a second person.
 	Approval string
-	// MayAct, MayFix, MayReturn, MayName, MayWriteOff and MayReopen say which forms stand on the page.
-	MayAct, MayExplain, MayFix, MayReturn, MayName, MayWriteOff, MayReopen bool
+	// MayAct, MayFix, MayReturn, MayName, MayAccept, MayWriteOff and MayReopen say which forms stand on the page.
+	MayAct, MayExplain, MayFix, MayReturn, MayName, MayAccept, MayWriteOff, MayReopen bool
 	// Out says that money left, so that a fix debits and a write-off is a cost.
 	Out      bool
 	WriteOff []string
@@ -236,7 +236,7 @@ func (p *breakPage) offers(b reconcile.Break) {
 	}
 	p.MayExplain = p.MayWrite
 	if p.MayAsk && p.Approval == "" {
-		p.MayReturn, p.MayName = b.Suspense != 0, b.Suspense == 0
+		p.MayReturn, p.MayName, p.MayAccept = b.Suspense != 0, b.Suspense == 0, b.Acceptable()
 		p.MayFix = b.Suspense != 0 || b.Amount != 0
 		p.MayWriteOff = p.MayFix
 	}
@@ -327,6 +327,11 @@ func (c *console) askFixByTransaction(ctx context.Context, who cashier, r *http.
 // askReturn asks a second person to put what waits in suspense back to its cash account.
 func (c *console) askReturn(ctx context.Context, who cashier, r *http.Request) (string, error) {
 	return c.asked(ctx, who, reconcile.ActFix, map[string]any{"break": r.PathValue("break"), "returned": true}, r.PostForm)
+}
+
+// askAccept asks a second person to end a break as it stands, without posting anything.
+func (c *console) askAccept(ctx context.Context, who cashier, r *http.Request) (string, error) {
+	return c.asked(ctx, who, reconcile.ActFix, map[string]any{"break": r.PathValue("break"), "nothing_to_post": true}, r.PostForm)
 }
 
 // askWriteOff asks a second person to give up on a break.

@@ -90,6 +90,7 @@ func (c *console) reconPages(mux *http.ServeMux) {
 		breaksPath + "/{break}/fix":                {"break", ask, c.askFix, c.oneBreak},
 		breaksPath + "/{break}/fix-by-transaction": {"break", ask, c.askFixByTransaction, c.oneBreak},
 		breaksPath + "/{break}/fix-by-return":      {"break", ask, c.askReturn, c.oneBreak},
+		breaksPath + "/{break}/fix-by-accepting":   {"break", ask, c.askAccept, c.oneBreak},
 		breaksPath + "/{break}/write-off":          {"break", ask, c.askWriteOff, c.oneBreak},
 		pairingsPath + "/{pairing}/confirm":        {"pairings", write, c.confirmPairing, c.pairings},
 		pairingsPath + "/{pairing}/refuse":         {"pairings", write, c.refusePairing, c.pairings},

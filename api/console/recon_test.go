@@ -184,6 +184,30 @@ func TestBreakIsPutRight(t *testing.T) {
 	b.get(at+breaksPath+"?state=all", 200).has(t, "put right", "written off")
 }
 
+// What no posting puts right is ended by two people, and nothing is posted.
+func TestBreakIsAccepted(t *testing.T) {
+	t.Parallel()
+	m := newMarket(t)
+	b := m.in("Fatima", access.Grant{Role: finance, Book: "uk"})
+	m.withBank(b)
+	b.upload(b.get(bankSource, 200), bankSource+"/statements", "", statementOf(t, m.now().AddDate(0, 0, -3), 500, 100), http.StatusSeeOther)
+	b.press(b.get(reconAt, 200), reconAt+"/inside", nil, http.StatusSeeOther)
+	x := m.onlyBreak(reconcile.EvidenceIncomplete)
+	one := at + breaksPath + "/" + x.ID
+	asked := b.press(b.get(one, 200), one+"/fix-by-accepting", url.Values{"reason": {"The bank has none."}, "document": {"doc-1"}}, http.StatusSeeOther).header.Get("Location")
+	second := m.in("Omar", access.Grant{Role: access.Approver, Book: "uk"})
+	approval := second.get(asked, 200)
+	approval.has(t, x.ID, "posts nothing", "It does not come again while it stays what it is")
+	second.press(approval, asked+"/approve", nil, http.StatusSeeOther)
+	done := b.get(one, 200)
+	done.has(t, "by two people", "Nothing was posted")
+	done.hasNot(t, "There is nothing to post", "Ended by")
+	b.press(b.get(reconAt, 200), reconAt+"/inside", nil, http.StatusSeeOther)
+	if x = m.onlyBreak(reconcile.EvidenceIncomplete); !x.Ended() {
+		t.Errorf("it comes again: %+v", x)
+	}
+}
+
 // A processor is pulled and compared.
 func TestReconciliationOfAProcessor(t *testing.T) {
 	t.Parallel()
@@ -327,7 +351,7 @@ func TestReconciliationOfOthers(t *testing.T) {
 	}
 	auditor := m.in("Auda", access.Grant{Role: access.Auditor, Book: "uk"})
 	form := url.Values{"form": {auditor.get(one, 200).forms()["/sign-out"].Get("form")}, "step": {"1"}, "note": {"x"}, "owner": {"x"}, "reason": {"x"}, "document": {"x"}}
-	for _, path := range []string{one + "/assign", one + "/explain", one + "/note", one + "/reopen", one + "/fix", one + "/fix-by-transaction", one + "/fix-by-return", one + "/write-off",
+	for _, path := range []string{one + "/assign", one + "/explain", one + "/note", one + "/reopen", one + "/fix", one + "/fix-by-transaction", one + "/fix-by-return", one + "/fix-by-accepting", one + "/write-off",
 		bankSource + "/runs", bankSource + "/pulls", reconAt + "/inside", reconAt + "/sources", at + periodsPath + "/2026-11/close", at + periodsPath + "/2026-11/reopen",
 		at + pairingsPath + "/pa_1/confirm", at + pairingsPath + "/pa_1/refuse"} {
 		if status, _ := auditor.send(http.MethodPost, path, form); status != http.StatusForbidden {
