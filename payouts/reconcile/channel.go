@@ -16,7 +16,8 @@ import (
 // change later, when people have it tried again; so a run keeps what it saw in its inputs.
 //
 // A file that is being received or applied is no settlement yet, and one that was refused is none at all: both are differences. Another
-// file makes up for one that was refused if it brings the same transactions, and nothing else does but people.
+// file makes up for one that was refused if the refused one can be read to its end and all that is in it is in the books; nothing else does
+// but people.
 
 const (
 	checkFileTotal  check = "file_total"

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,7 +27,7 @@ import (
 const (
 	sqlImportColumns = `
 SELECT i.id, i.state, i.reason, i.currency, i.rows, i.said, i.stated_total, i.our_total, i.recorded_at, i.options, i.options::jsonb ->> 'role',
-       coalesce(i.options::jsonb ->> 'seller', ''), coalesce(i.sha256, '')
+       coalesce(i.options::jsonb ->> 'seller', ''), coalesce(i.sha256, ''), i.tries
   FROM imports i`
 	sqlImportsOf = sqlImportColumns + `
  WHERE i.book_id = $1 AND i.id > $2 AND i.id <= $3 AND (i.id > $5 OR i.recorded_at >= $6) AND i.options::jsonb ->> 'channel' = $4 ORDER BY i.id LIMIT $7`
@@ -39,11 +40,14 @@ SELECT DISTINCT i.options::jsonb ->> 'channel' AS name FROM imports i
  ORDER BY name LIMIT 100`
 	sqlLastImport = `SELECT coalesce(max(i.id), 0) FROM imports i WHERE i.book_id = $1`
 	sqlImportPart = `SELECT x.content FROM import_parts x WHERE x.book_id = $1 AND x.import_id = $2 AND x.part = $3`
-	// Which transactions of a channel are in the books, and how many of them came with a later file than one.
+	// Which transactions of a channel are in the books by files of one role and seller, and how many of them came with a later file than
+	// one; if that one says what it comes to, with a later one that says the same.
 	sqlBrought = `
-SELECT count(*), count(*) FILTER (WHERE o.import_id > $4)
+SELECT count(*), count(*) FILTER (WHERE o.import_id > $4 AND ($7::bigint IS NULL OR i.said AND i.stated_total = $7 AND i.currency = $8))
   FROM unnest($3::text[]) u (identity)
-  JOIN LATERAL (SELECT x.import_id FROM import_identities x WHERE x.book_id = $1 AND x.channel = $2 AND x.identity = u.identity LIMIT 1) o ON true`
+  JOIN LATERAL (SELECT x.import_id FROM import_identities x WHERE x.book_id = $1 AND x.channel = $2 AND x.identity = u.identity LIMIT 1) o ON true
+  JOIN LATERAL (SELECT x.said, x.stated_total, x.currency, x.options FROM imports x WHERE x.book_id = $1 AND x.id = o.import_id LIMIT 1) i ON true
+ WHERE i.options::jsonb ->> 'role' = $5 AND coalesce(i.options::jsonb ->> 'seller', '') = $6`
 	sqlRowsNotIn = `
 SELECT r.row, r.identity, r.state, r.reason, r.amount, coalesce(w.amount, 0), coalesce(w.reference, '')
   FROM import_rows r
@@ -51,10 +55,10 @@ SELECT r.row, r.identity, r.state, r.reason, r.amount, coalesce(w.amount, 0), co
   LEFT JOIN LATERAL (SELECT x.amount, x.reference FROM import_rows x WHERE x.book_id = $1 AND x.import_id = o.import_id AND x.row = o.row LIMIT 1) w ON true
  WHERE r.book_id = $1 AND r.import_id = $2 AND r.state IN ('parked', 'changed') AND r.row > $3 ORDER BY r.row LIMIT $4`
 	// A row against what was posted for it: as the owner's bookkeeper what the channel owes, as the platform what its seller got.
-	sqlRowsIn = `
+	sqlRowsAgainst = `
 SELECT r.row, r.identity, r.amount, t.sequence IS NOT NULL, coalesce(e.amount, 0), r.reference, coalesce(e.sequences, '{}'), coalesce(e.lines, '{}')
-  FROM (SELECT x.row, x.identity, x.amount, x.reference FROM import_rows x
-         WHERE x.book_id = $1 AND x.import_id = $2 AND x.state = 'applied' AND x.row > $3 ORDER BY x.row LIMIT $4) r
+  FROM (`
+	sqlRowsPosted = `) r
   LEFT JOIN LATERAL (SELECT x.first_sequence AS sequence, x.count FROM transaction_references x WHERE x.book_id = $1 AND x.reference = r.reference LIMIT 1) t ON true
   LEFT JOIN LATERAL (
        SELECT sum(CASE WHEN $5 = 'bookkeeper' THEN y.amount ELSE -y.amount END)::bigint AS amount,
@@ -67,6 +71,15 @@ SELECT r.row, r.identity, r.amount, t.sequence IS NOT NULL, coalesce(e.amount, 0
          JOIN entries y ON y.book_id = $1 AND y.account_id = a.id AND y.sequence = x.sequence
         WHERE x.book_id = $1 AND x.sequence >= t.sequence AND x.sequence < t.sequence + t.count) e ON true
  ORDER BY r.row`
+	sqlRowsIn = sqlRowsAgainst + `SELECT x.row, x.identity, x.amount, x.reference FROM import_rows x
+         WHERE x.book_id = $1 AND x.import_id = $2 AND x.state = 'applied' AND x.row > $3 ORDER BY x.row LIMIT $4` + sqlRowsPosted
+	// Of a file that was read before: rows that were something else then, as they were named, and those that were tried again.
+	sqlRowsNamed = sqlRowsAgainst + `SELECT y.row, y.identity, y.amount, y.reference FROM unnest($8::int[]) u (row)
+          JOIN LATERAL (SELECT x.row, x.identity, x.amount, x.reference, x.state FROM import_rows x
+                         WHERE x.book_id = $1 AND x.import_id = $2 AND x.row = u.row LIMIT 1) y ON y.state = 'applied'
+         WHERE u.row > $3 ORDER BY u.row LIMIT $4` + sqlRowsPosted
+	sqlRowsRetried = sqlRowsAgainst + `SELECT x.row, x.identity, x.amount, x.reference FROM import_rows x
+         WHERE x.book_id = $1 AND x.import_id = $2 AND x.state = 'applied' AND x.tried > 1 AND x.row > $3 ORDER BY x.row LIMIT $4` + sqlRowsPosted
 	// Transactions of the channel of which no file has a row.
 	sqlPostedOf = `
 SELECT t.sequence, t.subject, t.occurred_at, t.reference, k.identity IS NOT NULL
@@ -100,11 +113,13 @@ type settledFile struct {
 	options      string
 	role, seller string
 	sha256       string
+	// tries is how often its rows were to be judged; above 1 some were tried again.
+	tries int
 }
 
 func scanSettledFile(row pgx.CollectableRow) (x settledFile, err error) {
 	var sum []byte
-	err = row.Scan(&x.id, &x.state, &x.reason, &x.currency, &x.rows, &x.said, &x.stated, &x.ours, &x.at, &x.options, &x.role, &x.seller, &sum)
+	err = row.Scan(&x.id, &x.state, &x.reason, &x.currency, &x.rows, &x.said, &x.stated, &x.ours, &x.at, &x.options, &x.role, &x.seller, &sum, &x.tries)
 	x.sha256 = hex.EncodeToString(sum)
 	return x, err
 }
@@ -170,28 +185,57 @@ const (
 	filesPage = 500
 )
 
-// readChannel sees files and rows. Of what the run before saw, it looks at each again; if that was more than it could list, at all from
-// the first that it did not.
-func (s *Service) readChannel(ctx context.Context, book ledger.Book, in *inputs, before inputs, f *facts) error {
-	from, entries := in.Lines.From, in.Entries.From
-	for _, x := range before.Facts {
+// fileAgain is how a file is read: whole, or, if a run read it before, only what may be otherwise since.
+type fileAgain struct {
+	whole bool
+	// rows are those that were seen, and retried says that others were as well that are not listed.
+	rows    []int32
+	retried bool
+}
+
+// filesSeen are the files of what the run before listed. Of what it could not list, the files are all from the first of it on: whole says
+// from which file on each is read whole, since rows of it were not read or have another amount, and again from which on it is read again.
+func filesSeen(from int64, before []fact) (list map[int64]fileAgain, whole, again int64) {
+	list, whole, again = map[int64]fileAgain{}, from, from
+	for _, x := range before {
 		switch {
-		case x.More == 0 || x.From == 0:
-		case x.Check == checkNotSettled:
-			entries = min(entries, x.From-1)
+		case x.More == 0 || x.From == 0 || x.Check == checkNotSettled:
+		case x.Check == checkFileOpen || x.Check == checkRowPosted || x.Check == checkRowAmount:
+			whole = min(whole, x.From-1)
 		default:
-			from = min(from, x.From-1)
+			again = min(again, x.From-1)
 		}
 	}
-	var again []int64
+	again = min(again, whole)
+	for _, x := range before {
+		of := strings.SplitN(x.Of, ":", 3)
+		id, err := strconv.ParseInt(of[0], 10, 64)
+		if err != nil || x.Check == checkNotSettled || x.Check == checkUnpaid || id > whole {
+			continue
+		}
+		y := list[id]
+		y.whole, y.retried = y.whole || x.Check == checkFileOpen, id > again
+		if len(of) > 1 {
+			if row, err := strconv.ParseInt(of[1], 10, 32); err == nil {
+				y.rows = append(y.rows, int32(row))
+			}
+		}
+		list[id] = y
+	}
+	return list, whole, again
+}
+
+// readChannel sees files and rows. Of what the run before saw, it looks at each again; if that was more than it could list, at all from
+// the first that it did not. What it found in order then it does not read again: a row that was applied stays as it is.
+func (s *Service) readChannel(ctx context.Context, book ledger.Book, in *inputs, before inputs, f *facts) error {
+	entries := in.Entries.From
 	for _, x := range before.Facts {
-		id, err := strconv.ParseInt(strings.Split(x.Of, ":")[0], 10, 64)
-		if err == nil && x.Check != checkNotSettled && x.Check != checkUnpaid && id <= from {
-			again = append(again, id)
+		if x.More > 0 && x.From > 0 && x.Check == checkNotSettled {
+			entries = min(entries, x.From-1)
 		}
 	}
-	slices.Sort(again)
-	rows, err := s.pool.Query(ctx, sqlImportsAgain, book.ID, slices.Compact(again))
+	listed, whole, from := filesSeen(in.Lines.From, before.Facts)
+	rows, err := s.pool.Query(ctx, sqlImportsAgain, book.ID, slices.Sorted(maps.Keys(listed)))
 	if err != nil {
 		return err
 	}
@@ -202,7 +246,7 @@ func (s *Service) readChannel(ctx context.Context, book ledger.Book, in *inputs,
 	seen := map[int64]bool{}
 	for _, x := range files {
 		seen[x.id] = true
-		if err := s.readFile(ctx, book, in, x, f); err != nil {
+		if err := s.readFile(ctx, book, in, x, listed[x.id], f); err != nil {
 			return err
 		}
 	}
@@ -221,7 +265,7 @@ func (s *Service) readChannel(ctx context.Context, book ledger.Book, in *inputs,
 			if seen[x.id] {
 				continue
 			}
-			if err := s.readFile(ctx, book, in, x, f); err != nil {
+			if err := s.readFile(ctx, book, in, x, fileAgain{whole: x.id > whole || !x.at.Before(since), retried: true}, f); err != nil {
 				return err
 			}
 		}
@@ -232,7 +276,7 @@ func (s *Service) readChannel(ctx context.Context, book ledger.Book, in *inputs,
 	return s.readPosted(ctx, book, *in, entries, before.Facts, f)
 }
 
-func (s *Service) readFile(ctx context.Context, book ledger.Book, in *inputs, x settledFile, f *facts) error {
+func (s *Service) readFile(ctx context.Context, book ledger.Book, in *inputs, x settledFile, again fileAgain, f *facts) error {
 	if len(in.Files) < listedReceipts && x.sha256 != "" {
 		in.Files = append(in.Files, receiptInput{x.id, x.sha256})
 	}
@@ -247,7 +291,7 @@ func (s *Service) readFile(ctx context.Context, book ledger.Book, in *inputs, x 
 	}
 	switch x.state {
 	case "done":
-		return s.readFileRows(ctx, book, in, x, func(c check, of string, there, here money.Minor) *fact {
+		return s.readFileRows(ctx, book, in, x, again, func(c check, of string, there, here money.Minor) *fact {
 			y := see(c, of, there, here)
 			y.Falls = fallsOn(x.role, in.Source.Name, x.seller)
 			return y
@@ -271,7 +315,7 @@ func (s *Service) readFile(ctx context.Context, book ledger.Book, in *inputs, x 
 
 // readFileRows sees the rows of a file that was applied: those that are not in the books, and those that the books have otherwise. Files
 // of the role attribution post nothing.
-func (s *Service) readFileRows(ctx context.Context, book ledger.Book, in *inputs, x settledFile, row func(c check, of string, there, here money.Minor) *fact) error {
+func (s *Service) readFileRows(ctx context.Context, book ledger.Book, in *inputs, x settledFile, again fileAgain, row func(c check, of string, there, here money.Minor) *fact) error {
 	if err := s.readRows(ctx, sqlRowsNotIn, []any{book.ID, x.id}, []any{in.Source.Name}, func(r pgx.CollectableRow) (n int, err error) {
 		var identity, state, reason, reference string
 		var there, here money.Minor
@@ -292,18 +336,20 @@ func (s *Service) readFileRows(ctx context.Context, book ledger.Book, in *inputs
 	}); err != nil || x.role == "attribution" {
 		return err
 	}
-	return s.readRows(ctx, sqlRowsIn, []any{book.ID, x.id}, []any{x.role, in.Source.Name, x.seller}, func(r pgx.CollectableRow) (n int, err error) {
+	rest := []any{x.role, in.Source.Name, x.seller}
+	seen := map[int]bool{}
+	posted := func(r pgx.CollectableRow) (n int, err error) {
 		var identity, reference string
 		var there, here money.Minor
-		var posted bool
+		var is bool
 		var sequences []int64
 		var lines []int16
-		if err := r.Scan(&n, &identity, &there, &posted, &here, &reference, &sequences, &lines); err != nil {
+		if err := r.Scan(&n, &identity, &there, &is, &here, &reference, &sequences, &lines); err != nil || seen[n] {
 			return n, err
 		}
 		of := fmt.Sprintf(":%d:%s", n, identity)
 		switch {
-		case !posted:
+		case !is:
 			row(checkRowPosted, of, there, 0).Right = reference
 		case here != there:
 			y := row(checkRowAmount, of, there, here)
@@ -313,18 +359,39 @@ func (s *Service) readFileRows(ctx context.Context, book ledger.Book, in *inputs
 			}
 		}
 		return n, nil
-	})
+	}
+	if again.whole {
+		return s.readRows(ctx, sqlRowsIn, []any{book.ID, x.id}, rest, posted)
+	}
+	if err := s.readRows(ctx, sqlRowsNamed, []any{book.ID, x.id}, append(slices.Clone(rest), again.rows), posted); err != nil {
+		return err
+	}
+	if !again.retried || x.tries < 2 {
+		return nil
+	}
+	for _, n := range again.rows {
+		seen[int(n)] = true
+	}
+	return s.readRows(ctx, sqlRowsRetried, []any{book.ID, x.id}, rest, posted)
 }
 
-// madeUp says whether another file made up for one that was refused: all transactions that can be read of it are in the books, and one of
-// them at least came with a later file. A refused file may have been cut off, so that what came before it proves nothing; and of one of
-// which nothing can be read nobody knows.
+// madeUp says whether another file made up for one that was refused: it can be read to its end, all its transactions are in the books by
+// files of its role and seller, and one of them at least came with a later file. A file may also have been cut off between two rows. If it
+// says what it comes to, the later one must say the same; if it does not, its last row is the last one that anybody knows of. Of a file
+// that breaks off, or was damaged after it came, nobody knows what else it had: it is left to people.
 func (s *Service) madeUp(ctx context.Context, book ledger.Book, in inputs, x settledFile) (bool, error) {
+	if x.reason == intake.ReasonDamaged {
+		return false, nil
+	}
+	var total *money.Minor
+	if x.said {
+		total = &x.stated
+	}
 	var later int64
 	var batch []string
 	ask := func() error {
 		var n, after int64
-		if err := s.pool.QueryRow(ctx, sqlBrought, book.ID, in.Source.Name, batch, x.id).Scan(&n, &after); err != nil {
+		if err := s.pool.QueryRow(ctx, sqlBrought, book.ID, in.Source.Name, batch, x.id, x.role, x.seller, total, string(x.currency)).Scan(&n, &after); err != nil {
 			return err
 		}
 		if n < int64(len(batch)) {
@@ -340,19 +407,19 @@ func (s *Service) madeUp(ctx context.Context, book ledger.Book, in inputs, x set
 		}
 		return content, err
 	}
-	err := intake.Transactions(ctx, in.CutOff, x.options, part, func(id string) error {
+	whole, err := intake.Transactions(ctx, in.CutOff, x.options, part, func(id string) error {
 		if batch = append(batch, strings.Clone(id)); len(batch) < insidePage {
 			return nil
 		}
 		return ask()
 	})
-	if err == nil {
+	if err == nil && whole {
 		err = ask()
 	}
 	if errors.Is(err, errNotBrought) {
 		return false, nil
 	}
-	return err == nil && later > 0, err
+	return err == nil && whole && later > 0, err
 }
 
 // errNotBrought ends the reading of a file of which a transaction is missing.

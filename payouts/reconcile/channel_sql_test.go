@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mizan/ledger/commerce/intake"
+	"mizan/ledger/money"
 )
 
 const channelHead = "transaction_id,statement_id,order_id,currency,subtotal_before_discount,platform_commission,moon_fee,settlement_amount,statement_time\n"
@@ -202,8 +203,8 @@ func TestChannelFaults(t *testing.T) {
 func TestChannelTotal(t *testing.T) {
 	t.Parallel()
 	h := newChannelHouse(t, intake.ImportOptions{Format: intake.AmazonV2, Role: "bookkeeper", Seller: "s1", Channel: "amazon-v2"})
-	bad := h.settle(strings.Replace(amazonRows(1, 3), "51.00", "50.00", 1))
-	open := map[string]string{fmt.Sprintf("file_total:%d:USD", bad): "amount_differs -1.00"}
+	bad := h.settle(withoutLast(amazonRows(1, 3)))
+	open := map[string]string{fmt.Sprintf("file_total:%d:USD", bad): "amount_differs -3.00"}
 	h.expect(open)
 	h.settle(amazonRows(4, 5))
 	h.expect(open)
@@ -219,6 +220,26 @@ func TestChannelTotal(t *testing.T) {
 	if again.Same {
 		t.Fatal("a changed file does not show")
 	}
+}
+
+// A settlement that was cut off between two rows reads as a whole one: another that comes to the same rows and says less makes up for
+// none of what it does not have.
+func TestChannelTotalOfLess(t *testing.T) {
+	t.Parallel()
+	h := newChannelHouse(t, intake.ImportOptions{Format: intake.AmazonV2, Role: "bookkeeper", Seller: "s1", Channel: "amazon-v2"})
+	cut := h.settle(withoutLast(withoutLast(amazonRows(1, 3))))
+	open := map[string]string{fmt.Sprintf("file_total:%d:USD", cut): "amount_differs 17.00"}
+	h.expect(open)
+	h.settle(strings.ReplaceAll(amazonRows(1, 2), "\n112\t", "\n113\t"))
+	if n := h.count(`SELECT count(*) FROM import_identities WHERE book_id = $1`, h.book.ID); n != 2 {
+		t.Fatalf("%d transactions came in", n)
+	}
+	h.expect(open)
+}
+
+// withoutLast is a file that is cut off before its last row.
+func withoutLast(text string) string {
+	return text[:strings.LastIndexByte(strings.TrimSuffix(text, "\n"), '\n')+1]
 }
 
 // readingFile is a file that is read slowly: when its first line was read, something happens.
@@ -271,19 +292,23 @@ func TestChannelNotApplied(t *testing.T) {
 	h.expect(before)
 }
 
-// A file that cannot be read is a difference, whatever other file comes, until one brings what could be read of it, or two people say
+// A file that cannot be read is a difference, whatever other file comes, until one brings everything that is in it, or two people say
 // that it is dealt with; the same holds of a row of which the channel says something else.
 func TestChannelRefused(t *testing.T) {
 	t.Parallel()
 	h := newChannelHouse(t, intake.ImportOptions{Format: intake.TikTok, Role: "platform", Seller: "s1", Channel: "tiktok", Processor: "main"})
-	broken := tiktokRows(1, 3) + "T-4,ST-1,4,USD,\"100.00\n"
+	broken := strings.Replace(tiktokRows(1, 5), "T-4,ST-1,1004,USD,100.00", "T-4,ST-1,1004,USD,1oo.00", 1)
 	bad := h.settle(broken)
 	nothing := h.settle("transaction_id,what\nT-1,2\n")
 	open := map[string]string{fmt.Sprintf("file_refused:%d:USD", bad): "evidence_incomplete 0.00", fmt.Sprintf("file_refused:%d:EUR", nothing): "evidence_incomplete 0.00"}
 	h.expect(open)
 	h.settle(tiktokRows(20, 22))
 	h.expect(open)
+	h.settle(tiktokRows(1, 3))
+	h.expect(open) // what came before the row that cannot be read is not all
 	h.settle(tiktokRows(1, 4))
+	h.expect(open)
+	h.settle(tiktokRows(5, 5))
 	delete(open, fmt.Sprintf("file_refused:%d:USD", bad))
 	h.expect(open)
 	h.settle(channelHead + "T-1,ST-1,1001,USD,100.00,-7.00,,93.00,2026-11-01\n")
@@ -306,6 +331,83 @@ func TestChannelRefused(t *testing.T) {
 	h.expect(map[string]string{})
 	if ended := h.count(`SELECT count(*) FROM recon_breaks WHERE book_id = $1 AND state = 'fixed'`, h.book.ID); ended != 2 || changed == "" {
 		t.Errorf("%d are ended by people", ended)
+	}
+}
+
+// A file that breaks off, that was damaged, or that was for another role or seller is made up for by none.
+func TestChannelRefusedStays(t *testing.T) {
+	t.Parallel()
+	h := newChannelHouse(t, intake.ImportOptions{Format: intake.TikTok, Role: "attribution", Seller: "s1", Channel: "tiktok"})
+	wrong := strings.Replace(tiktokRows(1, 3), "T-2,ST-1,1002,USD,100.00", "T-2,ST-1,1002,USD,1oo.00", 1)
+	open := map[string]string{}
+	refused := func(text string) {
+		t.Helper()
+		open[fmt.Sprintf("file_refused:%d:USD", h.settle(text))] = "evidence_incomplete 0.00"
+	}
+	refused(tiktokRows(1, 3) + "T-4,ST-1,4,USD,\"100.00\n" + strings.TrimPrefix(tiktokRows(5, 6), channelHead)) // a quote that takes in the rest
+	refused(tiktokRows(1, 3) + "T-4,ST-1\n")
+	refused(tiktokRows(1, 3) + "T 4,ST-1,1004,USD,100.00,-6.00,,94.00,2026-11-01\n")
+	refused(tiktokRows(1, 3) + "T-1,ST-1,\"1\nT-4\",USD,100.00,-6.00,,94.00,2026-11-01\n")
+	h.options.Role = "bookkeeper"
+	refused(wrong)
+	h.options.Seller = "s2"
+	h.options.Role = "attribution"
+	refused(wrong)
+	h.options.Seller = "s1"
+	refused(wrong)
+	damaged := h.count(`SELECT max(id) FROM imports WHERE book_id = $1`, h.book.ID)
+	h.behind(`UPDATE imports SET reason = 'damaged' WHERE book_id = $1 AND id = $2`, h.book.ID, damaged)
+	h.expect(open)
+	h.settle(tiktokRows(1, 3))
+	h.expect(open)
+	h.behind(`UPDATE imports SET reason = 'file-invalid' WHERE book_id = $1 AND id = $2`, h.book.ID, damaged)
+	delete(open, fmt.Sprintf("file_refused:%d:USD", damaged))
+	h.expect(open)
+}
+
+// Of a file that was read before, only what was open is read again: not the rows that were in order, however many a row beside them is
+// open for. A row that was open and is applied since is held against its posting as any other.
+func TestChannelReadsAgain(t *testing.T) {
+	t.Parallel()
+	for _, parked := range []int{1, 160} { // as many as a run lists, and more
+		t.Run(fmt.Sprint(parked), func(t *testing.T) {
+			t.Parallel()
+			h := newChannelHouse(t, intake.ImportOptions{Format: intake.TikTok, Role: "bookkeeper", Seller: "s1", Channel: "tiktok"})
+			text := tiktokRows(1, 5)
+			for n := range parked {
+				text += fmt.Sprintf("T-%d,ST-1,1,USD,10.00,-0.60,,9.00,\n", 300+n)
+			}
+			id := h.settle(text)
+			all := func() map[string]Break {
+				_, err := h.CompareChannel(t.Context(), breaksTurn, h.book, "tiktok")
+				h.ok(err)
+				return h.breaksOf(R4)
+			}
+			before := all()
+			if len(before) != min(parked, mostFacts)+parked/(mostFacts+1) {
+				t.Fatalf("%d differences", len(before))
+			}
+			h.behind(`UPDATE import_rows SET amount = amount + 5 WHERE book_id = $1 AND import_id = $2 AND identity = 'T-2'`, h.book.ID, id)
+			if again := all(); !maps.EqualFunc(again, before, func(a, b Break) bool { return a.Amount == b.Amount && a.Class == b.Class }) {
+				t.Errorf("rows that were in order are read again: %v", again)
+			}
+			// People have the rows tried again, and they count as applied: those that were listed, and those that were not.
+			h.behind(`UPDATE imports SET tries = 2 WHERE book_id = $1 AND id = $2`, h.book.ID, id)
+			h.behind(`UPDATE import_rows SET state = 'applied', reference = 'gone', tried = 2 WHERE book_id = $1 AND import_id = $2 AND state = 'parked'`, h.book.ID, id)
+			again := all()
+			if len(again) != len(before) {
+				t.Errorf("%d differences", len(again))
+			}
+			var sum money.Minor
+			for identity, b := range again {
+				if sum += b.Amount; !strings.HasPrefix(identity, "row_not_posted:") {
+					t.Errorf("%s is left", identity)
+				}
+			}
+			if sum != money.Minor(parked)*900 {
+				t.Errorf("they come to %d", sum)
+			}
+		})
 	}
 }
 

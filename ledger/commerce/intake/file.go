@@ -101,11 +101,12 @@ const (
 // scan reads a statement from its first line to its last and hands each transaction on, in order of their lines. It returns
 // ErrFile, with the line, for a file that cannot be trusted, beside what was read of it until then.
 func scan(from io.Reader, o FileOptions, each func(*Settled) error) (*Statement, error) {
-	t, err := scanSheet(from, o, each)
+	t, err := scanSheet(from, o, each, nil)
 	return t.out, err
 }
 
-func scanSheet(from io.Reader, o FileOptions, each func(*Settled) error) (*sheet, error) {
+// scanSheet is scan. A row that cannot be read ends it, unless past says that it can be passed over.
+func scanSheet(from io.Reader, o FileOptions, each func(*Settled) error, past func(t *sheet, record []string) error) (*sheet, error) {
 	t := &sheet{options: o, out: &Statement{}, each: each, fields: map[string]*FieldTotal{}}
 	limited := &io.LimitedReader{R: from, N: MaxFileBytes + 1}
 	t.csv = csv.NewReader(limited)
@@ -131,7 +132,11 @@ func scanSheet(from io.Reader, o FileOptions, each func(*Settled) error) (*sheet
 		if limited.N <= 0 || rows >= MaxFileRows {
 			return t, broken(t.line(), "the file has more than %d MiB or %d rows. Split it.", MaxFileBytes>>20, MaxFileRows)
 		}
-		if err := row(record); err != nil {
+		err = row(record)
+		if past != nil && fault.CodeOf(err) == ErrFile.Code {
+			err = past(t, record)
+		}
+		if err != nil {
 			return t, err
 		}
 	}
