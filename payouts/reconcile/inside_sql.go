@@ -347,30 +347,35 @@ func (s *Service) leaveEnded(ctx context.Context, book ledger.Book, in inputs, f
 			asked = append(asked, x.identity())
 		}
 	}
-	ended := map[string]money.Minor{}
-	for page := range slices.Chunk(asked, insidePage) {
-		rows, err := s.pool.Query(ctx, sqlEndedByPeople, planNow, book.ID, in.Match, in.Source.ID, page)
-		if err != nil {
-			return err
-		}
-		var identity string
-		var amount money.Minor
-		if _, err := pgx.ForEachRow(rows, []any{&identity, &amount}, func() error { ended[identity] = amount; return nil }); err != nil {
-			return err
-		}
-	}
-	if len(ended) == 0 {
-		return nil
+	ended, err := s.endedByPeople(ctx, book, in, asked)
+	if err != nil || len(ended) == 0 {
+		return err
 	}
 	var failed error
 	f.list = slices.DeleteFunc(f.list, func(x fact) bool {
 		if !x.Live || !of[x.Check].lasting {
 			return false
 		}
-		amount, is := ended[x.identity()]
-		there, here, err := x.amounts()
+		is, err := x.endedAt(ended)
 		failed = errors.Join(failed, err)
-		return is && there-here == amount
+		return is
 	})
 	return failed
+}
+
+// endedByPeople are the amounts of those breaks among the identities that two people ended.
+func (s *Service) endedByPeople(ctx context.Context, book ledger.Book, in inputs, identities []string) (map[string]money.Minor, error) {
+	ended := map[string]money.Minor{}
+	for page := range slices.Chunk(identities, insidePage) {
+		rows, err := s.pool.Query(ctx, sqlEndedByPeople, planNow, book.ID, in.Match, in.Source.ID, page)
+		if err != nil {
+			return nil, err
+		}
+		var identity string
+		var amount money.Minor
+		if _, err := pgx.ForEachRow(rows, []any{&identity, &amount}, func() error { ended[identity] = amount; return nil }); err != nil {
+			return nil, err
+		}
+	}
+	return ended, nil
 }

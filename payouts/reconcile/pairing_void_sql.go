@@ -1,8 +1,10 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,29 +18,15 @@ import (
 // possible again suggests it again, knowing what the source said by then.
 
 const (
-	// What the source says last of lines' amounts, fees and currencies where it is not what they say: what a line says is what the first
-	// change of a field was from. Each field of a line is two probes of an index.
-	sqlSaidOtherwise = `
-SELECT z.receipt, w.line, l.line_id, w.field, a.was, z.became
-  FROM (SELECT u.line, f.field FROM unnest($3::bigint[]) u (line), (VALUES ('amount'), ('currency'), ('fee')) f (field)) w
- CROSS JOIN LATERAL (SELECT x.was FROM evidence_changes x
-                      WHERE x.book_id = $1 AND x.source_id = $2 AND x.line = w.line AND x.field = w.field ORDER BY x.receipt LIMIT 1) a
- CROSS JOIN LATERAL (SELECT x.receipt, x.became FROM evidence_changes x
-                      WHERE x.book_id = $1 AND x.source_id = $2 AND x.line = w.line AND x.field = w.field ORDER BY x.receipt DESC LIMIT 1) z
- CROSS JOIN LATERAL (SELECT x.line_id FROM evidence_lines x WHERE x.book_id = $1 AND x.source_id = $2 AND x.number = w.line LIMIT 1) l
- WHERE a.was <> z.became
- ORDER BY z.receipt DESC, w.line, w.field LIMIT 100`
 	sqlVoidBeyond = `
 UPDATE recon_pairings p SET state = 'void', decided_by = $5, decided_at = $6, note = $7
  WHERE p.book_id = $1 AND p.match = $2 AND p.source_id = $3 AND p.state = 'suggested'
    AND (NOT EXISTS (SELECT FROM unnest($4::text[]) u (identity) WHERE u.identity = p.identity)
-        OR EXISTS (SELECT FROM jsonb_array_elements_text(p.members::jsonb -> 'external') e
-                    CROSS JOIN (VALUES ('amount'), ('currency'), ('fee')) f (field)
-                    CROSS JOIN LATERAL (SELECT x.was FROM evidence_changes x
-                                         WHERE x.book_id = $1 AND x.source_id = $3 AND x.line = e::bigint AND x.field = f.field ORDER BY x.receipt LIMIT 1) a
-                    CROSS JOIN LATERAL (SELECT x.receipt, x.became FROM evidence_changes x
-                                         WHERE x.book_id = $1 AND x.source_id = $3 AND x.line = e::bigint AND x.field = f.field ORDER BY x.receipt DESC LIMIT 1) z
-                    WHERE a.was <> z.became AND z.receipt > p.receipt))`
+        OR EXISTS (SELECT FROM evidence_changes y
+                    CROSS JOIN LATERAL (SELECT (array_agg(x.was ORDER BY x.receipt))[1] AS was, (array_agg(x.became ORDER BY x.receipt DESC))[1] AS became
+                                          FROM evidence_changes x WHERE x.book_id = $1 AND x.source_id = $3 AND x.line = y.line AND x.field = y.field) z
+                    WHERE y.book_id = $1 AND y.source_id = $3 AND y.receipt > p.receipt AND y.field IN ('amount', 'fee', 'currency') AND z.was <> z.became
+                      AND y.line = ANY (ARRAY(SELECT x::bigint FROM jsonb_array_elements_text(p.members::jsonb -> 'external') x))))`
 	// Whoever records a run holds suggestions before the steps: one that is held so is left to that run.
 	sqlVoidSharing = `
 UPDATE recon_pairings p SET state = 'void', decided_by = $7, decided_at = $8, note = $9
@@ -67,13 +55,22 @@ func voidBeyond(ctx context.Context, tx pgx.Tx, book ledger.Book, run Run, sugge
 	return err
 }
 
-// saidOtherwise is what the source says last of a pairing's lines that is not what they say, the newest first, at most 100.
-func saidOtherwise(ctx context.Context, from asker, book ledger.Book, p *PairingRecord) ([]Change, error) {
-	rows, err := from.Query(ctx, sqlSaidOtherwise, planNow, book.ID, p.Source, p.External)
-	if err != nil {
-		return nil, err
+// mostSaid bounds the changes of a pairing's lines that are told.
+const mostSaid = 100
+
+// saidOtherwise is what the source says last of the amounts, fees and currencies of a pairing's lines that is not what they say, the newest
+// first.
+func saidOtherwise(ctx context.Context, from asker, book ledger.Book, p *PairingRecord) (said []Change, err error) {
+	all, err := changedFields(ctx, from, book, p.Source, p.External)
+	for _, c := range all {
+		if (c.Field == fieldAmount || c.Field == fieldFee || c.Field == fieldCurrency) && c.Was != c.Became {
+			said = append(said, c.Change)
+		}
 	}
-	return pgx.CollectRows(rows, scanChange)
+	slices.SortFunc(said, func(a, b Change) int {
+		return cmp.Or(cmp.Compare(b.Receipt, a.Receipt), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Field, b.Field))
+	})
+	return said[:min(len(said), mostSaid)], err
 }
 
 // saidSince refuses a suggestion of whose lines the source says something else since it was suggested. The changes are newest first.
