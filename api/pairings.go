@@ -16,23 +16,33 @@ import (
 
 // PairingJSON is a pairing.
 type PairingJSON struct {
-	ID        string             `json:"id" example:"par_0123456789abcdef"`
-	Match     string             `json:"match" enum:"R1,R2,R3,R4" example:"R2"`
-	Source    string             `json:"source" example:"bank/main"`
-	State     string             `json:"state" enum:"suggested,made,refused,void" example:"suggested"`
-	Kind      string             `json:"kind" enum:"one_to_one,one_to_many,many_to_one" example:"one_to_many"`
-	Basis     string             `json:"basis" example:"sum"`
-	Lines     []int64            `json:"lines" nullable:"false" doc:"The numbers of the source's lines"`
-	Entries   []pairingEntryJSON `json:"entries" nullable:"false" doc:"The entries of the ledger"`
-	Run       int64              `json:"run" doc:"The number of the run that found it" example:"3"`
-	DecidedBy string             `json:"decided_by"`
-	DecidedAt *string            `json:"decided_at" format:"date-time"`
-	Note      string             `json:"note"`
+	ID        string              `json:"id" example:"par_0123456789abcdef"`
+	Match     string              `json:"match" enum:"R1,R2,R3,R4" example:"R2"`
+	Source    string              `json:"source" example:"bank/main"`
+	State     string              `json:"state" enum:"suggested,made,refused,void" example:"suggested"`
+	Kind      string              `json:"kind" enum:"one_to_one,one_to_many,many_to_one" example:"one_to_many"`
+	Basis     string              `json:"basis" example:"sum"`
+	Lines     []int64             `json:"lines" nullable:"false" doc:"The numbers of the source's lines"`
+	Entries   []pairingEntryJSON  `json:"entries" nullable:"false" doc:"The entries of the ledger"`
+	Changes   []pairingChangeJSON `json:"changes,omitempty" doc:"What the source says otherwise of its lines' amounts, fees and currencies, the newest first, at most 100; said of one pairing and not in lists"`
+	Run       int64               `json:"run" doc:"The number of the run that found it" example:"3"`
+	DecidedBy string              `json:"decided_by"`
+	DecidedAt *string             `json:"decided_at" format:"date-time"`
+	Note      string              `json:"note"`
 }
 
 type pairingEntryJSON struct {
 	Transaction string `json:"transaction" example:"uk-42"`
 	Line        int    `json:"line" example:"1"`
+}
+
+type pairingChangeJSON struct {
+	Line    int64  `json:"line" doc:"The number of the source's line" example:"7"`
+	LineID  string `json:"line_id" doc:"The source's id of it" example:"txn_7"`
+	Field   string `json:"field" enum:"amount,fee,currency" example:"fee"`
+	Was     string `json:"was" doc:"What the line says, by which the books go" example:"0.30"`
+	Became  string `json:"became" doc:"What the source says last" example:"0.40"`
+	Receipt int64  `json:"receipt" doc:"Where it said so" example:"12"`
 }
 
 type pairingListJSON struct {
@@ -81,7 +91,7 @@ func pairingOperations() []Operation {
 		},
 		{
 			Method: http.MethodPost, Path: one + "/confirm", ID: "confirm-pairing", Summary: "Make a pairing",
-			Description: "Its lines and entries belong together from the next run on. All of them must be open, and both sides come to the same.",
+			Description: "Its lines and entries belong together from the next run on. All of them must be open, both sides come to the same, and the source say nothing else of a line's amount, fee or currency since it was suggested. What it says otherwise comes with the answer.",
 			Scope:       access.ReconciliationWrite, Body: reflect.TypeFor[NewPairingDecision](), BodyLimit: bodyLimit, Example: example,
 			Answers: []Answer{{Status: 200, Meaning: "It is made.", Body: reflect.TypeFor[PairingJSON]()}}, Errors: decided, handle: confirmPairing,
 		},
@@ -107,6 +117,9 @@ func (c *call) pairingOf(p reconcile.PairingRecord, sources map[int16]string) Pa
 		Run: p.Run, DecidedBy: p.DecidedBy, DecidedAt: optionalInstant(p.DecidedAt), Note: p.Note}
 	for _, e := range p.Entries {
 		out.Entries = append(out.Entries, pairingEntryJSON{Transaction: c.book.Code + "-" + strconv.FormatInt(e.Sequence, 10), Line: e.Line})
+	}
+	for _, x := range p.Changes {
+		out.Changes = append(out.Changes, pairingChangeJSON{x.Line, x.LineID, x.Field, x.Was, x.Became, x.Receipt})
 	}
 	return out
 }

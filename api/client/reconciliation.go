@@ -175,6 +175,15 @@ type Pairing struct {
 		Transaction string `json:"transaction"`
 		Line        int    `json:"line"`
 	} `json:"entries"`
+	// Changes are what the source says otherwise of its lines, the newest first; lists leave them out.
+	Changes []struct {
+		Line    int64  `json:"line"`
+		LineID  string `json:"line_id"`
+		Field   string `json:"field"`
+		Was     string `json:"was"`
+		Became  string `json:"became"`
+		Receipt int64  `json:"receipt"`
+	} `json:"changes"`
 	Run       int64      `json:"run"`
 	DecidedBy string     `json:"decided_by"`
 	DecidedAt *time.Time `json:"decided_at"`

@@ -340,6 +340,7 @@ CREATE TABLE recon_pairings (
     identity   text        COLLATE "C" NOT NULL CHECK (octet_length(identity) BETWEEN 1 AND 255),
     members    text        NOT NULL CHECK (octet_length(members) BETWEEN 2 AND 1048576),
     run        bigint      NOT NULL CHECK (run >= 0),
+    receipt    bigint      NOT NULL DEFAULT 0 CHECK (receipt >= 0),
     decided_by text        COLLATE "C" NOT NULL DEFAULT '' CHECK (octet_length(decided_by) <= 128),
     decided_at timestamptz CHECK (isfinite(decided_at)),
     note       text        NOT NULL DEFAULT '' CHECK (octet_length(note) <= 2000),
@@ -347,6 +348,7 @@ CREATE TABLE recon_pairings (
     CONSTRAINT recon_pairings_once UNIQUE (book_id, match, source_id, identity)
 );
 COMMENT ON COLUMN recon_pairings.identity IS 'what follows from its members, so that a suggestion is made once; one that a person refused does not come again';
+COMMENT ON COLUMN recon_pairings.receipt IS 'the last receipt of the source that was known when it was suggested last';
 CREATE INDEX recon_pairings_listed ON recon_pairings (book_id, state, id);
 CREATE INDEX recon_pairings_refused ON recon_pairings (book_id, match, source_id, identity) WHERE state = 'refused';
 
@@ -545,7 +547,7 @@ GRANT UPDATE (last_receipt, last_line, pulled_until, reread_from) ON evidence_he
 GRANT UPDATE (status, available_at) ON evidence_lines TO mizan_app;
 GRANT UPDATE (run, line, sequence) ON recon_heads TO mizan_app;
 GRANT UPDATE (key, open_until, how, pairing) ON recon_items TO mizan_app;
-GRANT UPDATE (state, decided_by, decided_at, note) ON recon_pairings TO mizan_app;
+GRANT UPDATE (state, receipt, decided_by, decided_at, note) ON recon_pairings TO mizan_app;
 GRANT UPDATE (class, state, amount, left_ref, right_ref, detail, original_period, last_run, expected_by, owner, note, document, suspense, suspense_ref, fix,
        changed_at, ended_at, step) ON recon_breaks TO mizan_app;
 GRANT UPDATE (number) ON recon_step_heads TO mizan_app;

@@ -54,6 +54,8 @@ type inputs struct {
 	Orders     []string `json:"orders,omitempty"`
 	OrdersFrom int64    `json:"orders_from,omitempty"`
 	Facts      []fact   `json:"facts,omitempty"`
+	// lastReceipt is the source's last receipt when the run began: what the source said up to there the run knows.
+	lastReceipt int64
 	// again says that a run is made again.
 	again bool
 	// listed are the identities of the facts that are listed before others: those of open breaks.

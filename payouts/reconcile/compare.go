@@ -69,8 +69,8 @@ type outcome struct {
 	open                    []item
 	closed                  []ending
 	matched                 int64
-	// waiting is how many items were open before.
-	waiting int64
+	// waiting is how many items were open before, and lastReceipt the last receipt of the source that the run knew.
+	waiting, lastReceipt int64
 }
 
 // Compare compares a source with the ledger up to what both have now, and records the run.
@@ -124,6 +124,7 @@ func (s *Service) compareOnce(ctx context.Context, t payouts.Turn, a Asked, line
 	if err != nil {
 		return Run{}, err
 	}
+	out.lastReceipt = in.lastReceipt
 	run := Run{
 		ID: freshID("rec"), Match: in.Match, Source: in.Source.ID, SourceName: in.Source.Name, Number: in.Number, CutOff: in.CutOff,
 		FromLine: in.Lines.From, ToLine: in.Lines.To, FromSequence: in.Entries.From, ToSequence: in.Entries.To,

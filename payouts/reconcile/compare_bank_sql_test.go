@@ -10,16 +10,7 @@ import (
 func TestBankByAmount(t *testing.T) {
 	t.Parallel()
 	h := newComparing(t)
-	h.exec(`INSERT INTO evidence_sources (book_id, id, kind, name, recorded_at) VALUES ($1, 2, 'bank', 'main', now())`, h.book.ID)
-	h.exec(`INSERT INTO evidence_heads (book_id, source_id) VALUES ($1, 2)`, h.book.ID)
-	h.exec(`INSERT INTO evidence_settings (book_id, source_id, version, document, recorded_at) VALUES ($1, 2, 1, '{"accounts":["assets:bank:operating:main"],"currency":"EUR"}', now())`, h.book.ID)
-	h.exec(`INSERT INTO evidence_receipts (book_id, source_id, number, kind, format, settings, sha256, bytes, first_line, new_lines, known_lines, taken_by, recorded_at)
- VALUES ($1, 2, 1, 'statement', 'csv', 1, sha256(''), 0, 1, 3, 0, 'test', now())`, h.book.ID)
-	add := func(number int, gross int64, at time.Time) {
-		h.exec(`INSERT INTO evidence_lines (book_id, source_id, number, receipt, line_id, key, currency, gross, fee, net, category, moved_at)
- VALUES ($1, 2, $2::bigint, 1, 'b' || $2::bigint, 'b' || $2::bigint, 'EUR', $3::bigint, 0, $3::bigint, 'transfer', $4)`, h.book.ID, number, gross, at)
-		h.exec(`UPDATE evidence_heads SET last_line = $2, last_receipt = 1 WHERE book_id = $1 AND source_id = 2`, h.book.ID, number)
-	}
+	add := h.bankMain()
 	bank := func(account string, amount int64) {
 		h.ok(h.tryBank(account, amount))
 	}

@@ -77,15 +77,33 @@ type controlSums struct {
 	there    money.Minor
 }
 
-func (f *facts) see(c check, of string, currency money.Currency, there, here money.Minor, since time.Time, live bool) *fact {
-	x := fact{Check: c, Of: of, Currency: currency, There: amountOf(there, currency), Here: amountOf(here, currency),
+func newFact(c check, of string, currency money.Currency, there, here money.Minor, since time.Time, live bool) fact {
+	return fact{Check: c, Of: of, Currency: currency, There: amountOf(there, currency), Here: amountOf(here, currency),
 		Since: since.UTC().Truncate(time.Microsecond), Right: clipText(of, mostBreakRef), Live: live}
+}
+
+func (f *facts) see(c check, of string, currency money.Currency, there, here money.Minor, since time.Time, live bool) *fact {
+	return f.keep(newFact(c, of, currency, there, here, since, live))
+}
+
+// keep adds a fact to the list, and returns where it stands: of what is more than the list holds, nowhere in it.
+func (f *facts) keep(x fact) *fact {
 	if len(f.list) >= mostSeen {
 		f.full = true
 		return &x
 	}
 	f.list = append(f.list, x)
 	return &f.list[len(f.list)-1]
+}
+
+// endedAs reports whether two people ended the fact's break as the fact is.
+func (f fact) endedAs(ended map[string]endedBreak, m meaning) (bool, error) {
+	b, is := ended[f.identity()]
+	if !is || !f.Live || f.More > 0 { // a sum of others is nothing that people ended
+		return false, nil
+	}
+	there, here, err := f.amounts()
+	return err == nil && b.covers(&f, m, there-here), err
 }
 
 func (f fact) compare(g fact) int {
@@ -112,7 +130,7 @@ func (f *fact) add(g *fact) error {
 	if g.From > 0 && (f.From == 0 || g.From < f.From) {
 		f.From = g.From
 	}
-	f.Live = f.Live || g.Live
+	f.Live, f.More = f.Live || g.Live, f.More+g.More
 	return err
 }
 
@@ -147,7 +165,7 @@ func bounded(list []fact, listed map[string]bool) ([]fact, error) {
 	for _, known := range [2]bool{true, false} {
 		for i := range list {
 			at := place{list[i].Check, list[i].Currency}
-			if take[i] || known != listed[list[i].identity()] || !known && (count[at] >= mostFacts || all >= mostFactsInAll) {
+			if take[i] || list[i].More > 0 || known != listed[list[i].identity()] || !known && (count[at] >= mostFacts || all >= mostFactsInAll) {
 				continue
 			}
 			take[i] = true
@@ -169,7 +187,9 @@ func bounded(list []fact, listed map[string]bool) ([]fact, error) {
 		if err := more[at].add(&f); err != nil {
 			return nil, err
 		}
-		more[at].More++
+		if f.More == 0 {
+			more[at].More++
+		}
 		more[at].Right = fmt.Sprintf("and %d more", more[at].More)
 	}
 	for _, m := range more {

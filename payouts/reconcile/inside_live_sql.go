@@ -418,45 +418,9 @@ func (s *Service) readEvidence(ctx context.Context, book ledger.Book, in inputs,
 				break
 			}
 		}
-		if err := s.readChanged(ctx, book, source, name, f); err != nil {
+		if err := s.readChanged(ctx, book, in, source, name, f); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// readChanged sees what a source says otherwise now. What it said last counts.
-func (s *Service) readChanged(ctx context.Context, book ledger.Book, source Source, name string, f *facts) error {
-	var after Change
-	seen := map[string]int{}
-	for {
-		page, err := s.Conflicts(ctx, book, source, after, 1_000)
-		if err != nil {
-			return err
-		}
-		for _, c := range page {
-			of := name + ":" + c.LineID + ":" + c.Field
-			line, err := s.Line(ctx, book, source, c.Line)
-			if err != nil {
-				return err
-			}
-			here, there := line.Net, line.Net
-			if c.Field == "amount" {
-				if became, err := parseSigned(c.Became, line.Currency); err == nil {
-					there = became - line.Fee
-				}
-			}
-			if i, ok := seen[of]; ok {
-				f.list[i].There, f.list[i].Right = amountOf(there, line.Currency), c.Field+": "+c.Was+" became "+c.Became
-				continue
-			}
-			seen[of] = len(f.list)
-			x := f.see(checkChanged, of, line.Currency, there, here, line.MovedAt, true)
-			x.Left, x.Right = c.LineID, c.Field+": "+c.Was+" became "+c.Became
-		}
-		if len(page) < 1_000 {
-			return nil
-		}
-		after = page[len(page)-1]
-	}
 }

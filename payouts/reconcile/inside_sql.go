@@ -372,25 +372,32 @@ func (s *Service) leaveEnded(ctx context.Context, book ledger.Book, in inputs, f
 			asked = append(asked, x.identity())
 		}
 	}
+	ended, err := s.endedByPeople(ctx, book, in, asked)
+	if err != nil || len(ended) == 0 {
+		return err
+	}
+	var failed error
+	f.list = slices.DeleteFunc(f.list, func(x fact) bool {
+		is, err := x.endedAs(ended, of[x.Check])
+		failed = errors.Join(failed, err)
+		return is
+	})
+	return failed
+}
+
+// endedByPeople are those breaks among the identities that two people ended.
+func (s *Service) endedByPeople(ctx context.Context, book ledger.Book, in inputs, identities []string) (map[string]endedBreak, error) {
 	ended := map[string]endedBreak{}
-	for page := range slices.Chunk(asked, insidePage) {
+	for page := range slices.Chunk(identities, insidePage) {
 		rows, err := s.pool.Query(ctx, sqlEndedByPeople, planNow, book.ID, in.Match, in.Source.ID, page)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		var identity string
 		var b endedBreak
 		if _, err := pgx.ForEachRow(rows, []any{&identity, &b.amount, &b.left, &b.right, &b.accepted}, func() error { ended[identity] = b; return nil }); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if len(ended) == 0 {
-		return nil
-	}
-	f.list = slices.DeleteFunc(f.list, func(x fact) bool {
-		b, is := ended[x.identity()]
-		there, here, _ := x.amounts() // which were read above
-		return is && x.Live && b.covers(&x, of[x.Check], there-here)
-	})
-	return nil
+	return ended, nil
 }

@@ -323,3 +323,61 @@ func TestInsideContradictions(t *testing.T) {
 		t.Fatalf("differences %v\ninstead of %v", told, want)
 	}
 }
+
+// What a source says otherwise of a line's amount and fee differs by its own share each; a figure that changes again after two people
+// ended its break is a difference again. Of more than a run tells apart, the others are one sum.
+func TestInsideChanged(t *testing.T) {
+	t.Parallel()
+	h := newBreakHouse(t)
+	line := h.line(1, "txn_c", "USD", 10_00)
+	receipt := 1
+	said := func(field, was, became string) {
+		t.Helper()
+		receipt++
+		h.exec(`INSERT INTO evidence_changes (book_id, source_id, receipt, line, field, was, became) VALUES ($1, 1, $2, $3, $4, $5, $6)`, h.book.ID, receipt, line, field, was, became)
+	}
+	said("status", "pending", "available")
+	said("fee", "0.00", "0.30")
+	of := func(field string) string {
+		return fmt.Sprintf("evidence_changed:processor:main:txn_%d:%s:USD", line, field)
+	}
+	wants := func(run Run, got map[string]Break, want ...string) Run {
+		t.Helper()
+		var told []string
+		for id, b := range got {
+			if strings.HasPrefix(id, "evidence_changed:") {
+				told = append(told, fmt.Sprintf("%s %s %s", id, b.Amount.Format(b.Currency), b.Right))
+			}
+		}
+		if slices.Sort(told); !slices.Equal(told, want) {
+			t.Fatalf("run %d: differences %q\ninstead of %q", run.Number, told, want)
+		}
+		return run
+	}
+	run, got := h.inside()
+	wants(run, got, of("fee")+" -0.30 fee: 0.00 became 0.30")
+	said("amount", "10.00", "11.00")
+	said("fee", "0.30", "0.40")
+	said("amount", "11.00", "12.00")
+	run, got = h.inside()
+	wants(run, got, of("amount")+" 2.00 amount: 10.00 became 12.00", of("fee")+" -0.40 fee: 0.00 became 0.40")
+	h.exec(`UPDATE recon_breaks SET state = 'fixed', ended_at = changed_at WHERE book_id = $1 AND match = 3 AND identity = $2`, h.book.ID, of("fee"))
+	run, got = h.inside()
+	wants(run, got, of("amount")+" 2.00 amount: 10.00 became 12.00")
+	said("fee", "0.40", "0.50")
+	run, got = h.inside()
+	wants(run, got, of("amount")+" 2.00 amount: 10.00 became 12.00", of("fee")+" -0.50 fee: 0.00 became 0.50")
+	// A figure in another currency says nothing of the line's.
+	said("currency", "USD", "JPY")
+	run, got = h.inside()
+	wants(run, got, of("amount")+" 0.00 amount: 10.00 became 12.00", of("currency")+" 0.00 currency: USD became JPY", of("fee")+" 0.00 fee: 0.00 became 0.50")
+
+	h.behind(`INSERT INTO evidence_lines (book_id, source_id, number, receipt, line_id, key, currency, gross, fee, net, category, moved_at)
+		SELECT $1, 1, 1000 + n, 1, 'm' || n, 'm' || n, 'USD', 100, 0, 100, 'other', $3 FROM generate_series(1, $2::int) n`, h.book.ID, mostChanged+500, h.clock.now())
+	h.behind(`INSERT INTO evidence_changes (book_id, source_id, receipt, line, field, was, became)
+		SELECT $1, 1, 100, 1000 + n, 'amount', '1.00', '1.01' FROM generate_series(1, $2::int) n`, h.book.ID, mostChanged+500)
+	run, got = h.inside()
+	if b := got["evidence_changed:more:USD"]; b.Amount != mostChanged+500-mostFacts+3 || got[of("fee")].ID == "" {
+		t.Errorf("the rest of changes in run %d: %+v", run.Number, b)
+	}
+}

@@ -47,13 +47,17 @@ type PairingRecord struct {
 	External []int64
 	Entries  []EntryID
 	// Run is the number of the run that found it.
-	Run       int64
+	Run int64
+	// Receipt is the source's last receipt that was known when it was suggested last. Changes are what the source says otherwise of its
+	// lines' amounts, fees and currencies, the newest first, at most 100; lists leave them out. Those up to Receipt were known.
+	Receipt   int64
+	Changes   []Change
 	DecidedBy string
 	DecidedAt time.Time
 	Note      string
 }
 
-const pairingColumns = `id, match, source_id, state, kind, basis, identity, members, run, decided_by, decided_at, note`
+const pairingColumns = `id, match, source_id, state, kind, basis, identity, members, run, receipt, decided_by, decided_at, note`
 
 const (
 	sqlPairings = `SELECT ` + pairingColumns + ` FROM recon_pairings WHERE book_id = $1 AND state = $2 AND id > $3 ORDER BY id LIMIT $4`
@@ -81,7 +85,7 @@ SELECT count(*), count(DISTINCT currency), coalesce(sum(CASE side WHEN 'e' THEN 
 func scanPairing(row pgx.CollectableRow) (p PairingRecord, err error) {
 	var members string
 	var at *time.Time
-	if err := row.Scan(&p.ID, &p.Match, &p.Source, &p.State, &p.Kind, &p.Basis, &p.Identity, &members, &p.Run, &p.DecidedBy, &at, &p.Note); err != nil {
+	if err := row.Scan(&p.ID, &p.Match, &p.Source, &p.State, &p.Kind, &p.Basis, &p.Identity, &members, &p.Run, &p.Receipt, &p.DecidedBy, &at, &p.Note); err != nil {
 		return p, err
 	}
 	var m pairingMembers
@@ -112,12 +116,17 @@ func pairingOf(ctx context.Context, from asker, sql string, book ledger.Book, id
 }
 
 // Pairing is one pairing. It returns ErrPairingUnknown.
-func (s *Service) Pairing(ctx context.Context, book ledger.Book, id string) (PairingRecord, error) {
-	return pairingOf(ctx, s.pool, sqlPairing, book, id)
+func (s *Service) Pairing(ctx context.Context, book ledger.Book, id string) (p PairingRecord, err error) {
+	if p, err = pairingOf(ctx, s.pool, sqlPairing, book, id); err == nil {
+		p.Changes, err = saidOtherwise(ctx, s.pool, book, &p)
+	}
+	return p, err
 }
 
 // Confirm makes a suggested pairing: its lines and entries are open no more from the next run on, and belong to it for ever. It is
-// made only if all of them are open and both sides sum to the same. It returns ErrPairingUnknown or ErrPairingState.
+// made only if all of them are open, both sides sum to the same, and the source says nothing else of its lines that was not known when
+// it was suggested. The books go by what the source said first: what it says otherwise comes with the answer. It returns
+// ErrPairingUnknown or ErrPairingState.
 func (s *Service) Confirm(ctx context.Context, by guard.Actor, book ledger.Book, id, note string) (PairingRecord, error) {
 	return s.decidePairing(ctx, by, book, id, note, "made")
 }
@@ -147,13 +156,12 @@ func (s *Service) decidePairing(ctx context.Context, by guard.Actor, book ledger
 		if p.State != "suggested" {
 			return ErrPairingState
 		}
+		if p.Changes, err = saidOtherwise(ctx, tx, book, &p); err != nil {
+			return err
+		}
 		if state == "made" {
-			var otherwise bool
-			if err := tx.QueryRow(ctx, sqlSaidOtherwise, book.ID, p.Source, p.External).Scan(&otherwise); err != nil {
+			if err := saidSince(&p); err != nil {
 				return err
-			}
-			if otherwise {
-				return ErrPairingState
 			}
 			if err := closeItems(ctx, tx, book, &p, head.run+1); err != nil {
 				return err

@@ -2,9 +2,15 @@ package reconcile
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // pairing is a suggestion whose members are open items of the sides' amounts.
@@ -115,5 +121,73 @@ func TestPairingVoid(t *testing.T) {
 		if p, err := h.Pairing(t.Context(), h.book, id); err != nil || p.State != state {
 			t.Errorf("%s: %+v %v", id, p, err)
 		}
+	}
+}
+
+// What a source corrected of a line keeps nobody from making a suggestion that was made after it, and the answer names it. Another
+// category or an amount that was taken back says nothing against one; an amount that changes after it does, until a run suggests it again.
+func TestPairingOfChangedLine(t *testing.T) {
+	t.Parallel()
+	h := newComparing(t)
+	add := h.bankMain()
+	h.ok(h.tryBank("assets:bank:operating:main", 500))
+	h.ok(h.tryBank("assets:bank:operating:main", 500))
+	add(1, 500, h.Now())
+	receipt := 1
+	said := func(field, was, became string) {
+		t.Helper()
+		receipt++
+		h.exec(`INSERT INTO evidence_changes (book_id, source_id, receipt, line, field, was, became) VALUES ($1, 2, $2, 1, $3, $4, $5)`, h.book.ID, receipt, field, was, became)
+		h.exec(`UPDATE evidence_heads SET last_receipt = $2 WHERE book_id = $1 AND source_id = 2`, h.book.ID, receipt)
+	}
+	suggested := func(want int) (first PairingRecord) {
+		t.Helper()
+		list, err := h.Pairings(t.Context(), h.book, "suggested", "", 10)
+		h.ok(err)
+		if len(list) != want {
+			t.Fatalf("%d suggestions instead of %d", len(list), want)
+		}
+		return list[0]
+	}
+	compare := func() {
+		t.Helper()
+		_, err := h.Compare(t.Context(), h.turn(), Asked{Match: R2, Source: 2})
+		h.ok(err)
+	}
+	said("fee", "0.00", "0.10")
+	h.advance(5 * 24 * time.Hour)
+	compare()
+	p := suggested(2)
+	compare()
+	if again := suggested(2); again.ID != p.ID || again.Receipt != 2 {
+		t.Errorf("the next run suggests %+v", again)
+	}
+	said("category", "transfer", "other")
+	said("amount", "5.00", "6.00")
+	_, err := h.Confirm(t.Context(), breaksAnn, h.book, p.ID, "")
+	if !errors.Is(err, ErrPairingState) || !strings.Contains(err.Error(), "amount was 5.00 and became 6.00") {
+		t.Fatalf("the amount changed since: %v", err)
+	}
+	said("amount", "6.00", "5.00")
+	if err := h.db.Pool.Tx(t.Context(), func(tx pgx.Tx) error { // what a run says that finds both again
+		return voidBeyond(t.Context(), tx, h.book, Run{Match: R2, Source: 2, Number: 2}, []Pairing{{Identity: p.Identity}})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	suggested(1)
+	said("currency", "EUR", "USD")
+	compare()
+	p = suggested(2)
+	made, err := h.Confirm(t.Context(), breaksAnn, h.book, p.ID, "Both are one.")
+	h.ok(err)
+	var told []string
+	for _, c := range made.Changes {
+		told = append(told, fmt.Sprintf("%d %s %s: %s became %s", c.Receipt, c.LineID, c.Field, c.Was, c.Became))
+	}
+	if want := []string{"6 b1 currency: EUR became USD", "2 b1 fee: 0.00 became 0.10"}; made.State != "made" || !slices.Equal(told, want) {
+		t.Errorf("%s, and the answer names %q instead of %q", made.State, told, want)
+	}
+	if one, err := h.Pairing(t.Context(), h.book, p.ID); err != nil || len(one.Changes) != 2 {
+		t.Errorf("%+v %v", one, err)
 	}
 }

@@ -39,7 +39,7 @@ func freshID(prefix string) string { return prefix + "_" + strings.ToLower(rand.
 
 const (
 	sqlSourceFor = `
-SELECT s.kind, s.name, coalesce(t.version, 0), coalesce(t.document, '{}'), coalesce(h.last_line, 0), b.last_sequence
+SELECT s.kind, s.name, coalesce(t.version, 0), coalesce(t.document, '{}'), coalesce(h.last_line, 0), coalesce(h.last_receipt, 0), b.last_sequence
   FROM evidence_sources s
   JOIN books b ON b.id = s.book_id
   LEFT JOIN evidence_heads h ON h.book_id = s.book_id AND h.source_id = s.id
@@ -71,7 +71,7 @@ func (s *Service) planRun(ctx context.Context, book ledger.Book, a Asked) (in in
 	var before inputs
 	err = s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
 		var document, past string
-		err := tx.QueryRow(ctx, sqlSourceFor, book.ID, a.Source).Scan(&in.Source.Kind, &in.Source.Name, &in.Settings, &document, &in.Lines.To, &in.Entries.To)
+		err := tx.QueryRow(ctx, sqlSourceFor, book.ID, a.Source).Scan(&in.Source.Kind, &in.Source.Name, &in.Settings, &document, &in.Lines.To, &in.lastReceipt, &in.Entries.To)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return ErrSourceUnknown
 		}
@@ -264,9 +264,10 @@ UPDATE recon_items i SET open_until = $4, how = u.how, pairing = u.pairing
   FROM unnest($5::text[], $6::bigint[], $7::smallint[], $8::text[], $9::text[]) u(side, a, b, how, pairing)
  WHERE i.book_id = $1 AND i.match = $2 AND i.source_id = $3 AND i.side = u.side AND i.a = u.a AND i.b = u.b AND i.open_until IS NULL`
 	sqlAddPairing = `
-INSERT INTO recon_pairings AS p (book_id, id, match, source_id, kind, basis, state, identity, members, run)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO recon_pairings AS p (book_id, id, match, source_id, kind, basis, state, identity, members, run, receipt)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT (book_id, match, source_id, identity) DO UPDATE SET state = CASE WHEN p.state IN ('suggested', 'void') THEN excluded.state ELSE p.state END,
+       receipt = CASE WHEN p.state IN ('suggested', 'void') THEN excluded.receipt ELSE p.receipt END,
        decided_by = CASE p.state WHEN 'void' THEN '' ELSE p.decided_by END, decided_at = CASE p.state WHEN 'void' THEN NULL ELSE p.decided_at END,
        note = CASE p.state WHEN 'void' THEN '' ELSE p.note END
 RETURNING p.id, p.state`
@@ -311,7 +312,7 @@ func (s *Service) recordTx(ctx context.Context, tx pgx.Tx, book ledger.Book, run
 		run.RecordedAt, run.Took.Milliseconds()); err != nil {
 		return err
 	}
-	pairings, err := addPairings(ctx, tx, book, run, out.pairings)
+	pairings, err := addPairings(ctx, tx, book, run, out.pairings, out.lastReceipt)
 	if err != nil {
 		return err
 	}
@@ -365,8 +366,9 @@ func endItems(ctx context.Context, tx pgx.Tx, book ledger.Book, run Run, closed 
 	return nil
 }
 
-// addPairings keeps pairings once by their identity and returns their ids. One that a person refused is not made.
-func addPairings(ctx context.Context, tx pgx.Tx, book ledger.Book, run Run, all []Pairing) (map[string]string, error) {
+// addPairings keeps pairings once by their identity, with the last receipt that the run knew, and returns their ids. One that a person
+// refused is not made.
+func addPairings(ctx context.Context, tx pgx.Tx, book ledger.Book, run Run, all []Pairing, receipt int64) (map[string]string, error) {
 	ids := map[string]string{}
 	var refused []refusal
 	for page := range slices.Chunk(all, recordPage) {
@@ -380,7 +382,7 @@ func addPairings(ctx context.Context, tx pgx.Tx, book ledger.Book, run Run, all 
 			if p.Certain {
 				state = "made"
 			}
-			batch.Queue(sqlAddPairing, book.ID, freshID("par"), run.Match, run.Source, p.Kind, p.Basis, state, p.Identity, string(members), run.Number).QueryRow(func(row pgx.Row) error {
+			batch.Queue(sqlAddPairing, book.ID, freshID("par"), run.Match, run.Source, p.Kind, p.Basis, state, p.Identity, string(members), run.Number, receipt).QueryRow(func(row pgx.Row) error {
 				var id, stands string
 				if err := row.Scan(&id, &stands); err != nil {
 					return err
