@@ -50,7 +50,8 @@ func (b *Break) mayBeAccepted() error {
 func (b *Break) Acceptable() bool { return b.mayBeAccepted() == nil }
 
 // staysAccepted reports whether a run leaves a difference out that people have accepted, while it stays what it was. What a check holds
-// against the books each day counts as long as it is there, and its break opens again.
-func (m meaning) staysAccepted(zero bool) bool {
-	return m.lasting || zero || slices.Contains(nothingToPost, m.class)
+// against the books each day counts as long as it is there, and its break opens again. So does one that a person kept open: people
+// accepted it when no run had to find it.
+func (m meaning) staysAccepted(zero, kept bool) bool {
+	return m.lasting || !kept && (zero || slices.Contains(nothingToPost, m.class))
 }

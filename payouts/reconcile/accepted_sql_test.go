@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"mizan/ledger/commerce/intake"
+	"mizan/ledger/money"
 )
 
 // accepts asks for a break to be ended without posting.
@@ -92,6 +93,46 @@ func TestAcceptedEvidence(t *testing.T) {
 	h.exec(`INSERT INTO evidence_changes (book_id, source_id, receipt, line, field, was, became) VALUES ($1, 1, 2, $2, 'category', 'refund', 'dispute')`, h.book.ID, line)
 	if _, open = h.inside(); open[changed].Right != "category: refund became dispute" || h.acts(open[changed].ID) != "found fixed reopened" {
 		t.Fatalf("another word: %+v", open)
+	}
+}
+
+// What is missing of a source's lines can be accepted: it stays ended while it stays the same amount. Accepted when a person kept it
+// open, it is a difference once more if a run finds it.
+func TestAcceptedGap(t *testing.T) {
+	t.Parallel()
+	h := newBreakHouse(t)
+	balance := func(receipt int, available int) {
+		h.exec(`INSERT INTO evidence_receipts (book_id, source_id, number, kind, format, settings, sha256, bytes, first_line, new_lines, known_lines, taken_by, recorded_at)
+			VALUES ($1, 1, $2, 'pull', 'test', 1, sha256(''), 0, 1, 0, 0, 'test', $3)`, h.book.ID, receipt, breaksStart)
+		h.exec(`INSERT INTO evidence_balances (book_id, source_id, receipt, currency, at, last_line, available, pending, reserved, lines_net)
+			VALUES ($1, 1, $2, 'USD', $3, 0, $4, 0, 0, 0)`, h.book.ID, receipt, breaksStart, available)
+	}
+	balance(2, 1234)
+	gap := balanceGapIdentity(h.source, "USD")
+	wants := func(amount money.Minor) Break {
+		t.Helper()
+		_, open := h.inside()
+		b, is := open[gap]
+		if is != (amount != 0) || b.Amount != amount || is && b.Class != EvidenceIncomplete {
+			t.Fatalf("%+v instead of %d", open, amount)
+		}
+		return b
+	}
+	b := wants(1234)
+	h.agreed(ActFix, fixPayload{Break: b.ID, NothingToPost: true})
+	wants(0)
+	balance(3, 1235)
+	wants(1235)
+	h.agreed(ActFix, fixPayload{Break: b.ID, NothingToPost: true})
+	wants(0)
+	b = h.of(gap)
+	_, err := h.Reopen(t.Context(), breaksAnn, h.book, b.ID, b.Step, "By mistake.")
+	h.ok(err)
+	h.agreed(ActFix, fixPayload{Break: b.ID, NothingToPost: true})
+	h.wantState(h.of(gap), Fixed)
+	wants(1235)
+	if b = h.of(gap); b.Kept || b.Accepted {
+		t.Errorf("%+v", b)
 	}
 }
 

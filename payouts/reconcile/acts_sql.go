@@ -320,8 +320,9 @@ func (s *Service) runFix(ctx context.Context, tx pgx.Tx, a guard.Approval, book 
 		c.Accepted, c.note = true, acceptedNote
 	} else {
 		c.end(Fixed, p.Transaction, now)
+		c.Kept = false
 	}
-	c.Kept, c.ChangedAt = false, now
+	c.ChangedAt = now
 	return s.keepActed(ctx, tx, held, a, book, &b, []changedBreak{c})
 }
 
@@ -348,7 +349,7 @@ func (s *Service) judgeAccepted(ctx context.Context, from asker, book ledger.Boo
 		effect.Warnings = append(effect.Warnings, fmt.Sprintf("Nothing is posted by this. %s %s stay a difference that people have accepted.", max(b.Amount, -b.Amount).Format(b.Currency), b.Currency))
 	}
 	again := "If the next run finds the difference, the break opens again."
-	if m := b.meaning(); m.class != "" && m.staysAccepted(b.Amount == 0) {
+	if m := b.meaning(); m.class != "" && m.staysAccepted(b.Amount == 0, b.Kept) {
 		again = "It does not come again while it stays what it is."
 	}
 	effect.Warnings = append(effect.Warnings, again)

@@ -56,7 +56,8 @@ type Break struct {
 	Held            string
 	// Kept says that a person reopened it: no run ends it, only a person.
 	Kept bool
-	// Accepted says that two people ended it and nothing was posted: it stays what it is.
+	// Accepted says that two people ended it and nothing was posted: it stays what it is. Then Kept goes on to say that a person had
+	// reopened it before.
 	Accepted          bool
 	HappenedAt        time.Time
 	Original          ledger.Period

@@ -82,7 +82,7 @@ HAVING sum(e.amount) FILTER (WHERE t.sequence <= k.until) <> 0 AND sum(e.amount)
 	sqlOpenIdentities = `SELECT b.identity FROM recon_breaks b WHERE b.book_id = $1 AND b.ended_at IS NULL AND b.match = $2 AND b.source_id = $3 ORDER BY b.identity LIMIT 20000`
 	// Each identity is one probe of the unique index, however little is known of the table.
 	sqlEndedByPeople = `
-SELECT b.identity, b.amount, b.left_ref, b.right_ref, b.detail::jsonb ? 'accepted'
+SELECT b.identity, b.amount, b.left_ref, b.right_ref, b.detail::jsonb ? 'accepted' AND NOT b.detail::jsonb ? 'kept'
   FROM unnest($4::text[]) u (identity)
  CROSS JOIN LATERAL (SELECT x.identity, x.amount, x.left_ref, x.right_ref, x.detail, x.state FROM recon_breaks x
                       WHERE x.book_id = $1 AND x.match = $2 AND x.source_id = $3 AND x.identity = u.identity OFFSET 0) b
@@ -343,7 +343,8 @@ func (s *Service) openIdentities(ctx context.Context, book ledger.Book, in input
 type endedBreak struct {
 	amount      money.Minor
 	left, right string
-	accepted    bool
+	// accepted says that people ended it without posting while runs found it.
+	accepted bool
 }
 
 // covers reports whether a fact is what two people ended. Where no amount tells, what both sides are called does.
@@ -355,7 +356,7 @@ func (b endedBreak) covers(x *fact, m meaning, amount money.Minor) bool {
 	case m.lasting:
 		return true
 	}
-	return b.accepted && same && m.staysAccepted(amount == 0)
+	return b.accepted && same && m.staysAccepted(amount == 0, false)
 }
 
 // leaveEnded takes those facts out whose break two people ended, and which are as they were then: lasting ones, and those that people
@@ -368,7 +369,7 @@ func (s *Service) leaveEnded(ctx context.Context, book ledger.Book, in inputs, f
 		if err != nil {
 			return err
 		}
-		if x.Live && of[x.Check].staysAccepted(there == here) {
+		if x.Live && of[x.Check].staysAccepted(there == here, false) {
 			asked = append(asked, x.identity())
 		}
 	}
