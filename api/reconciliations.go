@@ -139,7 +139,7 @@ func (c *call) alone() (done func(), err error) {
 func (c *call) pull(s *reconcile.Service, name string) (done reconcile.Pulled, more bool, err error) {
 	short, cancel := context.WithTimeout(c.ctx, pullTime)
 	defer cancel()
-	done, err = s.Pull(short, c.turn(), name)
+	done, err = s.PullAndAsk(short, c.turn(), name)
 	switch {
 	case err == nil:
 		return done, done.More, nil

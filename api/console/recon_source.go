@@ -202,7 +202,7 @@ func (c *console) pullSource(ctx context.Context, who cashier, r *http.Request) 
 	if s.Kind != reconcile.KindProcessor {
 		return "", errNoPage
 	}
-	_, err = c.Reconcile.Pull(ctx, c.turnOf(who), s.Name)
+	_, err = c.Reconcile.PullAndAsk(ctx, c.turnOf(who), s.Name)
 	return who.sourceAt(s.Kind, s.Name), err
 }
 

@@ -182,16 +182,34 @@ CREATE TABLE evidence_payouts (
     currency  text        COLLATE "C" NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
     paid      bigint      NOT NULL CHECK (paid > 0),
     moved_at  timestamptz NOT NULL CHECK (isfinite(moved_at)),
-    state     text        COLLATE "C" NOT NULL CHECK (state IN ('ties', 'differs', 'ordered', 'too_large')),
+    state     text        COLLATE "C" NOT NULL CHECK (state IN ('ties', 'differs', 'ordered', 'too_large', 'unanswered')),
     named     integer     NOT NULL CHECK (named >= 0),
     known     integer     NOT NULL CHECK (known BETWEEN 0 AND named),
     known_net bigint      NOT NULL,
+    not_known text[]      COLLATE "C" NOT NULL DEFAULT '{}' CHECK (cardinality(not_known) <= 20),
     asked_at  timestamptz NOT NULL CHECK (isfinite(asked_at)),
     CONSTRAINT evidence_payouts_pkey PRIMARY KEY (book_id, source_id, payout),
     CONSTRAINT evidence_payouts_of FOREIGN KEY (book_id, source_id) REFERENCES evidence_sources (book_id, id)
 );
 COMMENT ON COLUMN evidence_payouts.state IS 'of a payout that was ordered the processor does not know the lines; of one with too many it does not list them';
-CREATE INDEX evidence_payouts_differ ON evidence_payouts (book_id, source_id, payout) WHERE state = 'differs';
+COMMENT ON COLUMN evidence_payouts.not_known IS 'the first of the lines that the processor names and that are not known here';
+CREATE INDEX evidence_payouts_told ON evidence_payouts (book_id, source_id, payout) WHERE state IN ('differs', 'too_large', 'unanswered');
+CREATE INDEX evidence_payouts_again ON evidence_payouts (book_id, source_id, asked_at, payout) WHERE state IN ('differs', 'unanswered');
+-- +goose StatementBegin
+-- A payout stays what it was; only what is known of its lines changes, and never by an older answer.
+CREATE FUNCTION guard_evidence_payout() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' OR NEW.asked_at < OLD.asked_at
+       OR (NEW.book_id, NEW.source_id, NEW.payout, NEW.currency, NEW.paid, NEW.moved_at) IS DISTINCT FROM (OLD.book_id, OLD.source_id, OLD.payout, OLD.currency, OLD.paid, OLD.moved_at) THEN
+        RAISE EXCEPTION 'a payout stays as it was made' USING ERRCODE = '42501', CONSTRAINT = 'evidence_payouts_kept';
+    END IF;
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER kept BEFORE UPDATE OR DELETE ON evidence_payouts FOR EACH ROW EXECUTE FUNCTION guard_evidence_payout();
+CREATE TRIGGER never_truncated BEFORE TRUNCATE ON evidence_payouts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+ALTER TABLE evidence_payouts ENABLE ALWAYS TRIGGER kept;
+ALTER TABLE evidence_payouts ENABLE ALWAYS TRIGGER never_truncated;
 
 -- What a bank's statement says of itself: opening and lines come to closing, and it begins where the one before ended.
 CREATE TABLE evidence_statements (
@@ -535,14 +553,14 @@ END $$;
 REVOKE ALL ON FUNCTION look_at_evidence() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION look_at_evidence() TO mizan_app;
 
-REVOKE ALL ON FUNCTION guard_evidence_head(), guard_evidence_line(), guard_recon_head(), guard_recon_item(), guard_recon_break(), guard_recon_suspense_head(), guard_export() FROM PUBLIC;
+REVOKE ALL ON FUNCTION guard_evidence_head(), guard_evidence_line(), guard_evidence_payout(), guard_recon_head(), guard_recon_item(), guard_recon_break(), guard_recon_suspense_head(), guard_export() FROM PUBLIC;
 REVOKE ALL ON evidence_sources, evidence_settings, evidence_heads, evidence_receipts, evidence_parts, evidence_lines, evidence_changes,
        evidence_balances, evidence_payouts, evidence_statements, recon_rules, recon_heads, recon_runs, recon_items, recon_pairings, recon_breaks, recon_steps,
        recon_step_heads, recon_suspense_heads, period_closings, exports FROM PUBLIC;
 GRANT SELECT, INSERT ON evidence_sources, evidence_settings, evidence_heads, evidence_receipts, evidence_parts, evidence_lines, evidence_changes,
        evidence_balances, evidence_payouts, evidence_statements, recon_rules, recon_heads, recon_runs, recon_items, recon_pairings, recon_breaks, recon_steps,
        recon_step_heads, recon_suspense_heads, period_closings, exports TO mizan_app;
-GRANT UPDATE (state, named, known, known_net, asked_at) ON evidence_payouts TO mizan_app;
+GRANT UPDATE (state, named, known, known_net, not_known, asked_at) ON evidence_payouts TO mizan_app;
 GRANT UPDATE (last_receipt, last_line, pulled_until, reread_from) ON evidence_heads TO mizan_app;
 GRANT UPDATE (status, available_at) ON evidence_lines TO mizan_app;
 GRANT UPDATE (run, line, sequence) ON recon_heads TO mizan_app;

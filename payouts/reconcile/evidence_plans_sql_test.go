@@ -24,6 +24,7 @@ func TestEvidencePlans(t *testing.T) {
 	// As a copy of a database comes in: without its checks.
 	const fill = `ALTER TABLE evidence_lines SET (autovacuum_enabled = off); ALTER TABLE evidence_changes SET (autovacuum_enabled = off); ALTER TABLE evidence_balances SET (autovacuum_enabled = off);
 		ALTER TABLE evidence_statements SET (autovacuum_enabled = off); ALTER TABLE evidence_receipts SET (autovacuum_enabled = off); ALTER TABLE evidence_parts SET (autovacuum_enabled = off);
+		ALTER TABLE evidence_payouts SET (autovacuum_enabled = off);
 		SET session_replication_role = replica;
 		INSERT INTO evidence_sources VALUES (1, 1, 'processor', 'main', '2026-01-01');
 		INSERT INTO evidence_settings VALUES (1, 1, 1, '{}', '2026-01-01');
@@ -34,6 +35,10 @@ func TestEvidencePlans(t *testing.T) {
 		INSERT INTO evidence_lines (book_id, source_id, number, receipt, line_id, key, currency, gross, fee, net, category, moved_at, available_at, status)
 		  SELECT 1, 1, n, (n + 99) / 100, 'txn_' || n, 'ch_' || n, 'EUR', 1, 0, 1, 'charge', timestamptz '2026-01-01' + n * interval '1 minute', timestamptz '2026-01-03' + n * interval '1 minute',
 		    CASE WHEN n > 99900 THEN 'pending' ELSE 'available' END FROM generate_series(1, 100000) n;
+		INSERT INTO evidence_lines (book_id, source_id, number, receipt, line_id, key, currency, gross, fee, net, category, source_ref, moved_at)
+		  SELECT 1, 2, n, 1, 'txn_' || n, 'po_' || n, 'EUR', -1, 0, -1, 'payout', 'po_' || n, timestamptz '2026-01-01' + n * interval '1 minute' FROM generate_series(1, 20100) n;
+		INSERT INTO evidence_payouts (book_id, source_id, payout, currency, paid, moved_at, state, named, known, known_net, asked_at)
+		  SELECT 1, 2, 'po_' || n, 'EUR', 1, '2026-01-01', CASE WHEN n % 200 = 0 THEN 'differs' ELSE 'ties' END, 1, 1, 1, timestamptz '2026-01-01' + n * interval '1 minute' FROM generate_series(1, 20000) n;
 		INSERT INTO evidence_changes SELECT 1, 1, (n + 99) / 100, n, CASE WHEN n % 1000 = 0 THEN 'amount' ELSE 'status' END, 'pending', 'available' FROM generate_series(1, 100000) n;
 		INSERT INTO evidence_balances SELECT 1, 1, n, c, '2026-01-01', n * 100, n, 0, 0, n FROM generate_series(1, 1000) n, unnest('{EUR,USD}'::text[]) c;
 		INSERT INTO evidence_statements (book_id, source_id, receipt, ordinal, statement_id, currency, from_day, until_day, opening, closing, lines, proved)
@@ -72,6 +77,10 @@ func TestEvidencePlans(t *testing.T) {
 		"line by id":    {sqlLinesID, []any{1, 1, "txn_7"}},
 		"line":          {sqlLine, []any{1, 1, 7}},
 		"changes":       {sqlChangesOf, []any{1, 1, 7}},
+		"payouts":       {sqlPayoutsToAsk, []any{1, 2, time.Date(2026, 1, 14, 0, 0, 0, 0, time.UTC), 100}},
+		"payouts again": {sqlPayoutsAgain, []any{1, 2, 50}},
+		"payouts told":  {sqlPayoutsTold, []any{1, 2, "po_15", 50}},
+		"payout lines":  {sqlLinesOfPayout, []any{1, 1, ids, mostNotKnown}},
 		"conflicts":     {sqlChanges, []any{1, 1, 500, 0, "", 10}},
 		"changed":       {sqlChangedPage, []any{1, 1, 500, 0, "", 10}},
 		"of fields":     {sqlChangedFields, []any{1, 1, []int64{7, 1000, 2000}}},
@@ -84,6 +93,7 @@ func TestEvidencePlans(t *testing.T) {
 		for name, q := range queries {
 			plan := evidencePlan(t, conn, q.sql, q.args)
 			for _, bad := range []string{"Seq Scan on evidence_lines", "Seq Scan on evidence_changes", "Seq Scan on evidence_parts", "Seq Scan on evidence_statements", "Seq Scan on evidence_receipts",
+				"Seq Scan on evidence_payouts", "rows=20000", "rows=199",
 				"rows=100000", "rows=99900", "rows=10000", "Rows Removed by Filter: 9", "rows=2000"} {
 				if strings.Contains(plan, bad) {
 					t.Errorf("%s reads everything (%s, statistics %q):\n%s", name, bad, statistics, plan)

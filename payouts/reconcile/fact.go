@@ -33,6 +33,8 @@ type fact struct {
 	// Falls says on whose account the difference falls, and Entries are what was posted of it.
 	Falls   string    `json:"falls_on,omitempty"`
 	Entries []EntryID `json:"entries,omitempty"`
+	// NotKnown names lines that the other side has and that are not known here, as many as are kept.
+	NotKnown string `json:"not_known,omitempty"`
 	// Live says that it cannot be read again, because what it was read from moves on.
 	Live bool `json:"live,omitempty"`
 	// More is how many others of the check are not listed, whose amounts this one sums.
@@ -219,6 +221,9 @@ func judge(list []fact, of map[check]meaning, x situation) ([]Finding, error) {
 			Left: f.Left, Right: f.Right, Entries: f.Entries, HappenedAt: f.Since, Detail: m.detail}
 		if f.Falls != "" {
 			y.Detail += " It falls on " + f.Falls + "."
+		}
+		if f.NotKnown != "" {
+			y.Detail += " Not known here: " + f.NotKnown + "."
 		}
 		if f.More > 0 {
 			y.Detail += fmt.Sprintf(" This one sums %d of them, of which none has a break of its own yet.", f.More)

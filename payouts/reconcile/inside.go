@@ -43,6 +43,7 @@ const (
 	checkEvidence    check = "evidence"
 	checkChanged     check = "evidence_changed"
 	checkLines       check = "payout_lines"
+	checkUnheld      check = "payout_lines_not_held"
 )
 
 // meaning is how a check is judged: its class, and what a finance person reads.
@@ -86,6 +87,7 @@ var checksInside = map[check]meaning{
 	checkSuspense:    {class: BalanceDiffers, detail: "Suspense is not the sum of what waits of breaks. Somebody posted there by hand."},
 	checkEvidence:    {class: EvidenceIncomplete, detail: "Evidence is missing, or contradicts itself. Bring the missing statement, or ask the source which balance is right."},
 	checkLines:       {class: PayoutLinesDiffer, detail: "The lines that the processor names for a payout do not come to what it paid out, as they are known here. Pull again; if it stays so, ask the processor which line is missing.", late: processorDays},
+	checkUnheld:      {class: EvidenceIncomplete, detail: "The lines of a payout were not held against what was paid out: the processor does not answer which they are, or names more than are read at once. Hold its own report of the payout against the lines here.", late: processorDays, lasting: true},
 	checkChanged:     {class: EvidenceChanged, detail: "The source says something else now of a line that was known. Ask it which is right; the books go by what it said first.", lasting: true},
 }
 

@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -405,14 +404,13 @@ func (s *Service) readEvidence(ctx context.Context, book ledger.Book, in inputs,
 			f.see(checkEvidence, of, g.Currency, g.Amount, 0, since, true).Left = name
 		}
 		for after := ""; source.Kind == KindProcessor; {
-			page, err := s.payoutsThatDiffer(ctx, book, source, after)
+			page, err := s.payoutsTold(ctx, book, source, after)
 			if err != nil {
 				return err
 			}
 			for _, p := range page {
 				after = p.id
-				x := f.see(checkLines, name+":"+p.id, p.currency, p.paid, p.net, p.at, true)
-				x.Left, x.Right = p.id, fmt.Sprintf("%d lines, of which %d are known", p.named, p.known)
+				seePayout(f, name, p)
 			}
 			if len(page) < insidePage {
 				break

@@ -90,6 +90,25 @@ func (s *Service) Pull(ctx context.Context, t payouts.Turn, name string) (Pulled
 	return p.done, nil
 }
 
+// PullAndAsk is Pull for people who ask for it: when all was read, it also asks for the lines of payouts (AskPayoutLines), for a short
+// time. What it does not learn so, the next round asks for, and the pull is none the worse for it.
+func (s *Service) PullAndAsk(ctx context.Context, t payouts.Turn, name string) (Pulled, error) {
+	done, err := s.Pull(ctx, t, name)
+	if err != nil || done.More {
+		return done, err
+	}
+	source, err := s.Source(ctx, t.Book, KindProcessor, name)
+	if err != nil {
+		return done, err
+	}
+	short, cancel := context.WithTimeout(ctx, payoutsTime)
+	defer cancel()
+	if _, err := s.AskPayoutLines(short, t, source); err != nil && short.Err() == nil {
+		s.log.Warn("not all lines of payouts could be asked for", "book", t.Book.Code, "source", name, "err", err)
+	}
+	return done, nil
+}
+
 // read reads everything since the last pull, and more if that is not all.
 func (p *pull) read(ctx context.Context, before []Gap) error {
 	from, first, owed, err := p.s.pulledFrom(ctx, p.t.Book, p.source)
