@@ -83,8 +83,9 @@ func TestEvidencePlans(t *testing.T) {
 		"payout lines":  {sqlLinesOfPayout, []any{1, 1, ids, mostNotKnown}},
 		"conflicts":     {sqlChanges, []any{1, 1, 500, 0, "", 10}},
 		"changed":       {sqlChangedPage, []any{1, 1, 500, 0, "", 10}},
-		"of fields":     {sqlChangedFields, []any{1, 1, []int64{7, 1000, 2000}}},
-		"of lines":      {sqlChangedLines, []any{1, 1, []int64{7, 1000, 2000}}},
+		"changed first": {sqlChangedFirst, []any{1, 1, []int64{7, 1000, 2000}}},
+		"changed last":  {sqlChangedLast, []any{1, 1, []int64{7, 1000, 2000}}},
+		"changed lines": {sqlChangedLines, []any{1, 1, []int64{7, 1000, 2000}}},
 	}
 	for _, statistics := range []string{"", "ANALYZE"} {
 		if _, err := conn.Exec(t.Context(), statistics); err != nil {

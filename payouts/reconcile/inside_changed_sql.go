@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,16 +24,21 @@ const (
 SELECT c.receipt, c.line, c.field FROM evidence_changes c
  WHERE c.book_id = $1 AND c.source_id = $2 AND (c.receipt, c.line, c.field) > ($3, $4, $5) AND c.field NOT IN ('status', 'available_at')
  ORDER BY c.receipt, c.line, c.field LIMIT $6`
-	// What lines say themselves, and what was said otherwise of them first and last. Lines are asked for together and without an order, so
-	// that they are found by their numbers, and at worst by one look at all, whatever the statistics say.
+	// What lines say themselves, and what was said otherwise of them first and last. Each line is looked for by itself and in an order that
+	// one index has, so that it is found by that whatever the statistics say.
 	sqlChangedLines = `
-SELECT x.number, x.line_id, x.currency, x.gross, x.fee, x.net, x.moved_at FROM evidence_lines x
- WHERE x.book_id = $1 AND x.source_id = $2 AND x.number = ANY ($3::bigint[])`
-	sqlChangedFields = `
-SELECT x.line, x.field, min(x.receipt), max(x.receipt), (array_agg(x.was ORDER BY x.receipt))[1], (array_agg(x.became ORDER BY x.receipt DESC))[1]
-  FROM evidence_changes x
- WHERE x.book_id = $1 AND x.source_id = $2 AND x.line = ANY ($3::bigint[]) AND x.field NOT IN ('status', 'available_at')
- GROUP BY x.line, x.field`
+SELECT l.number, l.line_id, l.currency, l.gross, l.fee, l.net, l.moved_at FROM unnest($3::bigint[]) AS w (line)
+ CROSS JOIN LATERAL (SELECT x.number, x.line_id, x.currency, x.gross, x.fee, x.net, x.moved_at FROM evidence_lines x
+                      WHERE x.book_id = $1 AND x.source_id = $2 AND x.number >= w.line ORDER BY x.number LIMIT 1) l
+ WHERE l.number = w.line`
+	sqlChangedFirst = `
+SELECT c.line, c.field, c.receipt, c.was FROM unnest($3::bigint[]) AS w (line)
+ CROSS JOIN LATERAL (SELECT DISTINCT ON (x.field) x.line, x.field, x.receipt, x.was FROM evidence_changes x
+        WHERE x.book_id = $1 AND x.source_id = $2 AND x.line = w.line AND x.field NOT IN ('status', 'available_at') ORDER BY x.field, x.receipt) c`
+	sqlChangedLast = `
+SELECT c.line, c.field, c.receipt, c.became FROM unnest($3::bigint[]) AS w (line)
+ CROSS JOIN LATERAL (SELECT DISTINCT ON (x.field) x.line, x.field, x.receipt, x.became FROM evidence_changes x
+        WHERE x.book_id = $1 AND x.source_id = $2 AND x.line = w.line AND x.field NOT IN ('status', 'available_at') ORDER BY x.field, x.receipt DESC) c`
 )
 
 // changedField is a field of a line that a source says otherwise: Was is what the line says, Became what the source says last.
@@ -49,16 +55,31 @@ type changedField struct {
 
 // changedFields are the fields of lines that a source ever said otherwise.
 func changedFields(ctx context.Context, from asker, book ledger.Book, source int16, lines []int64) (map[saidAt]changedField, error) {
-	rows, err := from.Query(ctx, sqlChangedFields, planNow, book.ID, source, lines)
+	lines = slices.Clone(lines)
+	slices.Sort(lines)
+	lines = slices.Compact(lines)
+	rows, err := from.Query(ctx, sqlChangedFirst, planNow, book.ID, source, lines)
 	if err != nil {
 		return nil, err
 	}
 	all := map[saidAt]changedField{}
 	var c changedField
-	if _, err := pgx.ForEachRow(rows, []any{&c.Line, &c.Field, &c.first, &c.Receipt, &c.Was, &c.Became}, func() error {
+	if _, err := pgx.ForEachRow(rows, []any{&c.Line, &c.Field, &c.first, &c.Was}, func() error {
 		all[saidAt{c.Line, c.Field}] = c
 		return nil
 	}); err != nil || len(all) == 0 {
+		return nil, err
+	}
+	if rows, err = from.Query(ctx, sqlChangedLast, planNow, book.ID, source, lines); err != nil {
+		return nil, err
+	}
+	if _, err := pgx.ForEachRow(rows, []any{&c.Line, &c.Field, &c.Receipt, &c.Became}, func() error {
+		x, known := all[saidAt{c.Line, c.Field}]
+		if x.Receipt, x.Became = c.Receipt, c.Became; known { // what came first between the two looks is for the next run
+			all[saidAt{c.Line, c.Field}] = x
+		}
+		return nil
+	}); err != nil {
 		return nil, err
 	}
 	if rows, err = from.Query(ctx, sqlChangedLines, planNow, book.ID, source, lines); err != nil {

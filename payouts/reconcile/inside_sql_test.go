@@ -376,6 +376,8 @@ func TestInsideChanged(t *testing.T) {
 		SELECT $1, 1, 1000 + n, 1, 'm' || n, 'm' || n, 'USD', 100, 0, 100, 'other', $3 FROM generate_series(1, $2::int) n`, h.book.ID, mostChanged+500, h.clock.now())
 	h.behind(`INSERT INTO evidence_changes (book_id, source_id, receipt, line, field, was, became)
 		SELECT $1, 1, 100, 1000 + n, 'amount', '1.00', '1.01' FROM generate_series(1, $2::int) n`, h.book.ID, mostChanged+500)
+	h.behind(`ANALYZE evidence_lines`)
+	h.behind(`ANALYZE evidence_changes`)
 	run, got = h.inside()
 	if b := got["evidence_changed:more:USD"]; b.Amount != mostChanged+500-mostFacts+3 || got[of("fee")].ID == "" {
 		t.Errorf("the rest of changes in run %d: %+v", run.Number, b)
