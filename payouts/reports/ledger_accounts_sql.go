@@ -62,15 +62,16 @@ SELECT a.id, a.address, a.currency, a.chart_code, s.before_debits - s.before_cre
  ORDER BY a.address, a.currency`
 
 	// By months, what is before the first transaction recorded in them cannot count in them, but for what counts in another month than
-	// its own, which has an index of its own. A business time may lie minutes ahead of its recording.
+	// its own, which has an index of its own; the corrections in that index do no harm, as those of the month itself are recorded in it.
+	// A business time may lie minutes ahead of its recording.
 	sqlFirstRecorded = `
 SELECT t.sequence FROM transactions t
  WHERE t.book_id = $1 AND t.recorded_at >= $2::timestamptz - interval '1 hour'
  ORDER BY t.recorded_at, t.sequence LIMIT 1`
 	sqlFirstMoved = `
-SELECT t.sequence FROM transactions t
- WHERE t.book_id = $1 AND t.period = $2 AND (t.effective_period <> t.period OR t.original_period <> t.period)
- ORDER BY t.sequence LIMIT 1`
+SELECT h.sequence FROM transactions h
+ WHERE h.book_id = $1 AND h.period = $2 AND (` + looksBack + `)
+ ORDER BY h.sequence LIMIT 1`
 
 	// A month that was closed took nothing after its last closing, as long as no later row of it says that it was opened again.
 	sqlClosedAt = `
