@@ -70,8 +70,10 @@ SELECT o.code, o.currency, o.account, ` + aboveAndBelow + `
 
 	sqlLastAccount = `SELECT last_account_id FROM books WHERE id = $1`
 
-	// A page is the beginning of a range of addresses. Without this the database may read all of the range and sort it.
-	sqlInOrder = `SET LOCAL enable_bitmapscan = off`
+	// A page is the beginning of a range of addresses. Without this the database may read all of the range and sort it. It is put back
+	// after the page, since the transaction may be the caller's.
+	sqlInOrder  = `SELECT current_setting('enable_bitmapscan'), set_config('enable_bitmapscan', 'off', true)`
+	sqlAsBefore = `SELECT set_config('enable_bitmapscan', $1, true)`
 
 	// Owners are read as far as every prefix has no more than a page of accounts.
 	sqlLastOwner = `
@@ -81,12 +83,15 @@ SELECT min(l.owner)
                       WHERE x.book_id = $1 AND x.address > p.prefix || $3 AND x.address < p.prefix || '~'
                       ORDER BY x.address, x.currency OFFSET $4 LIMIT 1) l`
 
+	// The limit is beyond every page, which holds ownersPage accounts and what else its last owner has in other currencies. It keeps
+	// each prefix a probe of its own: joined to all of them at once, the accounts of the whole book are read for every page.
 	sqlHoldingsOfOwners = `
 SELECT o.currency, ` + aboveAndBelow + `
   FROM (SELECT a.currency, sum(h.balance) AS balance
           FROM unnest($6::text[]) AS p (prefix)
          CROSS JOIN LATERAL (SELECT x.id, x.chart_code, x.currency, substr(x.address, length(p.prefix) + 1) AS owner FROM accounts x
-                              WHERE x.book_id = $1 AND x.address > p.prefix || $3 AND x.address <= p.prefix || $4) a` + heldAt + `
+                              WHERE x.book_id = $1 AND x.address > p.prefix || $3 AND x.address <= p.prefix || $4
+                              ORDER BY x.address, x.currency LIMIT 2000) a` + heldAt + `
          WHERE ($5 = '' OR a.currency = $5) AND n.net <> 0
          GROUP BY a.owner, a.currency) o
  GROUP BY o.currency`
@@ -112,7 +117,7 @@ func (l *Ledger) Holdings(ctx context.Context, book Book, q HoldingsQuery) (list
 			return nil, 0, err
 		}
 	}
-	h := holding{l: l, book: book, q: q, at: atSequence, most: maxHoldings * len(book.Currencies), sums: map[Holding]*Holding{}}
+	h := holding{l: l, book: book, q: q, at: atSequence, apart: []int32{}, most: maxHoldings * len(book.Currencies), sums: map[Holding]*Holding{}}
 	prefixes := map[int][]string{} // of the rows that count as one
 	for code, into := range q.Together {
 		h.apart = append(h.apart, int32(code))
@@ -198,7 +203,8 @@ func (h *holding) owners(ctx context.Context, into int, prefixes []string) error
 		var page []Holding
 		last := end
 		err := h.l.pool.ReadTx(ctx, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, sqlInOrder); err != nil {
+			var before string
+			if err := tx.QueryRow(ctx, sqlInOrder).Scan(&before, nil); err != nil {
 				return err
 			}
 			var found *string
@@ -216,6 +222,10 @@ func (h *holding) owners(ctx context.Context, into int, prefixes []string) error
 				x.Code = into
 				return x, r.Scan(&x.Currency, &x.Above, &x.Below)
 			})
+			if err != nil {
+				return err
+			}
+			_, err = tx.Exec(ctx, sqlAsBefore, before)
 			return err
 		})
 		if err == nil {

@@ -7,9 +7,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"mizan/ledger"
 	"mizan/ledger/money"
+	"mizan/ledger/postgres"
 )
 
 var holdingOwners = flag.Int("ledger.holding-owners", 4_000, "to how many owners the test of holdings gives accounts, three each")
@@ -69,6 +71,40 @@ UPDATE books SET last_account_id = last_account_id + 3 * $2::integer WHERE id = 
 		t.Logf("%d accounts in %v", 3**holdingOwners, time.Since(begun))
 		if diff := cmp.Diff(fmt.Sprint(list), fmt.Sprint(got)); diff != "" {
 			t.Errorf("at %d in %q (-want +got):\n%s", c.at, c.only, diff)
+		}
+	}
+}
+
+// TestHoldingsInACallersTransaction: rows that nothing is taken together with are all added up, and the caller's transaction goes on
+// with the settings that it had.
+func TestHoldingsInACallersTransaction(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.mustPost(t, sale("S-1", "sel_a", 1000))
+	for _, was := range []string{"on", "off"} {
+		err := b.db.Pool.Tx(t.Context(), func(tx pgx.Tx) error {
+			if _, err := tx.Exec(t.Context(), `SET LOCAL enable_bitmapscan = `+was); err != nil {
+				return err
+			}
+			in := postgres.Within(t.Context(), tx)
+			for _, together := range []map[int]int{nil, {2120: 2120}} {
+				list, _, err := b.Holdings(in, b.book, ledger.HoldingsQuery{Together: together})
+				if err != nil {
+					return err
+				}
+				if len(list) < 2 {
+					t.Errorf("with %v together: %v", together, list)
+				}
+			}
+			var is string
+			err := tx.QueryRow(t.Context(), `SHOW enable_bitmapscan`).Scan(&is)
+			if is != was {
+				t.Errorf("the setting %s became %s", was, is)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
 }

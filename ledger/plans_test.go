@@ -109,6 +109,32 @@ func checkPlans(t *testing.T, pool *postgres.Pool, size string) {
 			t.Errorf("%s, %s scans a table that grows:\n%s", size, name, plan)
 		}
 	}
+	checkOwnerPages(t, conn, size)
+}
+
+// checkOwnerPages explains the two statements of a page of owners as they run: each reads its own range of addresses and no more of
+// the book.
+func checkOwnerPages(t *testing.T, conn *pgx.Conn, size string) {
+	t.Helper()
+	const prefixes = `'{liabilities:seller:available:,liabilities:seller:pending:}'`
+	for name, s := range map[string][2]string{
+		"the last owner": {sqlLastOwner, `1, ` + prefixes + `, 's5', 1000`},
+		"what they hold": {sqlHoldingsOfOwners, `1, 500, 's5', 's6', '', ` + prefixes},
+	} {
+		results, err := conn.PgConn().Exec(t.Context(), `BEGIN; `+sqlInOrder+`; DEALLOCATE ALL; PREPARE page AS `+s[0]+`; EXPLAIN (COSTS OFF) EXECUTE page (`+s[1]+`); ROLLBACK`).ReadAll()
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		plan := ""
+		for _, r := range results {
+			for _, row := range r.Rows {
+				plan += string(row[0]) + "\n"
+			}
+		}
+		if !strings.Contains(plan, "using accounts_address_key on accounts") || strings.Contains(plan, "accounts_pkey") {
+			t.Errorf("%s, %s is not read by address alone:\n%s", size, name, plan)
+		}
+	}
 }
 
 // fillStatements make a book of 250,000 transactions with four entries each. The seal is switched off meanwhile; the

@@ -118,6 +118,33 @@ func donationOf(id string, amount money.Minor, more string) string {
 	return fmt.Sprintf(`{"donation":%q,"campaign":"c1","currency":"GBP","amount":%q,"payments":[{"processor":"main","payment_id":"pi_%s","amount":%q}]%s}`, id, a, id, a, more)
 }
 
+// TestSafeguardingBecomesDue: what was given is late once its days are over, also in a book in which nothing happened since; and it
+// is nothing before it was given.
+func TestSafeguardingBecomesDue(t *testing.T) {
+	t.Parallel()
+	w := newWorkbench(t, "UK", "Europe/London", "GBP")
+	w.campaignOf(t, "")
+	r := w.Post(t.Context(), w.book, event(t, "donation.received", "D1", donationOf("D1", 5000, "")))
+	if r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	before, given := r.Transactions[0].Sequence-1, r.Transactions[len(r.Transactions)-1]
+	for _, c := range []struct {
+		sequence int64
+		days     int
+		want     string
+	}{{0, 0, ""}, {before, 60, "[] 0.00"}, {given.Sequence, 0, "[] 0.00"}, {given.Sequence, 60, "[4b] 49.10"}} {
+		list, err := w.SafeguardingDue(t.Context(), w.book, c.sequence, given.RecordedAt.AddDate(0, 0, c.days))
+		got := ""
+		for _, one := range list {
+			got += fmt.Sprint(one.Broken, " ", one.ToMove)
+		}
+		if err != nil || got != c.want {
+			t.Errorf("after %d and %d days: %q, want %q, %v", c.sequence, c.days, got, c.want, err)
+		}
+	}
+}
+
 // TestMatchFundRace lets two services give at once until the fund is exhausted: it ends at exactly zero, no gift is matched
 // twice, and numbers have no gaps.
 func TestMatchFundRace(t *testing.T) {

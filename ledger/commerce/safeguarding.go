@@ -67,7 +67,16 @@ func (s *Service) SafeguardingAt(ctx context.Context, book ledger.Book, sequence
 	if err != nil {
 		return nil, err
 	}
-	return s.safeguarding(ctx, book, bookPlace{at: sequence, now: last.RecordedAt})
+	return s.SafeguardingDue(ctx, book, sequence, last.RecordedAt)
+}
+
+// SafeguardingDue is Safeguarding right after a transaction, at a later time: what had to be moved by then is late if it was not.
+// Before the first transaction there is nothing.
+func (s *Service) SafeguardingDue(ctx context.Context, book ledger.Book, sequence int64, now time.Time) ([]Safeguarding, error) {
+	if sequence == 0 {
+		return []Safeguarding{}, nil
+	}
+	return s.safeguarding(ctx, book, bookPlace{at: sequence, now: now})
 }
 
 // bookPlace is a place in the book, 0 for the last, and its time.

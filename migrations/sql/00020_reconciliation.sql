@@ -500,8 +500,10 @@ CREATE INDEX period_closings_of ON period_closings (book_id, period, number);
 SELECT guard_table('period_closings', '');
 
 -- Transactions that count in another month than the one they happened in, or than that of what they refer to: late postings, and
--- refunds and settlements of earlier sales. All others are not in it and cost nothing.
-CREATE INDEX transactions_other_period ON transactions (book_id, period, sequence) WHERE effective_period <> period OR original_period <> period;
+-- refunds and settlements of earlier sales; and all corrections, which may belong to the month of something that a transaction of
+-- their own month refers to. All others are not in it and cost nothing.
+CREATE INDEX transactions_other_period ON transactions (book_id, period, sequence)
+ WHERE effective_period <> period OR original_period <> period OR reverses IS NOT NULL OR reposts IS NOT NULL;
 
 -- Exports that were asked for: what, at which place of the ledger, and what the file came to. The file itself follows from them.
 CREATE TABLE exports (

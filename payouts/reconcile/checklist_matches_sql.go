@@ -41,7 +41,7 @@ SELECT s.id, s.kind, s.name, coalesce(d.document, '{}'), coalesce(d.version, 0),
  ORDER BY s.kind DESC, s.name`
 
 	sqlSubledgerRun = `
-SELECT x.number, x.id, x.cut_off, x.digest FROM recon_runs x
+SELECT x.number, x.id, x.cut_off, x.digest, x.to_sequence FROM recon_runs x
  WHERE x.book_id = $1 AND x.match = 3 AND x.source_id = 0 ORDER BY (x.cut_off >= $2) DESC, x.number DESC LIMIT 1`
 
 	sqlSourceAccounts = `SELECT a.id, a.address FROM accounts a WHERE a.book_id = $1 AND a.address = ANY ($2) ORDER BY a.id LIMIT 100000`
@@ -53,6 +53,12 @@ SELECT u.id, max(t.sequence)
   FROM transactions t CROSS JOIN LATERAL unnest(t.account_ids) AS u (id)
  WHERE t.book_id = $1 AND t.sequence > $2 AND t.sequence <= $3 AND t.period <= $4 AND t.event NOT LIKE 'recon.%' AND u.id = ANY ($5)
  GROUP BY u.id`
+
+	// The same of all accounts.
+	sqlPosted = `
+SELECT coalesce(max(t.sequence), 0)
+  FROM transactions t
+ WHERE t.book_id = $1 AND t.sequence > $2 AND t.sequence <= $3 AND t.period <= $4 AND t.event NOT LIKE 'recon.%'`
 )
 
 const (
@@ -104,7 +110,7 @@ func (s *Service) matchesUntil(ctx context.Context, book ledger.Book, end time.T
 		return nil, err
 	}
 	m := matchState{match: R3, name: "sub-ledgers", evidence: true}
-	err = s.pool.QueryRow(ctx, sqlSubledgerRun, book.ID, end).Scan(&m.number, &m.run, &m.cutOff, &m.digest)
+	err = s.pool.QueryRow(ctx, sqlSubledgerRun, book.ID, end).Scan(&m.number, &m.run, &m.cutOff, &m.digest, &m.sequence)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = nil
 	}
@@ -114,22 +120,56 @@ func (s *Service) matchesUntil(ctx context.Context, book ledger.Book, end time.T
 // reached reports whether the run's cut-off is at the end of the month or later.
 func (m *matchState) reached(end time.Time) bool { return m.number > 0 && !m.cutOff.Before(end) }
 
-// posted is for each source the last transaction up to a sequence that counts up to a month and stands on its accounts. It looks at
-// what came after the runs that reached the end of the month; of a run that is too far behind it says the sequence itself.
+// whole reports whether all of the book bears on the match: the sub-ledgers are held against everything, and of a channel without
+// accounts of its own it is not known on which its settlements stand.
+func (m *matchState) whole() bool { return m.match == R3 || len(m.accounts) == 0 }
+
+// posted is for each source the last transaction up to a sequence that counts up to a month and bears on it: that stands on its
+// accounts, or any. It looks at what came after the runs that reached the end of the month; of a run that is too far behind it says
+// the sequence itself.
 func (s *Service) posted(ctx context.Context, book ledger.Book, period ledger.Period, list []matchState, end time.Time, at int64) (map[int16]int64, error) {
 	last := map[int16]int64{}
-	from, addresses := at, []ledger.Address{}
+	from, all, addresses := at, at, []ledger.Address{}
 	for _, m := range list {
-		if m.match != R3 && len(m.accounts) > 0 && m.reached(end) && m.sequence < at {
-			if at-m.sequence > maxStretches*closingStretch {
-				last[m.id] = at
-				continue
-			}
+		switch {
+		case !m.reached(end) || m.sequence >= at:
+		case at-m.sequence > maxStretches*closingStretch:
+			last[m.id] = at
+		case m.whole():
+			all = min(all, m.sequence)
+		default:
 			from, addresses = min(from, m.sequence), append(addresses, m.accounts...)
 		}
 	}
+	moved, err := s.postedOn(ctx, book, period, addresses, from, at)
+	if err != nil {
+		return nil, err
+	}
+	anywhere := int64(0)
+	for high := at; high > all && anywhere == 0; high -= closingStretch { // the last one is looked for from the end
+		err := s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+			return tx.QueryRow(ctx, sqlPosted, book.ID, max(high-closingStretch, all), high, period).Scan(&anywhere)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	for _, m := range list {
+		if m.whole() {
+			last[m.id] = max(last[m.id], anywhere)
+		}
+		for _, a := range m.accounts {
+			last[m.id] = max(last[m.id], moved[a])
+		}
+	}
+	return last, nil
+}
+
+// postedOn is for each of the accounts the last transaction of (from, at] that counts up to a month.
+func (s *Service) postedOn(ctx context.Context, book ledger.Book, period ledger.Period, addresses []ledger.Address, from, at int64) (map[ledger.Address]int64, error) {
+	moved := map[ledger.Address]int64{}
 	if len(addresses) == 0 {
-		return last, nil
+		return moved, nil
 	}
 	on := map[int64]ledger.Address{}
 	rows, err := s.pool.Query(ctx, sqlSourceAccounts, book.ID, addresses)
@@ -145,7 +185,6 @@ func (s *Service) posted(ctx context.Context, book ledger.Book, period ledger.Pe
 	}); err != nil {
 		return nil, err
 	}
-	moved := map[ledger.Address]int64{}
 	for low := from; low < at; low += closingStretch {
 		err := s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
 			rows, err := tx.Query(ctx, sqlPostedOn, book.ID, low, min(low+closingStretch, at), period, ids)
@@ -162,14 +201,7 @@ func (s *Service) posted(ctx context.Context, book ledger.Book, period ledger.Pe
 			return nil, err
 		}
 	}
-	for _, m := range list {
-		for _, a := range m.accounts {
-			if m.match != R3 {
-				last[m.id] = max(last[m.id], moved[a])
-			}
-		}
-	}
-	return last, nil
+	return moved, nil
 }
 
 // checkMatches judges the four matches. posted is what the books have of the month on the accounts of each source.

@@ -186,6 +186,36 @@ func TestRunTookTheMonth(t *testing.T) {
 	m.stands("processors", reconcile.ItemDone, "")
 }
 
+// TestRunsOfTheWholeBookTookTheMonth: the sub-ledgers, and a channel whose accounts nobody named, are held against all of the book, so a
+// run proves nothing of what was posted into the month after it. What reconciliation posted, and what counts in later months, is no
+// matter of it.
+func TestRunsOfTheWholeBookTookTheMonth(t *testing.T) {
+	t.Parallel()
+	m := newMonths(t)
+	m.clock.set(day(2026, 11, 2))
+	m.sale(day(2026, 10, 2))
+	m.source(1, "channel", "shop")
+	m.reset(1, 2, `{}`)
+	m.receipt(1, 1, "statement")
+	end := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	both := func(state reconcile.ItemState, says string) {
+		m.Helper()
+		m.stands("sub_ledgers", state, says)
+		m.stands("channels", state, says)
+	}
+	for n := range 2 {
+		m.run(3, 0, n+1, end)
+		m.run(4, 1, n+1, end)
+		both(reconcile.ItemDone, "")
+		m.sale(day(2026, 11, 1))
+		m.post("recon.fee_trued_up", day(2026, 10, 3), 0, "", entry{"expenses:processor_fee", 1}, entry{"assets:processor:available:main", -1})
+		both(reconcile.ItemDone, "")
+		m.post("order.captured", day(2026, 10, 31), 0, "", entry{"assets:receivable:brand:b", 100}, entry{"revenue:referral_fee", -100})
+		m.sale(day(2026, 11, 1))
+		both(reconcile.ItemBlocked, "posted after the newest run")
+	}
+}
+
 // TestBreaksBeforeClose: open differences of the month block until they are explained; suspense blocks when it is old.
 func TestBreaksBeforeClose(t *testing.T) {
 	t.Parallel()

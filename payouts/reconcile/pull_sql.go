@@ -77,6 +77,9 @@ func (s *Service) pullSource(ctx context.Context, t payouts.Turn, name string) (
 		if err := checkTurn(ctx, tx, t); err != nil {
 			return err
 		}
+		if _, err := lockSteps(ctx, tx, t.Book); err != nil { // which comes before the ledger's, and setting a processor up takes it
+			return err
+		}
 		if err := s.ledger.LockTx(ctx, tx, t.Book); err != nil {
 			return err
 		}

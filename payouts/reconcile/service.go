@@ -50,6 +50,8 @@ type Service struct {
 	wait  func(ctx context.Context, until time.Time) error
 	// most bounds what a run carries; see mostCarried.
 	most int
+	// coverageWithin is for how long a checklist adds up the money kept for others.
+	coverageWithin time.Duration
 }
 
 // New returns the service in the database.
@@ -64,7 +66,7 @@ func New(o Options) *Service {
 		o.Share = defaultShare
 	}
 	return &Service{pool: o.Pool, ledger: o.Ledger, events: o.Events, payouts: o.Payouts, trail: o.Trail, clock: o.Now, driver: o.Driver, log: o.Log,
-		share: o.Share, wait: o.Wait, most: mostCarried, pullLists: pullLists, roundPulls: roundPulls, overlapAtMost: overlapAtMost}
+		share: o.Share, wait: o.Wait, most: mostCarried, coverageWithin: shipCoverage, pullLists: pullLists, roundPulls: roundPulls, overlapAtMost: overlapAtMost}
 }
 
 // now is the time as the database keeps it.

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -186,5 +187,49 @@ func TestReversedPaymentsWereNone(t *testing.T) {
 	h.ok(err)
 	if one.Gross != "216.50" || one.Payments != 2 || one.Months[0].Gross != "216.50" && one.Months[0].Gross != "324.75" {
 		t.Errorf("the seller's own bridge has %s gross of %d payments, by month %v", one.Gross, one.Payments, one.Months)
+	}
+}
+
+// TestCorrectionsInTheirOwnMonth: a correction is found from the year of what it corrects also where it counts in the very month of
+// the transaction that it names: a late sale that is reversed in the month it counts in, and a sale that is posted again and
+// reversed once more within a month.
+func TestCorrectionsInTheirOwnMonth(t *testing.T) {
+	t.Parallel()
+	h := newBusinessHouse(t, "US", "America/Chicago", "USD")
+	sale := func(at time.Time, cents int) int64 {
+		h.Helper()
+		return h.raw("order.captured", at, "USD", "assets:processor:pending:main", cents, "liabilities:seller:pending:sel_wh", -cents).Sequence
+	}
+	h.set(2026, 12, 20)
+	sale(time.Time{}, 500)
+	twice := sale(time.Time{}, 4000)
+	h.set(2027, 1, 5)
+	h.ok(h.ledger.ClosePeriod(h.Context(), h.book, 202612))
+	late := sale(time.Date(2026, 12, 30, 12, 0, 0, 0, time.UTC), 1000)
+	first := h.head()
+	h.set(2027, 1, 12)
+	h.undo(late, 0)
+	second := h.head()
+	h.set(2027, 3, 3)
+	h.undo(twice, 0)
+	h.again(twice)
+	third := h.head()
+	h.undo(third, 0)
+	for _, c := range []struct {
+		at       int64
+		payments int
+		gross    string
+	}{{first, 3, "55.00"}, {second, 2, "45.00"}, {third, 2, "45.00"}, {h.head(), 1, "5.00"}} {
+		want := []string{fmt.Sprint(c.payments, " | ", c.gross, " | ", c.gross)}
+		if got := cells(h.report("form_1099k", c.at, "year", "2026", "include_facilitator_tax", "yes"), "payments", "gross", "month_12"); !cmp.Equal(got, want) {
+			t.Errorf("1099-K at %d: %v, want %v", c.at, got, want)
+		}
+		want = []string{fmt.Sprint("2026-Q4 | ", c.payments, " | ", c.gross, " | ", c.gross)}
+		if got := cells(h.report("dac7", c.at, "year", "2026"), "quarter", "activities", "gross", "consideration"); !cmp.Equal(got, want) {
+			t.Errorf("DAC7 at %d: %v, want %v", c.at, got, want)
+		}
+		if got := h.report("dac7", c.at, "year", "2027"); len(got) != 0 {
+			t.Errorf("DAC7 of 2027 at %d: %v", c.at, got)
+		}
 	}
 }

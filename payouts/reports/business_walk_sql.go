@@ -38,7 +38,8 @@ type fact struct {
 type walk struct {
 	// from and to are the months that the transactions count in, both included.
 	from, to ledger.Period
-	// late also hands out what counts in months after to, but happened in another month than it counts in, or refers to another.
+	// late also hands out what counts in months after to, but happened in another month than it counts in, refers to another, or
+	// corrects a transaction.
 	late bool
 	// rows are the chart rows: a transaction that touches none of them is passed over.
 	rows [2]int
@@ -64,13 +65,16 @@ SELECT coalesce(max(w.sequence), 0)
         WINDOW o AS (ORDER BY x.sequence)) w
  WHERE w.n = 1 OR w.lines <= 20000`
 
-	// What counts in another month than its own has an index of its own.
+	// What looks back has an index of its own: what counts in another month than its own, and corrections. The transaction that a
+	// correction names may itself be a late one of the same month, or one of an earlier month that was posted again.
+	looksBack = `h.effective_period <> h.period OR h.original_period <> h.period OR h.reverses IS NOT NULL OR h.reposts IS NOT NULL`
+
 	sqlLateWindow = `
 SELECT w.period, w.sequence
   FROM (SELECT x.period, x.sequence, row_number() OVER o AS n, sum(x.line_count) OVER o AS lines
           FROM (SELECT h.period, h.sequence, h.line_count FROM transactions h
                  WHERE h.book_id = $1 AND (h.period, h.sequence) > ($2, $3) AND h.sequence <= $4
-                   AND (h.effective_period <> h.period OR h.original_period <> h.period) ORDER BY h.period, h.sequence LIMIT 2000) x
+                   AND (` + looksBack + `) ORDER BY h.period, h.sequence LIMIT 2000) x
         WINDOW o AS (ORDER BY x.period, x.sequence)) w
  WHERE w.n = 1 OR w.lines <= 20000
  ORDER BY w.period, w.sequence`

@@ -62,15 +62,16 @@ SELECT a.id, a.address, a.currency, a.chart_code, s.before_debits - s.before_cre
  ORDER BY a.address, a.currency`
 
 	// By months, what is before the first transaction recorded in them cannot count in them, but for what counts in another month than
-	// its own, which has an index of its own. A business time may lie minutes ahead of its recording.
+	// its own, which has an index of its own; the corrections in that index do no harm, as those of the month itself are recorded in it.
+	// A business time may lie minutes ahead of its recording.
 	sqlFirstRecorded = `
 SELECT t.sequence FROM transactions t
  WHERE t.book_id = $1 AND t.recorded_at >= $2::timestamptz - interval '1 hour'
  ORDER BY t.recorded_at, t.sequence LIMIT 1`
 	sqlFirstMoved = `
-SELECT t.sequence FROM transactions t
- WHERE t.book_id = $1 AND t.period = $2 AND (t.effective_period <> t.period OR t.original_period <> t.period)
- ORDER BY t.sequence LIMIT 1`
+SELECT h.sequence FROM transactions h
+ WHERE h.book_id = $1 AND h.period = $2 AND (` + looksBack + `)
+ ORDER BY h.sequence LIMIT 1`
 
 	// A month that was closed took nothing after its last closing, as long as no later row of it says that it was opened again.
 	sqlClosedAt = `
@@ -84,20 +85,10 @@ const accountsAtATime = 500
 
 // eachAccounts hands the accounts at and below the query's paths to fn, a page at a time, in order.
 func (q *Query) eachAccounts(ctx context.Context, s span, paths []string, fn func(page []account) error) error {
-	closed := int64(math.MaxInt64)
-	if s.byMonths() {
-		err := q.read(ctx, func(tx pgx.Tx) (err error) {
-			closed, err = q.closedAt(ctx, tx, s.to)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
 	for _, path := range paths {
 		var after account
 		for more := true; more; {
-			page, err := q.accounts(ctx, s, path, &after, &more)
+			page, closed, err := q.accounts(ctx, s, path, &after, &more)
 			if err != nil {
 				return err
 			}
@@ -114,8 +105,9 @@ func (q *Query) eachAccounts(ctx context.Context, s span, paths []string, fn fun
 	return nil
 }
 
-// accounts reads one page and moves after on.
-func (q *Query) accounts(ctx context.Context, s span, path string, after *account, more *bool) (page []account, err error) {
+// accounts reads one page and moves after on. closed is up to where the span's months may have been posted to, as of the totals of the
+// page: a month that is reopened takes more from the next page on.
+func (q *Query) accounts(ctx context.Context, s span, path string, after *account, more *bool) (page []account, closed int64, err error) {
 	sql, low, high := sqlAccountsOfSequences, s.first, s.last
 	if s.byMonths() {
 		sql, low, high = sqlAccountsOfMonths, int64(s.from), int64(s.to)
@@ -129,10 +121,14 @@ func (q *Query) accounts(ctx context.Context, s span, path string, after *accoun
 			err = r.Scan(&a.id, &a.address, &a.currency, &a.code, &a.opening, &a.debits, &a.credits, &a.until)
 			return a, err
 		})
+		if err != nil || !s.byMonths() {
+			return err
+		}
+		closed, err = q.closedAt(ctx, tx, s.to)
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if *more = len(page) == accountsAtATime; *more {
 		*after = page[len(page)-1]
@@ -143,7 +139,7 @@ func (q *Query) accounts(ctx context.Context, s span, path string, after *accoun
 			kept = append(kept, a)
 		}
 	}
-	return kept, nil
+	return kept, closed, nil
 }
 
 // takeOff takes off the totals of months what was posted after the place, which ends where the months were closed.
