@@ -31,8 +31,8 @@ var errNoneDue = errors.New("reports: no export is due")
 
 // turn is what the lanes know of each other.
 type turn struct {
-	// longUntil is until when long exports are begun, and shortUntil until when others are, unless a long one is being made.
-	longUntil, shortUntil time.Time
+	// longsOver is closed when no long export is begun any more, and shortsOver when no other one is unless a long one is being made.
+	longsOver, shortsOver <-chan struct{}
 
 	sync.Mutex
 	// active is how many lanes look for an export or make one; over is closed when there is none.
@@ -51,7 +51,11 @@ func (s *Service) MakeDue(ctx context.Context) (tried int, err error) {
 	within, cancel := context.WithTimeout(ctx, MaxTurn)
 	defer cancel()
 	end, _ := within.Deadline()
-	t := &turn{longUntil: end.Add(-s.longest), shortUntil: end.Add(-time.Until(end) / 2), active: shortLanes + longLanes, over: make(chan struct{})}
+	longs, noLongs := context.WithDeadline(within, end.Add(-s.longest))
+	defer noLongs()
+	shorts, noShorts := context.WithTimeout(within, MaxTurn/2)
+	defer noShorts()
+	t := &turn{longsOver: longs.Done(), shortsOver: shorts.Done(), active: shortLanes + longLanes, over: make(chan struct{})}
 	var lanes sync.WaitGroup
 	for n := range shortLanes + longLanes {
 		lanes.Go(func() { s.lane(within, t, n >= shortLanes) })
@@ -85,12 +89,18 @@ func (s *Service) lane(ctx context.Context, t *turn, long bool) {
 
 // goesOn reports whether there is time to begin an export. A lane for those that are soon made has it as long as another is at work.
 func (t *turn) goesOn(long bool) bool {
+	over := t.shortsOver
 	if long {
-		return time.Now().Before(t.longUntil)
+		over = t.longsOver
+	}
+	select {
+	case <-over:
+	default:
+		return true
 	}
 	t.Lock()
 	defer t.Unlock()
-	return time.Now().Before(t.shortUntil) || t.active > 1
+	return !long && t.active > 1
 }
 
 // note says what came of a look for an export.
