@@ -20,8 +20,12 @@ endif
 DIRS     := $(wildcard cmd ledger payouts api migrations)
 RACE     := $(addprefix ./,$(addsuffix /...,$(wildcard ledger payouts)))
 PLAIN    := $(addprefix ./,$(addsuffix /...,$(filter-out ledger payouts,$(DIRS))))
-# What the race detector would only make slow is run without it: tests that say so in their file, and those that play a sample under it.
-UNRACED  := $(shell grep -rl '^//go:build !race' --include='*_test.go' ledger payouts | xargs grep -ohE '^func Test[A-Za-z0-9_]+' | cut -c6-) TestRandomLives TestWanderingOrders
+# What the race detector would only make slow is run without it: tests that say so in their file, and those that play a sample of
+# lives under it.
+SLOW     := $(shell grep -rl '^//go:build !race' --include='*_test.go' ledger payouts | xargs -r grep -lE '^func Test')
+SAMPLED  := $(shell awk '/^func Test/ {name = $$2; sub(/[^A-Za-z0-9_].*/, "", name)} /^}/ {name = ""} name && /\*(lifeCount|wanderCount)/ {print name; name = ""}' ledger/commerce/*_test.go)
+UNRACED  := $(shell grep -ohE '^func Test[A-Za-z0-9_]+' $(SLOW) /dev/null | cut -c6-) $(SAMPLED)
+UNRACEIN := $(sort ./ledger/commerce $(patsubst %/,./%,$(dir $(SLOW))))
 space    := $(subst ,, )
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null)
 FUZZTIME ?= 10s
@@ -40,7 +44,7 @@ run: build postgres ## Run everything: a private PostgreSQL, the API and demo bo
 test: lint postgres tools ## Run everything that must pass: format, vet, staticcheck, all tests, the race detector.
 	@[ -n "$(TAGS)" ] || echo "bean-check is not installed: the tests that let beancount read exports are left out. Package: beancount."
 	go test -vet=off -timeout 20m $(TAGS) $(ARGS) $(PLAIN) ./ledger/tabular
-	go test -vet=off -timeout 20m $(ARGS) -run '^($(subst $(space),|,$(strip $(UNRACED))))$$' ./ledger/commerce ./payouts
+	go test -vet=off -timeout 20m $(ARGS) -run '^($(subst $(space),|,$(strip $(UNRACED))))$$' $(UNRACEIN)
 	go test -vet=off -race -timeout 20m $(TAGS) $(ARGS) $(RACE)
 
 build: go ## Build bin/mizan.

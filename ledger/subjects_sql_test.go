@@ -60,8 +60,19 @@ func TestSubjectsAreBroughtUp(t *testing.T) {
 		}
 		return sequences
 	}
+	stories := func(subjects []string, upTo int64, most int) map[string][]ledger.Transaction {
+		t.Helper()
+		found, err := b.Stories(t.Context(), b.book, subjects, upTo, most)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
 	reached := []int64{100}
 	for round := range 5 {
+		if got := stories([]string{"order:s3"}, head, 50); (len(got) != 0) != (reached[round] >= old) {
+			t.Errorf("round %d: with heads up to %d, %d stories are read", round, reached[round], len(got))
+		}
 		for _, n := range []int{3, 650, 699} {
 			var want []int64
 			for at := int64(n + 1); at <= old; at += 700 {
@@ -87,6 +98,35 @@ func TestSubjectsAreBroughtUp(t *testing.T) {
 	}
 	if want := []int64{100, 100 + step, 100 + 2*step, old + 3, old + 4, old + 5}; !slices.Equal(reached, want) {
 		t.Errorf("the heads reached %v, want %v", reached, want)
+	}
+	// Stories are whole or left out: of the subjects asked for, up to the sequence, no longer than asked for, and no more than a page.
+	told := func(story []ledger.Transaction) (sequences []int64) {
+		for _, transaction := range story {
+			if sequences = append(sequences, transaction.Sequence); len(transaction.Entries) != 3 {
+				t.Errorf("%d has %d entries", transaction.Sequence, len(transaction.Entries))
+			}
+		}
+		return sequences
+	}
+	got := stories([]string{"order:s699", "order:s3", "order:fresh0", "order:none"}, 4+2*700, 3)
+	if want := []int64{4, 704, 1404}; len(got) != 2 || !slices.Equal(told(got["order:s3"]), want) || len(got["order:s699"]) != 2 {
+		t.Errorf("stories %v", got)
+	}
+	if got := stories([]string{"order:s3", "order:s699"}, head, 17); len(got) != 1 || len(got["order:s699"]) != 17 {
+		t.Errorf("stories of seventeen: %d", len(got))
+	}
+	var all []string
+	for n := range 700 {
+		all = append(all, fmt.Sprintf("order:s%d", n))
+	}
+	got = stories(all, head, 50)
+	if len(got) < 300 || len(got) >= len(all) {
+		t.Errorf("a page has %d stories", len(got))
+	}
+	for n := 0; n < 700; n += 35 {
+		if story := got[all[n]]; story != nil && !slices.Equal(told(story), find(all[n])) {
+			t.Errorf("%s is told as %v", all[n], told(story))
+		}
 	}
 	wantSound(t, verify(t, b, ledger.VerifyOptions{}))
 }

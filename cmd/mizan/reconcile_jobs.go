@@ -12,6 +12,7 @@ import (
 	"mizan/payouts"
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor"
+	"mizan/payouts/reports"
 )
 
 const (
@@ -19,6 +20,8 @@ const (
 	reconcileTimeout = 2 * time.Hour
 	// reconcileAttempts are enough for a processor that does not answer for five hours.
 	reconcileAttempts = 12
+	// exportsSpare is what a turn of exports has to record what came of the last ones.
+	exportsSpare = 5 * time.Minute
 )
 
 // readersOf returns who reads the processor account of a name in a book: the installation's one processor is the main one of each,
@@ -69,7 +72,7 @@ func (p *parts) reconcileJobs() (list []jobs.Job, err error) {
 	}
 	return append(list,
 		jobs.Job{Name: "reconcile_statements", Schedule: often, PerBook: true, Latest: true, Timeout: reconcileTimeout, Keep: oftenKept, Run: p.reconcileRun(p.reconcile.RoundStatements)},
-		jobs.Job{Name: "exports", Schedule: minutely, Latest: true, Timeout: time.Hour, Keep: oftenKept, Run: p.makeExports}), nil
+		jobs.Job{Name: "exports", Schedule: minutely, Latest: true, Timeout: reports.MaxTurn + exportsSpare, Keep: oftenKept, Run: p.makeExports}), nil
 }
 
 // reconcileRun is one period of a round in a book.

@@ -113,13 +113,16 @@ func TestReconciledOnceANight(t *testing.T) {
 			t.Errorf("something is open: %s", r.Summary)
 		}
 	}
-	for job, want := range map[string]int{"reconcile_banks": 3, "reconcile_inside": 3, "reconcile_processors": 0} {
+	for job, want := range map[string]int{"reconcile_inside": 3, "reconcile_processors": 0} {
 		if count[job] != want {
 			t.Errorf("%s ran %d times instead of %d: %v", job, count[job], want, count)
 		}
 	}
-	if count["reconcile_statements"] > 1 {
-		t.Errorf("a statement was compared %d times", count["reconcile_statements"])
+	// In the first night both the bank accounts and the new statement are due, to whoever comes first. Whoever is overtaken by the
+	// other leaves the night to that run, which took the same; whoever comes later finds no new statement, or compares once more.
+	banks, statements := count["reconcile_banks"], count["reconcile_statements"]
+	if banks > 3 || statements > 1 || banks+statements < 3 {
+		t.Errorf("in three nights bank accounts were compared %d times, and a new statement %d times", banks, statements)
 	}
 	idle, err := w.books.Book(t.Context(), "idle")
 	if err != nil {

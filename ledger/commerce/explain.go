@@ -12,12 +12,51 @@ import (
 // Expanding an explanation: the sheet before and after an event in words and numbers, and each entry with its reason. It is
 // computed from the recorded inputs, so it recomputes every amount.
 
+// maxStory bounds the transactions of an order that is read together with others; a sale rarely has ten.
+const maxStory = 20
+
 // Explain returns why a transaction's entries are what they are. A transaction posted by hand has only its memo.
 func (s *Service) Explain(ctx context.Context, book ledger.Book, sequence int64) (*Explanation, error) {
 	t, err := s.ledger.Transaction(ctx, book, sequence)
 	if err != nil {
 		return nil, err
 	}
+	return s.explain(ctx, book, &t, nil)
+}
+
+// ExplainAll is Explain of some hundred transactions, by their sequences. What they need is read together.
+func (s *Service) ExplainAll(ctx context.Context, book ledger.Book, sequences []int64) (map[int64]*Explanation, error) {
+	ts, err := s.ledger.BySequence(ctx, book, sequences)
+	if err != nil {
+		return nil, err
+	}
+	var subjects []string
+	last := int64(0)
+	for _, n := range sequences {
+		t, known := ts[n]
+		if !known {
+			return nil, ledger.ErrTransactionUnknown
+		}
+		if _, isOrder := orderID(t.Subject); isOrder {
+			subjects, last = append(subjects, t.Subject), max(last, n)
+		}
+	}
+	slices.Sort(subjects)
+	stories, err := s.ledger.Stories(ctx, book, slices.Compact(subjects), last, maxStory)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[int64]*Explanation, len(ts))
+	for n, t := range ts {
+		if all[n], err = s.explain(ctx, book, &t, stories[t.Subject]); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// explain is Explain of a transaction; story is what its order has, up to it or further, and nil if that is still to be read.
+func (s *Service) explain(ctx context.Context, book ledger.Book, t *ledger.Transaction, story []ledger.Transaction) (*Explanation, error) {
 	x := &explained{event: t.Event}
 	if t.Reverses != 0 {
 		x.event = ledger.EventReversed
@@ -25,10 +64,11 @@ func (s *Service) Explain(ctx context.Context, book ledger.Book, sequence int64)
 	for _, e := range t.Entries {
 		x.lines = append(x.lines, ledger.Line{Account: e.Account, Amount: e.Amount, Currency: e.Currency, ExternalRef: e.ExternalRef})
 	}
-	r, _, ok := recordOf(&t)
+	r, _, ok := recordOf(t)
 	if !ok {
 		return x.expandByHand(t.Memo), nil
 	}
+	var err error
 	id, isOrder := orderID(t.Subject)
 	if !isOrder {
 		if r.Part == 0 {
@@ -40,11 +80,16 @@ func (s *Service) Explain(ctx context.Context, book ledger.Book, sequence int64)
 		x.order = &order{id: id}
 		return x.expand(), nil
 	}
-	if x.order, err = s.load(ctx, book, id, sequence); err != nil {
+	if story == nil {
+		x.order, err = s.load(ctx, book, id, t.Sequence)
+	} else {
+		x.order, err = s.loaded(ctx, book, id, t.Sequence, story)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if r.Part == 0 {
-		if err := s.sheetsAround(ctx, book, x, sequence); err != nil {
+		if err := s.sheetsAround(ctx, book, x, t.Sequence); err != nil {
 			return nil, err
 		}
 		if err = x.readData(r); err == nil {

@@ -2,6 +2,7 @@ package commerce
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -160,7 +161,39 @@ func (w *workbench) playLife(t *testing.T, l life) (played []playedStep) {
 		}
 		checkWaterfall(t, l.Key, o)
 	}
+	lw.checkTogether(t)
 	return played
+}
+
+// checkTogether compares the explanations of all transactions of a book, read together, with each read by itself.
+func (w *workbench) checkTogether(t *testing.T) {
+	t.Helper()
+	page, err := w.ledger.Transactions(t.Context(), w.book, ledger.TransactionQuery{Limit: 1000})
+	if err != nil || page.More {
+		t.Fatalf("more than one page: %v, %v", page.More, err)
+	}
+	var sequences []int64
+	for _, x := range page.Transactions {
+		sequences = append(sequences, x.Sequence)
+	}
+	together, err := w.ExplainAll(t.Context(), w.book, sequences)
+	if err != nil || len(together) != len(sequences) {
+		t.Fatalf("%d of %d are explained together: %v", len(together), len(sequences), err)
+	}
+	for _, n := range sequences {
+		alone, err := w.Explain(t.Context(), w.book, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, _ := json.Marshal(alone)
+		b, _ := json.Marshal(together[n])
+		if string(a) != string(b) {
+			t.Errorf("transaction %d is explained otherwise together with others:\n%s\n%s", n, a, b)
+		}
+	}
+	if _, err := w.ExplainAll(t.Context(), w.book, []int64{1 << 40}); !errors.Is(err, ledger.ErrTransactionUnknown) {
+		t.Errorf("an unknown transaction is explained: %v", err)
+	}
 }
 
 // book is the code of the book that the example is played in. Pages show it in the ids of transactions, so it does not

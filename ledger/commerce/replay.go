@@ -50,6 +50,17 @@ func (s *Service) load(ctx context.Context, book ledger.Book, id string, upTo in
 	return o, s.replay(ctx, o, len(o.transactions))
 }
 
+// loaded is load of an order whose transactions are read already, up to the sequence or further.
+func (s *Service) loaded(ctx context.Context, book ledger.Book, id string, upTo int64, story []ledger.Transaction) (*order, error) {
+	o := &order{book: book, id: id}
+	for i := range story {
+		if story[i].Sequence <= upTo {
+			o.transactions, o.last = story[:i+1:i+1], story[i].Sequence
+		}
+	}
+	return o, s.replay(ctx, o, len(o.transactions))
+}
+
 // replay applies the first n transactions of the order.
 func (s *Service) replay(ctx context.Context, o *order, n int) error {
 	undone := o.undone()

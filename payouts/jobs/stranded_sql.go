@@ -19,8 +19,11 @@ SELECT l.kind, l.book_id, first.period,
        (SELECT count(*) FROM (SELECT FROM job_periods p WHERE p.kind = l.kind AND p.book_id = l.book_id AND p.state IN ('waiting', 'running') LIMIT $4) open)
   FROM job_lines l
  CROSS JOIN LATERAL (
-       SELECT p.period FROM job_periods p
-        WHERE p.kind = l.kind AND p.book_id = l.book_id AND p.state IN ('waiting', 'running') ORDER BY p.state, p.period LIMIT 1) first
+       SELECT least.period FROM unnest(ARRAY['waiting', 'running']) AS s (state)
+        CROSS JOIN LATERAL (
+              SELECT p.period FROM job_periods p
+               WHERE p.kind = l.kind AND p.book_id = l.book_id AND p.state = s.state AND p.state IN ('waiting', 'running') ORDER BY p.period LIMIT 1) least
+        ORDER BY least.period LIMIT 1) first
  WHERE l.book_id >= 0 AND NOT (l.kind = ANY($1) AND l.book_id = 0) AND NOT (l.kind = ANY($2) AND l.book_id = ANY($3::integer[]))
  ORDER BY l.kind, l.book_id LIMIT $4`
 
@@ -29,7 +32,7 @@ type Stranded struct {
 	// Job is the name that stands in the database, and Book where, 0 for the installation.
 	Job  string
 	Book int32
-	// Open is how many periods wait or run, at most 1000, and Oldest when the one that comes first became due.
+	// Open is how many periods wait or run, at most 1000, and Oldest when the oldest of them became due.
 	Open   int
 	Oldest time.Time
 }

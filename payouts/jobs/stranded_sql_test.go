@@ -78,3 +78,20 @@ func TestStrandedInABook(t *testing.T) {
 		t.Errorf("stranded %+v, %v", got, err)
 	}
 }
+
+// The oldest of stranded work is told, also if a later period runs: an extra one may be taken up before the one that was due before it.
+func TestStrandedTellsTheOldest(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	s := h.service(t, h.minutely(t, "poll"))
+	run(t, s)
+	h.clock.move(3 * time.Minute)
+	tick(t, s)
+	h.owner(t, `UPDATE job_lines SET fence = 1 WHERE kind = 'poll';
+		UPDATE job_periods SET state = 'running', fence = 1, claimed_by = 'other', started_at = now(), lease_until = now() + interval '1 hour'
+		 WHERE kind = 'poll' AND period = (SELECT max(period) FROM job_periods WHERE kind = 'poll')`)
+	got, err := h.service(t, h.minutely(t, "ask")).Stranded(t.Context())
+	if err != nil || len(got) != 1 || got[0].Open != 3 || !got[0].Oldest.Equal(start.Add(time.Minute)) {
+		t.Errorf("stranded %+v, %v", got, err)
+	}
+}

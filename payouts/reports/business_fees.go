@@ -43,28 +43,26 @@ func fees() Report {
 	}
 }
 
+// feesPage is how many transactions are explained together.
+const feesPage = 200
+
 func (q *Query) fees(ctx context.Context, yield func(tabular.Row) error) error {
 	sums := map[feeKey]*feeSums{}
+	page := make([][]fact, 0, feesPage)
+	flush := func() error {
+		err := q.addFeesOf(ctx, sums, page)
+		page = page[:0]
+		return err
+	}
 	err := q.each(ctx, walk{from: q.Period("from"), to: q.Period("to"), rows: [2]int{4000, 4999}}, func(facts []fact) error {
-		var x *commerce.Explanation
-		sign := money.Minor(1)
-		if q.Text("detail") != "account" {
-			if facts[0].Mirror { // it has the reasons of what it mirrors
-				sign = -1
-			}
-			var err error
-			if x, err = q.s.events.Explain(ctx, q.Book, facts[0].Origin); err != nil {
-				return err
-			}
+		if page = append(page, slices.Clone(facts)); len(page) < feesPage {
+			return nil
 		}
-		for len(facts) > 0 {
-			first := facts[0]
-			var of []fact
-			of, facts = apart(facts, func(f *fact) bool { return f.Account == first.Account && f.Currency == first.Currency })
-			addFees(sums, of, x, sign)
-		}
-		return nil
+		return flush()
 	})
+	if err == nil {
+		err = flush()
+	}
 	if err != nil {
 		return err
 	}
@@ -81,6 +79,35 @@ func (q *Query) fees(ctx context.Context, yield func(tabular.Row) error) error {
 		if err := yield(tabular.Row{periodValue(k.period), tabular.Text(string(k.account)), tabular.Text(k.rule), tabular.Text(k.version), tabular.Text(string(k.currency)),
 			tabular.Int(s.count), base, m(s.charged), m(s.returned), m(s.charged - s.returned)}); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// addFeesOf adds what transactions have on revenue accounts.
+func (q *Query) addFeesOf(ctx context.Context, sums map[feeKey]*feeSums, page [][]fact) error {
+	var why map[int64]*commerce.Explanation
+	if q.Text("detail") != "account" && len(page) > 0 {
+		origins := make([]int64, len(page))
+		for i, facts := range page {
+			origins[i] = facts[0].Origin
+		}
+		slices.Sort(origins)
+		var err error
+		if why, err = q.s.events.ExplainAll(ctx, q.Book, slices.Compact(origins)); err != nil {
+			return err
+		}
+	}
+	for _, facts := range page {
+		x, sign := why[facts[0].Origin], money.Minor(1)
+		if x != nil && facts[0].Mirror { // it has the reasons of what it mirrors
+			sign = -1
+		}
+		for len(facts) > 0 {
+			first := facts[0]
+			var of []fact
+			of, facts = apart(facts, func(f *fact) bool { return f.Account == first.Account && f.Currency == first.Currency })
+			addFees(sums, of, x, sign)
 		}
 	}
 	return nil

@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,6 +36,8 @@ var (
 	ErrExportOld = fault.New(fault.Conflict, "export-old", "The report has other columns by now. Ask for it again at the same place of the book.")
 	// ErrExportsMany means that too many exports of the book wait to be made.
 	ErrExportsMany = fault.New(fault.Unavailable, "exports-many", "Too many exports of this book wait to be made. Ask again when some are made.")
+	// ErrExportLong means that the file takes longer to make than an export may take. It is the reason of such an export.
+	ErrExportLong = fault.New(fault.TooLarge, "export-long", "The export takes longer than an hour. Ask for fewer months, or for less detail.")
 	// ErrLanguage means that a language is not written as one.
 	ErrLanguage = fault.New(fault.Invalid, "export-language", "A language is written as two letters, such as en or ar.")
 )
@@ -141,38 +145,69 @@ const (
 	whole
 )
 
+// limit is how long that is.
+func (s *Service) limit(p patience) time.Duration {
+	switch p {
+	case asWaited:
+		return budget
+	case aLook:
+		return s.look
+	default:
+		return s.longest
+	}
+}
+
 // ask makes an export at once, if that takes no more than the budget.
 func (s *Service) ask(ctx context.Context, e Export) (Export, error) {
-	short, cancel := context.WithTimeout(ctx, budget)
-	defer cancel()
-	if err := s.try(short, e, asWaited); err != nil {
+	if err := s.try(ctx, e, asWaited); err != nil {
 		return Export{}, err
 	}
 	return s.Export(ctx, e.book, e.ID)
 }
 
-// try makes an export that is held, and records what came of it. An export that was given too little time is given back as if it had
-// not been tried.
+// try makes an export that is held, and records what came of it. An export that was given too little time, or whose maker had to stop,
+// is given back as if it had not been tried.
 func (s *Service) try(ctx context.Context, e Export, p patience) error {
-	m, err := s.holding(ctx, e, func(ctx context.Context) (tabular.Manifest, error) {
+	within, cancel := context.WithTimeout(ctx, s.limit(p))
+	defer cancel()
+	m, err := s.holding(within, e, func(ctx context.Context) (m tabular.Manifest, err error) {
+		defer s.caught(&err)
 		return s.write(ctx, e, io.Discard)
 	})
 	// What came of it is recorded also when there is no time left to make more.
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), budget)
 	defer cancel()
-	switch kind := fault.KindOf(err); {
+	switch {
 	case err == nil:
 		return s.keepMade(keep, e, m)
 	case errors.Is(err, errLost):
 		return nil
+	case errors.Is(err, errPanic): // as bad when there was no time left
 	case ctx.Err() != nil:
-		return s.giveBack(keep, e, p)
+		return s.giveBack(keep, e, false)
+	case within.Err() != nil && p == whole:
+		err = ErrExportLong
+	case within.Err() != nil:
+		return s.giveBack(keep, e, p == aLook)
+	}
+	switch kind := fault.KindOf(err); {
 	case kind == fault.Invalid || kind == fault.NotFound || kind == fault.Conflict || kind == fault.TooLarge || e.Tries >= maxTries:
 		s.log.Error("an export cannot be made", "book", e.book.Code, "export", e.ID, "report", e.Report, "reason", reasonOf(err))
 		return s.keepFailed(keep, e, reasonOf(err))
 	default:
 		s.log.Warn("an export is tried again", "book", e.book.Code, "export", e.ID, "report", e.Report, "reason", reasonOf(err))
 		return s.keepWaiting(keep, e, reasonOf(err))
+	}
+}
+
+// errPanic means that the program itself failed while an export was made.
+var errPanic = errors.New("reports: the making of an export panicked")
+
+// caught is deferred by whoever makes an export: a panic becomes an error, which is that export's alone, and its stack is logged.
+func (s *Service) caught(err *error) {
+	if what := recover(); what != nil {
+		s.log.Error("the making of an export panicked", "panic", fmt.Sprint(what), "stack", string(debug.Stack()))
+		*err = errPanic
 	}
 }
 
@@ -183,6 +218,9 @@ var errLost = errors.New("reports: another makes the export")
 func reasonOf(err error) string {
 	if code := fault.CodeOf(err); code != "" {
 		return code
+	}
+	if errors.Is(err, errPanic) {
+		return "panic"
 	}
 	return "internal"
 }

@@ -74,3 +74,26 @@ func (o *office) lockEntries() (release func()) {
 		o.ok(conn.Close(o.Context()))
 	}
 }
+
+// breakDown lets the database fail whoever writes to the export.
+func (o *office) breakDown(id string) {
+	o.Helper()
+	conn, err := pgx.Connect(o.Context(), o.db.SuperURL)
+	o.ok(err)
+	_, err = conn.Exec(o.Context(), `
+CREATE SEQUENCE breakdowns;
+GRANT ALL ON breakdowns TO PUBLIC;
+CREATE FUNCTION break_down() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF NEW.id = TG_ARGV[0] THEN PERFORM nextval('breakdowns'); RAISE EXCEPTION 'broken down'; END IF; RETURN NEW;
+END $$;
+CREATE TRIGGER break_down BEFORE UPDATE ON exports FOR EACH ROW EXECUTE FUNCTION break_down('`+id+`')`)
+	o.ok(err)
+	o.ok(conn.Close(o.Context()))
+}
+
+// breakdowns is how often that was so.
+func (o *office) breakdowns() (n int64) {
+	o.Helper()
+	o.ok(o.db.Pool.QueryRow(o.Context(), "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM breakdowns").Scan(&n))
+	return n
+}

@@ -52,7 +52,7 @@ RETURNING due.code, ` + exportColumns
 	sqlKeepMade    = `UPDATE exports SET state = 'made', manifest = $4, made_at = $5, held_until = NULL, reason = ''` + sqlHeld
 	sqlKeepFailed  = `UPDATE exports SET state = 'failed', reason = $4, held_until = NULL` + sqlHeld
 	sqlKeepWaiting = `UPDATE exports SET reason = $4, held_until = $5` + sqlHeld
-	sqlGiveBack    = `UPDATE exports SET tries = tries - $4, long = long OR $5, held_until = NULL` + sqlHeld
+	sqlGiveBack    = `UPDATE exports SET tries = tries - 1, long = long OR $4, held_until = NULL` + sqlHeld
 )
 
 // Ask records that somebody asks for a report, which leaves a row in the audit trail, and makes it if that takes no more than ten
@@ -207,14 +207,9 @@ func (s *Service) keepWaiting(ctx context.Context, e Export, reason string) erro
 	return s.held(ctx, e, sqlKeepWaiting, nil, reason, s.now().Add(time.Duration(e.Tries)*time.Minute))
 }
 
-// giveBack leaves an export to others at once. The try does not count if it was only too short; one that was too short for a first
-// look in the background makes the export a long one.
-func (s *Service) giveBack(ctx context.Context, e Export, p patience) error {
-	uncounted := 0
-	if p != whole {
-		uncounted = 1
-	}
-	return s.held(ctx, e, sqlGiveBack, nil, uncounted, p == aLook)
+// giveBack leaves an export to others at once, as if it had not been tried, and as a long one if it was found to be one.
+func (s *Service) giveBack(ctx context.Context, e Export, long bool) error {
+	return s.held(ctx, e, sqlGiveBack, nil, long)
 }
 
 // held changes an export that is still held by this try; one that is not stays as others left it, and lost is returned.

@@ -68,8 +68,8 @@ type office struct {
 	clock *deskClock
 	trail *guard.Trail
 	n     int
-	// lease and look are those of services made later; zero for the usual ones.
-	lease, look time.Duration
+	// lease, look and longest are those of services made later; zero for the usual ones.
+	lease, look, longest time.Duration
 }
 
 func newOffice(t *testing.T, opts ...pgtest.Option) *office {
@@ -87,11 +87,13 @@ func newOffice(t *testing.T, opts ...pgtest.Option) *office {
 }
 
 // another is a second service on the same database, as another process would be.
-func (o *office) another() *reports.Service {
+func (o *office) another() *reports.Service { return reports.New(o.options()) }
+
+func (o *office) options() reports.Options {
 	events := commerce.New(o.books, commerce.NewRuleSets(o.db.Pool, o.clock.Now), o.clock.Now)
 	paying := payouts.New(payouts.Options{Pool: o.db.Pool, Ledger: o.books, Events: events, Trail: o.trail, Now: o.clock.Now})
 	compared := reconcile.New(reconcile.Options{Pool: o.db.Pool, Ledger: o.books, Events: events, Payouts: paying, Trail: o.trail, Now: o.clock.Now})
-	return reports.New(reports.Options{Pool: o.db.Pool, Ledger: o.books, Events: events, Payouts: paying, Reconcile: compared, Trail: o.trail, Now: o.clock.Now, Lease: o.lease, Look: o.look})
+	return reports.Options{Pool: o.db.Pool, Ledger: o.books, Events: events, Payouts: paying, Reconcile: compared, Trail: o.trail, Now: o.clock.Now, Lease: o.lease, Look: o.look, Longest: o.longest}
 }
 
 func (o *office) ok(err error) {

@@ -22,8 +22,9 @@ type Options struct {
 	Trail     *guard.Trail
 	Now       func() time.Time
 	// Lease is how long others leave an export to whoever makes it and does not say a word; two minutes if it is zero. Look is how
-	// long an export may take before it is made apart from those that take less; a minute if it is zero.
-	Lease, Look time.Duration
+	// long an export may take before it is made apart from those that take less; a minute if it is zero. Longest is how long any may take
+	// before it has failed; an hour if it is zero, and less than MaxTurn.
+	Lease, Look, Longest time.Duration
 	// Log is told of exports that cannot be made; nil for nowhere.
 	Log *slog.Logger
 }
@@ -40,6 +41,7 @@ type Service struct {
 	log       *slog.Logger
 	lease     time.Duration
 	look      time.Duration
+	longest   time.Duration
 }
 
 // New returns the service in the database.
@@ -53,7 +55,10 @@ func New(o Options) *Service {
 	if o.Look <= 0 {
 		o.Look = defaultLook
 	}
-	return &Service{lease: o.Lease, look: o.Look, pool: o.Pool, ledger: o.Ledger, events: o.Events, payouts: o.Payouts, reconcile: o.Reconcile, trail: o.Trail, clock: o.Now, log: o.Log}
+	if o.Longest <= 0 {
+		o.Longest = defaultLongest
+	}
+	return &Service{lease: o.Lease, look: o.Look, longest: o.Longest, pool: o.Pool, ledger: o.Ledger, events: o.Events, payouts: o.Payouts, reconcile: o.Reconcile, trail: o.Trail, clock: o.Now, log: o.Log}
 }
 
 // now is the time as the database keeps it.
