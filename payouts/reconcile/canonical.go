@@ -56,6 +56,8 @@ type inputs struct {
 	Facts      []fact   `json:"facts,omitempty"`
 	// again says that a run is made again.
 	again bool
+	// scheduled says that it is a job's, for which nobody waits.
+	scheduled bool
 	// listed are the identities of the facts that are listed before others: those of open breaks.
 	listed map[string]bool
 }

@@ -38,10 +38,7 @@ func (r *reading) bring() error {
 		if to, ok := r.goesBy[key]; ok && i.side == sideLedger {
 			key = to
 		}
-		if passOf(key, r.passes) != r.pass {
-			continue
-		}
-		if err := r.carry.bring(keyed{key, i.currency}, i); err != nil {
+		if err := r.hold(key, func() error { return r.carry.bring(keyed{key, i.currency}, i) }); err != nil {
 			return err
 		}
 	}
@@ -123,7 +120,7 @@ func (s *Service) itemPages(ctx context.Context, r *reading, sql string, all []i
 		if err != nil || n < page {
 			return all, err
 		}
-		if len(all) > r.carry.most {
+		if len(all) > s.most {
 			return nil, ErrRunLarge
 		}
 		last, until = all[len(all)-1], end
