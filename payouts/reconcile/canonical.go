@@ -58,6 +58,8 @@ type inputs struct {
 	lastReceipt int64
 	// again says that a run is made again.
 	again bool
+	// scheduled says that it is a job's, for which nobody waits.
+	scheduled bool
 	// listed are the identities of the facts that are listed before others: those of open breaks.
 	listed map[string]bool
 }

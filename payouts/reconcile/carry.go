@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"hash/fnv"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -21,19 +22,47 @@ import (
 const mostCarried = 200_000
 
 // Where more keys than that do not tie on the way, because the two sides come in different orders or stand in different months, the run
-// goes through its slices several times, each time for a part of the keys. What it finds does not depend on how often.
+// goes on with half of the keys and goes through its slices again for the other half. So no part of the work is done in vain, and it goes
+// through them hardly more often than the keys ask for. What it finds does not depend on how often.
 
-// mostPasses bounds how often a run goes through its slices.
+// mostPasses bounds into how many parts the keys fall, and so how often a run goes through its slices.
 const mostPasses = 64
 
 // errCarryFull means that more keys do not tie on the way than one pass carries.
 var errCarryFull = errors.New("reconcile: more keys are carried than one pass can")
 
-// passOf is the pass in which a key is looked at.
-func passOf(key string, passes int) int {
+// keyShare is a part of all keys: those of one of so many parts.
+type keyShare struct{ part, of uint32 }
+
+// has reports whether a key falls to the share.
+func (k keyShare) has(key string) bool {
 	h := fnv.New32a()
 	h.Write([]byte(key)) // it never fails
-	return int(h.Sum32() % uint32(passes))
+	return h.Sum32()%k.of == k.part
+}
+
+// halves are the two halves of a share.
+func (k keyShare) halves() (a, b keyShare) {
+	return keyShare{k.part, 2 * k.of}, keyShare{k.part + k.of, 2 * k.of}
+}
+
+// hold has something of a key put into the carry, if the key falls to the pass. If there is no room, the pass goes on with half of its keys,
+// and the other half is looked at later.
+func (r *reading) hold(key string, put func() error) error {
+	for r.pass.has(key) {
+		err := put()
+		if !errors.Is(err, errCarryFull) {
+			return err
+		}
+		if r.pass.of >= mostPasses {
+			return ErrRunLarge
+		}
+		var later keyShare
+		r.pass, later = r.pass.halves()
+		r.later = append(r.later, later)
+		maps.DeleteFunc(r.carry.rests, func(k keyed, _ *rest) bool { return !r.pass.has(k.key) })
+	}
+	return nil
 }
 
 // keyed is a key in a currency.

@@ -43,10 +43,12 @@ type reading struct {
 	goesBy map[string]string
 	out    *outcome
 	way    giving
-	// deep is how often slices are halved to be read in time.
-	deep int
-	// pass of passes is for those of the keys that fall to it.
-	pass, passes int
+	// slices and searches are how often slices are halved to be read in time.
+	slices, searches halving
+	// pass is the share of the keys that is looked at, first says that none was before, and later are the shares that wait.
+	pass  keyShare
+	first bool
+	later []keyShare
 	// cuts are the differences of months that are named so far, one key each, and more counts the keys that are not.
 	cuts []cutKey
 	more map[money.Currency]int
@@ -120,6 +122,7 @@ func (s *Service) compareOnce(ctx context.Context, t payouts.Turn, a Asked, line
 	if err := s.lookAtEvidence(ctx, in.Lines.To); err != nil {
 		return Run{}, err
 	}
+	in.scheduled = trigger(t, a) == triggerScheduled
 	out, err := s.compute(ctx, t.Book, &in, append(refused, known...), lines)
 	if err != nil {
 		return Run{}, err
@@ -142,12 +145,15 @@ func (s *Service) compareOnce(ctx context.Context, t payouts.Turn, a Asked, line
 // triggerClose marks the runs upon which a month is closed.
 const triggerClose = "close"
 
+// triggerScheduled marks the runs of jobs, for which nobody waits.
+const triggerScheduled = "scheduled"
+
 func trigger(t payouts.Turn, a Asked) string {
 	switch {
 	case a.Closing:
 		return triggerClose
 	case t.Check != nil && !t.Extra:
-		return "scheduled"
+		return triggerScheduled
 	}
 	return "manual"
 }
@@ -162,31 +168,23 @@ func starter(t payouts.Turn) string {
 // compute finds what the inputs come to. It reads rows that never change, up to fixed numbers, and nothing else: so it comes to the
 // same whenever it is done. Of the pairings that people refused, those that are about lines without a counterpart become inputs.
 func (s *Service) compute(ctx context.Context, book ledger.Book, in *inputs, refused []refusal, lines int) (*outcome, error) {
-	for passes := 1; ; passes *= 2 {
-		out, err := s.computeIn(ctx, book, in, refused, lines, passes)
-		if !errors.Is(err, errCarryFull) {
-			return out, err
-		}
-		if passes >= mostPasses {
-			return nil, ErrRunLarge
-		}
-	}
-}
-
-// computeIn computes in so many passes.
-func (s *Service) computeIn(ctx context.Context, book ledger.Book, in *inputs, refused []refusal, lines, passes int) (*outcome, error) {
 	rules, err := rulesOf(in.Rules.Document)
 	if err != nil {
 		return nil, err
 	}
 	rules.Version = in.Rules.Version
-	r := &reading{passes: passes, more: map[money.Currency]int{},
-		book: book, in: *in, rules: rules, sliceLines: lines, carry: newCarry(s.most), sums: turnover{}, out: &outcome{}, way: giving{s: s, since: s.clock()},
-		batches: in.Batches, renamed: map[string][]string{}, broughtBack: map[string]string{}}
+	r := &reading{more: map[money.Currency]int{},
+		book: book, in: *in, rules: rules, sliceLines: lines, sums: turnover{}, out: &outcome{}, way: s.givingFor(in.scheduled),
+		batches: in.Batches, renamed: map[string][]string{}, broughtBack: map[string]string{}, later: []keyShare{{0, 1}}}
 	if err := s.prepare(ctx, r); err != nil {
 		return nil, err
 	}
-	for r.pass = range passes {
+	if r.parts, err = s.slicesOf(ctx, r); err != nil {
+		return nil, err
+	}
+	for n := 0; len(r.later) > 0; n++ {
+		r.first = n == 0
+		r.pass, r.later = r.later[len(r.later)-1], r.later[:len(r.later)-1]
 		r.carry = newCarry(s.most)
 		if err := r.bring(); err != nil {
 			return nil, err

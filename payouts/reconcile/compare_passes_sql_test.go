@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mizan/ledger/postgres"
 )
 
 // TestMoreThanOnePassCarries: the two sides come in opposite orders, so that nearly nothing ties until the end, and stand in different
@@ -44,6 +46,72 @@ func TestMoreThanOnePassCarries(t *testing.T) {
 	}
 	h.most = 4
 	h.same(h.run(2))
+}
+
+// TestNoPassIsInVain: whatever there is no room for is looked at in a pass of its own, each key in one, and the passes are not many more than
+// the keys ask for. More than all of them can carry is refused.
+func TestNoPassIsInVain(t *testing.T) {
+	t.Parallel()
+	const most, keys = 100, 2_000
+	r := &reading{later: []keyShare{{0, 1}}}
+	seen, walks := map[string]int{}, 0
+	for ; len(r.later) > 0; walks++ {
+		r.pass, r.later, r.carry = r.later[len(r.later)-1], r.later[:len(r.later)-1], newCarry(most)
+		for i := range keys {
+			u := unequal{keyed: keyed{fmt.Sprint("ch_", i), "EUR"}, source: flow{1, 0}, lines: 1}
+			if err := r.hold(u.key, func() error { return r.carry.add(u) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, k := range r.carry.left() {
+			seen[k.key]++
+		}
+	}
+	if len(seen) != keys || walks > 2*keys/most {
+		t.Errorf("%d of %d keys are looked at, in %d passes of which each carries %d", len(seen), keys, walks, most)
+	}
+	for k, n := range seen {
+		if n != 1 {
+			t.Errorf("the key %s is looked at %d times", k, n)
+		}
+	}
+	r.pass, r.carry = keyShare{0, 1}, newCarry(1)
+	var err error
+	for i := 0; i < keys && err == nil; i++ {
+		u := unequal{keyed: keyed{fmt.Sprint("ch_", i), "EUR"}, source: flow{1, 0}, lines: 1}
+		err = r.hold(u.key, func() error { return r.carry.add(u) })
+	}
+	if !errors.Is(err, ErrRunLarge) {
+		t.Errorf("more than all passes can carry: %v", err)
+	}
+}
+
+// TestSlicesAreHalvedWhileTheyAreSlow: what is read too slowly is halved, and after slices that are read quickly it is halved less again.
+func TestSlicesAreHalvedWhileTheyAreSlow(t *testing.T) {
+	t.Parallel()
+	var h halving
+	p := slice{lines: span{0, 100}}
+	for halved := range 3 {
+		if !h.deeper(postgres.ErrReadTooLong, p, halved) {
+			t.Fatal("it is not halved")
+		}
+	}
+	if h.deeper(errors.New("another"), p, 0) || h.deeper(postgres.ErrReadTooLong, p, mostHalved) || h.deeper(postgres.ErrReadTooLong, slice{}, 0) || h.deep != 3 {
+		t.Errorf("%d", h.deep)
+	}
+	for i, c := range []struct {
+		took []time.Duration
+		deep int
+	}{{[]time.Duration{2 * time.Second, time.Millisecond}, 3}, {[]time.Duration{time.Second, time.Millisecond}, 3}, {[]time.Duration{time.Millisecond}, 2},
+		{[]time.Duration{time.Millisecond, quickRead}, 2}, {[]time.Duration{time.Millisecond}, 1}, {[]time.Duration{time.Millisecond}, 0}, {nil, 0}} {
+		h.begin()
+		for _, d := range c.took {
+			h.read(d)
+		}
+		if h.end(); h.deep != c.deep {
+			t.Errorf("after slice %d it is halved %d times instead of %d", i, h.deep, c.deep)
+		}
+	}
 }
 
 // TestTooMuchIsOpen: where more is open than a run can leave, nothing is recorded, the answer says what there is and what to do, and the

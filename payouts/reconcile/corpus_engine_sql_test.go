@@ -299,11 +299,37 @@ func (p *played) inOneRun() {
 // dayByDay has each side learn of things on days of its own, compares each day, and wants of the last day what one run finds.
 func (p *played) dayByDay(days int) {
 	p.Helper()
+	// What comes in later still comes within its window: only the last day is late enough for it to be over.
+	first := p.earliest()
+	p.inRuns(days, func(int) time.Time { return first }, func(time.Time) int { return p.world.rng.IntN(days) })
+}
+
+// asItComes has each side learn of things when they happen or up to two days later, compares as of each of so many days, and wants of the last
+// day what one run finds: what was paired for certain on the way is what one run pairs.
+func (p *played) asItComes(days int) {
+	p.Helper()
+	first := p.earliest()
+	step := p.world.x.CutOff.Sub(first) / time.Duration(days)
+	early := p.inRuns(days, func(day int) time.Time { return first.Add(time.Duration(day+1) * step) }, func(at time.Time) int {
+		known := at.Add(time.Duration(p.world.rng.Int64N(int64(48 * time.Hour))))
+		return min(max(int((known.Sub(first)-1)/step), 0), days-1)
+	})
+	if p.world.x.bank() && early < p.world.made/2 {
+		p.Errorf("only %d of %d pairings were made before the last day", early, p.world.made)
+	}
+}
+
+// inRuns compares on so many days as of a cut-off of each, but as of the world's on the last one. On each day it knows what is known by then of
+// what moved at a time.
+// It returns how many pairings were made before the last day.
+func (p *played) inRuns(days int, cutOff func(day int) time.Time, knownOn func(moved time.Time) int) (early int) {
+	p.Helper()
+	want := reconcileWorld(p.world.external, p.world.entries, p.world.x).made
 	lines, transactions := make([][]External, days), make([][][]Entry, days)
 	// Of two copies the one that is known first is the right one, so that the order within a key is kept.
 	last := map[string]int{}
 	for _, l := range p.world.external {
-		day := max(p.world.rng.IntN(days), last[l.Key])
+		day := max(knownOn(l.MovedAt), last[l.Key])
 		last[l.Key] = day
 		lines[day] = append(lines[day], l)
 	}
@@ -311,7 +337,7 @@ func (p *played) dayByDay(days int) {
 	clear(last)
 	for _, entries := range p.world.transactions() {
 		key := entries[0].ExternalRef
-		day := max(p.world.rng.IntN(days), on[entries[0].Reverses], last[key])
+		day := max(knownOn(entries[0].OccurredAt), on[entries[0].Reverses], last[key])
 		if on[entries[0].Sequence] = day; key != "" {
 			last[key] = day
 		}
@@ -320,12 +346,14 @@ func (p *played) dayByDay(days int) {
 	for day := range days {
 		p.take(lines[day])
 		p.post(transactions[day])
-		// What comes in later still comes within its window: only the last day is late enough for it to be over.
-		cutOff := p.world.x.CutOff
+		at := p.world.x.CutOff
 		if day < days-1 {
-			cutOff = p.earliest()
+			at = cutOff(day)
 		}
-		p.replays(p.runAt(cutOff))
+		p.replays(p.runAt(at))
+		if day == days-2 {
+			early = len(p.found().made)
+		}
 	}
 	p.world.wants = slices.DeleteFunc(p.world.wants, func(x wanted) bool { return x.class == PeriodCut }) // it is told by the run that matches, and by no later one
 	r := p.found()
@@ -333,6 +361,14 @@ func (p *played) dayByDay(days int) {
 	if err := p.world.check(r); err != nil {
 		p.Errorf("in %d runs: %v", days, err)
 	}
+	for _, made := range r.made {
+		if !slices.ContainsFunc(want, func(x Pairing) bool {
+			return slices.Equal(x.External, made.External) && slices.Equal(x.Entries, made.Entries)
+		}) {
+			p.Errorf("paired for certain on the way, and not by one run: lines %v, entries %v", made.External, made.Entries)
+		}
+	}
+	return early
 }
 
 // TestCorpusInEngine plants forty faults among two thousand lines, in worlds of a processor and of a bank.
@@ -343,15 +379,18 @@ func TestCorpusInEngine(t *testing.T) {
 		first = *corpusSeed
 	}
 	for _, kind := range []Kind{KindProcessor, KindBank} {
-		for _, way := range []string{"one run", "days"} {
+		for _, way := range []string{"one run", "days", "as it comes"} {
 			t.Run(string(kind)+" "+way, func(t *testing.T) {
 				t.Parallel()
 				t.Logf("replay with -run TestCorpusInEngine -corpus.seed=%d", first)
 				p := play(t, build(first, kind, 1_750, 23).inEngine())
-				if way == "one run" {
+				switch way {
+				case "one run":
 					p.inOneRun()
-				} else {
+				case "days":
 					p.dayByDay(4)
+				default:
+					p.asItComes(8)
 				}
 			})
 		}

@@ -531,6 +531,7 @@ func (s *Service) search(ctx context.Context, r *reading, keys []keyed) (map[str
 	found, count := map[string][]int64{}, 0
 	for _, part := range r.parts {
 		for page := range slices.Chunk(list, 20_000) {
+			r.searches.begin()
 			if err := s.searchSlice(ctx, r, part, 0, page, func(at int64, ref string) error {
 				if count++; count > r.carry.most {
 					return ErrRunLarge
@@ -540,6 +541,7 @@ func (s *Service) search(ctx context.Context, r *reading, keys []keyed) (map[str
 			}); err != nil {
 				return nil, err
 			}
+			r.searches.end()
 		}
 	}
 	return found, nil
@@ -553,10 +555,11 @@ func (s *Service) searchSlice(ctx context.Context, r *reading, p slice, halved i
 	}
 	var hits []hit
 	ids, _, _ := r.accountsOf(p)
-	if halved >= r.deep || !p.divides() {
+	if halved >= r.searches.deep || !p.divides() {
 		if err := r.way.giveWay(ctx); err != nil {
 			return err
 		}
+		began := s.clock()
 		err := s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
 			hits = hits[:0]
 			rows, err := tx.Query(ctx, sqlSearch, planNow, r.book.ID, ids, p.entries.From, p.entries.To, names, r.carry.most+1)
@@ -567,7 +570,8 @@ func (s *Service) searchSlice(ctx context.Context, r *reading, p slice, halved i
 			_, err = pgx.ForEachRow(rows, []any{&h.at, &h.ref}, func() error { hits = append(hits, h); return nil })
 			return err
 		})
-		if err != nil && !r.deeper(err, p, halved) {
+		r.searches.read(s.clock().Sub(began))
+		if err != nil && !r.searches.deeper(err, p, halved) {
 			return err
 		}
 		if err == nil {

@@ -6,7 +6,7 @@ import (
 )
 
 // Giving way: a run has no hurry, and posting has. While anybody posts, a run works for a share of its time and waits for the rest, so
-// that what is posted finds a free machine; on a ledger at rest it does not wait at all. How long a run takes changes nothing of what
+// that what is posted finds a free machine; on a ledger at rest it does not wait at all, and in all it waits so long at most. How long a run takes changes nothing of what
 // it finds.
 
 const (
@@ -14,6 +14,10 @@ const (
 	defaultShare = 20
 	// longestWait bounds one wait.
 	longestWait = 10 * time.Second
+	// nightPatience bounds how long a job's run waits in all, so that it ends within its night however long sales go on; and patience how
+	// long one does for which a person waits, or that is made again.
+	nightPatience = 20 * time.Minute
+	patience      = 10 * time.Second
 )
 
 // sqlAllSequences is how far all books of the database have come together.
@@ -25,12 +29,23 @@ type giving struct {
 	// since is when it last waited, and at how far all books were then.
 	since time.Time
 	at    int64
+	// left is how long it may still wait.
+	left time.Duration
+}
+
+// givingFor begins to give way.
+func (s *Service) givingFor(scheduled bool) giving {
+	g := giving{s: s, since: s.clock(), left: patience}
+	if scheduled {
+		g.left = nightPatience
+	}
+	return g
 }
 
 // giveWay waits in proportion to the time that the run worked since it last waited, if anything was posted meanwhile.
 func (g *giving) giveWay(ctx context.Context) error {
 	s := g.s
-	if s.share >= 100 {
+	if s.share >= 100 || g.left <= 0 {
 		return nil
 	}
 	var at int64
@@ -40,7 +55,9 @@ func (g *giving) giveWay(ctx context.Context) error {
 	worked := s.clock().Sub(g.since)
 	if at > g.at && g.at > 0 && worked > 0 {
 		rest := min(worked, longestWait) * time.Duration(100-s.share) / time.Duration(s.share)
-		if err := s.waitFor(ctx, min(rest, longestWait)); err != nil {
+		rest = min(rest, longestWait, g.left)
+		g.left -= rest
+		if err := s.waitFor(ctx, rest); err != nil {
 			return err
 		}
 	}

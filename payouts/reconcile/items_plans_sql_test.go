@@ -2,6 +2,8 @@ package reconcile
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,7 +14,7 @@ import (
 
 // TestItemPlans looks at how open items are found among 40,000 of which nearly all have ended, and what is reversed among 40,000, with
 // the statistics of a day when there were none and with those of today: a run costs by what is open, and one that is made again by what
-// ended since.
+// ended since, page by page.
 func TestItemPlans(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -46,8 +48,10 @@ func TestItemPlans(t *testing.T) {
 			"open":     {sqlOpenItems, []any{1, 1, 1, 500, 0, "", 0, 0, 10_000}},
 			"next":     {sqlOpenItems, []any{1, 1, 1, 500, 0, "e", 8000, 0, 10_000}},
 			"ended":    {sqlEndedItems, []any{1, 1, 1, 399, 0, "", 0, 0, 10_000}},
+			"old":      {sqlEndedItems, []any{1, 1, 1, 2, 0, "", 0, 0, 1_000}},
+			"later":    {sqlEndedItems, []any{1, 1, 1, 2, 100, "e", 9_800, 0, 1_000}},
 			"counted":  {sqlCountOpen, []any{1, 1, 1}},
-			"arriving": {sqlArriving, []any{1, 1, 1, 5_000}},
+			"arriving": {sqlArriving, []any{1, 1, 1, []int64{1, 5}, 5_000}},
 			"headers":  {sqlHeaders, []any{1, []int64{8000, 8001}, 100_000}},
 			"refused":  {sqlRefused, []any{1, 1, 1}},
 			"end":      {sqlEndItems, []any{1, 1, 1, 500, []string{"e", "e"}, []int64{8000, 8002}, []int16{0, 0}, []string{"matched", "matched"}, []string{"", ""}}},
@@ -57,6 +61,11 @@ func TestItemPlans(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if strings.HasPrefix(strings.TrimSpace(q.sql), "SELECT") {
+				if n := blocksRead(t, conn, q.sql, q.args); n > 6_000 {
+					t.Errorf("%s reads %d blocks (statistics %q)", name, n, statistics)
+				}
+			}
 			plan := evidencePlan(t, conn, q.sql, q.args)
 			if err := tx.Rollback(t.Context()); err != nil {
 				t.Fatal(err)
@@ -65,6 +74,52 @@ func TestItemPlans(t *testing.T) {
 				if strings.Contains(plan, bad) {
 					t.Errorf("%s: %s (statistics %q)\n%s", name, bad, statistics, plan)
 					break
+				}
+			}
+		}
+	}
+}
+
+// blocksRead is how many blocks a query reads, wherever they are.
+func blocksRead(t *testing.T, conn *pgx.Conn, sql string, args []any) (n int) {
+	t.Helper()
+	var plan []struct {
+		Plan struct {
+			Hit  int `json:"Shared Hit Blocks"`
+			Read int `json:"Shared Read Blocks"`
+		}
+	}
+	if err := conn.QueryRow(t.Context(), "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+sql, args...).Scan(&plan); err != nil || len(plan) != 1 {
+		t.Fatal(plan, err)
+	}
+	return plan[0].Plan.Hit + plan[0].Plan.Read
+}
+
+// TestItemsInPages: in pages of any size a run that is made again has the same before it, and a page of what it does not want is none the less
+// gone on from.
+func TestItemsInPages(t *testing.T) {
+	t.Parallel()
+	h := newComparing(t)
+	var runs []Run
+	for round := range 4 {
+		for i := range 6 {
+			h.take(line{id: fmt.Sprint("txn_", round, i), key: fmt.Sprint("ch_", round, i), gross: 100})
+		}
+		for before := range round {
+			h.post("order:1", leg{amount: 100, ref: fmt.Sprint("ch_", before, round)})
+		}
+		runs = append(runs, h.run(sliceLines))
+	}
+	for _, run := range runs {
+		h.same(run)
+		r := &reading{book: h.book, in: inputs{Match: R1, Source: sourceInput{ID: 1}, Number: run.Number}}
+		for _, sql := range []string{sqlOpenItems, sqlEndedItems} {
+			want, err := h.itemPages(t.Context(), r, sql, nil, itemPage)
+			h.ok(err)
+			for _, page := range []int{1, 2, 3, 5} {
+				got, err := h.itemPages(t.Context(), r, sql, nil, page)
+				if err != nil || !slices.Equal(got, want) {
+					t.Errorf("run %d in pages of %d: %d items instead of %d, %v", run.Number, page, len(got), len(want), err)
 				}
 			}
 		}

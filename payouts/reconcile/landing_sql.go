@@ -43,14 +43,19 @@ SELECT y.sequence, y.line, y.amount, y.balance_after, coalesce(t.subject, '')
 )
 
 // Arrivals are the open lines of a source that may be arrivals of own money, as they stand now. Of an amount that is on its way all
-// open lines and all transfers are looked at, or it could not be said that nothing else is possible.
+// open lines and all transfers are looked at; where there are too many to look at, nothing is certain.
 func (s *Service) Arrivals(ctx context.Context, book ledger.Book, source Source) ([]Arrival, error) {
+	return s.arrivalsWithin(ctx, book, source, transitPage, transitPages)
+}
+
+// arrivalsWithin reads so many pages of an account of money on its way.
+func (s *Service) arrivalsWithin(ctx context.Context, book ledger.Book, source Source, page, pages int) ([]Arrival, error) {
 	match := matchOf(source)
 	rules, err := s.RulesAt(ctx, book, s.now())
 	if err != nil {
 		return nil, err
 	}
-	waiting, err := s.onTheWay(ctx, book, transitPage)
+	waiting, partly, err := s.onTheWay(ctx, book, page, pages)
 	if err != nil || len(waiting) == 0 {
 		return nil, err
 	}
@@ -92,7 +97,11 @@ func (s *Service) Arrivals(ctx context.Context, book ledger.Book, source Source)
 	if len(sent) == 0 {
 		return nil, nil
 	}
-	return arrivals(lines, sent, situation{Match: match, Kind: source.Kind, Rules: rules, CutOff: s.now(), Zone: book.Location()}), nil
+	all := arrivals(lines, sent, situation{Match: match, Kind: source.Kind, Rules: rules, CutOff: s.now(), Zone: book.Location()})
+	for i := range all {
+		all[i].Certain = all[i].Certain && !partly[all[i].Currency]
+	}
+	return all, nil
 }
 
 // sum is an amount of a currency.
@@ -107,11 +116,12 @@ type transit struct {
 	sum
 }
 
-// onTheWay are the transfers and safeguardings that have not arrived, in the order of their subjects.
-func (s *Service) onTheWay(ctx context.Context, book ledger.Book, page int) (all []transit, err error) {
+// onTheWay are the transfers and safeguardings that have not arrived, in the order of their subjects, and the currencies of which there
+// may be more.
+func (s *Service) onTheWay(ctx context.Context, book ledger.Book, page, pages int) (all []transit, partly map[money.Currency]bool, err error) {
 	rows, err := s.pool.Query(ctx, sqlTransitAccounts, book.ID)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	type account struct {
 		id       int32
@@ -119,12 +129,16 @@ func (s *Service) onTheWay(ctx context.Context, book ledger.Book, page int) (all
 	}
 	accounts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (a account, err error) { return a, row.Scan(&a.id, &a.currency) })
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	partly = map[money.Currency]bool{}
 	for _, a := range accounts {
-		rests, err := s.restsOf(ctx, book, a.id, page)
+		rests, whole, err := s.restsOf(ctx, book, a.id, page, pages)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
+		}
+		if !whole {
+			partly[a.currency] = true
 		}
 		for subject, rest := range rests {
 			if rest > 0 && (strings.HasPrefix(subject, "transfer:") || strings.HasPrefix(subject, "safeguarding:")) {
@@ -133,19 +147,19 @@ func (s *Service) onTheWay(ctx context.Context, book ledger.Book, page int) (all
 		}
 	}
 	slices.SortFunc(all, func(a, b transit) int { return strings.Compare(a.subject, b.subject) })
-	return all, nil
+	return all, partly, nil
 }
 
-// restsOf is what each subject has left on an account of money on its way. It reads back from the newest entry until what it found
-// comes to the balance, beyond which is nothing but what has arrived.
-func (s *Service) restsOf(ctx context.Context, book ledger.Book, account int32, page int) (map[string]money.Minor, error) {
-	rests := map[string]money.Minor{}
+// restsOf is what each subject has left on an account of money on its way, and whether that is the whole. It reads back from the newest
+// entry until what it found comes to the balance, beyond which is nothing but what has arrived, or until it read all of its pages.
+func (s *Service) restsOf(ctx context.Context, book ledger.Book, account int32, page, pages int) (rests map[string]money.Minor, whole bool, err error) {
+	rests = map[string]money.Minor{}
 	var balance, found, below money.Minor
 	sequence, line := int64(math.MaxInt64), 0
-	for n := range transitPages {
+	for n := range pages {
 		rows, err := s.pool.Query(ctx, sqlTransitEntries, book.ID, account, sequence, line, page)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		read := 0
 		var amount, after money.Minor
@@ -161,13 +175,13 @@ func (s *Service) restsOf(ctx context.Context, book ledger.Book, account int32, 
 			found += amount
 			return nil
 		}); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if read < page || found == balance && below == 0 {
-			break
+			return rests, true, nil
 		}
 	}
-	return rests, nil
+	return rests, false, nil
 }
 
 // holds reports whether an account is one of the source's.

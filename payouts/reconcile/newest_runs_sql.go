@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -42,6 +43,10 @@ SELECT h.match, h.source_id, coalesce(s.kind, ''), coalesce(s.name, ''), r.id, r
  WHERE h.book_id = $1
  ORDER BY h.match, h.source_id`
 
+	sqlHeadOf = `
+SELECT coalesce(max(h.run), 0), coalesce(max(h.line), 0), (SELECT coalesce(max(e.last_line), 0) FROM evidence_heads e WHERE e.book_id = $1 AND e.source_id = $3)
+  FROM recon_heads h WHERE h.book_id = $1 AND h.match = $2 AND h.source_id = $3`
+
 	// A period of a job is some runs ago at most: people's runs of the same day come between.
 	sqlRanSince = `
 SELECT EXISTS (SELECT FROM (SELECT r.started_by, r.recorded_at, r.trigger FROM recon_runs r
@@ -69,4 +74,27 @@ func (s *Service) ranIn(ctx context.Context, t payouts.Turn, match Match, source
 	}
 	err = s.pool.QueryRow(ctx, sqlRanSince, t.Book.ID, match, source, starter(t), t.Start).Scan(&ran)
 	return ran, err
+}
+
+// head is how far a match and source have come.
+type head struct {
+	// run is the newest run, and line the last line that it took, of known lines.
+	run, line, known int64
+}
+
+func (s *Service) headOf(ctx context.Context, book ledger.Book, match Match, source int16) (h head, err error) {
+	err = s.pool.QueryRow(ctx, sqlHeadOf, book.ID, match, source).Scan(&h.run, &h.line, &h.known)
+	return h, err
+}
+
+// overtaken passes over the error of a run that another one was recorded before, if that one took all lines that were known when this one
+// began. Otherwise nobody compared what this one would have, and the error stays.
+func (s *Service) overtaken(ctx context.Context, book ledger.Book, match Match, source int16, before head, failed error) error {
+	if !errors.Is(failed, ErrRunOvertaken) {
+		return failed
+	}
+	if h, err := s.headOf(ctx, book, match, source); err != nil || h.run == before.run || h.line < before.known {
+		return errors.Join(failed, err)
+	}
+	return nil
 }

@@ -31,6 +31,8 @@ const (
 	pullLists = 4096
 	// pullRipe bounds the days that one pull reads again because money of them should be available by now.
 	pullRipe = 40
+	// pullRipeShare is the share of its lists, one in so many, that it asks for of those days: what is new comes before what changes.
+	pullRipeShare = 4
 	// pullSkew is how far the processor's clock and ours may lie apart.
 	pullSkew = 2 * time.Minute
 )
@@ -57,7 +59,8 @@ type pull struct {
 	driver processor.Driver
 	source Source
 	by     string
-	lists  int
+	// lists of most were asked for.
+	lists, most int
 	// owing says that what is read belongs to a reading further back, which the next pull goes on with if this one does not end it.
 	owing bool
 	done  Pulled
@@ -70,7 +73,7 @@ var errPullMore = errors.New("reconcile: the next pull goes on")
 // page, so that a pull that ends early loses nothing and the next one repeats nothing. Pulls may run at once; each line is there
 // once. Errors: ErrNoDriver, ErrSourceShared, those of the driver, and that of the turn if another process has taken it over.
 func (s *Service) Pull(ctx context.Context, t payouts.Turn, name string) (Pulled, error) {
-	p := &pull{s: s, t: t, driver: s.driver(t.Book, name), by: actorID(t.Actor)}
+	p := &pull{s: s, t: t, driver: s.driver(t.Book, name), by: actorID(t.Actor), most: s.pullLists}
 	if p.driver == nil {
 		return Pulled{}, ErrNoDriver
 	}
@@ -162,14 +165,18 @@ func (p *pull) upToNow(ctx context.Context, from time.Time) error {
 	}
 }
 
-// ripen reads the days again whose money should be available by now.
+// ripen reads the days again whose money should be available by now. What it does not come to, the next pull does.
 func (p *pull) ripen(ctx context.Context, before time.Time) error {
 	days, err := p.s.ripeDays(ctx, p.t.Book, p.source, p.s.now(), before)
 	if err != nil {
 		return err
 	}
+	p.most = max(p.s.pullLists/pullRipeShare, 1)
+	defer func() { p.most = p.s.pullLists }()
 	for _, day := range days {
-		if err := p.window(ctx, day, day.Add(24*time.Hour)); err != nil {
+		if err := p.window(ctx, day, day.Add(24*time.Hour)); errors.Is(err, errPullMore) {
+			return nil
+		} else if err != nil {
 			return err
 		}
 	}
@@ -220,9 +227,10 @@ func half(from, until time.Time) (time.Time, bool) {
 }
 
 func (p *pull) list(ctx context.Context, from, until time.Time) ([]processor.Entry, error) {
-	if p.lists++; p.lists > p.s.pullLists {
+	if p.lists >= p.most {
 		return nil, errPullMore
 	}
+	p.lists++
 	return p.driver.ListEntries(ctx, "", processor.Window{From: from, Until: until})
 }
 

@@ -480,6 +480,38 @@ func TestPullGoesBack(t *testing.T) {
 	}
 }
 
+// TestWhatIsNewComesBeforeWhatChanges: days whose money should be available by now take no more than their share of a pull, so that what is
+// new is read in the same one; and in the end all of them are read.
+func TestWhatIsNewComesBeforeWhatChanges(t *testing.T) {
+	t.Parallel()
+	h := newEvidenceHouse(t)
+	for range 12 {
+		h.charge(1000, 30, 20*24*time.Hour)
+		h.clock.Advance(24 * time.Hour)
+	}
+	h.pull()
+	h.clock.Advance(30 * 24 * time.Hour)
+	h.charge(700, 20, 48*time.Hour)
+	_, _, before, err := h.Known(t.Context(), h.book, h.processorSource())
+	h.ok(err)
+	h.pullLists = 8
+	p, err := h.Pull(t.Context(), h.turn(), "main")
+	h.ok(err)
+	_, _, until, err := h.Known(t.Context(), h.book, h.processorSource())
+	h.ok(err)
+	if until.Sub(before) < 10*24*time.Hour || !p.More {
+		t.Errorf("a pull of %d lists came from %s to %s, and is to go on %v", h.pullLists, before, until, p.More)
+	}
+	for range 20 {
+		_, err := h.Pull(t.Context(), h.turn(), "main")
+		h.ok(err)
+	}
+	h.equalsJournal()
+	if n := h.count(`SELECT count(*) FROM evidence_lines WHERE status = 'pending' AND available_at <= $1`, h.clock.Now()); n != 0 {
+		t.Errorf("%d lines should be available by now", n)
+	}
+}
+
 // TestRipeDays: of the days whose money should be available by now one pull reads some again, and however many lines of a day stay
 // pending for ever, and however many such days there are, what became due lately is among them.
 func TestRipeDays(t *testing.T) {

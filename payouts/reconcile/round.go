@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"mizan/ledger/fault"
 	"mizan/payouts"
 )
 
@@ -22,6 +23,13 @@ import (
 
 // roundPulls bounds the pulls of one source in one round. The next round goes on.
 const roundPulls = 50
+
+// ErrFetchUnfinished means that a processor has more than one round fetches.
+var ErrFetchUnfinished = fault.New(fault.Unavailable, "recon-fetch-unfinished", "The processor has more than one round fetches, so nothing was compared. What was fetched is kept, and the next try goes on. "+
+	"Wait for it, or run the job again.")
+
+// textOvertaken is said of a period in which somebody else's run took what the round's would have.
+const textOvertaken = "compared by somebody else meanwhile"
 
 // RoundProcessors pulls what is new at the processors of a book and compares it (R1). Sources are set up before: a book without any
 // costs nothing.
@@ -71,12 +79,13 @@ func (s *Service) RoundInside(ctx context.Context, t payouts.Turn) (payouts.Repo
 	if ran, err := s.ranIn(ctx, t, R3, 0); err != nil || ran {
 		return payouts.Report{Text: "compared already"}, err
 	}
-	run, err := s.CompareInside(ctx, t, t.Book)
-	if errors.Is(err, ErrRunOvertaken) {
-		return payouts.Report{Text: "compared by somebody else meanwhile"}, nil
-	}
+	before, err := s.headOf(ctx, t.Book, R3, 0)
 	if err != nil {
 		return payouts.Report{}, err
+	}
+	run, err := s.CompareInside(ctx, t, t.Book)
+	if err != nil {
+		return payouts.Report{Text: textOvertaken}, s.overtaken(ctx, t.Book, R3, 0, before, err)
 	}
 	return payouts.Report{Text: fmt.Sprintf("run %s held the book against itself: %d differences", run.ID, run.Found), Items: run.Matched}, nil
 }
@@ -124,6 +133,7 @@ func (s *Service) roundOf(ctx context.Context, t payouts.Turn, x Source) (text s
 	}
 	text = "compared already"
 	all := ran
+	var unfinished error
 	if !ran {
 		text = ""
 		var gaps bool
@@ -134,23 +144,17 @@ func (s *Service) roundOf(ctx context.Context, t payouts.Turn, x Source) (text s
 		if err != nil {
 			return "", 0, err
 		}
-		var run Run
-		if all {
-			run, err = s.CompareSource(ctx, t, x)
-		}
 		if gaps {
 			text = "not complete, "
 		}
-		switch {
-		case !all:
-			text = "more to fetch than one round does, so it was not compared; the next round goes on"
-		case errors.Is(err, ErrRunOvertaken):
-			text += "compared by somebody else meanwhile"
-		case err != nil:
-			return "", 0, err
-		default:
-			text += fmt.Sprintf("%d new lines, %d matched, %d open, %d differences", run.ToLine-run.FromLine, run.Matched, run.OpenItems, run.Found)
-			matched = run.Matched
+		if !all {
+			unfinished = ErrFetchUnfinished
+		} else {
+			said, n, err := s.compareInRound(ctx, t, x)
+			if err != nil {
+				return "", 0, err
+			}
+			text, matched = text+said, n
 		}
 	}
 	done, err := s.FollowUp(ctx, t, x)
@@ -175,7 +179,20 @@ func (s *Service) roundOf(ctx context.Context, t payouts.Turn, x Source) (text s
 			text += fmt.Sprintf(", %d payouts are not the sum of their lines", differ)
 		}
 	}
-	return text, matched, err
+	return text, matched, errors.Join(unfinished, err)
+}
+
+// compareInRound compares a source, and says what came of it. If somebody else compares the same meanwhile, that run is the period's.
+func (s *Service) compareInRound(ctx context.Context, t payouts.Turn, x Source) (text string, matched int64, err error) {
+	before, err := s.headOf(ctx, t.Book, matchOf(x), x.ID)
+	if err != nil {
+		return "", 0, err
+	}
+	run, err := s.CompareSource(ctx, t, x)
+	if err != nil {
+		return textOvertaken, 0, s.overtaken(ctx, t.Book, matchOf(x), x.ID, before, err)
+	}
+	return fmt.Sprintf("%d new lines, %d matched, %d open, %d differences", run.ToLine-run.FromLine, run.Matched, run.OpenItems, run.Found), run.Matched, nil
 }
 
 // CompareSource compares what is new of a source by the match of its kind, and records the run. Errors: as Compare.

@@ -93,8 +93,8 @@ func TestRoundOnce(t *testing.T) {
 	}
 }
 
-// TestRoundGoesOn: what one round cannot fetch is not compared, or what was not fetched yet would be missing at the processor. The next
-// rounds fetch the rest, and then all is compared at once.
+// TestRoundGoesOn: what one round cannot fetch is not compared, or what was not fetched yet would be missing at the processor. The round
+// fails then, so that its period is tried again: the next tries fetch the rest, and then all is compared at once.
 func TestRoundGoesOn(t *testing.T) {
 	t.Parallel()
 	h := newEvidenceHouse(t)
@@ -108,10 +108,11 @@ func TestRoundGoesOn(t *testing.T) {
 		h.clock.Advance(24 * time.Hour)
 	}
 	h.pullLists, h.roundPulls = 4, 2 // of 48 hours each, of which the first were read before: 35 days and 14 take more
-	rounds := 0
+	rounds, night := 0, h.nightly("reconcile_processors", h.clock.Now())
 	for ; rounds < 10; rounds++ {
-		r := h.rounds(h.RoundProcessors, h.nightly("reconcile_processors", h.clock.Now().Add(time.Duration(rounds)*time.Hour)))
-		if !strings.Contains(r.Text, "more to fetch") {
+		_, err := h.RoundProcessors(t.Context(), night)
+		if !errors.Is(err, ErrFetchUnfinished) {
+			h.ok(err)
 			break
 		}
 		h.runsOf(0)
@@ -175,4 +176,50 @@ func TestRoundStatements(t *testing.T) {
 	h.rounds(h.RoundStatements, often(), "nothing to compare")
 	h.rounds(h.RoundBanks, h.nightly("reconcile_banks", h.clock.Now()), "main: 0 new lines")
 	h.runsOf(2)
+}
+
+// TestRoundThatPeopleOvertake: if people decide again and again while a round compares, no run is recorded, and the round says so: its
+// period is not done. The next try has its run. If somebody else's run took all there was, the period is done.
+func TestRoundThatPeopleOvertake(t *testing.T) {
+	t.Parallel()
+	h := newEvidenceHouse(t)
+	h.bank(evidence.CAMT053, nil)
+	h.taken(statement(2, 2, 10000, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5))
+	h.rounds(h.RoundBanks, h.nightly("reconcile_banks", h.clock.Now()), "main: 10 new lines")
+	h.clock.Advance(24 * time.Hour)
+	asked := 0
+	turn := h.nightly("reconcile_banks", h.clock.Now())
+	turn.Check = func(ctx context.Context, _ pgx.Tx) error {
+		if asked++; asked > mostDecided {
+			return nil
+		}
+		_, err := h.db.Pool.Exec(ctx, `UPDATE recon_items SET open_until = 2, how = 'confirmed' 
+			WHERE (side, a) IN (SELECT side, a FROM recon_items WHERE open_until IS NULL ORDER BY a LIMIT 2)`)
+		return err
+	}
+	if r, err := h.RoundBanks(t.Context(), turn); !errors.Is(err, ErrRunOvertaken) || asked != mostDecided {
+		t.Errorf("after %d tries the round says %q, %v", asked, r.Text, err)
+	}
+	h.runsOf(1)
+	h.rounds(h.RoundBanks, turn, "main: 0 new lines")
+	h.runsOf(2)
+	h.clock.Advance(24 * time.Hour)
+	asked, turn = 0, h.nightly("reconcile_banks", h.clock.Now())
+	turn.Check = func(ctx context.Context, _ pgx.Tx) error {
+		if asked++; asked > 1 {
+			return nil
+		}
+		_, err := h.another(h.db.Pool).Compare(ctx, payouts.Turn{Book: h.book}, Asked{Match: R2, Source: h.runsOf(2)[0].Source})
+		return err
+	}
+	h.rounds(h.RoundBanks, turn, textOvertaken)
+	x := h.runsOf(3)[2]
+	for _, c := range []struct {
+		before head
+		stays  bool
+	}{{head{run: 2, known: 10}, false}, {head{run: 2, known: 11}, true}, {head{run: 3, known: 10}, true}} {
+		if err := h.overtaken(t.Context(), h.book, R2, x.Source, c.before, ErrRunOvertaken); (err != nil) != c.stays {
+			t.Errorf("%+v: %v", c.before, err)
+		}
+	}
 }

@@ -360,7 +360,7 @@ func endItems(ctx context.Context, tx pgx.Tx, book ledger.Book, run Run, closed 
 			return err
 		}
 		if tag.RowsAffected() != int64(n) {
-			return ErrRunOvertaken
+			return &decidedMeanwhile{error: ErrRunOvertaken.With("People ended open items while the run went on. Run again.")}
 		}
 	}
 	return nil

@@ -105,17 +105,12 @@ const sqlRoom = `SELECT set_config('work_mem', '64MB', true), set_config('enable
 
 // compareSlices walks the run's slices and returns what does not tie, with the source's sums by category.
 func (s *Service) compareSlices(ctx context.Context, r *reading) error {
-	if r.pass == 0 {
-		parts, err := s.slicesOf(ctx, r)
-		if err != nil {
-			return err
-		}
-		r.parts = parts
-	}
 	for _, p := range r.parts {
+		r.slices.begin()
 		if err := s.compareSlice(ctx, r, p, 0); err != nil {
 			return err
 		}
+		r.slices.end()
 	}
 	return nil
 }
@@ -136,12 +131,34 @@ func (p slice) halves() (a, b slice) {
 	return a, b
 }
 
-// deeper reports whether a slice that could not be read is to be halved. What was too much once is too much of the other slices too.
-func (r *reading) deeper(err error, p slice, halved int) bool {
+// halving is how often slices are halved to be read in time. What was too much once is too much of the slices after it too, until they are
+// read quickly again: a database that stood still for a moment does not slow down all of a run.
+type halving struct {
+	deep int
+	// slowest is the longest read of the slice under way.
+	slowest time.Duration
+}
+
+// quickRead is how quickly all parts of a slice must be read for the next one to be halved once less: twice as much is still far from
+// too long.
+const quickRead = 500 * time.Millisecond
+
+func (h *halving) begin() { h.slowest = 0 }
+
+func (h *halving) read(took time.Duration) { h.slowest = max(h.slowest, took) }
+
+func (h *halving) end() {
+	if h.deep > 0 && h.slowest < quickRead {
+		h.deep--
+	}
+}
+
+// deeper reports whether a slice that could not be read is to be halved.
+func (h *halving) deeper(err error, p slice, halved int) bool {
 	if !errors.Is(err, postgres.ErrReadTooLong) && !errors.Is(err, errSliceLarge) || !p.divides() || halved >= mostHalved {
 		return false
 	}
-	r.deep = max(r.deep, halved+1)
+	h.deep = max(h.deep, halved+1)
 	return true
 }
 
@@ -150,14 +167,16 @@ var errSliceLarge = errors.New("reconcile: a slice leaves more than is read at o
 
 // compareSlice compares one slice, and if that is too much at once its two halves.
 func (s *Service) compareSlice(ctx context.Context, r *reading, p slice, halved int) error {
-	if halved < r.deep && p.divides() {
+	if halved < r.slices.deep && p.divides() {
 		return s.compareHalves(ctx, r, p, halved)
 	}
 	if err := r.way.giveWay(ctx); err != nil {
 		return err
 	}
+	began := s.clock()
 	found, sums, err := s.readSlice(ctx, r, p)
-	if r.deeper(err, p, halved) {
+	r.slices.read(s.clock().Sub(began))
+	if r.slices.deeper(err, p, halved) {
 		return s.compareHalves(ctx, r, p, halved)
 	}
 	if err != nil {
@@ -167,14 +186,11 @@ func (s *Service) compareSlice(ctx context.Context, r *reading, p slice, halved 
 		return err
 	}
 	for _, u := range found {
-		if passOf(u.key, r.passes) != r.pass {
-			continue
-		}
-		if err := r.carry.add(u); err != nil {
+		if err := r.hold(u.key, func() error { return r.carry.add(u) }); err != nil {
 			return err
 		}
 	}
-	if r.pass > 0 { // the first pass has the sums
+	if !r.first { // the first pass has the sums
 		return nil
 	}
 	for _, c := range sums {

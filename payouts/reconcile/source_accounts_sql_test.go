@@ -113,6 +113,33 @@ func TestAnAccountComesLater(t *testing.T) {
 	}
 }
 
+// TestATransferThatNamesTwoThings: what moves between two accounts and names another thing at each end waits for both of their lines,
+// whether the second account was the source's when it moved or became it later.
+func TestATransferThatNamesTwoThings(t *testing.T) {
+	t.Parallel()
+	for _, later := range []bool{false, true} {
+		h := newBankHouse(t)
+		both := operating + "," + safeguarded
+		if later {
+			h.mirrors(operating)
+		} else {
+			h.mirrors(both)
+		}
+		h.books(moves("operating", -100, "w1"), moves("safeguarded", 100, "w2"))
+		if later {
+			h.compares(1)
+			h.mirrors(both)
+		}
+		h.compares(2)
+		if n := h.count(`SELECT count(*) FROM recon_breaks WHERE ended_at IS NULL`); n != 2 {
+			t.Errorf("the second account later %v: %d breaks are open", later, n)
+		}
+		h.shows("w1", -100)
+		h.shows("w2", 100)
+		h.compares(0)
+	}
+}
+
 // TestAnAccountGoes: an account that is one of a source no more is held against it as it stood at the run before. What was open of it may
 // still be shown; what it moves later is not the source's, until it comes back, and then all of it is.
 func TestAnAccountGoes(t *testing.T) {

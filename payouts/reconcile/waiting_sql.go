@@ -2,9 +2,12 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+
+	"mizan/ledger/postgres"
 )
 
 // What a run has before it besides what is new: its accounts, and the items that earlier runs left open.
@@ -38,10 +41,7 @@ func (r *reading) bring() error {
 		if to, ok := r.goesBy[key]; ok && i.side == sideLedger {
 			key = to
 		}
-		if passOf(key, r.passes) != r.pass {
-			continue
-		}
-		if err := r.carry.bring(keyed{key, i.currency}, i); err != nil {
+		if err := r.hold(key, func() error { return r.carry.bring(keyed{key, i.currency}, i) }); err != nil {
 			return err
 		}
 	}
@@ -52,20 +52,26 @@ const (
 	sqlAccountsFor = `
 SELECT a.id, a.address, a.currency FROM accounts a WHERE a.book_id = $1 AND a.address = ANY ($2::text[]) ORDER BY a.address, a.currency`
 	// What a run has before it is what is open. Each of the two is read by an index of its own, so that it costs by what is open, or by
-	// what ended since, and not by all that ever was.
+	// what ended since, and not by all that ever was. A page is one of rows of the index, of which a run that is made again may want few:
+	// the last one is returned in any case, so that the next page begins there.
 	sqlOpenItems = `
-SELECT i.side, i.a, i.b, i.key, i.currency, i.debits, i.credits, i.day, 0::bigint
-  FROM recon_items i
- WHERE i.book_id = $1 AND i.match = $2 AND i.source_id = $3 AND i.open_until IS NULL AND i.open_from < $4 AND (i.side, i.a, i.b) > ($6, $7, $8) AND $5 = 0
- ORDER BY i.book_id, i.match, i.source_id, i.side, i.a, i.b LIMIT $9`
+SELECT r.side, r.a, r.b, r.key, r.currency, r.debits, r.credits, r.day, 0::bigint, r.wanted, r.n
+  FROM (SELECT i.*, i.open_from < $4 AS wanted, row_number() OVER (ORDER BY i.book_id, i.match, i.source_id, i.side, i.a, i.b) AS n
+          FROM (SELECT x.* FROM recon_items x
+                 WHERE x.book_id = $1 AND x.match = $2 AND x.source_id = $3 AND x.open_until IS NULL AND (x.side, x.a, x.b) > ($6, $7, $8) AND $5 = 0
+                 ORDER BY x.book_id, x.match, x.source_id, x.side, x.a, x.b LIMIT $9) i) r
+ WHERE r.wanted OR r.n = $9 ORDER BY r.n`
 	// What a run that is made again had before it is also what it ended itself, and what was ended later. What people ended before it
 	// bears the run's number too, and another word.
 	sqlEndedItems = `
-SELECT i.side, i.a, i.b, i.key, i.currency, i.debits, i.credits, i.day, i.open_until
-  FROM recon_items i
- WHERE i.book_id = $1 AND i.match = $2 AND i.source_id = $3 AND i.open_until IS NOT NULL AND (i.open_until, i.side, i.a, i.b) > ($5, $6, $7, $8) AND i.open_until >= $4
-   AND i.open_from < $4 AND (i.open_until > $4 OR i.how IN ('matched', 'by_amount'))
- ORDER BY i.book_id, i.match, i.source_id, i.open_until, i.side, i.a, i.b LIMIT $9`
+SELECT r.side, r.a, r.b, r.key, r.currency, r.debits, r.credits, r.day, r.open_until, r.wanted, r.n
+  FROM (SELECT i.*, i.open_from < $4 AND (i.open_until > $4 OR i.how IN ('matched', 'by_amount')) AS wanted,
+               row_number() OVER (ORDER BY i.book_id, i.match, i.source_id, i.open_until, i.side, i.a, i.b) AS n
+          FROM (SELECT x.* FROM recon_items x
+                 WHERE x.book_id = $1 AND x.match = $2 AND x.source_id = $3 AND x.open_until IS NOT NULL
+                   AND (x.open_until, x.side, x.a, x.b) > ($5, $6, $7, $8) AND x.open_until >= $4
+                 ORDER BY x.book_id, x.match, x.source_id, x.open_until, x.side, x.a, x.b LIMIT $9) i) r
+ WHERE r.wanted OR r.n = $9 ORDER BY r.n`
 )
 
 func (s *Service) accountsFor(ctx context.Context, r *reading) error {
@@ -88,44 +94,53 @@ func (s *Service) accountsFor(ctx context.Context, r *reading) error {
 	return err
 }
 
+// itemPage is how many open items are looked at together, and itemPageLeast how many at least where that takes too long.
+const (
+	itemPage      = 10_000
+	itemPageLeast = 100
+)
+
 // openItems reads what was open before the run, in order.
 func (s *Service) openItems(ctx context.Context, r *reading) ([]item, error) {
-	all, err := s.itemPages(ctx, r, sqlOpenItems, nil)
+	all, err := s.itemPages(ctx, r, sqlOpenItems, nil, itemPage)
 	if err == nil && r.in.again {
-		all, err = s.itemPages(ctx, r, sqlEndedItems, all)
+		all, err = s.itemPages(ctx, r, sqlEndedItems, all, itemPage)
 	}
 	slices.SortFunc(all, item.compare)
 	return all, err
 }
 
-// itemPages adds items in pages.
-func (s *Service) itemPages(ctx context.Context, r *reading, sql string, all []item) ([]item, error) {
-	const page = 10_000
+// itemPages adds items in pages. A page that is not read in time is halved.
+func (s *Service) itemPages(ctx context.Context, r *reading, sql string, all []item, page int) ([]item, error) {
 	var last item
 	var until int64
 	for {
-		n, end := 0, until
+		known := len(all)
+		i, end, n, wanted := item{known: true}, until, 0, false
 		err := s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
-			all = all[:len(all)-n]
-			n, end = 0, until
+			all, n = all[:known], 0
 			rows, err := tx.Query(ctx, sql, planNow, r.book.ID, r.in.Match, r.in.Source.ID, r.in.Number, until, last.side, last.a, last.b, page)
 			if err != nil {
 				return err
 			}
-			i := item{known: true}
-			_, err = pgx.ForEachRow(rows, []any{&i.side, &i.a, &i.b, &i.key, &i.currency, &i.debits, &i.credits, &i.day, &end}, func() error {
-				all = append(all, i)
-				n++
+			_, err = pgx.ForEachRow(rows, []any{&i.side, &i.a, &i.b, &i.key, &i.currency, &i.debits, &i.credits, &i.day, &end, &wanted, &n}, func() error {
+				if wanted {
+					all = append(all, i)
+				}
 				return nil
 			})
 			return err
 		})
+		if errors.Is(err, postgres.ErrReadTooLong) && page > itemPageLeast {
+			all, page = all[:known], max(page/2, itemPageLeast)
+			continue
+		}
 		if err != nil || n < page {
 			return all, err
 		}
-		if len(all) > r.carry.most {
+		if len(all) > s.most {
 			return nil, ErrRunLarge
 		}
-		last, until = all[len(all)-1], end
+		last, until = i, end
 	}
 }

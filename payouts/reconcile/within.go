@@ -20,11 +20,15 @@ type transferPlace struct {
 type transfer struct {
 	sum         money.Minor
 	known, late bool
-	entries     []Entry
+	// ref is what it names, and more says that it names several things.
+	ref     string
+	more    bool
+	entries []Entry
 }
 
-// transfers are the transactions whose entries without a counterpart come to nothing, and of which earlier runs knew a part. What is
-// reported together with something else waits with that.
+// transfers are the transactions whose entries without a counterpart come to nothing and name one thing at most, and of which earlier
+// runs knew a part. What names several things waits for the lines of each, as it does if both ends are new. What is reported together
+// with something else waits with that.
 func (r *reading) transfers() map[transferPlace]*transfer {
 	all := map[transferPlace]*transfer{}
 	of := map[EntryID]transferPlace{}
@@ -37,10 +41,14 @@ func (r *reading) transfers() map[transferPlace]*transfer {
 		}
 		t.sum += e.Amount
 		t.known, t.late = t.known || !r.isNew(e), t.late || r.isNew(e)
+		if e.ExternalRef != "" {
+			t.more = t.more || t.ref != "" && t.ref != e.ExternalRef
+			t.ref = e.ExternalRef
+		}
 		t.entries = append(t.entries, e)
 		of[EntryID{e.Sequence, e.Line}] = at
 	}
-	maps.DeleteFunc(all, func(_ transferPlace, t *transfer) bool { return t.sum != 0 || !t.known || !t.late })
+	maps.DeleteFunc(all, func(_ transferPlace, t *transfer) bool { return t.sum != 0 || t.more || !t.known || !t.late })
 	for again := len(all) > 0; again; {
 		again = false
 		for _, f := range r.out.findings {
