@@ -47,7 +47,7 @@ func TestItemPlans(t *testing.T) {
 			"next":     {sqlOpenItems, []any{1, 1, 1, 500, 0, "e", 8000, 0, 10_000}},
 			"ended":    {sqlEndedItems, []any{1, 1, 1, 399, 0, "", 0, 0, 10_000}},
 			"counted":  {sqlCountOpen, []any{1, 1, 1}},
-			"arriving": {sqlArriving, []any{1, 1, 1, 5_000}},
+			"arriving": {sqlArriving, []any{1, 1, 1, []int64{8000, 8002}, 10_000}},
 			"headers":  {sqlHeaders, []any{1, []int64{8000, 8001}, 100_000}},
 			"refused":  {sqlRefused, []any{1, 1, 1}},
 			"end":      {sqlEndItems, []any{1, 1, 1, 500, []string{"e", "e"}, []int64{8000, 8002}, []int16{0, 0}, []string{"matched", "matched"}, []string{"", ""}}},
