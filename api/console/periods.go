@@ -3,9 +3,9 @@ package console
 import (
 	"context"
 	"encoding/hex"
+	"math"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 
 	"mizan/ledger"
@@ -80,22 +80,21 @@ func (c *console) periods(ctx context.Context, who cashier, r *http.Request) (an
 	if err != nil {
 		return answer{}, err
 	}
-	after, err := positive(r.URL.Query().Get("after"))
+	before, err := positive(r.URL.Query().Get("before"))
 	if err != nil {
 		return answer{}, err
 	}
-	if after > 0 {
+	if before > 0 {
 		p.First = who.o.At + periodsPath
 	}
-	chain, err := c.Reconcile.Closings(ctx, who.book, int(after), closingsShown)
+	chain, err := c.Reconcile.NewestClosings(ctx, who.book, int(min(before, math.MaxInt32)), closingsShown)
 	if err != nil {
 		return answer{}, err
 	}
 	p.Chain, p.OpenFrom = c.closedLines(ctx, who, chain), head.FirstOpenPeriod
-	if len(chain) == closingsShown {
-		p.Next = narrowedTo(who.o.At+periodsPath, "after", strconv.Itoa(chain[closingsShown-1].Number))
+	if len(chain) == closingsShown && chain[closingsShown-1].Number > 1 {
+		p.Next = narrowedTo(who.o.At+periodsPath, "before", strconv.Itoa(chain[closingsShown-1].Number))
 	}
-	slices.Reverse(p.Chain)
 	now := c.monthOf(who.book)
 	for _, m := range months[:min(len(months), periodsOffered)] {
 		l := periodLine{Period: m, Link: who.o.At + periodsPath + "/" + m.String(), State: stateWord{"open", "open"}, Current: m >= now}

@@ -292,6 +292,15 @@ func TestPeriodPages(t *testing.T) {
 	asked = b.press(closed, november+"/reopen", url.Values{"reason": {"An invoice came late."}}, http.StatusSeeOther).header.Get("Location")
 	second.press(second.get(asked, 200), asked+"/approve", nil, http.StatusSeeOther)
 	b.get(at+periodsPath, 200).has(t, "opened again", "An invoice came late.")
+	// Of more closings than a page shows the newest come first, and the oldest last.
+	m.reopenings(m.book, 3, closingsShown+2)
+	newest := b.get(at+periodsPath, 200)
+	newest.has(t, fmt.Sprintf("Reason number %d.", closingsShown+2), "Reason number 3.", "More")
+	newest.hasNot(t, "November is done.")
+	oldest := b.get(at+periodsPath+"?before=3", 200)
+	oldest.has(t, "An invoice came late.", "November is done.")
+	oldest.hasNot(t, "Reason number", "More")
+	b.get(at+periodsPath+"?before=2000000000000000000", 200).has(t, fmt.Sprintf("Reason number %d.", closingsShown+2))
 }
 
 // An export is asked for, shows its manifest, and leaves as the file that the manifest is of.

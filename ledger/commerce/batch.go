@@ -81,7 +81,12 @@ func (s *Service) postWave(ctx context.Context, book ledger.Book, ready []*prepa
 			results[i] = *done
 			continue
 		}
-		plans, at, submissions = append(plans, p), append(at, i), append(submissions, p.submission())
+		submission, err := p.submission()
+		if err != nil {
+			results[i] = Result{Event: *ready[i].event, Err: err}
+			continue
+		}
+		plans, at, submissions = append(plans, p), append(at, i), append(submissions, submission)
 	}
 	if len(submissions) == 0 {
 		return
@@ -159,7 +164,11 @@ func (s *Service) attemptAtomic(ctx context.Context, book ledger.Book, ready []*
 			results[i] = *done // recorded before: it is part of what is known already
 			continue
 		}
-		plans, at, submissions = append(plans, p), append(at, i), append(submissions, p.submission())
+		submission, err := p.submission()
+		if err != nil {
+			return refuseAll(events, i, err), false
+		}
+		plans, at, submissions = append(plans, p), append(at, i), append(submissions, submission)
 	}
 	if len(submissions) == 0 {
 		return results, false
@@ -249,7 +258,9 @@ func (f *forecast) decide(ctx context.Context, atomic bool) (again bool, err err
 	}
 	submissions := make([]ledger.Submission, len(f.plans))
 	for j, p := range f.plans {
-		submissions[j] = p.submission()
+		if submissions[j], err = p.submission(); err != nil {
+			return false, err
+		}
 		for k := range submissions[j].Drafts {
 			submissions[j].Drafts[k].Expect = nil // what the group's own earlier events did is not recorded
 		}

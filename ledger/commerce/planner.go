@@ -34,6 +34,8 @@ type planner struct {
 	// under is what waits under references beside what the plan took, and cleared what it took from breaks and gave back.
 	under   map[string][]waiting
 	cleared []clearedNote
+	// changes counts how often the plan changed what waits, and told how many of them its drafts tell.
+	changes, told int
 	// rehearsed says that nothing is posted: an old event is computed under other rules.
 	rehearsed bool
 	// waiting are donations as they waited when the plan decided what of them comes back.

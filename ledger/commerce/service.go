@@ -2,6 +2,7 @@ package commerce
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -133,7 +134,11 @@ func (s *Service) attempt(ctx context.Context, book ledger.Book, e *prepared, fr
 	if done != nil {
 		return *done
 	}
-	out := p.outrun(s.ledger.Post(ctx, book, p.submission()))
+	submission, err := p.submission()
+	if err != nil {
+		return Result{Event: *e.event, Err: err}
+	}
+	out := p.outrun(s.ledger.Post(ctx, book, submission))
 	p.doubtIf(out.Err)
 	return p.result(out)
 }
@@ -298,9 +303,16 @@ func orderID(subject string) (string, bool) {
 	return "", false
 }
 
-// submission is what the plan asks the ledger to record.
-func (p *planner) submission() ledger.Submission {
-	return ledger.Submission{Reference: p.event.Reference, Hash: p.hash, Drafts: p.drafts}
+// errUntold means that a plan moved what waits in suspense and does not tell of it. It is a defect, and nothing of it is posted.
+var errUntold = errors.New("commerce: the plan does not tell what it moved in suspense")
+
+// submission is what the plan asks the ledger to record. Only a plan that told what it moved in suspense, as planEvent does, can be
+// submitted: otherwise the same money could be taken from suspense again.
+func (p *planner) submission() (ledger.Submission, error) {
+	if p.told != p.changes {
+		return ledger.Submission{}, errUntold
+	}
+	return ledger.Submission{Reference: p.event.Reference, Hash: p.hash, Drafts: p.drafts}, nil
 }
 
 // result is what became of the plan.

@@ -62,7 +62,11 @@ func (s *Service) attemptTx(ctx context.Context, tx pgx.Tx, book ledger.Book, re
 			results[i] = *done
 			continue
 		}
-		plans, at, submissions = append(plans, p), append(at, i), append(submissions, p.submission())
+		submission, err := p.submission()
+		if err != nil {
+			return nil, err
+		}
+		plans, at, submissions = append(plans, p), append(at, i), append(submissions, submission)
 	}
 	if len(submissions) == 0 {
 		return results, nil

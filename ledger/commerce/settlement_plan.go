@@ -241,10 +241,16 @@ func (s *Service) settleOnce(ctx context.Context, book ledger.Book, id string, a
 		return Result{Err: err}
 	}
 	p := &planner{ctx: ctx, service: s, book: book, event: &e, hash: hash, order: o}
-	if err := d.plan(p); err != nil {
+	if err := p.planEvent(); err != nil {
 		return Result{Err: err}
 	}
-	return p.result(s.ledger.Post(ctx, book, p.submission()))
+	submission, err := p.submission()
+	if err != nil {
+		return Result{Err: err}
+	}
+	out := s.ledger.Post(ctx, book, submission)
+	p.doubtIf(out.Err)
+	return p.result(out)
 }
 
 // owed are the payees that the order has given anything, or may give with its settlement.

@@ -266,6 +266,7 @@ func (p *planner) suspend(n suspendedNote, change money.Minor) error {
 	if d, err = d.with(n.Reference, n.Side, change); err != nil {
 		return err
 	}
+	p.changes++
 	if p.moved == nil {
 		p.moved = map[string]drawer{}
 	}
@@ -289,6 +290,7 @@ func (p *planner) tellSuspense() error {
 			return err
 		}
 	}
+	p.told = p.changes
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"mizan/ledger"
@@ -240,5 +241,32 @@ func TestDrawersKnowWhatMayWait(t *testing.T) {
 	}
 	if len(d.Under) != 0 || d.Out != 0 || d.In != 0 {
 		t.Errorf("nothing waits and the drawer has %+v", d)
+	}
+}
+
+// A plan that took from suspense and does not tell of it cannot be submitted, so that the same money is never taken twice.
+func TestUntoldSuspense(t *testing.T) {
+	t.Parallel()
+	w := newWorkbench(t, "UK", "Europe/London", "GBP")
+	w.own(t, &SuspenseIn{SuspenseTerms: suspended("b1", "re_u", SideOutflow, "30.00"), Where: atMain})
+	p := &planner{ctx: t.Context(), service: w.Service, book: w.book, event: &Event{Type: "refund.made", Reference: "u", Data: &RefundMade{Order: "u"}}}
+	if _, err := p.submission(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.draft(draftOf{event: "refund.full", lines: []ledger.Line{
+		{Account: "liabilities:seller:pending:s", Currency: "GBP", Amount: 20_00},
+		{Account: "assets:processor:available:main", Currency: "GBP", Amount: -20_00, ExternalRef: "re_u"},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := p.submission(); err != errUntold || len(s.Drafts) != 0 {
+		t.Errorf("a plan that tells nothing of what it took is submitted: %v", err)
+	}
+	if err := p.tellSuspense(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := p.submission()
+	if err != nil || len(s.Drafts) != 3 || !strings.HasPrefix(s.Drafts[1].Subject, breakPrefix) || !strings.HasPrefix(s.Drafts[2].Subject, drawerPrefix) {
+		t.Errorf("%d drafts: %v", len(s.Drafts), err)
 	}
 }

@@ -26,6 +26,7 @@ SELECT c.number, c.act, c.period, c.at_sequence, c.document, c.totals, c.previou
   FROM period_closings c`
 
 	sqlClosings      = closingColumns + ` WHERE c.book_id = $1 AND c.number > $2 ORDER BY c.number LIMIT $3`
+	sqlClosingsBack  = closingColumns + ` WHERE c.book_id = $1 AND ($2 = 0 OR c.number < $2) ORDER BY c.number DESC LIMIT $3`
 	sqlClosingsDown  = closingColumns + ` WHERE c.book_id = $1 ORDER BY c.number DESC LIMIT 1`
 	sqlClosingsOf    = closingColumns + ` WHERE c.book_id = $1 AND c.period = $2 ORDER BY c.number DESC LIMIT $3`
 	sqlMonthClosings = closingColumns + ` WHERE c.book_id = $1 AND c.period = $2 AND c.number > $3 ORDER BY c.number LIMIT $4`
@@ -175,6 +176,12 @@ func (s *Service) readClosings(ctx context.Context, sql string, args ...any) ([]
 // Closings returns up to limit rows of a book's chain, at most 100, after the one of the number, oldest first.
 func (s *Service) Closings(ctx context.Context, book ledger.Book, after, limit int) ([]Closing, error) {
 	return s.readClosings(ctx, sqlClosings, book.ID, after, min(max(limit, 1), 100))
+}
+
+// NewestClosings returns up to limit rows of a book's chain, at most 100, before the one of the number, the newest first: the newest of all
+// for 0.
+func (s *Service) NewestClosings(ctx context.Context, book ledger.Book, before, limit int) ([]Closing, error) {
+	return s.readClosings(ctx, sqlClosingsBack, book.ID, before, min(max(limit, 1), 100))
 }
 
 // Chain returns up to limit rows of a book's chain, at most 1,000, after the one of the number, oldest first and without documents.
