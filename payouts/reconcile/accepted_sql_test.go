@@ -91,8 +91,14 @@ func TestAcceptedEvidence(t *testing.T) {
 	h.exec(`INSERT INTO evidence_receipts (book_id, source_id, number, kind, format, settings, sha256, bytes, first_line, new_lines, known_lines, taken_by, recorded_at)
 		VALUES ($1, 1, 2, 'pull', 'test', 1, sha256(''), 0, 2, 0, 0, 'test', $2)`, h.book.ID, breaksStart)
 	h.exec(`INSERT INTO evidence_changes (book_id, source_id, receipt, line, field, was, became) VALUES ($1, 1, 2, $2, 'category', 'refund', 'dispute')`, h.book.ID, line)
-	if _, open = h.inside(); open[changed].Right != "category: refund became dispute" || h.acts(open[changed].ID) != "found fixed reopened" {
+	if _, open = h.inside(); open[changed].Right != "category: charge became dispute" || h.acts(open[changed].ID) != "found fixed reopened" {
 		t.Fatalf("another word: %+v", open)
+	}
+	h.exec(`INSERT INTO evidence_receipts (book_id, source_id, number, kind, format, settings, sha256, bytes, first_line, new_lines, known_lines, taken_by, recorded_at)
+		VALUES ($1, 1, 3, 'pull', 'test', 1, sha256(''), 0, 2, 0, 0, 'test', $2)`, h.book.ID, breaksStart)
+	h.exec(`INSERT INTO evidence_changes (book_id, source_id, receipt, line, field, was, became) VALUES ($1, 1, 3, $2, 'category', 'dispute', 'charge')`, h.book.ID, line)
+	if _, open = h.inside(); len(open) != 0 {
+		t.Fatalf("it says again what the line says: %+v", open)
 	}
 }
 

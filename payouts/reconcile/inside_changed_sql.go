@@ -137,7 +137,7 @@ func (s *Service) readChanged(ctx context.Context, book ledger.Book, in inputs, 
 		var asked []string
 		for _, after = range page {
 			c := of[saidAt{after.Line, after.Field}]
-			if after.Receipt != c.first { // it follows another of the field, which told of both
+			if after.Receipt != c.first || c.Became == c.Was { // another of the field told of both, or the source says again what the line says
 				continue
 			}
 			x := newFact(checkChanged, name+":"+c.LineID+":"+c.Field, c.currency, c.there(), c.net, c.movedAt, true)
