@@ -39,6 +39,7 @@ type BreakJSON struct {
 	Document   string  `json:"document" doc:"Where that can be read"`
 	Suspense   string  `json:"suspense" doc:"What waits in suspense because of it: above zero for money that went, below for money that came" example:"0.00"`
 	Fix        string  `json:"fix" doc:"The transaction that ended it; empty for none"`
+	Accepted   bool    `json:"accepted" doc:"Two people ended it and nothing was posted: the difference stays what it is"`
 	Step       int64   `json:"step" doc:"The last step that changed it. Whoever acts on it names the one they have seen." example:"12"`
 	ChangedAt  string  `json:"changed_at" format:"date-time"`
 	EndedAt    *string `json:"ended_at" format:"date-time"`
@@ -196,7 +197,7 @@ func (c *call) sourceNames(s *reconcile.Service) (map[int16]string, error) {
 func (c *call) breakOf(b reconcile.Break, sources map[int16]string) BreakJSON {
 	out := BreakJSON{ID: b.ID, Match: matchName(b.Match), Source: sources[b.Source], Class: string(b.Class), State: string(b.State), Ended: b.Ended(), Currency: string(b.Currency), Amount: b.Amount.Format(b.Currency),
 		Left: b.Left, Right: b.Right, Detail: b.Detail, Held: b.Held, HappenedAt: b.HappenedAt.UTC().Format(instantFormat), FirstSeen: b.FirstSeen.UTC().Format(instantFormat),
-		ExpectedBy: optionalInstant(b.ExpectedBy), AgeDays: b.Age(c.service.now()), Owner: b.Owner, Note: b.Note, Document: b.Document, Suspense: b.Suspense.Format(b.Currency), Fix: b.Fix, Step: b.Step,
+		ExpectedBy: optionalInstant(b.ExpectedBy), AgeDays: b.Age(c.service.now()), Owner: b.Owner, Note: b.Note, Document: b.Document, Suspense: b.Suspense.Format(b.Currency), Fix: b.Fix, Accepted: b.Accepted, Step: b.Step,
 		ChangedAt: b.ChangedAt.UTC().Format(instantFormat), EndedAt: optionalInstant(b.EndedAt)}
 	if b.Original != 0 {
 		out.Original = b.Original.String()

@@ -87,6 +87,8 @@ type Break struct {
 	Document   string     `json:"document"`
 	Suspense   string     `json:"suspense"`
 	Fix        string     `json:"fix"`
+	// Accepted says that two people ended it and nothing was posted: the difference stays what it is.
+	Accepted bool `json:"accepted"`
 	// Step is the last step that changed it. Whoever acts on it names the one they have seen.
 	Step      int64      `json:"step"`
 	ChangedAt time.Time  `json:"changed_at"`

@@ -28,7 +28,7 @@ type breakLine struct {
 func (who cashier) breakLine(b reconcile.Break, now time.Time) breakLine {
 	waits := minor(b.Suspense, b.Currency)
 	waits.Value.Abs(waits.Value) // which way it went is said beside it
-	return breakLine{Break: b, Link: who.breakAt(b.ID), Class: wordOfClass(b.Class), State: wordOfBreak(b.State), Age: b.Age(now),
+	return breakLine{Break: b, Link: who.breakAt(b.ID), Class: wordOfClass(b.Class), State: wordOfEnd(b), Age: b.Age(now),
 		Late: !b.Ended() && !b.ExpectedBy.IsZero() && b.ExpectedBy.Before(now), Sum: minor(b.Amount, b.Currency), Suspended: waits}
 }
 

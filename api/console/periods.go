@@ -96,6 +96,9 @@ func (c *console) periods(ctx context.Context, who cashier, r *http.Request) (an
 		p.Next = narrowedTo(who.o.At+periodsPath, "before", strconv.Itoa(chain[closingsShown-1].Number))
 	}
 	now := c.monthOf(who.book)
+	if before > 0 { // older rows of the chain say nothing of how the months stand
+		months = nil
+	}
 	for _, m := range months[:min(len(months), periodsOffered)] {
 		l := periodLine{Period: m, Link: who.o.At + periodsPath + "/" + m.String(), State: stateWord{"open", "open"}, Current: m >= now}
 		if m < head.FirstOpenPeriod {

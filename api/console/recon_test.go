@@ -371,7 +371,7 @@ func TestReconciliationOfOthers(t *testing.T) {
 		}
 	}
 	for _, path := range []string{breaksPath + "?state=lost", breaksPath + "?class=lost", breaksPath + "?match=9", breaksPath + "?owner=a%20b", breaksPath + "?currency=ZZZ", breaksPath + "?age=x",
-		breaksPath + "?after=x", breaksPath + "?ref=%00", pairingsPath + "?state=lost", pairingsPath + "?after=%00", periodsPath + "?after=x", reconPath + "/runs?after=x", exportsPath + "?after=%00"} {
+		breaksPath + "?after=x", breaksPath + "?ref=%00", pairingsPath + "?state=lost", pairingsPath + "?after=%00", periodsPath + "?before=x", reconPath + "/runs?after=x", exportsPath + "?after=%00"} {
 		b.get(at+path, 400)
 	}
 	for _, path := range []string{breaksPath + "/brk_none", breaksPath + "/%00", reconPath + "/runs/rec_none", reconPath + "/runs/%00/document", periodsPath + "/2026-13", periodsPath + "/x"} {

@@ -59,6 +59,14 @@ var breakStates = []struct {
 	{reconcile.WrittenOff, stateWord{"written off", "refused"}}, {reconcile.Cleared, stateWord{"agrees by now", "done"}},
 }
 
+// wordOfEnd is how a break stands. One that people accepted is not put right: nothing was posted because of it.
+func wordOfEnd(b reconcile.Break) stateWord {
+	if b.Accepted {
+		return stateWord{"accepted as it is", "done"}
+	}
+	return wordOfBreak(b.State)
+}
+
 func wordOfBreak(s reconcile.State) stateWord {
 	for _, w := range breakStates {
 		if w.state == s {
@@ -70,7 +78,7 @@ func wordOfBreak(s reconcile.State) stateWord {
 
 var breakStepWords = map[string]stateWord{
 	reconcile.StepFound: {"found by a run", "open"}, reconcile.StepChanged: {"changed", ""}, reconcile.StepAssigned: {"given to somebody", ""},
-	reconcile.StepExplained: {"explained", ""}, reconcile.StepSuspended: {"put into suspense", "open"}, reconcile.StepFixed: {"put right by two people", "done"},
+	reconcile.StepExplained: {"explained", ""}, reconcile.StepSuspended: {"put into suspense", "open"}, reconcile.StepFixed: {"ended by two people", "done"},
 	reconcile.StepWrittenOff: {"written off by two people", "refused"}, reconcile.StepCleared: {"both sides agree", "done"}, reconcile.StepReopened: {"opened again", "open"},
 	reconcile.StepNoted: {"remark", ""},
 }

@@ -36,6 +36,8 @@ func (b *Break) mayBeAccepted() error {
 	switch {
 	case b.Ended() || b.Suspense != 0:
 		return ErrBreakState.With("The break has ended, or something of it waits in suspense, which has to go somewhere. Look at it again.")
+	case b.meaning().passes:
+		return ErrBreakState.With("The file is not applied yet, and nobody knows what is in it. Wait until it is, or apply it again: the next run then ends this break.")
 	case b.Kept:
 		return nil
 	case b.sumsOthers():
@@ -53,5 +55,5 @@ func (b *Break) Acceptable() bool { return b.mayBeAccepted() == nil }
 // against the books each day counts as long as it is there, and its break opens again. So does one that a person kept open: people
 // accepted it when no run had to find it.
 func (m meaning) staysAccepted(zero, kept bool) bool {
-	return m.lasting || !kept && (zero || slices.Contains(nothingToPost, m.class))
+	return !m.passes && (m.lasting || !kept && (zero || slices.Contains(nothingToPost, m.class)))
 }

@@ -198,3 +198,14 @@ func TestNotAccepted(t *testing.T) {
 		}
 	}
 }
+
+// A file that is not applied yet ends its break by itself, and what it holds is not known until then: nobody accepts it, kept or not.
+func TestFileNotAppliedIsNotAccepted(t *testing.T) {
+	t.Parallel()
+	for _, kept := range []bool{false, true} {
+		b := Break{Match: R4, Identity: string(checkFileOpen) + ":7:EUR", Class: EvidenceIncomplete, State: Open, Kept: kept}
+		if b.Acceptable() || b.meaning().staysAccepted(true, false) {
+			t.Errorf("it may be accepted, kept %t", kept)
+		}
+	}
+}

@@ -316,7 +316,7 @@ func (s *Service) runFix(ctx context.Context, tx pgx.Tx, a guard.Approval, book 
 	now := s.now()
 	c := changedBreak{Break: b, act: StepFixed, posted: p.Transaction}
 	if p.NothingToPost {
-		c.end(Fixed, b.Fix, now)
+		c.end(Fixed, "", now)
 		c.Accepted, c.note = true, acceptedNote
 	} else {
 		c.end(Fixed, p.Transaction, now)

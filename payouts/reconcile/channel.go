@@ -35,7 +35,7 @@ const (
 // checksOfChannels are the checks of R4 in the words of their differences.
 var checksOfChannels = map[check]meaning{
 	checkFileTotal:  {class: AmountDiffers, detail: "The file's own total is not the sum of its rows. Nothing of it was applied; ask the channel for a whole one.", lasting: true},
-	checkFileOpen:   {class: EvidenceIncomplete, detail: "The file was received and is not applied yet. Wait until it is, then run again."},
+	checkFileOpen:   {class: EvidenceIncomplete, detail: "The file was received and is not applied yet. Wait until it is, then run again.", passes: true},
 	checkFileRefuse: {class: EvidenceIncomplete, detail: "The file was refused and nothing of it was applied. Its reason stands with the import; bring the file again as the channel made it, or explain why it is not needed.", lasting: true},
 	checkRowParked:  {class: MissingInLedger, detail: "A row of the settlement is not in the books. Its reason stands with the import; mend it and have the row tried again.", lasting: true},
 	checkRowField:   {class: UnknownField, detail: "A row of the settlement has money under a name that nobody here knows. Have the name taken up, then have the row tried again.", lasting: true},

@@ -188,9 +188,8 @@ const (
 // fileAgain is how a file is read: whole, or, if a run read it before, only what may be otherwise since.
 type fileAgain struct {
 	whole bool
-	// rows are those that were seen, and retried says that others were as well that are not listed.
-	rows    []int32
-	retried bool
+	// rows are those that were seen.
+	rows []int32
 }
 
 // filesSeen are the files of what the run before listed. Of what it could not list, the files are all from the first of it on: whole says
@@ -214,7 +213,7 @@ func filesSeen(from int64, before []fact) (list map[int64]fileAgain, whole, agai
 			continue
 		}
 		y := list[id]
-		y.whole, y.retried = y.whole || x.Check == checkFileOpen, id > again
+		y.whole = y.whole || x.Check == checkFileOpen
 		if len(of) > 1 {
 			if row, err := strconv.ParseInt(of[1], 10, 32); err == nil {
 				y.rows = append(y.rows, int32(row))
@@ -265,7 +264,7 @@ func (s *Service) readChannel(ctx context.Context, book ledger.Book, in *inputs,
 			if seen[x.id] {
 				continue
 			}
-			if err := s.readFile(ctx, book, in, x, fileAgain{whole: x.id > whole || !x.at.Before(since), retried: true}, f); err != nil {
+			if err := s.readFile(ctx, book, in, x, fileAgain{whole: x.id > whole || !x.at.Before(since)}, f); err != nil {
 				return err
 			}
 		}
@@ -366,7 +365,7 @@ func (s *Service) readFileRows(ctx context.Context, book ledger.Book, in *inputs
 	if err := s.readRows(ctx, sqlRowsNamed, []any{book.ID, x.id}, append(slices.Clone(rest), again.rows), posted); err != nil {
 		return err
 	}
-	if !again.retried || x.tries < 2 {
+	if x.tries < 2 { // rows that were not in order then may be now, also those of which people ended the difference
 		return nil
 	}
 	for _, n := range again.rows {

@@ -57,6 +57,8 @@ type meaning struct {
 	// lasting says that what happened stays so, whatever is done about it: two people who end its break have dealt with it, and it is
 	// no difference again unless its amount changes.
 	lasting bool
+	// passes says that it ends by itself, and what it hides until then is not known: nobody accepts it.
+	passes bool
 }
 
 func transitDays(x situation, at time.Time) time.Time { return x.bankingDays(at, x.Rules.TransitDays) }

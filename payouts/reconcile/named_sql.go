@@ -18,13 +18,14 @@ import (
 
 const (
 	// The steps that name a transaction as a fix are those of two people, and no more of them than people take.
-	// A transaction that moves money from one source to another puts a difference right on either.
+	// A transaction that moves money from one processor or bank account to another puts a difference right on either. What a book or a
+	// channel differs by has no account of its own, so there it counts once.
 	sqlNamedBefore = `
 SELECT EXISTS (
   SELECT FROM recon_steps s
    CROSS JOIN LATERAL (SELECT x.match, x.source_id FROM recon_breaks x WHERE x.book_id = $1 AND x.id = s.break_id LIMIT 1) b
    WHERE s.book_id = $1 AND s.run = 0 AND s.act IN ('suspended', 'fixed') AND s.act = 'fixed' AND s.fix = $2 AND s.break_id <> $3
-     AND b.match = $4 AND b.source_id = $5)`
+     AND (b.match > 2 OR $4::smallint > 2 OR b.match = $4 AND b.source_id = $5))`
 
 	sqlSeenUntil = `SELECT sequence FROM recon_heads WHERE book_id = $1 AND match = $2 AND source_id = $3`
 

@@ -95,21 +95,41 @@ func (s *Service) AskPayoutLines(ctx context.Context, t payouts.Turn, source Sou
 	if driver == nil {
 		return 0, ErrNoDriver
 	}
-	list, err := s.payoutsToAsk(ctx, t.Book, source)
+	fresh, err := s.payoutsOf(ctx, sqlPayoutsToAsk, t.Book.ID, source.ID, s.now().AddDate(0, 0, -payoutLinesDays), payoutsAtOnce)
 	if err != nil {
 		return 0, err
 	}
-	var failed error
+	again, err := s.payoutsOf(ctx, sqlPayoutsAgain, t.Book.ID, source.ID, payoutsAtOnce)
+	if err != nil {
+		return 0, err
+	}
+	differ, failed := s.askEach(ctx, t, source, driver, fresh)
+	if ctx.Err() != nil || errors.Is(failed, errNotNoted) {
+		return differ, failed
+	}
+	// People are told of those that had no answer before: that there is none again is nothing new.
+	more, err := s.askEach(ctx, t, source, driver, again)
+	if ctx.Err() != nil || errors.Is(err, errNotNoted) {
+		failed = errors.Join(failed, err)
+	}
+	return differ + more, failed
+}
+
+// errNotNoted means that what was answered could not be written down.
+var errNotNoted = errors.New("the answer about a payout is not noted")
+
+// askEach asks for the lines of payouts, until some in a row have no answer.
+func (s *Service) askEach(ctx context.Context, t payouts.Turn, source Source, driver processor.Driver, list []paidOut) (differ int, failed error) {
 	inVain := 0
 	for _, p := range list {
 		asked := s.now()
-		entries, silent := driver.ListPayoutEntries(ctx, "", p.id)
+		entries, silent := linesOf(ctx, driver, p.id)
 		if ctx.Err() != nil {
 			return differ, errors.Join(failed, context.Cause(ctx))
 		}
 		state, err := s.notePayout(ctx, t, source, p, asked, entries, silent)
 		if err != nil {
-			return differ, errors.Join(failed, err)
+			return differ, errors.Join(failed, errNotNoted, err)
 		}
 		if state == payoutDiffers {
 			differ++
@@ -126,29 +146,36 @@ func (s *Service) AskPayoutLines(ctx context.Context, t payouts.Turn, source Sou
 	return differ, failed
 }
 
-// payoutsToAsk are the payouts that are asked of: those whose lines did not come to them so far, and those that are new.
-func (s *Service) payoutsToAsk(ctx context.Context, book ledger.Book, source Source) (list []paidOut, err error) {
-	for _, q := range []struct {
-		sql  string
-		args []any
-	}{
-		{sqlPayoutsAgain, []any{book.ID, source.ID, payoutsAtOnce}},
-		{sqlPayoutsToAsk, []any{book.ID, source.ID, s.now().AddDate(0, 0, -payoutLinesDays), payoutsAtOnce}},
-	} {
-		rows, err := s.pool.Query(ctx, q.sql, q.args...)
-		if err != nil {
-			return nil, err
-		}
-		page, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p paidOut, err error) {
-			err = row.Scan(&p.id, &p.currency, &p.amount, &p.at)
-			return p, err
-		})
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, page...)
+// payoutsOf are the payouts that are asked of by one of the two statements above.
+func (s *Service) payoutsOf(ctx context.Context, sql string, args ...any) ([]paidOut, error) {
+	rows, err := s.pool.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
 	}
-	return list, nil
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (p paidOut, err error) {
+		err = row.Scan(&p.id, &p.currency, &p.amount, &p.at)
+		return p, err
+	})
+}
+
+// errOrdered means that a payout was ordered, so that the processor does not know of which lines it is.
+var errOrdered = errors.New("the payout was ordered and has no lines")
+
+// linesOf are the lines of a payout, or errOrdered. A key that may not read payouts is told of each that there is none: that it was
+// ordered is only known of one that can be read.
+func linesOf(ctx context.Context, driver processor.Driver, payout string) ([]processor.Entry, error) {
+	entries, err := driver.ListPayoutEntries(ctx, "", payout)
+	if !errors.Is(err, processor.ErrAbsent) {
+		return entries, err
+	}
+	read, err := driver.ReadPayout(ctx, "", payout)
+	switch {
+	case err != nil:
+		return nil, err
+	case read.Automatic:
+		return nil, processor.ErrStrange
+	}
+	return nil, errOrdered
 }
 
 // notePayout notes what the processor answered of a payout, unless a later answer was noted, and returns what that comes to.
@@ -165,7 +192,7 @@ func (s *Service) notePayout(ctx context.Context, t payouts.Turn, source Source,
 		}
 		known, net, unknown := 0, money.Minor(0), []string{}
 		switch {
-		case errors.Is(silent, processor.ErrAbsent):
+		case errors.Is(silent, errOrdered):
 			state = payoutOrdered
 		case errors.Is(silent, processor.ErrTooMany):
 			state = payoutTooLarge

@@ -141,11 +141,21 @@ func TestPayoutsUnanswered(t *testing.T) {
 	h.ok(h.exec(`UPDATE evidence_payouts SET state = 'differs' WHERE payout = $1`, ids[0]))
 	h.clock.Advance(time.Minute)
 	driver.asked = nil
-	if _, err := h.AskPayoutLines(t.Context(), h.turn(), h.processorSource()); !errors.Is(err, processor.ErrUnavailable) || len(driver.asked) != payoutsInVain {
+	if _, err := h.AskPayoutLines(t.Context(), h.turn(), h.processorSource()); !errors.Is(err, processor.ErrUnavailable) || len(driver.asked) != len(ids) || !slices.Equal(driver.asked[:2], ids[payoutsInVain:]) {
 		t.Fatalf("asked of %v: %v", driver.asked, err)
 	}
 	if n := h.count(`SELECT count(*) FROM evidence_payouts WHERE payout = $1 AND state = 'differs'`, ids[0]); n != 1 {
 		t.Error("what was known is forgotten")
+	}
+	// All that are silent were silent before, so nobody is told of it again. To a key that may not read them each is as if it were not there.
+	for _, id := range ids {
+		driver.silent[id] = processor.ErrAbsent
+	}
+	if _, err := h.AskPayoutLines(t.Context(), h.turn(), h.processorSource()); err != nil {
+		t.Fatalf("silent again: %v", err)
+	}
+	if n := h.count(`SELECT count(*) FROM evidence_payouts WHERE state = 'ordered'`); n != 0 {
+		t.Errorf("%d payouts are taken for ordered", n)
 	}
 	clear(driver.silent)
 	if n, err := h.AskPayoutLines(t.Context(), h.turn(), h.processorSource()); err != nil || n != 0 {

@@ -208,6 +208,14 @@ func ageGroup(days int) string {
 	return ">30"
 }
 
+// standingOf is how a break stands. One that two people accepted is not put right: nothing was posted because of it.
+func standingOf(b reconcile.Break) string {
+	if b.Accepted {
+		return "accepted"
+	}
+	return string(b.State)
+}
+
 func breakRow(b reconcile.Break, at time.Time) tabular.Row {
 	m := func(a money.Minor) tabular.Value { return tabular.Money(a, b.Currency) }
 	when := func(t time.Time) tabular.Value {
@@ -217,6 +225,6 @@ func breakRow(b reconcile.Break, at time.Time) tabular.Row {
 		return tabular.At(t)
 	}
 	return tabular.Row{tabular.Text(b.ID), matchText(int16(b.Match)), tabular.Text(string(b.Class)), tabular.Text(b.Left), tabular.Text(b.Right), m(b.Amount), tabular.Text(string(b.Currency)),
-		tabular.At(b.FirstSeen), tabular.Int(int64(b.Age(at))), tabular.Text(ageGroup(b.Age(at))), tabular.Text(b.Owner), tabular.Text(string(b.State)), tabular.Text(b.Fix), tabular.Text(b.Note),
+		tabular.At(b.FirstSeen), tabular.Int(int64(b.Age(at))), tabular.Text(ageGroup(b.Age(at))), tabular.Text(b.Owner), tabular.Text(standingOf(b)), tabular.Text(b.Fix), tabular.Text(b.Note),
 		tabular.At(b.HappenedAt), periodValue(b.Original), when(b.ExpectedBy), m(b.Suspense), when(b.EndedAt), tabular.Text(b.Document)}
 }
