@@ -249,6 +249,8 @@ func TestUntoldSuspense(t *testing.T) {
 	t.Parallel()
 	w := newWorkbench(t, "UK", "Europe/London", "GBP")
 	w.own(t, &SuspenseIn{SuspenseTerms: suspended("b1", "re_u", SideOutflow, "30.00"), Where: atMain})
+	// A plan that took the drawer for empty would be refused by the ledger, and the drawer read.
+	w.Service.drawers.set(drawerKey{w.book.ID, drawerSubject("GBP", "re_u")}, drawerHead{doubted: true})
 	p := &planner{ctx: t.Context(), service: w.Service, book: w.book, event: &Event{Type: "refund.made", Reference: "u", Data: &RefundMade{Order: "u"}}}
 	if _, err := p.submission(); err != nil {
 		t.Fatal(err)
