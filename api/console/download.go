@@ -45,11 +45,11 @@ func (d *download) Write(b []byte) (int, error) {
 
 // grant gives the connection more time, but none beyond that of the whole file. A writer that has no connection needs none.
 func (d *download) grant(more time.Duration) error {
-	window, cancel := context.WithTimeout(d.ctx, more)
-	defer cancel()
-	if err := window.Err(); err != nil {
+	if err := d.ctx.Err(); err != nil {
 		return err
 	}
+	window, cancel := context.WithTimeout(d.ctx, more)
+	defer cancel()
 	at, _ := window.Deadline()
 	if err := http.NewResponseController(d.w).SetWriteDeadline(at); !errors.Is(err, http.ErrNotSupported) {
 		return err

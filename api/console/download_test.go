@@ -55,7 +55,7 @@ func TestDownloadsGoOnWhileTheyAreRead(t *testing.T) {
 	for name, c := range map[string]struct {
 		patience time.Duration
 		reads    bool
-	}{"read": {time.Minute, true}, "not read": {time.Millisecond, false}} {
+	}{"read": {time.Minute, true}, "not read": {time.Second, false}} {
 		h := newHouse(t, func(config *Config) { config.Patience, config.Log = c.patience, slog.New(broke) })
 		book := h.book("uk", "Souk UK", "GBP")
 		for n := range 8 {
@@ -100,13 +100,16 @@ func TestDownloadsGoOnWhileTheyAreRead(t *testing.T) {
 			return c, err
 		}}}
 		answer, err := to.Do(r)
+		if !c.reads {
+			<-broke.heard // or the test runs out of time
+		}
+		if !c.reads && errors.Is(err, io.EOF) {
+			continue // it broke off before the first byte of it left
+		}
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		defer answer.Body.Close()
-		if !c.reads {
-			<-broke.heard // or the test runs out of time
-		}
 		file, err := io.ReadAll(answer.Body)
 		if whole := err == nil && tabular.Check(bytes.NewReader(file), *e.Manifest) == nil; whole != c.reads {
 			t.Errorf("%s: %d of %d bytes, %v", name, len(file), e.Manifest.Bytes, err)

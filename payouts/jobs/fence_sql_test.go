@@ -205,6 +205,7 @@ type victim struct {
 	pool *postgres.Pool
 	// cut is closed when nothing of it reaches the database any more, dead when it has noticed.
 	cut, dead chan struct{}
+	once      sync.Once
 	t         *testing.T
 }
 
@@ -214,10 +215,13 @@ func newVictim(t *testing.T, h house, name string) *victim {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &victim{h, name, pool, make(chan struct{}), make(chan struct{}), t}
+	return &victim{h: h, name: name, pool: pool, cut: make(chan struct{}), dead: make(chan struct{}), t: t}
 }
 
-func (v *victim) kill() {
+// kill cuts it. It may come to the point at which it dies again, in a transaction that is tried again: it dies once.
+func (v *victim) kill() { v.once.Do(v.die) }
+
+func (v *victim) die() {
 	defer close(v.dead)
 	closed := make(chan struct{})
 	go func() {

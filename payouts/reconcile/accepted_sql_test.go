@@ -127,6 +127,7 @@ func TestAcceptedGap(t *testing.T) {
 	b := wants(1234)
 	h.agreed(ActFix, fixPayload{Break: b.ID, NothingToPost: true})
 	wants(0)
+	wants(0)
 	balance(3, 1235)
 	wants(1235)
 	h.agreed(ActFix, fixPayload{Break: b.ID, NothingToPost: true})
@@ -139,6 +140,17 @@ func TestAcceptedGap(t *testing.T) {
 	wants(1235)
 	if b = h.of(gap); b.Kept || b.Accepted {
 		t.Errorf("%+v", b)
+	}
+	// What was gone in between is another difference, were it of the same amount.
+	h.agreed(ActFix, fixPayload{Break: b.ID, NothingToPost: true})
+	wants(0)
+	wants(0)
+	balance(4, 0)
+	wants(0)
+	balance(5, 1235)
+	wants(1235)
+	if acts := h.acts(b.ID); !strings.HasSuffix(acts, " fixed reopened") {
+		t.Error(acts)
 	}
 }
 

@@ -54,14 +54,26 @@ type inputs struct {
 	Orders     []string `json:"orders,omitempty"`
 	OrdersFrom int64    `json:"orders_from,omitempty"`
 	Facts      []fact   `json:"facts,omitempty"`
+	// Accepted are what a run of R3 or R4 left out because two people accepted it: it stays left out as long as each run sees it. Ended
+	// are the files of which R4 left something out, which are read again when their rows were tried again.
+	Accepted []string    `json:"accepted,omitempty"`
+	Ended    []endedFile `json:"ended,omitempty"`
 	// lastReceipt is the source's last receipt when the run began: what the source said up to there the run knows.
 	lastReceipt int64
 	// again says that a run is made again.
 	again bool
 	// scheduled says that it is a job's, for which nobody waits.
 	scheduled bool
+	// tries are how often the rows of the files that the run read were tried.
+	tries map[int64]int
 	// listed are the identities of the facts that are listed before others: those of open breaks.
 	listed map[string]bool
+}
+
+// endedFile is an import of which a run left something out that people ended, and how often its rows had been tried then.
+type endedFile struct {
+	ID    int64 `json:"id"`
+	Tries int   `json:"tries"`
 }
 
 type sourceInput struct {

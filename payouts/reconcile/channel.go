@@ -67,7 +67,7 @@ func (s *Service) CompareChannel(ctx context.Context, t payouts.Turn, book ledge
 	if err := s.readChannel(ctx, book, &in, before, f); err != nil {
 		return Run{}, err
 	}
-	if err := s.leaveEnded(ctx, book, in, f, checksOfChannels); err != nil {
+	if err := s.leaveEnded(ctx, book, &in, before, f, checksOfChannels); err != nil {
 		return Run{}, err
 	}
 	if f.full {

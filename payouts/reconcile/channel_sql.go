@@ -3,7 +3,6 @@ package reconcile
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -129,15 +128,8 @@ func (s *Service) planChannel(ctx context.Context, book ledger.Book, in *inputs)
 	if err := s.pool.QueryRow(ctx, sqlLastImport, book.ID).Scan(&in.Lines.To); err != nil {
 		return before, err
 	}
-	var past string
-	var number, from int64
-	err = s.pool.QueryRow(ctx, sqlRunHead, book.ID, in.Match, in.Source.ID).Scan(&number, &in.Lines.From, &from, &past)
-	if errors.Is(err, pgx.ErrNoRows) || err == nil && past == "" {
-		return before, nil
-	}
-	if err == nil {
-		err = json.Unmarshal([]byte(past), &before)
-	}
+	before, err = s.inputsBefore(ctx, book, *in)
+	in.Lines.From = before.Lines.To
 	in.Lines.To = max(in.Lines.To, in.Lines.From)
 	return before, err
 }
@@ -234,7 +226,14 @@ func (s *Service) readChannel(ctx context.Context, book ledger.Book, in *inputs,
 		}
 	}
 	listed, whole, from := filesSeen(in.Lines.From, before.Facts)
-	rows, err := s.pool.Query(ctx, sqlImportsAgain, book.ID, slices.Sorted(maps.Keys(listed)))
+	ended := map[int64]int{}
+	again := slices.Collect(maps.Keys(listed))
+	for _, x := range before.Ended {
+		if _, is := listed[x.ID]; !is {
+			ended[x.ID], again = x.Tries, append(again, x.ID)
+		}
+	}
+	rows, err := s.pool.Query(ctx, sqlImportsAgain, book.ID, again)
 	if err != nil {
 		return err
 	}
@@ -242,8 +241,13 @@ func (s *Service) readChannel(ctx context.Context, book ledger.Book, in *inputs,
 	if err != nil {
 		return err
 	}
+	in.tries = map[int64]int{}
 	seen := map[int64]bool{}
 	for _, x := range files {
+		if tries, is := ended[x.id]; is && tries == x.tries {
+			in.Ended = append(in.Ended, endedFile{x.id, tries})
+			continue
+		}
 		seen[x.id] = true
 		if err := s.readFile(ctx, book, in, x, listed[x.id], f); err != nil {
 			return err
@@ -279,6 +283,7 @@ func (s *Service) readFile(ctx context.Context, book ledger.Book, in *inputs, x 
 	if len(in.Files) < listedReceipts && x.sha256 != "" {
 		in.Files = append(in.Files, receiptInput{x.id, x.sha256})
 	}
+	in.tries[x.id] = x.tries
 	id := strconv.FormatInt(x.id, 10)
 	if x.currency == "" {
 		x.currency = book.Currencies[0]

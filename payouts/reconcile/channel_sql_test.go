@@ -411,6 +411,31 @@ func TestChannelReadsAgain(t *testing.T) {
 	}
 }
 
+// A row whose difference people ended is held against its posting when it was tried again after all, though nothing of the file was open,
+// and only then is the file read again.
+func TestEndedRowsTriedAgain(t *testing.T) {
+	t.Parallel()
+	h := newChannelHouse(t, intake.ImportOptions{Format: intake.TikTok, Role: "bookkeeper", Seller: "s1", Channel: "tiktok"})
+	id := h.settle(tiktokRows(1, 5) + "T-300,ST-1,1,USD,10.00,-0.60,,9.00,\n")
+	h.expect(map[string]string{fmt.Sprintf("row_parked:%d:7:T-300:USD", id): "missing_in_ledger 9.00"})
+	for _, b := range h.breaksOf(R4) {
+		h.agreed(ActFix, fixPayload{Break: b.ID, NothingToPost: true})
+	}
+	for range 4 {
+		h.clock.advance(lateFilesTime + time.Minute)
+		h.expect(map[string]string{})
+	}
+	read := `SELECT count(*) FROM recon_runs r WHERE book_id = $1 AND match = $2 AND r.inputs::jsonb -> 'files' IS NOT NULL`
+	files := h.count(read, h.book.ID, R4)
+	h.expect(map[string]string{})
+	if now := h.count(read, h.book.ID, R4); now != files {
+		t.Error("the file is read for nothing")
+	}
+	h.behind(`UPDATE imports SET tries = 2 WHERE book_id = $1 AND id = $2`, h.book.ID, id)
+	h.behind(`UPDATE import_rows SET state = 'applied', reference = 'gone', tried = 2 WHERE book_id = $1 AND import_id = $2 AND state = 'parked'`, h.book.ID, id)
+	h.expect(map[string]string{fmt.Sprintf("row_not_posted:%d:7:T-300:USD", id): "missing_in_ledger 9.00"})
+}
+
 // expectAlso runs R4 and returns the breaks that are open beside those that are known, all of which are as told.
 func (h *channelHouse) expectAlso(known map[string]string, told string) map[string]Break {
 	h.Helper()

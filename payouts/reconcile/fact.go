@@ -47,6 +47,8 @@ const (
 	// mostFacts bounds what a run lists of one check in one currency, and mostFactsInAll what it lists at all. What is above is a sum.
 	mostFacts      = 150
 	mostFactsInAll = 2_000
+	// mostEndedFiles bounds how many files a run of R4 goes on to look at because people ended what it found in them.
+	mostEndedFiles = 10_000
 	// mostSeen bounds what a run holds before it lists.
 	mostSeen = 400_000
 )
@@ -99,8 +101,7 @@ func (f *facts) keep(x fact) *fact {
 }
 
 // endedAs reports whether two people ended the fact's break as the fact is.
-func (f fact) endedAs(ended map[string]endedBreak, m meaning) (bool, error) {
-	b, is := ended[f.identity()]
+func (f fact) endedAs(b endedBreak, is bool, m meaning) (bool, error) {
 	if !is || !f.Live || f.More > 0 { // a sum of others is nothing that people ended
 		return false, nil
 	}

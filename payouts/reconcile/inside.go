@@ -103,12 +103,12 @@ func (s *Service) CompareInside(ctx context.Context, t payouts.Turn, book ledger
 		return Run{}, err
 	}
 	in.Calendar = calendarFor(KindProcessor, "", book.Market)
-	before, err := s.factsBefore(ctx, book, in)
+	before, err := s.inputsBefore(ctx, book, in)
 	if err != nil {
 		return Run{}, err
 	}
-	in.ordersOf(before)
-	out, err := s.computeInside(ctx, book, &in, true)
+	in.ordersOf(before.Facts)
+	out, err := s.computeInside(ctx, book, &in, &before)
 	if err != nil {
 		return Run{}, err
 	}
@@ -146,9 +146,9 @@ func (s *Service) recordOther(ctx context.Context, t payouts.Turn, in inputs, ou
 	return run, nil
 }
 
-// computeInside finds what the inputs come to. The first time it also looks at what moves on, and keeps it in the inputs; when a run
-// is made again, that is taken from there.
-func (s *Service) computeInside(ctx context.Context, book ledger.Book, in *inputs, first bool) (*outcome, error) {
+// computeInside finds what the inputs come to. The first time, for which it is given what the run before took, it also looks at what moves
+// on, and keeps it in the inputs; when a run is made again, that is taken from there.
+func (s *Service) computeInside(ctx context.Context, book ledger.Book, in, before *inputs) (*outcome, error) {
 	f := &facts{rows: map[controlRow]*controlSums{}}
 	for _, c := range in.Controls {
 		there, err := parseSigned(string(c.Total), c.Currency)
@@ -163,11 +163,11 @@ func (s *Service) computeInside(ctx context.Context, book ledger.Book, in *input
 	if err := s.readOrders(ctx, book, *in, f); err != nil {
 		return nil, err
 	}
-	if first {
+	if before != nil {
 		if err := s.readLive(ctx, book, *in, f); err != nil {
 			return nil, err
 		}
-		if err := s.leaveEnded(ctx, book, *in, f, checksInside); err != nil {
+		if err := s.leaveEnded(ctx, book, in, *before, f, checksInside); err != nil {
 			return nil, err
 		}
 	}

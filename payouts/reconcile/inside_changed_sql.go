@@ -149,7 +149,8 @@ func (s *Service) readChanged(ctx context.Context, book ledger.Book, in inputs, 
 			return err
 		}
 		for i, x := range seen {
-			if is, err := x.endedAs(ended, checksInside[checkChanged]); is || err != nil {
+			b, known := ended[asked[i]]
+			if is, err := x.endedAs(b, known, checksInside[checkChanged]); is || err != nil {
 				if err != nil {
 					return err
 				}

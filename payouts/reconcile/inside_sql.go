@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -82,9 +83,9 @@ HAVING sum(e.amount) FILTER (WHERE t.sequence <= k.until) <> 0 AND sum(e.amount)
 	sqlOpenIdentities = `SELECT b.identity FROM recon_breaks b WHERE b.book_id = $1 AND b.ended_at IS NULL AND b.match = $2 AND b.source_id = $3 ORDER BY b.identity LIMIT 20000`
 	// Each identity is one probe of the unique index, however little is known of the table.
 	sqlEndedByPeople = `
-SELECT b.identity, b.amount, b.left_ref, b.right_ref, b.detail::jsonb ? 'accepted' AND NOT b.detail::jsonb ? 'kept'
+SELECT b.identity, b.amount, b.left_ref, b.right_ref, b.detail::jsonb ? 'accepted' AND NOT b.detail::jsonb ? 'kept', b.last_run
   FROM unnest($4::text[]) u (identity)
- CROSS JOIN LATERAL (SELECT x.identity, x.amount, x.left_ref, x.right_ref, x.detail, x.state FROM recon_breaks x
+ CROSS JOIN LATERAL (SELECT x.identity, x.amount, x.left_ref, x.right_ref, x.detail, x.state, x.last_run FROM recon_breaks x
                       WHERE x.book_id = $1 AND x.match = $2 AND x.source_id = $3 AND x.identity = u.identity OFFSET 0) b
  WHERE b.state IN ('fixed', 'written_off')`
 )
@@ -311,20 +312,18 @@ func readPending(ctx context.Context, tx pgx.Tx, book ledger.Book, in inputs, pe
 	return err
 }
 
-// factsBefore are the facts of the run before, none if there is none.
-func (s *Service) factsBefore(ctx context.Context, book ledger.Book, in inputs) ([]fact, error) {
+// inputsBefore are those of the run before, none if there is none.
+func (s *Service) inputsBefore(ctx context.Context, book ledger.Book, in inputs) (before inputs, err error) {
 	var past string
 	var number, line, sequence int64
-	err := s.pool.QueryRow(ctx, sqlRunHead, book.ID, in.Match, in.Source.ID).Scan(&number, &line, &sequence, &past)
+	err = s.pool.QueryRow(ctx, sqlRunHead, book.ID, in.Match, in.Source.ID).Scan(&number, &line, &sequence, &past)
 	if errors.Is(err, pgx.ErrNoRows) || err == nil && past == "" {
-		return nil, nil
+		return before, nil
 	}
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = json.Unmarshal([]byte(past), &before)
 	}
-	var before inputs
-	err = json.Unmarshal([]byte(past), &before)
-	return before.Facts, err
+	return before, err
 }
 
 // openIdentities are those of the breaks of a match that are open.
@@ -345,6 +344,8 @@ type endedBreak struct {
 	left, right string
 	// accepted says that people ended it without posting while runs found it.
 	accepted bool
+	// lastRun is the last run that found it.
+	lastRun int64
 }
 
 // covers reports whether a fact is what two people ended. Where no amount tells, what both sides are called does.
@@ -360,8 +361,9 @@ func (b endedBreak) covers(x *fact, m meaning, amount money.Minor) bool {
 }
 
 // leaveEnded takes those facts out whose break two people ended, and which are as they were then: lasting ones, and those that people
-// accepted without posting.
-func (s *Service) leaveEnded(ctx context.Context, book ledger.Book, in inputs, f *facts, of map[check]meaning) error {
+// accepted without posting. What was accepted and is no lasting matter is left out from the run that found it on, as long as every run
+// sees it: what was gone in between, and is there again, is another difference, were it of the same amount.
+func (s *Service) leaveEnded(ctx context.Context, book ledger.Book, in *inputs, before inputs, f *facts, of map[check]meaning) error {
 	var asked []string
 	for i := range f.list {
 		x := &f.list[i]
@@ -373,17 +375,44 @@ func (s *Service) leaveEnded(ctx context.Context, book ledger.Book, in inputs, f
 			asked = append(asked, x.identity())
 		}
 	}
-	ended, err := s.endedByPeople(ctx, book, in, asked)
-	if err != nil || len(ended) == 0 {
+	ended, err := s.endedByPeople(ctx, book, *in, asked)
+	if err != nil {
 		return err
+	}
+	had := map[string]bool{}
+	for _, identity := range before.Accepted {
+		had[identity] = true
 	}
 	var failed error
 	f.list = slices.DeleteFunc(f.list, func(x fact) bool {
-		is, err := x.endedAs(ended, of[x.Check])
+		identity := x.identity()
+		b, known := ended[identity]
+		is, err := x.endedAs(b, known, of[x.Check])
 		failed = errors.Join(failed, err)
-		return is
+		if !is {
+			return false
+		}
+		if !of[x.Check].lasting {
+			if !had[identity] && b.lastRun < before.Number || len(in.Accepted) >= mostFactsInAll {
+				return false
+			}
+			in.Accepted = append(in.Accepted, identity)
+		}
+		if tries, read := in.tries[x.From]; read {
+			in.Ended = append(in.Ended, endedFile{x.From, tries})
+		}
+		return true
 	})
+	slices.Sort(in.Accepted)
+	in.keepEnded()
 	return failed
+}
+
+// keepEnded leaves each file once, as it was read last, and the newest if they are too many.
+func (in *inputs) keepEnded() {
+	slices.SortFunc(in.Ended, func(a, b endedFile) int { return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(b.Tries, a.Tries)) })
+	in.Ended = slices.CompactFunc(in.Ended, func(a, b endedFile) bool { return a.ID == b.ID })
+	in.Ended = in.Ended[max(len(in.Ended)-mostEndedFiles, 0):]
 }
 
 // endedByPeople are those breaks among the identities that two people ended.
@@ -396,7 +425,7 @@ func (s *Service) endedByPeople(ctx context.Context, book ledger.Book, in inputs
 		}
 		var identity string
 		var b endedBreak
-		if _, err := pgx.ForEachRow(rows, []any{&identity, &b.amount, &b.left, &b.right, &b.accepted}, func() error { ended[identity] = b; return nil }); err != nil {
+		if _, err := pgx.ForEachRow(rows, []any{&identity, &b.amount, &b.left, &b.right, &b.accepted, &b.lastRun}, func() error { ended[identity] = b; return nil }); err != nil {
 			return nil, err
 		}
 	}

@@ -186,7 +186,7 @@ func (s *Service) Reopen(ctx context.Context, by guard.Actor, book ledger.Book, 
 		if b.State == Open {
 			return ErrBreakState
 		}
-		b.Kept = b.Ended()
+		b.Kept = b.Kept || b.Ended()
 		b.reopen()
 		b.Note, b.ExpectedBy = why, time.Time{}
 		return nil

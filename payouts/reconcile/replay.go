@@ -110,7 +110,7 @@ func (s *Service) computeAgain(ctx context.Context, book ledger.Book, in *inputs
 	in.again = true
 	switch in.Match {
 	case R3:
-		return s.computeInside(ctx, book, in, false)
+		return s.computeInside(ctx, book, in, nil)
 	case R4:
 		return s.computeChannel(ctx, book, in)
 	}
