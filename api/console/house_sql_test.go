@@ -379,11 +379,20 @@ func (h *house) know(owner vault.Owner, subject string, fields map[string]string
 	}
 }
 
+// saidOtherwise has the source of a pairing's first line say another fee of it.
+func (h *house) saidOtherwise(book ledger.Book, p reconcile.PairingRecord) {
+	h.t.Helper()
+	if _, err := h.pool.Exec(h.t.Context(), `INSERT INTO evidence_changes (book_id, source_id, receipt, line, field, was, became) VALUES ($1, $2, 1, $3, 'fee', '0.00', '1.25')`,
+		book.ID, p.Source, p.External[0]); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
 // reopenings are rows of a book's chain of closings as their table keeps them, each with a reason that has its number.
 func (h *house) reopenings(book ledger.Book, from, to int) {
 	h.t.Helper()
 	if _, err := h.pool.Exec(h.t.Context(), `INSERT INTO period_closings (book_id, number, act, period, at_sequence, document, totals, previous, hash, preparer, approver, reason, recorded_at)
-		SELECT $1, n, 'reopen', 202611, 1, '{}', $4, $4, $4, 'ann', 'ben', 'Reason number ' || n || '.', now() FROM generate_series($2::integer, $3::integer) n`,
+		SELECT $1, n, 'reopen', 202610, 1, '{}', $4, $4, $4, 'ann', 'ben', 'Reason number ' || n || '.', now() FROM generate_series($2::integer, $3::integer) n`,
 		book.ID, from, to, make([]byte, 32)); err != nil {
 		h.t.Fatal(err)
 	}

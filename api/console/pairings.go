@@ -45,6 +45,13 @@ func (c *console) pairingLine(ctx context.Context, who cashier, x reconcile.Pair
 			l.State = s.stateWord
 		}
 	}
+	if x.State == pairingSuggested {
+		one, err := c.Reconcile.Pairing(ctx, who.book, x.ID)
+		if err != nil {
+			return l, err
+		}
+		l.Changes = one.Changes
+	}
 	members, err := c.Reconcile.Members(ctx, who.book, reconcile.Break{Match: x.Match, Source: x.Source, External: x.External, Entries: x.Entries})
 	l.Sides = who.sidesOf(x.Match, members)
 	return l, err

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"mizan/ledger"
@@ -99,16 +100,19 @@ func (c *console) periods(ctx context.Context, who cashier, r *http.Request) (an
 	if before > 0 { // older rows of the chain say nothing of how the months stand
 		months = nil
 	}
-	for _, m := range months[:min(len(months), periodsOffered)] {
+	months = months[:min(len(months), periodsOffered)]
+	rows, err := c.Reconcile.LastClosings(ctx, who.book, months)
+	if err != nil {
+		return answer{}, err
+	}
+	last := c.closedLines(ctx, who, rows)
+	for _, m := range months {
 		l := periodLine{Period: m, Link: who.o.At + periodsPath + "/" + m.String(), State: stateWord{"open", "open"}, Current: m >= now}
 		if m < head.FirstOpenPeriod {
 			l.State = stateWord{"closed", "done"}
 		}
-		for i := range p.Chain {
-			if p.Chain[i].Period == m {
-				l.Last = &p.Chain[i]
-				break
-			}
+		if i := slices.IndexFunc(last, func(x closedLine) bool { return x.Period == m }); i >= 0 {
+			l.Last = &last[i]
 		}
 		p.Lines = append(p.Lines, l)
 	}

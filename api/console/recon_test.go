@@ -247,6 +247,10 @@ func TestSuggestions(t *testing.T) {
 	}
 	page := b.get(at+pairingsPath, 200)
 	page.has(t, "one line, one entry", "the same amount near the same day", "123.45 GBP", "E2E-B")
+	page.hasNot(t, "What the source says otherwise")
+	m.saidOtherwise(m.book, list[0])
+	page = b.get(at+pairingsPath, 200)
+	page.has(t, "What the source says otherwise", "fee 0.00 1.25")
 	b.press(page, at+pairingsPath+"/"+list[0].ID+"/refuse", url.Values{"note": {"<i>no</i>"}}, http.StatusSeeOther)
 	b.get(at+pairingsPath+"?state=refused", 200).has(t, "<i>no</i>", "refused")
 	ambiguous := m.onlyBreak(reconcile.Ambiguous)
@@ -297,6 +301,9 @@ func TestPeriodPages(t *testing.T) {
 	newest := b.get(at+periodsPath, 200)
 	newest.has(t, fmt.Sprintf("Reason number %d.", closingsShown+2), "Reason number 3.", "More")
 	newest.hasNot(t, "November is done.")
+	if n := strings.Count(newest.Text, "opened again"); n != closingsShown+1 {
+		t.Errorf("%d times: November does not show its last closing, which is further back", n)
+	}
 	oldest := b.get(at+periodsPath+"?before=3", 200)
 	oldest.has(t, "An invoice came late.", "November is done.")
 	oldest.hasNot(t, "Reason number", "More")

@@ -3,10 +3,13 @@ package commerce
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"maps"
 	"slices"
 
 	"mizan/ledger"
 	"mizan/ledger/money"
+	"mizan/ledger/postgres"
 )
 
 // Expanding an explanation: the sheet before and after an event in words and numbers, and each entry with its reason. It is
@@ -24,8 +27,24 @@ func (s *Service) Explain(ctx context.Context, book ledger.Book, sequence int64)
 	return s.explain(ctx, book, &t, nil)
 }
 
-// ExplainAll is Explain of some hundred transactions, by their sequences. What they need is read together.
+// ExplainAll is Explain of some hundred transactions, by their sequences. What they need is read together, or in halves if that takes
+// longer than one read may.
 func (s *Service) ExplainAll(ctx context.Context, book ledger.Book, sequences []int64) (map[int64]*Explanation, error) {
+	all, err := s.explainTogether(ctx, book, sequences)
+	if half := len(sequences) / 2; half > 0 && errors.Is(err, postgres.ErrReadTooLong) && ctx.Err() == nil {
+		if all, err = s.ExplainAll(ctx, book, sequences[:half]); err != nil {
+			return nil, err
+		}
+		rest, err := s.ExplainAll(ctx, book, sequences[half:])
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(all, rest)
+	}
+	return all, err
+}
+
+func (s *Service) explainTogether(ctx context.Context, book ledger.Book, sequences []int64) (map[int64]*Explanation, error) {
 	ts, err := s.ledger.BySequence(ctx, book, sequences)
 	if err != nil {
 		return nil, err

@@ -36,6 +36,12 @@ SELECT c.number, c.act, c.period, c.at_sequence, c.document, c.totals, c.previou
 SELECT c.number, c.act, c.period, c.at_sequence, sha256(convert_to(c.document, 'UTF8')), c.totals, c.previous, c.hash, c.preparer, c.approver, c.approval, c.reason, c.recorded_at
   FROM period_closings c
  WHERE c.book_id = $1 AND c.number > $2 ORDER BY c.number LIMIT $3`
+	// The newest row of each month.
+	sqlLastClosings = `
+SELECT c.number, c.act, c.period, c.at_sequence, sha256(convert_to(c.document, 'UTF8')), c.totals, c.previous, c.hash, c.preparer, c.approver, c.approval, c.reason, c.recorded_at
+  FROM unnest($2::int[]) u (period)
+ CROSS JOIN LATERAL (SELECT x.* FROM period_closings x WHERE x.book_id = $1 AND x.period = u.period ORDER BY x.number DESC LIMIT 1) c
+ ORDER BY c.period`
 
 	// The last close of a month, whatever came after it.
 	sqlLastClose = closingColumns + ` WHERE c.book_id = $1 AND c.period = $2 AND c.act = 'close' ORDER BY c.number DESC LIMIT 1`
@@ -188,6 +194,11 @@ func (s *Service) NewestClosings(ctx context.Context, book ledger.Book, before, 
 // Whoever keeps them can compute every hash again, and needs nobody to believe.
 func (s *Service) Chain(ctx context.Context, book ledger.Book, after, limit int) ([]Closing, error) {
 	return s.readClosings(ctx, sqlChain, book.ID, after, min(max(limit, 1), 1000))
+}
+
+// LastClosings returns the newest row of each of the months that have one, at most 1,000 of them, by month and without documents.
+func (s *Service) LastClosings(ctx context.Context, book ledger.Book, months []ledger.Period) ([]Closing, error) {
+	return s.readClosings(ctx, sqlLastClosings, book.ID, months[:min(len(months), 1000)])
 }
 
 // MonthClosings returns up to limit rows of one month, at most 20, after the one of the number, oldest first.

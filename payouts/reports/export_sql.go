@@ -186,7 +186,10 @@ func (s *Service) takeDue(ctx context.Context, long bool) (e Export, err error) 
 	if err != nil {
 		return Export{}, err
 	}
-	e.book, err = s.ledger.Book(ctx, code)
+	// It is taken, and counts as tried: its book is read also when there is no time left for the rest.
+	read, cancel := context.WithTimeout(context.WithoutCancel(ctx), budget)
+	defer cancel()
+	e.book, err = s.ledger.Book(read, code)
 	return e, err
 }
 

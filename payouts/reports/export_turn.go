@@ -75,7 +75,9 @@ func (s *Service) lane(ctx context.Context, t *turn, long bool) {
 		switch {
 		case none || err == nil:
 			err, stumbles = nil, 0
-		case ctx.Err() == nil:
+		case ctx.Err() != nil: // the turn is over, which is no failure of it
+			err = nil
+		default:
 			stumbles++
 			s.log.Error("the making of exports stumbles", "long", long, "err", err)
 		}
