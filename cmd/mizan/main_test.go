@@ -23,7 +23,7 @@ import (
 const asProgram = "MIZAN_TEST_AS_PROGRAM"
 
 // patience bounds what a test waits for; a busy machine needs more than an idle one.
-const patience = time.Minute
+const patience = 4 * time.Minute
 
 func TestMain(m *testing.M) {
 	benchSellers, benchCreators = 1000, 1000
