@@ -105,7 +105,7 @@ func (m *meter) openSource(ctx context.Context, book ledger.Book) error {
 // bothSides puts lines first to last into the evidence and into the ledger.
 func (m *meter) bothSides(ctx context.Context, book ledger.Book, first, last int64) error {
 	const turn = 100_000
-	if _, err := m.conn.Exec(ctx, `SET work_mem = '128MB'; SET client_min_messages = error`); err != nil {
+	if _, err := m.conn.Exec(ctx, `SET work_mem = '128MB'; SET client_min_messages = error; SET session_replication_role = replica`); err != nil {
 		return err
 	}
 	for ; first <= last; first += turn {
