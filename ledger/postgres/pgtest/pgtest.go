@@ -59,9 +59,10 @@ func Unmigrated() Option { return func(o *order) { o.bare = true } }
 // cluster is the server of this test binary, made on first use.
 var cluster = sync.OnceValues(open)
 
-// patience is how long a read may take in tests, which share a machine with many others. That reads end in time is what the tests of
-// package postgres are about, and plans are held to what they read.
-const patience = 20 * time.Second
+// patience is how long a read may take in tests, which share a machine with many others: less than a wait for a lock, so that reads end
+// first, as they do in the service. That they end in two seconds is what the tests of package postgres are about, and plans are held to
+// what they read.
+const patience = 4 * time.Second
 
 // New lends t a database of its own. It may be called from parallel tests, and several times by one.
 func New(t testing.TB, opts ...Option) *DB {
