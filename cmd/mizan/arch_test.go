@@ -40,6 +40,8 @@ var modules = map[string]string{
 	"oidc":        "github.com/coreos/go-oidc/v3",
 	"oauth2":      "golang.org/x/oauth2",
 	"jose":        "github.com/go-jose/go-jose/v4",
+	"i18n":        "github.com/nicksnyder/go-i18n/v2",
+	"text":        "golang.org/x/text",
 }
 
 // house lists every package from the ground up.
@@ -52,6 +54,7 @@ var house = []storey{
 	{"ledger/journal", "exports are rendered from plain values, so that the command line and the service write the same bytes", []string{"ledger/money"}},
 	{"ledger/tabular", "every export is written by one hand, so that each can be read again and none can harm a spreadsheet",
 		[]string{"ledger/money", "excelize"}},
+	{"ledger/locale", "how a language writes amounts, days and sentences is the same wherever somebody reads them", []string{"ledger/money", "i18n", "text"}},
 	{"migrations", "the schema stands alone, so that an operator can apply it without starting anything else", []string{"pgx", "goose"}},
 	{"ledger/postgres", "the door to the database knows nothing about money", []string{"pgx"}},
 	{"ledger/postgres/pgtest", "it lends tests a migrated database", []string{"ledger/postgres", "migrations", "pgx"}},
@@ -83,7 +86,7 @@ var house = []storey{
 	{"payouts/reports", "reports read what others recorded up to one place of the book, so that the same question has the same bytes", []string{"ledger/money", "ledger/postgres",
 		"ledger", "ledger/guard", "ledger/commerce", "ledger/tabular", "payouts", "payouts/reconcile"}},
 	{"payouts/statements", "it renders what others recorded", []string{"ledger/money", "ledger/postgres", "ledger",
-		"ledger/commerce", "payouts", "excelize"}},
+		"ledger/commerce", "payouts", "ledger/locale", "excelize"}},
 	{"api/access", "who may call is decided before any business package is reached",
 		[]string{"ledger/postgres", "ledger/guard", "ledger/vault", "oidc", "oauth2", "jose"}},
 	{"api/access/accesstest", "it lends tests an issuer that shares no code with what checks its tokens", nil},
@@ -93,6 +96,10 @@ var house = []storey{
 		"payouts", "payouts/earnings", "payouts/jobs", "payouts/processor/bankfile", "payouts/reconcile", "payouts/reconcile/evidence", "payouts/reports", "payouts/statements", "api/access"}},
 	{"api", "HTTP only: no business rules and no SQL", []string{"ledger/failpoint", "ledger/money", "ledger/pan", "ledger", "ledger/guard", "ledger/vault",
 		"ledger/commerce", "ledger/commerce/intake", "ledger/tabular", "payouts", "payouts/earnings", "payouts/jobs", "payouts/processor", "payouts/processor/bankfile", "payouts/reconcile", "payouts/reconcile/evidence",
+	{"api/console", "pages show what the services answer, by the rights of who looks", []string{"ledger/money", "ledger/locale", "ledger", "ledger/guard", "ledger/vault", "ledger/commerce", "ledger/tabular",
+		"payouts", "payouts/jobs", "payouts/processor/bankfile", "payouts/reconcile", "payouts/reconcile/evidence", "payouts/reports", "payouts/statements", "api/access"}},
+	{"api", "HTTP only: no business rules and no SQL", []string{"ledger/failpoint", "ledger/money", "ledger/locale", "ledger/pan", "ledger", "ledger/guard", "ledger/vault",
+		"ledger/commerce", "ledger/commerce/intake", "ledger/tabular", "payouts", "payouts/jobs", "payouts/processor", "payouts/processor/bankfile", "payouts/reconcile", "payouts/reconcile/evidence",
 		"payouts/reports", "payouts/statements", "api/access", "api/docs", "api/console", "huma", "chi", "prometheus"}},
 	{"cmd/mizan", "the only place that knows every part, because it puts them together", []string{"*"}},
 }
