@@ -193,11 +193,12 @@ func BenchmarkFollow(b *testing.B) {
 		}
 	}
 	fill(20)
-	b.ResetTimer()
 	total := int64(0)
 	for b.Loop() {
+		b.StopTimer()
 		h.ok(h.Rebuild(b.Context(), h.book))
 		h.ok(h.prepare(b.Context(), h.book))
+		b.StartTimer()
 		counted, err := h.Follow(b.Context(), h.book)
 		h.ok(err)
 		total += counted
