@@ -155,6 +155,9 @@ func New(config Config) http.Handler {
 		c.payoutPages(mux)
 		c.portalPages(mux)
 	}
+	if c.Earnings != nil {
+		c.earningsPages(mux)
+	}
 	if c.Reconcile != nil {
 		c.reconPages(mux)
 	}

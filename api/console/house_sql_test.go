@@ -25,11 +25,11 @@ import (
 	"mizan/ledger/postgres/pgtest"
 	"mizan/ledger/vault"
 	"mizan/payouts"
+	"mizan/payouts/earnings"
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor"
 	"mizan/payouts/processor/bankfile"
 	"mizan/payouts/processor/simulator"
-	"mizan/payouts/earnings"
 	"mizan/payouts/reconcile"
 	"mizan/payouts/reports"
 )
