@@ -126,8 +126,15 @@ func (c *console) askEarnings(ctx context.Context, r *http.Request, top int) (o 
 	if !slices.Contains(earnings.Kinds(), kind) {
 		kind = "" // a guardian earns nothing, and who is not registered what the books say
 	}
-	a, err = c.Earnings.Earnings(ctx, o.book, earnings.Query{Kind: kind, Payee: payee, Currency: money.Currency(q.Get("currency")), By: by, Top: top,
-		From: month.Format(time.DateOnly), To: month.AddDate(0, 1, -1).Format(time.DateOnly)})
+	ask := func() (*earnings.Answer, error) {
+		return c.Earnings.Earnings(ctx, o.book, earnings.Query{Kind: kind, Payee: payee, Currency: money.Currency(q.Get("currency")), By: by, Top: top,
+			From: month.Format(time.DateOnly), To: month.AddDate(0, 1, -1).Format(time.DateOnly)})
+	}
+	a, err = ask()
+	if err == nil && q.Get("month") == "" && !a.Latest.IsZero() && a.Latest.Before(month) { // nothing yet this month: show the last one with anything
+		month = a.Latest.AddDate(0, 0, 1-a.Latest.Day())
+		a, err = ask()
+	}
 	if isMissing(err) { // whoever has signed in is somebody, also before the first sale
 		a, err = &earnings.Answer{Query: earnings.Query{Payee: payee, Currency: o.book.Currencies[0], By: by}}, nil
 	}
@@ -152,6 +159,9 @@ func (c *console) ownEarnings(ctx context.Context, r *http.Request) (answer, err
 	for i := range monthsOffered {
 		m := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC).AddDate(0, -i, 0)
 		p.Months = append(p.Months, choice{Value: m.Format("2006-01"), Text: t.Month(m.Year(), m.Month()), Chosen: m.Equal(month)})
+	}
+	if !slices.ContainsFunc(p.Months, func(m choice) bool { return m.Chosen }) {
+		p.Months = append(p.Months, choice{Value: p.Month, Text: p.MonthName, Chosen: true})
 	}
 	for _, way := range earningsWays {
 		p.Ways = append(p.Ways, wayTo{t.say("earnings.by." + string(way)), to(p.Month, way, p.Currency), way == a.By})

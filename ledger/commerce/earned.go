@@ -125,7 +125,11 @@ func (s *Service) earnedOfOrder(ctx context.Context, book ledger.Book, t *ledger
 	} else {
 		x.order, err = s.loaded(ctx, book, id, t.Sequence, story)
 	}
-	if err == nil {
+	switch o := x.order; {
+	case err != nil:
+	case r.Kind == eventCaptured && len(o.transactions) == 1 && o.edited == nil: // most are: nothing was before it
+		x.after, err = o.compute()
+	default:
 		err = s.sheetsAround(ctx, book, x, t.Sequence)
 	}
 	switch {

@@ -143,6 +143,8 @@ type Answer struct {
 	Standing
 	// Currencies are those in which the payee ever earned.
 	Currencies []money.Currency
+	// Latest is the last day on which anything happened in the currency; zero for none.
+	Latest time.Time
 	// Sums are in order of days, or by what was kept, the largest first. Days on which nothing happened are left out.
 	Sums []Sum
 	// Others is the sum over Named names that are not told one by one.

@@ -121,6 +121,9 @@ func (s *Service) Earnings(ctx context.Context, book ledger.Book, q Query) (*Ans
 		if a.Currency == "" {
 			a.Currency = usual(book, registered, a.Currencies)
 		}
+		if a.Latest, err = r.latest(a); err != nil {
+			return err
+		}
 		if a.By.Dated() {
 			return r.dated(a, from, to)
 		}

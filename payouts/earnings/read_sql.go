@@ -31,6 +31,11 @@ SELECT e.day, e.sales, e.returns, e.earned, e.given_back, e.fees, e.shared, e.wi
  WHERE e.book_id = $1 AND e.kind = $2 AND e.payee = $3 AND e.currency = $4 AND e.dimension = 0 AND e.day >= $5 AND e.day <= $6
  ORDER BY e.day`
 
+	sqlLatest = `
+SELECT e.day FROM earnings e
+ WHERE e.book_id = $1 AND e.kind = $2 AND e.payee = $3 AND e.currency = $4 AND e.dimension = 0
+ ORDER BY e.day DESC LIMIT 1`
+
 	// The first row is the sum over all names, with their number; then come the names that kept most.
 	sqlNames = `
 WITH k AS MATERIALIZED (
@@ -88,6 +93,15 @@ func (r reader) currencies(payee string) (map[string][]money.Currency, error) {
 		return nil
 	})
 	return found, err
+}
+
+// latest is the last day on which anything happened.
+func (r reader) latest(a *Answer) (day time.Time, err error) {
+	err = r.tx.QueryRow(r.ctx, sqlLatest, r.book.ID, a.Kind, a.Payee, string(a.Currency)).Scan(&day)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = nil
+	}
+	return day, err
 }
 
 func (r reader) dated(a *Answer, from, to time.Time) error {
