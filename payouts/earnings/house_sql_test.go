@@ -171,7 +171,7 @@ func TestMortalFollower(t *testing.T) {
 	h.sound()
 }
 
-// BenchmarkFollow measures how many sales a second a follower adds, among a thousand sellers and a thousand creators.
+// BenchmarkFollow measures how many sales a second a follower adds, among ten thousand sellers and as many creators.
 func BenchmarkFollow(b *testing.B) {
 	h := newHouse(b)
 	const size = 1_000
