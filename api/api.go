@@ -24,6 +24,7 @@ import (
 	"mizan/ledger/guard"
 	"mizan/ledger/vault"
 	"mizan/payouts"
+	"mizan/payouts/earnings"
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor/bankfile"
 	"mizan/payouts/reconcile"
@@ -55,6 +56,8 @@ type Config struct {
 	Bank *bankfile.Service
 	// Reconcile holds the books against evidence and closes months; without it there is no reconciliation.
 	Reconcile *reconcile.Service
+	// Earnings tells what payees earned over time; without it nobody does.
+	Earnings *earnings.Service
 	// Reports answers reports and keeps exports; without it there are none.
 	Reports *reports.Service
 	// PublicURL is where people reach the service, such as https://ledger.example.com; links are relative if it is empty.
@@ -103,6 +106,7 @@ type service struct {
 	payouts   *payouts.Service
 	bank      *bankfile.Service
 	reconcile *reconcile.Service
+	earnings  *earnings.Service
 	reports   *reports.Service
 	publicURL string
 	now       func() time.Time
@@ -146,7 +150,7 @@ func newService(config Config) (*service, error) {
 	}
 	s := &service{
 		ledger: config.Ledger, commerce: config.Commerce, rules: config.Rules, intakes: config.Intake, notices: config.Notices, access: config.Access, now: config.Now, log: config.Log, cursorKey: config.CursorKey,
-		desk: config.Desk, trail: config.Trail, vault: config.Vault, jobs: config.Jobs, payouts: config.Payouts, bank: config.Bank, reconcile: config.Reconcile, reports: config.Reports, publicURL: config.PublicURL,
+		desk: config.Desk, trail: config.Trail, vault: config.Vault, jobs: config.Jobs, payouts: config.Payouts, bank: config.Bank, reconcile: config.Reconcile, earnings: config.Earnings, reports: config.Reports, publicURL: config.PublicURL,
 		ready: config.Ready, console: config.Console, docs: config.Docs, proxies: config.TrustedProxies, secure: config.Secure, crossOrigin: http.NewCrossOriginProtection(),
 	}
 	if s.patience = config.Patience; s.patience <= 0 {

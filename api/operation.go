@@ -101,6 +101,7 @@ func Operations() []Operation {
 		releaseOperations(),
 		campaignOperations(),
 		payeeOperations(),
+		earningsOperations(),
 		payoutClockOperations(),
 		standingOperations(),
 		destinationOperations(),

@@ -27,6 +27,7 @@ import (
 	"mizan/ledger/guard"
 	"mizan/ledger/vault"
 	"mizan/payouts"
+	"mizan/payouts/earnings"
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor/bankfile"
 	"mizan/payouts/reconcile"
@@ -54,6 +55,8 @@ type Config struct {
 	Bank *bankfile.Service
 	// Reconcile holds the books against evidence and closes months; nil for no pages about it.
 	Reconcile *reconcile.Service
+	// Earnings tells what payees earned over time; nil for no page about it.
+	Earnings *earnings.Service
 	// Reports answers reports and keeps exports; nil for no pages about them.
 	Reports *reports.Service
 	// Issuer is where the staff can sign in; nil for by links only.
@@ -151,6 +154,9 @@ func New(config Config) http.Handler {
 	if c.Payouts != nil {
 		c.payoutPages(mux)
 		c.portalPages(mux)
+	}
+	if c.Earnings != nil {
+		c.earningsPages(mux)
 	}
 	if c.Reconcile != nil {
 		c.reconPages(mux)

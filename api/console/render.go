@@ -55,7 +55,7 @@ var (
 			"payout-health", "payout-runs", "payout-run", "decision", "payouts", "payout", "payees", "payee", "payee-decisions", "payout-request", "payout-waits",
 			"payout-policies", "payout-policy", "payout-debts", "treasury-proposals", "bank-files", "bank-file", "bank-report",
 			"recon", "recon-runs", "recon-run", "recon-source", "breaks", "break", "pairings", "periods", "period", "exports", "export-ask", "export",
-			"portal-payout", "portal-payouts", "portal-waits", "portal-decisions", "portal-request")
+			"portal-payout", "portal-payouts", "portal-waits", "portal-decisions", "portal-request", "portal-earnings")
 	})
 )
 
@@ -114,6 +114,9 @@ func (c *console) render(w http.ResponseWriter, r *http.Request, status int, nam
 		if asked := r.URL.Query().Get("dir"); asked != "ltr" && asked != "rtl" {
 			v.Direction = v.Lang.Direction()
 		}
+	}
+	if c.Earnings != nil && visitor.principal().Kind == access.Payee {
+		v.Menu = append(v.Menu, tab{link{tellerOf(r.Context()).say("earnings.title"), "/portal/earnings"}, a.Active == "earnings"})
 	}
 	if c.Open {
 		v.Version, v.ReadAt = c.Version, c.Now().UTC()

@@ -28,7 +28,11 @@ func standardJobs(p *parts) ([]jobs.Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	list = append(list, nightly...)
+	follow, err := p.earningsJob()
+	if err != nil {
+		return nil, err
+	}
+	list = append(append(list, nightly...), follow)
 	return append(list, jobs.Job{Name: "vault_sweep", Schedule: early, Timeout: time.Hour, Run: p.sweepVault}), nil
 }
 

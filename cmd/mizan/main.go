@@ -83,6 +83,7 @@ type grammar struct {
 	Vault        vaultCmd        `cmd:"" help:"Look after personal data and their keys, on the database."`
 	Job          jobCmd          `cmd:"" help:"Look at what the service does by itself, and ask for a run."`
 	Payouts      payoutsCmd      `cmd:"" help:"Look at payouts, what they pay and why, ask for one, and cancel one."`
+	Earnings     earningsCmd     `cmd:"" help:"Make the sums of what payees earned again."`
 	Reconcile    reconcileCmd    `cmd:"" help:"Hold the books against what processors and banks say."`
 	Breaks       breaksCmd       `cmd:"" help:"Look at differences, and deal with them."`
 	Pairings     pairingsCmd     `cmd:"" help:"Confirm or refuse what may belong together."`

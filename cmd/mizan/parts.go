@@ -14,6 +14,7 @@ import (
 	"mizan/ledger/postgres"
 	"mizan/ledger/vault"
 	"mizan/payouts"
+	"mizan/payouts/earnings"
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor"
 	"mizan/payouts/processor/bankfile"
@@ -67,6 +68,8 @@ type parts struct {
 	payouts *payouts.Service
 	// reconcile holds the books against evidence, and closes months.
 	reconcile *reconcile.Service
+	// earnings keeps what payees earned over time.
+	earnings *earnings.Service
 	// reports tells what others recorded, and keeps exports.
 	reports *reports.Service
 	// jobs knows the jobs and runs none until it is started, or told to run what is due.
@@ -89,6 +92,7 @@ func newParts(pool *postgres.Pool, now func() time.Time, config partsConfig) (*p
 		Rails: railsOf(config.driver, p.bank), Wait: waitBy(config.clock), Log: config.jobsLog})
 	p.reconcile = reconcile.New(reconcile.Options{Pool: pool, Ledger: p.books, Events: p.events, Payouts: p.payouts, Trail: p.trail, Now: now,
 		Driver: readersOf(config.driver, config.simulator), Wait: waitBy(config.clock), Share: config.reconcileShare, Log: config.jobsLog})
+	p.earnings = earnings.New(earnings.Options{Pool: pool, Ledger: p.books, Events: p.events, Now: now})
 	p.reports = reports.New(reports.Options{Pool: pool, Ledger: p.books, Events: p.events, Payouts: p.payouts, Reconcile: p.reconcile, Trail: p.trail, Now: now,
 		Log: config.jobsLog})
 	var acts []guard.Act
