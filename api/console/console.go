@@ -24,6 +24,7 @@ import (
 	"mizan/api/access"
 	"mizan/ledger"
 	"mizan/ledger/commerce"
+	"mizan/ledger/commerce/receipts"
 	"mizan/ledger/guard"
 	"mizan/ledger/vault"
 	"mizan/payouts"
@@ -56,6 +57,8 @@ type Config struct {
 	Reconcile *reconcile.Service
 	// Reports answers reports and keeps exports; nil for no pages about them.
 	Reports *reports.Service
+	// Receipts knows what is public; nil for no public pages.
+	Receipts *receipts.Service
 	// Issuer is where the staff can sign in; nil for by links only.
 	Issuer Issuer
 	// FormKey authenticates forms, 32 random bytes that replicas share; empty draws one for this process.
@@ -114,7 +117,7 @@ type console struct {
 	uploading chan struct{}
 }
 
-// New returns a handler for /, /books, /console, /portal, /sign-in, /sign-out and below, and /assets. It panics if what an
+// New returns a handler for /, /books, /console, /portal, /sign-in, /sign-out and below, /r, /c, and /assets. It panics if what an
 // open console or one with sign-in needs is missing: that is a defect of the program.
 func New(config Config) http.Handler {
 	if config.Log == nil {
@@ -132,14 +135,14 @@ func New(config Config) http.Handler {
 	mux.HandleFunc("GET /", c.missing)
 	if !config.Open && config.Access == nil {
 		mux.HandleFunc("GET /{$}", c.welcome)
-		return secured(mux)
+		return secured(c.publicly(mux))
 	}
 	if config.Ledger == nil || config.Now == nil {
 		panic("console: a console that shows books needs a ledger and a clock")
 	}
 	c.bookPages(mux)
 	if config.Access == nil {
-		return secured(c.localOnly(mux))
+		return secured(c.publicly(c.localOnly(mux)))
 	}
 	if config.Desk == nil || config.Trail == nil || config.Commerce == nil || config.Vault == nil {
 		panic("console: a console with sign-in needs a desk, a trail, payees and a vault")
@@ -157,7 +160,7 @@ func New(config Config) http.Handler {
 	if c.Reports != nil {
 		c.exportPages(mux)
 	}
-	return secured(c.localOnly(c.fromHere(c.recognised(mux))))
+	return secured(c.publicly(c.localOnly(c.fromHere(c.recognised(mux)))))
 }
 
 // bookPages are the pages of the books, for everybody if the console is open and for whom they concern otherwise.

@@ -10,6 +10,7 @@ import (
 	"mizan/api/access"
 	"mizan/ledger"
 	"mizan/ledger/commerce"
+	"mizan/ledger/commerce/receipts"
 	"mizan/ledger/guard"
 	"mizan/ledger/postgres"
 	"mizan/ledger/vault"
@@ -69,6 +70,8 @@ type parts struct {
 	reconcile *reconcile.Service
 	// reports tells what others recorded, and keeps exports.
 	reports *reports.Service
+	// receipts knows what is public.
+	receipts *receipts.Service
 	// jobs knows the jobs and runs none until it is started, or told to run what is due.
 	jobs *jobs.Service
 }
@@ -91,6 +94,7 @@ func newParts(pool *postgres.Pool, now func() time.Time, config partsConfig) (*p
 		Driver: readersOf(config.driver, config.simulator), Wait: waitBy(config.clock), Share: config.reconcileShare, Log: config.jobsLog})
 	p.reports = reports.New(reports.Options{Pool: pool, Ledger: p.books, Events: p.events, Payouts: p.payouts, Reconcile: p.reconcile, Trail: p.trail, Now: now,
 		Log: config.jobsLog})
+	p.receipts = receipts.New(receipts.Options{Pool: pool, Ledger: p.books, Events: p.events, Now: now})
 	var acts []guard.Act
 	for _, of := range [][]guard.Act{commerce.Acts(p.events, p.rules, p.books), p.access.Acts(), p.payouts.AfterVault(p.vault.Acts(p.regionOf)), p.payouts.Acts(),
 		p.bank.Acts(p.bookOf), p.reconcile.CloseActs(), p.reconcile.Acts()} {

@@ -14,8 +14,8 @@ import (
 // A receipt is a random public id of a donation, a gift or an order. There is one for each, made once; whoever has the id
 // sees where the money went, and nobody can guess it.
 
-// Receipt is the public id of a subject.
-type Receipt struct {
+// PublicID is the public id of a subject.
+type PublicID struct {
 	// ID is the book's code and 130 random bits, as in "uk-" and 26 letters and digits.
 	ID string `json:"receipt" example:"uk-k5w3pz7vq2c4n6m8abdefghijk"`
 	// Subject is what it is of.
@@ -71,10 +71,10 @@ func isBook(code string) bool {
 
 // Make returns the receipt of a subject, and made if there was none before. It returns ErrSubject, or that the subject is
 // unknown: commerce.ErrDonationUnknown, ErrGiftUnknown or ErrOrderUnknown.
-func (s *Service) Make(ctx context.Context, book ledger.Book, subject string) (r Receipt, made bool, err error) {
+func (s *Service) Make(ctx context.Context, book ledger.Book, subject string) (r PublicID, made bool, err error) {
 	kind, id, _ := strings.Cut(subject, ":")
 	if !ledger.IsSegment(id) {
-		return Receipt{}, false, ErrSubject
+		return PublicID{}, false, ErrSubject
 	}
 	if r, err = s.Of(ctx, book, subject); err != nil || r.ID != "" {
 		return r, false, err
@@ -90,7 +90,7 @@ func (s *Service) Make(ctx context.Context, book ledger.Book, subject string) (r
 		err = ErrSubject
 	}
 	if err != nil {
-		return Receipt{}, false, err
+		return PublicID{}, false, err
 	}
 	return s.insert(ctx, book, subject)
 }

@@ -26,21 +26,21 @@ INSERT INTO receipt_heads (book_id, sequence) VALUES ($1, $2)
 )
 
 // Of returns the receipt of a subject, without an ID if none was made yet.
-func (s *Service) Of(ctx context.Context, book ledger.Book, subject string) (r Receipt, err error) {
+func (s *Service) Of(ctx context.Context, book ledger.Book, subject string) (r PublicID, err error) {
 	var id string
 	var at time.Time
 	err = s.pool.QueryRow(ctx, sqlOf, book.ID, subject).Scan(&id, &at)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return Receipt{}, nil
+		return PublicID{}, nil
 	}
-	return Receipt{ID: book.Code + "-" + id, Subject: subject, MadeAt: at.UTC()}, err
+	return PublicID{ID: book.Code + "-" + id, Subject: subject, MadeAt: at.UTC()}, err
 }
 
 // insert makes the receipt of a subject, or finds the one that somebody else has made.
-func (s *Service) insert(ctx context.Context, book ledger.Book, subject string) (r Receipt, made bool, err error) {
+func (s *Service) insert(ctx context.Context, book ledger.Book, subject string) (r PublicID, made bool, err error) {
 	tag, err := s.pool.Exec(ctx, sqlMake, book.ID, []string{subject}, []string{newID()}, s.now())
 	if err != nil {
-		return Receipt{}, false, err
+		return PublicID{}, false, err
 	}
 	r, err = s.Of(ctx, book, subject)
 	return r, tag.RowsAffected() == 1, err
