@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"embed"
+	_ "embed" // the stylesheet
 	"encoding/hex"
 	"html/template"
 	"net/http"
@@ -18,31 +18,19 @@ import (
 	"mizan/ledger/locale"
 )
 
-// Public pages are for people whom we do not know: a receipt by its random id, and a campaign. They set no cookie, look at
-// none, need no script, and may be kept for a minute. What they show is the same for everybody who reads the language.
+// Public pages are for people whom we do not know: a receipt by its random id, and a campaign. They set no cookie, ask for no
+// session, need no script, and may be kept for a minute. What they show is the same for everybody who reads the language.
 
 //go:embed assets/public.css
 var publicCSS []byte
-
-//go:embed words/*/public.json
-var publicWordFiles embed.FS
 
 // publicFor is how long anybody may keep a public page.
 const publicFor = "public, max-age=60"
 
 var (
 	publicStylePath = hashedPath("public", ".css", publicCSS)
-	publicWords     = sync.OnceValue(func() *locale.Catalogue {
-		words, err := locale.Load(publicWordFiles, "words")
-		if err != nil {
-			panic("console: " + err.Error()) // the files are part of the program
-		}
-		return words
-	})
 	publicTemplates = sync.OnceValue(func() map[string]*template.Template {
-		base := template.Must(template.New("public-layout.html").Funcs(template.FuncMap{
-			"say": func(l locale.Language, key string, pairs ...any) string { return publicWords().Say(l, key, pairs...) },
-		}).ParseFS(pageFiles, "pages/public-layout.html"))
+		base := template.Must(template.New("public-layout.html").Funcs(template.FuncMap{"say": sayHTML}).ParseFS(pageFiles, "pages/public-layout.html"))
 		all := map[string]*template.Template{}
 		for _, name := range []string{"receipt", "campaign", "missing"} {
 			all[name] = template.Must(template.Must(base.Clone()).ParseFS(pageFiles, "pages/public-"+name+".html"))
@@ -76,15 +64,7 @@ func (v publicView) Direction() string { return v.Lang.Direction() }
 type reader struct{ locale.Language }
 
 func (r reader) say(key string, pairs ...any) string {
-	return publicWords().Say(r.Language, "public."+key, pairs...)
-}
-
-// readerOf is who looks: the language that the address asks for, else what the browser prefers.
-func readerOf(r *http.Request) reader {
-	if l, ok := locale.Parse(r.URL.Query().Get("lang")); ok {
-		return reader{l}
-	}
-	return reader{locale.Preferred(r.Header.Get("Accept-Language"))}
+	return phrases().Say(r.Language, "public."+key, pairs...)
 }
 
 // isPublic reports whether an address is that of a public page.
@@ -122,7 +102,7 @@ func (c *console) public(name string, listed bool, read func(context.Context, re
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), pageTimeout)
 		defer cancel()
-		to := readerOf(r)
+		to := reader{c.languageAsked(r)}
 		a, err := read(ctx, to, r)
 		if err != nil {
 			c.publicFailure(w, r, err)
@@ -138,7 +118,7 @@ func (c *console) public(name string, listed bool, read func(context.Context, re
 		h := w.Header()
 		h.Set("ETag", tag)
 		h.Set("Cache-Control", publicFor)
-		h.Set("Vary", "Accept-Language")
+		h.Set("Vary", "Accept-Language, Cookie")
 		h.Set("Referrer-Policy", "no-referrer")
 		if !listed {
 			h.Set("X-Robots-Tag", "noindex, nofollow")
@@ -167,7 +147,7 @@ func renderPublic(name string, r *http.Request, v publicView) ([]byte, error) {
 // publicFailure says that there is no such page, or that it cannot be shown now. What is missing and what is wrongly written
 // look the same, whatever is missing.
 func (c *console) publicFailure(w http.ResponseWriter, r *http.Request, err error) {
-	to, status, key := readerOf(r), http.StatusInternalServerError, "failed"
+	to, status, key := reader{c.languageAsked(r)}, http.StatusInternalServerError, "failed"
 	switch {
 	case isMissing(err):
 		status, key = http.StatusNotFound, "missing"
@@ -185,7 +165,7 @@ func (c *console) publicFailure(w http.ResponseWriter, r *http.Request, err erro
 		return
 	}
 	h := w.Header()
-	h.Set("Vary", "Accept-Language")
+	h.Set("Vary", "Accept-Language, Cookie")
 	h.Set("X-Robots-Tag", "noindex")
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)

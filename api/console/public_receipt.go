@@ -176,7 +176,7 @@ func (w *receiptWriter) shares(v *receiptView) {
 
 // reason says why money is held: a reason that is known in the reader's words, any other as it was given.
 func (r reader) reason(code string) string {
-	if publicWords().Has("public.reason." + code) {
+	if phrases().Has("public.reason." + code) {
 		return r.say("reason." + code)
 	}
 	return strings.ReplaceAll(code, "_", " ")
