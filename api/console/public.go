@@ -68,7 +68,9 @@ func (r reader) say(key string, pairs ...any) string {
 }
 
 // isPublic reports whether an address is that of a public page.
-func isPublic(path string) bool { return strings.HasPrefix(path, "/r/") || strings.HasPrefix(path, "/c/") }
+func isPublic(path string) bool {
+	return strings.HasPrefix(path, "/r/") || strings.HasPrefix(path, "/c/")
+}
 
 // publicly serves public pages without asking who looks, and everything else as next does.
 func (c *console) publicly(next http.Handler) http.Handler {
