@@ -329,6 +329,8 @@ func TestExamplesWork(t *testing.T) {
 		case "pull-processor":
 			path = strings.Replace(path, "/bank/", "/processor/", 1)
 			h.must(200, "PUT", "/v1/books/uk/evidence/sources/processor/main", "{}")
+		case "make-receipt":
+			h.event("donation.received", "receipt-donation")
 		case "replay-reconciliation":
 			path = strings.Replace(path, examplePath("{comparison}"), run, 1)
 		case "ask-approval": // of a book whose months nothing keeps open

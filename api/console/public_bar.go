@@ -33,20 +33,10 @@ type piece struct {
 // letter is the n-th letter of a bar.
 func letter(n int) string { return string(rune('A' + n%26)) }
 
-// barOf divides the bar over amounts; what is not above zero is not drawn. Pages that run from right to left begin on the right.
+// barOf divides the bar over amounts above zero. Pages that run from right to left begin on the right.
 func barOf(l locale.Language, amounts []money.Minor) []piece {
-	drawn := make([]money.Minor, len(amounts))
-	any := false
-	for i, a := range amounts {
-		if a > 0 {
-			drawn[i], any = a, true
-		}
-	}
-	if !any {
-		return nil
-	}
-	widths, err := money.AllocateOver(barWidth, drawn, 1)
-	if err != nil {
+	widths, err := money.AllocateOver(barWidth, amounts, 1)
+	if err != nil { // there is nothing to divide
 		return nil
 	}
 	var out []piece

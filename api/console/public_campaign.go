@@ -141,9 +141,12 @@ func (w *campaignWriter) where(v *campaignView) {
 		if x.amount == 0 && !x.always {
 			continue
 		}
-		n := len(amounts)
-		v.Where = append(v.Where, publicLine{Letter: letter(n), Look: n % barPatterns, Name: w.say("is." + x.key), Amount: w.Figure(x.amount, w.c)})
-		amounts = append(amounts, x.amount)
+		line := publicLine{Name: w.say("is." + x.key), Amount: w.Figure(x.amount, w.c)}
+		if x.amount > 0 {
+			line.Letter, line.Look = letter(len(amounts)), len(amounts)%barPatterns
+			amounts = append(amounts, x.amount)
+		}
+		v.Where = append(v.Where, line)
 	}
 	v.Bar = barOf(w.Language, amounts)
 }

@@ -119,13 +119,18 @@ func (w *receiptWriter) view() *receiptView {
 // layers are the rows of the table and the bar. A donation's beneficiaries are pieces of their own, with a sum.
 func (w *receiptWriter) layers(v *receiptView) {
 	var amounts []money.Minor
+	below := false
 	piece := func(name, amount, percent string) {
-		n := len(amounts)
-		line := publicLine{Letter: letter(n), Name: name, Amount: w.figure(amount), Look: n % barPatterns}
+		line := publicLine{Name: name, Amount: w.figure(amount)}
 		if percent != "" {
 			line.Percent = w.Percent(percent)
 		}
-		amounts = append(amounts, w.minor(amount))
+		if minor := w.minor(amount); minor > 0 {
+			line.Letter, line.Look = letter(len(amounts)), len(amounts)%barPatterns
+			amounts = append(amounts, minor)
+		} else if minor < 0 {
+			below = true
+		}
 		v.Lines = append(v.Lines, line)
 	}
 	for _, l := range w.of.Layers {
@@ -147,6 +152,9 @@ func (w *receiptWriter) layers(v *receiptView) {
 		v.Total.Percent = w.Percent("100.00")
 	}
 	v.Bar = barOf(w.Language, amounts)
+	if below {
+		v.Notes = append(v.Notes, w.say("below"))
+	}
 }
 
 // shortPercent leaves out decimals that say nothing: "60.00" is "60".
