@@ -228,6 +228,7 @@ func (h *house) matrixFixture() fixture {
 	destination := h.must(201, "POST", "/v1/books/uk/payees/cre_bob/destinations", `{"rail":"connected","account":"`+secondAccount+`","currencies":["GBP"],"reason":"For the tests."}`).json(h.t)
 	h.payable("cre_amy", 1)
 	h.must(200, "PATCH", "/v1/books/uk/data_subjects/payee:cre_amy", `{"fields":{"bank_account":"GB33BUKB20201555555555"},"reason":"For the tests."}`)
+	f.own["receipt"] = h.receiptFor("donation:D3")
 	f.own["destination"], f.missing["destination"] = destination["id"].(string), "dst_zzzzzzzzzzzzzzzz"
 	h.ranOnce()
 	h.reconciled(&f)

@@ -21,6 +21,7 @@ import (
 	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/commerce/intake"
+	"mizan/ledger/commerce/receipts"
 	"mizan/ledger/guard"
 	"mizan/ledger/vault"
 	"mizan/payouts"
@@ -60,6 +61,8 @@ type Config struct {
 	Earnings *earnings.Service
 	// Reports answers reports and keeps exports; without it there are none.
 	Reports *reports.Service
+	// Receipts knows what is public; without it nothing is.
+	Receipts *receipts.Service
 	// PublicURL is where people reach the service, such as https://ledger.example.com; links are relative if it is empty.
 	PublicURL string
 	// Log receives one line per request and every unexpected error; nil discards them.
@@ -108,6 +111,7 @@ type service struct {
 	reconcile *reconcile.Service
 	earnings  *earnings.Service
 	reports   *reports.Service
+	receipts  *receipts.Service
 	publicURL string
 	now       func() time.Time
 	log       *slog.Logger
@@ -150,7 +154,7 @@ func newService(config Config) (*service, error) {
 	}
 	s := &service{
 		ledger: config.Ledger, commerce: config.Commerce, rules: config.Rules, intakes: config.Intake, notices: config.Notices, access: config.Access, now: config.Now, log: config.Log, cursorKey: config.CursorKey,
-		desk: config.Desk, trail: config.Trail, vault: config.Vault, jobs: config.Jobs, payouts: config.Payouts, bank: config.Bank, reconcile: config.Reconcile, earnings: config.Earnings, reports: config.Reports, publicURL: config.PublicURL,
+		desk: config.Desk, trail: config.Trail, vault: config.Vault, jobs: config.Jobs, payouts: config.Payouts, bank: config.Bank, reconcile: config.Reconcile, earnings: config.Earnings, reports: config.Reports, receipts: config.Receipts, publicURL: config.PublicURL,
 		ready: config.Ready, console: config.Console, docs: config.Docs, proxies: config.TrustedProxies, secure: config.Secure, crossOrigin: http.NewCrossOriginProtection(),
 	}
 	if s.patience = config.Patience; s.patience <= 0 {

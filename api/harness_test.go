@@ -22,6 +22,7 @@ import (
 	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/commerce/intake"
+	"mizan/ledger/commerce/receipts"
 	"mizan/ledger/guard"
 	"mizan/ledger/postgres/pgtest"
 	"mizan/ledger/vault"
@@ -145,7 +146,7 @@ func open(t testing.TB, change ...func(*Config)) *house {
 	h.intake = intake.New(h.db.Pool, h.ledger, events, intake.Options{Secrets: secrets, Now: h.clock.now})
 	h.jobs = h.newJobs(trail)
 	config := Config{
-		Jobs: h.jobs, Payouts: h.payouts, Bank: h.bank, Reconcile: h.reconcile, Earnings: h.earnings, Reports: answers, Ledger: h.ledger, Commerce: events, Intake: h.intake, Rules: rules, Access: h.access, Desk: desk, Trail: trail, Vault: h.vault, Now: h.clock.now, CursorKey: []byte("cursor-key-of-the-tests"),
+		Jobs: h.jobs, Payouts: h.payouts, Bank: h.bank, Reconcile: h.reconcile, Earnings: h.earnings, Reports: answers, Receipts: receipts.New(receipts.Options{Pool: h.db.Pool, Ledger: h.ledger, Events: events, Now: h.clock.now}), Ledger: h.ledger, Commerce: events, Intake: h.intake, Rules: rules, Access: h.access, Desk: desk, Trail: trail, Vault: h.vault, Now: h.clock.now, CursorKey: []byte("cursor-key-of-the-tests"),
 		Log: slog.New(slog.NewJSONHandler(h.log, nil)), Version: "test",
 	}
 	for _, c := range change {

@@ -100,6 +100,7 @@ func Operations() []Operation {
 		giftOperations(),
 		releaseOperations(),
 		campaignOperations(),
+		receiptOperations(),
 		payeeOperations(),
 		earningsOperations(),
 		payoutClockOperations(),

@@ -24,6 +24,7 @@ import (
 	"mizan/api/access"
 	"mizan/ledger"
 	"mizan/ledger/commerce"
+	"mizan/ledger/commerce/receipts"
 	"mizan/ledger/guard"
 	"mizan/ledger/vault"
 	"mizan/payouts"
@@ -59,6 +60,8 @@ type Config struct {
 	Earnings *earnings.Service
 	// Reports answers reports and keeps exports; nil for no pages about them.
 	Reports *reports.Service
+	// Receipts knows what is public; nil for no public pages.
+	Receipts *receipts.Service
 	// Issuer is where the staff can sign in; nil for by links only.
 	Issuer Issuer
 	// FormKey authenticates forms, 32 random bytes that replicas share; empty draws one for this process.
@@ -117,7 +120,7 @@ type console struct {
 	uploading chan struct{}
 }
 
-// New returns a handler for /, /books, /console, /portal, /sign-in, /sign-out and below, /language, and /assets. It panics if what an
+// New returns a handler for /, /books, /console, /portal, /sign-in, /sign-out and below, /r, /c, /language, and /assets. It panics if what an
 // open console or one with sign-in needs is missing: that is a defect of the program.
 func New(config Config) http.Handler {
 	if config.Log == nil {
@@ -136,14 +139,14 @@ func New(config Config) http.Handler {
 	mux.HandleFunc("POST /language", c.chooseLanguage)
 	if !config.Open && config.Access == nil {
 		mux.HandleFunc("GET /{$}", c.welcome)
-		return secured(c.spoken(mux))
+		return secured(c.publicly(c.spoken(mux)))
 	}
 	if config.Ledger == nil || config.Now == nil {
 		panic("console: a console that shows books needs a ledger and a clock")
 	}
 	c.bookPages(mux)
 	if config.Access == nil {
-		return secured(c.spoken(c.localOnly(mux)))
+		return secured(c.publicly(c.spoken(c.localOnly(mux))))
 	}
 	if config.Desk == nil || config.Trail == nil || config.Commerce == nil || config.Vault == nil {
 		panic("console: a console with sign-in needs a desk, a trail, payees and a vault")
@@ -164,7 +167,7 @@ func New(config Config) http.Handler {
 	if c.Reports != nil {
 		c.exportPages(mux)
 	}
-	return secured(c.spoken(c.localOnly(c.fromHere(c.recognised(mux)))))
+	return secured(c.publicly(c.spoken(c.localOnly(c.fromHere(c.recognised(mux))))))
 }
 
 // bookPages are the pages of the books, for everybody if the console is open and for whom they concern otherwise.

@@ -44,8 +44,9 @@ var (
 	stylePath = hashedPath("console", ".css", styleCSS)
 	markPath  = hashedPath("mark", ".svg", markSVG)
 	assets    = map[string]asset{
-		stylePath: {"text/css; charset=utf-8", styleCSS},
-		markPath:  {"image/svg+xml", markSVG},
+		stylePath:       {"text/css; charset=utf-8", styleCSS},
+		markPath:        {"image/svg+xml", markSVG},
+		publicStylePath: {"text/css; charset=utf-8", publicCSS},
 	}
 	// Pages are parsed when the first of them is asked for: the garbage collector of a service that only posts need not go
 	// through them again and again, and commands start sooner.

@@ -10,6 +10,7 @@ import (
 	"mizan/api/access"
 	"mizan/ledger"
 	"mizan/ledger/commerce"
+	"mizan/ledger/commerce/receipts"
 	"mizan/ledger/guard"
 	"mizan/ledger/postgres"
 	"mizan/ledger/vault"
@@ -72,6 +73,8 @@ type parts struct {
 	earnings *earnings.Service
 	// reports tells what others recorded, and keeps exports.
 	reports *reports.Service
+	// receipts knows what is public.
+	receipts *receipts.Service
 	// jobs knows the jobs and runs none until it is started, or told to run what is due.
 	jobs *jobs.Service
 }
@@ -95,6 +98,7 @@ func newParts(pool *postgres.Pool, now func() time.Time, config partsConfig) (*p
 	p.earnings = earnings.New(earnings.Options{Pool: pool, Ledger: p.books, Events: p.events, Now: now})
 	p.reports = reports.New(reports.Options{Pool: pool, Ledger: p.books, Events: p.events, Payouts: p.payouts, Reconcile: p.reconcile, Trail: p.trail, Now: now,
 		Log: config.jobsLog})
+	p.receipts = receipts.New(receipts.Options{Pool: pool, Ledger: p.books, Events: p.events, Now: now})
 	var acts []guard.Act
 	for _, of := range [][]guard.Act{commerce.Acts(p.events, p.rules, p.books), p.access.Acts(), p.payouts.AfterVault(p.vault.Acts(p.regionOf)), p.payouts.Acts(),
 		p.bank.Acts(p.bookOf), p.reconcile.CloseActs(), p.reconcile.Acts()} {

@@ -2,6 +2,7 @@ package commerce
 
 import (
 	"context"
+	"time"
 
 	"mizan/ledger"
 	"mizan/ledger/money"
@@ -19,6 +20,9 @@ type Campaign struct {
 	Match    *CampaignMatch    `json:"match,omitempty" doc:"What gifts are matched with"`
 	// Beneficiaries are all who ever had a share, in the order they came.
 	Beneficiaries []CampaignShare `json:"beneficiaries" nullable:"false"`
+	// LastMovement is when something last happened to what was given, and LastSequence where in the book.
+	LastMovement *time.Time `json:"last_movement,omitempty" format:"date-time" doc:"When something last happened to what was given; left out if nothing was given yet"`
+	LastSequence int64      `json:"last_sequence,omitempty" doc:"Its place in the book"`
 }
 
 // CampaignTotals are the numbers of a campaign's public page. Donations that went back are counted apart.
@@ -91,15 +95,21 @@ func (s *Service) Campaign(ctx context.Context, book ledger.Book, id string) (*C
 		return nil, err
 	}
 	last := &versions[len(versions)-1]
-	t, err := s.tallyNow(ctx, book, id)
+	counted, _, err := s.lastOf(ctx, book, tallySubject(id))
 	if err != nil {
 		return nil, err
 	}
-	if t == nil {
-		t = &tally{Currency: last.Currency}
+	t := &tally{Currency: last.Currency}
+	if counted != nil {
+		if t, err = tallyOf(counted); err != nil {
+			return nil, err
+		}
 	}
 	c := money.Currency(last.Currency)
 	out := &Campaign{Campaign: id, Kind: last.Kind, Currency: last.Currency, Versions: versions, Beneficiaries: []CampaignShare{}}
+	if counted != nil {
+		out.LastMovement, out.LastSequence = &counted.RecordedAt, counted.Sequence
+	}
 	for _, b := range last.Beneficiaries {
 		t.of(b.Payee)
 	}

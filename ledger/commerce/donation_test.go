@@ -276,7 +276,7 @@ func TestPublishAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorkbench(t, "UK", "Europe/London", "GBP")
 	w.campaignOf(t, "")
-	c := CampaignPublished{ID: "c1", Kind: "general", Currency: "GBP", Beneficiaries: []CampaignBeneficiary{{"a", "1"}}, FeeQuote: CampaignQuote{Rate: "0"}}
+	c := CampaignPublished{ID: "c1", Kind: "general", Currency: "GBP", Beneficiaries: []CampaignBeneficiary{{Payee: "a", Weight: "1"}}, FeeQuote: CampaignQuote{Rate: "0"}}
 	if r := w.Publish(t.Context(), w.book, c); r.Err != ErrCampaignExists {
 		t.Errorf("other content: %v", r.Err)
 	}

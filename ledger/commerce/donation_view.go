@@ -32,6 +32,7 @@ type Donation struct {
 	ExpectedBy  time.Time         `json:"expected_by" format:"date-time" doc:"When the beneficiaries have it at the latest"`
 	Returned    *DonationReturn   `json:"returned,omitempty" doc:"How it went back"`
 	Record      []DonationRecords `json:"transactions" nullable:"false"`
+	Receipt     string            `json:"receipt,omitempty" doc:"The id of its public receipt, once it has one" example:"uk-k5w3pz7vq2c4n6m3abdefghijk"`
 }
 
 // DonationShare is one beneficiary's part of a gift.
@@ -60,6 +61,7 @@ type DonationMatch struct {
 	Of       string   `json:"of" example:"106.00"`
 	Funders  []string `json:"funders" nullable:"false" example:"[\"platform\"]"`
 	Bound    string   `json:"bound,omitempty" enum:"donor_cap,campaign_cap" doc:"What limited it"`
+	Cap      string   `json:"cap,omitempty" doc:"All that is pledged for the campaign, where that limited it" example:"150.00"`
 }
 
 // DonationReturn is how a donation went back.
@@ -91,8 +93,16 @@ func (s *Service) Donation(ctx context.Context, book ledger.Book, id string) (*D
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.tallyNow(ctx, book, g.Campaign)
-	if err != nil || t == nil {
+	counted, _, err := s.lastOf(ctx, book, tallySubject(g.Campaign))
+	if err != nil || counted == nil {
+		return nil, err
+	}
+	t, err := tallyOf(counted)
+	if err != nil {
+		return nil, err
+	}
+	moments, err := s.momentsOf(ctx, book, &g, first.Sequence, tallyRecord{counted, t})
+	if err != nil {
 		return nil, err
 	}
 	versions, err := s.versions(ctx, book, g.Campaign)
@@ -117,9 +127,7 @@ func (s *Service) Donation(ctx context.Context, book ledger.Book, id string) (*D
 	if err := s.readReturn(out, told); err != nil {
 		return nil, err
 	}
-	if err := s.readShares(ctx, book, out, &g, t, told, &versions[min(g.Version, len(versions))-1]); err != nil {
-		return nil, err
-	}
+	g.readShares(out, t, told, moments, &versions[min(g.Version, len(versions))-1])
 	for i := range told.transactions {
 		x := &told.transactions[i]
 		out.Record = append(out.Record, DonationRecords{x.ID(), x.Event, x.OccurredAt})
@@ -187,15 +195,14 @@ func (g *givenStored) readMatch(out *Donation, t *tally, told *story) {
 	for _, f := range t.Match.Funders {
 		out.Match.Funders = append(out.Match.Funders, f.Funder)
 	}
+	if g.Match.Bound == "campaign_cap" {
+		out.Match.Cap = money.Minor(t.Match.pledged()).Format(c)
+	}
 }
 
 // readShares finds how far each beneficiary's part is.
-func (s *Service) readShares(ctx context.Context, book ledger.Book, out *Donation, g *givenStored, t *tally, told *story, v *CampaignVersion) error {
+func (g *givenStored) readShares(out *Donation, t *tally, told *story, moments map[string]shareMoments, v *CampaignVersion) {
 	c := money.Currency(g.Currency)
-	moments, err := s.momentsOf(ctx, book, g)
-	if err != nil {
-		return err
-	}
 	for _, share := range g.Shares {
 		b := t.of(share.Payee)
 		matched := share.Match
@@ -225,68 +232,4 @@ func (s *Service) readShares(ctx context.Context, book ledger.Book, out *Donatio
 		}
 		out.Shares = append(out.Shares, x)
 	}
-	return nil
-}
-
-// shareMoments are when a beneficiary's part of a donation was released and arrived.
-type shareMoments struct{ released, paid *time.Time }
-
-// momentsOf finds when the parts of a donation were released and paid, in the campaign's releases and disbursements.
-func (s *Service) momentsOf(ctx context.Context, book ledger.Book, g *givenStored) (map[string]shareMoments, error) {
-	out := map[string]shareMoments{}
-	err := s.eachOf(ctx, book, ledger.TransactionQuery{Subject: tallySubject(g.Campaign), Event: "donation.released"}, func(x *ledger.Transaction) error {
-		t, err := tallyOf(x)
-		if err != nil {
-			return err
-		}
-		for _, b := range t.Of {
-			if m := out[b.Payee]; m.released == nil && g.Number <= b.Released {
-				m.released = &x.OccurredAt
-				out[b.Payee] = m
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	p := &planner{ctx: ctx, service: s, book: book, event: &Event{}}
-	err = s.eachOf(ctx, book, ledger.TransactionQuery{Event: "donation.disbursed"}, func(x *ledger.Transaction) error {
-		d, err := storedAs[disbursedStored](x)
-		if err != nil || d.Campaign != g.Campaign || g.Number <= d.Before || g.Number > d.Through {
-			return err
-		}
-		told, err := p.story(x.Subject)
-		if err != nil {
-			return err
-		}
-		if paid := told.first("donation.disbursement_paid"); paid != nil && told.first("donation.disbursement_returned") == nil {
-			m := out[d.Beneficiary]
-			m.paid = &paid.OccurredAt
-			out[d.Beneficiary] = m
-		}
-		return nil
-	})
-	return out, err
-}
-
-// eachOf reads the transactions of a query, oldest first.
-func (s *Service) eachOf(ctx context.Context, book ledger.Book, q ledger.TransactionQuery, do func(*ledger.Transaction) error) error {
-	q.Limit = pageOfStory
-	for n := 0; n <= maxOfStory; n += pageOfStory {
-		page, err := s.ledger.Transactions(ctx, book, q)
-		if err != nil {
-			return err
-		}
-		for i := range page.Transactions {
-			if err := do(&page.Transactions[i]); err != nil {
-				return err
-			}
-			q.After = page.Transactions[i].Sequence
-		}
-		if !page.More {
-			return nil
-		}
-	}
-	return ErrStoryTooLong
 }
