@@ -114,7 +114,7 @@ type console struct {
 	uploading chan struct{}
 }
 
-// New returns a handler for /, /books, /console, /portal, /sign-in, /sign-out and below, and /assets. It panics if what an
+// New returns a handler for /, /books, /console, /portal, /sign-in, /sign-out and below, /language, and /assets. It panics if what an
 // open console or one with sign-in needs is missing: that is a defect of the program.
 func New(config Config) http.Handler {
 	if config.Log == nil {
@@ -130,16 +130,17 @@ func New(config Config) http.Handler {
 		mux.Handle("GET "+path, a)
 	}
 	mux.HandleFunc("GET /", c.missing)
+	mux.HandleFunc("POST /language", c.chooseLanguage)
 	if !config.Open && config.Access == nil {
 		mux.HandleFunc("GET /{$}", c.welcome)
-		return secured(mux)
+		return secured(c.spoken(mux))
 	}
 	if config.Ledger == nil || config.Now == nil {
 		panic("console: a console that shows books needs a ledger and a clock")
 	}
 	c.bookPages(mux)
 	if config.Access == nil {
-		return secured(c.localOnly(mux))
+		return secured(c.spoken(c.localOnly(mux)))
 	}
 	if config.Desk == nil || config.Trail == nil || config.Commerce == nil || config.Vault == nil {
 		panic("console: a console with sign-in needs a desk, a trail, payees and a vault")
@@ -157,7 +158,7 @@ func New(config Config) http.Handler {
 	if c.Reports != nil {
 		c.exportPages(mux)
 	}
-	return secured(c.localOnly(c.fromHere(c.recognised(mux))))
+	return secured(c.spoken(c.localOnly(c.fromHere(c.recognised(mux)))))
 }
 
 // bookPages are the pages of the books, for everybody if the console is open and for whom they concern otherwise.

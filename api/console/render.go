@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"mizan/ledger/locale"
 )
 
 // Pages are templates around one layout. Everything they show is escaped by html/template; the functions below are the
@@ -64,6 +66,7 @@ func hashedPath(name, extension string, content []byte) string {
 func parsePages(names ...string) map[string]*template.Template {
 	base := template.Must(template.New("layout.html").Funcs(template.FuncMap{
 		"amount": amountHTML, "exact": exactHTML, "ltr": ltrHTML, "address": addressHTML, "at": timeHTML, "day": func(t time.Time) string { return t.Format("2006-01-02") },
+		"say": sayHTML, "in": func(l locale.Language, of any) told { return told{l, of} }, "figure": figureHTML, "money": moneyHTML, "count": func(l locale.Language, n int64) string { return l.Count(n) },
 		"thousands": thousands, "plain": plain, "choices": func(words ...string) []string { return words },
 	}).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html", "pages/payout-parts.html", "pages/recon-parts.html"))
 	pages := map[string]*template.Template{}
@@ -76,6 +79,11 @@ func parsePages(names ...string) map[string]*template.Template {
 // view is what the layout is given.
 type view struct {
 	answer
+	// Lang is what the page is written in; Tongues are the languages it can be read in, none for a page in English only; Back
+	// is where choosing one leads.
+	Lang                            locale.Language
+	Tongues                         []tongue
+	Back                            string
 	Direction, Style, Mark, Version string
 	Open                            bool
 	ReadAt                          time.Time
@@ -99,8 +107,15 @@ func (v view) Root() link {
 
 func (c *console) render(w http.ResponseWriter, r *http.Request, status int, name string, a answer) {
 	visitor := visitOf(r.Context())
-	v := view{answer: a, Direction: direction(r), Style: stylePath, Mark: markPath, Open: c.Open, Menu: visitor.menu(a.Active), Form: c.formToken(visitor),
+	v := view{answer: a, Lang: locale.English, Direction: direction(r), Style: stylePath, Mark: markPath, Open: c.Open, Menu: visitor.menu(a.Active), Form: c.formToken(visitor),
 		SignedIn: visitor.home() != "", MaySignIn: c.Access != nil}
+	if translated[name] {
+		v.Lang = tellerOf(r.Context()).Language
+		v.Tongues, v.Back = tongues(v.Lang), back(r)
+		if asked := r.URL.Query().Get("dir"); asked != "ltr" && asked != "rtl" {
+			v.Direction = v.Lang.Direction()
+		}
+	}
 	if c.Open {
 		v.Version, v.ReadAt = c.Version, c.Now().UTC()
 	}
@@ -111,7 +126,7 @@ func (c *console) render(w http.ResponseWriter, r *http.Request, status int, nam
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Add("Vary", "Accept-Language")
+	w.Header().Add("Vary", "Accept-Language, Cookie")
 	w.WriteHeader(status)
 	_, _ = w.Write(body.Bytes())
 }

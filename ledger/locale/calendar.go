@@ -40,7 +40,7 @@ func (f *form) fill(pattern string, t time.Time) string {
 		hour = 12
 	}
 	return strings.NewReplacer(
-		"{y}", strconv.Itoa(t.Year()+f.yearShift), "{M}", strconv.Itoa(int(t.Month())), "{MMM}", f.months[t.Month()-1], "{MMMM}", f.monthsAlone[t.Month()-1],
+		"{y}", strconv.Itoa(t.Year()+f.yearShift), "{M}", strconv.Itoa(int(t.Month())), "{MMM}", f.months[t.Month()-1], "{MMMM}", f.monthsWide[t.Month()-1],
 		"{d}", strconv.Itoa(t.Day()), "{h}", strconv.Itoa(hour), "{H}", strconv.Itoa(t.Hour()), "{HH}", twoDigits(t.Hour()), "{mm}", twoDigits(t.Minute()), "{a}", half, "{z}", f.zone(t),
 	).Replace(pattern)
 }
@@ -55,12 +55,9 @@ func twoDigits(n int) string {
 // zone writes how far the clocks of a time are from UTC: "GMT+5:30".
 func (f *form) zone(t time.Time) string {
 	_, seconds := t.Zone()
-	if seconds/60 == 0 {
-		return f.gmt
-	}
-	sign := f.offsetSign
+	sign := f.ahead
 	if seconds < 0 {
-		sign, seconds = f.offsetMinus, -seconds
+		sign, seconds = f.behind, -seconds
 	}
 	text := strconv.Itoa(seconds / 3600)
 	if minutes := seconds / 60 % 60; minutes != 0 {

@@ -113,6 +113,9 @@ func checkShape(raw []byte) error {
 		}
 		var one string
 		if json.Unmarshal(texts[key], &one) == nil {
+			if one == "" {
+				return fmt.Errorf("%q is empty", key)
+			}
 			continue
 		}
 		var several map[string]string

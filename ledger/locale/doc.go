@@ -8,3 +8,6 @@
 //
 // Everything here is pure and safe for concurrent use.
 package locale
+
+//go:generate node cldr.mjs
+//go:generate node intl.mjs
