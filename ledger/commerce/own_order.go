@@ -101,7 +101,8 @@ type OwnBucket struct {
 
 // OwnMove is what one transaction of the order did to a share.
 type OwnMove struct {
-	Sequence   int64
+	Sequence int64
+	// Event is the transaction's event, or that of the fact which it records.
 	Event      string
 	OccurredAt time.Time
 	RecordedAt time.Time

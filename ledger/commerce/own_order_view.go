@@ -114,6 +114,9 @@ func (v *ownView) part() bool {
 // move is what a transaction did to the share.
 func (v *ownView) move(t *ledger.Transaction, before, after []OwnLine) OwnMove {
 	m := OwnMove{Sequence: t.Sequence, Event: t.Event, OccurredAt: t.OccurredAt, RecordedAt: t.RecordedAt}
+	if r, _, ok := recordOf(t); ok && t.Event == "order.fact_recorded" {
+		m.Event = r.Kind
+	}
 	by := map[string]money.Minor{}
 	for _, e := range t.Entries {
 		bucket, own := v.bucketOf(e.Account)
