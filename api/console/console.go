@@ -152,6 +152,7 @@ func New(config Config) http.Handler {
 	if c.Payouts != nil {
 		c.payoutPages(mux)
 		c.portalPages(mux)
+		c.moneyPages(mux)
 	}
 	if c.Reconcile != nil {
 		c.reconPages(mux)

@@ -85,3 +85,36 @@ func TestOwnOrder(t *testing.T) {
 		t.Errorf("a stranger: %d", status)
 	}
 }
+
+// TestOwnMoney tells what waits, what is available, and why the next payout pays nothing.
+func TestOwnMoney(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	uk := h.book("uk", "Souk UK", "GBP")
+	for _, p := range []commerce.Payee{{ID: "cre_amy", Kind: "creator"}, {ID: "cre_bob", Kind: "creator"}, {ID: "sel_uk", Kind: "seller"}} {
+		h.register(uk, p)
+	}
+	h.happened(uk, "order.captured", "UK-1", ukSale)
+	h.happened(uk, "order.captured", "UK-2", strings.NewReplacer("UK-1", "UK-2", "pi_1", "pi_2").Replace(ukSale))
+	if r := h.events.Settle(t.Context(), uk, "UK-2", commerce.Settlement{}); r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	amy := h.payee(uk, "cre_amy")
+	p := amy.get("/portal/money", 200)
+	p.has(t, "The way of my money", "On its way Earned. It becomes available as orders settle. £4.41", "Available Paid with the next payout. £4.41", "Being paid Sent to you, not confirmed yet. £0.00")
+	p.hasNot(t, "sel_uk", "cre_bob")
+	h.payee(uk, "cre_bob").get("/portal/money", 200).has(t, "Nothing was earned yet.")
+	h.payee(uk, "cre_bob").get("/portal/money?payee=cre_amy", 404)
+	h.happened(uk, "refund.made", "RF-2", `{"order":"UK-2","refund":"RF-2","full":true}`)
+	h.happened(uk, "charge.recorded", "L", `{"kind":"return.shipping_charged","party":"sel_uk","order":"UK-2","currency":"GBP","amount":"3.20","counterparty":"evri"}`)
+	h.payee(uk, "sel_uk").get("/portal/money", 200).has(t, "You owe", "-£3.20")
+	for _, lang := range []string{"ar", "zh", "id", "vi", "th", "ms", "fil"} {
+		for _, path := range []string{"/portal/money", "/portal/orders", "/portal/orders/UK-1", "/portal/orders/UK-1?return=all"} {
+			at := path + "?lang=" + lang
+			if strings.Contains(path, "?") {
+				at = path + "&lang=" + lang
+			}
+			amy.get(at, 200).hasNot(t, "Commission", "Your share", "settle on", "Sum", ">order.", ">orders.", ">money.", "{")
+		}
+	}
+}
