@@ -250,6 +250,8 @@ type answer struct {
 	Status int
 	// Onward is where the page goes by itself.
 	Onward string
+	// Back is where choosing a language leads from a page that a browser does not name to others; empty for all others.
+	Back string
 }
 
 // notice says what became of what the reader did.

@@ -144,17 +144,20 @@ func tongues(here locale.Language) []tongue {
 	return list
 }
 
-// back is where the form at the foot of a page leads after the language was chosen: to the page itself without ?lang=, or,
-// from a page that was not simply asked for, to the first one.
-func back(r *http.Request) string {
-	if r.Method != http.MethodGet || r.URL.Path == "/sign-in/callback" {
+// backFrom is where choosing a language at the foot of a page leads: to the page itself, without what it was asked to be written
+// in, or to the first one if the browser does not say which it was. Pages do not hold their own addresses, because of two pages
+// that nobody may see one must not differ from the other.
+func backFrom(r *http.Request) string {
+	if kept := r.PostForm.Get("back"); kept != "" {
+		return ours(kept)
+	}
+	u, err := url.Parse(r.Referer())
+	if err != nil || u.Host != r.Host || u.Path == "/sign-in/callback" {
 		return "/"
 	}
-	u := *r.URL
-	if q := u.Query(); q.Has("lang") {
-		q.Del("lang")
-		u.RawQuery = q.Encode()
-	}
+	q := u.Query()
+	q.Del("lang")
+	u.RawQuery = q.Encode()
 	return ours(u.RequestURI())
 }
 
@@ -192,5 +195,5 @@ func (c *console) chooseLanguage(w http.ResponseWriter, r *http.Request) {
 	// A link elsewhere may lead to a receipt, which is to be read in the language that was chosen.
 	cookie.SameSite, cookie.MaxAge = http.SameSiteLaxMode, int(languageLifetime/time.Second)
 	http.SetCookie(w, cookie)
-	http.Redirect(w, r, ours(r.PostForm.Get("back")), http.StatusSeeOther)
+	http.Redirect(w, r, backFrom(r), http.StatusSeeOther)
 }

@@ -115,7 +115,7 @@ func TestWaitsHavePages(t *testing.T) {
 	}
 	amy := m.payee(m.book, "cre_amy")
 	home := amy.get("/portal", 200)
-	home.has(t, "On its way to you", "21 November 2026", "gift:g-000, when its days are over", "1.00 GBP", "All of it")
+	home.has(t, "On its way to you", "Nov 21, 2026", "gift:g-000 · when its days are over", "1.00 GBP", "All of it")
 	home.hasNot(t, "gift:g-020")
 	b := m.in("Fatima", access.Grant{Role: finance, Book: "uk"})
 	b.get(at+"/payees/cre_amy", 200).has(t, "gift:g-000", "All of it")
@@ -200,7 +200,7 @@ func TestPolicyDifferences(t *testing.T) {
 	m.forward(72 * time.Hour)
 	b = m.in("Omar", access.Grant{Role: access.Auditor})
 	b.get(at+"/payout-policies/uk-2", 200).has(t, "in force")
-	b.get(at+"/payees/sel_x", 200).has(t, "Agreed with this payee", "in force", "weekday 5", "next run 27 November 2026")
+	b.get(at+"/payees/sel_x", 200).has(t, "Agreed with this payee", "in force", "weekday 5", "next run Nov 27, 2026")
 }
 
 // A console without payouts has no pages about them, and nothing leads there.

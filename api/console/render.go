@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"mizan/api/access"
 	"mizan/ledger/locale"
 )
 
@@ -66,7 +67,7 @@ func hashedPath(name, extension string, content []byte) string {
 func parsePages(names ...string) map[string]*template.Template {
 	base := template.Must(template.New("layout.html").Funcs(template.FuncMap{
 		"amount": amountHTML, "exact": exactHTML, "ltr": ltrHTML, "address": addressHTML, "at": timeHTML, "day": func(t time.Time) string { return t.Format("2006-01-02") },
-		"say": sayHTML, "in": func(l locale.Language, of any) told { return told{l, of} }, "figure": figureHTML, "money": moneyHTML, "count": func(l locale.Language, n int64) string { return l.Count(n) },
+		"say": sayHTML, "in": func(l locale.Language, of any) told { return told{l, of} }, "figure": figureHTML, "money": moneyHTML, "sum": func(l locale.Language, a amount) string { return teller{l}.sum(a) }, "count": func(l locale.Language, n int64) string { return l.Count(n) },
 		"thousands": thousands, "plain": plain, "choices": func(words ...string) []string { return words },
 	}).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html", "pages/payout-parts.html", "pages/recon-parts.html"))
 	pages := map[string]*template.Template{}
@@ -79,11 +80,9 @@ func parsePages(names ...string) map[string]*template.Template {
 // view is what the layout is given.
 type view struct {
 	answer
-	// Lang is what the page is written in; Tongues are the languages it can be read in, none for a page in English only; Back
-	// is where choosing one leads.
+	// Lang is what the page is written in; Tongues are the languages it can be read in, none for a page in English only.
 	Lang                            locale.Language
 	Tongues                         []tongue
-	Back                            string
 	Direction, Style, Mark, Version string
 	Open                            bool
 	ReadAt                          time.Time
@@ -107,11 +106,11 @@ func (v view) Root() link {
 
 func (c *console) render(w http.ResponseWriter, r *http.Request, status int, name string, a answer) {
 	visitor := visitOf(r.Context())
-	v := view{answer: a, Lang: locale.English, Direction: direction(r), Style: stylePath, Mark: markPath, Open: c.Open, Menu: visitor.menu(a.Active), Form: c.formToken(visitor),
+	v := view{answer: a, Lang: locale.English, Direction: direction(r), Style: stylePath, Mark: markPath, Open: c.Open, Menu: visitor.menu(a.Active, tellerOf(r.Context())), Form: c.formToken(visitor),
 		SignedIn: visitor.home() != "", MaySignIn: c.Access != nil}
-	if translated[name] {
+	if translated[name] && visitor.principal().Kind != access.Person {
 		v.Lang = tellerOf(r.Context()).Language
-		v.Tongues, v.Back = tongues(v.Lang), back(r)
+		v.Tongues = tongues(v.Lang)
 		if asked := r.URL.Query().Get("dir"); asked != "ltr" && asked != "rtl" {
 			v.Direction = v.Lang.Direction()
 		}

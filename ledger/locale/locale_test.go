@@ -66,6 +66,29 @@ func TestWiderThanTheLedger(t *testing.T) {
 	}
 }
 
+// What a reader types is read as what it looks like to them, or not at all.
+func TestRead(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct {
+		l           Language
+		typed, want string
+	}{
+		{English, "1,250.50", "1250.50"}, {English, " 1250.5 ", "1250.5"}, {English, "12,50", ""}, {English, "1,2500", ""}, {English, ",500", ""}, {English, "1.250.000", ""}, {English, "", ""},
+		{English, "-1", ""}, {English, ".5", ""}, {English, "5.", ""}, {English, "1e3", ""}, {English, "1,250.500,5", ""}, {English, "١٢", ""},
+		{Indonesian, "1.250,50", "1250.50"}, {Indonesian, "1.250", "1250"}, {Indonesian, "12.50", ""}, {Indonesian, "12,50", "12.50"}, {Vietnamese, "1.250.000", "1250000"},
+		{Vietnamese, "1250.00", ""}, {Arabic, "1,250.50", "1250.50"}, {Thai, "0.05", "0.05"},
+	} {
+		if got, ok := x.l.Read(x.typed); got != x.want || ok != (x.want != "") {
+			t.Errorf("%s: %q is read as %q, want %q", x.l, x.typed, got, x.want)
+		}
+	}
+	for _, l := range Languages {
+		if got, ok := l.Read(l.Figure(123456789, "USD")); !ok || got != "1234567.89" {
+			t.Errorf("%s does not read what it writes: %q", l, got)
+		}
+	}
+}
+
 func TestPercentOfNoDecimal(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"", "-", "6,5", ".5", "5.", "1e3", "six"} {

@@ -4,6 +4,7 @@ package locale
 
 import (
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -81,6 +82,27 @@ func (l Language) Symbol(c money.Currency) string {
 		return s
 	}
 	return string(c)
+}
+
+// Read returns the plain decimal that somebody typed with the language's separators: "1.250,50" is "1250.50" in Indonesian and
+// nothing in English. Separators of thousands may be left out, and must stand where they belong if they do not: a point that
+// is a comma elsewhere would make an amount a hundred times as large. Digits of other scripts are not read.
+func (l Language) Read(typed string) (decimal string, ok bool) {
+	f := l.form()
+	whole, fraction, broken := strings.Cut(strings.TrimSpace(typed), f.decimal)
+	if groups := strings.Split(whole, f.group); len(groups) > 1 {
+		if len(groups[0]) == 0 || len(groups[0]) > 3 || slices.ContainsFunc(groups[1:], func(g string) bool { return len(g) != 3 }) {
+			return "", false
+		}
+		whole = strings.Join(groups, "")
+	}
+	if !isDigits(whole) || broken && !isDigits(fraction) {
+		return "", false
+	}
+	if broken {
+		whole += "." + fraction
+	}
+	return whole, true
 }
 
 // decimal writes a plain decimal with the language's separators and sign.
