@@ -71,7 +71,7 @@ func (c *console) ownMoney(ctx context.Context, r *http.Request) (answer, error)
 			p.Currencies = append(p.Currencies, m.in(currency))
 		}
 	}
-	return o.answered(phrases().Say(m.language, "money.title"), &p), nil
+	return answer{Title: phrases().Say(m.language, "money.title"), Active: "money", Data: &p}, nil
 }
 
 // moneyOf is what is known of a payee's money.

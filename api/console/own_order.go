@@ -143,7 +143,7 @@ func (c *console) ownOrder(ctx context.Context, r *http.Request) (answer, error)
 	if p.Ask, err = c.whatIf(ctx, o, who, share, w, r.URL.Query(), at); err != nil {
 		return answer{}, err
 	}
-	return o.answered(w.say("order.title", "order", id), &p), nil
+	return answer{Title: w.say("order.title", "order", id), Active: "orders", Data: &p}, nil
 }
 
 // paidBy is the payout that paid the order's share, the zero payout while none has.

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"html/template"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -163,4 +165,13 @@ func (w orderWords) parts(out *ownHow, s *commerce.OwnStep) {
 		}
 		out.Inputs = append(out.Inputs, ownAmount{name, w.say("order.how.of", "rate", w.percent(x.Rate), "base", w.text(x.Total), "exact", w.number(x.Exact), "amount", w.text(x.Amount))})
 	}
+}
+
+// ownSubjectHTML writes what a line is about: an order leads to its page, as the payee sees it.
+func ownSubjectHTML(subject, payee string) template.HTML {
+	id, isOrder := strings.CutPrefix(subject, "order:")
+	if !isOrder {
+		return ltrHTML(subject)
+	}
+	return template.HTML(`<a href="` + template.HTMLEscapeString(narrowedTo("/portal/orders/"+url.PathEscape(id), "payee", payee)) + `">` + string(ltrHTML(subject)) + `</a>`)
 }

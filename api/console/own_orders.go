@@ -46,7 +46,7 @@ func (c *console) ownOrders(ctx context.Context, r *http.Request) (answer, error
 	q := r.URL.Query()
 	p := ownOrdersPage{Payee: who.ID, At: "/portal/orders", Of: at.Get("payee"), Find: strings.TrimSpace(q.Get("order"))}
 	w := orderWords{language: tellerOf(ctx).Language, zone: o.book.Location()}
-	out := o.answered(w.say("orders.title"), &p)
+	out := answer{Title: w.say("orders.title"), Active: "orders", Data: &p}
 	if p.Find != "" {
 		if !unusable(p.Find) && ledger.IsSegment(p.Find) {
 			_, err := c.Commerce.OwnOrder(ctx, o.book, who, p.Find)
