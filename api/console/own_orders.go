@@ -90,6 +90,12 @@ func (c *console) ownOrders(ctx context.Context, r *http.Request) (answer, error
 	for _, one := range page.Orders {
 		p.Orders = append(p.Orders, w.orderLine(one, paid, at))
 	}
+	p.lead(w, o, query, page, q.Get("after") != "")
+	return out, nil
+}
+
+// lead fills in where the page leads: to other states and currencies, and to further orders.
+func (p *ownOrdersPage) lead(w orderWords, o owner, query commerce.OwnOrderQuery, page commerce.OwnOrderPage, later bool) {
 	narrowed := func(state string, currency money.Currency, after string) string {
 		return narrowedTo(p.At, "payee", p.Of, "state", state, "currency", string(currency), "after", after)
 	}
@@ -105,13 +111,12 @@ func (c *console) ownOrders(ctx context.Context, r *http.Request) (answer, error
 			p.Currencies = append(p.Currencies, tab{link{string(currency), narrowed(query.Stands, currency, "")}, currency == query.Currency})
 		}
 	}
-	if q.Get("after") != "" {
+	if later {
 		p.First = narrowed(query.Stands, query.Currency, "")
 	}
 	if page.More {
 		p.Next = narrowed(query.Stands, query.Currency, placeMark(page.AfterSequence, page.AfterLine))
 	}
-	return out, nil
 }
 
 // orderCurrency is the currency whose orders are shown first: the one that the payee is paid in, or the book's first.
