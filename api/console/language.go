@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"embed"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -117,12 +118,10 @@ func (t teller) problem(known *fault.Error) string {
 // sayHTML is say for templates, where an unknown key is a defect of the page.
 func sayHTML(l locale.Language, key string, pairs ...any) (string, error) {
 	if !phrases().Has(key) {
-		return "", errNoWords.Withf("There are no words under %q.", key)
+		return "", fmt.Errorf("console: there are no words under %q", key)
 	}
 	return phrases().Say(l, key, pairs...), nil
 }
-
-var errNoWords = fault.New(fault.Internal, "words-missing", "A page has no words for what it shows.")
 
 // told is what a part of a page is given: the language and what it shows.
 type told struct {

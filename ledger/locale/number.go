@@ -16,17 +16,17 @@ import (
 // form is how a language writes numbers and dates. In its patterns {n} is the number, {c} the currency and the others are
 // fields of a date by the letters of CLDR.
 type form struct {
-	name                       string
-	decimal, group, minus      string
-	currency, currencyMinus    string
-	percent                    string
-	symbols                    map[money.Currency]string
-	day, month, moment         string
-	months, monthsWide         [12]string
-	am, pm                     string
-	offset, gmt, ahead, behind string
-	offsetSeparator            string
-	yearShift                  int
+	name                    string
+	decimal, group, minus   string
+	currency, currencyMinus string
+	percent                 string
+	symbols                 map[money.Currency]string
+	day, month, moment      string
+	months, monthsWide      [12]string
+	am, pm                  string
+	offset, ahead, behind   string
+	offsetSeparator         string
+	yearShift               int
 }
 
 // form returns how the language writes; an unknown language writes as English does.
