@@ -35,6 +35,7 @@ func TestRailPlans(t *testing.T) {
 		"transfer": {sqlOfTransfer, []any{"tr_77"}},
 		"outgoing": {sqlOfOutgoing, []any{"po_77"}},
 		"account":  {sqlAtAccount, []any{"acct_77"}},
+		"paying":   {sqlPaying, []any{h.book.ID, "liabilities:seller:available:sel_1", []int64{50, 100}, "USD"}},
 		"sources":  {sqlKnownSources, []any{h.book.ID, []string{"tr_77", "po_78"}}},
 	} {
 		rows, err := h.db.Pool.Query(t.Context(), "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) "+q.sql, q.args...)

@@ -154,9 +154,11 @@ func New(config Config) http.Handler {
 	c.signInPages(mux)
 	c.staffPages(mux)
 	mux.HandleFunc("GET /portal", c.page("portal", c.portal))
+	c.orderPages(mux)
 	if c.Payouts != nil {
 		c.payoutPages(mux)
 		c.portalPages(mux)
+		c.moneyPages(mux)
 	}
 	if c.Earnings != nil {
 		c.earningsPages(mux)

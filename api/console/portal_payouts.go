@@ -218,12 +218,14 @@ func (c *console) portalPages(mux *http.ServeMux) {
 
 type ownPayoutPage struct {
 	ownPayout
-	Payee       string
-	Lines       []paidLine
-	Whole       bool
-	Sum         amount
-	Before      string
-	After       string
+	Payee  string
+	Lines  []paidLine
+	Whole  bool
+	Sum    amount
+	Before string
+	After  string
+	// Trace is what the banks know the payment by; empty until they say.
+	Trace       string
 	Next, First string
 	Happened    []ownStep
 }
@@ -259,7 +261,7 @@ func (c *console) ownPayout(ctx context.Context, r *http.Request) (answer, error
 	if err != nil {
 		return answer{}, err
 	}
-	p := ownPayoutPage{ownPayout: tellerOf(ctx).ownPayout(o.book, one), Payee: one.Holder.ID, Lines: paidLinesOf(o.book, "/portal", one.Holder, page.Lines), Whole: sequence == 0 && !page.More}
+	p := ownPayoutPage{ownPayout: tellerOf(ctx).ownPayout(o.book, one), Trace: one.Trace, Payee: one.Holder.ID, Lines: paidLinesOf(o.book, "/portal", one.Holder, page.Lines), Whole: sequence == 0 && !page.More}
 	for i := range p.Lines {
 		p.Lines[i].Event, p.Lines[i].Day = tellerOf(ctx).word("event", page.Lines[i].Event), tellerOf(ctx).day(page.Lines[i].OccurredAt, o.book.Location())
 	}

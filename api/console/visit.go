@@ -227,7 +227,8 @@ func (v *visit) menu(active string, t teller) (menu []tab) {
 			menu = append(menu, tab{link{"Keys", "/console/keys"}, active == "keys"})
 		}
 	case access.Payee:
-		menu = []tab{{link{t.say("portal.title"), "/portal"}, active == "portal"}}
+		menu = []tab{{link{t.say("portal.title"), "/portal"}, active == "portal"}, {link{t.say("orders.title"), "/portal/orders"}, active == "orders"},
+			{link{t.say("money.menu"), "/portal/money"}, active == "money"}}
 	}
 	return menu
 }
