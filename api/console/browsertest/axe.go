@@ -54,6 +54,8 @@ func some(rules ...string) map[string]any {
 func (w *Window) violations(options map[string]any) []Violation {
 	w.t.Helper()
 	options["resultTypes"] = []string{"violations"}
+	// There are no frames to wait for, and the browser knows the stylesheets.
+	options["preload"], options["iframes"] = false, false
 	with, err := json.Marshal(options)
 	w.must("ask axe-core", err)
 	if !ask[bool](w, `typeof axe === "object"`) {

@@ -32,15 +32,14 @@ type look struct {
 // languages are those of a reader whose pages run from left to right, and of one whose pages run from right to left.
 var languages = []struct{ tag, direction string }{{"en", "ltr"}, {"ar", "rtl"}}
 
-// looks are the ways to look at a page that runs in a direction. Every rule is held against a wide light page and a narrow dark one that runs the other
-// way. Colours depend on the width and the scheme, and the size of what one presses on the width: those rules see each of them. What overflows
-// depends on width and direction.
+// looks are the ways to look at a page that runs in a direction. What a page is made of depends on none of them: every rule is held against one. Colours
+// depend on the scheme, the size of what one presses on the width, and what overflows on width and direction. A wide page shows what a narrow one
+// hides, so dark colours are looked at in both.
 func looks(direction string) []look {
 	if direction == "ltr" {
-		return []look{{Wide, false, all()}, {Narrow, false, some("color-contrast", "target-size", "scrollable-region-focusable")},
-			{Wide, true, some("color-contrast")}}
+		return []look{{Wide, false, all()}, {Wide, true, some("color-contrast")}, {Narrow, false, nil}}
 	}
-	return []look{{Narrow, true, all()}, {Wide, false, nil}}
+	return []look{{Narrow, true, some("color-contrast", "target-size", "scrollable-region-focusable")}, {Wide, false, nil}}
 }
 
 // Check opens a page in every look and demands that it is answered with 200, breaks no rule of WCAG 2.2 A or AA, has neither errors in the console nor
