@@ -26,9 +26,9 @@ import (
 // Program names the browser to use.
 const Program = "MIZAN_CHROMIUM"
 
-// usual are the names of the programs that can be used, the preferred one first.
+// usual are the programs that can be used, the preferred one first. make tools looks for the same.
 var usual = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "headless-shell",
-	"/Applications/Chromium.app/Contents/MacOS/Chromium", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"}
+	"/Applications/Chromium.app/Contents/MacOS/Chromium"}
 
 // find returns the path of the browser.
 func find() (string, error) {
