@@ -160,3 +160,34 @@ func TestPagesInABrowser(t *testing.T) {
 		})
 	}
 }
+
+// A payee signs in by a link and reads why a payout did not happen; finance sees the run that waits and somebody else approves it; an auditor asks for an
+// export. All of it with what stands on the pages.
+func TestJourneysInABrowser(t *testing.T) {
+	t.Parallel()
+	s := newStreet(t)
+	bob := s.visit(t, s.payeeLink("cre_bob"))
+	bob.Has("cre_bob", "Not paid on", "The identity check is not complete", "Complete the identity check")
+	bob.Press(`.out button`)
+	if status := bob.Open("/portal"); bob.Path() == "/portal" {
+		t.Errorf("signed out, the portal is answered with %d", status)
+	}
+
+	omar := s.visit(t, s.link(s.person("Omar", access.Grant{Role: access.Approver, Book: "uk"})))
+	omar.Has("Waits for a second person")
+	omar.Press(`main a[href="` + s.approval + `"]`)
+	omar.Has("payout_run.release", "500.00")
+	omar.Fill(`form[action="`+s.approval+`/approve"] [name="reason"]`, "The amounts fit.")
+	omar.Press(`form[action="` + s.approval + `/approve"] button`)
+	omar.Has("approved", "Decided by you", "The amounts fit.")
+	omar.Open(s.manual)
+	omar.Has("released", "See who released it")
+
+	lena := s.visit(t, s.link(s.person("Lena", access.Grant{Role: access.Auditor, Book: "uk"})))
+	lena.Open(at + exportsPath)
+	lena.Press(`main a[href="` + at + exportsPath + `/new?report=trial_balance"]`)
+	lena.Fill(`[name="p-from"]`, "2026-11")
+	lena.Fill(`[name="p-to"]`, "2026-11")
+	lena.Press(`form[action="` + at + exportsPath + `"] button`)
+	lena.Has("made", "Download", "from 2026-11")
+}
