@@ -44,7 +44,7 @@ func find() (string, error) {
 			return path, nil
 		}
 	}
-	return "", errors.New("Chromium is missing. Install it (the package chromium on Debian and Ubuntu; make tools does so as root), or name one in " + Program)
+	return "", errors.New("no browser was found: install Chromium (the package chromium on Debian and Ubuntu; make tools does so as root), or name one in " + Program)
 }
 
 // running is the browser of this process and how many tests use it.
