@@ -43,9 +43,11 @@ run: build postgres ## Run everything: a private PostgreSQL, the API and demo bo
 # Each test runs once: those of the ledger and of payouts under the race detector, all others without it. lint has vetted the tests.
 test: lint postgres tools ## Run everything that must pass: format, vet, staticcheck, all tests, the race detector.
 	@[ -n "$(TAGS)" ] || echo "bean-check is not installed: the tests that let beancount read exports are left out. Package: beancount."
-	go test -vet=off -timeout 20m $(TAGS) $(ARGS) $(PLAIN) ./ledger/tabular
-	go test -vet=off -timeout 20m $(ARGS) -run '^($(subst $(space),|,$(strip $(UNRACED))))$$' $(UNRACEIN)
-	go test -vet=off -race -timeout 20m $(TAGS) $(ARGS) $(RACE)
+	@# Both halves run side by side: tests wait for processes, clocks and databases, and one half alone leaves a core idle.
+	go test -vet=off -p 1 -timeout 30m $(TAGS) $(ARGS) $(PLAIN) ./ledger/tabular & plain=$$!; trap 'kill $$plain 2>/dev/null' INT TERM; \
+	go test -vet=off -timeout 30m $(ARGS) -run '^($(subst $(space),|,$(strip $(UNRACED))))$$' $(UNRACEIN); unraced=$$?; \
+	go test -vet=off -race -timeout 30m $(TAGS) $(ARGS) $(RACE); raced=$$?; \
+	wait $$plain && [ $$unraced = 0 ] && [ $$raced = 0 ]
 
 build: go ## Build bin/mizan.
 	@mkdir -p bin
@@ -117,12 +119,16 @@ go:
 	@go env GOVERSION >/dev/null || { echo "This Go is too old and may not fetch another. Install Go 1.26 or later from https://go.dev/dl."; exit 1; }
 
 # The race detector needs a C compiler, the test of the README's commands curl, the tests of exports hledger, which reads
-# what we write, and the tests of bank files xmllint, which validates it.
+# what we write, the tests of bank files xmllint, which validates it, and the tests of pages a browser: one of these, or what
+# MIZAN_CHROMIUM names.
+BROWSERS := chromium chromium-browser google-chrome google-chrome-stable headless-shell /Applications/Chromium.app/Contents/MacOS/Chromium
 tools: go
 	@missing=; command -v "$$(go env CC)" >/dev/null || missing="gcc libc6-dev"; \
 	command -v curl >/dev/null || missing="$$missing curl ca-certificates"; \
 	command -v hledger >/dev/null || missing="$$missing hledger"; \
 	command -v xmllint >/dev/null || missing="$$missing libxml2-utils"; \
+	if [ -n "$$MIZAN_CHROMIUM" ]; then command -v "$$MIZAN_CHROMIUM" >/dev/null || { echo "MIZAN_CHROMIUM names no program that can be started: $$MIZAN_CHROMIUM"; exit 1; }; \
+	else browser=; for name in $(BROWSERS); do command -v $$name >/dev/null && browser=$$name; done; [ -n "$$browser" ] || missing="$$missing chromium"; fi; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "Installing $$missing with apt-get."; \

@@ -42,6 +42,8 @@ var modules = map[string]string{
 	"jose":        "github.com/go-jose/go-jose/v4",
 	"i18n":        "github.com/nicksnyder/go-i18n/v2",
 	"text":        "golang.org/x/text",
+	"chromedp":    "github.com/chromedp/chromedp",
+	"cdproto":     "github.com/chromedp/cdproto",
 }
 
 // house lists every package from the ground up.
@@ -92,6 +94,7 @@ var house = []storey{
 	{"api/access", "who may call is decided before any business package is reached",
 		[]string{"ledger/postgres", "ledger/guard", "ledger/vault", "oidc", "oauth2", "jose"}},
 	{"api/access/accesstest", "it lends tests an issuer that shares no code with what checks its tokens", nil},
+	{"api/console/browsertest", "it lends tests a real browser, which sees pages as people do and knows nothing of what they say", []string{"chromedp", "cdproto"}},
 	{"api/client", "checkout services link it: it must not bring a database driver along", []string{"ledger/money"}},
 	{"api/docs", "the handbook is text", nil},
 	{"api/console", "pages show what the services answer, by the rights of who looks", []string{"ledger/money", "ledger/locale", "ledger", "ledger/guard", "ledger/vault", "ledger/commerce", "ledger/commerce/receipts", "ledger/tabular",
@@ -103,7 +106,7 @@ var house = []storey{
 }
 
 // forTests is what test files may import beyond their package's own storey.
-var forTests = []string{"ledger/money", "ledger/postgres", "ledger/postgres/pgtest", "migrations", "pgx", "cmp", "goleak", "rapid", "kin-openapi", "api/access/accesstest", "api/client",
+var forTests = []string{"ledger/money", "ledger/postgres", "ledger/postgres/pgtest", "migrations", "pgx", "cmp", "goleak", "rapid", "kin-openapi", "api/access/accesstest", "api/console/browsertest", "api/client",
 	"payouts/processor", "payouts/processor/stripe", "payouts/processor/simulator", "payouts/processor/conformance", "payouts/processor/bankfile"}
 
 // pgxAnywhere lists the packages that may import pgx in any file: they are where SQL is prepared, not where the business asks for it.
