@@ -185,7 +185,7 @@ func (x *explained) expandByHand(memo string) *Explanation {
 
 // expand puts what is known into words.
 func (x *explained) expand() *Explanation {
-	out := &Explanation{Event: x.event, Steps: []Step{}, Entries: make([]EntryReason, 0, len(x.lines)), Summary: summaryOf(x.event)}
+	out := &Explanation{Event: x.event, Steps: []Step{}, Entries: make([]EntryReason, 0, len(x.lines)), Summary: summaryOf(x.event), Shares: x.shares()}
 	o := x.order
 	if len(x.lines) > 0 {
 		out.Currency = string(x.lines[0].Currency)
