@@ -20,7 +20,7 @@ type Explanation struct {
 	Steps []Step `json:"steps" nullable:"false"`
 	// Entries give each entry its reason.
 	Entries []EntryReason `json:"entries" nullable:"false"`
-	// Shares are what the money of the sale's payees is made of, as far as the event changed it; none where no sheet is computed.
+	// Shares are what the money of the sale's payees is made of; none where no sheet is computed.
 	Shares []Share `json:"-"`
 }
 

@@ -30,7 +30,7 @@ const (
 	ShareBeside            ShareKind = "charge"
 )
 
-// Share is one part of what an event changed in a payee's money. Nobody but the payee is named in it.
+// Share is one part of a payee's money in a sale, before an event and after it. Nobody but the payee is named in it.
 type Share struct {
 	// Payee is whose it is, as kind:id.
 	Payee string
@@ -213,7 +213,7 @@ func (c *cutting) commission(st *step) {
 	c.gross = st
 }
 
-// shares are what an event changed, by the sheets before and after it.
+// shares are all shares of the sale, by the sheets before and after an event.
 func (x *explained) shares() []Share {
 	if x.after == nil {
 		return nil
@@ -234,9 +234,7 @@ func (x *explained) shares() []Share {
 				break
 			}
 		}
-		if s.Change() != 0 {
-			list = append(list, s)
-		}
+		list = append(list, s)
 	}
 	for j := range before {
 		if s := before[j].Share; !used[j] && before[j].amount != 0 {
