@@ -108,6 +108,8 @@ func Operations() []Operation {
 		payoutPolicyOperations(),
 		payoutRunOperations(),
 		payoutOperations(),
+		statementOperations(),
+		dayOperations(),
 		bankAccountOperations(),
 		bankFileOperations(),
 		bankReportOperations(),

@@ -20,8 +20,6 @@ type Explanation struct {
 	Steps []Step `json:"steps" nullable:"false"`
 	// Entries give each entry its reason.
 	Entries []EntryReason `json:"entries" nullable:"false"`
-	// Shares are what the money of the sale's payees is made of; none where no sheet is computed.
-	Shares []Share `json:"-"`
 }
 
 // Step is one line of the calculation sheet: what a rule comes to after the event. The entries post what it changed by.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"hash"
@@ -171,7 +172,7 @@ func (s *Service) Write(ctx context.Context, st *Statement, f tabular.Format, di
 	if f == JSON {
 		err = s.writeForm(ctx, st, kept, func(*Line) error { return nil })
 	} else {
-		err = s.writeTable(ctx, st, f, dialect, kept)
+		_, err = s.writeTable(ctx, st, f, dialect, kept)
 	}
 	if err != nil {
 		return err
@@ -192,17 +193,17 @@ func (s *Service) writeForm(ctx context.Context, st *Statement, to io.Writer, ro
 	return nil
 }
 
-func (s *Service) writeTable(ctx context.Context, st *Statement, f tabular.Format, dialect tabular.Dialect, to io.Writer) error {
+func (s *Service) writeTable(ctx context.Context, st *Statement, f tabular.Format, dialect tabular.Dialect, to io.Writer) (*tabular.Manifest, error) {
 	w, err := tabular.NewWriter(to, f, st.Header(dialect))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer w.Abandon()
 	if err := s.writeForm(ctx, st, io.Discard, func(l *Line) error { return w.Write(l.row(st.ID)) }); err != nil {
-		return err
+		return nil, err
 	}
-	_, err = w.Close()
-	return err
+	m, err := w.Close()
+	return &m, err
 }
 
 // Prove makes an issued statement again and says whether it is the same: nil, ErrChanged, or why it could not be made.
@@ -211,4 +212,34 @@ func (s *Service) Prove(ctx context.Context, st *Statement) error {
 		return ErrOld
 	}
 	return s.writeForm(ctx, st, io.Discard, func(*Line) error { return nil })
+}
+
+// Came is what a file comes to: its size, its hash, and the manifest of a table.
+type Came struct {
+	Bytes  int64
+	SHA256 []byte
+	// Manifest is nil of the data form, whose totals stand in it.
+	Manifest *tabular.Manifest
+}
+
+// Measure makes a statement's file without handing it out and says what it comes to, which Write then writes: of an issued statement's
+// data form that is known already.
+//
+// Errors: those of Write.
+func (s *Service) Measure(ctx context.Context, st *Statement, f tabular.Format, dialect tabular.Dialect) (c Came, err error) {
+	w := &summed{to: io.Discard, sum: sha256.New()}
+	switch {
+	case st.schema != Schema:
+		return c, ErrOld
+	case f == JSON && st.SHA256 != "":
+		c.Bytes = st.Bytes
+		c.SHA256, err = hex.DecodeString(st.SHA256)
+		return c, err
+	case f == JSON:
+		err = s.writeForm(ctx, st, w, func(*Line) error { return nil })
+	default:
+		c.Manifest, err = s.writeTable(ctx, st, f, dialect, w)
+	}
+	c.Bytes, c.SHA256 = w.size, w.sum.Sum(nil)
+	return c, err
 }

@@ -24,6 +24,7 @@ type part struct {
 type cutting struct {
 	t     *ledger.Transaction
 	why   *commerce.Explanation
+	of    []commerce.Share
 	payee string
 	head  Line
 	lines []Line
@@ -34,8 +35,8 @@ type cutting struct {
 }
 
 // cut returns the lines of a transaction for the payee, in the order of their entries.
-func cut(t *ledger.Transaction, why *commerce.Explanation, payee string, c money.Currency) (*cutting, error) {
-	x := &cutting{t: t, why: why, payee: payee}
+func cut(t *ledger.Transaction, why *commerce.Explanation, of []commerce.Share, payee string, c money.Currency) (*cutting, error) {
+	x := &cutting{t: t, why: why, of: of, payee: payee}
 	x.head = Line{PostedAt: t.RecordedAt, OccurredAt: t.OccurredAt, Type: t.Event, LiveSession: t.LiveSession, Channel: t.Channel, Currency: c, RuleVersion: why.RuleSet, sequence: t.Sequence}
 	x.head.Order, _ = strings.CutPrefix(t.Subject, "order:")
 	if x.head.Order == t.Subject {
@@ -112,7 +113,7 @@ func (x *cutting) sharesOf(who string, c money.Currency) (parts []part, sum mone
 		return nil, 0
 	}
 	left, had := money.Minor(0), money.Minor(0)
-	for _, s := range x.why.Shares {
+	for _, s := range x.of {
 		if s.Payee != who {
 			continue
 		}

@@ -10,8 +10,11 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"mizan/ledger"
+	"mizan/ledger/commerce"
+	"mizan/ledger/guard"
 	"mizan/ledger/money"
 	"mizan/ledger/tabular"
+	"mizan/payouts"
 )
 
 // earn gives a creator money that waits.
@@ -210,5 +213,81 @@ func TestDays(t *testing.T) {
 	}
 	if st, err = h.Days(t.Context(), h.book, "amy", "GBP", "2026-11-20", "2026-11-20"); err != nil || len(h.lines(st, 5)) != 1 || st.Closing() != 100 {
 		t.Errorf("today: %+v, %v", st, err)
+	}
+}
+
+// TestIssueDue issues to everybody what is due, month after month, by two processes at once, and nothing the second time.
+func TestIssueDue(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "UK", "Europe/London", "GBP", "USD")
+	for _, payee := range []string{"amy", "amy-2", "bea"} {
+		h.earn(payee, 100)
+	}
+	h.raw("test.earned", "USD", "assets:processor:pending:main", 7, "liabilities:partner:pending:bea", -7)
+	h.raw("test.earned", "GBP", "assets:processor:pending:main", 9, "liabilities:donation:pending:amy:winter", -9)
+	h.set(2026, 12, 20)
+	h.earn("amy", 50)
+	h.set(2027, 1, 20)
+	turn := payouts.Turn{Book: h.book}
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			if _, err := h.IssueDue(t.Context(), turn); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	for payee, want := range map[string]int{"amy": 2, "amy-2": 1, "bea": 2, "winter": 0} {
+		if list, err := h.Statements(t.Context(), h.book, Query{Payee: payee, Limit: 10}); err != nil || len(list) != want {
+			t.Errorf("%s has %d statements, %v", payee, len(list), err)
+		}
+	}
+	if r, err := h.IssueDue(t.Context(), turn); err != nil || r.Items != 0 {
+		t.Errorf("again: %+v, %v", r, err)
+	}
+	if last, err := h.Last(t.Context(), h.book, "amy", "GBP"); err != nil || last.Number != 2 || last.Closing() != 159 {
+		t.Errorf("amy's last: %+v, %v", last, err)
+	}
+	disagree := func() (n int) {
+		h.ok(h.Disagreements(t.Context(), h.book, func(d Disagreement) error { n++; return nil }))
+		return n
+	}
+	if n := disagree(); n != 0 {
+		t.Errorf("%d accounts disagree", n)
+	}
+	h.earn("amy", 11)
+	if n := disagree(); n != 0 {
+		t.Errorf("%d accounts disagree after more was posted", n)
+	}
+	conn, err := pgx.Connect(t.Context(), h.db.SuperURL)
+	h.ok(err)
+	defer func() { _ = conn.Close(t.Context()) }()
+	for _, sql := range []string{`ALTER TABLE entries DISABLE TRIGGER ALL`, `UPDATE entries SET balance_after = balance_after - 3
+		 WHERE (account_id, sequence) = (SELECT a.id, max(e.sequence) FROM accounts a JOIN entries e ON e.account_id = a.id WHERE a.address = 'liabilities:creator:pending:amy-2' GROUP BY a.id)`} {
+		_, err := conn.Exec(t.Context(), sql)
+		h.ok(err)
+	}
+	if n := disagree(); n != 1 {
+		t.Errorf("%d accounts disagree with the books that somebody changed", n)
+	}
+}
+
+// TestBeside tells a payee nothing of others where nothing was ever decided.
+func TestBeside(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "UK", "Europe/London", "GBP")
+	h.earn("amy", 100)
+	hold := payouts.Hold{ID: "hold_1", PayeeKey: payouts.PayeeKey{Kind: "creator", ID: "amy"}, Effect: payouts.EffectPause, Category: payouts.CategoryReview, Case: "CASE-1"}
+	_, _, err := h.events.RegisterPayee(t.Context(), guard.Actor{Kind: guard.Operator, ID: "tester"}, h.book, commerce.Payee{ID: "amy", Kind: "creator", Country: "GB", Currency: "GBP"})
+	h.ok(err)
+	_, err = h.payouts.PlaceHold(t.Context(), guard.Actor{Kind: guard.Operator, ID: "tester"}, h.book, hold, "A second look.")
+	h.ok(err)
+	b, err := h.Beside(t.Context(), h.book, "amy", "GBP")
+	if err != nil || len(b.Holds) != 1 || b.Holds[0].Category != "review" || len(b.Payouts) != 0 || b.Next != nil {
+		t.Errorf("%+v, %v", b, err)
+	}
+	if b, err = h.Beside(t.Context(), h.book, "bea", "GBP"); err != nil || len(b.Holds) != 0 {
+		t.Errorf("another payee: %+v, %v", b, err)
 	}
 }

@@ -25,11 +25,12 @@ type Service struct {
 	events  *commerce.Service
 	payouts *payouts.Service
 	clock   func() time.Time
+	turns   turns
 }
 
 // New returns the service in the database.
 func New(o Options) *Service {
-	return &Service{pool: o.Pool, ledger: o.Ledger, events: o.Events, payouts: o.Payouts, clock: o.Now}
+	return &Service{pool: o.Pool, ledger: o.Ledger, events: o.Events, payouts: o.Payouts, clock: o.Now, turns: turns{making: map[string]bool{}}}
 }
 
 // now is the time as the database keeps it.

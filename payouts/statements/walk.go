@@ -51,7 +51,7 @@ func (s *Service) walk(ctx context.Context, st *Statement, from Place, page int,
 		if err != nil {
 			return err
 		}
-		reasons, err := s.events.ExplainAll(ctx, st.book, sequences)
+		reasons, shares, err := s.events.ExplainShares(ctx, st.book, sequences)
 		if err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ func (s *Service) walk(ctx context.Context, st *Statement, from Place, page int,
 			if why == nil {
 				why = &commerce.Explanation{}
 			}
-			x, err := cut(&t, why, st.Payee, st.Currency)
+			x, err := cut(&t, why, shares[n], st.Payee, st.Currency)
 			if err != nil {
 				return err
 			}

@@ -67,7 +67,7 @@ SELECT t.sequence FROM transactions t
 	// owner and the campaign, so an owner may come twice.
 	sqlOwners = `
 WITH RECURSIVE walk AS (
-    SELECT $3::text AS place, 0 AS n
+    SELECT $3::text COLLATE "C" AS place, 0 AS n
   UNION ALL
     SELECT (SELECT min(l.owner)
               FROM unnest($2::text[]) AS p (path)
