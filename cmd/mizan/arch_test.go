@@ -77,7 +77,7 @@ var house = []storey{
 		[]string{"ledger/money", "ledger/postgres", "ledger", "ledger/guard", "ledger/vault", "ledger/commerce", "payouts/processor", "ledger/failpoint"}},
 	{"payouts/reconcile/evidence", "statements of banks are read from the bytes alone, so that a file can be judged before anything is stored",
 		[]string{"ledger/money"}},
-	{"payouts/statements", "it tells payees what others recorded, and keeps what was issued", []string{"ledger/money", "ledger/postgres", "ledger",
+	{"payouts/statements", "it tells payees what others recorded, and keeps what was issued", []string{"ledger/money", "ledger/postgres", "ledger", "ledger/guard",
 		"ledger/commerce", "ledger/tabular", "payouts"}},
 	{"payouts/reconcile", "it compares what others recorded, and a person's word on a difference is an approval", []string{"ledger/money", "ledger/audit", "ledger/postgres", "ledger",
 		"ledger/guard", "ledger/commerce", "ledger/commerce/intake", "payouts/processor", "payouts/processor/bankfile", "payouts", "payouts/statements", "payouts/reconcile/evidence"}},
