@@ -87,7 +87,9 @@ type house struct {
 	// reconcile reads the processor through driver.
 	reconcile  *reconcile.Service
 	statements *statements.Service
-	driver     processor.Driver
+	// later is two months ahead, when months are over.
+	later  *statements.Service
+	driver processor.Driver
 	// jobFails has the job of the installation fail.
 	jobFails atomic.Bool
 	counted  counted // what the sample acts did
@@ -136,6 +138,7 @@ func open(t testing.TB, change ...func(*Config)) *house {
 	h.payouts = payouts.New(payouts.Options{Pool: h.db.Pool, Ledger: h.ledger, Events: events, Trail: trail, Vault: h.vault, Now: h.clock.now, Rails: h.rails()})
 	h.reconcile = reconcile.New(reconcile.Options{Pool: h.db.Pool, Ledger: h.ledger, Events: events, Payouts: h.payouts, Trail: trail, Now: h.clock.now, Driver: h.readable})
 	h.statements = statements.New(statements.Options{Pool: h.db.Pool, Ledger: h.ledger, Events: events, Payouts: h.payouts, Now: h.clock.now})
+	h.later = statements.New(statements.Options{Pool: h.db.Pool, Ledger: h.ledger, Events: events, Payouts: h.payouts, Now: func() time.Time { return h.clock.now().AddDate(0, 2, 0) }})
 	answers := reports.New(reports.Options{Pool: h.db.Pool, Ledger: h.ledger, Events: events, Payouts: h.payouts, Reconcile: h.reconcile, Trail: trail, Now: h.clock.now})
 	desk := guard.NewDesk(h.db.Pool, trail, h.clock.now, slices.Concat(h.counted.acts(), h.access.Acts(), h.payouts.AfterVault(h.vault.Acts(h.region)), commerce.Acts(events, rules, h.ledger), h.payouts.Acts(), h.bank.Acts(h.bookOf), h.reconcile.CloseActs(), h.reconcile.Acts()))
 	secrets, err := intake.ParseSecrets(testSecrets)
