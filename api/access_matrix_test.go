@@ -232,6 +232,15 @@ func (h *house) matrixFixture() fixture {
 	f.own["destination"], f.missing["destination"] = destination["id"].(string), "dst_zzzzzzzzzzzzzzzz"
 	h.ranOnce()
 	h.reconciled(&f)
+	book, err := h.ledger.Book(h.t.Context(), "uk")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	st, err := h.later.Issue(h.t.Context(), book, "cre_amy", "GBP")
+	if err != nil || st == nil {
+		h.t.Fatalf("no statement is issued: %v", err)
+	}
+	f.own["statement"] = st.ID
 	why, ask := `{"reason":"For the tests."}`, `{"act":%q,"payload":%s,"reason":"For the tests."}`
 	for _, op := range Operations() {
 		if op.Body == reflect.TypeFor[NewReason]() {

@@ -110,6 +110,8 @@ func Operations() []Operation {
 		payoutPolicyOperations(),
 		payoutRunOperations(),
 		payoutOperations(),
+		statementOperations(),
+		dayOperations(),
 		bankAccountOperations(),
 		bankFileOperations(),
 		bankReportOperations(),

@@ -33,6 +33,7 @@ import (
 	"mizan/payouts/processor/bankfile"
 	"mizan/payouts/reconcile"
 	"mizan/payouts/reports"
+	"mizan/payouts/statements"
 )
 
 // Config is what a console needs. Without Access nobody can sign in, and a closed console shows a welcome only.
@@ -62,6 +63,8 @@ type Config struct {
 	Reports *reports.Service
 	// Receipts knows what is public; nil for no public pages.
 	Receipts *receipts.Service
+	// Statements tell payees what came to their accounts and why; nil for no pages about them.
+	Statements *statements.Service
 	// Issuer is where the staff can sign in; nil for by links only.
 	Issuer Issuer
 	// FormKey authenticates forms, 32 random bytes that replicas share; empty draws one for this process.

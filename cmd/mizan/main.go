@@ -83,6 +83,7 @@ type grammar struct {
 	Audit        auditCmd        `cmd:"" help:"Read, check and export the trail of privileged acts, on the database."`
 	Vault        vaultCmd        `cmd:"" help:"Look after personal data and their keys, on the database."`
 	Job          jobCmd          `cmd:"" help:"Look at what the service does by itself, and ask for a run."`
+	Statement    statementCmd    `cmd:"" help:"Print what came to a payee's accounts and why, and fetch it as a file."`
 	Payouts      payoutsCmd      `cmd:"" help:"Look at payouts, what they pay and why, ask for one, and cancel one."`
 	Earnings     earningsCmd     `cmd:"" help:"Make the sums of what payees earned again."`
 	Reconcile    reconcileCmd    `cmd:"" help:"Hold the books against what processors and banks say."`

@@ -21,6 +21,7 @@ import (
 	"mizan/payouts/processor/bankfile"
 	"mizan/payouts/reconcile"
 	"mizan/payouts/reports"
+	"mizan/payouts/statements"
 )
 
 // partsConfig is what differs between them.
@@ -67,6 +68,8 @@ type parts struct {
 	bank *bankfile.Service
 	// payouts keeps what waits for a time, and payouts.
 	payouts *payouts.Service
+	// statements tells payees what came to their accounts and why.
+	statements *statements.Service
 	// reconcile holds the books against evidence, and closes months.
 	reconcile *reconcile.Service
 	// earnings keeps what payees earned over time.
@@ -93,7 +96,8 @@ func newParts(pool *postgres.Pool, now func() time.Time, config partsConfig) (*p
 		}})
 	p.payouts = payouts.New(payouts.Options{Pool: pool, Ledger: p.books, Events: p.events, Trail: p.trail, Vault: p.vault, Now: now,
 		Rails: railsOf(config.driver, p.bank), Wait: waitBy(config.clock), Log: config.jobsLog})
-	p.reconcile = reconcile.New(reconcile.Options{Pool: pool, Ledger: p.books, Events: p.events, Payouts: p.payouts, Trail: p.trail, Now: now,
+	p.statements = statements.New(statements.Options{Pool: pool, Ledger: p.books, Events: p.events, Payouts: p.payouts, Now: now})
+	p.reconcile = reconcile.New(reconcile.Options{Pool: pool, Ledger: p.books, Events: p.events, Payouts: p.payouts, Statements: p.statements, Trail: p.trail, Now: now,
 		Driver: readersOf(config.driver, config.simulator), Wait: waitBy(config.clock), Share: config.reconcileShare, Log: config.jobsLog})
 	p.earnings = earnings.New(earnings.Options{Pool: pool, Ledger: p.books, Events: p.events, Now: now})
 	p.reports = reports.New(reports.Options{Pool: pool, Ledger: p.books, Events: p.events, Payouts: p.payouts, Reconcile: p.reconcile, Trail: p.trail, Now: now,
