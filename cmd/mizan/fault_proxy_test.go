@@ -11,7 +11,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -41,6 +43,8 @@ type plan struct {
 	kind  mishap
 	dir   direction
 	after int64
+	// of names a posting whose COMMIT is meant, by what its connection sends before it; nil means the COMMIT of whatever it is of.
+	of []byte
 	// refuse keeps new connections out afterwards, until mend.
 	refuse bool
 
@@ -66,7 +70,8 @@ type faultProxy struct {
 // proxied is one connection through the proxy.
 type proxied struct {
 	client, server net.Conn
-	partial        []byte // the beginning of a message from the server
+	partial        []byte      // the beginning of a message from the server
+	meant          atomic.Bool // it sent what the plan names
 }
 
 // newFaultProxy returns a proxy to a PostgreSQL at an address as Server.URL returns it.
@@ -219,7 +224,7 @@ func (p *faultProxy) pass(c *proxied, to net.Conn, dir direction, bytes []byte) 
 			if n == 0 {
 				break
 			}
-			if isCommitted(c.partial[whole:whole+n]) && p.commitLost() {
+			if isCommitted(c.partial[whole:whole+n]) && p.commitLost(c) {
 				_ = p.send(to, dir, c.partial[:whole])
 				return false
 			}
@@ -227,6 +232,13 @@ func (p *faultProxy) pass(c *proxied, to net.Conn, dir direction, bytes []byte) 
 		}
 		bytes = append([]byte(nil), c.partial[:whole]...)
 		c.partial = append(c.partial[:0], c.partial[whole:]...)
+	}
+	if dir == toServer {
+		p.mu.Lock()
+		if made := p.plan; made != nil && made.of != nil && strings.Contains(string(bytes), string(made.of)) {
+			c.meant.Store(true)
+		}
+		p.mu.Unlock()
 	}
 	return p.send(to, dir, bytes) == nil
 }
@@ -259,10 +271,13 @@ func (p *faultProxy) send(to net.Conn, dir direction, bytes []byte) error {
 }
 
 // commitLost counts an answer to COMMIT and reports whether it is the one that gets lost.
-func (p *faultProxy) commitLost() bool {
+func (p *faultProxy) commitLost(c *proxied) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	made := p.plan
+	if made != nil && made.of != nil && !c.meant.Load() {
+		return false
+	}
 	p.commits++
 	if made == nil || made.kind != loseCommit || p.commits != made.after+1 {
 		return false

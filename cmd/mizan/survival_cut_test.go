@@ -173,8 +173,8 @@ func (s *stage) loseCommits(t *testing.T, rounds int) {
 	w := &worker{logbook: s.logbook, rng: s.rng, name: "lost", book: book, remotes: []*client.Client{r.remote}}
 	for range rounds {
 		s.postSale(t, w, r)
-		armed := r.proxy.arm(plan{kind: loseCommit})
 		p := w.sale()
+		armed := r.proxy.arm(plan{kind: loseCommit, of: []byte(p.sent.Reference)})
 		s.enter(p)
 		recorded, err := r.remote.Post(t.Context(), book, p.sent)
 		if s.note(p, &recorded, err) != acknowledged || recorded.Replayed {
@@ -184,8 +184,8 @@ func (s *stage) loseCommits(t *testing.T, rounds int) {
 		r.proxy.disarm()
 		s.tally.add("answers to COMMIT lost", 1)
 	}
-	armed := r.proxy.arm(plan{kind: loseCommit, refuse: true})
 	p := w.sale()
+	armed := r.proxy.arm(plan{kind: loseCommit, of: []byte(p.sent.Reference), refuse: true})
 	s.enter(p)
 	recorded, err := r.remote.Post(t.Context(), book, p.sent)
 	var problem *client.Problem
