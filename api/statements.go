@@ -267,13 +267,13 @@ func listStatementLines(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return c.statementLines(s, st)
+	return c.statementLines(s, st, c.position(3))
 }
 
-// statementLines answers with a page of lines.
-func (c *call) statementLines(s *statements.Service, st *statements.Statement) (reply, error) {
+// statementLines answers with a page of lines from a position on. The cursor of the next one has what it is of behind the place.
+func (c *call) statementLines(s *statements.Service, st *statements.Statement, at []string, of ...string) (reply, error) {
 	limit, from := c.query.limit(), statements.Place{}
-	if at := c.position(3); at != nil {
+	if at != nil {
 		for i, to := range []*int64{&from.Sequence, &from.Skip, &from.Number} {
 			n, err := strconv.ParseInt(at[i], 10, 64)
 			if err != nil {
@@ -296,7 +296,7 @@ func (c *call) statementLines(s *statements.Service, st *statements.Statement) (
 			l.Amount.Format(l.Currency), string(l.Currency), l.Rule, l.RuleVersion, l.Entry, l.OriginalPeriod, l.Note, string(l.Bucket), l.Balance.Format(l.Currency)}
 	}
 	if p := page.Next; p != nil {
-		next := c.nextCursor(strconv.FormatInt(p.Sequence, 10), strconv.FormatInt(p.Skip, 10), strconv.FormatInt(p.Number, 10))
+		next := c.nextCursor(append([]string{strconv.FormatInt(p.Sequence, 10), strconv.FormatInt(p.Skip, 10), strconv.FormatInt(p.Number, 10)}, of...)...)
 		out.NextCursor = &next
 	}
 	return document(http.StatusOK, out)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -90,13 +91,18 @@ func (s *Service) Last(ctx context.Context, book ledger.Book, payee string, c mo
 
 // Issue issues the next statement of a payee in a currency whose month is over, and returns it; nil if there is none to issue. A month
 // without any line has no statement: the next one begins where the last one ended all the same.
+//
+// Errors: ErrChanged if the books do not begin with what the last one closed with.
 func (s *Service) Issue(ctx context.Context, book ledger.Book, payee string, c money.Currency) (*Statement, error) {
-	st, list, err := s.due(ctx, book, payee, c)
+	st, last, list, err := s.due(ctx, book, payee, c)
 	if err != nil || st == nil {
 		return nil, err
 	}
 	before, err := s.heldAt(ctx, book, list, st.From)
 	if err != nil {
+		return nil, err
+	}
+	if err := last.follows(list, before); err != nil {
 		return nil, err
 	}
 	after, err := s.heldAt(ctx, book, list, st.To)
@@ -113,31 +119,52 @@ func (s *Service) Issue(ctx context.Context, book ledger.Book, payee string, c m
 	return st, s.keep(ctx, st)
 }
 
-// due is the next statement of a payee, without what it comes to; nil if no month with a line is over.
-func (s *Service) due(ctx context.Context, book ledger.Book, payee string, c money.Currency) (*Statement, []account, error) {
-	st := &Statement{ID: newID(), Number: 1, Payee: payee, Currency: c, Kind: Month, IssuedAt: s.now(), book: book}
-	last, err := s.Last(ctx, book, payee, c)
+// follows holds what the accounts held where the statement ended against what it closes with: each entry up to there was told, and none
+// came or went since. Before the first statement, which is nil, there are none.
+func (s *Statement) follows(list []account, before map[int32]holding) error {
+	closed := map[ledger.Address]holding{}
+	if s != nil {
+		for _, span := range s.Accounts {
+			closed[span.Account] = holding{span.Closing, span.ToVersion}
+		}
+	}
+	for _, a := range list {
+		if before[a.id] != closed[a.address] {
+			return fmt.Errorf("%w: the last statement closes with something else on %s", ErrChanged, a.address)
+		}
+		delete(closed, a.address)
+	}
+	if len(closed) > 0 {
+		return fmt.Errorf("%w: an account of the last statement is gone", ErrChanged)
+	}
+	return nil
+}
+
+// due is the next statement of a payee, without what it comes to, with the last one and the accounts; nil if no month with a line is over.
+func (s *Service) due(ctx context.Context, book ledger.Book, payee string, c money.Currency) (st, last *Statement, list []account, err error) {
+	st = &Statement{ID: newID(), Number: 1, Payee: payee, Currency: c, Kind: Month, IssuedAt: s.now(), book: book}
+	last, err = s.Last(ctx, book, payee, c)
 	switch {
 	case err == nil:
 		st.Number, st.From, st.Previous, st.PreviousSHA256 = last.Number+1, last.To, last.ID, last.SHA256
 	case !errors.Is(err, ErrUnknown):
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	over, err := s.recordedBefore(ctx, book, s.now().Add(-settles))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	list, err := s.accounts(ctx, book, payee, c)
+	list, err = s.accounts(ctx, book, payee, c)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	first, err := s.next(ctx, book, list, st.From, over, 1)
 	if err != nil || len(first) == 0 {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	at, err := s.recordedAt(ctx, book, first[0])
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if st.Period = ledger.PeriodOf(at, book.Location()); last != nil {
 		st.Period = max(st.Period, last.Period.Next()) // what was recorded late by a slow clock is told with the month after
@@ -145,11 +172,11 @@ func (s *Service) due(ctx context.Context, book ledger.Book, payee string, c mon
 	year, month := int(st.Period/100), time.Month(st.Period%100)
 	end := book.DayBegins(year, month+1, 1)
 	if s.now().Before(end.Add(settles)) {
-		return nil, nil, nil
+		return nil, nil, nil, nil
 	}
 	st.FirstDay, st.LastDay = time.Date(year, month, 1, 0, 0, 0, 0, time.UTC).Format(time.DateOnly), time.Date(year, month+1, 0, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
 	st.To, err = s.recordedBefore(ctx, book, end)
-	return st, list, err
+	return st, last, list, err
 }
 
 // keep adds the row. The statement is then as it stands, whoever added it.
