@@ -43,7 +43,7 @@ type Disagreement struct {
 }
 
 // agreePage is how many statements are held against the books together.
-const agreePage = 200
+const agreePage = 50
 
 // Disagreements hands out each account of a payee's last statement that does not agree with the books. A payee whose accounts cannot be
 // read is one of them, and keeps no other from being looked at.

@@ -25,8 +25,11 @@ const (
 SELECT ` + statementColumns + ` FROM statements x
  WHERE x.book_id = $1 AND x.payee = $2 AND x.currency = $3 ORDER BY x.number DESC LIMIT 1`
 
+	// A list is read without the accounts and orders of each, which may be thousands.
 	sqlList = `
-SELECT ` + statementColumns + ` FROM statements x
+SELECT x.id, x.payee, x.currency, x.number, x.kind, x.period, x.from_sequence, x.to_sequence, x.line_count, x.bytes, x.sha256,
+       (x.head::jsonb - 'accounts')::text, (x.tail::jsonb - 'nothing_left')::text, x.issued_at
+  FROM statements x
  WHERE x.book_id = $1 AND x.payee = $2 AND ($3 = '' OR x.currency = $3) AND ($4 = '' OR (x.currency, -x.number) > ($4, -$5::bigint))
  ORDER BY x.currency, x.number DESC LIMIT $6`
 
@@ -72,6 +75,7 @@ type Query struct {
 }
 
 // Statements lists those that were issued to a payee, by currency, the last one first; one more than the limit if there are more.
+// They come without their accounts and without the orders of which nothing is left: read one by itself to have its lines made.
 func (s *Service) Statements(ctx context.Context, book ledger.Book, q Query) (list []*Statement, err error) {
 	err = s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, sqlList, book.ID, q.Payee, string(q.Currency), string(q.AfterCurrency), q.AfterNumber, min(max(q.Limit, 1), 1000)+1)
