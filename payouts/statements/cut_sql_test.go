@@ -18,16 +18,6 @@ import (
 	"mizan/payouts"
 )
 
-// saySome are the lines of some codes.
-func saySome(lines []Line, codes ...string) (list []string) {
-	for i := range lines {
-		if slices.Contains(codes, lines[i].Code) {
-			list = append(list, say(lines[i]))
-		}
-	}
-	return list
-}
-
 // TestPledge tells a charity what a creator gives of a sale, and not of how much it is a part.
 func TestPledge(t *testing.T) {
 	t.Parallel()
