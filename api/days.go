@@ -54,6 +54,11 @@ func dayOperations() []Operation {
 
 // days makes the statement of the days that are asked for.
 func (c *call) days() (*statements.Service, *statements.Statement, error) {
+	return c.daysBetween(c.query.text("from"), c.query.text("to"))
+}
+
+// daysBetween makes the statement of days, of which those left out follow from today.
+func (c *call) daysBetween(from, to string) (*statements.Service, *statements.Statement, error) {
 	s, payee, err := c.telling()
 	if err != nil {
 		return nil, nil, err
@@ -65,7 +70,6 @@ func (c *call) days() (*statements.Service, *statements.Statement, error) {
 	if currency == "" {
 		currency = c.book.Currencies[0]
 	}
-	from, to := c.query.text("from"), c.query.text("to")
 	if to == "" {
 		to = today.Format(time.DateOnly)
 	}
@@ -85,11 +89,16 @@ func getDays(c *call) (reply, error) {
 }
 
 func listDaysLines(c *call) (reply, error) {
-	s, st, err := c.days()
+	from, to := c.query.text("from"), c.query.text("to")
+	at := c.position(5)
+	if at != nil { // the days of the first page, on whatever day the next one is asked for
+		from, to = at[3], at[4]
+	}
+	s, st, err := c.daysBetween(from, to)
 	if err != nil {
 		return reply{}, err
 	}
-	return c.statementLines(s, st)
+	return c.statementLines(s, st, at, st.FirstDay, st.LastDay)
 }
 
 func getDaysContent(c *call) (reply, error) {

@@ -108,7 +108,7 @@ type PayeeStatementLineJSON struct {
 	Rule           string `json:"rule_id" example:"affiliate"`
 	RuleVersion    string `json:"rule_version" example:"uk-1"`
 	Entry          string `json:"entry_id" doc:"The ledger's entry, as transaction/line; the lines of an entry sum to it" example:"uk-1/6"`
-	OriginalPeriod string `json:"original_period" doc:"The month that it belongs to, if that is another" example:"2026-10"`
+	OriginalPeriod string `json:"original_period" doc:"The month that it belongs to, if that is before the one in which the book learned of it" example:"2026-10"`
 	Note           string `json:"note"`
 	Bucket         string `json:"bucket" example:"pending"`
 	Balance        string `json:"balance" doc:"What the bucket holds after the line" example:"6.30"`
@@ -156,7 +156,7 @@ func statementOperations() []Operation {
 		},
 		{
 			Method: http.MethodGet, Path: path + "/{statement}/lines", ID: "list-payee-statement-lines", Group: statementGroup, Summary: "List the lines of a statement",
-			Description: "Made again from the ledger. A page costs a page, wherever in the statement it is.",
+			Description: "Made again from the ledger. A page costs a page, wherever in the statement it is. The last one is held against what the statement closes with; only a file is held against its hash.",
 			Scope:       access.BalancesRead, Own: "payee", Query: reflect.TypeFor[pageQuery](),
 			Answers: []Answer{{Status: 200, Meaning: "A page of lines.", Body: reflect.TypeFor[statementLinesJSON]()}}, Errors: append([]*fault.Error{ErrCursor}, statementErrors...), handle: listStatementLines,
 		},
@@ -267,13 +267,13 @@ func listStatementLines(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return c.statementLines(s, st)
+	return c.statementLines(s, st, c.position(3))
 }
 
-// statementLines answers with a page of lines.
-func (c *call) statementLines(s *statements.Service, st *statements.Statement) (reply, error) {
+// statementLines answers with a page of lines from a position on. The cursor of the next one has what it is of behind the place.
+func (c *call) statementLines(s *statements.Service, st *statements.Statement, at []string, of ...string) (reply, error) {
 	limit, from := c.query.limit(), statements.Place{}
-	if at := c.position(3); at != nil {
+	if at != nil {
 		for i, to := range []*int64{&from.Sequence, &from.Skip, &from.Number} {
 			n, err := strconv.ParseInt(at[i], 10, 64)
 			if err != nil {
@@ -296,7 +296,7 @@ func (c *call) statementLines(s *statements.Service, st *statements.Statement) (
 			l.Amount.Format(l.Currency), string(l.Currency), l.Rule, l.RuleVersion, l.Entry, l.OriginalPeriod, l.Note, string(l.Bucket), l.Balance.Format(l.Currency)}
 	}
 	if p := page.Next; p != nil {
-		next := c.nextCursor(strconv.FormatInt(p.Sequence, 10), strconv.FormatInt(p.Skip, 10), strconv.FormatInt(p.Number, 10))
+		next := c.nextCursor(append([]string{strconv.FormatInt(p.Sequence, 10), strconv.FormatInt(p.Skip, 10), strconv.FormatInt(p.Number, 10)}, of...)...)
 		out.NextCursor = &next
 	}
 	return document(http.StatusOK, out)

@@ -14,7 +14,17 @@ func TestStatements(t *testing.T) {
 	t.Parallel()
 	h := newJudge(t)
 	h.event("order.captured", "an-event")
+	_, key := h.key(access.NewKey{Scopes: []access.Scope{access.BalancesRead}, Books: []string{"uk"}})
+	const today = "/v1/books/uk/payees/cre_amy/days/lines?limit=1"
+	var lines statementLinesJSON
+	if err := json.Unmarshal([]byte(h.as(key, "GET", today, "").body), &lines); err != nil || len(lines.Data) != 1 || lines.NextCursor == nil {
+		t.Fatalf("%+v, %v", lines, err)
+	}
 	h.clock.forward(40 * 24 * time.Hour)
+	// The second page is of the days of the first one, though this month is another.
+	if err := json.Unmarshal([]byte(h.as(key, "GET", today+"&cursor="+*lines.NextCursor, "").body), &lines); err != nil || len(lines.Data) != 1 || lines.Data[0].Number != 2 || lines.Data[0].Balance != "4.41" {
+		t.Errorf("%+v, %v", lines, err)
+	}
 	book, err := h.ledger.Book(t.Context(), "uk")
 	if err != nil {
 		t.Fatal(err)
@@ -24,7 +34,6 @@ func TestStatements(t *testing.T) {
 		t.Fatalf("%+v, %v", st, err)
 	}
 	h.amy = h.signedIn("uk", "cre_amy")
-	_, key := h.key(access.NewKey{Scopes: []access.Scope{access.BalancesRead}, Books: []string{"uk"}})
 	const list = "/v1/books/uk/payees/cre_amy/statements"
 	one := list + "/" + st.ID
 	var page payeeStatementListJSON
@@ -35,7 +44,6 @@ func TestStatements(t *testing.T) {
 	if err := json.Unmarshal([]byte(h.as(key, "GET", one, "").body), &head); err != nil || head.Headlines.Estimated != "4.41" || *head.Headlines.Paid != "0.00" || head.Lines != 2 || head.SHA256 != st.SHA256 {
 		t.Errorf("%+v, %v", head, err)
 	}
-	var lines statementLinesJSON
 	if err := json.Unmarshal([]byte(h.as(key, "GET", one+"/lines?limit=1", "").body), &lines); err != nil || len(lines.Data) != 1 || lines.Data[0].Amount != "6.30" || lines.NextCursor == nil {
 		t.Fatalf("%+v, %v", lines, err)
 	}

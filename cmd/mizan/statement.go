@@ -120,6 +120,7 @@ func writeStatement(w io.Writer, st client.PayeeStatement, lines []client.PayeeS
 	facts.add("estimated", st.Headlines.Estimated+" "+st.Currency)
 	facts.add("settled", st.Headlines.Settled+" "+st.Currency)
 	facts.add("on hold", st.Headlines.OnHold+" "+st.Currency)
+	facts.add("in transit", st.Headlines.InTransit+" "+st.Currency)
 	if st.Headlines.Paid != nil {
 		facts.add("paid", *st.Headlines.Paid+" "+st.Currency)
 	}

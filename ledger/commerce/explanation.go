@@ -1,6 +1,9 @@
 package commerce
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // The explanation of a transaction, expanded: for each amount the rule and its version, the base, the exact value, how it
 // was rounded and who bears the remainder. What is stored is compact (record.go); this is computed from it when read.
@@ -45,6 +48,11 @@ type Step struct {
 	// Remainder is who bears what the rounding leaves.
 	Remainder string `json:"remainder,omitempty" example:"seller"`
 	Text      string `json:"text" doc:"The step in words"`
+}
+
+// BlockedSource reports whether the step takes a payout out of what a hold keeps, or puts it back there.
+func (s *Step) BlockedSource() bool {
+	return s.Rule == "payout_source" && strings.HasSuffix(s.Title, " "+sourceWords[SourceBlocked])
 }
 
 // StepPart is a part of a step that was rounded by itself.

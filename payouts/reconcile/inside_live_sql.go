@@ -365,8 +365,12 @@ func (s *Service) readStatements(ctx context.Context, book ledger.Book, _ inputs
 		return nil
 	}
 	return s.statements.Disagreements(ctx, book, func(d statements.Disagreement) error {
-		x := f.see(checkStatements, d.Statement+":"+string(d.Account), d.Currency, d.Stated, d.Booked, d.IssuedAt, true)
-		x.Left, x.Right = d.Statement, string(d.Account)
+		right := string(d.Account)
+		if d.Unread != nil {
+			right = "unread"
+		}
+		x := f.see(checkStatements, d.Statement+":"+right, d.Currency, d.Stated, d.Booked, d.IssuedAt, true)
+		x.Left, x.Right = d.Statement, right
 		return nil
 	})
 }

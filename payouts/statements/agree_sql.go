@@ -38,12 +38,15 @@ type Disagreement struct {
 	// Stated is what the statement closes with, Booked what the ledger had then.
 	Stated, Booked money.Minor
 	IssuedAt       time.Time
+	// Unread says why the payee's accounts could not be held against the statement at all: Account is empty then, and Booked 0.
+	Unread error
 }
 
 // agreePage is how many statements are held against the books together.
-const agreePage = 200
+const agreePage = 50
 
-// Disagreements hands out each account of a payee's last statement that does not agree with the books.
+// Disagreements hands out each account of a payee's last statement that does not agree with the books. A payee whose accounts cannot be
+// read is one of them, and keeps no other from being looked at.
 func (s *Service) Disagreements(ctx context.Context, book ledger.Book, yield func(Disagreement) error) error {
 	payee, c := "", money.Currency("")
 	for {
@@ -60,8 +63,17 @@ func (s *Service) Disagreements(ctx context.Context, book ledger.Book, yield fun
 			return err
 		}
 		for _, st := range page {
-			if err := s.disagreements(ctx, st, yield); err != nil {
-				return err
+			list, err := s.disagreements(ctx, st)
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if err != nil {
+				list = []Disagreement{{Statement: st.ID, Payee: st.Payee, Currency: st.Currency, Stated: st.Closing(), IssuedAt: st.IssuedAt, Unread: err}}
+			}
+			for _, d := range list {
+				if err := yield(d); err != nil {
+					return err
+				}
 			}
 			payee, c = st.Payee, st.Currency
 		}
@@ -72,14 +84,14 @@ func (s *Service) Disagreements(ctx context.Context, book ledger.Book, yield fun
 }
 
 // disagreements holds one statement against the books.
-func (s *Service) disagreements(ctx context.Context, st *Statement, yield func(Disagreement) error) error {
+func (s *Service) disagreements(ctx context.Context, st *Statement) (differ []Disagreement, err error) {
 	list, err := s.accounts(ctx, st.book, st.Payee, st.Currency)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	held, err := s.heldAt(ctx, st.book, list, st.To)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	booked := map[ledger.Address]holding{}
 	for _, a := range list {
@@ -87,24 +99,20 @@ func (s *Service) disagreements(ctx context.Context, st *Statement, yield func(D
 			booked[a.address] = h
 		}
 	}
-	say := func(a ledger.Address, stated, is money.Minor) error {
-		return yield(Disagreement{st.ID, st.Payee, st.Currency, a, stated, is, st.IssuedAt})
+	say := func(a ledger.Address, stated, is money.Minor) {
+		differ = append(differ, Disagreement{st.ID, st.Payee, st.Currency, a, stated, is, st.IssuedAt, nil})
 	}
 	for _, span := range st.Accounts {
 		is := booked[span.Account]
 		delete(booked, span.Account)
 		if is.balance != span.Closing || is.version != span.ToVersion {
-			if err := say(span.Account, span.Closing, is.balance); err != nil {
-				return err
-			}
+			say(span.Account, span.Closing, is.balance)
 		}
 	}
 	for _, a := range list { // in their order
 		if is, left := booked[a.address]; left {
-			if err := say(a.address, 0, is.balance); err != nil {
-				return err
-			}
+			say(a.address, 0, is.balance)
 		}
 	}
-	return nil
+	return differ, nil
 }

@@ -79,7 +79,7 @@ func (s *Service) form(ctx context.Context, st *Statement, to io.Writer, row fun
 	for _, b := range st.Buckets {
 		last[b.Bucket] = b.Opening
 	}
-	err := s.walk(ctx, st, Place{}, walkPage, func(x *cutting) (bool, error) {
+	_, err := s.walk(ctx, st, Place{}, walkPage, func(x *cutting) (bool, error) {
 		for i := range x.lines {
 			l := &x.lines[i]
 			b, err := json.Marshal(l.json())
@@ -225,9 +225,8 @@ type Came struct {
 // Measure makes a statement's file without handing it out and says what it comes to, which Write then writes: of an issued statement's
 // data form that is known already.
 //
-// Errors: those of Write.
+// Errors: ErrBusy, those of Write.
 func (s *Service) Measure(ctx context.Context, st *Statement, f tabular.Format, dialect tabular.Dialect) (c Came, err error) {
-	w := &summed{to: io.Discard, sum: sha256.New()}
 	switch {
 	case st.schema != Schema:
 		return c, ErrOld
@@ -235,9 +234,16 @@ func (s *Service) Measure(ctx context.Context, st *Statement, f tabular.Format, 
 		c.Bytes = st.Bytes
 		c.SHA256, err = hex.DecodeString(st.SHA256)
 		return c, err
-	case f == JSON:
+	}
+	end, err := s.turns.measure()
+	if err != nil {
+		return c, err
+	}
+	defer end()
+	w := &summed{to: io.Discard, sum: sha256.New()}
+	if f == JSON {
 		err = s.writeForm(ctx, st, w, func(*Line) error { return nil })
-	default:
+	} else {
 		c.Manifest, err = s.writeTable(ctx, st, f, dialect, w)
 	}
 	c.Bytes, c.SHA256 = w.size, w.sum.Sum(nil)

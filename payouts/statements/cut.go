@@ -2,8 +2,10 @@ package statements
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"mizan/ledger"
 	"mizan/ledger/commerce"
@@ -30,28 +32,32 @@ type cutting struct {
 	lines []Line
 	// sold says that the payee sold what the transaction is about.
 	sold bool
-	// nothing says that it left nothing of what the payee earned by the order, before fees.
-	nothing bool
+	// nothing says that it left nothing of what the payee earned by the order, before fees, and something that it left something where
+	// there was nothing before.
+	nothing, something bool
 }
 
-// cut returns the lines of a transaction for the payee, in the order of their entries.
-func cut(t *ledger.Transaction, why *commerce.Explanation, of []commerce.Share, payee string, c money.Currency) (*cutting, error) {
+// cut returns the lines of a transaction for the payee, in the order of their entries. Months are those of the book's time zone.
+func cut(t *ledger.Transaction, why *commerce.Explanation, of []commerce.Share, payee string, c money.Currency, zone *time.Location) (*cutting, error) {
 	x := &cutting{t: t, why: why, of: of, payee: payee}
 	x.head = Line{PostedAt: t.RecordedAt, OccurredAt: t.OccurredAt, Type: t.Event, LiveSession: t.LiveSession, Channel: t.Channel, Currency: c, RuleVersion: why.RuleSet, sequence: t.Sequence}
 	x.head.Order, _ = strings.CutPrefix(t.Subject, "order:")
 	if x.head.Order == t.Subject {
 		x.head.Order = ""
 	}
-	switch {
-	case t.Original != 0 && t.Original != t.Period:
-		x.head.OriginalPeriod = t.Original.String()
-	case t.Effective != t.Period:
-		x.head.OriginalPeriod = t.Effective.String()
+	// A month may stay open for what is told late, so where the entries count does not say whether it was late.
+	belongs := t.Original
+	if belongs == 0 {
+		belongs = t.Effective
+	}
+	if belongs < ledger.PeriodOf(t.RecordedAt, zone) {
+		x.head.OriginalPeriod = belongs.String()
 	}
 	var own []ledger.Entry
 	for _, e := range t.Entries {
 		if e.Currency == c && owns(payee, e.Account) {
 			own = append(own, e)
+			x.sold = x.sold || x.head.Order != "" && strings.HasPrefix(string(e.Account), "liabilities:seller:")
 		}
 	}
 	x.shares(own, c)
@@ -86,13 +92,19 @@ func (x *cutting) shares(own []ledger.Entry, c money.Currency) {
 		if len(of) == 0 || len(parts) == 0 || sum != net {
 			continue
 		}
-		x.sold = x.sold || kind == "seller"
 		x.spread(of, parts)
 		rest = others
+	}
+	if len(rest) == 0 {
+		return
 	}
 	same, net := true, money.Minor(0)
 	for _, e := range rest {
 		same, net = same && (e.Amount < 0) == (rest[0].Amount < 0), net-e.Amount
+	}
+	if parts, ok := x.payout(net); ok {
+		x.spread(rest, parts)
+		return
 	}
 	if same {
 		for _, e := range rest {
@@ -103,8 +115,41 @@ func (x *cutting) shares(own []ledger.Entry, c money.Currency) {
 	var parts []part
 	if net != 0 {
 		parts = x.whole(rest[0], net)
+		// The code of one account says nothing of what several come to.
+		if slices.ContainsFunc(rest, func(e ledger.Entry) bool { return x.codeOn(e.Account) != parts[0].code }) {
+			parts[0].code = codeOf(x.t)
+		}
 	}
 	x.spread(rest, parts)
+}
+
+// payout tells a step of a payout apart into what the platform keeps for it or gives back, and the money itself. What was blocked goes to
+// whoever the hold is for, so for the payee it is no payout. It is false for all that is no such step.
+func (x *cutting) payout(net money.Minor) (parts []part, ok bool) {
+	if x.t.Reverses != 0 || x.why.Currency != string(x.head.Currency) {
+		return nil, false
+	}
+	own, rest := false, part{code: CodePayout, amount: net}
+	for i := range x.why.Steps {
+		if s := &x.why.Steps[i]; s.Rule == "payout_source" {
+			ok, own = true, strings.HasSuffix(s.Receiver, ":"+x.payee)
+			if s.BlockedSource() {
+				rest.code = "hold"
+			}
+		}
+	}
+	for i := range x.why.Steps {
+		s := &x.why.Steps[i]
+		if !own || s.Rule != "payout_fee" && s.Rule != "payout_fee_tax" {
+			continue
+		}
+		kept, err := signed(s.Amount, x.head.Currency)
+		if err != nil {
+			return nil, false
+		}
+		parts, rest.amount = append(parts, part{code: CodePayoutFee, amount: -kept}), rest.amount+kept
+	}
+	return append(parts, rest), ok
 }
 
 // sharesOf are the parts of a payee's change in the sale, and their sum.
@@ -132,13 +177,34 @@ func (x *cutting) sharesOf(who string, c money.Currency) (parts []part, sum mone
 			left, had = left+s.After, had+s.Before
 		}
 	}
-	x.nothing = x.nothing || had != 0 && left == 0
+	x.nothing, x.something = x.nothing || had != 0 && left == 0, x.something || had == 0 && left != 0
 	return parts, sum
 }
 
-// whole is what happened as one part, with its rate if the explanation tells one of just this account and amount.
+// onDonation reports whether an account holds gifts for a charity.
+func onDonation(a ledger.Address) bool { return strings.HasPrefix(string(a), "liabilities:donation:") }
+
+// codeOn is what the event is for the payee on one account: to a charity a part of a sale is a donation, and what is withheld for a
+// commission is no sale.
+func (x *cutting) codeOn(a ledger.Address) string {
+	code := codeOf(x.t)
+	switch {
+	case x.t.Reverses != 0:
+	case onDonation(a) && (x.head.Order != "" || slices.Contains([]string{"gift", "tip", "subscription"}, code)):
+		return "donation"
+	case bucketOf(a) == CommissionDeposit:
+		return string(commerce.ShareCommissionDeposit)
+	}
+	return code
+}
+
+// whole is what happened as one part, with its rate if the explanation tells one of just this account and amount. A gift has none: its
+// base is what the giver earned, which is the giver's alone.
 func (x *cutting) whole(e ledger.Entry, amount money.Minor) []part {
-	p := part{code: codeOf(x.t), amount: amount}
+	p := part{code: x.codeOn(e.Account), amount: amount}
+	if onDonation(e.Account) {
+		return []part{p}
+	}
 	text := max(amount, -amount).Format(x.head.Currency)
 	for i := range x.why.Steps {
 		if s := &x.why.Steps[i]; s.Receiver == string(e.Account) && s.Amount == text && s.Rate != "" {

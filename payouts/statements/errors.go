@@ -9,7 +9,8 @@ import (
 var (
 	// ErrUnknown means that the payee has no such statement.
 	ErrUnknown = fault.New(fault.NotFound, "statement-unknown", "There is no such statement. List the payee's statements to see their ids.")
-	// ErrChanged means that the ledger does not say the same any more as when the statement was issued.
+	// ErrChanged means that the ledger does not say the same as when the statement was issued. A release that would write other bytes of the
+	// same books must raise Schema, or every statement issued before it is refused as if somebody had changed the books.
 	ErrChanged = fault.New(fault.Conflict, "statement-changed", "The statement made again is not the one that was issued, so it was not handed out. Tell finance: somebody changed the books by hand.")
 	// ErrOld means that the statement was issued with columns that are not written any more.
 	ErrOld = fault.New(fault.Conflict, "statement-old", "The statement was issued with other columns than are written here. Ask for the same days as a range.")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,8 +25,11 @@ const (
 SELECT ` + statementColumns + ` FROM statements x
  WHERE x.book_id = $1 AND x.payee = $2 AND x.currency = $3 ORDER BY x.number DESC LIMIT 1`
 
+	// A list is read without the accounts and orders of each, which may be thousands.
 	sqlList = `
-SELECT ` + statementColumns + ` FROM statements x
+SELECT x.id, x.payee, x.currency, x.number, x.kind, x.period, x.from_sequence, x.to_sequence, x.line_count, x.bytes, x.sha256,
+       (x.head::jsonb - 'accounts')::text, (x.tail::jsonb - 'nothing_left')::text, x.issued_at
+  FROM statements x
  WHERE x.book_id = $1 AND x.payee = $2 AND ($3 = '' OR x.currency = $3) AND ($4 = '' OR (x.currency, -x.number) > ($4, -$5::bigint))
  ORDER BY x.currency, x.number DESC LIMIT $6`
 
@@ -71,6 +75,7 @@ type Query struct {
 }
 
 // Statements lists those that were issued to a payee, by currency, the last one first; one more than the limit if there are more.
+// They come without their accounts and without the orders of which nothing is left: read one by itself to have its lines made.
 func (s *Service) Statements(ctx context.Context, book ledger.Book, q Query) (list []*Statement, err error) {
 	err = s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, sqlList, book.ID, q.Payee, string(q.Currency), string(q.AfterCurrency), q.AfterNumber, min(max(q.Limit, 1), 1000)+1)
@@ -90,13 +95,18 @@ func (s *Service) Last(ctx context.Context, book ledger.Book, payee string, c mo
 
 // Issue issues the next statement of a payee in a currency whose month is over, and returns it; nil if there is none to issue. A month
 // without any line has no statement: the next one begins where the last one ended all the same.
+//
+// Errors: ErrChanged if the books do not begin with what the last one closed with.
 func (s *Service) Issue(ctx context.Context, book ledger.Book, payee string, c money.Currency) (*Statement, error) {
-	st, list, err := s.due(ctx, book, payee, c)
+	st, last, list, err := s.due(ctx, book, payee, c)
 	if err != nil || st == nil {
 		return nil, err
 	}
 	before, err := s.heldAt(ctx, book, list, st.From)
 	if err != nil {
+		return nil, err
+	}
+	if err := last.follows(list, before); err != nil {
 		return nil, err
 	}
 	after, err := s.heldAt(ctx, book, list, st.To)
@@ -113,31 +123,52 @@ func (s *Service) Issue(ctx context.Context, book ledger.Book, payee string, c m
 	return st, s.keep(ctx, st)
 }
 
-// due is the next statement of a payee, without what it comes to; nil if no month with a line is over.
-func (s *Service) due(ctx context.Context, book ledger.Book, payee string, c money.Currency) (*Statement, []account, error) {
-	st := &Statement{ID: newID(), Number: 1, Payee: payee, Currency: c, Kind: Month, IssuedAt: s.now(), book: book}
-	last, err := s.Last(ctx, book, payee, c)
+// follows holds what the accounts held where the statement ended against what it closes with: each entry up to there was told, and none
+// came or went since. Before the first statement, which is nil, there are none.
+func (s *Statement) follows(list []account, before map[int32]holding) error {
+	closed := map[ledger.Address]holding{}
+	if s != nil {
+		for _, span := range s.Accounts {
+			closed[span.Account] = holding{span.Closing, span.ToVersion}
+		}
+	}
+	for _, a := range list {
+		if before[a.id] != closed[a.address] {
+			return fmt.Errorf("%w: the last statement closes with something else on %s", ErrChanged, a.address)
+		}
+		delete(closed, a.address)
+	}
+	if len(closed) > 0 {
+		return fmt.Errorf("%w: an account of the last statement is gone", ErrChanged)
+	}
+	return nil
+}
+
+// due is the next statement of a payee, without what it comes to, with the last one and the accounts; nil if no month with a line is over.
+func (s *Service) due(ctx context.Context, book ledger.Book, payee string, c money.Currency) (st, last *Statement, list []account, err error) {
+	st = &Statement{ID: newID(), Number: 1, Payee: payee, Currency: c, Kind: Month, IssuedAt: s.now(), book: book}
+	last, err = s.Last(ctx, book, payee, c)
 	switch {
 	case err == nil:
 		st.Number, st.From, st.Previous, st.PreviousSHA256 = last.Number+1, last.To, last.ID, last.SHA256
 	case !errors.Is(err, ErrUnknown):
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	over, err := s.recordedBefore(ctx, book, s.now().Add(-settles))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	list, err := s.accounts(ctx, book, payee, c)
+	list, err = s.accounts(ctx, book, payee, c)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	first, err := s.next(ctx, book, list, st.From, over, 1)
 	if err != nil || len(first) == 0 {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	at, err := s.recordedAt(ctx, book, first[0])
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if st.Period = ledger.PeriodOf(at, book.Location()); last != nil {
 		st.Period = max(st.Period, last.Period.Next()) // what was recorded late by a slow clock is told with the month after
@@ -145,11 +176,11 @@ func (s *Service) due(ctx context.Context, book ledger.Book, payee string, c mon
 	year, month := int(st.Period/100), time.Month(st.Period%100)
 	end := book.DayBegins(year, month+1, 1)
 	if s.now().Before(end.Add(settles)) {
-		return nil, nil, nil
+		return nil, nil, nil, nil
 	}
 	st.FirstDay, st.LastDay = time.Date(year, month, 1, 0, 0, 0, 0, time.UTC).Format(time.DateOnly), time.Date(year, month+1, 0, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
 	st.To, err = s.recordedBefore(ctx, book, end)
-	return st, list, err
+	return st, last, list, err
 }
 
 // keep adds the row. The statement is then as it stands, whoever added it.

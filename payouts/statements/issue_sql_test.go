@@ -10,8 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"mizan/ledger"
-	"mizan/ledger/commerce"
-	"mizan/ledger/guard"
 	"mizan/ledger/money"
 	"mizan/ledger/tabular"
 	"mizan/payouts"
@@ -270,24 +268,5 @@ func TestIssueDue(t *testing.T) {
 	}
 	if n := disagree(); n != 1 {
 		t.Errorf("%d accounts disagree with the books that somebody changed", n)
-	}
-}
-
-// TestBeside tells a payee nothing of others where nothing was ever decided.
-func TestBeside(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t, "UK", "Europe/London", "GBP")
-	h.earn("amy", 100)
-	hold := payouts.Hold{ID: "hold_1", PayeeKey: payouts.PayeeKey{Kind: "creator", ID: "amy"}, Effect: payouts.EffectPause, Category: payouts.CategoryReview, Case: "CASE-1"}
-	_, _, err := h.events.RegisterPayee(t.Context(), guard.Actor{Kind: guard.Operator, ID: "tester"}, h.book, commerce.Payee{ID: "amy", Kind: "creator", Country: "GB", Currency: "GBP"})
-	h.ok(err)
-	_, err = h.payouts.PlaceHold(t.Context(), guard.Actor{Kind: guard.Operator, ID: "tester"}, h.book, hold, "A second look.")
-	h.ok(err)
-	b, err := h.Beside(t.Context(), h.book, "amy", "GBP")
-	if err != nil || len(b.Holds) != 1 || b.Holds[0].Category != "review" || len(b.Payouts) != 0 || b.Next != nil {
-		t.Errorf("%+v, %v", b, err)
-	}
-	if b, err = h.Beside(t.Context(), h.book, "bea", "GBP"); err != nil || len(b.Holds) != 0 {
-		t.Errorf("another payee: %+v, %v", b, err)
 	}
 }

@@ -15,15 +15,15 @@ import (
 const (
 	// ownersPage is how many owners are read together.
 	ownersPage = 500
-	// mostFailures bounds the failures that one run goes on after.
+	// mostFailures bounds the failures that a run's report names.
 	mostFailures = 20
 )
 
-// IssueDue issues the statements of months that are over. One payee whose statement cannot be made keeps no other from theirs; the run
-// fails then, and names up to 20 of them.
+// IssueDue issues the statements of months that are over. Payees whose statement cannot be made keep no other from theirs, however many
+// they are; the run fails at its end, says how many there were, and names up to 20 of them.
 func (s *Service) IssueDue(ctx context.Context, t payouts.Turn) (payouts.Report, error) {
 	var failed []error
-	issued := int64(0)
+	issued, failures := int64(0), 0
 	after, last := "", ""
 	for {
 		places, err := s.owners(ctx, t.Book, after, ownersPage)
@@ -41,12 +41,15 @@ func (s *Service) IssueDue(ctx context.Context, t payouts.Turn) (payouts.Report,
 				if ctx.Err() != nil {
 					return report(issued), context.Cause(ctx)
 				}
-				if failed = append(failed, fmt.Errorf("the statement of %s: %w", payee, err)); len(failed) >= mostFailures {
-					return report(issued), errors.Join(failed...)
+				if failures++; len(failed) < mostFailures {
+					failed = append(failed, fmt.Errorf("the statement of %s: %w", payee, err))
 				}
 			}
 		}
 		if len(places) < ownersPage {
+			if failures > len(failed) {
+				failed = append(failed, fmt.Errorf("%d payees have no statement, the first of them named here", failures))
+			}
 			return report(issued), errors.Join(failed...)
 		}
 		after = places[len(places)-1]
@@ -57,7 +60,7 @@ func report(issued int64) payouts.Report {
 	return payouts.Report{Text: fmt.Sprintf("%d statements were issued", issued), Items: issued}
 }
 
-// issueFor issues what is due to one payee.
+// issueFor issues what is due to one payee. A currency that fails keeps no other from its statement.
 func (s *Service) issueFor(ctx context.Context, t payouts.Turn, payee string) (issued int64, err error) {
 	currencies, err := s.Currencies(ctx, t.Book, payee)
 	if err != nil {
@@ -65,15 +68,15 @@ func (s *Service) issueFor(ctx context.Context, t payouts.Turn, payee string) (i
 	}
 	for _, c := range currencies {
 		for {
-			st, err := s.Issue(ctx, t.Book, payee, c)
-			if err != nil {
-				return issued, err
+			st, failed := s.Issue(ctx, t.Book, payee, c)
+			if failed != nil && err == nil {
+				err = failed
 			}
-			if st == nil {
+			if failed != nil || st == nil {
 				break
 			}
 			issued++
 		}
 	}
-	return issued, nil
+	return issued, err
 }

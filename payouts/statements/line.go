@@ -32,7 +32,7 @@ type Line struct {
 	Rule, RuleVersion string
 	// Entry is the ledger's entry, as transaction/line: the lines of one entry sum to it.
 	Entry string
-	// OriginalPeriod is the month that it belongs to, where that is not the month in which it counts.
+	// OriginalPeriod is the month that it belongs to, where that is before the month in which the book learned of it.
 	OriginalPeriod string
 	// Note says what the columns do not, in short fixed words.
 	Note   string
@@ -48,9 +48,9 @@ type Line struct {
 const (
 	// CodeMove is money that goes from one bucket of the payee to another; the two lines of a move sum to zero.
 	CodeMove = "move"
-	// CodePayout is money that left for where the payee is paid.
+	// CodePayout is money that left for where the payee is paid, or came back from there.
 	CodePayout = "payout"
-	// CodePayoutFee is what was kept for a payout.
+	// CodePayoutFee is what was kept for a payout, with the tax on it, or given back.
 	CodePayoutFee = "payout_fee"
 	// CodeTaxWithheld is tax withheld from the payee for the tax office.
 	CodeTaxWithheld = "tax_withheld"

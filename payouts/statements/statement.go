@@ -371,8 +371,10 @@ type totals struct {
 	of           map[totalKey]*Total
 	nothing      []NothingLeft
 	nothingCount int64
-	tax          map[string]*TaxMemo
-	lines        int64
+	// gone are the orders of which nothing is left so far, to be taken back if something is left again.
+	gone  map[string]bool
+	tax   map[string]*TaxMemo
+	lines int64
 }
 
 type totalKey struct {
@@ -380,10 +382,16 @@ type totalKey struct {
 	bucket     Bucket
 }
 
-// mostNothing bounds the orders that are listed.
-const mostNothing = 1_000
+const (
+	// mostNothing bounds the orders that are listed.
+	mostNothing = 1_000
+	// mostGone bounds the orders that are remembered; one above it that comes back stays counted.
+	mostGone = 100_000
+)
 
-func newTotals() *totals { return &totals{of: map[totalKey]*Total{}, tax: map[string]*TaxMemo{}} }
+func newTotals() *totals {
+	return &totals{of: map[totalKey]*Total{}, gone: map[string]bool{}, tax: map[string]*TaxMemo{}}
+}
 
 func (t *totals) add(x *cutting) {
 	for i := range x.lines {
@@ -396,9 +404,18 @@ func (t *totals) add(x *cutting) {
 		t.of[k].Amount += l.Amount
 		t.lines++
 	}
-	if x.nothing && x.head.Order != "" {
+	switch order := x.head.Order; {
+	case order == "":
+	case x.something && t.gone[order]:
+		delete(t.gone, order)
+		t.nothingCount--
+		t.nothing = slices.DeleteFunc(t.nothing, func(n NothingLeft) bool { return n.Order == order })
+	case x.nothing && !x.something && !t.gone[order]:
+		if len(t.gone) < mostGone {
+			t.gone[order] = true
+		}
 		if t.nothingCount++; len(t.nothing) < mostNothing {
-			t.nothing = append(t.nothing, NothingLeft{x.head.Order, x.t.Event, x.t.OccurredAt})
+			t.nothing = append(t.nothing, NothingLeft{order, x.t.Event, x.t.OccurredAt})
 		}
 	}
 	if !x.sold {

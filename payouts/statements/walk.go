@@ -27,42 +27,43 @@ type Place struct {
 	Number int64
 }
 
-// walk hands out the transactions of a statement from a place on, cut, until there are no more or yield says so.
-func (s *Service) walk(ctx context.Context, st *Statement, from Place, page int, yield func(*cutting) (more bool, err error)) error {
+// walk hands out the transactions of a statement from a place on, cut, until there are no more or yield says so. It returns what the
+// buckets hold after the last one.
+func (s *Service) walk(ctx context.Context, st *Statement, from Place, page int, yield func(*cutting) (more bool, err error)) (held map[Bucket]money.Minor, err error) {
 	list, err := s.accountsOf(ctx, st)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	after := max(from.Sequence, st.From)
-	held, err := s.bucketsAt(ctx, st, list, after)
+	held, err = s.bucketsAt(ctx, st, list, after)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	number, skip := from.Number-from.Skip, from.Skip
 	for {
 		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
 		sequences, err := s.next(ctx, st.book, list, after, st.To, page)
 		if err != nil || len(sequences) == 0 {
-			return err
+			return held, err
 		}
 		transactions, err := s.ledger.BySequence(ctx, st.book, sequences)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		reasons, shares, err := s.events.ExplainShares(ctx, st.book, sequences)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, n := range sequences {
 			t, why := transactions[n], reasons[n]
 			if why == nil {
 				why = &commerce.Explanation{}
 			}
-			x, err := cut(&t, why, shares[n], st.Payee, st.Currency)
+			x, err := cut(&t, why, shares[n], st.Payee, st.Currency, st.book.Location())
 			if err != nil {
-				return err
+				return nil, err
 			}
 			for i := range x.lines {
 				l := &x.lines[i]
@@ -72,7 +73,7 @@ func (s *Service) walk(ctx context.Context, st *Statement, from Place, page int,
 			}
 			x.lines, skip = x.lines[min(int(skip), len(x.lines)):], 0
 			if more, err := yield(x); err != nil || !more {
-				return err
+				return held, err
 			}
 			after = n
 		}
@@ -119,11 +120,17 @@ type Page struct {
 	Next *Place
 }
 
-// Page returns up to limit lines after a place.
+// Page returns up to limit lines after a place. Of a statement that was issued the last page is held against what it closes with; only
+// its file is held against its hash.
+//
+// Errors: ErrOld, ErrChanged.
 func (s *Service) Page(ctx context.Context, st *Statement, from Place, limit int) (p Page, err error) {
+	if st.schema != Schema {
+		return p, ErrOld
+	}
 	limit = min(max(limit, 1), MaxPage)
 	place := Place{Sequence: max(from.Sequence, st.From), Skip: from.Skip, Number: from.Number}
-	err = s.walk(ctx, st, from, min(limit+1, walkPage), func(x *cutting) (bool, error) {
+	held, err := s.walk(ctx, st, from, min(limit+1, walkPage), func(x *cutting) (bool, error) {
 		for i := range x.lines {
 			if len(p.Lines) == limit {
 				place.Skip += int64(i)
@@ -136,5 +143,28 @@ func (s *Service) Page(ctx context.Context, st *Statement, from Place, limit int
 		place.Sequence, place.Skip = x.t.Sequence, 0
 		return true, nil
 	})
-	return p, err
+	if err == nil && p.Next == nil {
+		err = st.closes(held, place.Number)
+	}
+	if err != nil {
+		return Page{}, err
+	}
+	return p, nil
+}
+
+// closes holds what the buckets hold after the last line, and its number, against what the statement says.
+func (s *Statement) closes(held map[Bucket]money.Minor, lines int64) error {
+	var wrong error = ErrChanged
+	if s.SHA256 == "" {
+		wrong = errDefect
+	}
+	for _, b := range s.Buckets {
+		if held[b.Bucket] != b.Closing {
+			return fmt.Errorf("%w: its lines leave %s on %s", wrong, held[b.Bucket].Format(s.Currency), b.Bucket)
+		}
+	}
+	if s.SHA256 != "" && lines != s.Lines {
+		return fmt.Errorf("%w: it has %d lines", wrong, lines)
+	}
+	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"mizan/ledger"
 	"mizan/ledger/money"
+	"mizan/ledger/postgres"
 )
 
 // Reading a payee's accounts. Every statement probes for each account by the key of its entries, so that a page costs a page however
@@ -78,8 +79,9 @@ WITH RECURSIVE walk AS (
 SELECT w.place FROM walk w WHERE w.place IS NOT NULL AND w.n > 0 ORDER BY w.n`
 )
 
-// maxAccounts bounds the accounts of one payee in one currency, on each path that has one for every campaign.
-const maxAccounts = 5_000
+// maxAccounts bounds the accounts of one payee in one currency. A page of transactions probes each of them for a page of entries, and must
+// stay well below the bound of a reading.
+const maxAccounts = 1_000
 
 // account is an account of a payee.
 type account struct {
@@ -166,21 +168,26 @@ func (s *Service) heldAt(ctx context.Context, book ledger.Book, list []account, 
 	return held, nil
 }
 
-// next reads the sequences that come after one on any of the accounts, at most limit of them.
+// next reads the sequences that come after one on any of the accounts, at most limit of them and fewer where that takes too long; none only
+// if there are none.
 func (s *Service) next(ctx context.Context, book ledger.Book, list []account, after, upTo int64, limit int) (sequences []int64, err error) {
 	moved := slices.DeleteFunc(slices.Clone(list), func(a account) bool { return a.last <= after })
 	if len(moved) == 0 {
 		return nil, nil
 	}
-	err = s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, sqlNext, book.ID, idsOf(moved), after, upTo, limit)
-		if err != nil {
+	for ; ; limit /= 2 {
+		err = s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+			rows, err := tx.Query(ctx, sqlNext, book.ID, idsOf(moved), after, upTo, limit)
+			if err != nil {
+				return err
+			}
+			sequences, err = pgx.CollectRows(rows, pgx.RowTo[int64])
 			return err
+		})
+		if limit < 2 || !errors.Is(err, postgres.ErrReadTooLong) {
+			return sequences, err
 		}
-		sequences, err = pgx.CollectRows(rows, pgx.RowTo[int64])
-		return err
-	})
-	return sequences, err
+	}
 }
 
 // recordedBefore is the last sequence recorded before a time, 0 for none.
