@@ -1,14 +1,19 @@
 package console
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
 	"mizan/api/access"
 	"mizan/api/console/browsertest"
+	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/guard"
 	"mizan/ledger/vault"
@@ -26,6 +31,8 @@ type street struct {
 	approval, broken, compared, export string
 	// swept is a run of a job that needs a person.
 	swept string
+	// donated and gave are the public receipts of a donation to the campaign winter24 of the book give, and of a gift.
+	donated, gave string
 }
 
 func newStreet(t *testing.T) *street {
@@ -37,6 +44,8 @@ func newStreet(t *testing.T) *street {
 	s.payees()
 	s.people()
 	s.reconciled()
+	s.sold()
+	s.given()
 	return s
 }
 
@@ -100,6 +109,66 @@ func (s *street) reconciled() {
 		url.Values{"format": {"csv"}, "p-from": {"2026-11"}, "p-to": {"2026-11"}, "p-detail": {"account"}}, http.StatusSeeOther).header.Get("Location")
 }
 
+// sold is what cre_lou earned: an order that settled and of which a part came back, and one that a complaint holds.
+func (s *street) sold() {
+	s.t.Helper()
+	for _, p := range []commerce.Payee{{ID: "cre_lou", Kind: "creator"}, {ID: "sel_lou", Kind: "seller"}, {ID: "mcn_ldn", Kind: "agency"}} {
+		s.register(s.book, p)
+	}
+	order := func(id string) string {
+		return strings.NewReplacer("UK-1", id, "pi_1", "pi_"+id, "cre_amy", "cre_lou", "sel_uk", "sel_lou").Replace(ukSale)
+	}
+	s.happened(s.book, "order.captured", "lou-1", order("LOU-1"))
+	s.happened(s.book, "order.captured", "lou-2", order("LOU-2"))
+	s.happened(s.book, "after_sales.opened", "lou-3", `{"order":"LOU-2","case":"RMA-2"}`)
+	s.must(s.events.Settle(s.t.Context(), s.book, "LOU-1", commerce.Settlement{}).Err)
+	s.happened(s.book, "refund.made", "lou-4", `{"order":"LOU-1","refund":"RF-1","lines":[{"line":1,"quantity":1}],"shipping":"keep","fault":"seller","payment_refund_id":"re_1","shipped":true}`)
+	_, err := s.earnings.Follow(s.t.Context(), s.book)
+	s.must(err)
+}
+
+// given is the refugee campaign of the worked examples, told to its end in a book of its own, and a gift.
+func (s *street) given() {
+	s.t.Helper()
+	book := s.house.book("give", "Souk Giving", "GBP")
+	raw, err := os.ReadFile("../../ledger/commerce/testdata/lives/donation-campaign.json")
+	s.must(err)
+	var life struct {
+		Steps []struct {
+			Act, Type, Refused string
+			Data               json.RawMessage
+		}
+	}
+	s.must(json.Unmarshal(raw, &life))
+	own := sale("assets:bank:operating:main", "equity:opening", 15000, "GBP")
+	own.Event = "opening.balance"
+	s.post(book, "own-money", own)
+	for n, step := range life.Steps {
+		switch {
+		case step.Refused != "":
+		case step.Act != "":
+			var c commerce.CampaignPublished
+			s.must(json.Unmarshal(step.Data, &c))
+			c.Name, c.Beneficiaries[0].Name, c.Beneficiaries[1].Name, c.Beneficiaries[2].Name = "Winter kits, camp A", "NGO A", "NGO B", "Local partner C"
+			s.must(s.events.Publish(s.t.Context(), book, c).Err)
+		default:
+			s.happened(book, step.Type, fmt.Sprint("S7-", n), string(step.Data))
+		}
+	}
+	s.happened(book, "coins.purchased", "c1", `{"purchase":"CP-1","store":"apple","currency":"GBP","amount":"106.00"}`)
+	s.happened(book, "appstore.fee_recorded", "c2", `{"store":"apple","purchase":"CP-1","currency":"GBP","amount":"31.80"}`)
+	s.happened(book, "gift.sent", "c3", `{"gift":"G-1","creator":"cre_camp","live_session":"LS-3","currency":"GBP","amount":"106.00","share":"0.3116"}`)
+	s.donated, s.gave = s.receipt(book, "donation:D3"), s.receipt(book, "gift:G-1")
+}
+
+// receipt is the address of the public receipt of a subject.
+func (s *street) receipt(book ledger.Book, subject string) string {
+	s.t.Helper()
+	r, _, err := s.receipts.Make(s.t.Context(), book, subject)
+	s.must(err)
+	return "/r/" + r.ID
+}
+
 // visit signs somebody in by a link, as people do, in a window of their own.
 func (s *street) visit(t *testing.T, token string) *browsertest.Window {
 	t.Helper()
@@ -126,12 +195,15 @@ func TestPagesInABrowser(t *testing.T) {
 	t.Parallel()
 	s := newStreet(t)
 	everything := []access.Grant{{Role: access.Admin}, {Role: access.Auditor}, {Role: finance}}
-	staff, amy, bob, pat := s.link(s.person("Ada Lovelace", everything...)), s.payeeLink("cre_amy"), s.payeeLink("cre_bob"), s.payeeLink("gua_pat")
+	staff, amy, bob, pat, lou := s.link(s.person("Ada Lovelace", everything...)), s.payeeLink("cre_amy"), s.payeeLink("cre_bob"), s.payeeLink("gua_pat"), s.payeeLink("cre_lou")
 	for who, x := range map[string]struct {
 		token string
 		pages []named
 	}{
-		"public": {"", []named{{"start", "/"}, {"sign-in", "/sign-in"}, {"link", "/sign-in/link?token=" + s.payeeLink("cre_amy")}}},
+		"public": {"", []named{{"start", "/"}, {"sign-in", "/sign-in"}, {"link", "/sign-in/link?token=" + s.payeeLink("cre_amy")},
+			{"receipt-donation", s.donated}, {"receipt-gift", s.gave}, {"campaign", "/c/give-winter24"}}},
+		"lou": {lou, []named{{"portal-orders", "/portal/orders"}, {"portal-order", "/portal/orders/LOU-1"}, {"portal-order-return", "/portal/orders/LOU-2?return=1&units=1"},
+			{"portal-money", "/portal/money"}, {"portal-earnings", "/portal/earnings"}}},
 		"amy": {amy, []named{{"portal", "/portal"}, {"portal-payout", "/portal/payouts/" + s.paid}, {"portal-payouts", "/portal/payees/cre_amy/payouts"},
 			{"portal-request", "/portal/payees/cre_amy/payout?currency=GBP&amount=100&method=instant"}}},
 		"bob": {bob, []named{{"portal-unpaid", "/portal"}, {"portal-waits", "/portal/payees/cre_bob/waits"}, {"portal-decisions", "/portal/payees/cre_bob/decisions"}}},
@@ -162,7 +234,7 @@ func TestPagesInABrowser(t *testing.T) {
 }
 
 // A payee signs in by a link and reads why a payout did not happen; finance sees the run that waits and somebody else approves it; an auditor asks for an
-// export. All of it with what stands on the pages.
+// export; a creator finds why an order paid what it paid; a donor checks a receipt. All of it with what stands on the pages.
 func TestJourneysInABrowser(t *testing.T) {
 	t.Parallel()
 	s := newStreet(t)
@@ -190,4 +262,20 @@ func TestJourneysInABrowser(t *testing.T) {
 	lena.Fill(`[name="p-to"]`, "2026-11")
 	lena.Press(`form[action="` + at + exportsPath + `"] button`)
 	lena.Has("made", "Download", "from 2026-11")
+
+	lou := s.visit(t, s.payeeLink("cre_lou"))
+	lou.Press(`nav a[href="/portal/orders"]`)
+	lou.Has("LOU-1 settled", "£2.21", "LOU-2 on hold")
+	lou.Press(`main a[href="/portal/orders/LOU-1"]`)
+	lou.Has("settled", "Commission", "Agency share", "£4.41 became available.")
+	lou.HasNot("Exactly 3.1485")
+	lou.Unfold(`.moves details`)
+	lou.Has("Base 20.99", "Rate, frozen 15%", "Exactly 3.1485", "Comes to 3.15", "Stood at 6.30, stands at 3.15")
+
+	donor := browsertest.New(t, s.server.URL)
+	donor.Open(s.donated)
+	donor.Has("You gave £106.00 to “Winter kits, camp A”", "LS-501", "NGO A (60%)", "62.59", "NGO B (25%)", "26.08", "Local partner C (15%)", "15.65", "Beneficiaries", "104.32", "98.42%",
+		"Card processing", "1.68", "1.58%", "a tip of £5.00", "its card fee of £0.07", "Charged to your card: £111.00", "£80.00 for your £106.00", "£150.00", "Held: a check that the law demands")
+	donor.Press(`main a[href^="/c/give-winter24"]`)
+	donor.Has("284.32 = 156.00 − 1.68 + 130.00", "241.67", "42.65", "Donations that went back: 1", "20.00")
 }

@@ -39,15 +39,8 @@ func startDev(t *testing.T, h home, args ...string) *program {
 	if match == nil {
 		t.Fatalf("mizan dev did not say when it was ready:\n%s", p.output())
 	}
-	seconds, err := strconv.ParseFloat(match[1], 64)
-	if err != nil {
-		t.Fatal(err)
-	}
+	// How long it takes is the machine's: a busy one needs many times what an idle one does.
 	t.Logf("ready after %s s", match[1])
-	// The promise is 3 s on an idle machine; a test shares it with others and only notices what is far off.
-	if seconds > 20 {
-		t.Errorf("mizan dev was ready after %s s", match[1])
-	}
 	return p
 }
 

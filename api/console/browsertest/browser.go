@@ -40,11 +40,12 @@ func find() (string, error) {
 		return path, nil
 	}
 	for _, name := range usual {
-		if path, err := exec.LookPath(name); err == nil {
+		// Ubuntu has a chromium-browser that only says where to get one. It has no version.
+		if path, err := exec.LookPath(name); err == nil && exec.Command(path, "--version").Run() == nil {
 			return path, nil
 		}
 	}
-	return "", errors.New("no browser was found: install Chromium (the package chromium on Debian and Ubuntu; make tools does so as root), or name one in " + Program)
+	return "", errors.New("no browser was found: install Chromium (the package chromium on Debian and Ubuntu; make tools does so as root where there is that package), or name one in " + Program)
 }
 
 // running is the browser of this process and how many tests use it.

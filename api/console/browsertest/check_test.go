@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -92,8 +94,22 @@ func TestNoBrowser(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	t.Setenv(Program, "")
-	t.Setenv("PATH", t.TempDir())
+	dir := t.TempDir()
+	t.Setenv("PATH", dir)
+	program := func(name, does string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte("#!/bin/sh\n"+does+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	// A program that only says where to get a browser is none.
+	program("chromium-browser", "echo Install the snap. >&2; exit 1")
 	if path, err := find(); err == nil && !strings.HasPrefix(path, "/Applications/") || err != nil && !strings.Contains(err.Error(), "make tools") {
+		t.Errorf("%s %v", path, err)
+	}
+	chrome := program("google-chrome", "echo Google Chrome 140")
+	if path, err := find(); err != nil || path != chrome {
 		t.Errorf("%s %v", path, err)
 	}
 }

@@ -171,6 +171,25 @@ func (w *Window) Has(texts ...string) {
 	}
 }
 
+// HasNot refuses texts that somebody would read on the page.
+func (w *Window) HasNot(texts ...string) {
+	w.t.Helper()
+	page := strings.Join(strings.Fields(w.Text()), " ")
+	for _, text := range texts {
+		if strings.Contains(page, text) {
+			w.t.Errorf("%s shows %q:\n%s", w.Path(), text, page)
+		}
+	}
+}
+
+// Unfold presses the head of each folded part that a CSS selector finds, as somebody does who wants to read it.
+func (w *Window) Unfold(selector string) {
+	w.t.Helper()
+	if n := ask[int](w, fmt.Sprintf(`(all => { all.forEach(d => d.querySelector("summary").click()); return all.length })(document.querySelectorAll(%q))`, selector)); n == 0 {
+		w.t.Errorf("%s has nothing to unfold at %s", w.Path(), selector)
+	}
+}
+
 // Path is where the window is, with the query.
 func (w *Window) Path() string {
 	w.t.Helper()
