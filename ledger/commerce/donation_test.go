@@ -92,6 +92,14 @@ func TestRefugeeCampaign(t *testing.T) {
 	}
 	if back, err := w.Donation(t.Context(), w.book, "D2"); err != nil || back.Returned == nil || back.Returned.Amount != "20.00" {
 		t.Errorf("refunded receipt %+v %v", back, err)
+	} else if last := c.LastSequence; back.Sequence != last {
+		t.Errorf("the refunded receipt rests on %d, and the campaign is at %d", back.Sequence, last)
+	} else {
+		for _, s := range back.Shares {
+			if s.State != "returned" || s.ReleasedAt != nil || s.PaidAt != nil || s.Reason != "" {
+				t.Errorf("a part of a refunded gift: %+v", s)
+			}
+		}
 	}
 	report, err := w.Safeguarding(t.Context(), w.book)
 	if err != nil || len(report) != 1 || report[0].Safeguarded != "62.65" || report[0].Processor != "4.45" || report[0].Shortfall != "0.00" || len(report[0].Broken) != 0 {
