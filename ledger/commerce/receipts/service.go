@@ -44,12 +44,15 @@ func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Microse
 
 // enter waits for a place to look from, and returns how to leave it, or ErrBusy.
 func (s *Service) enter(ctx context.Context) (leave func(), err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	waiting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	select {
 	case s.looking <- struct{}{}:
 		return func() { <-s.looking }, nil
-	case <-ctx.Done():
+	case <-waiting.Done():
+		if err := ctx.Err(); err != nil { // it went away itself
+			return nil, err
+		}
 		return nil, ErrBusy
 	}
 }
