@@ -84,6 +84,11 @@ func (s *Service) Campaign(ctx context.Context, id string) (*PublicCampaign, err
 	if !ok || !isBook(code) || !ledger.IsSegment(of) {
 		return nil, commerce.ErrCampaignUnknown
 	}
+	return s.campaigns.get(ctx, id, func(ctx context.Context) (*PublicCampaign, error) { return s.readCampaign(ctx, id, code, of) })
+}
+
+// readCampaign reads a campaign from the books.
+func (s *Service) readCampaign(ctx context.Context, id, code, of string) (*PublicCampaign, error) {
 	leave, err := s.enter(ctx)
 	if err != nil {
 		return nil, err

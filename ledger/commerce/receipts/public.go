@@ -107,6 +107,11 @@ func (s *Service) Find(ctx context.Context, id string) (*PublicReceipt, error) {
 	if !ok {
 		return nil, ErrUnknown
 	}
+	return s.receipts.get(ctx, id, func(ctx context.Context) (*PublicReceipt, error) { return s.read(ctx, id, code, random) })
+}
+
+// read reads a receipt from the books.
+func (s *Service) read(ctx context.Context, id, code, random string) (*PublicReceipt, error) {
 	leave, err := s.enter(ctx)
 	if err != nil {
 		return nil, err
