@@ -39,13 +39,13 @@ func receiptOperations() []Operation {
 			Method: http.MethodGet, Path: "/r/{receipt}.json", ID: "get-public-receipt", Group: "Receipts", Summary: "Read a public receipt",
 			Description: "What the page at /r/ and the id shows, as data. No key is asked for: the id is what its holder knows. It names no donor, no buyer and no payee, only charities. It may be kept for a minute.",
 			Answers:     []Answer{{Status: 200, Meaning: "The receipt as it stands.", Body: reflect.TypeFor[receipts.PublicReceipt]()}, unchanged},
-			Errors:      []*fault.Error{receipts.ErrUnknown, receipts.ErrBusy, ErrNotReady}, handle: getPublicReceipt,
+			Errors:      []*fault.Error{receipts.ErrUnknown, receipts.ErrBusy, commerce.ErrStoryTooLong, commerce.ErrOrderEdited, ErrNotReady}, handle: getPublicReceipt,
 		},
 		{
 			Method: http.MethodGet, Path: "/c/{public_campaign}/data.json", ID: "get-public-campaign", Group: "Receipts", Summary: "Read a campaign's public page",
 			Description: "What the page at /c/ and the campaign's public id shows, as data: given, fees, matched, disbursed, held with the reason, and refunds. The public id is the book's code, a hyphen, and the campaign's id. No key is asked for. It may be kept for a minute.",
 			Answers:     []Answer{{Status: 200, Meaning: "The campaign as it stands.", Body: reflect.TypeFor[receipts.PublicCampaign]()}, unchanged},
-			Errors:      []*fault.Error{commerce.ErrCampaignUnknown, receipts.ErrBusy, ErrNotReady}, handle: getPublicCampaign,
+			Errors:      []*fault.Error{commerce.ErrCampaignUnknown, receipts.ErrBusy, commerce.ErrStoryTooLong, commerce.ErrOrderEdited, ErrNotReady}, handle: getPublicCampaign,
 		},
 	}
 }

@@ -130,11 +130,52 @@ func TestPublicDonation(t *testing.T) {
 		t.Error(arabic)
 	}
 	back, _ := h.publicText(200, "/r/"+h.receiptFor("donation:D2"))
-	for _, want := range []string{"£20.00 was refunded to you on", "NGO A 11.71", "Went back to you"} {
+	for _, want := range []string{"£20.00 was refunded to you on", "NGO A 11.71 12.00 Went back to you", "NGO B <x> 4.88 5.00 Went back to you", "local_c 2.93 3.00 Went back to you"} {
 		if !strings.Contains(back, want) {
 			t.Errorf("a refunded donation does not show %q:\n%s", want, back)
 		}
 	}
+}
+
+// TestPublicCampaignSums: what comes from purchases, and what its gifts were given by people who match, stand on the page as sums, and
+// nobody is named who is not published. A reason in the staff's own words is not shown.
+func TestPublicCampaignSums(t *testing.T) {
+	t.Parallel()
+	h := publicHouse(t)
+	h.campaignStory()
+	h.must(201, "POST", posting, `{"reference":"round-up","event":"order.captured","entries":[{"account":"assets:processor:pending:main","direction":"debit","amount":"0.40","currency":"GBP"},{"account":"liabilities:donation:pending:ngo_b:winter24","direction":"credit","amount":"0.40","currency":"GBP"}]}`)
+	h.must(201, "POST", "/v1/books/uk/events", `{"type":"match.pledged","reference":"pledge","data":{"campaign":"winter24","funder":"jane_doe","amount":"7.00"}}`)
+	h.must(201, "POST", "/v1/books/uk/events", `{"type":"donation.held","reference":"hold","data":{"campaign":"winter24","beneficiary":"ngo_b","reason":"ask_john"}}`)
+	data := h.as("", "GET", "/c/uk-winter24/data.json", "")
+	contains(t, data.body, `"from_sales":"0.40","to_beneficiaries":"284.72"`, `"funders":["platform","sponsor"]`, `"other":"0.40","total":"71.48"`, `"held":"other"`)
+	text, page := h.publicText(200, "/c/uk-winter24")
+	for _, want := range []string{"Donated from purchases 0.40 To beneficiaries £284.72", "284.72 = 156.00 − 1.68 + 130.00 + 0.40", "Matched Other Total", "NGO B <x> 25% Held: a reason that is being looked into 38.58 32.50 0.40 71.48",
+		"NGO A 60% 92.59 78.00 0.00 170.59", "matched by the platform, a sponsor at"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page does not show %q:\n%s", want, text)
+		}
+	}
+	receipt := h.receiptFor("donation:D3")
+	old := h.as("", "GET", "/r/"+receipt+".json", "")
+	contains(t, old.body, `"funders":["platform"],"bound":"campaign_cap","cap":"150.00"`)
+	for _, personal := range []string{"jane_doe", "ask_john", "ask john"} {
+		if strings.Contains(page.body+data.body+old.body, personal) {
+			t.Errorf("the public reads %q", personal)
+		}
+	}
+}
+
+// TestPublicOrderUndone: a receipt of an order whose only capture was reversed is unknown again, as one that never was.
+func TestPublicOrderUndone(t *testing.T) {
+	t.Parallel()
+	h := publicHouse(t)
+	h.event("order.captured", "an-order")
+	id := h.receiptFor("order:UK-1001")
+	h.must(200, "GET", "/v1/books/uk/orders/UK-1001", "")
+	h.publicText(200, "/r/"+id)
+	h.must(201, "POST", posting+"/uk-1/reversal", `{"reference":"undo"}`)
+	h.refused(404, "receipt-unknown", "GET", "/r/"+id+".json", "")
+	h.publicText(404, "/r/"+id)
 }
 
 // TestPublicCampaign holds a campaign's page and its data to the numbers of the specification, as a sum.

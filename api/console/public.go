@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"mizan/ledger/fault"
 	"mizan/ledger/locale"
@@ -156,8 +155,15 @@ func (c *console) publicFailure(w http.ResponseWriter, r *http.Request, err erro
 	case fault.KindOf(err) == fault.Unavailable:
 		status, key = http.StatusServiceUnavailable, "busy"
 		w.Header().Set("Retry-After", "5")
+	case fault.KindOf(err) == fault.Conflict:
+		status, key = http.StatusConflict, "unshown"
 	}
-	if status >= http.StatusInternalServerError {
+	switch {
+	case r.Context().Err() != nil: // nobody reads an answer
+		return
+	case status == http.StatusServiceUnavailable:
+		c.Log.Debug("a public page must wait", "err", err)
+	case status >= http.StatusInternalServerError:
 		c.Log.Error("a public page could not be shown", "err", err)
 	}
 	v := publicView{Lang: to.Language, Title: to.say(key + ".title"), Data: to.say(key + ".text")}
@@ -172,12 +178,4 @@ func (c *console) publicFailure(w http.ResponseWriter, r *http.Request, err erro
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
-}
-
-// dayOf writes a day, nothing for none.
-func (r reader) dayOf(t *time.Time) string {
-	if t == nil {
-		return ""
-	}
-	return r.Day(*t)
 }

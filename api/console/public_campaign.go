@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"mizan/ledger/commerce/receipts"
 	"mizan/ledger/money"
@@ -24,13 +25,15 @@ type campaignView struct {
 	Apart  []publicLine
 	Notes  []string
 	Of     []publicBeneficiary
+	// Others says that there is a column of what is neither given nor matched.
+	Others bool
 	// Promises are the versions, the latest first.
 	Promises []publicPromise
 	Data     string
 }
 
 // publicBeneficiary is a row of the table of beneficiaries.
-type publicBeneficiary struct{ Name, Percent, Donated, Matched, Total, Disbursed, Waiting, Note string }
+type publicBeneficiary struct{ Name, Percent, Donated, Matched, Other, Total, Disbursed, Waiting, Note string }
 
 // publicPromise is a version of the promise, in sentences.
 type publicPromise struct {
@@ -65,6 +68,9 @@ func (w *campaignWriter) minor(text string) money.Minor {
 	return n
 }
 
+// day writes the day that it was in the book's zone.
+func (w *campaignWriter) day(t time.Time) string { return w.Day(t.In(w.of.Zone)) }
+
 func (w *campaignWriter) amount(text string) string { return w.Amount(w.minor(text), w.c) }
 func (w *campaignWriter) figure(text string) string { return w.Figure(w.minor(text), w.c) }
 
@@ -73,7 +79,7 @@ func (w *campaignWriter) view() *campaignView {
 	v := &campaignView{Name: p.Name, Data: "/c/" + p.Campaign + "/data.json"}
 	v.Facts = append(v.Facts, w.say("campaign.donations", "number", t.Donations))
 	if p.LastMovement != nil {
-		v.Facts = append(v.Facts, w.say("campaign.moved", "day", w.Day(*p.LastMovement)))
+		v.Facts = append(v.Facts, w.say("campaign.moved", "day", w.day(*p.LastMovement)))
 	}
 	w.sum(v)
 	w.where(v)
@@ -117,6 +123,7 @@ func (w *campaignWriter) sum(v *campaignView) {
 	add("matched", w.minor(t.Matched), true)
 	add("surplus", w.minor(t.Surplus), false)
 	add("borne", w.minor(t.Borne), false)
+	add("from_sales", w.minor(t.FromSales), false)
 	add("other", left, false)
 	v.Total = publicLine{Name: w.say("sum.total"), Amount: w.Amount(total, w.c), Strong: true}
 	if len(terms) > 0 {
@@ -169,8 +176,11 @@ func (w *campaignWriter) match(v *campaignView) {
 
 func (w *campaignWriter) beneficiaries(v *campaignView) {
 	for _, b := range w.of.Beneficiaries {
-		x := publicBeneficiary{Name: b.Name, Donated: w.figure(b.Donated), Matched: w.figure(b.Matched), Total: w.figure(b.Total), Disbursed: w.figure(b.Disbursed),
+		x := publicBeneficiary{Name: b.Name, Donated: w.figure(b.Donated), Matched: w.figure(b.Matched), Other: w.figure(b.Other), Total: w.figure(b.Total), Disbursed: w.figure(b.Disbursed),
 			Waiting: w.Figure(w.minor(b.Total)-w.minor(b.Disbursed), w.c)}
+		if w.minor(b.Other) != 0 {
+			v.Others = true
+		}
 		if b.Percentage != "" {
 			x.Percent = w.Percent(shortPercent(b.Percentage))
 		}
@@ -187,7 +197,7 @@ func (w *campaignWriter) beneficiaries(v *campaignView) {
 func (w *campaignWriter) promises(v *campaignView) {
 	for i := len(w.of.Versions) - 1; i >= 0; i-- {
 		p := &w.of.Versions[i]
-		x := publicPromise{Heading: w.say("promise.version", "number", p.Version, "day", w.Day(p.PublishedAt)), Transaction: p.Transaction}
+		x := publicPromise{Heading: w.say("promise.version", "number", p.Version, "day", w.day(p.PublishedAt)), Transaction: p.Transaction}
 		for _, s := range p.Split {
 			x.Said = append(x.Said, w.say("share", "name", s.Name, "percent", w.Percent(shortPercent(s.Percentage))))
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"mizan/ledger/commerce/receipts"
 	"mizan/ledger/money"
@@ -67,6 +68,9 @@ func (w *receiptWriter) minor(text string) money.Minor {
 	return n
 }
 
+// day writes the day that it was in the book's zone.
+func (w *receiptWriter) day(t time.Time) string { return w.Day(t.In(w.of.Zone)) }
+
 // amount writes an amount with its currency, figure without.
 func (w *receiptWriter) amount(text string) string { return w.Amount(w.minor(text), w.c) }
 func (w *receiptWriter) figure(text string) string { return w.Figure(w.minor(text), w.c) }
@@ -84,12 +88,12 @@ func signedMinor(text string, c money.Currency) (money.Minor, error) {
 func (w *receiptWriter) view() *receiptView {
 	p := w.of
 	v := &receiptView{Where: w.say("where"), Proofs: p.Transactions, Data: "/r/" + p.Receipt + ".json"}
-	v.Facts = append(v.Facts, w.Day(p.At))
+	v.Facts = append(v.Facts, w.day(p.At))
 	if p.LiveSession != "" {
 		v.Facts = append(v.Facts, w.say("live", "session", p.LiveSession))
 	}
 	for _, t := range p.Transactions {
-		v.Days = append(v.Days, w.Day(t.At))
+		v.Days = append(v.Days, w.day(t.At))
 	}
 	switch p.Kind {
 	case receipts.Donation:
@@ -108,9 +112,16 @@ func (w *receiptWriter) view() *receiptView {
 		v.Notes = append(v.Notes, w.say("order."+p.State))
 	}
 	if b := p.Returned; b != nil && b.At != nil {
-		v.Returned = w.say("returned."+b.How, "amount", w.amount(b.Amount), "day", w.Day(*b.At))
+		v.Returned = w.say("returned."+b.How, "amount", w.amount(b.Amount), "day", w.day(*b.At))
 	} else if b != nil {
-		v.Returned = w.say("returned.part", "amount", w.amount(b.Amount))
+		key := "returned.part"
+		if w.minor(b.Amount) >= w.minor(p.Given) {
+			key = "returned.whole"
+		}
+		if b.How == "disputed" {
+			key += "_disputed"
+		}
+		v.Returned = w.say(key, "amount", w.amount(b.Amount))
 	}
 	w.layers(v)
 	return v
@@ -174,7 +185,7 @@ func (w *receiptWriter) shares(v *receiptView) {
 		case "redirected":
 			x.Text = w.say("state.redirected", "name", s.Reason)
 		case "disbursed":
-			x.Text = w.say("state.disbursed", "day", w.dayOf(s.PaidAt))
+			x.Text = w.say("state.disbursed", "day", w.day(*s.PaidAt))
 		default:
 			x.Text = w.say("state." + s.State)
 		}
@@ -182,20 +193,18 @@ func (w *receiptWriter) shares(v *receiptView) {
 	}
 }
 
-// reason says why money is held: a reason that is known in the reader's words, any other as it was given.
-func (r reader) reason(code string) string {
-	if phrases().Has("public.reason." + code) {
-		return r.say("reason." + code)
-	}
-	return strings.ReplaceAll(code, "_", " ")
-}
+// reason says why money is held.
+func (r reader) reason(code string) string { return r.say("reason." + code) }
 
 // funders are who pays for matches.
 func (r reader) funders(list []string) string {
 	var names []string
 	for _, f := range list {
-		if f == "platform" {
+		switch f {
+		case "platform":
 			f = r.say("funder")
+		case "sponsor":
+			f = r.say("sponsor")
 		}
 		names = append(names, f)
 	}
@@ -226,6 +235,6 @@ func (w *receiptWriter) notes(v *receiptView) {
 		}
 	}
 	if w.of.Returned == nil {
-		note("note.expected", "day", w.Day(d.ExpectedBy))
+		note("note.expected", "day", w.day(d.ExpectedBy))
 	}
 }

@@ -82,6 +82,9 @@ type parts struct {
 	jobs *jobs.Service
 }
 
+// publicKept is how long a public page is shown without another look at the books: a link that many follow at once is read once.
+const publicKept = 3 * time.Second
+
 // newParts puts them together.
 func newParts(pool *postgres.Pool, now func() time.Time, config partsConfig) (*parts, error) {
 	config.ledger.Now = now
@@ -102,7 +105,7 @@ func newParts(pool *postgres.Pool, now func() time.Time, config partsConfig) (*p
 	p.earnings = earnings.New(earnings.Options{Pool: pool, Ledger: p.books, Events: p.events, Now: now})
 	p.reports = reports.New(reports.Options{Pool: pool, Ledger: p.books, Events: p.events, Payouts: p.payouts, Reconcile: p.reconcile, Trail: p.trail, Now: now,
 		Log: config.jobsLog})
-	p.receipts = receipts.New(receipts.Options{Pool: pool, Ledger: p.books, Events: p.events, Now: now})
+	p.receipts = receipts.New(receipts.Options{Pool: pool, Ledger: p.books, Events: p.events, Now: now, Keep: publicKept})
 	var acts []guard.Act
 	for _, of := range [][]guard.Act{commerce.Acts(p.events, p.rules, p.books), p.access.Acts(), p.payouts.AfterVault(p.vault.Acts(p.regionOf)), p.payouts.Acts(),
 		p.bank.Acts(p.bookOf), p.reconcile.CloseActs(), p.reconcile.Acts()} {

@@ -14,8 +14,12 @@ import (
 // maxPassages bounds how often a part is followed that came back and was sent again.
 const maxPassages = 20
 
-// shareMoments are when a beneficiary's part of a donation was released and arrived.
-type shareMoments struct{ released, paid *time.Time }
+// shareMoments are when a beneficiary's part of a donation was released and arrived. It is sent if it is on its way or has
+// arrived, and redirected if an alternate has got it.
+type shareMoments struct {
+	released, paid   *time.Time
+	sent, redirected bool
+}
 
 // tallyRecord is a record of a campaign's tally.
 type tallyRecord struct {
@@ -86,57 +90,101 @@ func (s *Service) momentsOf(ctx context.Context, book ledger.Book, g *givenStore
 	w := &tallyWalk{planner: &planner{ctx: ctx, service: s, book: book, event: &Event{}}, subject: tallySubject(g.Campaign)}
 	out := map[string]shareMoments{}
 	for _, share := range g.Shares {
-		now := last.tally.of(share.Payee)
-		if now.Released < g.Number {
-			continue
-		}
-		released, err := w.first(received, last, func(t *tally) bool { return t.of(share.Payee).Released >= g.Number })
+		m, err := w.momentsOf(share.Payee, g.Number, received, last)
 		if err != nil {
 			return nil, err
-		}
-		m := shareMoments{released: &released.OccurredAt}
-		if now.Disbursed >= g.Number {
-			if m.paid, err = w.paid(share.Payee, g.Number, released.Sequence, last); err != nil {
-				return nil, err
-			}
 		}
 		out[share.Payee] = m
 	}
 	return out, nil
 }
 
-// paid finds when the disbursement arrived that a donation is in, nil if none has. One that failed or came back is followed by the next.
-func (w *tallyWalk) paid(payee string, number, low int64, last tallyRecord) (*time.Time, error) {
-	for range maxPassages {
-		sent, err := w.first(low, last, func(t *tally) bool { return t.of(payee).Disbursed >= number })
-		if err != nil {
-			return nil, err
+// momentsOf follows one beneficiary's part.
+func (w *tallyWalk) momentsOf(payee string, number, received int64, last tallyRecord) (m shareMoments, err error) {
+	now := last.tally.of(payee)
+	if now.RedirectedThrough >= number {
+		at, err := w.first(received, last, func(t *tally) bool { return t.of(payee).RedirectedThrough >= number })
+		if err != nil || at.tally.of(payee).Disbursed < number {
+			return shareMoments{redirected: true}, err
 		}
+	}
+	if now.Released < number {
+		return m, nil
+	}
+	released, err := w.first(received, last, func(t *tally) bool { return t.of(payee).Released >= number })
+	if err != nil {
+		return m, err
+	}
+	m.released = &released.OccurredAt
+	if now.Disbursed < number {
+		return m, nil
+	}
+	sent, err := w.first(released.Sequence, last, func(t *tally) bool { return t.of(payee).Disbursed >= number })
+	if err != nil {
+		return m, err
+	}
+	return m, w.follow(&m, payee, number, sent, last)
+}
+
+// follow finds whether the disbursement that a part is in has arrived. One that failed or came back is followed by the next, if
+// there is one yet, unless the part was redirected before.
+func (w *tallyWalk) follow(m *shareMoments, payee string, number int64, sent, last tallyRecord) error {
+	for range maxPassages {
 		told, err := w.disbursed(sent)
 		if err != nil || told == nil {
-			return nil, err
+			return err
 		}
 		back := told.first("donation.disbursement_failed")
 		if back == nil {
 			back = told.first("donation.disbursement_returned")
 		}
 		if back == nil {
+			m.sent = true
 			if arrived := told.first("donation.disbursement_paid"); arrived != nil {
-				return &arrived.OccurredAt, nil
+				m.paid = &arrived.OccurredAt
 			}
-			return nil, nil
+			return nil
 		}
 		after, err := w.beside(back, func(t *ledger.Transaction) bool { return t.Subject == w.subject })
 		if err != nil || after == nil {
-			return nil, err
+			return err
 		}
 		t, err := tallyOf(after)
-		if err != nil || t.of(payee).Disbursed >= number { // a later disbursement had gone out, which it is not in
-			return nil, err
+		if err != nil {
+			return err
 		}
-		low = after.Sequence
+		// Its number may be passed already, by a later disbursement that it is not in: all that is available goes with the next.
+		step, turned := t.of(payee).DisbursedStep, t.of(payee).RedirectedStep
+		next := last.tally.of(payee)
+		if next.RedirectedStep > turned {
+			away, err := w.first(after.Sequence, last, func(t *tally) bool { return t.of(payee).RedirectedStep > turned })
+			if err != nil {
+				return err
+			}
+			if away.tally.of(payee).DisbursedStep <= step {
+				*m = shareMoments{redirected: true}
+				return nil
+			}
+		}
+		if next.DisbursedStep <= step {
+			return nil
+		}
+		if sent, err = w.first(after.Sequence, last, func(t *tally) bool { return t.of(payee).DisbursedStep > step }); err != nil {
+			return err
+		}
 	}
-	return nil, nil
+	return nil
+}
+
+// talliedBeside is the tally that was recorded with a donation.
+func (s *Service) talliedBeside(ctx context.Context, book ledger.Book, received *ledger.Transaction) (*tally, error) {
+	stored, err := storedAs[givenStored](received)
+	if err != nil {
+		return nil, err
+	}
+	w := &tallyWalk{planner: &planner{ctx: ctx, service: s, book: book, event: &Event{}}, subject: tallySubject(stored.Campaign)}
+	r, err := w.next(received.Sequence)
+	return r.tally, err
 }
 
 // disbursed is the story of the disbursement that a record counted, nil if it counted none.

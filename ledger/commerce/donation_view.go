@@ -2,6 +2,7 @@ package commerce
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"mizan/ledger"
@@ -32,7 +33,9 @@ type Donation struct {
 	ExpectedBy  time.Time         `json:"expected_by" format:"date-time" doc:"When the beneficiaries have it at the latest"`
 	Returned    *DonationReturn   `json:"returned,omitempty" doc:"How it went back"`
 	Record      []DonationRecords `json:"transactions" nullable:"false"`
-	Receipt     string            `json:"receipt,omitempty" doc:"The id of its public receipt, once it has one" example:"uk-k5w3pz7vq2c4n6m3abdefghijk"`
+	// Sequence is the last transaction of the book that it rests on.
+	Sequence int64  `json:"-"`
+	Receipt  string `json:"receipt,omitempty" doc:"The id of its public receipt, once it has one" example:"uk-k5w3pz7vq2c4n6m3abdefghijk"`
 }
 
 // DonationShare is one beneficiary's part of a gift.
@@ -124,15 +127,22 @@ func (s *Service) Donation(ctx context.Context, book ledger.Book, id string) (*D
 	if out.Layers, err = g.layers(c, gift); err != nil {
 		return nil, err
 	}
-	if err := s.readReturn(out, told); err != nil {
+	back, err := readReturn(out, told)
+	if err != nil {
 		return nil, err
 	}
-	g.readShares(out, t, told, moments, &versions[min(g.Version, len(versions))-1])
+	g.readShares(out, t, told, moments, back, &versions[min(g.Version, len(versions))-1])
+	out.Sequence = counted.Sequence
 	for i := range told.transactions {
 		x := &told.transactions[i]
 		out.Record = append(out.Record, DonationRecords{x.ID(), x.Event, x.OccurredAt})
+		out.Sequence = max(out.Sequence, x.Sequence)
 	}
-	g.readMatch(out, t, told)
+	then, err := s.talliedBeside(ctx, book, first)
+	if err != nil {
+		return nil, err
+	}
+	g.readMatch(out, then, told)
 	return out, nil
 }
 
@@ -161,19 +171,28 @@ func (g *givenStored) layers(c money.Currency, gift money.Minor) ([]DonationLaye
 	return append(out, DonationLayer{"total", gift.Format(c), "100.00"}), nil
 }
 
-func (s *Service) readReturn(out *Donation, told *story) error {
+// readReturn reads how a donation went back, nil if it stands.
+func readReturn(out *Donation, told *story) (*backStored, error) {
 	for _, how := range []string{"refunded", "disputed"} {
 		if x := told.first("donation." + how); x != nil {
 			b, err := storedAs[backStored](x)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			out.Returned = &DonationReturn{how, x.OccurredAt, money.Minor(b.Charge).Format(money.Currency(b.Currency))}
+			return &b, nil
 		}
 	}
-	return nil
+	return nil, nil
 }
 
+// kept reports whether a beneficiary keeps its part of a donation that went back.
+func (b *backStored) kept(payee string) bool {
+	return slices.ContainsFunc(b.Shares, func(p backPart) bool { return p.Payee == payee && p.Account == "" })
+}
+
+// readMatch reads what a gift was matched with. Funders and cap are those of the tally that was recorded with it: who pledged
+// later did not match it.
 func (g *givenStored) readMatch(out *Donation, t *tally, told *story) {
 	if g.Match == nil || g.Match.Paid+g.Match.Promised == 0 {
 		return
@@ -201,7 +220,8 @@ func (g *givenStored) readMatch(out *Donation, t *tally, told *story) {
 }
 
 // readShares finds how far each beneficiary's part is.
-func (g *givenStored) readShares(out *Donation, t *tally, told *story, moments map[string]shareMoments, v *CampaignVersion) {
+// What went back comes first: the tally counts by numbers, and passes over the donations that no longer stand.
+func (g *givenStored) readShares(out *Donation, t *tally, told *story, moments map[string]shareMoments, back *backStored, v *CampaignVersion) {
 	c := money.Currency(g.Currency)
 	for _, share := range g.Shares {
 		b := t.of(share.Payee)
@@ -215,16 +235,19 @@ func (g *givenStored) readShares(out *Donation, t *tally, told *story, moments m
 		}
 		x := DonationShare{Payee: share.Payee, Percentage: percentageOf(v, share.Payee), Amount: money.Minor(share.Amount).Format(c), Matched: money.Minor(matched).Format(c), State: "pending"}
 		m := moments[share.Payee]
+		if back != nil && !back.kept(share.Payee) {
+			x.State = "returned"
+			out.Shares = append(out.Shares, x)
+			continue
+		}
 		x.ReleasedAt, x.PaidAt = m.released, m.paid
 		switch {
+		case m.redirected:
+			x.State, x.Reason = "redirected", b.Redirected
 		case m.paid != nil:
 			x.State = "disbursed"
-		case out.Returned != nil:
-			x.State = "returned"
-		case g.Number <= b.Disbursed:
+		case m.sent:
 			x.State = "submitted"
-		case b.Redirected != "" && g.Number <= b.RedirectedThrough:
-			x.State, x.Reason = "redirected", b.Redirected
 		case b.Held != "":
 			x.State, x.Reason = "held", b.Held
 		case g.Number <= b.Released:

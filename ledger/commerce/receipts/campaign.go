@@ -26,11 +26,13 @@ type PublicCampaign struct {
 	Versions      []PublicPromise         `json:"versions" nullable:"false" doc:"What it promises and promised, oldest first"`
 	LastMovement  *time.Time              `json:"last_movement,omitempty" format:"date-time" doc:"When something last happened to what was given"`
 	Sequence      int64                   `json:"last_sequence" doc:"The last transaction of the book that this rests on"`
+	// Zone is that of the book: by its days readers are told.
+	Zone *time.Location `json:"-"`
 }
 
 // PublicMatch is how a campaign's gifts are matched.
 type PublicMatch struct {
-	Funders  []string `json:"funders" nullable:"false"`
+	Funders  []string `json:"funders" nullable:"false" doc:"Platform, the name of one that is published, or sponsor"`
 	Pledged  string   `json:"pledged" example:"150.00"`
 	Ratio    string   `json:"ratio" example:"1"`
 	PerDonor string   `json:"cap_per_donor,omitempty"`
@@ -50,7 +52,7 @@ type PublicBeneficiary struct {
 	Disbursed  string `json:"disbursed" example:"170.59"`
 	Sending    string `json:"on_its_way" example:"0.00"`
 	Waiting    string `json:"waiting" doc:"Inside the refund window, released, or held" example:"0.00"`
-	Held       string `json:"held,omitempty" doc:"Why what waits is held" example:"sanctions_check"`
+	Held       string `json:"held,omitempty" doc:"Why what waits is held: sanctions_check, verification, bank_details, document_missing or other" example:"sanctions_check"`
 	Redirected string `json:"redirected_to,omitempty"`
 }
 
@@ -82,6 +84,11 @@ func (s *Service) Campaign(ctx context.Context, id string) (*PublicCampaign, err
 	if !ok || !isBook(code) || !ledger.IsSegment(of) {
 		return nil, commerce.ErrCampaignUnknown
 	}
+	return s.campaigns.get(ctx, id, func(ctx context.Context) (*PublicCampaign, error) { return s.readCampaign(ctx, id, code, of) })
+}
+
+// readCampaign reads a campaign from the books.
+func (s *Service) readCampaign(ctx context.Context, id, code, of string) (*PublicCampaign, error) {
 	leave, err := s.enter(ctx)
 	if err != nil {
 		return nil, err
@@ -105,18 +112,19 @@ func (s *Service) Campaign(ctx context.Context, id string) (*PublicCampaign, err
 func publicCampaign(id string, book ledger.Book, c *commerce.Campaign) (*PublicCampaign, error) {
 	names, currency := namesOf(c.Campaign, c.Versions), money.Currency(c.Currency)
 	out := &PublicCampaign{Campaign: id, Name: names.campaign, Kind: c.Kind, Currency: c.Currency, Totals: c.Totals, Beneficiaries: []PublicBeneficiary{}, Versions: []PublicPromise{},
-		LastMovement: c.LastMovement, Sequence: c.LastSequence}
+		LastMovement: c.LastMovement, Sequence: c.LastSequence, Zone: book.Location()}
 	if m := c.Match; m != nil {
-		out.Match = &PublicMatch{Funders: []string{}, Ratio: m.Ratio, PerDonor: m.PerDonor, Left: m.Left, Fund: m.Fund, Closed: m.Closed}
-		pledged := money.Minor(0)
+		out.Match = &PublicMatch{Ratio: m.Ratio, PerDonor: m.PerDonor, Left: m.Left, Fund: m.Fund, Closed: m.Closed}
+		pledged, funders := money.Minor(0), []string{}
 		for _, f := range m.Funders {
 			n, err := signed(f.Pledged, currency)
 			if err != nil {
 				return nil, err
 			}
 			pledged += n
-			out.Match.Funders = append(out.Match.Funders, f.Funder)
+			funders = append(funders, f.Funder)
 		}
+		out.Match.Funders = names.funders(funders)
 		out.Match.Pledged = pledged.Format(currency)
 	}
 	for i := range c.Beneficiaries {
@@ -164,7 +172,7 @@ func beneficiaryOf(b *commerce.CampaignShare, names publicNames, c money.Currenc
 	paid, sending, waiting := read(b.Disbursed), read(b.Sending), read(b.Pending)+read(b.Available)
 	total := paid + sending + waiting
 	out := PublicBeneficiary{Name: names.of(b.Payee), Percentage: b.Percentage, Donated: donated.Format(c), Matched: matched.Format(c), Other: (total - donated - matched).Format(c), Total: total.Format(c),
-		Disbursed: b.Disbursed, Sending: b.Sending, Waiting: waiting.Format(c), Held: b.Held}
+		Disbursed: b.Disbursed, Sending: b.Sending, Waiting: waiting.Format(c), Held: heldReason(b.Held)}
 	if b.RedirectedTo != "" {
 		out.Redirected = names.of(b.RedirectedTo)
 	}

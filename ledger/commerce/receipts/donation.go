@@ -2,6 +2,7 @@ package receipts
 
 import (
 	"context"
+	"slices"
 
 	"mizan/ledger"
 	"mizan/ledger/commerce"
@@ -20,7 +21,7 @@ func (s *Service) donation(ctx context.Context, book ledger.Book, id string) (*P
 		return nil, nil, err
 	}
 	names := namesOf(d.Campaign, versions)
-	out := &PublicReceipt{Currency: d.Currency, At: d.GivenAt, LiveSession: d.LiveSession, Given: d.Given, Divided: d.Given, Layers: []ReceiptLayer{}}
+	out := &PublicReceipt{Currency: d.Currency, At: d.GivenAt, LiveSession: d.LiveSession, Given: d.Given, Divided: d.Given, Sequence: d.Sequence, Layers: []ReceiptLayer{}}
 	for _, l := range d.Layers {
 		if l.Layer != "total" {
 			out.Layers = append(out.Layers, ReceiptLayer{Role: l.Layer, Amount: l.Amount, Percentage: l.Percentage})
@@ -29,7 +30,7 @@ func (s *Service) donation(ctx context.Context, book ledger.Book, id string) (*P
 	out.Charity = &ReceiptCharity{Campaign: CampaignID(book, d.Campaign), CampaignName: names.campaign, Shares: []ReceiptShare{}, Covered: d.Covered, Tip: d.Tip, TipCardFee: d.TipCardFee,
 		Charged: d.Charged, RefundUntil: d.RefundUntil, ExpectedBy: d.ExpectedBy}
 	for _, x := range d.Shares {
-		reason := x.Reason
+		reason := heldReason(x.Reason)
 		if x.State == "redirected" {
 			reason = names.of(x.Reason)
 		}
@@ -37,7 +38,7 @@ func (s *Service) donation(ctx context.Context, book ledger.Book, id string) (*P
 			ReleasedAt: x.ReleasedAt, PaidAt: x.PaidAt})
 	}
 	if m := d.Match; m != nil {
-		out.Charity.Match = &ReceiptMatch{Matched: m.Matched, Promised: m.Promised, Of: m.Of, Funders: m.Funders, Bound: m.Bound, Cap: m.Cap}
+		out.Charity.Match = &ReceiptMatch{Matched: m.Matched, Promised: m.Promised, Of: m.Of, Funders: names.funders(m.Funders), Bound: m.Bound, Cap: m.Cap}
 	}
 	if r := d.Returned; r != nil {
 		out.Returned = &ReceiptReturn{How: r.How, At: &r.At, Amount: r.Amount}
@@ -69,6 +70,23 @@ func namesOf(campaign string, versions []commerce.CampaignVersion) publicNames {
 		}
 	}
 	return n
+}
+
+// funders are who pays for matches: the platform, who has a published name, and sponsors, who may be persons.
+func (n publicNames) funders(ids []string) []string {
+	out := []string{}
+	for _, id := range ids {
+		name := "sponsor"
+		if id == "platform" {
+			name = id
+		} else if known := n.charity[id]; known != "" {
+			name = known
+		}
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 func (n publicNames) of(payee string) string {

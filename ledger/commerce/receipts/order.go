@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"mizan/ledger"
+	"mizan/ledger/commerce"
 	"mizan/ledger/money"
 )
 
@@ -18,6 +19,9 @@ func (s *Service) order(ctx context.Context, book ledger.Book, id string) (*Publ
 	o, err := s.events.Order(ctx, book, id)
 	if err != nil {
 		return nil, nil, err
+	}
+	if o.Currency == "" { // nothing of it was paid, or that was undone
+		return nil, nil, commerce.ErrOrderUnknown
 	}
 	c := money.Currency(o.Currency)
 	out := &PublicReceipt{Currency: o.Currency, At: o.PlacedAt, Given: o.Paid, State: o.State}

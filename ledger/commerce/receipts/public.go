@@ -35,6 +35,8 @@ type PublicReceipt struct {
 	Returned     *ReceiptReturn  `json:"returned,omitempty" doc:"What went back"`
 	Transactions []ReceiptProof  `json:"transactions" nullable:"false" doc:"Where it stands in the books, oldest first, at most 100"`
 	Sequence     int64           `json:"last_sequence" doc:"The last transaction of the book that this rests on"`
+	// Zone is that of the book: by its days readers are told.
+	Zone *time.Location `json:"-"`
 }
 
 // ReceiptLayer is what one role has.
@@ -65,7 +67,7 @@ type ReceiptShare struct {
 	Amount     string     `json:"amount" example:"62.59"`
 	Matched    string     `json:"matched" example:"48.00"`
 	State      string     `json:"state" enum:"pending,held,available,redirected,submitted,disbursed,returned"`
-	Reason     string     `json:"reason,omitempty" doc:"Why it is held, or who got it instead"`
+	Reason     string     `json:"reason,omitempty" doc:"Why it is held: sanctions_check, verification, bank_details, document_missing or other. Or who got it instead"`
 	ReleasedAt *time.Time `json:"released_at,omitempty" format:"date-time"`
 	PaidAt     *time.Time `json:"disbursed_at,omitempty" format:"date-time"`
 }
@@ -75,7 +77,7 @@ type ReceiptMatch struct {
 	Matched  string   `json:"matched" example:"80.00"`
 	Promised string   `json:"promised_not_funded" example:"0.00"`
 	Of       string   `json:"of" example:"106.00"`
-	Funders  []string `json:"funders" nullable:"false"`
+	Funders  []string `json:"funders" nullable:"false" doc:"Platform, the name of one that is published, or sponsor"`
 	Bound    string   `json:"bound,omitempty" enum:"donor_cap,campaign_cap" doc:"What limited it"`
 	Cap      string   `json:"cap,omitempty" doc:"All that was pledged, where that limited it" example:"150.00"`
 }
@@ -105,6 +107,11 @@ func (s *Service) Find(ctx context.Context, id string) (*PublicReceipt, error) {
 	if !ok {
 		return nil, ErrUnknown
 	}
+	return s.receipts.get(ctx, id, func(ctx context.Context) (*PublicReceipt, error) { return s.read(ctx, id, code, random) })
+}
+
+// read reads a receipt from the books.
+func (s *Service) read(ctx context.Context, id, code, random string) (*PublicReceipt, error) {
 	leave, err := s.enter(ctx)
 	if err != nil {
 		return nil, err
@@ -124,11 +131,24 @@ func (s *Service) Find(ctx context.Context, id string) (*PublicReceipt, error) {
 	kind, of, _ := strings.Cut(subject, ":")
 	show := map[string]func(context.Context, ledger.Book, string) (*PublicReceipt, []string, error){Donation: s.donation, Gift: s.gift, Order: s.order}[kind]
 	out, transactions, err := show(ctx, book, of)
+	if fault.KindOf(err) == fault.NotFound { // what it was of is undone; that it was, is nobody's business
+		return nil, ErrUnknown
+	}
 	if err != nil {
 		return nil, err
 	}
-	out.Receipt, out.Kind = id, kind
+	out.Receipt, out.Kind, out.Zone = id, kind, book.Location()
 	return out, s.prove(ctx, book, out, transactions)
+}
+
+// heldReasons are the reasons that are told to the public; any other is in the words of the staff.
+var heldReasons = []string{"sanctions_check", "verification", "bank_details", "document_missing"}
+
+func heldReason(code string) string {
+	if code == "" || slices.Contains(heldReasons, code) {
+		return code
+	}
+	return "other"
 }
 
 // prove adds the transactions of the ids with their hashes.
