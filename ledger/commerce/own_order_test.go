@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"mizan/ledger"
 )
 
 const s2Return = `{"order":"UK-1","refund":"RF-1","full":false,"lines":[{"line":1,"quantity":1}],"shipping":"keep","fault":"seller","to":"original","payment_refund_id":"re_1","shipped":true}`
@@ -171,6 +173,16 @@ func TestOwnOrders(t *testing.T) {
 	}
 	if page, err := w.OwnOrders(t.Context(), w.book, OwnOrderQuery{Payee: PayeeRef{"creator", "nobody"}, Currency: "GBP", Limit: 50}); err != nil || len(page.Orders) != 0 {
 		t.Errorf("of nobody: %+v, %v", page, err)
+	}
+	// An order that cannot be read is listed, and the others are told.
+	hash := [32]byte{1}
+	if out := w.ledger.Post(t.Context(), w.book, ledger.Submission{Reference: "damaged", Hash: hash, Drafts: []ledger.Draft{{Event: "order.fact_recorded", Subject: "order:UK-3",
+		Explanation: explanationOf(hash, "refund.made", 0, []byte(`{"lines":5}`))}}}); out.Err != nil {
+		t.Fatal(out.Err)
+	}
+	page, err = w.OwnOrders(t.Context(), w.book, OwnOrderQuery{Payee: amy, Currency: "GBP", Limit: 50})
+	if err != nil || len(page.Orders) != 5 || page.Orders[0].Err != nil || page.Orders[1].Order != "UK-3" || page.Orders[1].Err == nil {
+		t.Errorf("with one that cannot be read: %+v, %v", page, err)
 	}
 	if s, err := w.OwnOrder(t.Context(), w.book, amy, "UK-S"); err != nil || s.Unearned != UnearnedSample || s.Net != 0 {
 		t.Errorf("a sample: %+v, %v", s, err)
