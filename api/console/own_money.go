@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"mizan/ledger"
 	"mizan/ledger/locale"
 	"mizan/ledger/money"
 	"mizan/payouts"
@@ -29,7 +30,8 @@ type ownMoney struct {
 	Why  []string
 	// Coming is what becomes available by day, Kept the reserves by the day they end.
 	Coming, Kept []ownComing
-	More         bool
+	// Gross says that a part of what is coming is kept back when it comes; More that not all of it is told.
+	Gross, More bool
 	// Last is what was decided last.
 	Last string
 }
@@ -81,14 +83,24 @@ type moneyOf struct {
 	kind     string
 	language locale.Language
 	// held is what is in each bucket, by currency.
-	held    map[money.Currency]map[string]money.Minor
-	waits   []payouts.Wait
-	more    bool
-	policy  *payouts.Policy
-	now     time.Time
-	paused  bool
+	held   map[money.Currency]map[string]money.Minor
+	waits  []payouts.Wait
+	more   bool
+	policy *payouts.Policy
+	now    time.Time
+	holds  []payouts.Hold
+	minor  bool
+	// next is when the next payout run is, and could the money of each currency that can be in it.
+	next    time.Time
+	could   map[money.Currency]inNextRun
 	debts   []payouts.Debt
 	decided []payouts.Decided
+}
+
+// inNextRun is what a run can pay: of what is available, no more than was before the cut-off, and what becomes available until then.
+type inNextRun struct {
+	available money.Minor
+	coming    payouts.Coming
 }
 
 // read reads all of it, each a bounded piece.
@@ -125,17 +137,69 @@ func (m *moneyOf) read(ctx context.Context) (err error) {
 	if m.policy, err = service.PolicyFor(ctx, book, payee, m.now); err != nil && !isRefusal(err) {
 		return err
 	}
-	holds, err := service.HoldsOf(ctx, book, payee)
-	if err != nil {
+	if m.holds, err = service.HoldsOf(ctx, book, payee); err != nil {
 		return err
 	}
-	m.paused = slices.ContainsFunc(holds, func(h payouts.Hold) bool { return h.ReleasedAt.IsZero() })
+	registered, err := m.c.Commerce.Payee(ctx, book, payee)
+	if err != nil && !isMissing(err) {
+		return err
+	}
+	m.minor = registered.Minor
+	if err := m.readNext(ctx); err != nil {
+		return err
+	}
 	key := payouts.PayeeKey{Kind: m.kind, ID: payee}
 	if m.debts, err = service.DebtsOf(ctx, book, key); err != nil {
 		return err
 	}
 	m.decided, _, err = m.c.decidedAbout(ctx, book, key, "", decisionsPerPage)
 	return err
+}
+
+// readNext reads what the next run can pay.
+func (m *moneyOf) readNext(ctx context.Context) error {
+	if m.policy == nil {
+		return nil
+	}
+	if m.next = m.policy.NextRun(m.kind, m.now); m.next.IsZero() {
+		return nil
+	}
+	cutOff, err := m.policy.CutoffOn(m.policy.LocalDate(m.next))
+	if err != nil {
+		return err
+	}
+	m.could = map[money.Currency]inNextRun{}
+	for _, currency := range m.o.book.Currencies {
+		could := inNextRun{available: m.held[currency]["available"]}
+		if !cutOff.After(m.now) { // what came after the cut-off is for the run after the next
+			own := ledger.Address("liabilities:" + m.kind + ":available:" + m.o.payee)
+			page, err := m.c.Ledger.Balances(ctx, m.o.book, ledger.BalanceQuery{Prefix: string(own), Currency: currency, AsOf: cutOff.Add(-time.Microsecond), Limit: 1})
+			if err != nil {
+				return err
+			}
+			before := money.Minor(0)
+			for _, b := range page.Balances {
+				if b.Account == own {
+					before = b.Net()
+				}
+			}
+			could.available = min(could.available, before)
+		} else {
+			holder := payouts.Holder{PayeeKey: payouts.PayeeKey{Kind: m.kind, ID: m.o.payee}, Currency: currency}
+			if could.coming, err = m.c.Payouts.Coming(ctx, m.o.book, holder, cutOff); err != nil {
+				return err
+			}
+		}
+		m.could[currency] = could
+	}
+	return nil
+}
+
+// paused reports whether a hold stops the payee's payouts in the currency. One of an amount has moved its money and stops nothing else.
+func (m *moneyOf) paused(currency money.Currency) bool {
+	return slices.ContainsFunc(m.holds, func(h payouts.Hold) bool {
+		return h.Kind == m.kind && h.ReleasedAt.IsZero() && (h.Currency == "" || h.Currency == currency) && (h.Effect == payouts.EffectPause || h.Effect == payouts.EffectEverything)
+	})
 }
 
 // in tells the way of the money in one currency.
@@ -160,7 +224,8 @@ func (m *moneyOf) in(currency money.Currency) ownMoney {
 	stage("blocked", held["blocked"], false)
 	out.Coming = w.coming(m.waits, false)
 	out.Kept = w.coming(m.waits, true)
-	m.expected(&out, w, held["available"])
+	out.Gross = len(out.Coming) > 0 && m.keepsBack()
+	m.expected(&out, w)
 	for _, d := range m.debts {
 		if d.Currency == currency {
 			out.Why = append(out.Why, w.say("money.debt", "amount", w.amount(d.Amount), "day", w.day(d.Since)))
@@ -183,32 +248,32 @@ func (m *moneyOf) in(currency money.Currency) ownMoney {
 	return out
 }
 
-// expected tells the next payout, as far as it can be known: what is available, and what is due before it is computed.
-func (m *moneyOf) expected(out *ownMoney, w orderWords, available money.Minor) {
-	if m.policy == nil {
+// keepsBack reports whether a part of what becomes available may be kept: a seller's reserve, a minor's trust.
+func (m *moneyOf) keepsBack() bool { return m.kind == payouts.KindSeller || m.minor }
+
+// expected tells the next payout, as far as it can be known: what is available, and what becomes available before the cut-off of its run.
+func (m *moneyOf) expected(out *ownMoney, w orderWords) {
+	if m.next.IsZero() {
 		return
 	}
-	next := m.policy.NextRun(m.kind, m.now)
-	if next.IsZero() {
-		return
-	}
-	sum := available
-	for _, x := range m.waits {
-		if x.Currency == w.currency && !x.DueAt.IsZero() && x.DueAt.Before(next) {
-			sum += x.Amount
-		}
-	}
+	could := m.could[w.currency]
+	sum := could.available + could.coming.Amount
 	least, bounded := m.policy.Kinds[m.kind].Minimum[w.currency]
+	next := "money.next.expected"
 	switch {
-	case m.paused:
+	case m.paused(w.currency):
 		out.Next = w.say("money.next.paused")
+		return
+	case could.coming.More:
+		next = "money.next.many"
 	case sum <= 0:
-		out.Next = w.say("money.next.nothing", "day", w.day(next))
+		next = "money.next.nothing"
 	case bounded && sum < least:
-		out.Next = w.say("money.next.below", "day", w.day(next), "amount", w.amount(sum), "minimum", w.amount(least))
-	default:
-		out.Next = w.say("money.next.expected", "day", w.day(next), "amount", w.amount(sum))
+		next = "money.next.below"
+	case could.coming.Count > 0 && m.keepsBack():
+		next = "money.next.upto"
 	}
+	out.Next = w.say(next, "day", w.day(m.next), "amount", w.amount(sum), "minimum", w.amount(least))
 }
 
 // coming adds up what waits by day: the earliest days one by one, the later ones together, and last what has no day yet.
@@ -224,6 +289,9 @@ func (w orderWords) coming(waits []payouts.Wait, reserves bool) (list []ownComin
 			continue
 		}
 		at := x.DueAt
+		if x.Gated { // whatever its time, nobody knows the day
+			at = time.Time{}
+		}
 		if !at.IsZero() {
 			y, m, d := at.In(w.zone).Date()
 			at = time.Date(y, m, d, 0, 0, 0, 0, w.zone)

@@ -32,8 +32,10 @@ type ownOrderPage struct {
 	// Zero is what the sides sum to.
 	Zero     string
 	Happened []ownMove
-	Ask      *ownWhatIf
-	Placed   string
+	// Earlier says that not all that happened is told.
+	Earlier string
+	Ask     *ownWhatIf
+	Placed  string
 }
 
 // ownStands is where a share stands, and the kind of its colour.
@@ -135,7 +137,7 @@ func (c *console) ownOrder(ctx context.Context, r *http.Request) (answer, error)
 	}
 	w := orderWords{tellerOf(ctx).Language, share.Currency, o.book.Location()}
 	p := ownOrderPage{Order: id, Payee: who.ID, All: address("/portal/orders", at), Currency: string(share.Currency), RuleSet: share.RuleSet}
-	var paid payouts.Payout
+	var paid payouts.PaidBy
 	if paid, err = c.paidBy(ctx, o, who, share); err != nil {
 		return answer{}, err
 	}
@@ -146,21 +148,14 @@ func (c *console) ownOrder(ctx context.Context, r *http.Request) (answer, error)
 	return answer{Title: w.say("order.title", "order", id), Active: "orders", Data: &p}, nil
 }
 
-// paidBy is the payout that paid the order's share, the zero payout while none has.
-func (c *console) paidBy(ctx context.Context, o owner, who commerce.PayeeRef, share *commerce.OwnOrder) (one payouts.Payout, err error) {
-	credits := money.Minor(0)
-	for i := range share.Moves {
-		credits = max(credits, share.Moves[i].Credits)
-	}
-	if c.Payouts == nil || credits == 0 {
+// paidBy is the payout that the order's share went out with, the zero value while it is in none.
+func (c *console) paidBy(ctx context.Context, o owner, who commerce.PayeeRef, share *commerce.OwnOrder) (one payouts.PaidBy, err error) {
+	if c.Payouts == nil || share.Credits == 0 {
 		return one, nil
 	}
 	holder := payouts.Holder{PayeeKey: payouts.PayeeKey{Kind: who.Kind, ID: who.ID}, Currency: share.Currency}
-	paid, err := c.Payouts.Paying(ctx, o.book, holder, []money.Minor{credits})
-	if err != nil || paid[credits] == "" {
-		return one, err
-	}
-	return c.Payouts.Payout(ctx, o.book, paid[credits])
+	paid, err := c.Payouts.Paying(ctx, o.book, holder, []money.Minor{share.Credits})
+	return paid[share.Credits], err
 }
 
 // whatIf answers what a return of a line would change, and leaves nothing behind.
@@ -228,9 +223,9 @@ const (
 )
 
 // fill puts a share into words.
-func (w orderWords) fill(p *ownOrderPage, s *commerce.OwnOrder, paid payouts.Payout, now time.Time) {
+func (w orderWords) fill(p *ownOrderPage, s *commerce.OwnOrder, paid payouts.PaidBy, now time.Time) {
 	p.Net, p.Placed = w.amount(s.Net), w.day(s.PlacedAt)
-	p.Stands = w.stands(s.Stands, paid.ID != "")
+	p.Stands = w.stands(s.Stands, paid.Arrived())
 	if s.Unearned != "" {
 		p.Unearned = w.say("order.unearned." + s.Unearned)
 	}
@@ -239,13 +234,16 @@ func (w orderWords) fill(p *ownOrderPage, s *commerce.OwnOrder, paid payouts.Pay
 	}
 	p.Next = w.next(s, paid, now)
 	p.Sides, p.Zero = w.sides(s), w.figure(0)
+	if s.Earlier > 0 {
+		p.Earlier = w.say("order.earlier", "count", s.Earlier)
+	}
 	for i := range s.Moves {
 		p.Happened = append(p.Happened, w.move(&s.Moves[i]))
 	}
 }
 
 // next says what is going to happen with a share, and what keeps it from happening.
-func (w orderWords) next(s *commerce.OwnOrder, paid payouts.Payout, now time.Time) (list []ownNext) {
+func (w orderWords) next(s *commerce.OwnOrder, paid payouts.PaidBy, now time.Time) (list []ownNext) {
 	say := func(key string, pairs ...any) { list = append(list, ownNext{Text: w.say(key, pairs...)}) }
 	waits, free := false, false
 	for _, b := range s.Held {
@@ -275,8 +273,14 @@ func (w orderWords) next(s *commerce.OwnOrder, paid payouts.Payout, now time.Tim
 		}
 	}
 	switch {
-	case paid.ID != "":
-		list = append(list, ownNext{w.say("order.next.paid", "day", w.day(paid.CreatedAt)), "/portal/payouts/" + paid.ID, w.say("order.next.payout")})
+	case paid.Arrived():
+		list = append(list, ownNext{w.say("order.next.paid", "day", w.day(paid.PaidAt)), "/portal/payouts/" + paid.Payout, w.say("order.next.payout")})
+	case paid.Payout != "":
+		state := paid.State
+		if !paid.ReturnedAt.IsZero() {
+			state = returned
+		}
+		list = append(list, ownNext{w.say("order.next.sent", "state", w.say("pay.state."+state)), "/portal/payouts/" + paid.Payout, w.say("order.next.payout")})
 	case free:
 		say("order.next.available")
 	}

@@ -131,11 +131,11 @@ func (c *console) orderCurrency(ctx context.Context, o owner, who commerce.Payee
 	return o.book.Currencies[0], nil
 }
 
-// paidAmong are which credits of the orders a payout has paid.
-func (c *console) paidAmong(ctx context.Context, o owner, who commerce.PayeeRef, currency money.Currency, orders []commerce.OwnOrderOf) (map[money.Minor]string, error) {
+// paidAmong are which payouts the credits of the orders went out with.
+func (c *console) paidAmong(ctx context.Context, o owner, who commerce.PayeeRef, currency money.Currency, orders []commerce.OwnOrderOf) (map[money.Minor]payouts.PaidBy, error) {
 	var credits []money.Minor
 	for _, one := range orders {
-		if one.Credits != 0 {
+		if one.Err == nil && one.Credits != 0 {
 			credits = append(credits, one.Credits)
 		}
 	}
@@ -146,8 +146,11 @@ func (c *console) paidAmong(ctx context.Context, o owner, who commerce.PayeeRef,
 }
 
 // orderLine puts an order of a list into words.
-func (w orderWords) orderLine(one commerce.OwnOrderOf, paid map[money.Minor]string, at url.Values) ownOrderLine {
-	line := ownOrderLine{Order: one.Order, Link: address("/portal/orders/"+one.Order, at), Day: w.day(one.PlacedAt), Stands: w.stands(one.Stands, paid[one.Credits] != ""),
+func (w orderWords) orderLine(one commerce.OwnOrderOf, paid map[money.Minor]payouts.PaidBy, at url.Values) ownOrderLine {
+	if one.Err != nil {
+		return ownOrderLine{Order: one.Order, Link: address("/portal/orders/"+one.Order, at), Stands: ownStands{w.say("orders.unreadable"), "open"}}
+	}
+	line := ownOrderLine{Order: one.Order, Link: address("/portal/orders/"+one.Order, at), Day: w.day(one.PlacedAt), Stands: w.stands(one.Stands, paid[one.Credits].Arrived()),
 		Amount: w.amount(one.Net), Minus: one.Net < 0}
 	switch {
 	case one.Unearned != "":

@@ -22,6 +22,7 @@ const (
 	SidePartners   = "partners"
 	SideFees       = "fees" // what the platform takes
 	SideTax        = "tax"
+	SideRest       = "rest"     // the seller, the platform's fees, their taxes and other payees together, for whoever is not the seller
 	SideShipping   = "shipping" // carriers
 	SideDeposit    = "deposit"  // commission that is withheld until its tier is known
 	SideDonation   = "donation"
@@ -29,7 +30,7 @@ const (
 )
 
 // sideOrder is the order in which sides are told: who gives first.
-var sideOrder = []string{SideBuyer, SidePlatformIn, SideYou, SideSeller, SideCreators, SideAgency, SideAgencies, SidePartners, SideFees, SideTax, SideShipping,
+var sideOrder = []string{SideBuyer, SidePlatformIn, SideYou, SideSeller, SideCreators, SideAgency, SideAgencies, SidePartners, SideFees, SideTax, SideRest, SideShipping,
 	SideDeposit, SideDonation, SideOther}
 
 // Why an order earns its payee nothing.
@@ -79,8 +80,12 @@ type OwnOrder struct {
 	Held []OwnBucket
 	// ReserveUntil is when the reserve of the order ends; zero without one.
 	ReserveUntil time.Time
-	// Moves are what changed the share, oldest first, each with its lines, and the facts of the order that post nothing.
-	Moves []OwnMove
+	// Moves are what changed the share, oldest first, each with its lines, and the facts of the order that post nothing. They are the
+	// newest 200; Earlier is how many came before.
+	Moves   []OwnMove
+	Earlier int
+	// Credits is the sum of all credits of the payee's available account after the last of this order; 0 if none has come.
+	Credits money.Minor
 	// Goods are the order's lines, for whoever asks what a return of them would cost.
 	Goods []OwnGoods
 	// LastSequence is the order's last transaction.
@@ -109,8 +114,6 @@ type OwnMove struct {
 	// Net is what it changed the share by. Freed is what became available by it, Reserved what went into the reserve, and Frozen
 	// what is held for a dispute or blocked since.
 	Net, Freed, Reserved, Frozen money.Minor
-	// Credits is the sum of all credits of the payee's available account right after it; 0 if it gave that account nothing.
-	Credits money.Minor
 	// Lines sum to Net.
 	Lines []OwnLine
 }

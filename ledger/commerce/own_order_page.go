@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"mizan/ledger"
+	"mizan/ledger/fault"
 	"mizan/ledger/money"
 )
 
@@ -42,11 +43,11 @@ type OwnOrderPage struct {
 	AfterLine     int
 }
 
-// OwnOrderOf is a share with what its order gave the payee's available account last.
+// OwnOrderOf is a share in a list. Err says why it cannot be told; then only its Order is known. One order that cannot be read
+// keeps nobody from the others.
 type OwnOrderOf struct {
 	*OwnOrder
-	// Credits is the sum of all credits of the payee's available account after the last of this order; 0 if none has come.
-	Credits money.Minor
+	Err error
 }
 
 // OwnOrders returns a page of the orders of a payee. Who was never given anything has none.
@@ -67,7 +68,7 @@ func (s *Service) OwnOrders(ctx context.Context, book ledger.Book, q OwnOrderQue
 		}
 		for i, line := range history.Lines {
 			page.AfterSequence, page.AfterLine = line.Sequence, line.Line
-			if one := found[i]; one != nil && (q.Stands == "" || one.Stands == q.Stands) {
+			if one := found[i]; one != nil && (q.Stands == "" || one.Err == nil && one.Stands == q.Stands) {
 				page.Orders = append(page.Orders, *one)
 			}
 			if len(page.Orders) == q.Limit {
@@ -105,20 +106,28 @@ func (s *Service) ownOrdersAt(ctx context.Context, book ledger.Book, who PayeeRe
 		}
 		id, _ := orderID(subject)
 		if stories[subject] == nil {
-			o, err := s.load(ctx, book, id, 0)
+			all, err := s.transactionsOf(ctx, book, id)
 			if err != nil {
-				return nil, err
+				if !errors.Is(err, errOrderTooLong) {
+					return nil, err
+				}
+				known[subject] = false // it is listed once among the entries that are read together
+				found[i] = &OwnOrderOf{&OwnOrder{Order: id}, err}
+				continue
 			}
-			stories[subject] = o.transactions
+			stories[subject] = all
 		}
 		if !firstOf(stories[subject], account, &lines[i]) {
 			continue
 		}
 		one, err := s.ownOrder(ctx, book, who, id, stories[subject], false)
 		if err != nil {
-			return nil, err
+			if ctx.Err() != nil || fault.KindOf(err) == fault.Unavailable {
+				return nil, err
+			}
+			one = &OwnOrder{Order: id}
 		}
-		found[i] = &OwnOrderOf{one, creditsOf(stories[subject], payeeAccount(who.Kind, bucketAvailable, who.ID))}
+		found[i] = &OwnOrderOf{one, err}
 	}
 	return found, nil
 }
@@ -147,29 +156,41 @@ func creditsOf(story []ledger.Transaction, account ledger.Address) (credits mone
 	return credits
 }
 
+// errAskedOfLong means that an order is too long to be asked about.
+var errAskedOfLong = ErrOrderState.Withf("The order has more than %d transactions, so what a return would change is not computed. Nothing was changed.", mostMoves)
+
 // OwnOrderAfter tells what a refund would do to a payee's share of an order, and leaves nothing behind: the last moves of the share
-// that it returns are those of the refund. It returns ErrOrderUnknown for an order in which the payee has no part, and the refund's own errors.
+// that it returns are those of the refund. It returns ErrOrderUnknown for an order in which the payee has no part, ErrOrderState for
+// one of more than 200 transactions, and the refund's own errors.
 func (s *Service) OwnOrderAfter(ctx context.Context, book ledger.Book, who PayeeRef, refund RefundMade) (share *OwnOrder, refunded []ledger.Transaction, err error) {
 	if !ledger.IsSegment(refund.Order) || !ledger.IsSegment(who.ID) {
 		return nil, nil, ErrOrderUnknown
 	}
-	o, err := s.load(ctx, book, refund.Order, 0)
+	known, err := s.transactionsOf(ctx, book, refund.Order)
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := s.ownOrder(ctx, book, who, refund.Order, o.transactions, false); err != nil {
+	if len(known) == 0 {
+		return nil, nil, ErrOrderUnknown
+	}
+	long := len(known) > mostMoves
+	refund.Refund = "what-if-" + strconv.FormatInt(known[len(known)-1].Sequence, 10)
+	if !long {
+		var results []Result
+		if results, err = s.DryRun(ctx, book, []Event{{Type: "refund.made", Reference: "what-if:" + refund.Order + ":" + refund.Refund, Data: &refund}}, true); err == nil {
+			refunded, err = results[0].Transactions, results[0].Err
+		}
+	}
+	if long || err != nil { // whoever has no part is told neither
+		if _, none := s.ownOrder(ctx, book, who, refund.Order, known, false); none != nil {
+			return nil, nil, none
+		}
+		if err == nil {
+			err = errAskedOfLong
+		}
 		return nil, nil, err
 	}
-	refund.Refund = "what-if-" + strconv.FormatInt(o.last, 10)
-	results, err := s.DryRun(ctx, book, []Event{{Type: "refund.made", Reference: "what-if:" + refund.Order + ":" + refund.Refund, Data: &refund}}, true)
-	if err == nil {
-		err = results[0].Err
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	refunded = results[0].Transactions
-	all := append(o.transactions[:len(o.transactions):len(o.transactions)], refunded...)
+	all := append(known[:len(known):len(known)], refunded...)
 	share, err = s.ownOrder(ctx, book, who, refund.Order, all, true)
 	return share, refunded, err
 }

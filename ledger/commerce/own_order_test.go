@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"mizan/ledger"
 )
 
 const s2Return = `{"order":"UK-1","refund":"RF-1","full":false,"lines":[{"line":1,"quantity":1}],"shipping":"keep","fault":"seller","to":"original","payment_refund_id":"re_1","shipped":true}`
@@ -76,9 +78,9 @@ func TestOwnOrder(t *testing.T) {
 	}{
 		{amy, "2.21", []string{"order.captured 4.41; commission 6.30; agency -1.89", "order.settled 0.00, freed 4.41",
 			"refund.partial -2.20; commission -3.15; agency 0.95", "return.shipping_charged 0.00"},
-			"[{buyer -2398} {platform_in -150} {you 221} {seller 1697} {agency 94} {fees 180} {tax 36} {shipping 320}]"},
+			"[{buyer -2398} {platform_in -150} {you 221} {agency 94} {rest 1913} {shipping 320}]"},
 		{PayeeRef{"agency", "mcn_ldn"}, "0.94", []string{"order.captured 1.89; agency 1.89", "order.settled 0.00, freed 1.89", "refund.partial -0.95; agency -0.95", "return.shipping_charged 0.00"},
-			"[{buyer -2398} {platform_in -150} {you 94} {seller 1697} {creators 221} {fees 180} {tax 36} {shipping 320}]"},
+			"[{buyer -2398} {platform_in -150} {you 94} {rest 2134} {shipping 320}]"},
 		{PayeeRef{"seller", "sel_uk"}, "16.97", []string{"order.captured 37.62; sale 44.97; platform_discount 3.00; fee -4.05; commission -6.30", "order.settled 0.00, freed 37.62",
 			"refund.partial -17.45; sale -20.99; platform_discount -1.50; fee 1.89; commission 3.15", "return.shipping_charged -3.20; other -3.20"},
 			"[{buyer -2398} {platform_in -150} {you 1697} {creators 221} {agencies 94} {fees 180} {tax 36} {shipping 320}]"},
@@ -172,7 +174,81 @@ func TestOwnOrders(t *testing.T) {
 	if page, err := w.OwnOrders(t.Context(), w.book, OwnOrderQuery{Payee: PayeeRef{"creator", "nobody"}, Currency: "GBP", Limit: 50}); err != nil || len(page.Orders) != 0 {
 		t.Errorf("of nobody: %+v, %v", page, err)
 	}
+	// An order that cannot be read is listed, and the others are told.
+	hash := [32]byte{1}
+	if out := w.ledger.Post(t.Context(), w.book, ledger.Submission{Reference: "damaged", Hash: hash, Drafts: []ledger.Draft{{Event: "order.fact_recorded", Subject: "order:UK-3",
+		Explanation: explanationOf(hash, "refund.made", 0, []byte(`{"lines":5}`))}}}); out.Err != nil {
+		t.Fatal(out.Err)
+	}
+	page, err = w.OwnOrders(t.Context(), w.book, OwnOrderQuery{Payee: amy, Currency: "GBP", Limit: 50})
+	if err != nil || len(page.Orders) != 5 || page.Orders[0].Err != nil || page.Orders[1].Order != "UK-3" || page.Orders[1].Err == nil {
+		t.Errorf("with one that cannot be read: %+v, %v", page, err)
+	}
 	if s, err := w.OwnOrder(t.Context(), w.book, amy, "UK-S"); err != nil || s.Unearned != UnearnedSample || s.Net != 0 {
 		t.Errorf("a sample: %+v, %v", s, err)
+	}
+}
+
+// TestOwnOrderWithoutPlatformCosts: what processors charge the platform is in no picture, whatever becomes of a dispute; what a
+// seller bears of it is a fee. Who is not the seller can tell neither the platform's margin nor what another payee has.
+func TestOwnOrderWithoutPlatformCosts(t *testing.T) {
+	t.Parallel()
+	const sold, shared = "[{buyer -4497} {platform_in -300} {you 3762} {creators 441} {agencies 189} {fees 337} {tax 68}]", "[{buyer -4497} {platform_in -300} {you 441} {agency 189} {rest 4167}]"
+	for _, x := range []struct{ name, closed, seller, creator string }{
+		{"opened", "", sold, shared},
+		{"won", `{"dispute":"dp_1","outcome":"won","fee_returned":true}`, sold, shared},
+		{"lost", `{"dispute":"dp_1","outcome":"lost","liable":"seller"}`, "[{you -1500} {fees 1500}]", "[{you 0}]"},
+		{"borne by the platform", `{"dispute":"dp_1","outcome":"lost","liable":"platform"}`,
+			"[{platform_in -4797} {you 3762} {creators 441} {agencies 189} {fees 337} {tax 68}]", "[{platform_in -4797} {you 441} {agency 189} {rest 4167}]"},
+		{"reopened", "again", sold, shared},
+	} {
+		w := newWorkbench(t, "UK", "Europe/London", "GBP")
+		w.post(t, "order.captured", "c", s2Sale)
+		w.post(t, "dispute.opened", "o", `{"order":"UK-1","dispute":"dp_1","payment_id":"pi_1","amount":"44.97","fee":"15.00"}`)
+		switch x.closed {
+		case "":
+		case "again":
+			w.post(t, "dispute.closed", "e", `{"dispute":"dp_1","outcome":"lost","liable":"seller"}`)
+			w.post(t, "dispute.closed", "f", `{"dispute":"dp_1","outcome":"won","fee_returned":true}`)
+		default:
+			w.post(t, "dispute.closed", "e", x.closed)
+		}
+		for who, want := range map[PayeeRef]string{{"seller", "sel_uk"}: x.seller, {"creator", "cre_amy"}: x.creator} {
+			if s, err := w.OwnOrder(t.Context(), w.book, who, "UK-1"); err != nil || fmt.Sprint(s.Sides) != want {
+				t.Errorf("%s, %v: %v, %v, want %s", x.name, who, s.Sides, err, want)
+			}
+		}
+	}
+	w := newWorkbench(t, "UK", "Europe/London", "GBP")
+	w.post(t, "order.captured", "c", s2Sale)
+	w.post(t, "payment.failed", "f", `{"order":"UK-1","payment_id":"pi_1","fee":"5.00"}`)
+	if s, err := w.OwnOrder(t.Context(), w.book, PayeeRef{"seller", "sel_uk"}, "UK-1"); err != nil || fmt.Sprint(s.Sides) != "[{you 0}]" {
+		t.Errorf("a payment that failed: %v, %v", s, err)
+	}
+}
+
+// TestLongOwnOrder: of an order with more than its share of events the newest are told, and it cannot be asked about.
+func TestLongOwnOrder(t *testing.T) {
+	t.Parallel()
+	w := newWorkbench(t, "UK", "Europe/London", "GBP")
+	w.post(t, "order.captured", "c", s2Sale)
+	for i := range mostMoves / 2 {
+		w.post(t, "after_sales.opened", fmt.Sprint("o", i), `{"order":"UK-1","case":"RMA-7"}`)
+		w.post(t, "after_sales.closed", fmt.Sprint("e", i), `{"order":"UK-1","case":"RMA-7"}`)
+	}
+	amy := PayeeRef{"creator", "cre_amy"}
+	w.post(t, "refund.made", "RF-1", s2Return)
+	s, err := w.OwnOrder(t.Context(), w.book, amy, "UK-1")
+	if err != nil || s.Earlier != 2 || len(s.Moves) != mostMoves || s.Net != 221 {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	if told := s.told(); told[mostMoves-1] != "refund.partial -2.20; commission -3.15; agency 0.95" {
+		t.Error(told[mostMoves-1])
+	}
+	if _, _, err := w.OwnOrderAfter(t.Context(), w.book, amy, RefundMade{Order: "UK-1", Full: true}); !errors.Is(err, ErrOrderState) {
+		t.Errorf("asked about: %v", err)
+	}
+	if _, _, err := w.OwnOrderAfter(t.Context(), w.book, PayeeRef{"creator", "cre_bob"}, RefundMade{Order: "UK-1", Full: true}); !errors.Is(err, ErrOrderUnknown) {
+		t.Errorf("asked about by another: %v", err)
 	}
 }

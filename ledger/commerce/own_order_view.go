@@ -17,11 +17,11 @@ func (s *Service) OwnOrder(ctx context.Context, book ledger.Book, who PayeeRef, 
 	if !ledger.IsSegment(id) || !ledger.IsSegment(who.ID) {
 		return nil, ErrOrderUnknown
 	}
-	o, err := s.load(ctx, book, id, 0)
+	all, err := s.transactionsOf(ctx, book, id)
 	if err != nil {
 		return nil, err
 	}
-	return s.ownOrder(ctx, book, who, id, o.transactions, true)
+	return s.ownOrder(ctx, book, who, id, all, true)
 }
 
 // ownOrder is the share of an order whose transactions are read. Only with moves is it told how it came about.
@@ -37,6 +37,9 @@ func (s *Service) ownOrder(ctx context.Context, book ledger.Book, who PayeeRef, 
 	return v.share, nil
 }
 
+// mostMoves bounds the moves that are told of a share, the newest, and the transactions of an order that can be asked about.
+const mostMoves = 200
+
 // ownView is an order of a payee while it is computed.
 type ownView struct {
 	who   PayeeRef
@@ -51,13 +54,19 @@ func (s *Service) replayOwn(ctx context.Context, v *ownView, moves bool) error {
 	o := v.order
 	undone := o.undone()
 	var before []OwnLine
+	if moves {
+		v.share.Earlier = max(len(o.transactions)-mostMoves, 0)
+	}
 	for i := range o.transactions {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		t := &o.transactions[i]
 		if err := s.replayOne(ctx, o, t, undone[t.Sequence]); err != nil {
 			return err
 		}
 		v.named = v.named || v.names()
-		if o.last = t.Sequence; !moves {
+		if o.last = t.Sequence; !moves || i < v.share.Earlier-1 {
 			continue
 		}
 		after := before
@@ -68,7 +77,9 @@ func (s *Service) replayOwn(ctx context.Context, v *ownView, moves bool) error {
 			}
 			after = v.linesOf(sheet)
 		}
-		v.share.Moves = append(v.share.Moves, v.move(t, before, after))
+		if i >= v.share.Earlier {
+			v.share.Moves = append(v.share.Moves, v.move(t, before, after))
+		}
 		before = after
 	}
 	return nil
@@ -124,9 +135,7 @@ func (v *ownView) move(t *ledger.Transaction, before, after []OwnLine) OwnMove {
 			continue
 		}
 		m.Net -= e.Amount
-		if by[bucket] -= e.Amount; bucket == bucketAvailable && e.Amount < 0 {
-			m.Credits = max(m.Credits, money.Minor(e.DebitsAfter)-e.BalanceAfter)
-		}
+		by[bucket] -= e.Amount
 	}
 	m.Reserved = max(by[bucketReserve], 0)
 	m.Frozen = max(by[bucketDisputeHold], 0) + max(by[bucketBlocked], 0)
@@ -170,6 +179,7 @@ func changedLines(before, after []OwnLine) (lines []OwnLine) {
 func (v *ownView) describe() {
 	o, out := v.order, v.share
 	out.State, out.Currency, out.PlacedAt, out.LastSequence = o.state(), o.currency, o.placedAt, o.last
+	out.Credits = creditsOf(o.transactions, payeeAccount(v.who.Kind, bucketAvailable, v.who.ID))
 	out.DeliveredAt, out.SettledAt, out.Arrived, out.Tier = o.delivered, o.settledAt, o.complete, o.tier
 	if o.set != nil {
 		out.RuleSet, out.Days = o.set.ID(), o.set.Policies.Settlement.Tiers[o.tier]
@@ -196,76 +206,6 @@ func (v *ownView) describe() {
 	}
 	out.Unearned = v.unearned()
 	out.Stands = v.stands()
-}
-
-// sides adds the order up by role. Events of processors are left out: what they charge is the platform's own cost, and what this
-// order is charged for a payment is among its fees.
-func (v *ownView) sides() {
-	var own []ledger.Transaction
-	for _, t := range v.order.transactions {
-		if !strings.HasPrefix(t.Event, "processor.") {
-			own = append(own, t)
-		}
-	}
-	sums, buckets := map[string]money.Minor{}, map[string]money.Minor{}
-	for _, r := range waterfall(own, v.order.currency) {
-		for _, p := range r.Parts {
-			amount := signedAmount(p.Amount, v.order.currency)
-			side := v.sideOf(r.Who, p.Account)
-			sums[side] += amount
-			if bucket, isOwn := v.bucketOf(ledger.Address(p.Account)); isOwn {
-				buckets[bucket] += amount
-				v.share.Net += amount
-			}
-		}
-	}
-	for _, side := range sideOrder {
-		if amount := sums[side]; amount != 0 || side == SideYou {
-			v.share.Sides = append(v.share.Sides, OwnSide{side, amount})
-		}
-	}
-	for _, bucket := range []string{bucketPending, bucketAvailable, bucketReserve, bucketDisputeHold, bucketBlocked, bucketTrust} {
-		if amount := buckets[bucket]; amount != 0 {
-			v.share.Held = append(v.share.Held, OwnBucket{bucket, amount})
-		}
-	}
-}
-
-// sideOf is the side that an account of a receiver belongs to, as the payee is told it.
-func (v *ownView) sideOf(who, account string) string {
-	kind, id, _ := strings.Cut(who, ":")
-	if kind == v.who.Kind && id == v.who.ID {
-		return SideYou
-	}
-	switch kind {
-	case "buyer":
-		return SideBuyer
-	case "platform":
-		if strings.HasPrefix(account, "revenue:") && !strings.HasPrefix(account, "revenue:contra:") {
-			return SideFees
-		}
-		return SidePlatformIn
-	case "seller":
-		return SideSeller
-	case "creator":
-		return SideCreators
-	case "agency":
-		if v.who.Kind == "creator" && slices.ContainsFunc(v.order.creators, func(c creator) bool { return c.id == v.who.ID && c.agency == id }) {
-			return SideAgency
-		}
-		return SideAgencies
-	case "partner":
-		return SidePartners
-	case "carrier":
-		return SideShipping
-	case "tax":
-		return SideTax
-	case "deposit":
-		return SideDeposit
-	case "beneficiary":
-		return SideDonation
-	}
-	return SideOther
 }
 
 // unearned says why nothing is left for the payee; empty if something is.
