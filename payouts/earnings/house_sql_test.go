@@ -3,6 +3,7 @@ package earnings
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 	"testing"
@@ -213,4 +214,26 @@ func BenchmarkFollow(b *testing.B) {
 		total += counted
 	}
 	b.ReportMetric(float64(total)/b.Elapsed().Seconds(), "sales/s")
+}
+
+// TestUnreadable has the stored data of a sale broken: what it moved counts as adjusted, the log names it once, and what comes after
+// it counts as ever.
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.post("order.captured", sale)
+	h.owner(`ALTER TABLE transactions DISABLE TRIGGER USER; UPDATE transactions SET explanation = replace(explanation, '"sel_uk"', '7'); ALTER TABLE transactions ENABLE TRIGGER USER`)
+	h.post("tip.sent", `{"tip":"t","creator":"cre_amy","currency":"GBP","amount":"3.00","processor":"main","payment_id":"pt"}`)
+	var log strings.Builder
+	h.log = slog.New(slog.NewTextHandler(&log, nil))
+	h.follow()
+	h.sound()
+	h.says(november("sel_uk", ByDay), "2026-11-20: 0/0 adjusted 37.62", "total: 0/0 adjusted 37.62")
+	h.says(november("mcn_ldn", ByDay), "2026-11-20: 0/0 adjusted 1.89", "total: 0/0 adjusted 1.89")
+	if a, said := h.told(november("cre_amy", ByDay)); a.Behind != 0 || a.Rebuilding || a.Total.Sales != 1 || a.Total.Adjusted != 441 {
+		t.Errorf("after it is told, %d behind\n%s", a.Behind, said)
+	}
+	if n := strings.Count(log.String(), "transaction=uk-1"); n != 1 {
+		t.Errorf("the log names it %d times: %s", n, log.String())
+	}
 }
