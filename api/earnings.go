@@ -19,7 +19,7 @@ import (
 type earningsQuery struct {
 	From     string `json:"from,omitempty" format:"date" doc:"The first day, in the book's zone; left out, the first of the month" example:"2026-11-01"`
 	To       string `json:"to,omitempty" format:"date" doc:"The last day; left out, the last of the first day's month" example:"2026-11-30"`
-	By       string `json:"by,omitempty" enum:"day,week,month,live_session,channel,product" default:"day" doc:"What earnings are told apart by. Weeks begin on Monday. Live sessions, channels and products are told for whole months."`
+	By       string `json:"by,omitempty" enum:"day,week,month,live_session,channel,product" default:"day" doc:"What earnings are told apart by. Weeks begin on Monday. Live sessions, channels and products are told for one whole month."`
 	Currency string `json:"currency,omitempty" pattern:"^[A-Z]{3}$" doc:"Left out, the one the payee is paid in" example:"GBP"`
 	Kind     string `json:"kind,omitempty" enum:"seller,creator,agency,partner,charity" doc:"What the payee earned as; left out, what it is registered as"`
 	Top      int    `json:"top,omitempty" minimum:"1" maximum:"100" default:"20" doc:"How many live sessions, channels or products are told one by one; the others are one sum"`
@@ -27,7 +27,9 @@ type earningsQuery struct {
 
 type earningsSumJSON struct {
 	Key       string `json:"key" doc:"The first day of the day, week or month, or the name of the live session, channel or product; empty for what has none, for the total and for the others" example:"2026-11-20"`
-	Sales     int64  `json:"sales" doc:"Transactions by which something was earned" example:"12"`
+	First     string `json:"first,omitempty" format:"date" doc:"The first day that a day, week or month covers within the question" example:"2026-11-20"`
+	Last      string `json:"last,omitempty" format:"date" doc:"The last day that it covers" example:"2026-11-20"`
+	Sales     int64  `json:"sales" doc:"Transactions by which something was earned; zero of the others by product, as one sale may be of several" example:"12"`
 	Returns   int64  `json:"returns" doc:"Transactions by which something went back" example:"1"`
 	Earned    string `json:"earned" doc:"What was earned before anything was taken" example:"63.00"`
 	GivenBack string `json:"given_back" doc:"Taken again by refunds, disputes and cancellations; below zero" example:"-3.15"`
@@ -36,7 +38,7 @@ type earningsSumJSON struct {
 	Withheld  string `json:"withheld" doc:"Tax withheld; below zero" example:"0.00"`
 	Kept      string `json:"kept" doc:"The sum of all of these" example:"40.95"`
 	Adjusted  string `json:"adjusted" doc:"Corrections, deposits, debts and whatever else is no earning" example:"0.00"`
-	Paid      string `json:"paid" doc:"Paid out; below zero" example:"-20.00"`
+	Paid      string `json:"paid" doc:"Paid out or on its way; below zero" example:"-20.00"`
 	Moved     string `json:"moved" doc:"What the payee's accounts moved by: kept, adjusted and paid together" example:"20.95"`
 }
 
@@ -50,18 +52,18 @@ type earningsJSON struct {
 	To         string            `json:"to" format:"date" example:"2026-11-30"`
 	Data       []earningsSumJSON `json:"data" nullable:"false" doc:"In order of days, without those on which nothing happened; or those that kept most, the largest first"`
 	Others     earningsSumJSON   `json:"others" doc:"The sum over those that are not told one by one"`
-	OtherCount int64             `json:"other_count" doc:"How many those are" example:"0"`
+	OtherCount int64             `json:"other_count" doc:"How many those are, of at most 20,000 names of the month" example:"0"`
 	Total      earningsSumJSON   `json:"total" doc:"The sum over all"`
 	AsOf       *string           `json:"as_of" doc:"The last transaction that counts; null if none does yet" example:"uk-42"`
 	RecordedAt *string           `json:"recorded_at" format:"date-time" doc:"When it was recorded"`
 	NotCounted int64             `json:"not_counted" doc:"How many of the book's transactions came since and do not count yet" example:"0"`
-	Rebuilding bool              `json:"rebuilding" doc:"The sums are made anew; nothing counts until they come along"`
+	Rebuilding bool              `json:"rebuilding" doc:"The sums are being made from the first transaction on and have not come along yet: they are a part of what was earned"`
 }
 
 func earningsOperations() []Operation {
 	return []Operation{{
 		Method: http.MethodGet, Path: "/v1/books/{book}/payees/{payee}/earnings", ID: "get-earnings", Group: "Payees", Summary: "Read what a payee earned over time",
-		Description: "By day, week or month, or for whole months by live session, channel or product. The sums follow the book within about a minute; the answer says up to which transaction they count, and how many came since. A day is that of the book's zone on which it happened.",
+		Description: "By day, week or month, or for a whole month by live session, channel or product. The sums follow the book within about a minute; the answer says up to which transaction they count, and how many came since. A day is that of the book's zone on which it happened.",
 		Scope:       access.PayoutsRead, Own: "payee", Query: reflect.TypeFor[earningsQuery](),
 		Answers: []Answer{{Status: 200, Meaning: "What the payee earned.", Body: reflect.TypeFor[earningsJSON]()}},
 		Errors:  []*fault.Error{earnings.ErrQuery, commerce.ErrPayeeUnknown, ledger.ErrInvalid, ErrNotReady}, handle: getEarnings,
@@ -70,7 +72,7 @@ func earningsOperations() []Operation {
 
 // earningsSumOf is a sum as callers read it.
 func earningsSumOf(s earnings.Sum, c money.Currency) earningsSumJSON {
-	return earningsSumJSON{Key: s.Key, Sales: s.Sales, Returns: s.Returns, Earned: s.Earned.Format(c), GivenBack: s.GivenBack.Format(c), Fees: s.Fees.Format(c), Shared: s.Shared.Format(c),
+	return earningsSumJSON{Key: s.Key, First: s.First, Last: s.Last, Sales: s.Sales, Returns: s.Returns, Earned: s.Earned.Format(c), GivenBack: s.GivenBack.Format(c), Fees: s.Fees.Format(c), Shared: s.Shared.Format(c),
 		Withheld: s.Withheld.Format(c), Kept: s.Kept().Format(c), Adjusted: s.Adjusted.Format(c), Paid: s.Paid.Format(c), Moved: s.Moved().Format(c)}
 }
 

@@ -35,6 +35,9 @@ func TestEarnings(t *testing.T) {
 		if e.Total != want || e.NotCounted != 0 || e.AsOf == nil || e.Kind != "creator" {
 			t.Errorf("by %s: %s", by, a.body)
 		}
+		if covers := map[string][2]string{"day": {"2026-11-20", "2026-11-20"}, "week": {"2026-11-16", "2026-11-22"}, "month": {"2026-11-01", "2026-11-30"}}[by]; len(covers) > 0 {
+			want.First, want.Last = covers[0], covers[1]
+		}
 		if want.Key = key; len(e.Data) != 1 || e.Data[0] != want {
 			t.Errorf("by %s: %s", by, a.body)
 		}
@@ -49,7 +52,7 @@ func TestEarnings(t *testing.T) {
 			t.Errorf("a creator asks about %s: %d", other, a.StatusCode)
 		}
 	}
-	for query, code := range map[string]string{"by=hour": "earnings-query-invalid", "from=yesterday": "earnings-query-invalid", "by=product&from=2026-11-02": "earnings-query-invalid", "currency=XXQ": "validation-failed",
+	for query, code := range map[string]string{"by=hour": "earnings-query-invalid", "from=yesterday": "earnings-query-invalid", "by=product&from=2026-11-02": "earnings-query-invalid", "by=product&from=2026-11-01&to=2026-12-31": "earnings-query-invalid", "currency=XXQ": "validation-failed",
 		"kind=guardian": "earnings-query-invalid"} {
 		h.refused(422, code, "GET", at+"?"+query, "")
 	}

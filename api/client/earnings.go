@@ -24,7 +24,10 @@ type EarningsQuery struct {
 // EarningsSum is what a payee earned on a day or with something. What it costs the payee is below zero.
 type EarningsSum struct {
 	// Key is the first day of the day, week or month, or the name.
-	Key       string `json:"key"`
+	Key string `json:"key"`
+	// First and Last are the days that a day, week or month covers within the question.
+	First     string `json:"first"`
+	Last      string `json:"last"`
 	Sales     int64  `json:"sales"`
 	Returns   int64  `json:"returns"`
 	Earned    string `json:"earned"`

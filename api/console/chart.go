@@ -61,12 +61,12 @@ func (t teller) chartOfDays(a *earnings.Answer, month time.Time) *chart {
 		if err != nil {
 			return nil
 		}
-		b := bar{X: (day.Day()-1)*10 + 1, Y: int(zero - height), Height: int(height), Label: t.Day(day) + ": " + t.Amount(m, a.Currency), Below: m < 0, Empty: m == 0}
-		if b.Below {
-			b.Y = c.Zero
+		if height == 0 && m != 0 {
+			height = 4 // a little is not nothing
 		}
-		if b.Height == 0 && m != 0 {
-			b.Height = 4 // a little is not nothing
+		b := bar{X: (day.Day()-1)*10 + 1, Y: max(0, int(zero-height)), Height: int(height), Label: t.Day(day) + ": " + t.Amount(m, a.Currency), Below: m < 0, Empty: m == 0}
+		if b.Below {
+			b.Y = min(c.Zero, chartHeight-b.Height)
 		}
 		c.Bars = append(c.Bars, b)
 	}

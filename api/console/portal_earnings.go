@@ -37,6 +37,8 @@ type earningsPage struct {
 	MonthName string
 	// Never says that nothing was ever earned; Rebuilding that the sums are made anew; Behind that something is not counted yet.
 	Never, Rebuilding, Behind bool
+	// Unknown says that nothing is counted of the payee yet, while not all is counted.
+	Unknown bool
 	// AsOf is up to when what was recorded counts; empty if nothing does.
 	AsOf   string
 	Kept   amount
@@ -74,6 +76,8 @@ type earningsCell struct {
 	Count         int64
 	Amount        amount
 	Money, Strong bool
+	// Blank is a count that the row does not have.
+	Blank bool
 }
 
 // earningsParts are the parts that make up what was kept, by the names in the word files.
@@ -148,7 +152,7 @@ func (c *console) ownEarnings(ctx context.Context, r *http.Request) (answer, err
 	}
 	t := tellerOf(ctx)
 	p := &earningsPage{Payee: a.Payee, Currency: string(a.Currency), Here: r.URL.Path, Month: month.Format("2006-01"), By: string(a.By), MonthName: t.Month(month.Year(), month.Month()),
-		Never: len(a.Currencies) == 0, Rebuilding: a.Rebuilding, Behind: a.Behind > 0, Kept: sumOf(a.Total.Kept(), a.Currency)}
+		Never: len(a.Currencies) == 0 && a.Behind == 0 && !a.Rebuilding, Unknown: len(a.Currencies) == 0 && (a.Behind > 0 || a.Rebuilding), Rebuilding: a.Rebuilding, Behind: a.Behind > 0, Kept: sumOf(a.Total.Kept(), a.Currency)}
 	if a.Sequence > 0 {
 		p.AsOf = t.Moment(a.RecordedAt, o.book.Location())
 	}
@@ -225,24 +229,36 @@ func (t teller) rows(p *earningsPage, a *earnings.Answer) {
 		if a.By.Dated() && s.Sales == 0 && s.Returns == 0 && s.Kept() == 0 && s.Earned == 0 {
 			continue // nothing but payouts
 		}
-		name, isID := t.keyName(a.By, s.Key)
+		name, isID := t.keyName(a.By, s)
 		p.Rows = append(p.Rows, row(s, name, isID))
 	}
 	if a.Named > 0 {
 		p.Rows = append(p.Rows, row(a.Others, t.say("earnings.others", "count", a.Named), false))
 	}
 	p.Total = row(a.Total, t.say("earnings.total"), false)
+	if a.By == earnings.ByProduct { // one sale may be of several products, so the rows do not sum to it
+		p.Total.Cells[0].Blank = true
+		if a.Named > 0 {
+			p.Rows[len(p.Rows)-1].Cells[0].Blank = true
+		}
+	}
 }
 
 // keyName writes a day or week, or what has no name; a name stays as it is.
-func (t teller) keyName(by earnings.By, key string) (name string, isID bool) {
+func (t teller) keyName(by earnings.By, s earnings.Sum) (name string, isID bool) {
+	key := s.Key
 	if by.Dated() {
 		day, err := time.Parse(time.DateOnly, key)
 		if err != nil {
 			return key, true
 		}
 		if by == earnings.ByWeek {
-			return t.say("earnings.week", "day", t.Day(day)), false
+			first, err := time.Parse(time.DateOnly, s.First)
+			last, e := time.Parse(time.DateOnly, s.Last)
+			if err != nil || e != nil {
+				return key, true
+			}
+			return t.say("earnings.week", "first", t.Day(first), "last", t.Day(last)), false
 		}
 		return t.Day(day), false
 	}
@@ -262,6 +278,9 @@ func earningsFile(book string, a *earnings.Answer) tabular.Header {
 	return h
 }
 
+// othersKey is the file's name for what it does not tell one by one.
+const othersKey = "(others)"
+
 // ownEarningsFile is the CSV of the page: every day, or the names that kept most, up to MaxTop, with the others as one line.
 func (c *console) ownEarningsFile(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), pageTimeout)
@@ -274,7 +293,7 @@ func (c *console) ownEarningsFile(w http.ResponseWriter, r *http.Request) {
 	sums := slices.Clone(a.Sums)
 	if a.Named > 0 {
 		others := a.Others
-		others.Key = "(others)"
+		others.Key = othersKey
 		sums = append(sums, others)
 	}
 	name := "earnings-" + month.Format("2006-01") + "-" + string(a.By) + "-" + string(a.Currency) + ".csv"
@@ -284,7 +303,11 @@ func (c *console) ownEarningsFile(w http.ResponseWriter, r *http.Request) {
 			return err
 		}
 		for _, s := range sums {
-			row := tabular.Row{tabular.Text(s.Key), tabular.Int(s.Sales), tabular.Int(s.Returns), tabular.Text(string(a.Currency))}
+			sales, returns := tabular.Int(s.Sales), tabular.Int(s.Returns)
+			if a.By == earnings.ByProduct && s.Key == othersKey {
+				sales, returns = tabular.Empty(), tabular.Empty()
+			}
+			row := tabular.Row{tabular.Text(s.Key), sales, returns, tabular.Text(string(a.Currency))}
 			for _, m := range []money.Minor{s.Earned, s.GivenBack, s.Fees, s.Shared, s.Withheld, s.Kept(), s.Adjusted, s.Paid, s.Moved()} {
 				row = append(row, tabular.Money(m, a.Currency))
 			}

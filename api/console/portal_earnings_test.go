@@ -5,11 +5,13 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/locale"
 	"mizan/ledger/money"
+	"mizan/payouts/earnings"
 )
 
 // minus is how the pages of a language write what was taken.
@@ -42,7 +44,9 @@ func TestPortalEarnings(t *testing.T) {
 	post(3, "tip.sent", "", "liabilities:creator:available:cre_amy", 500)
 	post(4, "order.captured", "LS-2", "liabilities:creator:pending:cre_other", 777_700)
 	post(5, "order.captured", "LS-old", "liabilities:creator:pending:cre_minor", 3_300)
-	amy.get("/portal/earnings", 200).has(t, "Nothing was earned yet.", "Newer entries show within a few minutes.")
+	early := amy.get("/portal/earnings", 200)
+	early.has(t, "Being added up", "Newer entries show within a few minutes.")
+	early.hasNot(t, "Nothing was earned")
 	if _, err := h.earnings.Follow(t.Context(), uk); err != nil {
 		t.Fatal(err)
 	}
@@ -79,6 +83,28 @@ func TestPortalEarnings(t *testing.T) {
 		}
 		if l != locale.English && strings.Contains(p.source, "Given back") {
 			t.Errorf("%s says things in English", l)
+		}
+	}
+}
+
+// TestChartOfSmallDays: a day too small for the scale has a bar that stands on the line of zero, or hangs from it, inside the chart.
+func TestChartOfSmallDays(t *testing.T) {
+	t.Parallel()
+	month := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	sum := func(key string, m money.Minor) earnings.Sum {
+		return earnings.Sum{Key: key, EarnedParts: commerce.EarnedParts{Earned: m}}
+	}
+	for _, most := range []money.Minor{10_000_000, -10_000_000} {
+		a := &earnings.Answer{Query: earnings.Query{Currency: "GBP"}, Sums: []earnings.Sum{sum("2026-11-01", most), sum("2026-11-02", 1), sum("2026-11-03", -1)}}
+		c := teller{locale.English}.chartOfDays(a, month)
+		if c == nil || len(c.Bars) != 30 {
+			t.Fatalf("%+v", c)
+		}
+		for _, b := range c.Bars[:3] {
+			stands := b.Y+b.Height == c.Zero || b.Y == 0
+			if hangs := b.Y == c.Zero || b.Y+b.Height == chartHeight; b.Height == 0 || b.Y < 0 || b.Y+b.Height > chartHeight || b.Below && !hangs || !b.Below && !stands {
+				t.Errorf("with a best or worst day of %d the bar %+v is off the line at %d", most, b, c.Zero)
+			}
 		}
 	}
 }

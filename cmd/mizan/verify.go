@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -101,13 +102,13 @@ func (c *verifyCmd) Run(ctx context.Context, s *surroundings) (err error) {
 		closing:  reconcile.New(reconcile.Options{Pool: pool, Ledger: books, Events: events, Trail: trail, Now: s.now}),
 		earnings: earnings.New(earnings.Options{Pool: pool, Ledger: books, Events: events, Now: s.now}),
 	}
-	all := verdicts{true, true, true, true}
+	all := verdicts{true, true, true, true, nil}
 	for _, code := range codes {
 		one, err := c.verify(ctx, s, books, trail, also, code, options)
 		if err != nil {
 			return fmt.Errorf("%s: %w", code, err)
 		}
-		all = verdicts{all.sound && one.sound, all.chained && one.chained, all.accounted && one.accounted, all.summed && one.summed}
+		all = verdicts{all.sound && one.sound, all.chained && one.chained, all.accounted && one.accounted, all.summed && one.summed, errors.Join(all.unread, one.unread)}
 	}
 	if c.Book == "" {
 		verdict, err := verifyTrail(ctx, trail, guard.Book{})
@@ -129,7 +130,7 @@ func (c *verifyCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	case !all.summed:
 		return errEarningsUneven
 	}
-	return nil
+	return all.unread
 }
 
 func (c *verifyCmd) options() (o ledger.VerifyOptions, err error) {
@@ -216,7 +217,11 @@ type verifyBeside struct {
 
 // verdicts are what was found of books: that they are what their rows say with what stands beside them, that their trails are whole,
 // that breaks account for suspense, and that earnings are sums of the entries.
-type verdicts struct{ sound, chained, accounted, summed bool }
+type verdicts struct {
+	sound, chained, accounted, summed bool
+	// unread is why earnings could not be compared.
+	unread error
+}
 
 // verify verifies one book with what stands beside it and its trail, and prints what it found.
 func (c *verifyCmd) verify(ctx context.Context, s *surroundings, books *ledger.Ledger, trail *guard.Trail, also verifyBeside, code string, options ledger.VerifyOptions) (v verdicts, err error) {
@@ -249,15 +254,13 @@ func (c *verifyCmd) verify(ctx context.Context, s *surroundings, books *ledger.L
 	if err != nil {
 		return v, err
 	}
-	sums, err := verifyEarnings(ctx, also.earnings, book)
-	if err != nil {
-		return v, err
-	}
+	// What is found of the books is told also where the sums beside them cannot be read.
+	sums, unread := verifyEarnings(ctx, also.earnings, book)
 	verdict, err := verifyTrail(ctx, trail, guard.Book{ID: int32(book.ID), Code: code})
 	if err != nil {
 		return v, err
 	}
-	v = verdicts{report.Sound() && lines.Sound && months.Sound, verdict.Sound, waits.Sound, sums.Sound}
+	v = verdicts{report.Sound() && lines.Sound && months.Sound, verdict.Sound, waits.Sound, sums.Sound || unread != nil, unread}
 	if c.JSON {
 		document := verificationOf(report, took)
 		document.Trail, document.Payouts, document.Closings, document.Suspense, document.Earnings = verdict, lines, months, waits, sums

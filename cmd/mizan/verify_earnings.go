@@ -20,10 +20,13 @@ var errEarningsUneven = fault.New(fault.Conflict, "earnings-uneven",
 type earningsVerdict struct {
 	Sound bool `json:"sound"`
 	// Through is the last transaction that counts; Rebuilding says that there was nothing to compare.
-	Through    int64            `json:"through_sequence"`
-	Payees     int64            `json:"payees"`
-	Rebuilding bool             `json:"rebuilding"`
-	Findings   []earningFinding `json:"findings"`
+	Through    int64 `json:"through_sequence"`
+	Payees     int64 `json:"payees"`
+	Rebuilding bool  `json:"rebuilding"`
+	// Skipped counts the payees whose sums took too long to add up; Error is why there is no verdict.
+	Skipped  int64            `json:"payees_skipped,omitempty"`
+	Error    string           `json:"error,omitempty"`
+	Findings []earningFinding `json:"findings"`
 }
 
 type earningFinding struct {
@@ -35,9 +38,9 @@ type earningFinding struct {
 func verifyEarnings(ctx context.Context, service *earnings.Service, book ledger.Book) (earningsVerdict, error) {
 	proof, err := service.Verify(ctx, book)
 	if err != nil {
-		return earningsVerdict{}, err
+		return earningsVerdict{Error: err.Error(), Findings: []earningFinding{}}, err
 	}
-	v := earningsVerdict{Sound: proof.Sound(), Through: proof.Sequence, Payees: proof.Payees, Rebuilding: proof.Rebuilding, Findings: []earningFinding{}}
+	v := earningsVerdict{Sound: proof.Sound(), Through: proof.Sequence, Payees: proof.Payees, Rebuilding: proof.Rebuilding, Skipped: proof.Skipped, Findings: []earningFinding{}}
 	for _, b := range proof.Broken {
 		v.Findings = append(v.Findings, earningFinding{b.Object, b.What})
 	}
@@ -46,8 +49,15 @@ func verifyEarnings(ctx context.Context, service *earnings.Service, book ledger.
 
 // printEarnings prints one line, and one for each finding.
 func printEarnings(w io.Writer, book string, v earningsVerdict) error {
+	if v.Error != "" {
+		_, err := fmt.Fprintf(w, "%s: earnings not compared: %s\n", book, v.Error)
+		return err
+	}
+	if v.Skipped > 0 {
+		fmt.Fprintf(w, "%s: earnings of %d payees not compared: there are too many rows of each for one read\n", book, v.Skipped)
+	}
 	if v.Sound {
-		_, err := fmt.Fprintf(w, "%s: earnings sound: the sums of %d payees through transaction %d are what their accounts held\n", book, v.Payees, v.Through)
+		_, err := fmt.Fprintf(w, "%s: earnings sound: the sums of %d payees through transaction %d come to what their accounts held\n", book, v.Payees, v.Through)
 		return err
 	}
 	fmt.Fprintf(w, "%s: EARNINGS NOT SOUND: %d findings\n", book, len(v.Findings))

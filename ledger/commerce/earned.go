@@ -65,9 +65,10 @@ func (p *EarnedParts) each() [7]*money.Minor {
 }
 
 // EarnedIn tells what each of a page of transactions did to whom, by sequence. Transactions that moved nobody's money are left out.
-// The orders among them are read together, or in halves if that takes longer than one read may.
-func (s *Service) EarnedIn(ctx context.Context, book ledger.Book, page []ledger.Transaction) (map[int64][]Earned, error) {
-	all := make(map[int64][]Earned, len(page))
+// The orders among them are read together, or in halves if that takes longer than one read may. Of a transaction whose order cannot
+// be read what moved is adjusted; unread says which they are, so that one of them does not stop all that come after it.
+func (s *Service) EarnedIn(ctx context.Context, book ledger.Book, page []ledger.Transaction) (all map[int64][]Earned, unread map[int64]error, err error) {
+	all, unread = make(map[int64][]Earned, len(page)), map[int64]error{}
 	var orders []*ledger.Transaction
 	for i := range page {
 		t := &page[i]
@@ -81,11 +82,11 @@ func (s *Service) EarnedIn(ctx context.Context, book ledger.Book, page []ledger.
 		classify(t, moved)
 		all[t.Sequence] = moved
 	}
-	return all, s.earnedOfOrders(ctx, book, orders, all)
+	return all, unread, s.earnedOfOrders(ctx, book, orders, all, unread)
 }
 
 // earnedOfOrders tells apart what orders did, by their sheets.
-func (s *Service) earnedOfOrders(ctx context.Context, book ledger.Book, ts []*ledger.Transaction, all map[int64][]Earned) error {
+func (s *Service) earnedOfOrders(ctx context.Context, book ledger.Book, ts []*ledger.Transaction, all map[int64][]Earned, unread map[int64]error) error {
 	if len(ts) == 0 {
 		return nil
 	}
@@ -96,19 +97,47 @@ func (s *Service) earnedOfOrders(ctx context.Context, book ledger.Book, ts []*le
 	slices.Sort(subjects)
 	stories, err := s.ledger.Stories(ctx, book, slices.Compact(subjects), ts[len(ts)-1].Sequence, maxStory)
 	if half := len(ts) / 2; half > 0 && errors.Is(err, postgres.ErrReadTooLong) && ctx.Err() == nil {
-		return errors.Join(s.earnedOfOrders(ctx, book, ts[:half], all), s.earnedOfOrders(ctx, book, ts[half:], all))
+		if err := s.earnedOfOrders(ctx, book, ts[:half], all, unread); err != nil {
+			return err
+		}
+		return s.earnedOfOrders(ctx, book, ts[half:], all, unread)
+	}
+	if errors.Is(err, postgres.ErrReadTooLong) && ctx.Err() == nil {
+		cannotRead(ts[0].Sequence, err, all, unread)
+		return nil
 	}
 	if err != nil {
 		return err
 	}
 	for _, t := range ts {
 		told, err := s.earnedOfOrder(ctx, book, t, stories[t.Subject], all[t.Sequence])
-		if err != nil {
+		switch {
+		case err == nil:
+			all[t.Sequence] = told
+		case passes(ctx, err):
 			return err
+		default:
+			cannotRead(t.Sequence, err, all, unread)
 		}
-		all[t.Sequence] = told
 	}
 	return nil
+}
+
+// passes reports whether an error is of the moment or of the database, so that the same read may succeed later.
+func passes(ctx context.Context, err error) bool {
+	if errors.Is(err, postgres.ErrReadTooLong) {
+		return ctx.Err() != nil
+	}
+	return ctx.Err() != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || fault.KindOf(err) == fault.Unavailable || postgres.Failed(err)
+}
+
+// cannotRead keeps what a transaction moved without telling as what.
+func cannotRead(sequence int64, err error, all map[int64][]Earned, unread map[int64]error) {
+	for i := range all[sequence] {
+		e := &all[sequence][i]
+		e.EarnedParts = EarnedParts{Adjusted: e.Moved()}
+	}
+	unread[sequence] = err
 }
 
 // earnedOfOrder tells one transaction of an order apart. An order whose history was changed by hand keeps what its event says.
@@ -135,10 +164,10 @@ func (s *Service) earnedOfOrder(ctx context.Context, book ledger.Book, t *ledger
 	switch {
 	case err != nil && (fault.CodeOf(err) == "" || fault.KindOf(err) == fault.Unavailable):
 		return nil, err
-	case err != nil || x.after == nil:
+	case err != nil || x.after == nil || isFee(t.Event):
 		return moved, nil
 	}
-	before, after := x.before.takings(), x.after.takings()
+	before, after, disputeFee := x.before.takings(), x.after.takings(), x.order.disputeFee(r, t)
 	for i := range moved {
 		e := &moved[i]
 		if e.Currency != x.order.currency {
@@ -147,6 +176,9 @@ func (s *Service) earnedOfOrder(ctx context.Context, book ledger.Book, t *ledger
 		at := payeeAccount(e.Kind, bucketPending, e.ID)
 		was, is := before[at], after[at]
 		fees, shared, withheld := is.fees-was.fees, is.shared-was.shared, is.withheld-was.withheld
+		if at == x.order.sellerPosition() {
+			fees += disputeFee
+		}
 		gross := e.Moved() - fees - shared - withheld
 		e.EarnedParts = EarnedParts{Fees: fees, Shared: shared, Withheld: withheld}
 		if isGivenBack(t.Event) {
@@ -155,7 +187,52 @@ func (s *Service) earnedOfOrder(ctx context.Context, book ledger.Book, t *ledger
 			e.Earned = gross
 		}
 	}
+	bear(t, moved)
 	return byProduct(moved, x.before, x.after), nil
+}
+
+// disputeFee is what the end of a dispute took from the seller for the processor's fee, or gave back of it.
+func (o *order) disputeFee(r record, t *ledger.Transaction) money.Minor {
+	if !strings.HasPrefix(t.Event, "dispute.") {
+		return 0
+	}
+	e, err := storedEvent(r, t)
+	d, closed := e.(*DisputeClosed)
+	if err != nil || !closed {
+		return 0
+	}
+	switch x := o.dispute(d.Dispute); {
+	case x == nil || x.feeBy != "seller":
+		return 0
+	case t.Event == "dispute.lost":
+		return -x.fee
+	case d.FeeReturned:
+		return x.fee
+	}
+	return 0
+}
+
+// bear tells what an event costs a payee who earned nothing by it as fees, as far as there is revenue in it, and the rest as shared.
+func bear(t *ledger.Transaction, moved []Earned) {
+	for i := range moved {
+		e := &moved[i]
+		if e.Earned >= 0 {
+			continue
+		}
+		charged := money.Minor(0) // below zero, with the tax on it
+		for _, x := range t.Entries {
+			if a := string(x.Account); x.Currency == e.Currency && (strings.HasPrefix(a, "revenue:") || strings.HasPrefix(a, "liabilities:tax:") && !strings.HasPrefix(a, "liabilities:tax:withholding:")) {
+				charged += x.Amount
+			}
+		}
+		for _, other := range moved {
+			if other.Currency == e.Currency {
+				charged -= other.Fees
+			}
+		}
+		fee := max(e.Earned, min(charged, 0))
+		e.Fees, e.Shared, e.Earned = e.Fees+fee, e.Shared+e.Earned-fee, 0
+	}
 }
 
 // takings are what a sheet takes from one payee, below zero.
@@ -169,10 +246,20 @@ func (s *sheet) takings() map[ledger.Address]takings {
 	}
 	all := map[ledger.Address]takings{}
 	var seller takings
+	commission := money.Minor(0) // of all creators, at the rate so far
 	for i := range s.steps {
 		st := &s.steps[i]
 		whose, creators := strings.CutPrefix(st.of, "commission of ")
+		more := st.amount - commission
+		if st.receiver == "creators" {
+			commission = st.amount
+		}
 		switch {
+		case st.id == "pledge_given": // below zero in the sheet
+			at := payeeAccount("creator", bucketPending, strings.TrimPrefix(st.receiver, "creator:"))
+			own := all[at]
+			own.shared += st.amount
+			all[at] = own
 		case creators && st.pays == "creator":
 			at := payeeAccount("creator", bucketPending, whose)
 			own := all[at]
@@ -186,7 +273,9 @@ func (s *sheet) takings() map[ledger.Address]takings {
 			}
 		case st.rule != nil && st.rule.Kind == RuleWithholding:
 			seller.withheld -= st.amount
-		case st.receiver == "creators" && st.id != "tier", strings.HasPrefix(st.receiver, "partner:"), strings.HasPrefix(st.receiver, "agency:"), st.id == "bonus":
+		case st.id == "tier": // the whole commission at a later rate
+			seller.shared -= more
+		case st.receiver == "creators", strings.HasPrefix(st.receiver, "partner:"), strings.HasPrefix(st.receiver, "agency:"), st.id == "bonus":
 			seller.shared -= st.amount
 		}
 	}
@@ -351,11 +440,34 @@ func classify(t *ledger.Transaction, moved []Earned) {
 		default:
 			e.Adjusted = sum
 		}
+		if e.Kind == "creator" && slices.Contains(eventsOfGifts, t.Event) {
+			e.shareOfAgencies(t)
+		}
+	}
+	bear(t, moved)
+}
+
+// eventsOfGifts are those in which an agency's part comes out of the creator's. A bonus by the platform is an event of its own.
+var eventsOfGifts = []string{"gift.sent", "gift.trued_up", "gift.reversed", eventReduced}
+
+// shareOfAgencies tells a creator's part of a gift before its agency's share, and the share.
+func (e *Earned) shareOfAgencies(t *ledger.Transaction) {
+	share := money.Minor(0)
+	for _, x := range t.Entries {
+		if kind, _, ok := EarnerOf(x.Account); ok && kind == "agency" && x.Currency == e.Currency {
+			share += x.Amount
+		}
+	}
+	e.Shared += share
+	if isGivenBack(t.Event) {
+		e.GivenBack -= share
+	} else {
+		e.Earned -= share
 	}
 }
 
 // eventsBack are the events by which earnings go back, beside those of refunds and disputes.
-var eventsBack = []string{"order.cancelled", "order.line_cancelled", "order.cod_refused", "exchange.returned", "payment.failed", "gift.reversed", eventReduced, "gift.agency_bonus_reversed",
+var eventsBack = []string{"order.cancelled", "order.line_cancelled", "exchange.returned", "payment.failed", "gift.reversed", eventReduced, "gift.agency_bonus_reversed",
 	"tip.refunded", "subscription.refunded", "coins.purchase_refunded", "coins.disputed", "donation.refunded", "donation.disputed", "donation.match_reversed", "commission.clawback",
 	"import.refund_created", "simulcast.return_reported"}
 
@@ -371,5 +483,5 @@ var eventsEarning = []string{eventCaptured, eventCODDelivered, eventOpenedOrder,
 func isEarning(event string) bool { return slices.Contains(eventsEarning, event) }
 
 func isFee(event string) bool {
-	return event == eventFeeAttributed || event == "donation.fee_funded" || slices.ContainsFunc(chargeKinds, func(k chargeKind) bool { return k.kind == event })
+	return event == eventFeeAttributed || event == "donation.fee_funded" || event == "order.cod_refused" || slices.ContainsFunc(chargeKinds, func(k chargeKind) bool { return k.kind == event })
 }

@@ -8,12 +8,14 @@ CREATE TABLE earnings_cursors (
     book_id  integer NOT NULL REFERENCES books (id),
     version  integer NOT NULL CHECK (version > 0),
     sequence bigint  NOT NULL DEFAULT 0 CHECK (sequence >= 0),
+    rebuilding_to bigint NOT NULL CHECK (rebuilding_to >= 0),
     clearing boolean NOT NULL DEFAULT false,
     CONSTRAINT earnings_cursors_pkey PRIMARY KEY (book_id),
     CONSTRAINT earnings_cursors_cleared CHECK (NOT clearing OR sequence = 0)
 ) WITH (fillfactor = 20);
 COMMENT ON COLUMN earnings_cursors.version IS 'the way in which transactions are told apart; a higher one begins anew';
 COMMENT ON COLUMN earnings_cursors.sequence IS 'every transaction up to this one is in the sums, and none after it';
+COMMENT ON COLUMN earnings_cursors.rebuilding_to IS 'the last transaction of the book when the sums began; below it they tell only a part of what was earned';
 COMMENT ON COLUMN earnings_cursors.clearing IS 'the rows are being removed to be made again';
 
 -- Amounts are in the payee's favour. The parts of a row sum to what moved on the payee's accounts.
@@ -42,5 +44,5 @@ COMMENT ON COLUMN earnings.key IS 'the live session, the channel or the product;
 
 REVOKE ALL ON earnings_cursors, earnings FROM PUBLIC;
 GRANT SELECT, INSERT ON earnings_cursors, earnings TO mizan_app;
-GRANT UPDATE (version, sequence, clearing) ON earnings_cursors TO mizan_app;
+GRANT UPDATE (version, sequence, rebuilding_to, clearing) ON earnings_cursors TO mizan_app;
 GRANT UPDATE (sales, returns, earned, given_back, fees, shared, withheld, adjusted, paid), DELETE ON earnings TO mizan_app;

@@ -90,6 +90,8 @@ func Kinds() []string {
 const (
 	// MaxDays bounds the days between the first and the last.
 	MaxDays = 1_100
+	// MaxRanked bounds the names of a month among which those that kept most are looked for.
+	MaxRanked = 20_000
 	// MaxTop bounds the names that are told one by one.
 	MaxTop = 100
 )
@@ -101,6 +103,8 @@ var ErrQuery = fault.New(fault.Invalid, "earnings-query-invalid", "Earnings cann
 type Sum struct {
 	// Key is the first day of a day, week or month as 2006-01-02, or the name of the live session, channel or product.
 	Key string
+	// First and Last are the days that a day, week or month covers within the question; empty for a name.
+	First, Last string
 	// Sales counts the transactions by which something was earned, Returns those by which something went back.
 	Sales, Returns int64
 	commerce.EarnedParts
@@ -119,8 +123,11 @@ type Standing struct {
 	RecordedAt time.Time
 	// Behind counts the transactions of the book that do not count yet.
 	Behind int64
-	// Rebuilding says that the sums are removed to be made again; nothing counts meanwhile.
+	// Rebuilding says that the sums have not yet come to where the book was when they began: what is told is a part of what was earned,
+	// or nothing while the sums are removed to be made again.
 	Rebuilding bool
+	// clearing says that rows of before are still there.
+	clearing bool
 }
 
 // Query is a question about one payee.
@@ -147,7 +154,8 @@ type Answer struct {
 	Latest time.Time
 	// Sums are in order of days, or by what was kept, the largest first. Days on which nothing happened are left out.
 	Sums []Sum
-	// Others is the sum over Named names that are not told one by one.
+	// Others is the sum over Named names that are not told one by one. By product it counts no sales and returns: one sale may be of
+	// several products.
 	Others Sum
 	Named  int64
 	// Total is the sum over all.

@@ -22,6 +22,8 @@ const (
 	// several of them are in the same sums.
 	readPage  = 1_000
 	writePage = 5_000
+	// writeRows is how many sums a page ends at, so that the transaction that adds them stays short.
+	writeRows = 8_000
 	// clearPage is how many sums are removed at a time.
 	clearPage = 10_000
 )
@@ -92,7 +94,7 @@ func (s *Service) followPage(ctx context.Context, book ledger.Book) (counted, at
 		return 0, 1 << 62, err
 	}
 	to, sums := c.sequence, sumsOf{}
-	for counted < writePage {
+	for counted < writePage && len(sums) < writeRows {
 		page, err := s.ledger.Transactions(ctx, book, ledger.TransactionQuery{After: to, Limit: readPage})
 		if err != nil {
 			return 0, c.sequence, err
@@ -121,9 +123,12 @@ func (s *Service) followPage(ctx context.Context, book ledger.Book) (counted, at
 
 // tell adds a page of transactions to sums.
 func (s *Service) tell(ctx context.Context, book ledger.Book, page []ledger.Transaction, sums sumsOf) error {
-	told, err := s.events.EarnedIn(ctx, book, page)
+	told, unread, err := s.events.EarnedIn(ctx, book, page)
 	if err != nil {
 		return err
+	}
+	for sequence, err := range unread {
+		s.log.Error("a transaction cannot be told apart, so its earnings are counted as adjusted", "transaction", ledger.TransactionID(book.Code, sequence), "err", err)
 	}
 	for i := range page {
 		t := &page[i]

@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	sqlOpenCursor = `INSERT INTO earnings_cursors (book_id, version) VALUES ($1, $2) ON CONFLICT DO NOTHING`
+	sqlOpenCursor = `INSERT INTO earnings_cursors (book_id, version, rebuilding_to) SELECT b.id, $2, b.last_sequence FROM books b WHERE b.id = $1 ON CONFLICT DO NOTHING`
 	sqlCursor     = `SELECT c.version, c.sequence, c.clearing FROM earnings_cursors c WHERE c.book_id = $1`
 	// Only whoever moves the cursor on from where the page began adds the page.
 	sqlMoveCursor = `UPDATE earnings_cursors SET sequence = $3 WHERE book_id = $1 AND sequence = $2 AND version = $4 AND NOT clearing`
-	sqlBeginClear = `UPDATE earnings_cursors SET version = greatest(version, $2), sequence = 0, clearing = true WHERE book_id = $1 AND version <= $2`
+	sqlBeginClear = `UPDATE earnings_cursors c SET version = greatest(c.version, $2), sequence = 0, rebuilding_to = b.last_sequence, clearing = true FROM books b WHERE b.id = $1 AND c.book_id = $1 AND c.version <= $2`
 	sqlHoldCursor = `SELECT c.clearing FROM earnings_cursors c WHERE c.book_id = $1 FOR UPDATE`
 	sqlEndClear   = `UPDATE earnings_cursors SET clearing = false WHERE book_id = $1`
 

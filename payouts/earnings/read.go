@@ -64,7 +64,9 @@ func (q *Query) span(book ledger.Book, now time.Time) (from, to time.Time, err e
 	case to.Sub(from) > MaxDays*24*time.Hour:
 		bad("/to", "range", "Three years are the most that one answer tells. Ask for fewer days.")
 	case !q.By.Dated() && (from.Day() != 1 || !to.Equal(monthEnd(to))):
-		bad("/from", "whole-months", "Live sessions, channels and products are kept by month. Begin with the first day of a month, and end with the last day of one.")
+		bad("/from", "whole-months", "Live sessions, channels and products are kept by month. Begin with the first day of a month, and end with its last day.")
+	case !q.By.Dated() && !to.Equal(monthEnd(from)):
+		bad("/to", "one-month", "Live sessions, channels and products are told for one month at a time. Ask for each month by itself.")
 	}
 	if len(fields) > 0 {
 		return from, to, ErrQuery.WithFields(fields...)
@@ -102,7 +104,10 @@ func (s *Service) Earnings(ctx context.Context, book ledger.Book, q Query) (*Ans
 		if a.Standing, err = r.standing(); err != nil {
 			return err
 		}
-		earned, err := r.currencies(q.Payee)
+		var earned map[string][]money.Currency
+		if !a.clearing { // the rows that are left are a part of sums that count no more
+			earned, err = r.currencies(q.Payee)
+		}
 		if err != nil {
 			return err
 		}
@@ -120,6 +125,9 @@ func (s *Service) Earnings(ctx context.Context, book ledger.Book, q Query) (*Ans
 		a.Currencies = append(a.Currencies, earned[a.Kind]...)
 		if a.Currency == "" {
 			a.Currency = usual(book, registered, a.Currencies)
+		}
+		if a.clearing {
+			return nil
 		}
 		if a.Latest, err = r.latest(a); err != nil {
 			return err
@@ -154,11 +162,30 @@ func (b By) begins(day time.Time) time.Time {
 	return day
 }
 
-// group adds days up to what they are told by, and to the total.
-func (a *Answer) group(day time.Time, one Sum) {
-	key := a.By.begins(day).Format(dayFormat)
+// ends is the last day of the day, week or month that begins on a day.
+func (b By) ends(first time.Time) time.Time {
+	switch b {
+	case ByWeek:
+		return first.AddDate(0, 0, 6)
+	case ByMonth:
+		return monthEnd(first)
+	}
+	return first
+}
+
+// group adds days up to what they are told by, and to the total. A week or month that the question cuts says which days it covers.
+func (a *Answer) group(day time.Time, one Sum, from, to time.Time) {
+	begins := a.By.begins(day)
+	key := begins.Format(dayFormat)
 	if n := len(a.Sums); n == 0 || a.Sums[n-1].Key != key {
-		a.Sums = append(a.Sums, Sum{Key: key})
+		first, last := begins, a.By.ends(begins)
+		if first.Before(from) {
+			first = from
+		}
+		if last.After(to) {
+			last = to
+		}
+		a.Sums = append(a.Sums, Sum{Key: key, First: first.Format(dayFormat), Last: last.Format(dayFormat)})
 	}
 	last := &a.Sums[len(a.Sums)-1]
 	*last = last.plus(one)
@@ -170,6 +197,9 @@ func (a *Answer) rest() {
 	a.Others = a.Total
 	for _, s := range a.Sums {
 		a.Others = a.Others.plus(s.negative())
+	}
+	if a.By == ByProduct {
+		a.Others.Sales, a.Others.Returns = 0, 0
 	}
 }
 

@@ -13,9 +13,9 @@ import (
 
 const (
 	sqlStanding = `
-SELECT coalesce(c.sequence, 0), coalesce(c.clearing, false), b.last_sequence, t.recorded_at
+SELECT coalesce(c.sequence, 0), coalesce(c.clearing OR c.sequence < c.rebuilding_to, b.last_sequence > 0), coalesce(c.clearing, false), b.last_sequence, t.recorded_at
   FROM (SELECT x.last_sequence FROM books x WHERE x.id = $1) b
-  LEFT JOIN LATERAL (SELECT x.sequence, x.clearing FROM earnings_cursors x WHERE x.book_id = $1) c ON true
+  LEFT JOIN LATERAL (SELECT x.sequence, x.rebuilding_to, x.clearing FROM earnings_cursors x WHERE x.book_id = $1) c ON true
   LEFT JOIN LATERAL (SELECT x.recorded_at FROM transactions x WHERE x.book_id = $1 AND x.sequence = c.sequence LIMIT 1) t ON true`
 
 	sqlCurrencies = `
@@ -36,19 +36,21 @@ SELECT e.day FROM earnings e
  WHERE e.book_id = $1 AND e.kind = $2 AND e.payee = $3 AND e.currency = $4 AND e.dimension = 0
  ORDER BY e.day DESC LIMIT 1`
 
-	// The first row is the sum over all names, with their number; then come the names that kept most.
+	sqlTotal = `
+SELECT coalesce(sum(e.sales), 0)::bigint, coalesce(sum(e.returns), 0)::bigint, coalesce(sum(e.earned), 0)::bigint, coalesce(sum(e.given_back), 0)::bigint, coalesce(sum(e.fees), 0)::bigint,
+       coalesce(sum(e.shared), 0)::bigint, coalesce(sum(e.withheld), 0)::bigint, coalesce(sum(e.adjusted), 0)::bigint, coalesce(sum(e.paid), 0)::bigint
+  FROM earnings e
+ WHERE e.book_id = $1 AND e.kind = $2 AND e.payee = $3 AND e.currency = $4 AND e.dimension = 0 AND e.day >= $5 AND e.day <= $6`
+
+	// Each name has one row for a month. Every row says how many there are.
 	sqlNames = `
 WITH k AS MATERIALIZED (
-  SELECT e.key, sum(e.sales)::bigint AS sales, sum(e.returns)::bigint AS returns, sum(e.earned)::bigint AS earned, sum(e.given_back)::bigint AS given_back, sum(e.fees)::bigint AS fees,
-         sum(e.shared)::bigint AS shared, sum(e.withheld)::bigint AS withheld, sum(e.adjusted)::bigint AS adjusted, sum(e.paid)::bigint AS paid
+  SELECT e.key, e.sales, e.returns, e.earned, e.given_back, e.fees, e.shared, e.withheld, e.adjusted, e.paid
     FROM earnings e
-   WHERE e.book_id = $1 AND e.kind = $2 AND e.payee = $3 AND e.currency = $4 AND e.dimension = $5 AND e.day >= $6 AND e.day <= $7
-   GROUP BY e.key)
-SELECT * FROM (SELECT ''::text, count(*), coalesce(sum(k.sales), 0)::bigint, coalesce(sum(k.returns), 0)::bigint, coalesce(sum(k.earned), 0)::bigint, coalesce(sum(k.given_back), 0)::bigint,
-                      coalesce(sum(k.fees), 0)::bigint, coalesce(sum(k.shared), 0)::bigint, coalesce(sum(k.withheld), 0)::bigint, coalesce(sum(k.adjusted), 0)::bigint, coalesce(sum(k.paid), 0)::bigint FROM k) a
-UNION ALL
-SELECT * FROM (SELECT k.key, 0::bigint, k.sales, k.returns, k.earned, k.given_back, k.fees, k.shared, k.withheld, k.adjusted, k.paid FROM k
-                ORDER BY k.earned + k.given_back + k.fees + k.shared + k.withheld DESC, k.key LIMIT $8) b`
+   WHERE e.book_id = $1 AND e.kind = $2 AND e.payee = $3 AND e.currency = $4 AND e.dimension = $5 AND e.day = $6
+   ORDER BY e.key LIMIT $8)
+SELECT k.key, (SELECT count(*) FROM k), k.sales, k.returns, k.earned, k.given_back, k.fees, k.shared, k.withheld, k.adjusted, k.paid
+  FROM k ORDER BY k.earned + k.given_back + k.fees + k.shared + k.withheld DESC, k.key LIMIT $7`
 )
 
 // reader reads on one snapshot.
@@ -65,7 +67,7 @@ func (s *Service) read(ctx context.Context, book ledger.Book, fn func(r reader) 
 func (r reader) standing() (at Standing, err error) {
 	var last int64
 	var recorded *time.Time
-	err = r.tx.QueryRow(r.ctx, sqlStanding, r.book.ID).Scan(&at.Sequence, &at.Rebuilding, &last, &recorded)
+	err = r.tx.QueryRow(r.ctx, sqlStanding, r.book.ID).Scan(&at.Sequence, &at.Rebuilding, &at.clearing, &last, &recorded)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ledger.ErrBookUnknown
 	}
@@ -112,29 +114,28 @@ func (r reader) dated(a *Answer, from, to time.Time) error {
 	var day time.Time
 	var one Sum
 	_, err = pgx.ForEachRow(rows, append([]any{&day}, one.columns()...), func() error {
-		a.group(day, one)
+		a.group(day, one, from, to)
 		return nil
 	})
 	return err
 }
 
+// named reads a month by name. The total is that of its days: a sale of several products is one.
 func (r reader) named(a *Answer, from, to time.Time) error {
-	rows, err := r.tx.Query(r.ctx, sqlNames, r.book.ID, a.Kind, a.Payee, string(a.Currency), a.By.dimension(), from, to, a.Top)
+	if err := r.tx.QueryRow(r.ctx, sqlTotal, r.book.ID, a.Kind, a.Payee, string(a.Currency), from, to).Scan(a.Total.columns()...); err != nil {
+		return err
+	}
+	rows, err := r.tx.Query(r.ctx, sqlNames, r.book.ID, a.Kind, a.Payee, string(a.Currency), a.By.dimension(), from, a.Top, MaxRanked)
 	if err != nil {
 		return err
 	}
 	var one Sum
 	var named int64
-	first := true
 	_, err = pgx.ForEachRow(rows, append([]any{&one.Key, &named}, one.columns()...), func() error {
-		if first {
-			a.Total, a.Named, first = one, named, false
-			return nil
-		}
 		a.Sums = append(a.Sums, one)
 		return nil
 	})
-	a.Named -= int64(len(a.Sums))
+	a.Named = named - int64(len(a.Sums))
 	a.rest()
 	return err
 }
