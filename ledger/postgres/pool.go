@@ -47,6 +47,9 @@ type Options struct {
 	LockTimeout time.Duration
 	// IdleInTransactionTimeout ends a session that holds a transaction open and does nothing, and with it how long a frozen process keeps a book waiting; 5 s if zero.
 	IdleInTransactionTimeout time.Duration
+	// ReadLimit bounds the whole life of a read transaction; 2 s if zero. Only tests may set it, which run on machines that are busy
+	// with other tests.
+	ReadLimit time.Duration
 	// Dial makes the connections, instead of the network; nil for the network. Only tests set it, to stand in between.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Undurable accepts a server with fsync or full_page_writes off. Only tests may set it.
@@ -59,6 +62,8 @@ type Pool struct {
 	*pgxpool.Pool
 
 	undurable bool
+	readLimit time.Duration
+	beginRead string
 	mu        sync.Mutex
 	warnings  []string
 }
@@ -79,7 +84,11 @@ func Open(ctx context.Context, url string, opts Options) (*Pool, error) {
 	if opts.Dial != nil {
 		config.ConnConfig.DialFunc = opts.Dial
 	}
-	p := &Pool{undurable: opts.Undurable}
+	p := &Pool{undurable: opts.Undurable, readLimit: opts.ReadLimit}
+	if p.readLimit <= 0 {
+		p.readLimit = readLimit
+	}
+	p.beginRead = fmt.Sprintf(beginRead, p.readLimit.Milliseconds())
 	config.AfterConnect = p.admit
 	if p.Pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)

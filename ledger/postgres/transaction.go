@@ -19,7 +19,7 @@ var ErrReadTooLong = fault.New(fault.Unavailable, "read-too-long",
 	"This took longer than two seconds to read. Ask for a smaller page or a shorter period.")
 
 const (
-	// readLimit bounds the whole life of a read transaction: an old snapshot slows every posting down.
+	// readLimit bounds, unless a test says otherwise, the whole life of a read transaction: an old snapshot slows every posting down.
 	readLimit = 2 * time.Second
 	// rollbackLimit bounds a rollback, which runs after the caller's context may have ended.
 	rollbackLimit = 2 * time.Second
@@ -119,7 +119,7 @@ func (p *Pool) ReadTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
 	if tx := joined(ctx); tx != nil {
 		return fn(tx)
 	}
-	bounded, cancel := context.WithTimeoutCause(ctx, readLimit, ErrReadTooLong)
+	bounded, cancel := context.WithTimeoutCause(ctx, p.readLimit, ErrReadTooLong)
 	defer cancel()
 	err := p.readTx(bounded, fn)
 	if err == nil {
@@ -142,7 +142,7 @@ func (p *Pool) readTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
 		return &settled{RolledBack, err}
 	}
 	defer conn.Release()
-	tx, err := conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: beginRead})
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: p.beginRead})
 	if err != nil {
 		return settle(err)
 	}

@@ -230,7 +230,7 @@ func TestReadTx(t *testing.T) {
 
 func TestReadTxEndsWithinTwoSeconds(t *testing.T) {
 	t.Parallel()
-	db := pgtest.New(t)
+	db := pgtest.New(t, pgtest.Settings(func(o *postgres.Options) { o.ReadLimit = 0 }))
 	for name, fn := range map[string]func(t *testing.T, tx pgx.Tx) error{
 		"one long statement": func(t *testing.T, tx pgx.Tx) error {
 			_, err := tx.Exec(t.Context(), `SELECT pg_sleep(60)`)

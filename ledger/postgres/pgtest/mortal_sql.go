@@ -45,7 +45,7 @@ func (d *DB) Mortal(t testing.TB, conns int32, at int, after bool) *Mortal {
 	t.Helper()
 	m := &Mortal{name: fmt.Sprint("mortal ", mortals.Add(1)), at: at, after: after, conns: map[net.Conn]bool{}}
 	var err error
-	m.Pool, err = postgres.Open(t.Context(), d.AppURL, postgres.Options{ApplicationName: m.name, MaxConns: conns, Undurable: true, Dial: m.dial})
+	m.Pool, err = postgres.Open(t.Context(), d.AppURL, postgres.Options{ApplicationName: m.name, MaxConns: conns, Undurable: true, ReadLimit: patience, Dial: m.dial})
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}

@@ -59,10 +59,14 @@ func Unmigrated() Option { return func(o *order) { o.bare = true } }
 // cluster is the server of this test binary, made on first use.
 var cluster = sync.OnceValues(open)
 
+// patience is how long a read may take in tests, which share a machine with many others. That reads end in time is what the tests of
+// package postgres are about, and plans are held to what they read.
+const patience = 20 * time.Second
+
 // New lends t a database of its own. It may be called from parallel tests, and several times by one.
 func New(t testing.TB, opts ...Option) *DB {
 	t.Helper()
-	o := order{options: postgres.Options{ApplicationName: "pgtest", MaxConns: 10, Undurable: true}}
+	o := order{options: postgres.Options{ApplicationName: "pgtest", MaxConns: 10, Undurable: true, ReadLimit: patience}}
 	for _, opt := range opts {
 		opt(&o)
 	}
