@@ -228,9 +228,19 @@ func (h *house) matrixFixture() fixture {
 	destination := h.must(201, "POST", "/v1/books/uk/payees/cre_bob/destinations", `{"rail":"connected","account":"`+secondAccount+`","currencies":["GBP"],"reason":"For the tests."}`).json(h.t)
 	h.payable("cre_amy", 1)
 	h.must(200, "PATCH", "/v1/books/uk/data_subjects/payee:cre_amy", `{"fields":{"bank_account":"GB33BUKB20201555555555"},"reason":"For the tests."}`)
+	f.own["receipt"] = h.receiptFor("donation:D3")
 	f.own["destination"], f.missing["destination"] = destination["id"].(string), "dst_zzzzzzzzzzzzzzzz"
 	h.ranOnce()
 	h.reconciled(&f)
+	book, err := h.ledger.Book(h.t.Context(), "uk")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	st, err := h.later.Issue(h.t.Context(), book, "cre_amy", "GBP")
+	if err != nil || st == nil {
+		h.t.Fatalf("no statement is issued: %v", err)
+	}
+	f.own["statement"] = st.ID
 	why, ask := `{"reason":"For the tests."}`, `{"act":%q,"payload":%s,"reason":"For the tests."}`
 	for _, op := range Operations() {
 		if op.Body == reflect.TypeFor[NewReason]() {

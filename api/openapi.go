@@ -174,7 +174,10 @@ type pathFields struct {
 	Sale        string `json:"sale" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The sale's id" example:"B"`
 	Set         string `json:"set" pattern:"^[a-z][a-z0-9_]{0,31}-[1-9][0-9]{0,6}$" doc:"The rule set's id" example:"uk-1"`
 	Address     string `json:"address" pattern:"^[A-Za-z0-9_.-]{1,64}(:[A-Za-z0-9_.-]{1,64}){1,8}$" doc:"The account's address" example:"liabilities:seller:available:sel_uk"`
+	Statement   string `json:"statement" pattern:"^st_[a-z0-9]{20}$" doc:"The statement's id" example:"st_0123456789abcdefghij"`
 	Campaign    string `json:"campaign" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The campaign's id" example:"winter24"`
+	Receipt     string `json:"receipt" pattern:"^[a-z][a-z0-9_]{0,31}-[a-z2-7]{26}$" doc:"The receipt's id" example:"uk-k5w3pz7vq2c4n6m3abdefghijk"`
+	Public      string `json:"public_campaign" pattern:"^[a-z][a-z0-9_]{0,31}-[A-Za-z0-9_.-]{1,64}$" doc:"The book's code, a hyphen, and the campaign's id" example:"uk-winter24"`
 	Beneficiary string `json:"beneficiary" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The beneficiary's id" example:"ngo_a"`
 	Donation    string `json:"donation" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The donation's id" example:"D3"`
 	Destination string `json:"destination" pattern:"^dst_[a-z0-9]{16}$" doc:"The destination's id" example:"dst_0123456789abcdef"`

@@ -25,8 +25,10 @@ type portalPage struct {
 
 type payeeCard struct {
 	ID, Name, Kind, Country, Currency string
-	Erased                            bool
-	Currencies                        []payeeCurrency
+	// KindWord is the kind in the reader's words.
+	KindWord   string
+	Erased     bool
+	Currencies []payeeCurrency
 	// Known are the kinds of personal data that are stored; Closed says that they cannot be listed right now.
 	Known  []string
 	Closed bool
@@ -55,20 +57,10 @@ type payeeHolding struct {
 	Amount        amount
 }
 
-// holdingWords are the accounts of payees in words, by the path in the chart, in the order they are shown.
-var holdingWords = []struct{ path, name, meaning string }{
-	{"available", "Available", "Yours to be paid out."},
-	{"paying", "Being paid out", "Sent to where you are paid, and not confirmed yet."},
-	{"pending", "On its way", "Earned. It becomes available once orders can no longer be returned easily."},
-	{"reserve", "Reserve", "Held back for a while against returns, and released bit by bit."},
-	{"dispute_hold", "Held for disputes", "Held until open disputes with customers are decided."},
-	{"blocked", "On hold", "Held until an open question about the account is settled. Write to support to learn which."},
-	{"deposit", "Deposit", "The security you paid in."},
-	{"commission_deposit", "Commission held back", "Commission that is released once its tier is decided."},
-	{"minor_trust", "In trust", "Set aside for the child as the law demands, until it comes of age."},
-}
+// holdings are the accounts of payees by the path in the chart, in the order they are shown. The word files say what they are.
+var holdings = []string{"available", "paying", "pending", "reserve", "dispute_hold", "blocked", "deposit", "commission_deposit", "minor_trust"}
 
-// holdingPaths are the chart's paths of a kind of payee, by the words above.
+// holdingPaths are the chart's paths of a kind of payee, by the names above.
 func holdingPaths(kind string) map[string]string {
 	paths := map[string]string{}
 	switch kind {
@@ -117,7 +109,7 @@ func (c *console) portal(ctx context.Context, _ *http.Request) (answer, error) {
 		}
 		p.Minors = append(p.Minors, card)
 	}
-	return answer{Title: "My balances", Active: "portal", Data: p}, nil
+	return answer{Title: tellerOf(ctx).say("portal.title"), Active: "portal", Data: p}, nil
 }
 
 // minorsShown bounds whom a guardian's page shows.
@@ -129,6 +121,9 @@ func (c *console) payeeCard(ctx context.Context, book ledger.Book, id string, mo
 	registered, err := c.Commerce.Payee(ctx, book, id)
 	if err != nil && !errors.Is(err, commerce.ErrPayeeUnknown) {
 		return card, err
+	}
+	if registered.Kind != "" {
+		card.KindWord = tellerOf(ctx).word("payee", registered.Kind)
 	}
 	card.Kind, card.Country, card.Currency, card.Minor = registered.Kind, registered.Country, registered.Currency, registered.Minor
 	if err := c.holdingsOf(ctx, book, &card); err != nil {
@@ -144,8 +139,9 @@ func (c *console) payeeCard(ctx context.Context, book ledger.Book, id string, mo
 func (c *console) holdingsOf(ctx context.Context, book ledger.Book, card *payeeCard) error {
 	paths := holdingPaths(card.Kind)
 	at := map[string]int{}
-	for _, w := range holdingWords {
-		path, ok := paths[w.path]
+	say := tellerOf(ctx)
+	for _, name := range holdings {
+		path, ok := paths[name]
 		if !ok {
 			continue
 		}
@@ -160,7 +156,7 @@ func (c *console) holdingsOf(ctx context.Context, book ledger.Book, card *payeeC
 				at[string(b.Currency)] = i
 				card.Currencies = append(card.Currencies, payeeCurrency{Currency: string(b.Currency), Available: minor(0, b.Currency)})
 			}
-			card.Currencies[i].add(w.path, w.name, w.meaning, minor(b.Net(), b.Currency))
+			card.Currencies[i].add(name, say.say("portal.holding."+name), say.say("portal.holding."+name+".note"), minor(b.Net(), b.Currency))
 		}
 	}
 	slices.SortFunc(card.Currencies, func(a, b payeeCurrency) int { return strings.Compare(a.Currency, b.Currency) })
@@ -227,7 +223,7 @@ func (c *console) knownOf(ctx context.Context, book ledger.Book, card *payeeCard
 		return nil
 	}
 	for _, name := range person.Fields {
-		card.Known = append(card.Known, strings.ReplaceAll(name, "_", " "))
+		card.Known = append(card.Known, tellerOf(ctx).word("personal", name))
 	}
 	names, err := c.Vault.Names(ctx, owner, []string{subject})
 	if err != nil {

@@ -10,6 +10,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"mizan/api/access"
+	"mizan/ledger/locale"
 )
 
 // Pages are templates around one layout. Everything they show is escaped by html/template; the functions below are the
@@ -41,8 +44,9 @@ var (
 	stylePath = hashedPath("console", ".css", styleCSS)
 	markPath  = hashedPath("mark", ".svg", markSVG)
 	assets    = map[string]asset{
-		stylePath: {"text/css; charset=utf-8", styleCSS},
-		markPath:  {"image/svg+xml", markSVG},
+		stylePath:       {"text/css; charset=utf-8", styleCSS},
+		markPath:        {"image/svg+xml", markSVG},
+		publicStylePath: {"text/css; charset=utf-8", publicCSS},
 	}
 	// Pages are parsed when the first of them is asked for: the garbage collector of a service that only posts need not go
 	// through them again and again, and commands start sooner.
@@ -52,7 +56,7 @@ var (
 			"payout-health", "payout-runs", "payout-run", "decision", "payouts", "payout", "payees", "payee", "payee-decisions", "payout-request", "payout-waits",
 			"payout-policies", "payout-policy", "payout-debts", "treasury-proposals", "bank-files", "bank-file", "bank-report",
 			"recon", "recon-runs", "recon-run", "recon-source", "breaks", "break", "pairings", "periods", "period", "exports", "export-ask", "export",
-			"portal-payout", "portal-payouts", "portal-waits", "portal-decisions", "portal-request")
+			"portal-payout", "portal-payouts", "portal-waits", "portal-decisions", "portal-request", "portal-earnings", "portal-orders", "portal-order", "portal-money")
 	})
 )
 
@@ -64,6 +68,7 @@ func hashedPath(name, extension string, content []byte) string {
 func parsePages(names ...string) map[string]*template.Template {
 	base := template.Must(template.New("layout.html").Funcs(template.FuncMap{
 		"amount": amountHTML, "exact": exactHTML, "ltr": ltrHTML, "address": addressHTML, "at": timeHTML, "day": func(t time.Time) string { return t.Format("2006-01-02") },
+		"say": sayHTML, "ownsubject": ownSubjectHTML, "in": func(l locale.Language, of any) told { return told{l, of} }, "figure": figureHTML, "money": moneyHTML, "sum": func(l locale.Language, a amount) string { return teller{l}.sum(a) }, "count": func(l locale.Language, n int64) string { return l.Count(n) },
 		"thousands": thousands, "plain": plain, "choices": func(words ...string) []string { return words },
 	}).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html", "pages/payout-parts.html", "pages/recon-parts.html"))
 	pages := map[string]*template.Template{}
@@ -76,6 +81,9 @@ func parsePages(names ...string) map[string]*template.Template {
 // view is what the layout is given.
 type view struct {
 	answer
+	// Lang is what the page is written in; Tongues are the languages it can be read in, none for a page in English only.
+	Lang                            locale.Language
+	Tongues                         []tongue
 	Direction, Style, Mark, Version string
 	Open                            bool
 	ReadAt                          time.Time
@@ -99,8 +107,18 @@ func (v view) Root() link {
 
 func (c *console) render(w http.ResponseWriter, r *http.Request, status int, name string, a answer) {
 	visitor := visitOf(r.Context())
-	v := view{answer: a, Direction: direction(r), Style: stylePath, Mark: markPath, Open: c.Open, Menu: visitor.menu(a.Active), Form: c.formToken(visitor),
+	v := view{answer: a, Lang: locale.English, Direction: direction(r), Style: stylePath, Mark: markPath, Open: c.Open, Menu: visitor.menu(a.Active, tellerOf(r.Context())), Form: c.formToken(visitor),
 		SignedIn: visitor.home() != "", MaySignIn: c.Access != nil}
+	if translated[name] && visitor.principal().Kind != access.Person {
+		v.Lang = tellerOf(r.Context()).Language
+		v.Tongues = tongues(v.Lang)
+		if asked := r.URL.Query().Get("dir"); asked != "ltr" && asked != "rtl" {
+			v.Direction = v.Lang.Direction()
+		}
+	}
+	if c.Earnings != nil && visitor.principal().Kind == access.Payee {
+		v.Menu = append(v.Menu, tab{link{tellerOf(r.Context()).say("earnings.title"), "/portal/earnings"}, a.Active == "earnings"})
+	}
 	if c.Open {
 		v.Version, v.ReadAt = c.Version, c.Now().UTC()
 	}
@@ -111,7 +129,7 @@ func (c *console) render(w http.ResponseWriter, r *http.Request, status int, nam
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Add("Vary", "Accept-Language")
+	w.Header().Add("Vary", "Accept-Language, Cookie")
 	w.WriteHeader(status)
 	_, _ = w.Write(body.Bytes())
 }

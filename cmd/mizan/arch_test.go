@@ -40,6 +40,10 @@ var modules = map[string]string{
 	"oidc":        "github.com/coreos/go-oidc/v3",
 	"oauth2":      "golang.org/x/oauth2",
 	"jose":        "github.com/go-jose/go-jose/v4",
+	"i18n":        "github.com/nicksnyder/go-i18n/v2",
+	"text":        "golang.org/x/text",
+	"chromedp":    "github.com/chromedp/chromedp",
+	"cdproto":     "github.com/chromedp/cdproto",
 }
 
 // house lists every package from the ground up.
@@ -52,6 +56,7 @@ var house = []storey{
 	{"ledger/journal", "exports are rendered from plain values, so that the command line and the service write the same bytes", []string{"ledger/money"}},
 	{"ledger/tabular", "every export is written by one hand, so that each can be read again and none can harm a spreadsheet",
 		[]string{"ledger/money", "excelize"}},
+	{"ledger/locale", "how a language writes amounts, days and sentences is the same wherever somebody reads them", []string{"ledger/money", "i18n", "text"}},
 	{"migrations", "the schema stands alone, so that an operator can apply it without starting anything else", []string{"pgx", "goose"}},
 	{"ledger/postgres", "the door to the database knows nothing about money", []string{"pgx"}},
 	{"ledger/postgres/pgtest", "it lends tests a migrated database", []string{"ledger/postgres", "migrations", "pgx"}},
@@ -64,6 +69,8 @@ var house = []storey{
 		[]string{"ledger/money", "ledger/audit", "ledger/postgres", "ledger", "ledger/guard"}},
 	{"ledger/commerce/intake", "an inbound message is stored, then applied through commerce",
 		[]string{"ledger/money", "ledger/pan", "ledger/postgres", "ledger", "ledger/guard", "ledger/commerce"}},
+	{"ledger/commerce/receipts", "the public sees what commerce tells, without what is not for it, and pages and the API show the same",
+		[]string{"ledger/money", "ledger/postgres", "ledger", "ledger/commerce"}},
 	{"payouts/processor", "drivers see amounts and nothing of the books", []string{"ledger/money"}},
 	{"payouts/processor/conformance", "one suite of tests for every driver", []string{"ledger/money", "payouts/processor"}},
 	{"payouts/processor/stripe", "the only importer of the processor's library, so that it can be replaced",
@@ -75,29 +82,31 @@ var house = []storey{
 		[]string{"ledger/postgres", "ledger/guard", "ledger/failpoint", "river", "cron"}},
 	{"payouts", "decisions about payments read the books and write them through the ledger",
 		[]string{"ledger/money", "ledger/postgres", "ledger", "ledger/guard", "ledger/vault", "ledger/commerce", "payouts/processor", "ledger/failpoint"}},
+	{"payouts/earnings", "sums are made of what others recorded and decide nothing, so they need nobody's leave", []string{"ledger/money", "ledger/postgres", "ledger", "ledger/commerce"}},
 	{"payouts/reconcile/evidence", "statements of banks are read from the bytes alone, so that a file can be judged before anything is stored",
 		[]string{"ledger/money"}},
+	{"payouts/statements", "it tells payees what others recorded, and keeps what was issued", []string{"ledger/money", "ledger/postgres", "ledger", "ledger/guard",
+		"ledger/commerce", "ledger/tabular", "payouts"}},
 	{"payouts/reconcile", "it compares what others recorded, and a person's word on a difference is an approval", []string{"ledger/money", "ledger/audit", "ledger/postgres", "ledger",
-		"ledger/guard", "ledger/commerce", "ledger/commerce/intake", "payouts/processor", "payouts/processor/bankfile", "payouts", "payouts/reconcile/evidence"}},
+		"ledger/guard", "ledger/commerce", "ledger/commerce/intake", "payouts/processor", "payouts/processor/bankfile", "payouts", "payouts/statements", "payouts/reconcile/evidence"}},
 	{"payouts/reports", "reports read what others recorded up to one place of the book, so that the same question has the same bytes", []string{"ledger/money", "ledger/postgres",
 		"ledger", "ledger/guard", "ledger/commerce", "ledger/tabular", "payouts", "payouts/reconcile"}},
-	{"payouts/statements", "it renders what others recorded", []string{"ledger/money", "ledger/postgres", "ledger",
-		"ledger/commerce", "payouts", "excelize"}},
 	{"api/access", "who may call is decided before any business package is reached",
 		[]string{"ledger/postgres", "ledger/guard", "ledger/vault", "oidc", "oauth2", "jose"}},
 	{"api/access/accesstest", "it lends tests an issuer that shares no code with what checks its tokens", nil},
+	{"api/console/browsertest", "it lends tests a real browser, which sees pages as people do and knows nothing of what they say", []string{"chromedp", "cdproto"}},
 	{"api/client", "checkout services link it: it must not bring a database driver along", []string{"ledger/money"}},
 	{"api/docs", "the handbook is text", nil},
-	{"api/console", "pages show what the services answer, by the rights of who looks", []string{"ledger/money", "ledger", "ledger/guard", "ledger/vault", "ledger/commerce", "ledger/tabular",
-		"payouts", "payouts/jobs", "payouts/processor/bankfile", "payouts/reconcile", "payouts/reconcile/evidence", "payouts/reports", "payouts/statements", "api/access"}},
-	{"api", "HTTP only: no business rules and no SQL", []string{"ledger/failpoint", "ledger/money", "ledger/pan", "ledger", "ledger/guard", "ledger/vault",
-		"ledger/commerce", "ledger/commerce/intake", "ledger/tabular", "payouts", "payouts/jobs", "payouts/processor", "payouts/processor/bankfile", "payouts/reconcile", "payouts/reconcile/evidence",
+	{"api/console", "pages show what the services answer, by the rights of who looks", []string{"ledger/money", "ledger/locale", "ledger", "ledger/guard", "ledger/vault", "ledger/commerce", "ledger/commerce/receipts", "ledger/tabular",
+		"payouts", "payouts/earnings", "payouts/jobs", "payouts/processor/bankfile", "payouts/reconcile", "payouts/reconcile/evidence", "payouts/reports", "payouts/statements", "api/access"}},
+	{"api", "HTTP only: no business rules and no SQL", []string{"ledger/failpoint", "ledger/money", "ledger/locale", "ledger/pan", "ledger", "ledger/guard", "ledger/vault",
+		"ledger/commerce", "ledger/commerce/intake", "ledger/commerce/receipts", "ledger/tabular", "payouts", "payouts/earnings", "payouts/jobs", "payouts/processor", "payouts/processor/bankfile", "payouts/reconcile", "payouts/reconcile/evidence",
 		"payouts/reports", "payouts/statements", "api/access", "api/docs", "api/console", "huma", "chi", "prometheus"}},
 	{"cmd/mizan", "the only place that knows every part, because it puts them together", []string{"*"}},
 }
 
 // forTests is what test files may import beyond their package's own storey.
-var forTests = []string{"ledger/money", "ledger/postgres", "ledger/postgres/pgtest", "migrations", "pgx", "cmp", "goleak", "rapid", "kin-openapi", "api/access/accesstest", "api/client",
+var forTests = []string{"ledger/money", "ledger/postgres", "ledger/postgres/pgtest", "migrations", "pgx", "cmp", "goleak", "rapid", "kin-openapi", "api/access/accesstest", "api/console/browsertest", "api/client",
 	"payouts/processor", "payouts/processor/stripe", "payouts/processor/simulator", "payouts/processor/conformance", "payouts/processor/bankfile"}
 
 // pgxAnywhere lists the packages that may import pgx in any file: they are where SQL is prepared, not where the business asks for it.

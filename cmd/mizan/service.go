@@ -115,6 +115,7 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 	}
 	counts.watch(p.jobs, now)
 	newReconcileMetrics(registry, p, now, config.log)
+	newEarningsMetrics(registry, p, config.log)
 	inbound := intake.New(pool, p.books, p.events, intake.Options{Secrets: config.secrets, Now: now, Log: config.log})
 	var handler http.Handler
 	// The handbook shows the API as the API describes itself. It asks once, and no request comes before the handler is
@@ -134,7 +135,10 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 		Payouts:        p.payouts,
 		Bank:           p.bank,
 		Reconcile:      p.reconcile,
+		Earnings:       p.earnings,
 		Reports:        p.reports,
+		Receipts:       p.receipts,
+		Statements:     p.statements,
 		PublicURL:      config.public,
 		Secure:         config.secure,
 		TrustedProxies: config.proxies,
@@ -178,7 +182,7 @@ func (v *service) close(ctx context.Context) error {
 func (p *parts) consoleConfig(config serviceConfig, now func() time.Time) console.Config {
 	pages := console.Config{
 		Ledger: p.books, Access: p.access, Desk: p.desk, Trail: p.trail, Commerce: p.events, Vault: p.vault, Jobs: p.jobs, Payouts: p.payouts, Bank: p.bank,
-		Reconcile: p.reconcile, Reports: p.reports,
+		Reconcile: p.reconcile, Earnings: p.earnings, Reports: p.reports, Receipts: p.receipts, Statements: p.statements,
 		FormKey: config.sessionKey, Secure: config.secure, Now: now, Version: version(), Open: config.open, Log: config.log,
 		Address: api.ClientAddress,
 	}

@@ -162,6 +162,7 @@ func (w *workbench) playLife(t *testing.T, l life) (played []playedStep) {
 		checkWaterfall(t, l.Key, o)
 	}
 	lw.checkTogether(t)
+	lw.checkEarned(t)
 	return played
 }
 

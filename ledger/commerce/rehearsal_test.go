@@ -83,10 +83,10 @@ func TestRehearsalOfLives(t *testing.T) {
 func TestRehearsalOfRandomLives(t *testing.T) {
 	t.Parallel()
 	book := newWorkbench(t, "US", "America/Chicago", lifeCurrencies...).book
-	start := freshSeed()
+	start, count := freshSeed(), *lifeCount*3/10
 	t.Logf("seeds from %d", start)
 	played, changed, refused := 0, 0, map[string]int{}
-	for i := range uint64(6000) {
+	for i := range uint64(max(1, count)) {
 		l := newRandomLife(book, start+i)
 		if err := l.play(); err != nil {
 			t.Fatal(err)
