@@ -46,11 +46,11 @@ func (c *console) pairingLine(ctx context.Context, who cashier, x reconcile.Pair
 		}
 	}
 	if x.State == pairingSuggested {
-		one, err := c.Reconcile.Pairing(ctx, who.book, x.ID)
+		said, err := c.Reconcile.SaidOtherwise(ctx, who.book, x)
 		if err != nil {
 			return l, err
 		}
-		l.Changes = one.Changes
+		l.Changes = said
 	}
 	members, err := c.Reconcile.Members(ctx, who.book, reconcile.Break{Match: x.Match, Source: x.Source, External: x.External, Entries: x.Entries})
 	l.Sides = who.sidesOf(x.Match, members)

@@ -118,9 +118,15 @@ func pairingOf(ctx context.Context, from asker, sql string, book ledger.Book, id
 // Pairing is one pairing. It returns ErrPairingUnknown.
 func (s *Service) Pairing(ctx context.Context, book ledger.Book, id string) (p PairingRecord, err error) {
 	if p, err = pairingOf(ctx, s.pool, sqlPairing, book, id); err == nil {
-		p.Changes, err = saidOtherwise(ctx, s.pool, book, &p)
+		p.Changes, err = s.SaidOtherwise(ctx, book, p)
 	}
 	return p, err
+}
+
+// SaidOtherwise is what the source says last of the amounts, fees and currencies of a pairing's lines that is not what they say, the newest
+// first, at most 100.
+func (s *Service) SaidOtherwise(ctx context.Context, book ledger.Book, p PairingRecord) ([]Change, error) {
+	return saidOtherwise(ctx, s.pool, book, &p)
 }
 
 // Confirm makes a suggested pairing: its lines and entries are open no more from the next run on, and belong to it for ever. It is
