@@ -175,6 +175,12 @@ func (s *Service) Exports(ctx context.Context, book ledger.Book, q ExportQuery) 
 
 // takeDue takes the export that is next among those that are known to be long or among the others, or errNoneDue.
 func (s *Service) takeDue(ctx context.Context, long bool) (e Export, err error) {
+	if err := ctx.Err(); err != nil {
+		return Export{}, err
+	}
+	// What is taken counts as tried. A maker that has to leave meanwhile hears that it was taken, and can give it back.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), budget)
+	defer cancel()
 	var code string
 	err = s.pool.TxRetry(ctx, func(tx pgx.Tx) error {
 		e, err = scanExport(tx.QueryRow(ctx, sqlTakeDue, s.now(), s.now().Add(s.lease), long), &code)
@@ -186,10 +192,7 @@ func (s *Service) takeDue(ctx context.Context, long bool) (e Export, err error) 
 	if err != nil {
 		return Export{}, err
 	}
-	// It is taken, and counts as tried: its book is read also when there is no time left for the rest.
-	read, cancel := context.WithTimeout(context.WithoutCancel(ctx), budget)
-	defer cancel()
-	e.book, err = s.ledger.Book(read, code)
+	e.book, err = s.ledger.Book(ctx, code)
 	return e, err
 }
 
