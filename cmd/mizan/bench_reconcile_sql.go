@@ -86,7 +86,7 @@ ON CONFLICT (book_id, account_id) DO UPDATE SET debits = b.debits + excluded.deb
    version = b.version + excluded.version, last_sequence = excluded.last_sequence`,
 		`UPDATE books b SET last_sequence = m.last, last_recorded_at = greatest(b.last_recorded_at, m.at)
   FROM (SELECT book_id, max(sequence) AS last, max(at) AS at FROM moves GROUP BY book_id) m WHERE b.id = m.book_id`,
-		`UPDATE evidence_heads h SET last_line = e.last FROM (SELECT book_id, max(number) AS last FROM evidence_lines GROUP BY book_id) e WHERE h.book_id = e.book_id AND h.source_id = 1`,
+		`UPDATE evidence_heads h SET last_line = h.last_line + t.shown FROM (SELECT book_id, count(*) FILTER (WHERE shown) AS shown FROM turn GROUP BY book_id) t WHERE h.book_id = t.book_id AND h.source_id = 1`,
 		`DROP TABLE turn, moves, moved`,
 	}
 	sqlBenchRunway = `SELECT prepare_partitions((SELECT last_sequence FROM books WHERE id = $1) + 300000)`
