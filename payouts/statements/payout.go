@@ -36,7 +36,7 @@ func (s *Service) OfPayout(ctx context.Context, book ledger.Book, payee, id stri
 		return nil, err
 	}
 	zone := book.Location()
-	st := &Statement{Payee: payee, Currency: p.Holder.Currency, Kind: Payout, To: p.CreatedSequence, LastDay: p.CreatedAt.In(zone).Format(time.DateOnly), IssuedAt: s.now(), book: book, of: &p}
+	st := &Statement{Payee: payee, Currency: p.Holder.Currency, Kind: Payout, To: p.CreatedSequence, LastDay: p.CreatedAt.In(zone).Format(time.DateOnly), IssuedAt: p.CreatedAt, book: book, of: &p}
 	if st.FirstDay = st.LastDay; len(first.Lines) > 0 {
 		st.FirstDay = min(st.LastDay, first.Lines[0].OccurredAt.In(zone).Format(time.DateOnly))
 	}
