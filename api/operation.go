@@ -112,6 +112,8 @@ func Operations() []Operation {
 		payoutOperations(),
 		statementOperations(),
 		dayOperations(),
+		statementBesideOperations(),
+		payoutStatementOperations(),
 		bankAccountOperations(),
 		bankFileOperations(),
 		bankReportOperations(),

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mizan/api/access"
+	"mizan/ledger/tabular"
 )
 
 // TestStatements issues the month of a sale and reads it over HTTP: by the payee, by finance, as files; nobody else learns of it.
@@ -57,11 +58,18 @@ func TestStatements(t *testing.T) {
 			t.Errorf("%s: %d %v %s", format, a.StatusCode, a.Header, a.body[:min(len(a.body), 300)])
 		}
 	}
+	for _, format := range []string{"json", "csv", "xlsx", "jsonl"} {
+		m, err := tabular.ReadManifest(strings.NewReader(h.as(key, "GET", one+"/manifest?format="+format, "").json(t)["manifest_text"].(string)))
+		if err != nil || m.Rows != 2 || len(m.Totals) != 1 || m.Totals[0].Amount != "4.41" || tabular.Check(strings.NewReader(h.as(key, "GET", one+"/content?format="+format, "").body), m) != nil {
+			t.Errorf("%s: %+v, %v", format, m, err)
+		}
+	}
 	days := "/v1/books/uk/payees/cre_amy/days"
 	if err := json.Unmarshal([]byte(h.as(key, "GET", days+"?from="+st.FirstDay+"&to="+st.LastDay, "").body), &head); err != nil || head.Closing != "4.41" || head.ID != "" || head.Headlines.Paid != nil {
 		t.Errorf("days: %+v, %v", head, err)
 	}
 	for path, want := range map[string]int{
+		one + "/below": 403, days + "/below": 403, days + "/manifest?from=" + st.FirstDay: 200, one + "/manifest?format=pdf": 422,
 		days: 200, days + "/lines?from=" + st.FirstDay: 200, days + "/content?format=csv&from=" + st.FirstDay: 200, days + "?from=2000-01-01": 422, days + "?from=x": 422, days + "?currency=XXX": 422,
 		one + "/lines" + next: 200, list + "/lines": 404, list + next: 400, one + "/content?format=pdf": 422, one + "/lines?limit=0": 400, list + "/st_0123456789abcdefghij": 404,
 		"/v1/books/uk/payees/cre_bob/statements/" + st.ID: 404, "/v1/books/vn/payees/cre_amy/statements/" + st.ID: 404, list + "?currency=USD": 200,
@@ -70,7 +78,8 @@ func TestStatements(t *testing.T) {
 			t.Errorf("%s: %d, want %d: %s", path, a.StatusCode, want, a.body)
 		}
 	}
-	for path, want := range map[string]int{one: 200, one + "/lines": 200, one + "/content": 200, days: 200, "/v1/books/uk/payees/sel_uk/statements": 404, "/v1/books/uk/payees/sel_uk/days": 404,
+	for path, want := range map[string]int{one: 200, one + "/lines": 200, one + "/content": 200, days: 200, one + "/below": 200, days + "/below": 200, one + "/manifest": 200,
+		"/v1/books/uk/payees/cre_bob/statements/" + st.ID + "/below": 404, "/v1/books/uk/payees/sel_uk/days/below": 404, "/v1/books/uk/payees/sel_uk/statements": 404, "/v1/books/uk/payees/sel_uk/days": 404,
 		"/v1/books/uk/payees/cre_bob/statements/" + st.ID: 404} {
 		a := h.by(h.amy, "GET", path, "")
 		if a.StatusCode != want || want == 200 && (strings.Contains(a.body, "sel_uk") || strings.Contains(a.body, "mcn_ldn") || strings.Contains(a.body, "revenue")) {

@@ -4,6 +4,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"iter"
 	"net/url"
@@ -12,11 +13,13 @@ import (
 
 // PayeeStatement is a statement without its lines. Of days on demand the id is empty and the number 0, and nothing is added up.
 type PayeeStatement struct {
-	ID        string             `json:"id"`
-	Number    int64              `json:"number"`
-	Payee     string             `json:"payee"`
-	Currency  string             `json:"currency"`
-	Kind      string             `json:"kind"`
+	ID       string `json:"id"`
+	Number   int64  `json:"number"`
+	Payee    string `json:"payee"`
+	Currency string `json:"currency"`
+	Kind     string `json:"kind"`
+	// Payout is the payout that it is of; empty of the other kinds.
+	Payout    string             `json:"payout_id"`
 	Period    string             `json:"period"`
 	FirstDay  string             `json:"first_day"`
 	LastDay   string             `json:"last_day"`
@@ -165,4 +168,123 @@ func (c *Client) PayeeDaysContent(ctx context.Context, book, payee string, d Day
 	q.Set("format", format)
 	_, err := c.download(ctx, under(book, "payees", payee, "days", "content")+"?"+q.Encode(), w)
 	return err
+}
+
+// StatementHeld is one reason for which money stays back.
+type StatementHeld struct {
+	Reason     string     `json:"reason"`
+	WaitsFor   string     `json:"waits_for"`
+	Bucket     string     `json:"bucket"`
+	Amount     string     `json:"amount"`
+	Order      string     `json:"order_id"`
+	Since      *time.Time `json:"since"`
+	Until      *time.Time `json:"until"`
+	Categories []string   `json:"categories"`
+}
+
+// StatementOthers is what those that are not listed keep.
+type StatementOthers struct {
+	Bucket string `json:"bucket"`
+	Amount string `json:"amount"`
+}
+
+// StatementPayout is a payout below a statement: State at its end, StateNow as it stands.
+type StatementPayout struct {
+	ID         string     `json:"id"`
+	Amount     string     `json:"amount"`
+	Fee        string     `json:"fee"`
+	Method     string     `json:"method"`
+	State      string     `json:"state"`
+	StateNow   string     `json:"state_now"`
+	CreatedAt  time.Time  `json:"created_at"`
+	ExpectedAt *time.Time `json:"expected_at"`
+	ArrivedAt  *time.Time `json:"arrived_at"`
+	ReturnedAt *time.Time `json:"returned_at"`
+	Trace      string     `json:"trace"`
+	Reference  string     `json:"reference"`
+	RetryOf    string     `json:"retry_of"`
+}
+
+// StatementNext is what the next run is expected to pay. UpTo says that less may be paid.
+type StatementNext struct {
+	At         time.Time      `json:"at"`
+	CutOff     time.Time      `json:"cut_off"`
+	Verdict    string         `json:"verdict"`
+	Amount     string         `json:"amount"`
+	Fee        string         `json:"fee"`
+	UpTo       bool           `json:"up_to"`
+	Coming     string         `json:"coming"`
+	ComingMore bool           `json:"coming_more"`
+	Reasons    []PayoutReason `json:"reasons"`
+}
+
+// StatementBelow is what stands below the line of a statement. Next is nil where the statement does not reach the present.
+type StatementBelow struct {
+	At          time.Time         `json:"at"`
+	Held        []StatementHeld   `json:"held"`
+	Others      []StatementOthers `json:"others"`
+	Payouts     []StatementPayout `json:"payouts"`
+	MorePayouts bool              `json:"more_payouts"`
+	Next        *StatementNext    `json:"next"`
+}
+
+// StatementManifest is what a statement's file comes to; Text is the same as a file for beside it.
+type StatementManifest struct {
+	Manifest json.RawMessage `json:"manifest"`
+	Text     string          `json:"manifest_text"`
+}
+
+// PayeeStatementBelow returns what stands below a statement.
+func (c *Client) PayeeStatementBelow(ctx context.Context, book, payee, id string) (StatementBelow, error) {
+	var b StatementBelow
+	err := c.get(ctx, under(book, "payees", payee, "statements", id, "below"), nil, &b)
+	return b, err
+}
+
+// PayeeDaysBelow returns what stands below any days of a payee.
+func (c *Client) PayeeDaysBelow(ctx context.Context, book, payee string, d Days) (StatementBelow, error) {
+	var b StatementBelow
+	err := c.get(ctx, under(book, "payees", payee, "days", "below"), d.query(), &b)
+	return b, err
+}
+
+// PayeeStatementManifest returns what a statement's file comes to.
+func (c *Client) PayeeStatementManifest(ctx context.Context, book, payee, id, format string) (StatementManifest, error) {
+	return c.statementManifest(ctx, url.Values{"format": {format}}, book, "payees", payee, "statements", id)
+}
+
+// PayeeDaysManifest returns what the file of any days comes to.
+func (c *Client) PayeeDaysManifest(ctx context.Context, book, payee string, d Days, format string) (StatementManifest, error) {
+	q := d.query()
+	q.Set("format", format)
+	return c.statementManifest(ctx, q, book, "payees", payee, "days")
+}
+
+func (c *Client) statementManifest(ctx context.Context, q url.Values, book string, path ...string) (StatementManifest, error) {
+	var m StatementManifest
+	err := c.get(ctx, under(book, append(path, "manifest")...), q, &m)
+	return m, err
+}
+
+// PayoutStatement returns the statement of one payout of a payee.
+func (c *Client) PayoutStatement(ctx context.Context, book, payee, payout string) (PayeeStatement, error) {
+	var st PayeeStatement
+	err := c.get(ctx, under(book, "payees", payee, "payouts", payout, "statement"), nil, &st)
+	return st, err
+}
+
+// PayoutStatementLines lists what a payout paid, as lines of a statement.
+func (c *Client) PayoutStatementLines(ctx context.Context, book, payee, payout string) iter.Seq2[PayeeStatementLine, error] {
+	return walk[PayeeStatementLine](ctx, c, under(book, "payees", payee, "payouts", payout, "statement", "lines"), nil)
+}
+
+// PayoutStatementContent writes the file of a payout's statement to w, as PayeeStatementContent does.
+func (c *Client) PayoutStatementContent(ctx context.Context, book, payee, payout, format string, w io.Writer) error {
+	_, err := c.download(ctx, under(book, "payees", payee, "payouts", payout, "statement", "content")+"?"+url.Values{"format": {format}}.Encode(), w)
+	return err
+}
+
+// PayoutStatementManifest returns what the file of a payout's statement comes to.
+func (c *Client) PayoutStatementManifest(ctx context.Context, book, payee, payout, format string) (StatementManifest, error) {
+	return c.statementManifest(ctx, url.Values{"format": {format}}, book, "payees", payee, "payouts", payout, "statement")
 }

@@ -32,6 +32,9 @@ func (s *Service) Days(ctx context.Context, book ledger.Book, payee string, c mo
 		return nil, ErrRange
 	}
 	st := &Statement{Payee: payee, Currency: c, Kind: Range, FirstDay: first, LastDay: last, IssuedAt: now, book: book}
+	if now.After(end) {
+		st.IssuedAt = end.UTC() // days that are over come to the same bytes each time
+	}
 	if st.From, err = s.recordedBefore(ctx, book, begin); err != nil {
 		return nil, err
 	}
