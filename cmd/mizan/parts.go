@@ -99,7 +99,7 @@ func newParts(pool *postgres.Pool, now func() time.Time, config partsConfig) (*p
 		}})
 	p.payouts = payouts.New(payouts.Options{Pool: pool, Ledger: p.books, Events: p.events, Trail: p.trail, Vault: p.vault, Now: now,
 		Rails: railsOf(config.driver, p.bank), Wait: waitBy(config.clock), Log: config.jobsLog})
-	p.statements = statements.New(statements.Options{Pool: pool, Ledger: p.books, Events: p.events, Now: now})
+	p.statements = statements.New(statements.Options{Pool: pool, Ledger: p.books, Events: p.events, Payouts: p.payouts, Now: now})
 	p.reconcile = reconcile.New(reconcile.Options{Pool: pool, Ledger: p.books, Events: p.events, Payouts: p.payouts, Statements: p.statements, Trail: p.trail, Now: now,
 		Driver: readersOf(config.driver, config.simulator), Wait: waitBy(config.clock), Share: config.reconcileShare, Log: config.jobsLog})
 	p.earnings = earnings.New(earnings.Options{Pool: pool, Ledger: p.books, Events: p.events, Now: now, Log: config.jobsLog})
