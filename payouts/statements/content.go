@@ -18,7 +18,7 @@ import (
 // in constant memory. What was issued is held against its hash, and its last bytes are kept back until that agrees.
 
 // JSON is the data form as a format of a download; the others are those of tables.
-const JSON = tabular.Format("json")
+const JSON = tabular.Document
 
 // Formats returns the formats of a download. The slice belongs to the caller.
 func Formats() []tabular.Format {
@@ -140,8 +140,12 @@ func (s *Service) seal(ctx context.Context, st *Statement) error {
 // Header is the header of a statement's table.
 func (s *Statement) Header(dialect tabular.Dialect) tabular.Header {
 	title := "Statement of " + s.Payee + ", " + s.FirstDay + " to " + s.LastDay
+	payout := ""
+	if s.of != nil {
+		payout, title = s.of.ID, "Payout "+s.of.ID+" of "+s.Payee+", "+s.LastDay
+	}
 	h := tabular.Header{Report: "statement", Schema: Schema, Book: s.book.Code, Title: title, Columns: Columns(), CSV: dialect}
-	for _, p := range [][2]string{{"statement_id", s.ID}, {"payee", s.Payee}, {"currency", string(s.Currency)}, {"first_day", s.FirstDay}, {"last_day", s.LastDay},
+	for _, p := range [][2]string{{"statement_id", s.ID}, {"payout_id", payout}, {"payee", s.Payee}, {"currency", string(s.Currency)}, {"first_day", s.FirstDay}, {"last_day", s.LastDay},
 		{"opening", s.Opening().Format(s.Currency)}, {"closing", s.Closing().Format(s.Currency)}, {"sha256", s.SHA256}} {
 		if p[1] != "" {
 			h.Parameters = append(h.Parameters, tabular.Parameter{Name: p[0], Value: p[1]})
@@ -152,6 +156,9 @@ func (s *Statement) Header(dialect tabular.Dialect) tabular.Header {
 
 // FileName is the name of the statement's file.
 func (s *Statement) FileName(f tabular.Format) string {
+	if s.of != nil {
+		return "payout-" + s.book.Code + "-" + s.Payee + "-" + s.of.ID + "." + string(f)
+	}
 	days := s.FirstDay + "-" + s.LastDay
 	if s.Period != 0 {
 		days = s.Period.String()
@@ -218,6 +225,8 @@ func (s *Service) Prove(ctx context.Context, st *Statement) error {
 type Came struct {
 	Bytes  int64
 	SHA256 []byte
+	// Rows are the lines of the data form.
+	Rows int64
 	// Manifest is nil of the data form, whose totals stand in it.
 	Manifest *tabular.Manifest
 }
@@ -231,7 +240,7 @@ func (s *Service) Measure(ctx context.Context, st *Statement, f tabular.Format, 
 	case st.schema != Schema:
 		return c, ErrOld
 	case f == JSON && st.SHA256 != "":
-		c.Bytes = st.Bytes
+		c.Bytes, c.Rows = st.Bytes, st.Lines
 		c.SHA256, err = hex.DecodeString(st.SHA256)
 		return c, err
 	}
@@ -242,10 +251,29 @@ func (s *Service) Measure(ctx context.Context, st *Statement, f tabular.Format, 
 	defer end()
 	w := &summed{to: io.Discard, sum: sha256.New()}
 	if f == JSON {
-		err = s.writeForm(ctx, st, w, func(*Line) error { return nil })
+		err = s.writeForm(ctx, st, w, func(*Line) error { c.Rows++; return nil })
 	} else {
 		c.Manifest, err = s.writeTable(ctx, st, f, dialect, w)
 	}
 	c.Bytes, c.SHA256 = w.size, w.sum.Sum(nil)
 	return c, err
+}
+
+// Manifest makes a statement's file without handing it out and returns what can be said of it: rows, the sum of the amounts, bytes and
+// hash. The same statement has the same file each time only if it was issued.
+//
+// Errors: those of Measure.
+func (s *Service) Manifest(ctx context.Context, st *Statement, f tabular.Format, dialect tabular.Dialect) (tabular.Manifest, error) {
+	came, err := s.Measure(ctx, st, f, dialect)
+	if err != nil {
+		return tabular.Manifest{}, err
+	}
+	if came.Manifest != nil {
+		return *came.Manifest, nil
+	}
+	var totals []tabular.Total
+	if came.Rows > 0 {
+		totals = []tabular.Total{{Column: "amount", Currency: st.Currency, Amount: (st.Closing() - st.Opening()).Format(st.Currency)}}
+	}
+	return st.Header(dialect).ManifestOf(came.Rows, totals, came.Bytes, came.SHA256), nil
 }

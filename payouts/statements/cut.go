@@ -241,6 +241,9 @@ func (x *cutting) spread(entries []ledger.Entry, parts []part) {
 	}
 }
 
+// entryID is the ledger's entry as a line names it.
+func entryID(t *ledger.Transaction, line int) string { return t.ID() + "/" + strconv.Itoa(line) }
+
 func (x *cutting) line(e ledger.Entry, p part) {
 	if p.amount == 0 {
 		return
@@ -250,7 +253,7 @@ func (x *cutting) line(e ledger.Entry, p part) {
 	if l.Rule == "" && l.Order == "" {
 		l.RuleVersion = ""
 	}
-	l.Entry, l.Bucket, l.account = x.t.ID()+"/"+strconv.Itoa(e.Line), bucketOf(e.Account), e.Account
+	l.Entry, l.Bucket, l.account = entryID(x.t, e.Line), bucketOf(e.Account), e.Account
 	l.Note = x.note(p.note)
 	x.lines = append(x.lines, l)
 }
@@ -286,7 +289,7 @@ func (x *cutting) prove(own []ledger.Entry) error {
 		sums[x.lines[i].Entry] += x.lines[i].Amount
 	}
 	for _, e := range own {
-		if id := x.t.ID() + "/" + strconv.Itoa(e.Line); sums[id] != -e.Amount {
+		if id := entryID(x.t, e.Line); sums[id] != -e.Amount {
 			return fmt.Errorf("%w: the lines of entry %s come to %s, and it to %s", errDefect, id, sums[id].Format(e.Currency), (-e.Amount).Format(e.Currency))
 		}
 	}

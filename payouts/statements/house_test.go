@@ -13,9 +13,11 @@ import (
 
 	"mizan/ledger"
 	"mizan/ledger/commerce"
+	"mizan/ledger/guard"
 	"mizan/ledger/money"
 	"mizan/ledger/postgres/pgtest"
 	"mizan/ledger/tabular"
+	"mizan/payouts"
 )
 
 // house is a book whose payees get statements, and a clock that tests move.
@@ -40,7 +42,8 @@ func newHouse(t *testing.T, market, zone string, currencies ...money.Currency) *
 	h.ok(err)
 	h.set(2026, 11, 20)
 	events := commerce.New(l, commerce.NewRuleSets(h.db.Pool, h.clock), h.clock)
-	h.Service = New(Options{Pool: h.db.Pool, Ledger: l, Events: events, Now: h.clock})
+	paying := payouts.New(payouts.Options{Pool: h.db.Pool, Ledger: l, Events: events, Trail: guard.NewTrail(h.db.Pool, h.clock), Now: h.clock})
+	h.Service = New(Options{Pool: h.db.Pool, Ledger: l, Events: events, Payouts: paying, Now: h.clock})
 	return h
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"mizan/ledger"
 	"mizan/ledger/money"
+	"mizan/payouts"
 )
 
 // A statement, without its lines: whose it is, what it covers, and what was there before and after.
@@ -57,8 +58,13 @@ type Statement struct {
 	SHA256 string
 	Bytes  int64
 
+	// Payout is the payout that it is of; nil of the other kinds.
+	Payout *PaidOut
+
 	book   ledger.Book
 	schema int
+	// of is the payout as it is kept.
+	of *payouts.Payout
 	// head are the bytes of the data form before the lines.
 	head []byte
 }
@@ -142,6 +148,14 @@ type headJSON struct {
 	PreviousSHA256 string        `json:"previous_sha256,omitempty"`
 	Buckets        []bucketJSON  `json:"buckets"`
 	Accounts       []accountJSON `json:"accounts"`
+	Payout         *payoutJSON   `json:"payout,omitempty"`
+}
+
+// payoutJSON is the payout that a statement is of: what does not change any more.
+type payoutJSON struct {
+	ID     string `json:"payout_id"`
+	Amount string `json:"amount"`
+	Fee    string `json:"fee"`
 }
 
 type bucketJSON struct {
@@ -222,6 +236,9 @@ func (s *Statement) write() error {
 	}
 	for _, a := range s.Accounts {
 		h.Accounts = append(h.Accounts, accountJSON{string(a.Account), a.FromVersion, a.ToVersion, a.Opening.Format(s.Currency), a.Closing.Format(s.Currency)})
+	}
+	if p := s.Payout; p != nil {
+		h.Payout = &payoutJSON{p.ID, p.Amount.Format(s.Currency), p.Fee.Format(s.Currency)}
 	}
 	var err error
 	s.schema = Schema
@@ -343,8 +360,11 @@ type Headlines struct {
 	PaidKnown bool
 }
 
-// Headlines are the figures at the end of the statement.
+// Headlines are the figures at the end of the statement. That of a payout has one only: what it paid.
 func (s *Statement) Headlines() (h Headlines) {
+	if s.of != nil {
+		return Headlines{Paid: s.of.Amount, PaidKnown: true}
+	}
 	for _, b := range s.Buckets {
 		switch b.Bucket {
 		case Pending:

@@ -30,6 +30,9 @@ type Place struct {
 // walk hands out the transactions of a statement from a place on, cut, until there are no more or yield says so. It returns what the
 // buckets hold after the last one.
 func (s *Service) walk(ctx context.Context, st *Statement, from Place, page int, yield func(*cutting) (more bool, err error)) (held map[Bucket]money.Minor, err error) {
+	if st.of != nil {
+		return s.walkPayout(ctx, st, from, page, yield)
+	}
 	list, err := s.accountsOf(ctx, st)
 	if err != nil {
 		return nil, err
