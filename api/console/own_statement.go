@@ -46,19 +46,23 @@ type statementAsked struct {
 	query url.Values
 }
 
-// askedStatement reads which statement a request is about: an issued one by its id, or that of any days.
+// askedStatement reads which statement a request is about: an issued one by its id, that of a payout, or that of any days.
 func (c *console) askedStatement(ctx context.Context, r *http.Request) (a statementAsked, err error) {
 	a.t = tellerOf(ctx)
 	if a.o, a.who, a.query, err = c.orderOwner(ctx, r); err != nil {
 		return a, err
 	}
-	if id := r.PathValue("statement"); id != "" {
-		if unusable(id) {
-			return a, errNoPage
-		}
+	id, payout := r.PathValue("statement"), r.PathValue("payout")
+	switch {
+	case unusable(id) || unusable(payout):
+		err = errNoPage
+	case id != "":
 		a.path = statementsAt + "/" + id
 		a.st, err = c.Statements.Statement(ctx, a.o.book, a.who.ID, id)
-	} else {
+	case payout != "":
+		a.path = "/portal/payouts/" + payout + "/statement"
+		a.st, err = c.Statements.OfPayout(ctx, a.o.book, a.who.ID, payout)
+	default:
 		err = c.askDays(ctx, r, &a)
 	}
 	if err != nil {
@@ -117,6 +121,9 @@ func (a *statementAsked) to(below string, more ...string) string {
 func (a *statementAsked) title() string { return a.t.statementTitle(a.st) }
 
 func (t teller) statementTitle(st *statements.Statement) string {
+	if st.Payout != nil {
+		return t.say("statement.of_payout", "day", dayText(t, st.LastDay))
+	}
 	if st.Period != 0 {
 		return t.Month(int(st.Period/100), time.Month(st.Period%100))
 	}

@@ -99,8 +99,8 @@ type ownTax struct{ Jurisdiction, Collected, Returned string }
 type ownHeld struct{ Word, Order, Link, Amount, Until, Why string }
 
 type ownPaid struct {
-	Link, Amount, Fee, Day, Said, Trace, Method string
-	State                                       stateWord
+	Link, Amount, Fee, Day, Said, Trace string
+	State                               stateWord
 }
 
 type ownSpan struct {
@@ -170,7 +170,9 @@ func (a *statementAsked) fillSums(p *ownStatementPage, lines []statements.Line) 
 			}
 		}
 	}
-	p.Figures = a.figures(h)
+	if a.st.Payout == nil {
+		p.Figures = a.figures(h)
+	}
 	for _, b := range a.st.Buckets {
 		p.Buckets = append(p.Buckets, ownBucket{Word: a.bucketWord(b.Bucket), Opening: a.figure(b.Opening), Closing: a.figure(b.Closing), Minus: b.Closing < 0})
 	}
@@ -371,8 +373,10 @@ func (a *statementAsked) fillBelow(p *ownStatementPage, b *statements.Below) {
 
 // paid puts a payout into words: how it stood at the end of the statement, and when it arrived.
 func (a *statementAsked) paid(x statements.PaidOut) ownPaid {
-	row := ownPaid{Link: "/portal/payouts/" + url.PathEscape(x.ID), Amount: a.figure(x.Amount), Day: a.day(x.CreatedAt), Trace: cmp.Or(x.Trace, x.Reference), State: a.t.payoutState(x.StateNow),
-		Method: a.t.word("method", x.Method)}
+	row := ownPaid{Amount: a.figure(x.Amount), Day: a.day(x.CreatedAt), Trace: cmp.Or(x.Trace, x.Reference), State: a.t.payoutState(x.StateNow)}
+	if x.Method != "" { // a disbursement of donations has none, and no page of its own
+		row.Link = "/portal/payouts/" + url.PathEscape(x.ID)
+	}
 	if x.Fee != 0 {
 		row.Fee = a.say("statement.paid.fee", "amount", a.amount(x.Fee))
 	}

@@ -71,7 +71,7 @@ func (c *console) statementPages(mux *http.ServeMux) {
 	mux.HandleFunc("GET "+statementsAt, c.page("portal-statements", c.ownStatements))
 	mux.HandleFunc("GET "+downloadsAt, c.page("portal-downloads", c.ownDownloads))
 	mux.HandleFunc("GET "+statementsAt+"/month", c.ownMonth)
-	for _, at := range []string{statementsAt + "/days", statementsAt + "/{statement}"} {
+	for _, at := range []string{statementsAt + "/days", statementsAt + "/{statement}", "/portal/payouts/{payout}/statement"} {
 		mux.HandleFunc("GET "+at, c.statementPage("portal-statements", c.ownStatement))
 		mux.HandleFunc("GET "+at+"/print", c.statementPage("portal-statements", c.ownStatementPrint))
 		mux.HandleFunc("GET "+at+"/file", c.ownStatementFile)
