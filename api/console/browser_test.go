@@ -19,6 +19,7 @@ import (
 	"mizan/ledger/vault"
 	"mizan/payouts"
 	"mizan/payouts/reconcile"
+	"mizan/payouts/statements"
 )
 
 // street is a market in which something stands on every page, and its pages as a browser reaches them.
@@ -33,6 +34,8 @@ type street struct {
 	swept string
 	// donated and gave are the public receipts of a donation to the campaign winter24 of the book give, and of a gift.
 	donated, gave string
+	// statement is that of cre_lou's month.
+	statement string
 }
 
 func newStreet(t *testing.T) *street {
@@ -125,6 +128,10 @@ func (s *street) sold() {
 	s.happened(s.book, "refund.made", "lou-4", `{"order":"LOU-1","refund":"RF-1","lines":[{"line":1,"quantity":1}],"shipping":"keep","fault":"seller","payment_refund_id":"re_1","shipped":true}`)
 	_, err := s.earnings.Follow(s.t.Context(), s.book)
 	s.must(err)
+	after := statements.New(statements.Options{Pool: s.pool, Ledger: s.ledger, Events: s.events, Payouts: s.payouts, Now: func() time.Time { return s.now().AddDate(0, 1, 0) }})
+	st, err := after.Issue(s.t.Context(), s.book, "cre_lou", "GBP")
+	s.must(err)
+	s.statement = "/portal/statements/" + st.ID
 }
 
 // given is the refugee campaign of the worked examples, told to its end in a book of its own, and a gift.
@@ -203,7 +210,8 @@ func TestPagesInABrowser(t *testing.T) {
 		"public": {"", []named{{"start", "/"}, {"sign-in", "/sign-in"}, {"link", "/sign-in/link?token=" + s.payeeLink("cre_amy")},
 			{"receipt-donation", s.donated}, {"receipt-gift", s.gave}, {"campaign", "/c/give-winter24"}}},
 		"lou": {lou, []named{{"portal-orders", "/portal/orders"}, {"portal-order", "/portal/orders/LOU-1"}, {"portal-order-return", "/portal/orders/LOU-2?return=1&units=1"},
-			{"portal-money", "/portal/money"}, {"portal-earnings", "/portal/earnings"}}},
+			{"portal-money", "/portal/money"}, {"portal-earnings", "/portal/earnings"},
+			{"portal-statements", "/portal/statements"}, {"portal-statement", s.statement}, {"portal-downloads", "/portal/downloads"}}},
 		"amy": {amy, []named{{"portal", "/portal"}, {"portal-payout", "/portal/payouts/" + s.paid}, {"portal-payouts", "/portal/payees/cre_amy/payouts"},
 			{"portal-request", "/portal/payees/cre_amy/payout?currency=GBP&amount=100&method=instant"}}},
 		"bob": {bob, []named{{"portal-unpaid", "/portal"}, {"portal-waits", "/portal/payees/cre_bob/waits"}, {"portal-decisions", "/portal/payees/cre_bob/decisions"}}},
@@ -271,6 +279,15 @@ func TestJourneysInABrowser(t *testing.T) {
 	lou.HasNot("Exactly 3.1485")
 	lou.Unfold(`.moves details`)
 	lou.Has("Base 20.99", "Rate, frozen 15%", "Exactly 3.1485", "Comes to 3.15", "Stood at 6.30, stands at 3.15")
+
+	lou.Press(`nav a[href="/portal/downloads"]`)
+	lou.Has("November 2026", "Statement 1", "SHA-256", "One file leaves at a time.")
+	file := lou.Fetched(`main a[href="` + s.statement + `/file?format=csv"]`)
+	for _, line := range []string{",6.30,GBP,", ",-1.89,GBP,", ",-3.15,GBP,", ",0.95,GBP,"} {
+		if !strings.Contains(file, line) {
+			t.Errorf("November as a table has no %s:\n%s", line, file)
+		}
+	}
 
 	donor := browsertest.New(t, s.server.URL)
 	donor.Open(s.donated)

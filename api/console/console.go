@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"mizan/api/access"
+	"mizan/api/console/pdf"
 	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/commerce/receipts"
@@ -65,6 +66,8 @@ type Config struct {
 	Receipts *receipts.Service
 	// Statements tell payees what came to their accounts and why; nil for no pages about them.
 	Statements *statements.Service
+	// Printer makes PDFs of statements; nil for none.
+	Printer *pdf.Printer
 	// Issuer is where the staff can sign in; nil for by links only.
 	Issuer Issuer
 	// FormKey authenticates forms, 32 random bytes that replicas share; empty draws one for this process.
@@ -162,6 +165,9 @@ func New(config Config) http.Handler {
 		c.payoutPages(mux)
 		c.portalPages(mux)
 		c.moneyPages(mux)
+	}
+	if c.Statements != nil {
+		c.statementPages(mux)
 	}
 	if c.Earnings != nil {
 		c.earningsPages(mux)
@@ -262,6 +268,8 @@ type answer struct {
 	Status int
 	// Onward is where the page goes by itself.
 	Onward string
+	// Sheet is a stylesheet of the page's own beside that of all; empty for none.
+	Sheet string
 	// Back is where choosing a language leads from a page that a browser does not name to others; empty for all others.
 	Back string
 }

@@ -33,6 +33,7 @@ import (
 	"mizan/payouts/processor/simulator"
 	"mizan/payouts/reconcile"
 	"mizan/payouts/reports"
+	"mizan/payouts/statements"
 )
 
 // house is a closed console with everything behind it, on a database of its own.
@@ -55,7 +56,9 @@ type house struct {
 	reports   *reports.Service
 	earnings  *earnings.Service
 	receipts  *receipts.Service
-	closed    []func()
+	// statements are those of the house's clock.
+	statements *statements.Service
+	closed     []func()
 
 	mu sync.Mutex
 	// jobFails has the job of the installation fail.
@@ -102,6 +105,7 @@ func newHouse(t *testing.T, change ...func(*Config)) *house {
 		Driver: func(ledger.Book, string) processor.Driver { return h.driver }})
 	h.earnings = earnings.New(earnings.Options{Pool: db.Pool, Ledger: l, Events: h.events, Now: h.now})
 	h.receipts = receipts.New(receipts.Options{Pool: db.Pool, Ledger: l, Events: h.events, Now: h.now})
+	h.statements = statements.New(statements.Options{Pool: db.Pool, Ledger: l, Events: h.events, Payouts: h.payouts, Now: h.now})
 	h.reports = reports.New(reports.Options{Pool: db.Pool, Ledger: l, Events: h.events, Payouts: h.payouts, Reconcile: h.reconcile, Trail: h.trail, Now: h.now})
 	t.Cleanup(func() {
 		for _, f := range h.closed {
@@ -111,7 +115,7 @@ func newHouse(t *testing.T, change ...func(*Config)) *house {
 	h.desk = guard.NewDesk(db.Pool, h.trail, h.now, append(append(append(h.access.Acts(), h.payouts.Acts()...), h.bank.Acts(func(ctx context.Context, b guard.Book) (ledger.Book, error) { return l.Book(ctx, b.Code) })...),
 		append(append(h.reconcile.Acts(), h.reconcile.CloseActs()...), h.act("test.run", true), h.act("test.whole", false))...))
 	h.jobs = newJobs(h, l)
-	config := Config{Receipts: h.receipts, Reconcile: h.reconcile, Earnings: h.earnings, Reports: h.reports, Jobs: h.jobs, Payouts: h.payouts, Bank: h.bank, Ledger: l, Access: h.access, Desk: h.desk, Trail: h.trail, Commerce: h.events, Vault: h.vault, Now: h.now, Version: "9.9.9",
+	config := Config{Receipts: h.receipts, Statements: h.statements, Reconcile: h.reconcile, Earnings: h.earnings, Reports: h.reports, Jobs: h.jobs, Payouts: h.payouts, Bank: h.bank, Ledger: l, Access: h.access, Desk: h.desk, Trail: h.trail, Commerce: h.events, Vault: h.vault, Now: h.now, Version: "9.9.9",
 		FormKey: []byte(strings.Repeat("f", 32)), Secure: true}
 	for _, f := range change {
 		f(&config)

@@ -36,6 +36,8 @@ type ownOrderPage struct {
 	Earlier string
 	Ask     *ownWhatIf
 	Placed  string
+	// Month leads to the statement of the month in which the order was placed.
+	Month string
 }
 
 // ownStands is where a share stands, and the kind of its colour.
@@ -142,6 +144,9 @@ func (c *console) ownOrder(ctx context.Context, r *http.Request) (answer, error)
 		return answer{}, err
 	}
 	w.fill(&p, share, paid, c.Now())
+	if c.Statements != nil && share.Currency.Known() {
+		p.Month = monthAddress(at.Get("payee"), share.Currency, share.PlacedAt, o.book.Location())
+	}
 	if p.Ask, err = c.whatIf(ctx, o, who, share, w, r.URL.Query(), at); err != nil {
 		return answer{}, err
 	}

@@ -228,6 +228,8 @@ type ownPayoutPage struct {
 	Trace       string
 	Next, First string
 	Happened    []ownStep
+	// Statement leads to the statement of the payout, Month to that of its month.
+	Statement, Month string
 }
 
 // ownStep is what happened to a payout, for its payee.
@@ -288,6 +290,9 @@ func (c *console) ownPayout(ctx context.Context, r *http.Request) (answer, error
 	}
 	if p.Happened, err = c.ownSteps(ctx, o, one); err != nil {
 		return answer{}, err
+	}
+	if c.Statements != nil {
+		p.Statement, p.Month = narrowedTo(p.Link+"/statement", "payee", one.Holder.ID), monthAddress(one.Holder.ID, one.Holder.Currency, one.CreatedAt, o.book.Location())
 	}
 	return o.answered(tellerOf(ctx).say("payout.title"), &p), nil
 }

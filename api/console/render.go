@@ -24,6 +24,9 @@ var pageFiles embed.FS
 //go:embed assets/console.css
 var styleCSS []byte
 
+//go:embed assets/statement.css
+var statementCSS []byte
+
 //go:embed assets/mark.svg
 var markSVG []byte
 
@@ -43,10 +46,14 @@ func (a asset) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 var (
 	stylePath = hashedPath("console", ".css", styleCSS)
 	markPath  = hashedPath("mark", ".svg", markSVG)
-	assets    = map[string]asset{
-		stylePath:       {"text/css; charset=utf-8", styleCSS},
-		markPath:        {"image/svg+xml", markSVG},
-		publicStylePath: {"text/css; charset=utf-8", publicCSS},
+	// statementSheetPath is the stylesheet of statements, which other pages need not load.
+	statementSheetPath = hashedPath("statement", ".css", statementCSS)
+
+	assets = map[string]asset{
+		stylePath:          {"text/css; charset=utf-8", styleCSS},
+		statementSheetPath: {"text/css; charset=utf-8", statementCSS},
+		markPath:           {"image/svg+xml", markSVG},
+		publicStylePath:    {"text/css; charset=utf-8", publicCSS},
 	}
 	// Pages are parsed when the first of them is asked for: the garbage collector of a service that only posts need not go
 	// through them again and again, and commands start sooner.
@@ -56,7 +63,8 @@ var (
 			"payout-health", "payout-runs", "payout-run", "decision", "payouts", "payout", "payees", "payee", "payee-decisions", "payout-request", "payout-waits",
 			"payout-policies", "payout-policy", "payout-debts", "treasury-proposals", "bank-files", "bank-file", "bank-report",
 			"recon", "recon-runs", "recon-run", "recon-source", "breaks", "break", "pairings", "periods", "period", "exports", "export-ask", "export",
-			"portal-payout", "portal-payouts", "portal-waits", "portal-decisions", "portal-request", "portal-earnings", "portal-orders", "portal-order", "portal-money")
+			"portal-payout", "portal-payouts", "portal-waits", "portal-decisions", "portal-request", "portal-earnings", "portal-orders", "portal-order", "portal-money",
+			"portal-statements", "portal-statement", "portal-downloads")
 	})
 )
 
@@ -70,7 +78,7 @@ func parsePages(names ...string) map[string]*template.Template {
 		"amount": amountHTML, "exact": exactHTML, "ltr": ltrHTML, "address": addressHTML, "at": timeHTML, "day": func(t time.Time) string { return t.Format("2006-01-02") },
 		"say": sayHTML, "ownsubject": ownSubjectHTML, "in": func(l locale.Language, of any) told { return told{l, of} }, "figure": figureHTML, "money": moneyHTML, "sum": func(l locale.Language, a amount) string { return teller{l}.sum(a) }, "count": func(l locale.Language, n int64) string { return l.Count(n) },
 		"thousands": thousands, "plain": plain, "choices": func(words ...string) []string { return words },
-	}).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html", "pages/payout-parts.html", "pages/recon-parts.html"))
+	}).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html", "pages/payout-parts.html", "pages/recon-parts.html", "pages/statement-parts.html"))
 	pages := map[string]*template.Template{}
 	for _, name := range names {
 		pages[name] = template.Must(template.Must(base.Clone()).ParseFS(pageFiles, "pages/"+name+".html"))
@@ -85,8 +93,10 @@ type view struct {
 	Lang                            locale.Language
 	Tongues                         []tongue
 	Direction, Style, Mark, Version string
-	Open                            bool
-	ReadAt                          time.Time
+	// Inline is the style of a page that is handed over whole, which links to nothing then.
+	Inline template.CSS
+	Open   bool
+	ReadAt time.Time
 	// Menu is what the visitor finds at the top; Form authenticates the forms of the page; SignedIn and MaySignIn say whether
 	// the visitor has signed in, and whether anybody can.
 	Menu                []tab
@@ -106,9 +116,23 @@ func (v view) Root() link {
 }
 
 func (c *console) render(w http.ResponseWriter, r *http.Request, status int, name string, a answer) {
+	body, err := c.written(r, name, a, "")
+	if err != nil {
+		c.Log.Error("a page could not be rendered", "page", name, "err", err)
+		http.Error(w, "The page could not be shown.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Add("Vary", "Accept-Language, Cookie")
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+// written is a page as bytes; with a style inside, it is whole by itself.
+func (c *console) written(r *http.Request, name string, a answer, inline template.CSS) ([]byte, error) {
 	visitor := visitOf(r.Context())
 	v := view{answer: a, Lang: locale.English, Direction: direction(r), Style: stylePath, Mark: markPath, Open: c.Open, Menu: visitor.menu(a.Active, tellerOf(r.Context())), Form: c.formToken(visitor),
-		SignedIn: visitor.home() != "", MaySignIn: c.Access != nil}
+		Inline: inline, SignedIn: visitor.home() != "", MaySignIn: c.Access != nil}
 	if translated[name] && visitor.principal().Kind != access.Person {
 		v.Lang = tellerOf(r.Context()).Language
 		v.Tongues = tongues(v.Lang)
@@ -119,19 +143,16 @@ func (c *console) render(w http.ResponseWriter, r *http.Request, status int, nam
 	if c.Earnings != nil && visitor.principal().Kind == access.Payee {
 		v.Menu = append(v.Menu, tab{link{tellerOf(r.Context()).say("earnings.title"), "/portal/earnings"}, a.Active == "earnings"})
 	}
+	if c.Statements != nil && visitor.principal().Kind == access.Payee {
+		t := tellerOf(r.Context())
+		v.Menu = append(v.Menu, tab{link{t.say("statements.title"), statementsAt}, a.Active == "statements"}, tab{link{t.say("downloads.title"), downloadsAt}, a.Active == "downloads"})
+	}
 	if c.Open {
 		v.Version, v.ReadAt = c.Version, c.Now().UTC()
 	}
 	var body bytes.Buffer
-	if err := templates()[name].Execute(&body, v); err != nil {
-		c.Log.Error("a page could not be rendered", "page", name, "err", err)
-		http.Error(w, "The page could not be shown.", http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Add("Vary", "Accept-Language, Cookie")
-	w.WriteHeader(status)
-	_, _ = w.Write(body.Bytes())
+	err := templates()[name].Execute(&body, v)
+	return body.Bytes(), err
 }
 
 // rightToLeft are the languages of readers who expect pages to run from right to left.

@@ -19,6 +19,7 @@ import (
 	"mizan/api"
 	"mizan/api/access"
 	"mizan/api/console"
+	"mizan/api/console/pdf"
 	"mizan/api/docs"
 	"mizan/ledger"
 	"mizan/ledger/commerce/intake"
@@ -52,6 +53,8 @@ type serviceConfig struct {
 	vaultRegion string
 	// reconcileShare is the part of its time that a reconciliation works while anybody posts, in percent; 0 for the usual.
 	reconcileShare int
+	// printer makes PDFs; nil for none.
+	printer *pdf.Printer
 	// issuer is where people sign in; nil for by links only.
 	issuer *access.Issuer
 	// public is the address at which browsers reach the service; empty if nobody said.
@@ -183,7 +186,7 @@ func (p *parts) consoleConfig(config serviceConfig, now func() time.Time) consol
 	pages := console.Config{
 		Ledger: p.books, Access: p.access, Desk: p.desk, Trail: p.trail, Commerce: p.events, Vault: p.vault, Jobs: p.jobs, Payouts: p.payouts, Bank: p.bank,
 		Reconcile: p.reconcile, Earnings: p.earnings, Reports: p.reports, Receipts: p.receipts, Statements: p.statements,
-		FormKey: config.sessionKey, Secure: config.secure, Now: now, Version: version(), Open: config.open, Log: config.log,
+		FormKey: config.sessionKey, Secure: config.secure, Now: now, Version: version(), Open: config.open, Printer: config.printer, Log: config.log,
 		Address: api.ClientAddress,
 	}
 	if config.issuer != nil {

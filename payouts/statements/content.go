@@ -159,11 +159,11 @@ func (s *Statement) FileName(f tabular.Format) string {
 	if s.of != nil {
 		return "payout-" + s.book.Code + "-" + s.Payee + "-" + s.of.ID + "." + string(f)
 	}
-	name := "statement-" + s.book.Code + "-" + s.Payee + "-" + string(s.Currency) + "-" + s.FirstDay
-	if s.Kind == Range {
-		name += "-" + s.LastDay
+	days := s.FirstDay + "-" + s.LastDay
+	if s.Period != 0 {
+		days = s.Period.String()
 	}
-	return name + "." + string(f)
+	return "statement-" + s.book.Code + "-" + s.Payee + "-" + string(s.Currency) + "-" + days + "." + string(f)
 }
 
 // Write makes the statement in a format and writes it while it is made. On an error nobody has got a whole file: whoever passes it on

@@ -48,6 +48,16 @@ func find() (string, error) {
 	return "", errors.New("no browser was found: install Chromium (the package chromium on Debian and Ubuntu; make tools does so as root where there is that package), or name one in " + Program)
 }
 
+// Browser returns the path of the program that windows are opened with, for tests that start it themselves.
+func Browser(t testing.TB) string {
+	t.Helper()
+	path, err := find()
+	if err != nil {
+		t.Fatalf("browsertest: %v", err)
+	}
+	return path
+}
+
 // running is the browser of this process and how many tests use it.
 var running struct {
 	sync.Mutex

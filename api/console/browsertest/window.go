@@ -13,6 +13,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -211,4 +212,17 @@ func (w *Window) Press(selector string) {
 	defer cancel()
 	_, err := chromedp.RunResponse(ctx, chromedp.Click(chromedp.CSS(selector)))
 	w.must("press "+selector+" on the page "+w.Path(), err)
+}
+
+// Fetched is the file that a link leads to, as the browser gets it with its cookies. It demands that the link is there and that its answer is
+// one to be saved.
+func (w *Window) Fetched(selector string) string {
+	w.t.Helper()
+	// Pages may not fetch anything, which the browser is told to overlook for a moment.
+	bypass := func(on bool) { set(w, page.SetBypassCSP, page.SetBypassCSPParams{Enabled: on}) }
+	bypass(true)
+	defer bypass(false)
+	w.Open(w.Path())
+	return ask[string](w, fmt.Sprintf(`(async link => { const a = await fetch(link.href);
+		return (a.headers.get("Content-Disposition") || "").startsWith("attachment") ? a.text() : "no file: " + a.status })(document.querySelector(%q))`, selector))
 }
