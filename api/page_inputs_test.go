@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"mizan/api/console"
+	"mizan/ledger/locale"
 	"mizan/payouts/statements"
 )
 
@@ -93,6 +95,7 @@ func TestBadInputsOfPages(t *testing.T) {
 	h.widthsAndPlaces()
 	h.payeesReadTheirOwn()
 	h.filesTakeTurns()
+	h.pagesAreLight()
 	if after := h.by(h.amy, "GET", "/portal/money", "").body; after != before {
 		t.Errorf("something changed:\n%s", after)
 	}
@@ -354,6 +357,40 @@ func (h *readable) filesTakeTurns() {
 		}
 		if time.Now().After(gone) {
 			h.t.Fatalf("M10: five seconds after the reader left: %v", err)
+		}
+	}
+}
+
+// lightest is what a page may weigh with all that it loads, in bytes: it is read on telephones, and the data of these pages are few.
+const lightest = 100_000
+
+var pageAssets = regexp.MustCompile(`(?:href|src)="(/assets/[^"]+)"`)
+
+// pagesAreLight weighs every page in every language, each with its stylesheet and images.
+func (h *readable) pagesAreLight() {
+	h.t.Helper()
+	weights := map[string]int{}
+	for _, path := range append(slices.DeleteFunc(slices.Clone(portalPages), func(p string) bool { return strings.Contains(p, "/file") }), "/", "/sign-in", "/r/"+h.receipt, "/r/"+h.order, "/c/uk-kits", "/r/uk-none") {
+		for _, l := range locale.Languages {
+			separator := "?"
+			if strings.Contains(path, "?") {
+				separator = "&"
+			}
+			a := h.by(h.amy, "GET", path+separator+"lang="+string(l), "")
+			weight := len(a.body)
+			loaded := pageAssets.FindAllStringSubmatch(a.body, -1)
+			for i, m := range loaded {
+				if slices.ContainsFunc(loaded[:i], func(earlier []string) bool { return earlier[1] == m[1] }) {
+					continue
+				}
+				if weights[m[1]] == 0 {
+					weights[m[1]] = len(h.by(h.amy, "GET", m[1], "").body)
+				}
+				weight += weights[m[1]]
+			}
+			if len(loaded) < 2 || weight >= lightest {
+				h.t.Errorf("%s in %s weighs %d bytes with its %d assets", path, l, weight, len(loaded))
+			}
 		}
 	}
 }
