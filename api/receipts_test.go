@@ -188,7 +188,7 @@ func TestPublicCampaign(t *testing.T) {
 		`"to_beneficiaries":"284.32","disbursed":"241.67","held":"42.65","refunds":1,"refunded":"20.00"`, `"pledged":"150.00"`, `"cap_left":"0.00"`,
 		`{"name":"NGO A","percentage":"60.00","donated":"92.59","matched":"78.00","other":"0.00","total":"170.59","disbursed":"170.59","on_its_way":"0.00","waiting":"0.00"}`, `"held":"sanctions_check"`)
 	text, page := h.publicText(200, "/c/uk-winter24")
-	for _, want := range []string{"Given 156.00", "Card fees deducted -1.68", "Platform fee 0.00", "Matched 130.00", "To beneficiaries £284.32", "284.32 = 156.00 − 1.68 + 130.00", "Arrived 241.67", "Held 42.65",
+	for _, want := range []string{"Given 156.00", "Card fees deducted -1.68", "Platform fee 0.00", "Matched 130.00", "To beneficiaries £284.32", "284.32 = 156.00 − 1.68 + 130.00", "Arrived 241.67", "Held local_c: a check that the law demands 42.65",
 		"Card fees that donors paid on top 0.91", "Tips for the platform 5.00", "Donations that went back: 1 20.00", "Held: a check that the law demands", "Version 1", "NGO A (60%)", "Left for later gifts: £0.00"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page does not show %q:\n%s", want, text)

@@ -290,6 +290,10 @@ func (c *console) page(name string, read func(context.Context, *http.Request) (a
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), pageTimeout)
 		defer cancel()
+		if _, err := url.ParseQuery(r.URL.RawQuery); err != nil { // a filter that cannot be read would otherwise be dropped, and all be shown
+			c.fail(w, r, errQuery.Because(err))
+			return
+		}
 		a, err := read(ctx, r)
 		if err != nil {
 			c.fail(w, r, err)

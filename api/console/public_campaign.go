@@ -153,9 +153,22 @@ func (w *campaignWriter) where(v *campaignView) {
 			line.Letter, line.Look = letter(len(amounts)), len(amounts)%barPatterns
 			amounts = append(amounts, x.amount)
 		}
+		if x.key == "held" && x.amount != 0 {
+			line.Below = w.heldFor()
+		}
 		v.Where = append(v.Where, line)
 	}
 	v.Bar = barOf(w.Language, amounts)
+}
+
+// heldFor are the beneficiaries whose part is held, each with why.
+func (w *campaignWriter) heldFor() (list []string) {
+	for _, b := range w.of.Beneficiaries {
+		if b.Held != "" {
+			list = append(list, w.say("held_for", "name", b.Name, "reason", w.reason(b.Held)))
+		}
+	}
+	return list
 }
 
 func (w *campaignWriter) match(v *campaignView) {

@@ -19,16 +19,20 @@ type receiptView struct {
 	Returned string
 	Where    string
 	Bar      []piece
-	Lines    []publicLine
-	Total    publicLine
-	Notes    []string
-	Shares   []publicShare
+	// Lead is the part that most of it is, or that of all beneficiaries.
+	Lead   *publicLine
+	Lines  []publicLine
+	Total  publicLine
+	Notes  []string
+	Shares []publicShare
 	// Matches says that there is a column of matches.
 	Matches  bool
 	Proofs   []receipts.ReceiptProof
 	Days     []string
 	Data     string
 	Campaign string
+	// Receipt names the receipt.
+	Receipt string
 }
 
 // publicLine is a row of a table of amounts. One with a letter is a piece of the bar.
@@ -36,6 +40,8 @@ type publicLine struct {
 	Letter, Name, Amount, Percent string
 	Look                          int
 	Strong                        bool
+	// Below are notes under the name.
+	Below []string
 }
 
 // publicShare is how far a beneficiary's part is.
@@ -87,7 +93,7 @@ func signedMinor(text string, c money.Currency) (money.Minor, error) {
 
 func (w *receiptWriter) view() *receiptView {
 	p := w.of
-	v := &receiptView{Where: w.say("where"), Proofs: p.Transactions, Data: "/r/" + p.Receipt + ".json"}
+	v := &receiptView{Where: w.say("where"), Proofs: p.Transactions, Data: "/r/" + p.Receipt + ".json", Receipt: w.say("receipt", "receipt", p.Receipt)}
 	v.Facts = append(v.Facts, w.day(p.At))
 	if p.LiveSession != "" {
 		v.Facts = append(v.Facts, w.say("live", "session", p.LiveSession))
@@ -124,6 +130,7 @@ func (w *receiptWriter) view() *receiptView {
 		v.Returned = w.say(key, "amount", w.amount(b.Amount))
 	}
 	w.layers(v)
+	w.lead(v)
 	return v
 }
 
@@ -165,6 +172,23 @@ func (w *receiptWriter) layers(v *receiptView) {
 	v.Bar = barOf(w.Language, amounts)
 	if below {
 		v.Notes = append(v.Notes, w.say("below"))
+	}
+}
+
+// lead finds the part that the page names above the picture.
+func (w *receiptWriter) lead(v *receiptView) {
+	most := money.Minor(0)
+	for _, l := range w.of.Layers {
+		charity := l.Role == "beneficiaries" && w.of.Charity != nil
+		if amount := w.minor(l.Amount); amount > most || charity && amount > 0 {
+			v.Lead = &publicLine{Name: w.say("role." + l.Role), Amount: w.amount(l.Amount)}
+			if l.Percentage != "" {
+				v.Lead.Percent = w.Percent(l.Percentage)
+			}
+			if most = amount; charity {
+				return
+			}
+		}
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 const (
 	firstStrongIsolate = "\u2068"
 	popIsolate         = "\u2069"
+	leftToRightMark    = "\u200e"
+	rightToLeftMark    = "\u200f"
 )
 
 // Isolate sets a text apart from the direction of what stands around it: U+2068 before, U+2069 after. Marks of the same kind

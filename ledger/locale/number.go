@@ -127,7 +127,16 @@ func (l Language) withCurrency(text string, c money.Currency) string {
 	if last, _ := utf8.DecodeLastRuneInString(symbol); !isSign(last) {
 		pattern = strings.Replace(pattern, "{c}{n}", "{c}\u00a0{n}", 1)
 	}
-	return strings.NewReplacer("{n}", f.grouped(text), "{c}", symbol).Replace(pattern)
+	number := f.grouped(text)
+	if l.RightToLeft() {
+		// With CLDR's marks alone browsers draw "£-2.20 UK": the sign pulls the number to the letters, which lose their own sign. A mark after
+		// the number parts the two, and one after the letters keeps their sign with them.
+		number += rightToLeftMark
+		if !strings.ContainsFunc(symbol, turns) {
+			symbol += leftToRightMark
+		}
+	}
+	return strings.NewReplacer("{n}", number, "{c}", symbol).Replace(pattern)
 }
 
 func isSign(r rune) bool { return unicode.In(r, unicode.S, unicode.Z) }

@@ -191,6 +191,21 @@ func (w *Window) Unfold(selector string) {
 	}
 }
 
+// Drawn is what each element that a CSS selector finds shows, in the order in which it is drawn from left to right and without spaces: in a
+// line with letters of both directions that is another order than the one in which it is written.
+func (w *Window) Drawn(selector string) []string {
+	w.t.Helper()
+	return ask[[]string](w, fmt.Sprintf(`[...document.querySelectorAll(%q)].map(element => {
+		const drawn = [], texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT), range = document.createRange();
+		for (let node; node = texts.nextNode();) for (let i = 0; i < node.length; i++) {
+			range.setStart(node, i); range.setEnd(node, i + 1);
+			const box = range.getBoundingClientRect();
+			if (box.width > 0 && node.data[i].trim()) drawn.push([box.left, node.data[i]]);
+		}
+		return drawn.sort((a, b) => a[0] - b[0]).map(c => c[1]).join("");
+	})`, selector))
+}
+
 // Path is where the window is, with the query.
 func (w *Window) Path() string {
 	w.t.Helper()
