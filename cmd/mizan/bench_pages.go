@@ -12,6 +12,8 @@ import (
 	"runtime"
 	"runtime/pprof"
 	"slices"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -60,6 +62,10 @@ type paged struct {
 	P50      float64 `json:"p50_ms"`
 	P99      float64 `json:"p99_ms"`
 	Max      float64 `json:"max_ms"`
+	// CPU and DatabaseCPU are what a request takes of a processor, of this process with its reader and of the database; 0 where the
+	// system does not say. They hardly move with what else the machine does.
+	CPU         float64 `json:"cpu_ms"`
+	DatabaseCPU float64 `json:"database_cpu_ms"`
 	// Cold is the slowest with cold caches; 0 if none was asked for.
 	Cold  float64 `json:"cold_max_ms"`
 	Bytes int     `json:"bytes"`
@@ -205,6 +211,7 @@ func (b *pagesBench) measurePage(ctx context.Context, p page) (one paged, err er
 		return one, err
 	}
 	var took []time.Duration
+	cpu, database := processCPU(), databaseCPU(b.dir)
 	for range b.options.Requests {
 		t, size, err := b.ask(ctx, p)
 		if err != nil {
@@ -212,9 +219,36 @@ func (b *pagesBench) measurePage(ctx context.Context, p page) (one paged, err er
 		}
 		took, one.Bytes = append(took, t), size
 	}
+	one.CPU, one.DatabaseCPU = ms(processCPU()-cpu)/float64(len(took)), ms(databaseCPU(b.dir)-database)/float64(len(took))
 	slices.Sort(took)
 	one.P50, one.P99, one.Max = percentile(took, 50), percentile(took, 99), ms(took[len(took)-1])
 	return one, nil
+}
+
+// databaseCPU is the processor time that the processes of the server over a directory have used; 0 where the system does not say.
+func databaseCPU(dir string) (used time.Duration) {
+	text, err := os.ReadFile(filepath.Join(dir, "postmaster.pid"))
+	if err != nil {
+		return 0
+	}
+	server, _, _ := strings.Cut(string(text), "\n")
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is sound
+	for _, path := range stats {
+		text, err := os.ReadFile(path)
+		if err != nil { // it has ended
+			continue
+		}
+		_, rest, _ := strings.Cut(string(text), ") ") // the program's name stands in brackets
+		fields := strings.Fields(rest)
+		if len(fields) < 13 || fields[1] != server {
+			continue
+		}
+		for _, field := range fields[11:13] { // in hundredths of a second, by the user and by the system
+			n, _ := strconv.ParseInt(field, 10, 64)
+			used += time.Duration(n) * 10 * time.Millisecond
+		}
+	}
+	return used
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
@@ -222,13 +256,13 @@ func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 func (r *pagesResult) print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(out, "%d sales and a month of %d lines, filled in %.0f s, %.1f GB; load %s\n\n", r.Sales, r.Lines, r.Filled, float64(r.Disk)/1e9, fmt.Sprint(r.Load))
-	fmt.Fprintln(w, "page\tby\tn\tp50 ms\tp99 ms\tmax ms\tcold ms\tbytes\tbound ms\t")
+	fmt.Fprintln(w, "page\tby\tn\tp50 ms\tp99 ms\tmax ms\tCPU ms\tof the database\tcold ms\tbytes\tbound ms\t")
 	for _, p := range r.Pages {
 		mark := ""
 		if p.slow() {
 			mark = "above"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%.1f\t%.1f\t%.1f\t%.1f\t%d\t%.0f\t%s\n", p.Name, p.Who, p.Requests, p.P50, p.P99, p.Max, p.Cold, p.Bytes, p.Bound, mark)
+		fmt.Fprintf(w, "%s\t%s\t%d\t%.1f\t%.1f\t%.1f\t%.1f\t%.1f\t%.1f\t%d\t%.0f\t%s\n", p.Name, p.Who, p.Requests, p.P50, p.P99, p.Max, p.CPU, p.DatabaseCPU, p.Cold, p.Bytes, p.Bound, mark)
 	}
 	if err := w.Flush(); err != nil || r.Posting == nil {
 		return err
