@@ -25,16 +25,17 @@ import (
 // month of very many; and what posting pays for the sums of earnings that follow it.
 
 type benchPagesCmd struct {
-	Sales    int    `help:"Sales in the book." default:"100000"`
-	Lines    int    `help:"Lines in the month of the busy creator; they come on top of the sales." default:"100000"`
-	Requests int    `help:"How often each page is asked for." default:"300"`
-	Cold     int    `help:"How often each page is asked for right after the database was started, with none of its files in memory." default:"3"`
-	Posted   int    `help:"Sales that are posted in each of eight turns, with and without those who follow earnings; 0 for none." default:"20000"`
-	Check    bool   `help:"Fail if the slowest of a hundred of a page takes longer than it may: 50 ms for payees and the public, 100 ms for the staff."`
-	Verify   bool   `help:"Verify the book when it is filled, but for content hashes, and the sums of earnings and the payouts in it."`
-	Profile  string `help:"Write a CPU profile of asking for the pages to this file." type:"path"`
-	JSON     bool   `name:"json" help:"Print the results as JSON."`
-	Scratch  string `help:"Directory for the throw-away server's data; a temporary one if empty." type:"path"`
+	Sales     int    `help:"Sales in the book." default:"100000"`
+	Lines     int    `help:"Lines in the month of the busy creator; they come on top of the sales." default:"100000"`
+	Requests  int    `help:"How often each page is asked for." default:"300"`
+	Cold      int    `help:"How often each page is asked for right after the database was started, with none of its files in memory." default:"3"`
+	Posted    int    `help:"Sales that are posted in each of eight turns, with and without those who follow earnings; 0 for none." default:"20000"`
+	Check     bool   `help:"Fail if the slowest of a hundred of a page takes longer than it may: 50 ms for payees and the public, 100 ms for the staff."`
+	Partition int64  `help:"Transactions in a partition. A smaller one gives a small book as many partitions as a large one has." default:"500000"`
+	Verify    bool   `help:"Verify the book when it is filled, but for content hashes, and the sums of earnings and the payouts in it."`
+	Profile   string `help:"Write a CPU profile of asking for the pages to this file." type:"path"`
+	JSON      bool   `name:"json" help:"Print the results as JSON."`
+	Scratch   string `help:"Directory for the throw-away server's data; a temporary one if empty." type:"path"`
 }
 
 var errPagesSlow = fault.New(fault.Conflict, "pages-slow", "Pages take longer than they may. Look at those marked in the table, on a machine that does nothing else.")
@@ -83,6 +84,8 @@ func (c *benchPagesCmd) Run(ctx context.Context, s *surroundings) (err error) {
 		return usageError("--lines is 100 to 10,000,000.")
 	case c.Requests < 1 || c.Requests > 100_000 || c.Cold < 0 || c.Cold > 100:
 		return usageError("--requests is 1 to 100,000 and --cold 0 to 100.")
+	case c.Partition < 1000 || c.Partition > 500_000:
+		return usageError("--partition is 1,000 to 500,000.")
 	case c.Posted != 0 && (c.Posted < 100 || c.Posted > 1_000_000):
 		return usageError("--posted is 0, or 100 to 1,000,000.")
 	}
@@ -125,6 +128,9 @@ type pagesBench struct {
 
 func (b *pagesBench) run(ctx context.Context) error {
 	if err := b.start(ctx, b.dir); err != nil {
+		return err
+	}
+	if err := b.meter.partitionBy(ctx, b.options.Partition); err != nil {
 		return err
 	}
 	b.result.Load = append(b.result.Load, machineLoad())

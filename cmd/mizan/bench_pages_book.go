@@ -168,7 +168,7 @@ func (f *salesBook) copies(ctx context.Context) error {
 	put := func(of copiesOf, upTo int, at time.Time) error {
 		for done[of] < upTo {
 			n := min(upTo-done[of], max(1, salesAtOnce/f.each[of]))
-			if err := f.meter.copySales(ctx, f.book, of, int64(done[of]+1), int64(n), at, salesBegin, !at.Before(busyMonth)); err != nil {
+			if err := f.meter.copySales(ctx, f.book, of, int64(f.each[of]), int64(done[of]+1), int64(n), at, salesBegin, !at.Before(busyMonth)); err != nil {
 				return err
 			}
 			done[of], at = done[of]+n, at.Add(time.Duration(n)*time.Second)

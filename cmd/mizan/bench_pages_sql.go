@@ -118,9 +118,17 @@ ON CONFLICT ON CONSTRAINT earnings_pkey DO UPDATE
 		`INSERT INTO receipt_heads (book_id, sequence) SELECT b.id, b.last_sequence FROM books b WHERE b.id = @book`,
 	}
 
-	sqlBenchHead = `SELECT last_sequence FROM books WHERE id = $1`
-	sqlBenchDay  = `INSERT INTO t_days VALUES ($1, $2, $3)`
-	sqlBenchSize = `SELECT pg_database_size(current_database())`
+	// The partitions of an empty database make way for some of another width.
+	sqlBenchPartitions = []string{
+		`DO $$ DECLARE p regclass; BEGIN
+  FOR p IN SELECT i.inhrelid::regclass FROM pg_inherits i WHERE i.inhparent IN ('transactions'::regclass, 'entries'::regclass) LOOP EXECUTE format('DROP TABLE %s', p); END LOOP; END $$`,
+		`UPDATE partition_head SET width = @width, next_number = 1, upper_bound = 1`,
+	}
+	// What is needed for the next sales, and a margin of what follows them.
+	sqlBenchRoomFor = `SELECT prepare_partitions(least(b.last_sequence + $2, p.upper_bound)) > b.last_sequence + $2 FROM books b CROSS JOIN partition_head p WHERE b.id = $1`
+	sqlBenchHead    = `SELECT last_sequence FROM books WHERE id = $1`
+	sqlBenchDay     = `INSERT INTO t_days VALUES ($1, $2, $3)`
+	sqlBenchSize    = `SELECT pg_database_size(current_database())`
 	// The measured payees, whom a payout run can pay.
 	sqlBenchMeasured = []string{
 		`INSERT INTO payout_standings (book_id, payee, version, verification, business, recorded_at) SELECT @book, p.id, 1, 'verified', 'open', @since FROM payees p WHERE p.book_id = @book AND p.id = ANY (@payees::text[])`,
@@ -160,8 +168,8 @@ func (m *meter) head(ctx context.Context, book ledger.Book) (sequence int64, err
 }
 
 // copySales adds copies of a set that were recorded from a moment on, a second apart. Those that wait are noted for their clocks too.
-func (m *meter) copySales(ctx context.Context, book ledger.Book, of copiesOf, first, count int64, at, copied time.Time, wait bool) error {
-	if _, err := m.conn.Exec(ctx, sqlBenchRunway, book.ID); err != nil {
+func (m *meter) copySales(ctx context.Context, book ledger.Book, of copiesOf, size, first, count int64, at, copied time.Time, wait bool) error {
+	if err := m.makeRoom(ctx, book, count*size); err != nil {
 		return err
 	}
 	place, err := m.head(ctx, book)
@@ -179,6 +187,21 @@ func (m *meter) copySales(ctx context.Context, book ledger.Book, of copiesOf, fi
 	}
 	_, err = m.conn.Exec(ctx, sqlBenchDay, string(of), at, count)
 	return err
+}
+
+// makeRoom makes the partitions that a number of transactions takes.
+func (m *meter) makeRoom(ctx context.Context, book ledger.Book, transactions int64) error {
+	for enough := false; !enough; {
+		if err := m.conn.QueryRow(ctx, sqlBenchRoomFor, pgx.QueryExecModeExec, book.ID, transactions).Scan(&enough); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// partitionBy has partitions hold a number of transactions; the database is empty.
+func (m *meter) partitionBy(ctx context.Context, width int64) error {
+	return m.all(ctx, append(sqlBenchPartitions, `SELECT prepare_partitions(1)`), pgx.NamedArgs{"width": width})
 }
 
 // follow has those who follow the book have come to its end.

@@ -12,7 +12,7 @@ import (
 func TestBenchPages(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, nil)
-	cmd := h.command(t.Context(), h.dir+"/bin/mizan", "bench", "pages", "--json", "--verify", "--sales", "1000", "--lines", "400", "--requests", "1", "--cold", "1", "--posted", "200")
+	cmd := h.command(t.Context(), h.dir+"/bin/mizan", "bench", "pages", "--json", "--verify", "--sales", "1000", "--lines", "400", "--requests", "1", "--cold", "1", "--posted", "200", "--partition", "1000")
 	var said strings.Builder
 	cmd.Stderr = &said
 	out, err := cmd.Output()
@@ -36,7 +36,7 @@ func TestBenchPages(t *testing.T) {
 			t.Errorf("%+v", p)
 		}
 	}
-	for _, args := range [][]string{{"--sales", "999"}, {"--lines", "99"}, {"--requests", "0"}, {"--cold", "101"}, {"--posted", "99"}} {
+	for _, args := range [][]string{{"--sales", "999"}, {"--lines", "99"}, {"--requests", "0"}, {"--cold", "101"}, {"--posted", "99"}, {"--partition", "999"}} {
 		mizan(t, nil, "", append([]string{"bench", "pages"}, args...)...).want(t, 2)
 	}
 }
