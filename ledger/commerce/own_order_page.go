@@ -18,7 +18,7 @@ const (
 	// ownTogether is how many entries are read at once, and entriesOfPage how many are looked at for a page at most: filters may
 	// leave a page short, and the next one goes on.
 	ownTogether   = 120
-	entriesOfPage = 600
+	entriesOfPage = 240
 )
 
 // OwnOrderQuery chooses orders of a payee in one currency.
