@@ -103,6 +103,8 @@ func Operations() []Operation {
 		receiptOperations(),
 		payeeOperations(),
 		earningsOperations(),
+		payeeOrderOperations(),
+		comingOperations(),
 		payoutClockOperations(),
 		standingOperations(),
 		destinationOperations(),

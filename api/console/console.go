@@ -157,8 +157,8 @@ func New(config Config) http.Handler {
 	c.signInPages(mux)
 	c.staffPages(mux)
 	mux.HandleFunc("GET /portal", c.page("portal", c.portal))
-	c.orderPages(mux)
 	if c.Payouts != nil {
+		c.orderPages(mux)
 		c.payoutPages(mux)
 		c.portalPages(mux)
 		c.moneyPages(mux)

@@ -58,7 +58,7 @@ var ownStates = map[string]string{
 }
 
 // returned is what payees are told of a payout that came back after it had arrived.
-const returned = "returned"
+const returned = payouts.StateReturned
 
 func (t teller) ownPayout(book ledger.Book, p payouts.Payout) ownPayout {
 	cur, zone := p.Holder.Currency, book.Location()
