@@ -53,7 +53,7 @@ type comingInJSON struct {
 	Reserves []comingDayJSON   `json:"reserves" nullable:"false" doc:"The reserves by the day they end"`
 	More     bool              `json:"more" doc:"Only the earliest 500 are counted by day"`
 	Debts    []comingDebtJSON  `json:"debts" nullable:"false" doc:"What is taken from what is earned next, before anything is paid"`
-	Last     *comingLastJSON   `json:"last_decision" doc:"What was decided last; null if nothing was"`
+	Last     *comingLastJSON   `json:"last_decision,omitempty" doc:"What was decided last; left out if nothing was"`
 }
 
 type comingJSON struct {

@@ -114,6 +114,7 @@ func Operations() []Operation {
 		payoutOperations(),
 		statementOperations(),
 		dayOperations(),
+		questionOperations(),
 		bankAccountOperations(),
 		bankFileOperations(),
 		bankReportOperations(),

@@ -38,7 +38,7 @@ type PayeeOrderJSON struct {
 	DueAt        *string           `json:"due_at" format:"date-time" doc:"When it may settle; null while nobody knows"`
 	SettledAt    *string           `json:"settled_at" format:"date-time"`
 	ReserveUntil *string           `json:"reserve_until" format:"date-time" doc:"When the seller's reserve of it ends; null without one"`
-	Payment      *payeePaymentJSON `json:"payment" doc:"The payout that it went out with; null while it is in none"`
+	Payment      *payeePaymentJSON `json:"payment,omitempty" doc:"The payout that it went out with; left out while it is in none"`
 }
 
 type payeeHeldJSON struct {

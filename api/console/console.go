@@ -31,6 +31,7 @@ import (
 	"mizan/payouts/earnings"
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor/bankfile"
+	"mizan/payouts/questions"
 	"mizan/payouts/reconcile"
 	"mizan/payouts/reports"
 	"mizan/payouts/statements"
@@ -65,6 +66,8 @@ type Config struct {
 	Receipts *receipts.Service
 	// Statements tell payees what came to their accounts and why; nil for no pages about them.
 	Statements *statements.Service
+	// Questions are what payees ask about what they are told; nil for no pages about them. They need Payouts.
+	Questions *questions.Service
 	// Issuer is where the staff can sign in; nil for by links only.
 	Issuer Issuer
 	// FormKey authenticates forms, 32 random bytes that replicas share; empty draws one for this process.
@@ -162,6 +165,9 @@ func New(config Config) http.Handler {
 		c.payoutPages(mux)
 		c.portalPages(mux)
 		c.moneyPages(mux)
+		if c.Questions != nil {
+			c.questionPages(mux)
+		}
 	}
 	if c.Earnings != nil {
 		c.earningsPages(mux)

@@ -24,6 +24,8 @@ type ownMoney struct {
 	// Next says when the next payout is and what it is expected to pay, Why what stands in its way.
 	Next string
 	Why  []string
+	// Debt leads to where a debt came from.
+	Debt string
 	// Coming is what becomes available by day, Kept the reserves by the day they end.
 	Coming, Kept []ownComing
 	// Gross says that a part of what is coming is kept back when it comes; More that not all of it is told.
@@ -48,6 +50,8 @@ const daysShown = 10
 
 func (c *console) moneyPages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /portal/money", c.page("portal-money", c.ownMoney))
+	mux.HandleFunc("GET /portal/debts", c.page("portal-debt", c.ownDebt))
+	mux.HandleFunc("GET /portal/settings", c.page("portal-settings", c.ownSettings))
 }
 
 func (c *console) ownMoney(ctx context.Context, r *http.Request) (answer, error) {
@@ -63,7 +67,11 @@ func (c *console) ownMoney(ctx context.Context, r *http.Request) (answer, error)
 	}
 	w := orderWords{language: tellerOf(ctx).Language, zone: o.book.Location()}
 	for i := range way.Currencies {
-		p.Currencies = append(p.Currencies, w.money(&way.Currencies[i]))
+		one := w.money(&way.Currencies[i])
+		if isEarner(who.Kind) {
+			one.Debt = narrowedTo("/portal/debts", "payee", at.Get("payee"), "currency", one.Currency)
+		}
+		p.Currencies = append(p.Currencies, one)
 	}
 	return answer{Title: w.say("money.title"), Active: "money", Data: &p}, nil
 }

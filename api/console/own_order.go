@@ -11,9 +11,11 @@ import (
 	"time"
 
 	"mizan/api/access"
+	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/money"
 	"mizan/payouts"
+	"mizan/payouts/questions"
 )
 
 // One order as a payee sees it: where the buyer's money went, what of it is the payee's, how each line was computed, and what
@@ -35,6 +37,8 @@ type ownOrderPage struct {
 	Earlier string
 	Ask     *ownWhatIf
 	Placed  string
+	// About leads to the form that asks about the order; empty without questions.
+	About string
 }
 
 // ownStands is where a share stands, and the kind of its colour.
@@ -70,6 +74,8 @@ type ownLine struct {
 	How           []ownHow
 	// Before and After are what the line stood at; empty for what no rule computed.
 	Before, After string
+	// About leads to the form that asks about the line; empty for none.
+	About string
 }
 
 // ownHow is one step of a computation: what goes in, by name.
@@ -124,6 +130,14 @@ func (c *console) orderOwner(ctx context.Context, r *http.Request) (o owner, who
 	return o, payouts.PayeeKey{Kind: o.kind, ID: asked}, at, err
 }
 
+// ownAddress is what addresses about a payee have beside their path: nothing of whoever signed in, the id of whom it acts for.
+func ownAddress(o owner, payee string) url.Values {
+	if payee == o.principal().ID {
+		return url.Values{}
+	}
+	return url.Values{"payee": {payee}}
+}
+
 func (c *console) ownOrder(ctx context.Context, r *http.Request) (answer, error) {
 	o, who, at, err := c.orderOwner(ctx, r)
 	if err != nil {
@@ -137,6 +151,13 @@ func (c *console) ownOrder(ctx context.Context, r *http.Request) (answer, error)
 	w := orderWords{tellerOf(ctx).Language, share.Currency, o.book.Location()}
 	p := ownOrderPage{Order: id, Payee: who.ID, All: address("/portal/orders", at), Currency: string(share.Currency), RuleSet: share.RuleSet}
 	w.fill(&p, share, c.Now())
+	p.About = c.askLink(questions.AboutOrder, id, "", at)
+	for i := range p.Happened {
+		for j := range p.Happened[i].Lines {
+			line := ledger.TransactionID(o.book.Code, share.Moves[i].Sequence) + "/" + strconv.Itoa(j+1)
+			p.Happened[i].Lines[j].About = c.askLink(questions.AboutOrder, id, line, at)
+		}
+	}
 	if p.Ask, err = c.whatIf(ctx, o, who, share, w, r.URL.Query(), at); err != nil {
 		return answer{}, err
 	}

@@ -20,7 +20,9 @@ import (
 type portalPage struct {
 	Book string
 	// Self is the payee; Minors are those the payee is the guardian of.
-	Self   payeeCard
+	Self payeeCard
+	// Home is what stands first; nil for who earns nothing.
+	Home   *ownHome
 	Minors []payeeCard
 }
 
@@ -76,6 +78,9 @@ func (c *console) portal(ctx context.Context, _ *http.Request) (answer, error) {
 	}
 	p := portalPage{Book: book.Name}
 	if p.Self, err = c.payeeCard(ctx, book, payee.ID, ownShown); err != nil {
+		return answer{}, err
+	}
+	if p.Home, err = c.homeOf(ctx, book, &p.Self); err != nil {
 		return answer{}, err
 	}
 	for _, id := range payee.Payees[:min(len(payee.Payees), minorsShown)] {
