@@ -319,7 +319,7 @@ func TestBodiesDocumented(t *testing.T) {
 			reflect.TypeFor[NewClosing](), reflect.TypeFor[NewRetention](), reflect.TypeFor[NewJobRun](), reflect.TypeFor[NewPayout](), reflect.TypeFor[NewLook](),
 			reflect.TypeFor[ChangedStanding](), reflect.TypeFor[NewPayoutDestination](), reflect.TypeFor[NewPayeeHold](), reflect.TypeFor[HoldRelease](), reflect.TypeFor[NewBankAccount](),
 			reflect.TypeFor[NewReconciliation](), reflect.TypeFor[NewExport](), reflect.TypeFor[NewEvidenceSource](), reflect.TypeFor[NewBreakOwner](),
-			reflect.TypeFor[NewBreakExplanation](), reflect.TypeFor[NewReceipt](), reflect.TypeFor[NewBreakNote](), reflect.TypeFor[NewPairingDecision](), reflect.TypeFor[NewQuestion](), reflect.TypeFor[NewAnswer]():
+			reflect.TypeFor[NewBreakExplanation](), reflect.TypeFor[NewReceipt](), reflect.TypeFor[NewBreakNote](), reflect.TypeFor[NewPairingDecision](), reflect.TypeFor[NewQuestion](), reflect.TypeFor[NewAnswer](), reflect.TypeFor[ClosedQuestion]():
 			d.object(0, reflect.New(op.Body).Interface())
 		case reflect.TypeFor[NewEvent](), reflect.TypeFor[NewEventBatch](), reflect.TypeFor[NewRuleSet](), reflect.TypeFor[PolicyDocument](),
 			reflect.TypeFor[map[string]any](), reflect.TypeFor[intake.Source](), reflect.TypeFor[importFile](), reflect.TypeFor[bankReportBody](), reflect.TypeFor[statementBody]():
@@ -410,7 +410,7 @@ func TestExamplesWork(t *testing.T) {
 			h.event("donation.received", "receipt-donation")
 		case "replay-reconciliation":
 			path = strings.Replace(path, examplePath("{comparison}"), run, 1)
-		case "answer-question":
+		case "answer-question", "close-question":
 			path = strings.Replace(path, examplePath("{question}"), question, 1)
 		case "ask-approval": // of a book whose months nothing keeps open
 			path = strings.Replace(path, "/uk/", "/uk2/", 1)

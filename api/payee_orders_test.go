@@ -190,4 +190,84 @@ func TestPayeeOrders(t *testing.T) {
 	if err != nil || len(coming.Currencies) != 1 || len(coming.Currencies[0].Reserves) != 1 {
 		t.Errorf("the client reads %+v, %v", coming, err)
 	}
+	h.askAndAnswer(c, amy)
+}
+
+// askAndAnswer has a payee ask about a line, and finance answer. Nobody else reads it, and what was written goes with the payee's data.
+func (h *house) askAndAnswer(c *client.Client, amy string) {
+	t := h.t
+	t.Helper()
+	own := "/v1/books/uk/payees/cre_amy/questions"
+	ask := `{"reference":"q-1","about":"order","id":"UK-1001","line":"uk-1/1","text":"Why only this?"}`
+	a := h.by(amy, "POST", own, ask)
+	q := a.json(t)
+	id, _ := q["id"].(string)
+	if about := q["about"].(map[string]any); a.StatusCode != 200 || about["amount"] != "6.30" || about["code"] != "commission" || q["state"] != "open" {
+		t.Fatalf("asked: %d %s", a.StatusCode, a.body)
+	}
+	if again := h.by(amy, "POST", own, ask); again.body != a.body {
+		t.Errorf("the same again: %s", again.body)
+	}
+	for body, code := range map[string]string{
+		strings.Replace(ask, "only", "not", 1): "question-reused", strings.Replace(ask, `"q-1","about":"order","id":"UK-1001"`, `"q-2","about":"order","id":"UK-9"`, 1): "question-about-unknown",
+		strings.NewReplacer("q-1", "q-3", "uk-1/1", "uk-1/9").Replace(ask): "question-about-unknown", strings.NewReplacer("q-1", "q-4", "Why only this?", "  ").Replace(ask): "question-text",
+		strings.NewReplacer("q-1", "q-5", "Why only this?", "4242 4242 4242 4242").Replace(ask): "validation-failed",
+	} {
+		if a := h.by(amy, "POST", own, body); a.code() != code {
+			t.Errorf("%s: %s, want %s", body, a.body, code)
+		}
+	}
+	for _, other := range []string{h.signedIn("uk", "cre_bob"), h.signedIn("uk", "sel_uk")} {
+		if a := h.by(other, "GET", own+"/"+id, ""); a.StatusCode != 404 {
+			t.Errorf("somebody else reads it: %s", a.body)
+		}
+	}
+	if a := h.by(h.signedIn("uk", "cre_bob"), "GET", "/v1/books/uk/payees/cre_bob/questions/"+id, ""); a.code() != "question-unknown" {
+		t.Errorf("under another id: %s", a.body)
+	}
+	if list := h.must(200, "GET", "/v1/books/uk/questions", ""); !strings.Contains(list.body, id) || strings.Contains(list.body, "Why") {
+		t.Errorf("the inbox: %s", list.body)
+	}
+	_, finance := h.staff("finance@uk")
+	_, auditor := h.staff("auditor@uk")
+	if a := h.by(auditor, "GET", own+"/"+id, ""); a.StatusCode != 403 {
+		t.Errorf("an auditor reads what was written: %d", a.StatusCode)
+	}
+	if a := h.by(finance, "POST", "/v1/books/uk/questions/"+id+"/answer", `{"text":"One of two came back."}`); a.StatusCode != 200 || a.json(t)["state"] != "answered" {
+		t.Errorf("answered: %s", a.body)
+	}
+	if a := h.by(finance, "POST", "/v1/books/uk/questions/"+id+"/answer", `{"text":"Another."}`); a.code() != "question-state" {
+		t.Errorf("answered twice: %s", a.body)
+	}
+	if a := h.by(amy, "GET", own+"/"+id, ""); a.json(t)["answer"] != "One of two came back." {
+		t.Errorf("the payee reads %s", a.body)
+	}
+	if _, err := c.PayeeQuestion(t.Context(), "uk", "cre_amy", id); err != nil {
+		t.Error(err)
+	}
+	if a := h.by(amy, "POST", own+"/"+id+"/closing", `{"state":"closed"}`); a.json(t)["state"] != "closed" {
+		t.Errorf("closed: %s", a.body)
+	}
+	trail := h.must(200, "GET", "/v1/books/uk/audit?act=payee_question.", "").body
+	for _, act := range []string{"asked", "answered", "read", "closed"} {
+		if !strings.Contains(trail, "payee_question."+act) {
+			t.Errorf("the trail lacks %s", act)
+		}
+	}
+	if strings.Contains(trail, "Why") || strings.Contains(trail, "came back") {
+		t.Errorf("the trail holds what was written: %s", trail)
+	}
+	for i := 2; i <= 11; i++ {
+		want := 200
+		if i > 10 {
+			want = 429
+		}
+		if a := h.by(amy, "POST", own, strings.Replace(ask, "q-1", fmt.Sprint("more-", i), 1)); a.StatusCode != want {
+			t.Errorf("question %d: %d %s", i, a.StatusCode, a.body)
+		}
+	}
+	h.must(200, "POST", "/v1/books/uk/data_subjects/payee:cre_amy/erasure", `{"reason":"For the tests."}`)
+	if q := h.by(amy, "GET", own+"/"+id, "").json(t); q["erased"] != true || q["text"] != "" || q["answer"] != "" {
+		t.Errorf("after the erasure: %v", q)
+	}
 }

@@ -26,6 +26,11 @@ type NewQuestion struct {
 	Text      string `json:"text" minLength:"1" maxLength:"1000" doc:"Plain text, kept sealed under the payee's key and erased with its personal data" example:"Why is this less than last week?"`
 }
 
+// ClosedQuestion is the body that closes a question.
+type ClosedQuestion struct {
+	State string `json:"state" enum:"closed" doc:"The state that it shall have" example:"closed"`
+}
+
 // NewAnswer is the body that answers a question.
 type NewAnswer struct {
 	Text string `json:"text" minLength:"1" maxLength:"1000" doc:"Plain text, which the payee reads" example:"One of the two units came back, so the commission is of one."`
@@ -97,11 +102,6 @@ func questionOperations() []Operation {
 			Answers: one, Errors: append([]*fault.Error{questions.ErrUnknown, ErrNotReady}, closed...), handle: getPayeeQuestion,
 		},
 		{
-			Method: http.MethodPost, Path: own + "/{question}/closing", ID: "close-question", Summary: "Close a question of a payee",
-			Description: "For a question that is settled. Again changes nothing.", Scope: access.PayeesWrite, Own: "payee",
-			Answers: one, Errors: append([]*fault.Error{questions.ErrUnknown, ErrNotReady}, closed...), handle: closeQuestion,
-		},
-		{
 			Method: http.MethodGet, Path: path, ID: "list-questions", Summary: "List the questions of a book",
 			Description: "The oldest first, by state, without what was written.", Scope: access.PayoutsRead, Query: reflect.TypeFor[questionQuery](),
 			Answers: []Answer{{Status: 200, Meaning: "A page of questions.", Body: reflect.TypeFor[questionListJSON]()}}, Errors: []*fault.Error{ErrCursor, ledger.ErrInvalid, ErrNotReady}, handle: listQuestions,
@@ -111,6 +111,12 @@ func questionOperations() []Operation {
 			Description: "Once. The payee reads it.", Scope: access.PayoutsWrite, Also: access.PersonalRead, Body: reflect.TypeFor[NewAnswer](), BodyLimit: bodyLimit,
 			Example: map[string]any{"text": "One of the two units came back, so the commission is of one."},
 			Answers: one, Errors: append([]*fault.Error{questions.ErrUnknown, questions.ErrText, questions.ErrState, vault.ErrErased, ErrNotReady}, closed...), handle: answerQuestion,
+		},
+		{
+			Method: http.MethodPost, Path: own + "/{question}/closing", ID: "close-question", Summary: "Close a question of a payee",
+			Description: "For a question that is settled. Again changes nothing.", Scope: access.PayeesWrite, Own: "payee",
+			Body: reflect.TypeFor[ClosedQuestion](), BodyLimit: bodyLimit, Example: map[string]any{"state": "closed"},
+			Answers: one, Errors: append([]*fault.Error{questions.ErrUnknown, ErrNotReady}, closed...), handle: closeQuestion,
 		},
 	}
 	for i := range list {
@@ -244,6 +250,12 @@ func getPayeeQuestion(c *call) (reply, error) {
 func closeQuestion(c *call) (reply, error) {
 	s, err := c.asking()
 	if err != nil {
+		return reply{}, err
+	}
+	if _, err := decodeWith(c, func(d *decoder, at int32) (body ClosedQuestion) {
+		d.object(at, &body)
+		return body
+	}); err != nil {
 		return reply{}, err
 	}
 	q, err := s.Close(c.ctx, c.actor(), c.book, c.param("payee"), c.param("question"))

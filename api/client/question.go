@@ -5,7 +5,6 @@ package client
 import (
 	"context"
 	"iter"
-	"net/http"
 	"net/url"
 	"time"
 )
@@ -70,7 +69,7 @@ func (c *Client) PayeeQuestion(ctx context.Context, book, payee, id string) (Que
 // CloseQuestion closes a question of a payee.
 func (c *Client) CloseQuestion(ctx context.Context, book, payee, id string) (Question, error) {
 	var q Question
-	_, err := c.do(ctx, call{method: http.MethodPost, path: under(book, "payees", payee, "questions", id, "closing")}, &q)
+	_, err := c.post(ctx, under(book, "payees", payee, "questions", id, "closing"), nil, map[string]string{"state": "closed"}, &q)
 	return q, err
 }
 
