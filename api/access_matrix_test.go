@@ -308,6 +308,10 @@ func (f *fixture) renew(h *house, op *Operation) {
 		}
 		f.own["grant"] = p.Grants[0].ID
 	}
+	if strings.Contains(op.Path, "{question}") {
+		a := h.must(200, "POST", "/v1/books/uk/payees/cre_amy/questions", `{"reference":"`+op.ID+`","about":"order","id":"UK-1001","text":"Why?"}`)
+		f.own["question"] = a.json(h.t)["id"].(string)
+	}
 	if strings.Contains(op.Path, "{hold}") {
 		f.holds++
 		f.own["hold"] = fmt.Sprint("hold_", f.holds)

@@ -28,6 +28,7 @@ import (
 	"mizan/payouts/earnings"
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor/bankfile"
+	"mizan/payouts/questions"
 	"mizan/payouts/reconcile"
 	"mizan/payouts/reports"
 	"mizan/payouts/statements"
@@ -62,6 +63,8 @@ type Config struct {
 	Earnings *earnings.Service
 	// Statements tells payees what came to their accounts and why; without it nobody is told.
 	Statements *statements.Service
+	// Questions are what payees ask about what they are told; without it nobody can ask.
+	Questions *questions.Service
 	// Reports answers reports and keeps exports; without it there are none.
 	Reports *reports.Service
 	// Receipts knows what is public; without it nothing is.
@@ -116,6 +119,7 @@ type service struct {
 	reports    *reports.Service
 	receipts   *receipts.Service
 	statements *statements.Service
+	questions  *questions.Service
 	publicURL  string
 	now        func() time.Time
 	log        *slog.Logger
@@ -158,7 +162,7 @@ func newService(config Config) (*service, error) {
 	}
 	s := &service{
 		ledger: config.Ledger, commerce: config.Commerce, rules: config.Rules, intakes: config.Intake, notices: config.Notices, access: config.Access, now: config.Now, log: config.Log, cursorKey: config.CursorKey,
-		desk: config.Desk, trail: config.Trail, vault: config.Vault, jobs: config.Jobs, payouts: config.Payouts, bank: config.Bank, reconcile: config.Reconcile, earnings: config.Earnings, reports: config.Reports, receipts: config.Receipts, statements: config.Statements, publicURL: config.PublicURL,
+		desk: config.Desk, trail: config.Trail, vault: config.Vault, jobs: config.Jobs, payouts: config.Payouts, bank: config.Bank, reconcile: config.Reconcile, earnings: config.Earnings, reports: config.Reports, receipts: config.Receipts, statements: config.Statements, questions: config.Questions, publicURL: config.PublicURL,
 		ready: config.Ready, console: config.Console, docs: config.Docs, proxies: config.TrustedProxies, secure: config.Secure, crossOrigin: http.NewCrossOriginProtection(),
 	}
 	if s.patience = config.Patience; s.patience <= 0 {

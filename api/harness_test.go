@@ -31,6 +31,7 @@ import (
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor"
 	"mizan/payouts/processor/bankfile"
+	"mizan/payouts/questions"
 	"mizan/payouts/reconcile"
 	"mizan/payouts/reports"
 	"mizan/payouts/statements"
@@ -152,7 +153,7 @@ func open(t testing.TB, change ...func(*Config)) *house {
 	h.intake = intake.New(h.db.Pool, h.ledger, events, intake.Options{Secrets: secrets, Now: h.clock.now})
 	h.jobs = h.newJobs(trail)
 	config := Config{
-		Jobs: h.jobs, Payouts: h.payouts, Bank: h.bank, Reconcile: h.reconcile, Earnings: h.earnings, Reports: answers, Receipts: receipts.New(receipts.Options{Pool: h.db.Pool, Ledger: h.ledger, Events: events, Now: h.clock.now}), Statements: h.statements, Ledger: h.ledger, Commerce: events, Intake: h.intake, Rules: rules, Access: h.access, Desk: desk, Trail: trail, Vault: h.vault, Now: h.clock.now, CursorKey: []byte("cursor-key-of-the-tests"),
+		Jobs: h.jobs, Payouts: h.payouts, Bank: h.bank, Reconcile: h.reconcile, Earnings: h.earnings, Reports: answers, Receipts: receipts.New(receipts.Options{Pool: h.db.Pool, Ledger: h.ledger, Events: events, Now: h.clock.now}), Statements: h.statements, Questions: questions.New(questions.Options{Pool: h.db.Pool, Vault: h.vault, Trail: trail, Payouts: h.payouts, Statements: h.statements, Now: h.clock.now}), Ledger: h.ledger, Commerce: events, Intake: h.intake, Rules: rules, Access: h.access, Desk: desk, Trail: trail, Vault: h.vault, Now: h.clock.now, CursorKey: []byte("cursor-key-of-the-tests"),
 		Log: slog.New(slog.NewJSONHandler(h.log, nil)), Version: "test",
 	}
 	for _, c := range change {

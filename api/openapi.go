@@ -195,6 +195,7 @@ type pathFields struct {
 	Job         string `json:"job" pattern:"^[a-z][a-z0-9_-]{0,47}$" doc:"The job's name" example:"vault_sweep"`
 	Period      string `json:"period" format:"date-time" doc:"When the period became due" example:"2026-11-20T10:00:00Z"`
 	Source      string `json:"source" pattern:"^[a-z][a-z0-9_-]{0,31}$" doc:"The source's name" example:"shopify"`
+	Question    string `json:"question" pattern:"^qu_[a-z0-9]{16}$" doc:"The question's id" example:"qu_0123456789abcdef"`
 	Run         string `json:"run" pattern:"^run_[a-z0-9]{16}$" doc:"The payout run's id" example:"run_0123456789abcdef"`
 	Payout      string `json:"payout" pattern:"^po_[a-z0-9]{16}$" doc:"The payout's id" example:"po_0123456789abcdef"`
 	Currency    string `json:"currency" pattern:"^[A-Z]{3}$" doc:"The currency of the bank account" example:"GBP"`

@@ -319,7 +319,7 @@ func TestBodiesDocumented(t *testing.T) {
 			reflect.TypeFor[NewClosing](), reflect.TypeFor[NewRetention](), reflect.TypeFor[NewJobRun](), reflect.TypeFor[NewPayout](), reflect.TypeFor[NewLook](),
 			reflect.TypeFor[ChangedStanding](), reflect.TypeFor[NewPayoutDestination](), reflect.TypeFor[NewPayeeHold](), reflect.TypeFor[HoldRelease](), reflect.TypeFor[NewBankAccount](),
 			reflect.TypeFor[NewReconciliation](), reflect.TypeFor[NewExport](), reflect.TypeFor[NewEvidenceSource](), reflect.TypeFor[NewBreakOwner](),
-			reflect.TypeFor[NewBreakExplanation](), reflect.TypeFor[NewReceipt](), reflect.TypeFor[NewBreakNote](), reflect.TypeFor[NewPairingDecision]():
+			reflect.TypeFor[NewBreakExplanation](), reflect.TypeFor[NewReceipt](), reflect.TypeFor[NewBreakNote](), reflect.TypeFor[NewPairingDecision](), reflect.TypeFor[NewQuestion](), reflect.TypeFor[NewAnswer](), reflect.TypeFor[ClosedQuestion]():
 			d.object(0, reflect.New(op.Body).Interface())
 		case reflect.TypeFor[NewEvent](), reflect.TypeFor[NewEventBatch](), reflect.TypeFor[NewRuleSet](), reflect.TypeFor[PolicyDocument](),
 			reflect.TypeFor[map[string]any](), reflect.TypeFor[intake.Source](), reflect.TypeFor[importFile](), reflect.TypeFor[bankReportBody](), reflect.TypeFor[statementBody]():
@@ -377,7 +377,7 @@ func TestExamplesWork(t *testing.T) {
 	h := open(t)
 	h.imported()
 	owner, _ := h.staff()
-	run := ""
+	run, question := "", ""
 	for _, op := range Operations() {
 		if op.Example == nil || op.Signed || strings.Contains(op.Path, "{break}") || strings.Contains(op.Path, "{pairing}") {
 			continue // what is said of breaks and pairings is tried where there are some, in TestReconciliationOverHTTP
@@ -410,6 +410,8 @@ func TestExamplesWork(t *testing.T) {
 			h.event("donation.received", "receipt-donation")
 		case "replay-reconciliation":
 			path = strings.Replace(path, examplePath("{comparison}"), run, 1)
+		case "answer-question", "close-question":
+			path = strings.Replace(path, examplePath("{question}"), question, 1)
 		case "ask-approval": // of a book whose months nothing keeps open
 			path = strings.Replace(path, "/uk/", "/uk2/", 1)
 			h.must(201, "POST", "/v1/books/uk2/reconciliations", `{"match":"R3"}`)
@@ -417,6 +419,9 @@ func TestExamplesWork(t *testing.T) {
 		a := h.do(op.Method, path, string(body))
 		if a.StatusCode >= 300 {
 			t.Errorf("%s: the example is answered with %d: %s", op.ID, a.StatusCode, a.body)
+		}
+		if op.ID == "ask-question" {
+			question, _ = a.json(t)["id"].(string)
 		}
 		if op.ID == "reconcile" {
 			run, _ = a.json(t)["id"].(string)

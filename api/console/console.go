@@ -32,6 +32,7 @@ import (
 	"mizan/payouts/earnings"
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor/bankfile"
+	"mizan/payouts/questions"
 	"mizan/payouts/reconcile"
 	"mizan/payouts/reports"
 	"mizan/payouts/statements"
@@ -64,10 +65,12 @@ type Config struct {
 	Reports *reports.Service
 	// Receipts knows what is public; nil for no public pages.
 	Receipts *receipts.Service
-	// Statements tell payees what came to their accounts and why; nil for no pages about them.
+	// Statements tell payees what came to their accounts and why; nil for no pages about them. They need Payouts.
 	Statements *statements.Service
 	// Printer makes PDFs of statements; nil for none.
 	Printer *pdf.Printer
+	// Questions are what payees ask about what they are told; nil for no pages about them. They need Payouts.
+	Questions *questions.Service
 	// Issuer is where the staff can sign in; nil for by links only.
 	Issuer Issuer
 	// FormKey authenticates forms, 32 random bytes that replicas share; empty draws one for this process.
@@ -160,14 +163,17 @@ func New(config Config) http.Handler {
 	c.signInPages(mux)
 	c.staffPages(mux)
 	mux.HandleFunc("GET /portal", c.page("portal", c.portal))
-	c.orderPages(mux)
 	if c.Payouts != nil {
+		c.orderPages(mux)
 		c.payoutPages(mux)
 		c.portalPages(mux)
 		c.moneyPages(mux)
-	}
-	if c.Statements != nil {
-		c.statementPages(mux)
+		if c.Questions != nil {
+			c.questionPages(mux)
+		}
+		if c.Statements != nil {
+			c.statementPages(mux)
+		}
 	}
 	if c.Earnings != nil {
 		c.earningsPages(mux)

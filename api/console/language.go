@@ -36,6 +36,7 @@ var translated = map[string]bool{
 	"portal": true, "portal-payout": true, "portal-payouts": true, "portal-waits": true, "portal-decisions": true, "portal-request": true, "portal-earnings": true,
 	"portal-orders": true, "portal-order": true, "portal-money": true,
 	"portal-statements": true, "portal-statement": true, "portal-downloads": true,
+	"portal-questions": true, "portal-question": true, "portal-ask": true, "portal-settings": true, "portal-debt": true,
 }
 
 const (

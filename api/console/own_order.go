@@ -11,10 +11,11 @@ import (
 	"time"
 
 	"mizan/api/access"
+	"mizan/ledger"
 	"mizan/ledger/commerce"
-	"mizan/ledger/fault"
 	"mizan/ledger/money"
 	"mizan/payouts"
+	"mizan/payouts/questions"
 )
 
 // One order as a payee sees it: where the buyer's money went, what of it is the payee's, how each line was computed, and what
@@ -38,6 +39,8 @@ type ownOrderPage struct {
 	Placed  string
 	// Month leads to the statement of the month in which the order was placed.
 	Month string
+	// About leads to the form that asks about the order; empty without questions.
+	About string
 }
 
 // ownStands is where a share stands, and the kind of its colour.
@@ -73,6 +76,8 @@ type ownLine struct {
 	How           []ownHow
 	// Before and After are what the line stood at; empty for what no rule computed.
 	Before, After string
+	// About leads to the form that asks about the line; empty for none.
+	About string
 }
 
 // ownHow is one step of a computation: what goes in, by name.
@@ -111,7 +116,7 @@ func (c *console) orderPages(mux *http.ServeMux) {
 }
 
 // orderOwner is who looks at orders: the payee that signed in, or a minor that it acts for.
-func (c *console) orderOwner(ctx context.Context, r *http.Request) (o owner, who commerce.PayeeRef, at url.Values, err error) {
+func (c *console) orderOwner(ctx context.Context, r *http.Request) (o owner, who payouts.PayeeKey, at url.Values, err error) {
 	v, err := member(ctx, access.Payee)
 	if err != nil {
 		return o, who, nil, err
@@ -124,7 +129,15 @@ func (c *console) orderOwner(ctx context.Context, r *http.Request) (o owner, who
 		at.Set("payee", asked)
 	}
 	o, err = c.ownerOf(ctx, asked)
-	return o, commerce.PayeeRef{Kind: o.kind, ID: asked}, at, err
+	return o, payouts.PayeeKey{Kind: o.kind, ID: asked}, at, err
+}
+
+// ownAddress is what addresses about a payee have beside their path: nothing of whoever signed in, the id of whom it acts for.
+func ownAddress(o owner, payee string) url.Values {
+	if payee == o.principal().ID {
+		return url.Values{}
+	}
+	return url.Values{"payee": {payee}}
 }
 
 func (c *console) ownOrder(ctx context.Context, r *http.Request) (answer, error) {
@@ -133,17 +146,20 @@ func (c *console) ownOrder(ctx context.Context, r *http.Request) (answer, error)
 		return answer{}, err
 	}
 	id := r.PathValue("order")
-	share, err := c.Commerce.OwnOrder(ctx, o.book, who, id)
+	share, err := c.Payouts.Share(ctx, o.book, who, id)
 	if err != nil {
 		return answer{}, err
 	}
 	w := orderWords{tellerOf(ctx).Language, share.Currency, o.book.Location()}
 	p := ownOrderPage{Order: id, Payee: who.ID, All: address("/portal/orders", at), Currency: string(share.Currency), RuleSet: share.RuleSet}
-	var paid payouts.PaidBy
-	if paid, err = c.paidBy(ctx, o, who, share); err != nil {
-		return answer{}, err
+	w.fill(&p, share, c.Now())
+	p.About = c.askLink(questions.AboutOrder, id, "", at)
+	for i := range p.Happened {
+		for j := range p.Happened[i].Lines {
+			line := ledger.TransactionID(o.book.Code, share.Moves[i].Sequence) + "/" + strconv.Itoa(j+1)
+			p.Happened[i].Lines[j].About = c.askLink(questions.AboutOrder, id, line, at)
+		}
 	}
-	w.fill(&p, share, paid, c.Now())
 	if c.Statements != nil && share.Currency.Known() {
 		p.Month = monthAddress(at.Get("payee"), share.Currency, share.PlacedAt, o.book.Location())
 	}
@@ -153,21 +169,11 @@ func (c *console) ownOrder(ctx context.Context, r *http.Request) (answer, error)
 	return answer{Title: w.say("order.title", "order", id), Active: "orders", Data: &p}, nil
 }
 
-// paidBy is the payout that the order's share went out with, the zero value while it is in none.
-func (c *console) paidBy(ctx context.Context, o owner, who commerce.PayeeRef, share *commerce.OwnOrder) (one payouts.PaidBy, err error) {
-	if c.Payouts == nil || share.Credits == 0 {
-		return one, nil
-	}
-	holder := payouts.Holder{PayeeKey: payouts.PayeeKey{Kind: who.Kind, ID: who.ID}, Currency: share.Currency}
-	paid, err := c.Payouts.Paying(ctx, o.book, holder, []money.Minor{share.Credits})
-	return paid[share.Credits], err
-}
-
 // whatIf answers what a return of a line would change, and leaves nothing behind.
-func (c *console) whatIf(ctx context.Context, o owner, who commerce.PayeeRef, share *commerce.OwnOrder, w orderWords, q, at url.Values) (*ownWhatIf, error) {
+func (c *console) whatIf(ctx context.Context, o owner, who payouts.PayeeKey, share payouts.Share, w orderWords, q, at url.Values) (*ownWhatIf, error) {
 	ask := &ownWhatIf{At: "/portal/orders/" + share.Order, Of: at.Get("payee")}
 	chosen, units, asked := q.Get("return"), q.Get("units"), q.Has("return")
-	refund := commerce.RefundMade{Order: share.Order, Full: chosen == "all"}
+	back := payouts.Return{All: chosen == "all"}
 	for _, g := range share.Goods {
 		left := g.Quantity - g.Back
 		if left <= 0 || len(ask.Goods) == goodsShown {
@@ -178,7 +184,7 @@ func (c *console) whatIf(ctx context.Context, o owner, who commerce.PayeeRef, sh
 			wanted = n
 		}
 		if chosen == strconv.Itoa(g.Line) {
-			refund.Lines = []commerce.RefundedLine{{Line: g.Line, Quantity: wanted}}
+			back.Line, back.Units = g.Line, wanted
 		}
 		line := ownGoods{Line: g.Line, SKU: g.SKU}
 		for n := 1; n <= min(left, unitsShown); n++ {
@@ -192,28 +198,22 @@ func (c *console) whatIf(ctx context.Context, o owner, who commerce.PayeeRef, sh
 	if !asked {
 		return ask, nil
 	}
-	if !refund.Full && len(refund.Lines) == 0 {
+	after, err := c.Payouts.AfterReturn(ctx, o.book, share, who, back)
+	switch {
+	case errors.Is(err, payouts.ErrReturnLine):
 		return nil, errQuery
-	}
-	after, posted, err := c.Commerce.OwnOrderAfter(ctx, o.book, who, refund)
-	var known *fault.Error
-	if err != nil && isRefusal(err) && errors.As(err, &known) {
+	case errors.Is(err, payouts.ErrReturnRefused):
 		ask.Refused = true
 		return ask, nil
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
 	}
-	change := money.Minor(0)
-	for _, m := range after.Moves[len(after.Moves)-len(posted):] {
-		change += m.Net
-		ask.Lines = append(ask.Lines, w.lines(m.Lines)...)
-	}
+	ask.Lines = w.lines(after.Lines)
 	switch {
-	case change < 0:
-		ask.Says = append(ask.Says, w.say("order.whatif.gives", "amount", w.amount(-change)))
-	case change > 0:
-		ask.Says = append(ask.Says, w.say("order.whatif.gets", "amount", w.amount(change)))
+	case after.Change < 0:
+		ask.Says = append(ask.Says, w.say("order.whatif.gives", "amount", w.amount(-after.Change)))
+	case after.Change > 0:
+		ask.Says = append(ask.Says, w.say("order.whatif.gets", "amount", w.amount(after.Change)))
 	default:
 		ask.Says = append(ask.Says, w.say("order.whatif.nothing"))
 	}
@@ -228,17 +228,19 @@ const (
 )
 
 // fill puts a share into words.
-func (w orderWords) fill(p *ownOrderPage, s *commerce.OwnOrder, paid payouts.PaidBy, now time.Time) {
+func (w orderWords) fill(p *ownOrderPage, s payouts.Share, now time.Time) {
 	p.Net, p.Placed = w.amount(s.Net), w.day(s.PlacedAt)
-	p.Stands = w.stands(s.Stands, paid.Arrived())
+	p.Stands = w.stands(s.Stand())
 	if s.Unearned != "" {
 		p.Unearned = w.say("order.unearned." + s.Unearned)
 	}
 	for _, b := range s.Held {
 		p.Buckets = append(p.Buckets, ownAmount{w.say("order.bucket." + b.Bucket), w.amount(b.Amount)})
 	}
-	p.Next = w.next(s, paid, now)
-	p.Sides, p.Zero = w.sides(s), w.figure(0)
+	for _, step := range s.Next(now) {
+		p.Next = append(p.Next, w.next(step))
+	}
+	p.Sides, p.Zero = w.sides(s.OwnOrder), w.figure(0)
 	if s.Earlier > 0 {
 		p.Earlier = w.say("order.earlier", "count", s.Earlier)
 	}
@@ -247,49 +249,25 @@ func (w orderWords) fill(p *ownOrderPage, s *commerce.OwnOrder, paid payouts.Pai
 	}
 }
 
-// next says what is going to happen with a share, and what keeps it from happening.
-func (w orderWords) next(s *commerce.OwnOrder, paid payouts.PaidBy, now time.Time) (list []ownNext) {
-	say := func(key string, pairs ...any) { list = append(list, ownNext{Text: w.say(key, pairs...)}) }
-	waits, free := false, false
-	for _, b := range s.Held {
-		waits, free = waits || b.Bucket == "pending", free || b.Bucket == "available" && b.Amount > 0
+// next says what is going to happen with a share, or what keeps it from happening.
+func (w orderWords) next(s payouts.ShareStep) ownNext {
+	switch s.What {
+	case payouts.NextGate:
+		return ownNext{Text: w.say("order.gate." + s.Gate)}
+	case payouts.NextPaid:
+		return ownNext{w.say("order.next.paid", "day", w.day(s.At)), "/portal/payouts/" + s.Payout, w.say("order.next.payout")}
+	case payouts.NextSent:
+		return ownNext{w.say("order.next.sent", "state", w.say("pay.state."+s.State)), "/portal/payouts/" + s.Payout, w.say("order.next.payout")}
+	case payouts.NextUndelivered:
+		return ownNext{Text: w.say("order.next.undelivered", "count", s.Days)}
+	case payouts.NextDue:
+		return ownNext{Text: w.say("order.next.due", "day", w.day(s.At), "arrived", w.day(s.Arrived), "count", s.Days)}
+	case payouts.NextPresumed:
+		return ownNext{Text: w.say("order.next.presumed", "day", w.day(s.At))}
+	case payouts.NextReserve:
+		return ownNext{Text: w.say("order.next.reserve", "amount", w.amount(s.Amount), "day", w.day(s.At))}
 	}
-	for _, g := range s.Gates {
-		say("order.gate." + g)
-	}
-	switch {
-	case !waits:
-	case s.DueAt.IsZero():
-		say("order.next.undelivered", "count", s.Days)
-	case s.Arrived && s.DueAt.After(now):
-		say("order.next.due", "day", w.day(s.DueAt), "arrived", w.day(s.DeliveredAt), "count", s.Days)
-	case s.DueAt.After(now):
-		say("order.next.presumed", "day", w.day(s.DueAt))
-	case len(s.Gates) == 0:
-		say("order.next.soon")
-	default:
-		say("order.next.then")
-	}
-	if !s.ReserveUntil.IsZero() {
-		for _, b := range s.Held {
-			if b.Bucket == "reserve" {
-				say("order.next.reserve", "amount", w.amount(b.Amount), "day", w.day(s.ReserveUntil))
-			}
-		}
-	}
-	switch {
-	case paid.Arrived():
-		list = append(list, ownNext{w.say("order.next.paid", "day", w.day(paid.PaidAt)), "/portal/payouts/" + paid.Payout, w.say("order.next.payout")})
-	case paid.Payout != "":
-		state := paid.State
-		if !paid.ReturnedAt.IsZero() {
-			state = returned
-		}
-		list = append(list, ownNext{w.say("order.next.sent", "state", w.say("pay.state."+state)), "/portal/payouts/" + paid.Payout, w.say("order.next.payout")})
-	case free:
-		say("order.next.available")
-	}
-	return list
+	return ownNext{Text: w.say("order.next." + s.What)}
 }
 
 // sides are the rows of the picture. What was given fills the width, and what each got is cut off it one after the other, so

@@ -10,6 +10,7 @@ import (
 	"mizan/ledger/commerce"
 	"mizan/ledger/locale"
 	"mizan/ledger/money"
+	"mizan/payouts"
 )
 
 // An order in words: its amounts, days and computations as the reader's language writes them.
@@ -76,11 +77,8 @@ func (w orderWords) percent(rate string) string {
 }
 
 // stands says where a share stands.
-func (w orderWords) stands(stands string, paid bool) ownStands {
-	if paid && stands == commerce.StandsSettled {
-		return ownStands{w.say("order.stands.paid"), "done"}
-	}
-	look := map[string]string{commerce.StandsSettled: "done", commerce.StandsHeld: "open", commerce.StandsUnearned: "failed"}
+func (w orderWords) stands(stands string) ownStands {
+	look := map[string]string{payouts.StandsPaid: "done", commerce.StandsSettled: "done", commerce.StandsHeld: "open", commerce.StandsUnearned: "failed"}
 	return ownStands{w.say("order.stands." + stands), look[stands]}
 }
 

@@ -49,7 +49,7 @@ func (c *console) ownOrders(ctx context.Context, r *http.Request) (answer, error
 	out := answer{Title: w.say("orders.title"), Active: "orders", Data: &p}
 	if p.Find != "" {
 		if !unusable(p.Find) && ledger.IsSegment(p.Find) {
-			_, err := c.Commerce.OwnOrder(ctx, o.book, who, p.Find)
+			_, err := c.Commerce.OwnOrder(ctx, o.book, commerce.PayeeRef{Kind: who.Kind, ID: who.ID}, p.Find)
 			if err == nil {
 				out.Onward = address("/portal/orders/"+p.Find, at)
 				return out, nil
@@ -60,42 +60,30 @@ func (c *console) ownOrders(ctx context.Context, r *http.Request) (answer, error
 		}
 		p.Missing = true
 	}
-	if !slices.Contains([]string{"seller", "creator", "agency", "partner"}, who.Kind) {
+	if !isEarner(who.Kind) {
 		return out, nil // who is paid nothing by orders has none
 	}
-	query := commerce.OwnOrderQuery{Payee: who, Stands: q.Get("state"), Currency: money.Currency(q.Get("currency")), Limit: ordersPerPage}
-	if query.Stands != "" && !slices.Contains(standsWords, query.Stands) {
-		return answer{}, errQuery
-	}
-	if query.Currency == "" {
-		if query.Currency, err = c.orderCurrency(ctx, o, who); err != nil {
-			return answer{}, err
-		}
-	}
-	if !o.book.Uses(query.Currency) {
+	query := commerce.OwnOrderQuery{Payee: commerce.PayeeRef{Kind: who.Kind, ID: who.ID}, Stands: q.Get("state"), Currency: money.Currency(q.Get("currency")), Limit: ordersPerPage}
+	if query.Stands != "" && !slices.Contains(standsWords, query.Stands) || query.Currency != "" && !o.book.Uses(query.Currency) {
 		return answer{}, errQuery
 	}
 	if query.AfterSequence, query.AfterLine, err = place(q.Get("after")); err != nil {
 		return answer{}, err
 	}
-	page, err := c.Commerce.OwnOrders(ctx, o.book, query)
+	page, err := c.Payouts.Shares(ctx, o.book, query)
 	if err != nil {
 		return answer{}, err
 	}
-	paid, err := c.paidAmong(ctx, o, who, query.Currency, page.Orders)
-	if err != nil {
-		return answer{}, err
-	}
-	w.currency = query.Currency
-	for _, one := range page.Orders {
-		p.Orders = append(p.Orders, w.orderLine(one, paid, at))
+	w.currency, query.Currency = page.Currency, page.Currency
+	for _, one := range page.Shares {
+		p.Orders = append(p.Orders, w.orderLine(one, at))
 	}
 	p.lead(w, o, query, page, q.Get("after") != "")
 	return out, nil
 }
 
 // lead fills in where the page leads: to other states and currencies, and to further orders.
-func (p *ownOrdersPage) lead(w orderWords, o owner, query commerce.OwnOrderQuery, page commerce.OwnOrderPage, later bool) {
+func (p *ownOrdersPage) lead(w orderWords, o owner, query commerce.OwnOrderQuery, page payouts.SharePage, later bool) {
 	narrowed := func(state string, currency money.Currency, after string) string {
 		return narrowedTo(p.At, "payee", p.Of, "state", state, "currency", string(currency), "after", after)
 	}
@@ -119,38 +107,12 @@ func (p *ownOrdersPage) lead(w orderWords, o owner, query commerce.OwnOrderQuery
 	}
 }
 
-// orderCurrency is the currency whose orders are shown first: the one that the payee is paid in, or the book's first.
-func (c *console) orderCurrency(ctx context.Context, o owner, who commerce.PayeeRef) (money.Currency, error) {
-	registered, err := c.Commerce.Payee(ctx, o.book, who.ID)
-	if err != nil && !isMissing(err) {
-		return "", err
-	}
-	if own := money.Currency(registered.Currency); o.book.Uses(own) {
-		return own, nil
-	}
-	return o.book.Currencies[0], nil
-}
-
-// paidAmong are which payouts the credits of the orders went out with.
-func (c *console) paidAmong(ctx context.Context, o owner, who commerce.PayeeRef, currency money.Currency, orders []commerce.OwnOrderOf) (map[money.Minor]payouts.PaidBy, error) {
-	var credits []money.Minor
-	for _, one := range orders {
-		if one.Err == nil && one.Credits != 0 {
-			credits = append(credits, one.Credits)
-		}
-	}
-	if c.Payouts == nil || len(credits) == 0 {
-		return nil, nil
-	}
-	return c.Payouts.Paying(ctx, o.book, payouts.Holder{PayeeKey: payouts.PayeeKey{Kind: who.Kind, ID: who.ID}, Currency: currency}, credits)
-}
-
 // orderLine puts an order of a list into words.
-func (w orderWords) orderLine(one commerce.OwnOrderOf, paid map[money.Minor]payouts.PaidBy, at url.Values) ownOrderLine {
+func (w orderWords) orderLine(one payouts.Share, at url.Values) ownOrderLine {
 	if one.Err != nil {
 		return ownOrderLine{Order: one.Order, Link: address("/portal/orders/"+one.Order, at), Stands: ownStands{w.say("orders.unreadable"), "open"}}
 	}
-	line := ownOrderLine{Order: one.Order, Link: address("/portal/orders/"+one.Order, at), Day: w.day(one.PlacedAt), Stands: w.stands(one.Stands, paid[one.Credits].Arrived()),
+	line := ownOrderLine{Order: one.Order, Link: address("/portal/orders/"+one.Order, at), Day: w.day(one.PlacedAt), Stands: w.stands(one.Stand()),
 		Amount: w.amount(one.Net), Minus: one.Net < 0}
 	switch {
 	case one.Unearned != "":

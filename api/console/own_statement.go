@@ -13,10 +13,10 @@ import (
 	"time"
 
 	"mizan/ledger"
-	"mizan/ledger/commerce"
 	"mizan/ledger/fault"
 	"mizan/ledger/money"
 	"mizan/ledger/vault"
+	"mizan/payouts"
 	"mizan/payouts/statements"
 )
 
@@ -40,7 +40,7 @@ type statementAsked struct {
 	orderWords
 	t     teller
 	o     owner
-	who   commerce.PayeeRef
+	who   payouts.PayeeKey
 	st    *statements.Statement
 	path  string
 	query url.Values
@@ -78,7 +78,7 @@ func (c *console) askDays(ctx context.Context, r *http.Request, a *statementAske
 	a.path = statementsAt + "/days"
 	currency := money.Currency(q.Get("currency"))
 	if currency == "" {
-		if currency, err = c.orderCurrency(ctx, a.o, a.who); err != nil {
+		if currency, err = c.Payouts.PaidIn(ctx, a.o.book, a.who.ID); err != nil {
 			return err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/vault"
+	"mizan/payouts"
 )
 
 // The portal is the page of payees: what is theirs, in words, what is known of them, and whom they act for.
@@ -19,7 +20,9 @@ import (
 type portalPage struct {
 	Book string
 	// Self is the payee; Minors are those the payee is the guardian of.
-	Self   payeeCard
+	Self payeeCard
+	// Home is what stands first; nil for who earns nothing.
+	Home   *ownHome
 	Minors []payeeCard
 }
 
@@ -60,28 +63,6 @@ type payeeHolding struct {
 // holdings are the accounts of payees by the path in the chart, in the order they are shown. The word files say what they are.
 var holdings = []string{"available", "paying", "pending", "reserve", "dispute_hold", "blocked", "deposit", "commission_deposit", "minor_trust"}
 
-// holdingPaths are the chart's paths of a kind of payee, by the names above.
-func holdingPaths(kind string) map[string]string {
-	paths := map[string]string{}
-	switch kind {
-	case "seller":
-		paths["reserve"] = "liabilities:seller:reserve"
-		paths["deposit"], paths["commission_deposit"] = "liabilities:seller_deposit", "liabilities:commission_deposit"
-	case "creator":
-		paths["minor_trust"] = "liabilities:creator:minor_trust"
-	case "agency", "partner":
-	case "charity":
-		return map[string]string{"available": "liabilities:donation:available", "pending": "liabilities:donation:pending", "paying": "liabilities:payout_in_transit"}
-	default:
-		return nil
-	}
-	for _, name := range []string{"available", "pending", "dispute_hold", "blocked"} {
-		paths[name] = "liabilities:" + kind + ":" + name
-	}
-	paths["paying"] = "liabilities:payout_in_transit"
-	return paths
-}
-
 func (c *console) portal(ctx context.Context, _ *http.Request) (answer, error) {
 	v, err := member(ctx, access.Payee)
 	if err != nil {
@@ -97,6 +78,9 @@ func (c *console) portal(ctx context.Context, _ *http.Request) (answer, error) {
 	}
 	p := portalPage{Book: book.Name}
 	if p.Self, err = c.payeeCard(ctx, book, payee.ID, ownShown); err != nil {
+		return answer{}, err
+	}
+	if p.Home, err = c.homeOf(ctx, book, &p.Self); err != nil {
 		return answer{}, err
 	}
 	for _, id := range payee.Payees[:min(len(payee.Payees), minorsShown)] {
@@ -137,7 +121,7 @@ func (c *console) payeeCard(ctx context.Context, book ledger.Book, id string, mo
 
 // holdingsOf reads the payee's accounts, a bounded number of each kind.
 func (c *console) holdingsOf(ctx context.Context, book ledger.Book, card *payeeCard) error {
-	paths := holdingPaths(card.Kind)
+	paths := payouts.HoldingPaths(card.Kind)
 	at := map[string]int{}
 	say := tellerOf(ctx)
 	for _, name := range holdings {
@@ -145,7 +129,7 @@ func (c *console) holdingsOf(ctx context.Context, book ledger.Book, card *payeeC
 		if !ok {
 			continue
 		}
-		balances, err := c.balancesAt(ctx, book, path+":"+card.ID)
+		balances, err := payouts.BalancesOf(ctx, c.Ledger, book, path, card.ID)
 		if err != nil {
 			return err
 		}
@@ -162,38 +146,6 @@ func (c *console) holdingsOf(ctx context.Context, book ledger.Book, card *payeeC
 	slices.SortFunc(card.Currencies, func(a, b payeeCurrency) int { return strings.Compare(a.Currency, b.Currency) })
 	return nil
 }
-
-// balancesAt reads the balances of an account and of those below it, which are for campaigns. An address that only begins
-// alike belongs to another payee, and others may have any number of those.
-func (c *console) balancesAt(ctx context.Context, book ledger.Book, own string) (all []ledger.Balance, err error) {
-	for _, prefix := range []string{own, own + ":"} {
-		q := ledger.BalanceQuery{Prefix: prefix, Limit: 200}
-		for more := true; more; {
-			page, err := c.Ledger.Balances(ctx, book, q)
-			if err != nil {
-				return nil, err
-			}
-			more = page.More
-			for _, b := range page.Balances {
-				if prefix == own && string(b.Account) != own { // the account itself comes before all that begins like it
-					more = false
-					break
-				}
-				all = append(all, b)
-			}
-			if len(all) > balancesRead {
-				return nil, errTooMany
-			}
-			q.AfterAccount, q.AfterCurrency = page.LastAccount, page.LastCurrency
-		}
-	}
-	return all, nil
-}
-
-// balancesRead bounds the accounts that are read for one holding of a payee: part of them would be a wrong sum.
-const balancesRead = 10_000
-
-var errTooMany = errors.New("a payee has more accounts than the portal adds up")
 
 // add counts an account's balance; those of several campaigns are one holding.
 func (c *payeeCurrency) add(path, name, meaning string, a amount) {

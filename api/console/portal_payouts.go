@@ -16,6 +16,7 @@ import (
 	"mizan/ledger/fault"
 	"mizan/ledger/money"
 	"mizan/payouts"
+	"mizan/payouts/questions"
 )
 
 // What payees see of their payouts: when the next one is, what becomes available when, what was paid with which lines, and
@@ -58,7 +59,7 @@ var ownStates = map[string]string{
 }
 
 // returned is what payees are told of a payout that came back after it had arrived.
-const returned = "returned"
+const returned = payouts.StateReturned
 
 func (t teller) ownPayout(book ledger.Book, p payouts.Payout) ownPayout {
 	cur, zone := p.Holder.Currency, book.Location()
@@ -225,7 +226,9 @@ type ownPayoutPage struct {
 	Before string
 	After  string
 	// Trace is what the banks know the payment by; empty until they say.
-	Trace       string
+	Trace string
+	// About leads to the form that asks about the payout; empty without questions.
+	About       string
 	Next, First string
 	Happened    []ownStep
 	// Statement leads to the statement of the payout, Month to that of its month.
@@ -263,7 +266,7 @@ func (c *console) ownPayout(ctx context.Context, r *http.Request) (answer, error
 	if err != nil {
 		return answer{}, err
 	}
-	p := ownPayoutPage{ownPayout: tellerOf(ctx).ownPayout(o.book, one), Trace: one.Trace, Payee: one.Holder.ID, Lines: paidLinesOf(o.book, "/portal", one.Holder, page.Lines), Whole: sequence == 0 && !page.More}
+	p := ownPayoutPage{ownPayout: tellerOf(ctx).ownPayout(o.book, one), Trace: one.Trace, About: c.askLink(questions.AboutPayout, one.ID, "", ownAddress(o, one.Holder.ID)), Payee: one.Holder.ID, Lines: paidLinesOf(o.book, "/portal", one.Holder, page.Lines), Whole: sequence == 0 && !page.More}
 	for i := range p.Lines {
 		p.Lines[i].Event, p.Lines[i].Day = tellerOf(ctx).word("event", page.Lines[i].Event), tellerOf(ctx).day(page.Lines[i].OccurredAt, o.book.Location())
 	}

@@ -64,7 +64,8 @@ var (
 			"payout-policies", "payout-policy", "payout-debts", "treasury-proposals", "bank-files", "bank-file", "bank-report",
 			"recon", "recon-runs", "recon-run", "recon-source", "breaks", "break", "pairings", "periods", "period", "exports", "export-ask", "export",
 			"portal-payout", "portal-payouts", "portal-waits", "portal-decisions", "portal-request", "portal-earnings", "portal-orders", "portal-order", "portal-money",
-			"portal-statements", "portal-statement", "portal-downloads")
+			"portal-statements", "portal-statement", "portal-downloads",
+			"portal-questions", "portal-question", "portal-ask", "questions", "question", "portal-settings", "portal-debt")
 	})
 )
 

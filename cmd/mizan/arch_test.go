@@ -87,6 +87,8 @@ var house = []storey{
 		[]string{"ledger/money"}},
 	{"payouts/statements", "it tells payees what others recorded, and keeps what was issued", []string{"ledger/money", "ledger/postgres", "ledger", "ledger/guard",
 		"ledger/commerce", "ledger/tabular", "payouts"}},
+	{"payouts/questions", "payees ask about what payouts and statements tell them, and what they write is kept as personal data are", []string{"ledger/money", "ledger/pan", "ledger/postgres", "ledger",
+		"ledger/guard", "ledger/vault", "ledger/commerce", "payouts", "payouts/statements"}},
 	{"payouts/reconcile", "it compares what others recorded, and a person's word on a difference is an approval", []string{"ledger/money", "ledger/audit", "ledger/postgres", "ledger",
 		"ledger/guard", "ledger/commerce", "ledger/commerce/intake", "payouts/processor", "payouts/processor/bankfile", "payouts", "payouts/statements", "payouts/reconcile/evidence"}},
 	{"payouts/reports", "reports read what others recorded up to one place of the book, so that the same question has the same bytes", []string{"ledger/money", "ledger/postgres",
@@ -99,10 +101,10 @@ var house = []storey{
 	{"api/client", "checkout services link it: it must not bring a database driver along", []string{"ledger/money"}},
 	{"api/docs", "the handbook is text", nil},
 	{"api/console", "pages show what the services answer, by the rights of who looks", []string{"ledger/money", "ledger/locale", "ledger", "ledger/guard", "ledger/vault", "ledger/commerce", "ledger/commerce/receipts", "ledger/tabular",
-		"payouts", "payouts/earnings", "payouts/jobs", "payouts/processor/bankfile", "payouts/reconcile", "payouts/reconcile/evidence", "payouts/reports", "payouts/statements", "api/access", "api/console/pdf"}},
+		"payouts", "payouts/earnings", "payouts/jobs", "payouts/processor/bankfile", "payouts/reconcile", "payouts/reconcile/evidence", "payouts/questions", "payouts/reports", "payouts/statements", "api/access", "api/console/pdf"}},
 	{"api", "HTTP only: no business rules and no SQL", []string{"ledger/failpoint", "ledger/money", "ledger/locale", "ledger/pan", "ledger", "ledger/guard", "ledger/vault",
 		"ledger/commerce", "ledger/commerce/intake", "ledger/commerce/receipts", "ledger/tabular", "payouts", "payouts/earnings", "payouts/jobs", "payouts/processor", "payouts/processor/bankfile", "payouts/reconcile", "payouts/reconcile/evidence",
-		"payouts/reports", "payouts/statements", "api/access", "api/docs", "api/console", "huma", "chi", "prometheus"}},
+		"payouts/questions", "payouts/reports", "payouts/statements", "api/access", "api/docs", "api/console", "huma", "chi", "prometheus"}},
 	{"cmd/mizan", "the only place that knows every part, because it puts them together", []string{"*"}},
 }
 

@@ -19,6 +19,7 @@ import (
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor"
 	"mizan/payouts/processor/bankfile"
+	"mizan/payouts/questions"
 	"mizan/payouts/reconcile"
 	"mizan/payouts/reports"
 	"mizan/payouts/statements"
@@ -70,6 +71,7 @@ type parts struct {
 	payouts *payouts.Service
 	// statements tells payees what came to their accounts and why.
 	statements *statements.Service
+	questions  *questions.Service
 	// reconcile holds the books against evidence, and closes months.
 	reconcile *reconcile.Service
 	// earnings keeps what payees earned over time.
@@ -100,6 +102,7 @@ func newParts(pool *postgres.Pool, now func() time.Time, config partsConfig) (*p
 	p.payouts = payouts.New(payouts.Options{Pool: pool, Ledger: p.books, Events: p.events, Trail: p.trail, Vault: p.vault, Now: now,
 		Rails: railsOf(config.driver, p.bank), Wait: waitBy(config.clock), Log: config.jobsLog})
 	p.statements = statements.New(statements.Options{Pool: pool, Ledger: p.books, Events: p.events, Payouts: p.payouts, Now: now})
+	p.questions = questions.New(questions.Options{Pool: pool, Vault: p.vault, Trail: p.trail, Payouts: p.payouts, Statements: p.statements, Now: now})
 	p.reconcile = reconcile.New(reconcile.Options{Pool: pool, Ledger: p.books, Events: p.events, Payouts: p.payouts, Statements: p.statements, Trail: p.trail, Now: now,
 		Driver: readersOf(config.driver, config.simulator), Wait: waitBy(config.clock), Share: config.reconcileShare, Log: config.jobsLog})
 	p.earnings = earnings.New(earnings.Options{Pool: pool, Ledger: p.books, Events: p.events, Now: now, Log: config.jobsLog})

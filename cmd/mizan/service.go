@@ -142,6 +142,7 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 		Reports:        p.reports,
 		Receipts:       p.receipts,
 		Statements:     p.statements,
+		Questions:      p.questions,
 		PublicURL:      config.public,
 		Secure:         config.secure,
 		TrustedProxies: config.proxies,
@@ -185,7 +186,7 @@ func (v *service) close(ctx context.Context) error {
 func (p *parts) consoleConfig(config serviceConfig, now func() time.Time) console.Config {
 	pages := console.Config{
 		Ledger: p.books, Access: p.access, Desk: p.desk, Trail: p.trail, Commerce: p.events, Vault: p.vault, Jobs: p.jobs, Payouts: p.payouts, Bank: p.bank,
-		Reconcile: p.reconcile, Earnings: p.earnings, Reports: p.reports, Receipts: p.receipts, Statements: p.statements,
+		Reconcile: p.reconcile, Earnings: p.earnings, Reports: p.reports, Receipts: p.receipts, Statements: p.statements, Questions: p.questions,
 		FormKey: config.sessionKey, Secure: config.secure, Now: now, Version: version(), Open: config.open, Printer: config.printer, Log: config.log,
 		Address: api.ClientAddress,
 	}
