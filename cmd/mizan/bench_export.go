@@ -172,12 +172,14 @@ func (c *benchExportingCmd) Run(ctx context.Context, s *surroundings) (err error
 	if err != nil {
 		return err
 	}
-	if _, err := r.MakeDue(ctx); err != nil {
-		return err
-	}
-	e, err := r.Export(ctx, book, id)
-	if err != nil {
-		return err
+	e := reports.Export{State: reports.Asked}
+	for turns := 0; turns < 2 && e.State == reports.Asked; turns++ { // one that takes long is found out in the first turn and made in the second
+		if _, err := r.MakeDue(ctx); err != nil {
+			return err
+		}
+		if e, err = r.Export(ctx, book, id); err != nil {
+			return err
+		}
 	}
 	if e.State != reports.Made {
 		return fmt.Errorf("the export is %s: %s", e.State, e.Reason)
