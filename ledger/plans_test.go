@@ -55,6 +55,42 @@ var hotStatements = map[string]struct{ sql, args string }{
 	"linked":               {sqlLinksTo, `1, 5`},
 }
 
+// prunedStatements are those that probe for many sequences: whatever the number of partitions, each opens only the one that its
+// sequences are in.
+var prunedStatements = []string{"by sequence", "entries", "history heads", "stories"}
+
+// partitionsOfTest are the partitions that there are at the end of the test; a book of ten million sales has about as many.
+const partitionsOfTest = 25
+
+// checkPruned explains with many partitions: a plan that has all of them opens all of them before it begins, and goes through their list
+// for each probe.
+func checkPruned(t *testing.T, pool *postgres.Pool) {
+	t.Helper()
+	pooled, err := pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pooled.Release()
+	for _, name := range prunedStatements {
+		s := hotStatements[name]
+		results, err := pooled.Conn().PgConn().Exec(t.Context(), `DEALLOCATE ALL; PREPARE hot AS `+s.sql+`; EXPLAIN (COSTS OFF) EXECUTE hot (`+s.args+`)`).ReadAll()
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		plan := ""
+		for _, r := range results {
+			for _, row := range r.Rows {
+				plan += string(row[0]) + "\n"
+			}
+		}
+		if opened := len(partition.FindAllString(plan, -1)); opened != 1 || !strings.Contains(plan, fmt.Sprintf("Subplans Removed: %d", partitionsOfTest-1)) {
+			t.Errorf("%s opens %d of %d partitions:\n%s", name, opened, partitionsOfTest, plan)
+		}
+	}
+}
+
+var partition = regexp.MustCompile(`on (transactions|entries)_p\d+`)
+
 // growing are the tables that must never be scanned; books and chart_totals stay small.
 var growing = regexp.MustCompile(`Seq Scan on (accounts|balances|transactions\w*|entries\w*|period_totals|subjects)`)
 
@@ -83,6 +119,9 @@ func TestHotStatementsProbe(t *testing.T) {
 	checkPlans(t, db.Pool, "10^6 entries")
 	run(`ANALYZE`)
 	checkPlans(t, db.Pool, "10^6 entries, analysed")
+	run(fmt.Sprintf(`UPDATE partition_head SET width = 1000; SELECT prepare_partitions(upper_bound + 1000 * (%d - next_number)) FROM partition_head`, partitionsOfTest))
+	run(fmt.Sprintf(`SELECT prepare_partitions(upper_bound + 1000 * (%d - next_number)) FROM partition_head WHERE next_number <= %[1]d`, partitionsOfTest))
+	checkPruned(t, db.Pool)
 }
 
 // checkPlans explains on a connection of the pool, with the session settings the service runs with.

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -82,6 +83,21 @@ func (l *Ledger) Stories(ctx context.Context, book Book, subjects []string, upTo
 		return nil
 	})
 	return stories, err
+}
+
+// Begun returns the sequence of the first transaction of each subject; of one without any it says nothing, and of none as long as the
+// heads of subjects are behind. Each subject is named once.
+func (l *Ledger) Begun(ctx context.Context, book Book, subjects []string) (map[string]int64, error) {
+	begun := make(map[string]int64, len(subjects))
+	err := l.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+		clear(begun)
+		of, err := readSpans(ctx, tx, book, subjects, math.MaxInt64)
+		for i, subject := range of.subjects {
+			begun[subject] = of.first[i]
+		}
+		return err
+	})
+	return begun, err
 }
 
 // BySequence returns the transactions with the given sequences by sequence; those that the book does not have are left out.
