@@ -1,5 +1,5 @@
 // Package earnings keeps what payees earned over time: by day, and for each month by live session, channel and product. It follows
-// the book in its order behind the posting, so a posting pays nothing for it, and every answer says up to which transaction it counts.
+// the book in its order behind the posting, to which it gives way, and every answer says up to which transaction it counts.
 package earnings
 
 import (
