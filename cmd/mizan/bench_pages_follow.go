@@ -24,8 +24,11 @@ type postedBeside struct {
 	// Followed is the rate while the follower works; Ratio is that over the rate alone, the median over pairs of neighbours.
 	Followed float64 `json:"followed"`
 	Ratio    float64 `json:"ratio"`
-	// Counted is how many transactions the follower added up meanwhile.
+	// Counted is how many transactions the follower added up meanwhile, and Behind how many it was behind at most at the end of a turn.
 	Counted int64 `json:"counted"`
+	Behind  int64 `json:"behind"`
+	// CatchUp is how many transactions a second it adds up while nobody posts.
+	CatchUp float64 `json:"catch_up"`
 }
 
 func (b *pagesBench) postBeside(ctx context.Context, sales int) (*postedBeside, error) {
@@ -39,7 +42,7 @@ func (b *pagesBench) postBeside(ctx context.Context, sales int) (*postedBeside, 
 		return nil, err
 	}
 	r := &postedBeside{}
-	var alone, followed, ratios []float64
+	var alone, followed, ratios, caughtUp []float64
 	for turn := range 2 * followTurns {
 		working, stop := context.WithCancel(ctx)
 		done := make(chan error, 1)
@@ -53,15 +56,23 @@ func (b *pagesBench) postBeside(ctx context.Context, sales int) (*postedBeside, 
 		if !with {
 			alone = append(alone, rate)
 			// What was posted alone is added up before the next turn, which is to have its own only.
-			if _, err := p.earnings.Follow(ctx, b.filled.book); err != nil {
+			began := time.Now()
+			n, err := p.earnings.Follow(ctx, b.filled.book)
+			if err != nil {
 				return nil, err
 			}
+			caughtUp = append(caughtUp, float64(n)/time.Since(began).Seconds())
 			continue
 		}
+		at, err := p.earnings.Standing(ctx, b.filled.book)
+		if err != nil {
+			return nil, err
+		}
+		r.Behind = max(r.Behind, at.Behind)
 		followed = append(followed, rate)
 		ratios = append(ratios, rate/alone[len(alone)-1])
 	}
-	r.Alone, r.Followed, r.Ratio = middle(alone), middle(followed), middle(ratios)
+	r.Alone, r.Followed, r.Ratio, r.CatchUp = middle(alone), middle(followed), middle(ratios), middle(caughtUp)
 	return r, nil
 }
 
@@ -112,6 +123,7 @@ func middle(list []float64) float64 {
 }
 
 func (r *postedBeside) print(out io.Writer) error {
-	_, err := fmt.Fprintf(out, "posting alone %.0f sales/s, while earnings are followed %.0f: %.3f; %d transactions counted meanwhile\n", r.Alone, r.Followed, r.Ratio, r.Counted)
+	_, err := fmt.Fprintf(out, "posting alone %.0f sales/s, while earnings are followed %.0f: %.3f; %d transactions counted meanwhile, at most %d behind, %.0f a second while nobody posts\n",
+		r.Alone, r.Followed, r.Ratio, r.Counted, r.Behind, r.CatchUp)
 	return err
 }

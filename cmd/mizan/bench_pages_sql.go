@@ -57,7 +57,7 @@ var (
  GROUP BY 2, 3, 4, 5, 6, 7, 8 HAVING sum(x.sales) > 0`,
 		`INSERT INTO t_clocks SELECT @of, c.* FROM payout_clocks c WHERE c.book_id = @book AND c.sequence > @after`,
 		`INSERT INTO t_waits SELECT @of, w.* FROM payout_waits w WHERE w.book_id = @book AND w.subject LIKE 'order:' || @of || '%'`,
-		`ANALYZE t_transactions, t_entries, t_accounts, t_references, t_subjects`,
+		`ANALYZE t_heads, t_transactions, t_entries, t_accounts, t_references, t_subjects, t_earnings, t_clocks, t_waits`,
 	}
 
 	// @first is the number of the first copy, @count how many there are, @at when the first is recorded, @period its month, @place the last

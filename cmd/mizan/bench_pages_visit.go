@@ -190,6 +190,7 @@ func (b *pagesBench) pages(ctx context.Context) (list []page, err error) {
 			{"earnings by live session", "/portal/earnings?month=2026-02&by=live_session"}, {"earnings by channel", "/portal/earnings?month=2026-02&by=channel"},
 			{"earnings by product", "/portal/earnings?month=2026-02&by=product"}, {"payouts", below + "/payouts"}, {"one payout", "/portal/payouts/" + payout},
 			{"decisions", below + "/decisions"}, {"what waits", below + "/waits"}, {"asking for a payout", below + "/payout?currency=USD&amount=10.00"},
+			{"statements", "/portal/statements"}, {"downloads", "/portal/downloads"}, {"questions", "/portal/questions"}, {"settings", "/portal/settings"},
 			{"statements, API", "/v1/books/bench/payees/" + of.who + "/statements"},
 		} {
 			add(ownBound, of.who, p[0], p[1])
@@ -231,7 +232,7 @@ func (b *pagesBench) statementPages(ctx context.Context, list []page) ([]page, e
 	if err := b.readJSON(ctx, at, &all); err != nil || len(all.Data) == 0 {
 		return nil, errors.Join(err, errors.New("the busy creator has no statement"))
 	}
-	st := at + "/" + all.Data[0].ID
+	id := all.Data[0].ID
 	for _, s := range all.Data { // that of the busy month is the last one issued
 		var head struct {
 			From string `json:"first_day"`
@@ -240,9 +241,10 @@ func (b *pagesBench) statementPages(ctx context.Context, list []page) ([]page, e
 			return nil, err
 		}
 		if strings.HasPrefix(head.From, busyMonth.Format("2006-01")) {
-			st = at + "/" + s.ID
+			id = s.ID
 		}
 	}
+	st := at + "/" + id
 	var places []string
 	for at := st + "/lines?limit=1000"; ; {
 		var lines struct {
@@ -262,7 +264,8 @@ func (b *pagesBench) statementPages(ctx context.Context, list []page) ([]page, e
 			list = append(list, page{name, busyCreator, st + "/lines?cursor=" + places[(len(places)-1)*(n+1)/2], ownBound})
 		}
 	}
-	for _, p := range []page{{name: "statement, API", path: st}, {name: "its first 100 lines", path: st + "/lines"}, {name: "lines of three days", path: "/v1/books/bench/payees/" + busyCreator + "/days/lines?from=2026-02-10&to=2026-02-12"}} {
+	for _, p := range []page{{name: "statement", path: "/portal/statements/" + id}, {name: "statement of three days", path: "/portal/statements/days?currency=USD&from=2026-02-10&to=2026-02-12"},
+		{name: "statement, API", path: st}, {name: "its first 100 lines", path: st + "/lines"}, {name: "lines of three days", path: "/v1/books/bench/payees/" + busyCreator + "/days/lines?from=2026-02-10&to=2026-02-12"}} {
 		p.who, p.bound = busyCreator, ownBound
 		list = append(list, p)
 	}

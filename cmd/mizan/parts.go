@@ -105,7 +105,7 @@ func newParts(pool *postgres.Pool, now func() time.Time, config partsConfig) (*p
 	p.questions = questions.New(questions.Options{Pool: pool, Vault: p.vault, Trail: p.trail, Payouts: p.payouts, Statements: p.statements, Now: now})
 	p.reconcile = reconcile.New(reconcile.Options{Pool: pool, Ledger: p.books, Events: p.events, Payouts: p.payouts, Statements: p.statements, Trail: p.trail, Now: now,
 		Driver: readersOf(config.driver, config.simulator), Wait: waitBy(config.clock), Share: config.reconcileShare, Log: config.jobsLog})
-	p.earnings = earnings.New(earnings.Options{Pool: pool, Ledger: p.books, Events: p.events, Now: now, Log: config.jobsLog})
+	p.earnings = earnings.New(earnings.Options{Pool: pool, Ledger: p.books, Events: p.events, Now: now, Wait: waitBy(config.clock), Log: config.jobsLog})
 	p.reports = reports.New(reports.Options{Pool: pool, Ledger: p.books, Events: p.events, Payouts: p.payouts, Reconcile: p.reconcile, Trail: p.trail, Now: now,
 		Log: config.jobsLog})
 	p.receipts = receipts.New(receipts.Options{Pool: pool, Ledger: p.books, Events: p.events, Now: now, Keep: publicKept})

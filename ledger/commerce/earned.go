@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -82,25 +83,62 @@ func (s *Service) EarnedIn(ctx context.Context, book ledger.Book, page []ledger.
 		classify(t, moved)
 		all[t.Sequence] = moved
 	}
-	return all, unread, s.earnedOfOrders(ctx, book, orders, all, unread)
+	within, err := s.storiesWithin(ctx, book, page, orders)
+	if err != nil {
+		return nil, nil, err
+	}
+	return all, unread, s.earnedOfOrders(ctx, book, orders, within, all, unread)
 }
 
-// earnedOfOrders tells apart what orders did, by their sheets.
-func (s *Service) earnedOfOrders(ctx context.Context, book ledger.Book, ts []*ledger.Transaction, all map[int64][]Earned, unread map[int64]error) error {
+// storiesWithin are the histories of orders that began on the page, up to its end, so that they need not be read again: most orders have
+// one transaction. A page that leaves out transactions of the book has none.
+func (s *Service) storiesWithin(ctx context.Context, book ledger.Book, page []ledger.Transaction, orders []*ledger.Transaction) (map[string][]ledger.Transaction, error) {
+	if len(orders) == 0 || page[len(page)-1].Sequence-page[0].Sequence != int64(len(page)-1) {
+		return nil, nil
+	}
+	begun, err := s.ledger.Begun(ctx, book, subjectsOf(orders))
+	switch {
+	case errors.Is(err, postgres.ErrReadTooLong) && ctx.Err() == nil:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	within := map[string][]ledger.Transaction{}
+	for i := range page {
+		if first, ok := begun[page[i].Subject]; ok && first >= page[0].Sequence {
+			within[page[i].Subject] = append(within[page[i].Subject], page[i])
+		}
+	}
+	maps.DeleteFunc(within, func(_ string, story []ledger.Transaction) bool { return len(story) > maxStory })
+	return within, nil
+}
+
+// subjectsOf are the subjects of transactions, each once.
+func subjectsOf(ts []*ledger.Transaction) []string {
+	subjects := make([]string, len(ts))
+	for i, t := range ts {
+		subjects[i] = t.Subject
+	}
+	slices.Sort(subjects)
+	return slices.Compact(subjects)
+}
+
+// earnedOfOrders tells apart what orders did, by their sheets. within are histories that are known.
+func (s *Service) earnedOfOrders(ctx context.Context, book ledger.Book, ts []*ledger.Transaction, within map[string][]ledger.Transaction, all map[int64][]Earned, unread map[int64]error) error {
 	if len(ts) == 0 {
 		return nil
 	}
-	var subjects []string
-	for _, t := range ts {
-		subjects = append(subjects, t.Subject)
+	subjects := slices.DeleteFunc(subjectsOf(ts), func(subject string) bool { return within[subject] != nil })
+	var stories map[string][]ledger.Transaction
+	var err error
+	if len(subjects) > 0 {
+		stories, err = s.ledger.Stories(ctx, book, subjects, ts[len(ts)-1].Sequence, maxStory)
 	}
-	slices.Sort(subjects)
-	stories, err := s.ledger.Stories(ctx, book, slices.Compact(subjects), ts[len(ts)-1].Sequence, maxStory)
 	if half := len(ts) / 2; half > 0 && errors.Is(err, postgres.ErrReadTooLong) && ctx.Err() == nil {
-		if err := s.earnedOfOrders(ctx, book, ts[:half], all, unread); err != nil {
+		if err := s.earnedOfOrders(ctx, book, ts[:half], within, all, unread); err != nil {
 			return err
 		}
-		return s.earnedOfOrders(ctx, book, ts[half:], all, unread)
+		return s.earnedOfOrders(ctx, book, ts[half:], within, all, unread)
 	}
 	if errors.Is(err, postgres.ErrReadTooLong) && ctx.Err() == nil {
 		cannotRead(ts[0].Sequence, err, all, unread)
@@ -110,7 +148,11 @@ func (s *Service) earnedOfOrders(ctx context.Context, book ledger.Book, ts []*le
 		return err
 	}
 	for _, t := range ts {
-		told, err := s.earnedOfOrder(ctx, book, t, stories[t.Subject], all[t.Sequence])
+		story := within[t.Subject]
+		if story == nil {
+			story = stories[t.Subject]
+		}
+		told, err := s.earnedOfOrder(ctx, book, t, story, all[t.Sequence])
 		switch {
 		case err == nil:
 			all[t.Sequence] = told

@@ -1,8 +1,9 @@
 // Package earnings keeps what payees earned over time: by day, and for each month by live session, channel and product. It follows
-// the book in its order behind the posting, so a posting pays nothing for it, and every answer says up to which transaction it counts.
+// the book in its order behind the posting, to which it gives way, and every answer says up to which transaction it counts.
 package earnings
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -19,6 +20,8 @@ type Options struct {
 	Ledger *ledger.Ledger
 	Events *commerce.Service
 	Now    func() time.Time
+	// Wait waits by the clock of Now; nil for the machine's.
+	Wait func(ctx context.Context, until time.Time) error
 	// Log takes what needs to be looked at; nil for nowhere.
 	Log *slog.Logger
 }
@@ -29,6 +32,7 @@ type Service struct {
 	ledger *ledger.Ledger
 	events *commerce.Service
 	now    func() time.Time
+	wait   func(ctx context.Context, until time.Time) error
 	log    *slog.Logger
 }
 
@@ -37,7 +41,7 @@ func New(o Options) *Service {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{pool: o.Pool, ledger: o.Ledger, events: o.Events, now: o.Now, log: o.Log}
+	return &Service{pool: o.Pool, ledger: o.Ledger, events: o.Events, now: o.Now, wait: o.Wait, log: o.Log}
 }
 
 // By says by what earnings are told apart.

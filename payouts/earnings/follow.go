@@ -21,9 +21,9 @@ const (
 	// readPage is how many transactions are read at a time, and writePage about how many are added at a time: the more, the more often
 	// several of them are in the same sums.
 	readPage  = 1_000
-	writePage = 5_000
+	writePage = 20_000
 	// writeRows is how many sums a page ends at, so that the transaction that adds them stays short.
-	writeRows = 8_000
+	writeRows = 24_000
 	// clearPage is how many sums are removed at a time.
 	clearPage = 10_000
 )
@@ -43,7 +43,7 @@ func (r row) compare(o row) int {
 }
 
 // Follow adds what was recorded since the last time, up to the book's last transaction as it begins, and says how many transactions
-// counted. It goes on where it ended when it is called again.
+// counted. It goes on where it ended when it is called again. While anybody posts it gives way.
 func (s *Service) Follow(ctx context.Context, book ledger.Book) (counted int64, err error) {
 	if err := s.prepare(ctx, book); err != nil {
 		return 0, err
@@ -52,8 +52,12 @@ func (s *Service) Follow(ctx context.Context, book ledger.Book) (counted int64, 
 	if err != nil {
 		return 0, err
 	}
+	way, err := s.givingWay(ctx)
+	if err != nil {
+		return 0, err
+	}
 	for {
-		n, at, err := s.followPage(ctx, book)
+		n, at, err := s.followPage(ctx, book, &way)
 		counted += n
 		if err != nil || at >= head.LastSequence {
 			return counted, err
@@ -88,7 +92,7 @@ func (s *Service) Rebuild(ctx context.Context, book ledger.Book) error {
 
 // followPage adds the next transactions and returns how many it counted and where the cursor stands. If somebody else was faster it
 // counts none.
-func (s *Service) followPage(ctx context.Context, book ledger.Book) (counted, at int64, err error) {
+func (s *Service) followPage(ctx context.Context, book ledger.Book, way *giving) (counted, at int64, err error) {
 	c, err := s.readCursor(ctx, book)
 	if err != nil || c.clearing || c.version > commerce.EarnedVersion {
 		return 0, 1 << 62, err
@@ -107,6 +111,9 @@ func (s *Service) followPage(ctx context.Context, book ledger.Book) (counted, at
 		}
 		counted += int64(len(page.Transactions))
 		to = page.Transactions[len(page.Transactions)-1].Sequence
+		if err := way.giveWay(ctx); err != nil {
+			return 0, c.sequence, err
+		}
 		if !page.More {
 			break
 		}
@@ -115,10 +122,13 @@ func (s *Service) followPage(ctx context.Context, book ledger.Book) (counted, at
 		return 0, to, nil
 	}
 	moved, err := s.add(ctx, book, c.sequence, to, c.version, sums)
-	if err != nil || !moved {
+	if err == nil {
+		err = way.giveWay(ctx)
+	}
+	if !moved {
 		return 0, c.sequence, err
 	}
-	return counted, to, nil
+	return counted, to, err
 }
 
 // tell adds a page of transactions to sums.

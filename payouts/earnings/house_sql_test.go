@@ -69,6 +69,37 @@ func TestVerifyFinds(t *testing.T) {
 			t.Errorf("%s: made again they are %v", name, after)
 		}
 	}
+	h.givesWay()
+}
+
+// givesWay has a follower work for a time, with and without somebody who posts meanwhile, until its patience ends.
+func (h *house) givesWay() {
+	h.Helper()
+	var waited []time.Duration
+	h.wait = func(_ context.Context, until time.Time) error {
+		waited = append(waited, until.Sub(h.clock()))
+		h.set(until)
+		return nil
+	}
+	defer func() { h.wait = nil }()
+	way, err := h.givingWay(h.Context())
+	h.ok(err)
+	for i, worked := range []time.Duration{200 * time.Millisecond, 100 * time.Millisecond, time.Second, time.Minute} {
+		if i != 1 { // then nobody posts
+			h.raw("opening.balance", "assets:processor:available:main", 100, "liabilities:seller:available:sel_uk", -100)
+		}
+		h.set(h.clock().Add(worked))
+		h.ok(way.giveWay(h.Context()))
+	}
+	way.left = time.Second
+	for range 2 {
+		h.raw("opening.balance", "assets:processor:available:main", 100, "liabilities:seller:available:sel_uk", -100)
+		h.set(h.clock().Add(time.Second))
+		h.ok(way.giveWay(h.Context()))
+	}
+	if got, want := fmt.Sprint(waited), "[1.8s 5s 5s 1s]"; got != want {
+		h.Errorf("it waited %s, want %s", got, want)
+	}
 }
 
 // TestVersions begins anew where sums were made in an older way, and lets those of a newer one alone.
