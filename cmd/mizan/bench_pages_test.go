@@ -12,7 +12,7 @@ import (
 func TestBenchPages(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, nil)
-	cmd := h.command(t.Context(), h.dir+"/bin/mizan", "bench", "pages", "--json", "--verify", "--sales", "1000", "--lines", "400", "--requests", "1", "--cold", "1", "--posted", "200", "--partition", "1000")
+	cmd := h.command(t.Context(), h.dir+"/bin/mizan", "bench", "pages", "--json", "--verify", "--sales", "1000", "--lines", "200", "--requests", "1", "--cold", "1", "--posted", "100", "--partition", "1000")
 	var said strings.Builder
 	cmd.Stderr = &said
 	out, err := cmd.Output()
