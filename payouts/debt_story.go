@@ -37,6 +37,24 @@ type DebtEntry struct {
 	Amount, Balance money.Minor
 }
 
+// Of adds up what a subject took from the balance below zero, and what of it paid the debt back, neither below 0: what was above zero before or
+// after belongs to no debt.
+func (d *DebtStory) Of(subject string) (took, gave money.Minor) {
+	for i := range d.Entries {
+		e := &d.Entries[i]
+		if e.Subject != subject {
+			continue
+		}
+		before, after := min(e.Balance-e.Amount, 0), min(e.Balance, 0)
+		if after < before {
+			took += before - after
+		} else {
+			gave += after - before
+		}
+	}
+	return took, gave
+}
+
 // DebtStory tells the last debt of a holder. Who has no account has none.
 func (s *Service) DebtStory(ctx context.Context, book ledger.Book, h Holder) (story DebtStory, err error) {
 	page, err := s.ledger.History(ctx, book, ledger.HistoryQuery{Account: h.available(), Currency: h.Currency, Descending: true, Limit: mostOfStory})

@@ -18,6 +18,7 @@ import (
 	"mizan/ledger/guard"
 	"mizan/ledger/vault"
 	"mizan/payouts"
+	"mizan/payouts/questions"
 	"mizan/payouts/reconcile"
 	"mizan/payouts/statements"
 )
@@ -34,8 +35,8 @@ type street struct {
 	swept string
 	// donated and gave are the public receipts of a donation to the campaign winter24 of the book give, and of a gift.
 	donated, gave string
-	// statement is that of cre_lou's month.
-	statement string
+	// statement is that of cre_lou's month, answered is a question of hers about an order with its answer, and asked where the staff finds one that nobody answered.
+	statement, answered, asked string
 }
 
 func newStreet(t *testing.T) *street {
@@ -132,6 +133,40 @@ func (s *street) sold() {
 	st, err := after.Issue(s.t.Context(), s.book, "cre_lou", "GBP")
 	s.must(err)
 	s.statement = "/portal/statements/" + st.ID
+	s.questioned(st.ID)
+	s.owed()
+}
+
+// questioned is what cre_lou asked, about an order and about a statement.
+func (s *street) questioned(statement string) {
+	s.t.Helper()
+	lou := guard.Actor{Kind: guard.Payee, ID: "cre_lou"}
+	ask := func(reference string, about questions.About, text string) string {
+		s.t.Helper()
+		q, err := s.questions.Ask(s.t.Context(), lou, s.book, questions.Asking{Payee: payouts.PayeeKey{Kind: "creator", ID: "cre_lou"}, Reference: reference, About: about, Text: text})
+		s.must(err)
+		return q.ID
+	}
+	first := ask("q-1", questions.About{Kind: questions.AboutOrder, ID: "LOU-1"}, "Two were sold.\nWhy is it this little?")
+	_, err := s.questions.Answer(s.t.Context(), operator, s.book, first, "One of the two came back, so the commission is of one.")
+	s.must(err)
+	s.answered, s.asked = "/portal/questions/"+first, at+questionsPath+"/"+ask("q-2", questions.About{Kind: questions.AboutStatement, ID: statement}, "متى يُصرف هذا؟")
+}
+
+// owed is the debt of sel_kit: a return after its money was gone, and the order that pays it back.
+func (s *street) owed() {
+	s.t.Helper()
+	s.register(s.book, commerce.Payee{ID: "sel_kit", Kind: "seller"})
+	sell := func(id string) {
+		s.t.Helper()
+		s.happened(s.book, "order.captured", id, strings.NewReplacer("UK-1", id, "pi_1", "pi_"+id, "cre_amy", "cre_kit", "sel_uk", "sel_kit").Replace(ukSale))
+	}
+	s.register(s.book, commerce.Payee{ID: "cre_kit", Kind: "creator"})
+	sell("KIT-1")
+	sell("KIT-2")
+	s.must(s.events.Settle(s.t.Context(), s.book, "KIT-1", commerce.Settlement{}).Err)
+	s.happened(s.book, "refund.made", "kit-r", `{"order":"KIT-1","refund":"RF-K","full":true}`)
+	s.happened(s.book, "charge.recorded", "kit-c", `{"kind":"return.shipping_charged","party":"sel_kit","order":"KIT-1","currency":"GBP","amount":"3.20","counterparty":"evri"}`)
 }
 
 // given is the refugee campaign of the worked examples, told to its end in a book of its own, and a gift.
@@ -202,7 +237,7 @@ func TestPagesInABrowser(t *testing.T) {
 	t.Parallel()
 	s := newStreet(t)
 	everything := []access.Grant{{Role: access.Admin}, {Role: access.Auditor}, {Role: finance}}
-	staff, amy, bob, pat, lou := s.link(s.person("Ada Lovelace", everything...)), s.payeeLink("cre_amy"), s.payeeLink("cre_bob"), s.payeeLink("gua_pat"), s.payeeLink("cre_lou")
+	staff, amy, bob, pat, lou, kit := s.link(s.person("Ada Lovelace", everything...)), s.payeeLink("cre_amy"), s.payeeLink("cre_bob"), s.payeeLink("gua_pat"), s.payeeLink("cre_lou"), s.payeeLink("sel_kit")
 	for who, x := range map[string]struct {
 		token string
 		pages []named
@@ -211,7 +246,9 @@ func TestPagesInABrowser(t *testing.T) {
 			{"receipt-donation", s.donated}, {"receipt-gift", s.gave}, {"campaign", "/c/give-winter24"}}},
 		"lou": {lou, []named{{"portal-orders", "/portal/orders"}, {"portal-order", "/portal/orders/LOU-1"}, {"portal-order-return", "/portal/orders/LOU-2?return=1&units=1"},
 			{"portal-money", "/portal/money"}, {"portal-earnings", "/portal/earnings"},
-			{"portal-statements", "/portal/statements"}, {"portal-statement", s.statement}, {"portal-downloads", "/portal/downloads"}}},
+			{"portal-statements", "/portal/statements"}, {"portal-statement", s.statement}, {"portal-downloads", "/portal/downloads"},
+			{"portal-questions", "/portal/questions"}, {"portal-question", s.answered}, {"portal-ask", "/portal/ask?order=LOU-2"}, {"portal-settings", "/portal/settings"}}},
+		"kit": {kit, []named{{"portal-owes", "/portal"}, {"portal-debt", "/portal/debts"}}},
 		"amy": {amy, []named{{"portal", "/portal"}, {"portal-payout", "/portal/payouts/" + s.paid}, {"portal-payouts", "/portal/payees/cre_amy/payouts"},
 			{"portal-request", "/portal/payees/cre_amy/payout?currency=GBP&amount=100&method=instant"}}},
 		"bob": {bob, []named{{"portal-unpaid", "/portal"}, {"portal-waits", "/portal/payees/cre_bob/waits"}, {"portal-decisions", "/portal/payees/cre_bob/decisions"}}},
@@ -221,7 +258,8 @@ func TestPagesInABrowser(t *testing.T) {
 			{"book", "/books/uk"}, {"transactions", "/books/uk/transactions"}, {"transaction", "/books/uk/transactions/uk-1"}, {"accounts", "/books/uk/accounts"}, {"account", "/books/uk/accounts/assets:processor:available:main"}}},
 		"payouts": {s.link(s.person("Omar Finance", everything...)), []named{{"payout-health", at + "/payout-health"}, {"payout-runs", at + "/payout-runs"}, {"payout-run", at + "/payout-runs/" + s.run}, {"payout-run-waits", s.manual},
 			{"decision", at + "/payout-runs/" + s.run + "/decisions/creator:cre_bob:GBP"}, {"payouts", at + "/payouts"}, {"payout", at + "/payouts/" + s.paid}, {"payees", at + "/payees"}, {"payee", at + "/payees/cre_bob"},
-			{"payee-payout", at + "/payees/cre_amy/payout?currency=GBP&amount=123.45"}, {"payout-policy", at + "/payout-policies/uk-1"}, {"bank-files", at + bankFilesPath}, {"debts", at + "/payout-debts"}}},
+			{"payee-payout", at + "/payees/cre_amy/payout?currency=GBP&amount=123.45"}, {"payout-policy", at + "/payout-policies/uk-1"}, {"bank-files", at + bankFilesPath}, {"debts", at + "/payout-debts"},
+			{"questions", at + questionsPath}, {"question", s.asked}}},
 		"reconciliation": {s.link(s.person("Lena Auditor", everything...)), []named{{"reconciliation", reconAt}, {"recon-runs", reconAt + "/runs"}, {"recon-run", s.compared}, {"recon-source", bankSource}, {"breaks", at + breaksPath}, {"break", s.broken},
 			{"pairings", at + pairingsPath}, {"periods", at + periodsPath}, {"period", at + periodsPath + "/2026-11"}, {"exports", at + exportsPath}, {"export-ask", at + exportsPath + "/new?report=trial_balance"}, {"export", s.export}}},
 	} {
@@ -288,6 +326,34 @@ func TestJourneysInABrowser(t *testing.T) {
 			t.Errorf("November as a table has no %s:\n%s", line, file)
 		}
 	}
+
+	lou.Open("/portal")
+	lou.Has("1 answer to a question of yours")
+	lou.Press(`main a[href="/portal/questions"]`)
+	lou.Press(`main a[href="` + s.answered + `"]`)
+	lou.Has("Why is it this little?", "One of the two came back")
+	lou.Open(s.statement)
+	lou.Press(`.ledger a[href^="/portal/ask"]`)
+	lou.Has("Ask a question", "Statement st_")
+	lou.Fill(`textarea`, "What is this line?")
+	lou.Press(`form[action="/portal/questions"] button`)
+	lou.Has("Question open", "What is this line?", "Nobody has answered yet")
+
+	kit := s.visit(t, s.payeeLink("sel_kit"))
+	kit.Press(`nav a[href="/portal/orders"]`)
+	kit.Press(`main a[href="/portal/orders/KIT-1"]`)
+	kit.Has("This order took £3.20 while your balance was below zero.")
+	kit.Press(`nav a[href="/portal/money"]`)
+	kit.Has("You owe", "-£3.20")
+	kit.Press(`main a[href="/portal/debts?currency=GBP"]`)
+	kit.Has("Owed now", "£3.20")
+	s.must(s.events.Settle(t.Context(), s.book, "KIT-2", commerce.Settlement{}).Err)
+	kit.Open("/portal/debts")
+	kit.Has("Paid off on")
+	kit.Press(`main a[href="/portal/orders/KIT-2"]`)
+	kit.Has("£3.20 of this order paid back what you owed.")
+	kit.Press(`main a[href="/portal/debts?currency=GBP"]`)
+	kit.Has("Paid off on", "KIT-1", "KIT-2")
 
 	donor := browsertest.New(t, s.server.URL)
 	donor.Open(s.donated)

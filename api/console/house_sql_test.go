@@ -117,7 +117,7 @@ func newHouse(t *testing.T, change ...func(*Config)) *house {
 	h.desk = guard.NewDesk(db.Pool, h.trail, h.now, append(append(append(h.access.Acts(), h.payouts.Acts()...), h.bank.Acts(func(ctx context.Context, b guard.Book) (ledger.Book, error) { return l.Book(ctx, b.Code) })...),
 		append(append(h.reconcile.Acts(), h.reconcile.CloseActs()...), h.act("test.run", true), h.act("test.whole", false))...))
 	h.jobs = newJobs(h, l)
-	h.questions = questions.New(questions.Options{Pool: db.Pool, Vault: h.vault, Trail: h.trail, Payouts: h.payouts, Now: h.now})
+	h.questions = questions.New(questions.Options{Pool: db.Pool, Vault: h.vault, Trail: h.trail, Payouts: h.payouts, Statements: h.statements, Now: h.now})
 	config := Config{Questions: h.questions, Receipts: h.receipts, Statements: h.statements, Reconcile: h.reconcile, Earnings: h.earnings, Reports: h.reports, Jobs: h.jobs, Payouts: h.payouts, Bank: h.bank, Ledger: l, Access: h.access, Desk: h.desk, Trail: h.trail, Commerce: h.events, Vault: h.vault, Now: h.now, Version: "9.9.9",
 		FormKey: []byte(strings.Repeat("f", 32)), Secure: true}
 	for _, f := range change {

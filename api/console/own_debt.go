@@ -3,8 +3,11 @@ package console
 import (
 	"context"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 
+	"mizan/ledger/commerce"
 	"mizan/ledger/money"
 	"mizan/payouts"
 )
@@ -24,6 +27,28 @@ type ownDebtEntry struct {
 	Subject, Link   string
 	Amount, Balance string
 	Minus           bool
+}
+
+// debtOfOrder adds what an order had to do with the last debt of its payee: what it took below zero, or what of it paid that back. Only
+// an order of which something was taken or settled can have had.
+func (c *console) debtOfOrder(ctx context.Context, o owner, who payouts.PayeeKey, share payouts.Share, w orderWords, p *ownOrderPage, at url.Values) error {
+	moved := func(m commerce.OwnMove) bool { return m.Net < 0 || m.Freed > 0 }
+	if !isEarner(who.Kind) || !slices.ContainsFunc(share.Moves, moved) {
+		return nil
+	}
+	story, err := c.Payouts.DebtStory(ctx, o.book, payouts.Holder{PayeeKey: who, Currency: share.Currency})
+	if err != nil {
+		return err
+	}
+	took, gave := story.Of("order:" + share.Order)
+	see := narrowedTo("/portal/debts", "payee", at.Get("payee"), "currency", string(share.Currency))
+	if took > 0 {
+		p.Next = append(p.Next, ownNext{w.say("debt.order.took", "amount", w.amount(took)), see, w.say("debt.see")})
+	}
+	if gave > 0 {
+		p.Next = append(p.Next, ownNext{w.say("debt.order.gave", "amount", w.amount(gave)), see, w.say("debt.see")})
+	}
+	return nil
 }
 
 func (c *console) ownDebt(ctx context.Context, r *http.Request) (answer, error) {

@@ -24,8 +24,9 @@ type ownMoney struct {
 	// Next says when the next payout is and what it is expected to pay, Why what stands in its way.
 	Next string
 	Why  []string
-	// Debt leads to where a debt came from.
+	// Debt leads to where a debt came from; Owes says that there is one.
 	Debt string
+	Owes bool
 	// Coming is what becomes available by day, Kept the reserves by the day they end.
 	Coming, Kept []ownComing
 	// Gross says that a part of what is coming is kept back when it comes; More that not all of it is told.
@@ -69,7 +70,7 @@ func (c *console) ownMoney(ctx context.Context, r *http.Request) (answer, error)
 	for i := range way.Currencies {
 		one := w.money(&way.Currencies[i])
 		if isEarner(who.Kind) {
-			one.Debt = narrowedTo("/portal/debts", "payee", at.Get("payee"), "currency", one.Currency)
+			one.Owes, one.Debt = way.Currencies[i].Held["available"] < 0, narrowedTo("/portal/debts", "payee", at.Get("payee"), "currency", one.Currency)
 		}
 		p.Currencies = append(p.Currencies, one)
 	}

@@ -160,6 +160,9 @@ func (c *console) ownOrder(ctx context.Context, r *http.Request) (answer, error)
 			p.Happened[i].Lines[j].About = c.askLink(questions.AboutOrder, id, line, at)
 		}
 	}
+	if err := c.debtOfOrder(ctx, o, who, share, w, &p, at); err != nil {
+		return answer{}, err
+	}
 	if c.Statements != nil && share.Currency.Known() {
 		p.Month = monthAddress(at.Get("payee"), share.Currency, share.PlacedAt, o.book.Location())
 	}

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
+	"mizan/ledger"
 	"mizan/ledger/fault"
 	"mizan/payouts"
 	"mizan/payouts/questions"
+	"mizan/payouts/statements"
 )
 
 // A payee's questions: asking about an order, a payout, a statement or one line of it, and reading the answers. What a question is about
@@ -100,6 +103,46 @@ func (c *console) askLink(kind, id, line string, at url.Values) string {
 		return ""
 	}
 	return narrowedTo("/portal/ask", "payee", at.Get("payee"), kind, id, "line", line)
+}
+
+// askable adds where to ask about an issued statement and each of the lines of a page that begins at a place. The lines of an entry are
+// counted from its first one, which may stand on the page before.
+func (c *console) askable(ctx context.Context, a *statementAsked, p *ownStatementPage, from statements.Place) error {
+	if c.Questions == nil || a.st.ID == "" {
+		return nil
+	}
+	p.About = c.askLink(questions.AboutStatement, a.st.ID, "", a.query)
+	counted, skip := map[string]int{}, from.Skip
+	for i := range p.Days {
+		for j := range p.Days[i].Groups {
+			for k := range p.Days[i].Groups[j].Lines {
+				l := &p.Days[i].Groups[j].Lines[k]
+				if skip > 0 {
+					if err := c.countBefore(ctx, a, l.Entry, skip, counted); err != nil {
+						return err
+					}
+					skip = 0
+				}
+				counted[l.Entry]++
+				l.About = c.askLink(questions.AboutStatement, a.st.ID, l.Entry+"/"+strconv.Itoa(counted[l.Entry]), a.query)
+			}
+		}
+	}
+	return nil
+}
+
+// countBefore counts the first lines of the transaction of an entry by their entries.
+func (c *console) countBefore(ctx context.Context, a *statementAsked, entry string, first int64, counted map[string]int) error {
+	transaction, _, _ := strings.Cut(entry, "/")
+	sequence, err := ledger.ParseTransactionID(a.o.book.Code, transaction)
+	if err != nil {
+		return err
+	}
+	lines, err := c.Statements.TransactionLines(ctx, a.st, sequence)
+	for i := range lines[:min(int(first), len(lines))] {
+		counted[lines[i].Entry]++
+	}
+	return err
 }
 
 func (c *console) ownQuestions(ctx context.Context, r *http.Request) (answer, error) {

@@ -12,7 +12,7 @@ import (
 // here that pays money elsewhere: a new account takes a second person of the staff.
 
 type ownSettingsPage struct {
-	Payee     string
+	Payee, At string
 	Form      string
 	Languages []tongue
 	// Pays says that a policy pays the payee.
@@ -44,7 +44,7 @@ func (c *console) ownSettings(ctx context.Context, r *http.Request) (answer, err
 		return answer{}, err
 	}
 	t := tellerOf(ctx)
-	p := ownSettingsPage{Payee: who.ID, Form: c.formToken(o.visit), Languages: tongues(t.Language), Of: payeeCard{ID: who.ID, Kind: who.Kind}}
+	p := ownSettingsPage{Payee: who.ID, At: address("/portal/settings", at), Form: c.formToken(o.visit), Languages: tongues(t.Language), Of: payeeCard{ID: who.ID, Kind: who.Kind}}
 	if c.Questions != nil {
 		p.Questions = address("/portal/questions", at)
 	}

@@ -196,7 +196,11 @@ func (c *console) ownStatement(ctx context.Context, r *http.Request) (answer, er
 	if page.Next != nil {
 		p.Next = a.to("", "after", c.placeOf(&a, *page.Next))
 	}
-	return c.toldStatement(ctx, &a, p, page.Lines)
+	out, err := c.toldStatement(ctx, &a, p, page.Lines)
+	if err != nil {
+		return answer{}, err
+	}
+	return out, c.askable(ctx, &a, p, from)
 }
 
 // ownStatementPrint is the whole statement on one page.

@@ -50,8 +50,10 @@ type ownStatementPage struct {
 	SHA256      string
 	// Previous leads to the statement before.
 	Previous, PreviousSHA256 string
-	From, To, Lines          string
-	Accounts                 []ownSpan
+	// About leads to the form that asks about the statement; empty for none.
+	About           string
+	From, To, Lines string
+	Accounts        []ownSpan
 }
 
 // ownFigure is one of the four figures.
@@ -90,6 +92,8 @@ type ownStatementLine struct {
 	Notes                         []string
 	Payout, Entry, SKU            string
 	Minus, Move                   bool
+	// About leads to the form that asks about the line; empty for none.
+	About string
 }
 
 type ownNothing struct{ Order, Link, Why, Day string }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/big"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -24,6 +25,8 @@ type portalPage struct {
 	// Home is what stands first; nil for who earns nothing.
 	Home   *ownHome
 	Minors []payeeCard
+	// More are the pages of the payee that no menu has.
+	More []link
 }
 
 type payeeCard struct {
@@ -38,6 +41,8 @@ type payeeCard struct {
 	Minor  bool
 	// Pay is about payouts; nil without them.
 	Pay *payeePay
+	// Pages lead to what there is about a minor; the payee's own are in the menu.
+	Pages []link
 }
 
 // payeeCurrency is what a payee has in one currency: what can be paid out, and the rest.
@@ -91,9 +96,35 @@ func (c *console) portal(ctx context.Context, _ *http.Request) (answer, error) {
 		if err != nil {
 			return answer{}, err
 		}
+		card.Pages = c.wardPages(tellerOf(ctx), card.Kind, id)
 		p.Minors = append(p.Minors, card)
 	}
+	p.More = c.morePages(tellerOf(ctx), p.Self.Kind, url.Values{})
 	return answer{Title: tellerOf(ctx).say("portal.title"), Active: "portal", Data: p}, nil
+}
+
+// wardPages are the pages about somebody that the payee acts for.
+func (c *console) wardPages(t teller, kind, id string) (list []link) {
+	if c.Payouts == nil {
+		return nil
+	}
+	at := url.Values{"payee": {id}}
+	list = []link{{t.say("orders.title"), address("/portal/orders", at)}, {t.say("money.menu"), address("/portal/money", at)}}
+	if c.Statements != nil {
+		list = append(list, link{t.say("statements.title"), address(statementsAt, at)})
+	}
+	return append(list, c.morePages(t, kind, at)...)
+}
+
+// morePages are the pages about a payee that no menu has. A guardian has nothing of its own to ask about.
+func (c *console) morePages(t teller, kind string, at url.Values) (list []link) {
+	if c.Payouts == nil {
+		return nil
+	}
+	if c.Questions != nil && kind != "guardian" {
+		list = append(list, link{t.say("question.all"), address("/portal/questions", at)})
+	}
+	return append(list, link{t.say("settings.title"), address("/portal/settings", at)})
 }
 
 // minorsShown bounds whom a guardian's page shows.

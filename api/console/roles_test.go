@@ -44,6 +44,7 @@ var staffPagesTested = []staffPage{
 	{"/console/books/BOOK/payouts", []access.Scope{access.PayoutsRead}, false},
 	{"/console/books/BOOK/bank-files", []access.Scope{access.PayoutsRead}, false},
 	{"/console/books/BOOK/payees", []access.Scope{access.PayoutsRead}, false},
+	{"/console/books/BOOK/questions", []access.Scope{access.PayoutsRead}, false},
 	{"/console/books/BOOK/payout-policies", []access.Scope{access.PayoutsRead}, false},
 	{"/console/books/BOOK/payout-policies/uk-1", []access.Scope{access.PayoutsRead}, false},
 	{"/console/books/BOOK/payout-debts", []access.Scope{access.PayoutsRead}, false},

@@ -68,6 +68,7 @@ type grammar struct {
 	Import       importCmd       `cmd:"" help:"Import a marketplace's statement from a file."`
 	Opening      openingCmd      `cmd:"" help:"Open a book with the balances and open orders of a signed document."`
 	Order        orderCmd        `cmd:"" help:"Look at orders."`
+	Questions    questionsCmd    `cmd:"" help:"List and answer what payees ask."`
 	Receipt      receiptCmd      `cmd:"" help:"Make the public receipt of a donation, a gift or an order, or print one."`
 	Rules        rulesCmd        `cmd:"" help:"Look at the rules that decide what everybody gets, and give a book its own."`
 	Balance      balanceCmd      `cmd:"" help:"Print the balances of accounts."`

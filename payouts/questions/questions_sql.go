@@ -54,11 +54,15 @@ const (
        coalesce(q.answered_by, ''), q.answered_at, q.closed_at`
 	sqlQuestion     = `SELECT ` + questionColumns + ` FROM payee_questions q WHERE q.book_id = $1 AND q.id = $2`
 	sqlLockQuestion = sqlQuestion + ` FOR NO KEY UPDATE`
-	sqlReferenced   = `SELECT ` + questionColumns + ` FROM payee_questions q WHERE q.book_id = $1 AND q.payee = $2 AND q.reference = $3`
+	// As a range in its order, only the unique key can answer it. As an equation, fresh statistics lead through all questions of the payee.
+	sqlReferenced = `SELECT ` + questionColumns + ` FROM payee_questions q
+ WHERE q.book_id = $1 AND q.payee = $2 AND q.reference >= $3 AND q.reference <= $3 ORDER BY q.reference LIMIT 1`
 
-	// The bounds are read under the lock on the payee's row of the vault, one after the other.
+	// The bounds are read under the lock on the payee's row of the vault, one after the other. The last ones are taken in the order of their index,
+	// for the same reason; those of the payee beside it, where its own end, are dropped.
 	sqlAskedOften = `
-SELECT (SELECT count(*) FROM (SELECT FROM payee_questions q WHERE q.book_id = $1 AND q.payee = $2 AND q.asked_at > $3 ORDER BY q.asked_at DESC LIMIT $4) x) >= $4
+SELECT (SELECT count(*) FROM (SELECT q.payee, q.asked_at FROM payee_questions q WHERE q.book_id = $1 AND (q.payee, q.asked_at) <= ($2, timestamptz 'infinity')
+                              ORDER BY q.payee DESC, q.asked_at DESC LIMIT $4) x WHERE x.payee = $2 AND x.asked_at > $3) >= $4
     OR (SELECT count(*) FROM (SELECT FROM payee_questions q WHERE q.book_id = $1 AND q.payee = $2 AND q.state = 'open' LIMIT $5) x) >= $5`
 	sqlAsk = `
 INSERT INTO payee_questions (book_id, id, payee, kind, reference, about, about_id, line, code, currency, amount, question, asked_by, asked_at, state)
