@@ -163,6 +163,7 @@ func (w *workbench) playLife(t *testing.T, l life) (played []playedStep) {
 	}
 	lw.checkTogether(t)
 	lw.checkEarned(t)
+	lw.checkThreeAgree(t)
 	return played
 }
 
