@@ -26,10 +26,12 @@ type comingDayJSON struct {
 }
 
 type comingNextJSON struct {
-	Expect  string  `json:"expect" enum:",expected,upto,many,below,nothing,paused" doc:"expected: this, if nothing changes; upto: before what is kept in reserve or in trust; many: only the first sales are added up; below: less than the minimum, which is carried forward; nothing: nothing will be available; paused: a hold stops it; empty: no run is scheduled"`
+	Expect  string  `json:"expect" enum:",expected,upto,many,below,nothing,paused,none" doc:"expected: this, if nothing changes; upto: before what is kept in reserve or in trust; many: only the first sales are added up; below: less than the minimum, which is carried forward; nothing: nothing will be available; paused: a hold stops it; none: nothing is paid for the reasons told; empty: no run is scheduled"`
 	RunsAt  *string `json:"runs_at" format:"date-time" doc:"When the run starts; null if none is scheduled"`
-	Amount  string  `json:"amount" doc:"What is available, and what comes before the cut-off of the run" example:"91.64"`
+	Amount  string  `json:"amount" doc:"What arrives after the fee; where nothing or no certain amount does, what is available and what comes before the cut-off of the run" example:"91.64"`
 	Minimum string  `json:"minimum" doc:"Less is not paid" example:"10.00"`
+	// Reasons are those of the decision that is expected.
+	Reasons []payoutReasonJSON `json:"reasons" nullable:"false" doc:"Where nothing is paid all that stands in the way, most important first; of a payment why something stays"`
 }
 
 type comingDebtJSON struct {
@@ -106,7 +108,7 @@ func comingInOf(in *payouts.WayIn) comingInJSON {
 		return out
 	}
 	out := comingInJSON{Currency: string(in.Currency), Stages: []comingStageJSON{}, Coming: days(in.Coming), Gross: in.Gross, Reserves: days(in.Kept), More: in.More, Debts: []comingDebtJSON{},
-		Next: comingNextJSON{Expect: in.Next.Expect, RunsAt: shownOrNull(in.Next.At), Amount: m(in.Next.Amount), Minimum: m(in.Next.Minimum)}}
+		Next: comingNextJSON{Expect: in.Next.Expect, RunsAt: shownOrNull(in.Next.At), Amount: m(in.Next.Amount), Minimum: m(in.Next.Minimum), Reasons: payoutReasons(in.Next.Decision, in.Currency)}}
 	for _, stage := range comingStages {
 		if amount, has := in.Held[stage]; has {
 			out.Stages = append(out.Stages, comingStageJSON{stage, m(amount)})

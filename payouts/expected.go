@@ -23,10 +23,16 @@ type Expected struct {
 	Coming Coming
 	// Policy is the policy that would decide, with what was agreed with the payee.
 	Policy *Policy
+	// Kind is the kind of the holder.
+	Kind string
+	// keeps says that a part of what becomes available may be kept: a seller's reserve, a minor's trust.
+	keeps bool
 }
 
 // UpTo reports whether less may be paid than the decision says: what becomes available until then may be kept in part.
-func (e *Expected) UpTo() bool { return e.Coming.Count > 0 && e.Decision.Verdict == VerdictPay }
+func (e *Expected) UpTo() bool {
+	return e.keeps && e.Coming.Count > 0 && e.Decision.Verdict == VerdictPay
+}
 
 // Expect returns what the next run is expected to decide about a holder. It is nil where no run pays the holder: of a kind that is not
 // paid by runs, in a currency that the policy does not pay in, and in a book without a policy.
@@ -49,7 +55,7 @@ func (s *Service) Expect(ctx context.Context, book ledger.Book, h Holder) (*Expe
 	if err != nil {
 		return nil, err
 	}
-	e := &Expected{At: own.NextRun(h.Kind, now)}
+	e := &Expected{At: own.NextRun(h.Kind, now), Kind: h.Kind}
 	if e.At.IsZero() || !slices.Contains(own.Currencies, h.Currency) {
 		return nil, nil
 	}
@@ -78,6 +84,7 @@ func (s *Service) Expect(ctx context.Context, book ledger.Book, h Holder) (*Expe
 	if err != nil {
 		return nil, err
 	}
+	e.keeps = h.Kind == KindSeller || facts[h.PayeeKey].Minor
 	outlooks, err := s.outlooks(ctx, book, []Holder{h})
 	if err != nil {
 		return nil, err

@@ -54,18 +54,22 @@ const (
 	ExpectPaused  = "paused"   // a hold stops it
 	ExpectMany    = "many"     // so much comes before it that only the first is added up
 	ExpectNothing = "nothing"  // nothing will be available
+	ExpectNone    = "none"     // nothing is paid, for the reasons that are told
 	ExpectBelow   = "below"    // less than the minimum will be
 	ExpectUpTo    = "upto"     // at most this, before what is kept in reserve or in trust
 	ExpectAbout   = "expected" // this, if nothing changes
 )
 
-// NextPayout is what can be known of the next scheduled payout.
+// NextPayout is what can be known of the next scheduled payout: what Expect says its run decides.
 type NextPayout struct {
 	// Expect is one of the Expect words.
 	Expect string
-	// At is when its run starts; Amount what is available and comes before the cut-off, and Minimum the policy's, 0 for none.
+	// At is when its run starts; Amount what arrives after the fee or, where nothing or not a certain amount does, what is available
+	// and comes before the cut-off; and Minimum the policy's, 0 for none.
 	At              time.Time
 	Amount, Minimum money.Minor
+	// Decision is what would be decided, with every reason why nothing is paid, or not all. It has no run where none is scheduled.
+	Decision Decision
 }
 
 // HoldingPaths are the paths of the chart of what a kind of payee has, by what it is for: available, pending, paying and so on.
@@ -136,19 +140,10 @@ type way struct {
 	held    map[money.Currency]map[string]money.Minor
 	waits   []Wait
 	more    bool
-	policy  *Policy
-	holds   []Hold
 	minor   bool
-	next    time.Time
-	could   map[money.Currency]inNextRun
+	next    map[money.Currency]*Expected
 	debts   []Debt
 	decided []Decided
-}
-
-// inNextRun is what a run can pay: of what is available, no more than was before the cut-off, and what becomes available until then.
-type inNextRun struct {
-	available money.Minor
-	coming    Coming
 }
 
 // Way tells the way of a payee's money, from a bounded number of rows of each kind.
@@ -158,12 +153,17 @@ func (s *Service) Way(ctx context.Context, book ledger.Book, payee PayeeKey) (*W
 		return nil, err
 	}
 	out := &Way{Payee: payee}
-	for _, currency := range book.Currencies {
-		if len(w.held[currency]) > 0 || slices.ContainsFunc(w.waits, func(x Wait) bool { return x.Currency == currency }) {
-			out.Currencies = append(out.Currencies, w.in(currency))
-		}
+	for _, currency := range w.currencies() {
+		out.Currencies = append(out.Currencies, w.in(currency))
 	}
 	return out, nil
+}
+
+// currencies are those in which the payee has an account or something waits.
+func (w *way) currencies() []money.Currency {
+	return slices.DeleteFunc(slices.Clone(w.book.Currencies), func(c money.Currency) bool {
+		return len(w.held[c]) == 0 && !slices.ContainsFunc(w.waits, func(x Wait) bool { return x.Currency == c })
+	})
 }
 
 func (w *way) read(ctx context.Context) error {
@@ -199,19 +199,16 @@ func (w *way) read(ctx context.Context) error {
 
 // readPaying reads what decides about the payee's payouts.
 func (w *way) readPaying(ctx context.Context) (err error) {
-	if w.policy, err = w.s.PolicyFor(ctx, w.book, w.payee.ID, w.now); err != nil && !refusal(err) {
-		return err
-	}
-	if w.holds, err = w.s.HoldsOf(ctx, w.book, w.payee.ID); err != nil {
-		return err
-	}
 	registered, err := w.s.events.Payee(ctx, w.book, w.payee.ID)
 	if err != nil && fault.KindOf(err) != fault.NotFound {
 		return err
 	}
 	w.minor = registered.Minor
-	if err := w.readNext(ctx); err != nil {
-		return err
+	w.next = map[money.Currency]*Expected{}
+	for _, currency := range w.currencies() {
+		if w.next[currency], err = w.s.Expect(ctx, w.book, Holder{PayeeKey: w.payee, Currency: currency}); err != nil {
+			return err
+		}
 	}
 	if w.debts, err = w.s.DebtsOf(ctx, w.book, w.payee); err != nil {
 		return err
@@ -224,62 +221,12 @@ func (w *way) readPaying(ctx context.Context) (err error) {
 // waysDecisions is among how many of the latest decisions the last one in each currency is looked for.
 const waysDecisions = 50
 
-// refusal reports whether an error is an answer, and no failure.
-func refusal(err error) bool {
-	kind := fault.KindOf(err)
-	return kind != fault.Internal && kind != fault.Unavailable
-}
-
-// readNext reads what the next run can pay.
-func (w *way) readNext(ctx context.Context) error {
-	if w.policy == nil {
-		return nil
-	}
-	if w.next = w.policy.NextRun(w.payee.Kind, w.now); w.next.IsZero() {
-		return nil
-	}
-	cutOff, err := w.policy.CutoffOn(w.policy.LocalDate(w.next))
-	if err != nil {
-		return err
-	}
-	w.could = map[money.Currency]inNextRun{}
-	for _, currency := range w.book.Currencies {
-		holder := Holder{PayeeKey: w.payee, Currency: currency}
-		could := inNextRun{available: w.held[currency]["available"]}
-		if !cutOff.After(w.now) { // what came after the cut-off is for the run after the next
-			own := holder.available()
-			page, err := w.s.ledger.Balances(ctx, w.book, ledger.BalanceQuery{Prefix: string(own), Currency: currency, AsOf: cutOff.Add(-time.Microsecond), Limit: 1})
-			if err != nil {
-				return err
-			}
-			before := money.Minor(0)
-			for _, b := range page.Balances {
-				if b.Account == own {
-					before = b.Net()
-				}
-			}
-			could.available = min(could.available, before)
-		} else if could.coming, err = w.s.Coming(ctx, w.book, holder, cutOff); err != nil {
-			return err
-		}
-		w.could[currency] = could
-	}
-	return nil
-}
-
-// paused reports whether a hold stops the payee's payouts in the currency. One of an amount has moved its money and stops nothing else.
-func (w *way) paused(currency money.Currency) bool {
-	return slices.ContainsFunc(w.holds, func(h Hold) bool {
-		return h.Kind == w.payee.Kind && h.ReleasedAt.IsZero() && (h.Currency == "" || h.Currency == currency) && (h.Effect == EffectPause || h.Effect == EffectEverything)
-	})
-}
-
 // keepsBack reports whether a part of what becomes available may be kept: a seller's reserve, a minor's trust.
 func (w *way) keepsBack() bool { return w.payee.Kind == KindSeller || w.minor }
 
 // in tells the way of the money in one currency.
 func (w *way) in(currency money.Currency) WayIn {
-	out := WayIn{Currency: currency, Held: w.held[currency], More: w.more, Coming: w.days(currency, false), Kept: w.days(currency, true), Next: w.expected(currency)}
+	out := WayIn{Currency: currency, Held: w.held[currency], More: w.more, Coming: w.days(currency, false), Kept: w.days(currency, true), Next: nextOf(w.next[currency])}
 	out.Gross = len(out.Coming) > 0 && w.keepsBack()
 	for _, d := range w.debts {
 		if d.Currency == currency {
@@ -295,25 +242,30 @@ func (w *way) in(currency money.Currency) WayIn {
 	return out
 }
 
-// expected tells the next payout, as far as it can be known: what is available, and what becomes available before the cut-off of its run.
-func (w *way) expected(currency money.Currency) NextPayout {
-	if w.next.IsZero() {
+// nextOf tells what is expected of a run.
+func nextOf(e *Expected) NextPayout {
+	if e == nil {
 		return NextPayout{}
 	}
-	could := w.could[currency]
-	least, bounded := w.policy.Kinds[w.payee.Kind].Minimum[currency]
-	n := NextPayout{Expect: ExpectAbout, At: w.next, Amount: could.available + could.coming.Amount, Minimum: least}
+	d := &e.Decision
+	n := NextPayout{Expect: ExpectNone, At: e.At, Amount: d.Basis, Minimum: e.Policy.Kinds[e.Kind].Minimum[d.Currency], Decision: *d}
+	first := ""
+	if len(d.Reasons) > 0 {
+		first = d.Reasons[0].Code
+	}
 	switch {
-	case w.paused(currency):
+	case slices.ContainsFunc(d.Reasons, func(r Reason) bool { return r.Code == ReasonPaused || r.Code == ReasonBlocked }):
 		n.Expect = ExpectPaused
-	case could.coming.More:
+	case e.Coming.More && d.Basis > 0 && (d.Verdict == VerdictPay || first == ReasonBelowMinimum || first == ReasonDust):
 		n.Expect = ExpectMany
-	case n.Amount <= 0:
+	case e.UpTo():
+		n.Expect, n.Amount = ExpectUpTo, d.Amount
+	case d.Verdict == VerdictPay:
+		n.Expect, n.Amount = ExpectAbout, d.Amount
+	case first == ReasonZero || first == ReasonNothing:
 		n.Expect = ExpectNothing
-	case bounded && n.Amount < least:
+	case first == ReasonBelowMinimum:
 		n.Expect = ExpectBelow
-	case could.coming.Count > 0 && w.keepsBack():
-		n.Expect = ExpectUpTo
 	}
 	return n
 }

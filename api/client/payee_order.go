@@ -194,11 +194,13 @@ type ComingIn struct {
 		Amount string `json:"amount"`
 	} `json:"stages"`
 	Next struct {
-		// Expect is expected, upto, many, below, nothing or paused; empty if no run is scheduled.
+		// Expect is expected, upto, many, below, nothing, paused or none; empty if no run is scheduled.
 		Expect  string     `json:"expect"`
 		RunsAt  *time.Time `json:"runs_at"`
 		Amount  string     `json:"amount"`
 		Minimum string     `json:"minimum"`
+		// Reasons are what stands in the way, or why something stays.
+		Reasons []PayoutReason `json:"reasons"`
 	} `json:"next_payout"`
 	Coming []ComingDay `json:"coming"`
 	// KeptBack says that a part of what is coming may be kept in reserve or in trust.

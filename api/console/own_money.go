@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"mizan/ledger/money"
 	"mizan/payouts"
@@ -96,6 +97,7 @@ func (w orderWords) money(in *payouts.WayIn) ownMoney {
 	stage("reserve", in.Held["reserve"], false)
 	stage("dispute_hold", in.Held["dispute_hold"], false)
 	stage("blocked", in.Held["blocked"], false)
+	out.Why = w.standsInTheWay(in.Next)
 	for _, d := range in.Debts {
 		out.Why = append(out.Why, w.say("money.debt", "amount", w.amount(d.Amount), "day", w.day(d.Since)))
 	}
@@ -114,10 +116,31 @@ func (w orderWords) money(in *payouts.WayIn) ownMoney {
 
 // nextPayout says when the next payout is, and what it is expected to pay.
 func (w orderWords) nextPayout(n payouts.NextPayout) string {
-	if n.Expect == payouts.ExpectUnknown {
+	switch n.Expect {
+	case payouts.ExpectUnknown:
 		return ""
+	case payouts.ExpectNone:
+		return w.say("statement.next.none", "day", w.day(n.At))
 	}
 	return w.say("money.next."+n.Expect, "day", w.day(n.At), "amount", w.amount(n.Amount), "minimum", w.amount(n.Minimum))
+}
+
+// standsInTheWay are the reasons why the next payout pays nothing, with what would change each, where its own sentence does not say it.
+func (w orderWords) standsInTheWay(n payouts.NextPayout) (list []string) {
+	if n.Decision.Verdict == payouts.VerdictPay {
+		return nil
+	}
+	t := teller{w.language}
+	for _, r := range t.reasons(n.Decision, w.zone) {
+		switch {
+		case r.Code == payouts.ReasonDebt: // told with its day
+		case r.Code == payouts.ReasonPaused && n.Expect == payouts.ExpectPaused, r.Code == payouts.ReasonBelowMinimum && n.Expect == payouts.ExpectBelow,
+			(r.Code == payouts.ReasonZero || r.Code == payouts.ReasonNothing) && n.Expect == payouts.ExpectNothing:
+		default:
+			list = append(list, strings.TrimSpace(r.Text+" "+r.Change))
+		}
+	}
+	return list
 }
 
 // days tells the earliest days one by one, the later ones together, and last what has no day yet.

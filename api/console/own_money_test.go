@@ -2,6 +2,7 @@ package console
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,4 +82,75 @@ func TestNextPayout(t *testing.T) {
 		Category: payouts.CategoryReview, Case: "case-4"}, "asked for")
 	m.must(err)
 	money("cre_amy", "Payouts are stopped by a hold.")
+}
+
+// TestNextPayoutIsTheDecision: what the page says of the next payout is what the run then decides, word for word, whatever keeps a payee
+// from being paid.
+func TestNextPayoutIsTheDecision(t *testing.T) {
+	t.Parallel()
+	m := newMarket(t)
+	for _, id := range []string{"cre_paid", "cre_small", "cre_held", "cre_owes", "cre_homeless", "cre_new"} {
+		if id == "cre_new" {
+			m.register(m.book, commerce.Payee{ID: id, Kind: "creator"})
+			continue
+		}
+		if m.ready("creator", id); id != "cre_homeless" {
+			m.account(id)
+		}
+	}
+	m.ready("guardian", "gua_pat")
+	m.register(m.book, commerce.Payee{ID: "cre_minor", Kind: "creator", Minor: true, Guardian: "gua_pat", TrustRate: "0.15"})
+	worlds := []struct {
+		payee  string
+		pence  int64
+		expect string
+		page   string
+	}{
+		{"cre_paid", 12050, payouts.ExpectAbout, "about £120.50, if nothing changes."},
+		{"cre_small", 300, payouts.ExpectBelow, "£3.00 is below the minimum of £10.00."},
+		{"cre_held", 5000, payouts.ExpectPaused, "Payouts are stopped by a hold."},
+		{"cre_owes", -700, payouts.ExpectNone, "as things stand."},
+		{"cre_homeless", 5000, payouts.ExpectNone, "There is no account to pay to."},
+		{"cre_new", 5000, payouts.ExpectNone, "The identity check is not complete."},
+		{"cre_minor", 5000, payouts.ExpectNone, ""}, // a minor has no portal of its own
+	}
+	for _, w := range worlds {
+		m.earn("creator", w.payee, "available", w.pence)
+	}
+	_, err := m.payouts.PlaceHold(t.Context(), operator, m.book, payouts.Hold{ID: "hold-1", PayeeKey: payouts.PayeeKey{Kind: "creator", ID: "cre_held"}, Currency: "GBP", Effect: payouts.EffectPause,
+		Category: payouts.CategoryReview, Case: "case-1"}, "asked for")
+	m.must(err)
+	m.work(m.payouts.Feed)
+	policy, err := m.payouts.PolicyAt(t.Context(), m.book, m.now())
+	m.must(err)
+	m.forward(policy.NextRun(payouts.KindCreator, m.now()).Add(-time.Hour).Sub(m.now()))
+	before := map[string]payouts.NextPayout{}
+	for _, w := range worlds {
+		way, err := m.payouts.Way(t.Context(), m.book, payouts.PayeeKey{Kind: "creator", ID: w.payee})
+		m.must(err)
+		next := way.Currencies[0].Next
+		if before[w.payee] = next; next.Expect != w.expect {
+			t.Errorf("%s: expected %q for %+v, want %q", w.payee, next.Expect, next.Decision, w.expect)
+		}
+		if w.page != "" {
+			m.payee(m.book, w.payee).get("/portal/money", 200).has(t, w.page)
+		}
+	}
+	m.plan()
+	for _, w := range worlds {
+		page, err := m.payouts.Decisions(t.Context(), m.book, payouts.DecisionQuery{Payee: w.payee, Kind: "creator", Limit: 2})
+		m.must(err)
+		if len(page.Decisions) != 1 {
+			t.Errorf("%s: %d decisions", w.payee, len(page.Decisions))
+			continue
+		}
+		got, want := page.Decisions[0], before[w.payee].Decision
+		var reasons []string
+		for _, r := range want.Reasons {
+			reasons = append(reasons, r.Code)
+		}
+		if got.Verdict != want.Verdict || got.Amount != want.Amount || !slices.Equal(got.Reasons, reasons) {
+			t.Errorf("%s: decided %s %d %v, expected %s %d %v", w.payee, got.Verdict, got.Amount, got.Reasons, want.Verdict, want.Amount, reasons)
+		}
+	}
 }

@@ -283,54 +283,27 @@ type takings struct{ fees, shared, withheld money.Minor }
 // takings tells of the order's seller and its creators what is taken from them. A commission that is only withheld as a deposit is
 // still the seller's.
 func (s *sheet) takings() map[ledger.Address]takings {
-	if s == nil || s.order.set == nil || s.order.cancelled {
-		return nil
-	}
 	all := map[ledger.Address]takings{}
-	var seller takings
-	commission := money.Minor(0) // of all creators, at the rate so far
-	for i := range s.steps {
-		st := &s.steps[i]
-		whose, creators := strings.CutPrefix(st.of, "commission of ")
-		more := st.amount - commission
-		if st.receiver == "creators" {
-			commission = st.amount
+	for _, p := range s.cut() {
+		kind, id, _ := strings.Cut(p.payee, ":")
+		if kind != "seller" && kind != "creator" {
+			continue
 		}
-		switch {
-		case st.id == "pledge_given": // below zero in the sheet
-			at := payeeAccount("creator", bucketPending, strings.TrimPrefix(st.receiver, "creator:"))
-			own := all[at]
-			own.shared += st.amount
-			all[at] = own
-		case creators && st.pays == "creator":
-			at := payeeAccount("creator", bucketPending, whose)
-			own := all[at]
-			own.withheld -= st.amount
-			all[at] = own
-		case st.pays != "seller" || st.rule != nil && st.id == "commission_deposit":
-		case st.rule != nil && (st.rule.Kind == RuleFee || st.rule.Kind == RuleRefundFee):
-			seller.fees -= st.amount
-			if st.taxMode == "exclusive" {
-				seller.fees -= st.tax
-			}
-		case st.rule != nil && st.rule.Kind == RuleWithholding:
-			seller.withheld -= st.amount
-		case st.id == "tier": // the whole commission at a later rate
-			seller.shared -= more
-		case st.receiver == "creators", strings.HasPrefix(st.receiver, "partner:"), strings.HasPrefix(st.receiver, "agency:"), st.id == "bonus":
-			seller.shared -= st.amount
-		}
-	}
-	all[s.order.sellerPosition()] = seller
-	for _, g := range s.gross {
-		own, net := all[g.account], money.Minor(0)
-		for i := range s.steps { // what agencies get comes out of the creator's part if the creator pays them
-			if st := &s.steps[i]; st.id == "agency" && st.pays == "creator" && string(g.account) == string(payeeAccount("creator", bucketPending, strings.TrimPrefix(st.of, "gross commission of "))) {
-				net -= st.amount
+		at := payeeAccount(kind, bucketPending, id)
+		own := all[at]
+		switch p.kind {
+		case ShareFee, ShareFeeTax:
+			own.fees += p.amount
+		case ShareTaxWithheld:
+			own.withheld += p.amount
+		case ShareAgency, ShareGiven, SharePartner:
+			own.shared += p.amount
+		case ShareCommission, ShareBonus:
+			if kind == "seller" {
+				own.shared += p.amount
 			}
 		}
-		own.shared += net
-		all[g.account] = own
+		all[at] = own
 	}
 	return all
 }

@@ -1,6 +1,8 @@
 package commerce
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"mizan/ledger/money"
@@ -8,25 +10,57 @@ import (
 
 // The lines of a share: what each step of an order's sheet gives a payee or takes from it, with the step itself.
 
-// linesOf are the payee's lines of a sheet.
-func (v *ownView) linesOf(s *sheet) []OwnLine {
-	switch v.who.Kind {
-	case "seller":
-		if v.order.seller == v.who.ID {
-			return s.sellerLines()
+// ownKeys are the keys of lines by what the parts of the cut are, where one step decides.
+var ownKeys = map[ShareKind]string{ShareCommission: "commission", ShareAgency: "agency", SharePartner: "partner", ShareBonus: "bonus", ShareFee: "fee",
+	ShareTaxWithheld: "withheld", ShareCommissionDeposit: "deposit"}
+
+// linesOf are a payee's lines of a sheet: the parts of its cut, those of one step together, in the order of the steps. The seller bears
+// what rounding leaves of the others.
+func (s *sheet) linesOf(payee string) []OwnLine {
+	var sums []cutPart
+	for _, p := range s.cut() {
+		if p.payee != payee {
+			continue
 		}
-	case "creator":
-		return s.creatorLines(v.who.ID)
-	case "agency", "partner":
-		var lines []OwnLine
-		for i := range s.steps {
-			if st := &s.steps[i]; st.receiver == v.who.Kind+":"+v.who.ID {
-				lines = append(lines, s.line(v.who.Kind, st, st.amount))
-			}
+		i := slices.IndexFunc(sums, func(x cutPart) bool { return x.step == p.step })
+		if i < 0 {
+			sums = append(sums, p)
+			continue
 		}
-		return lines
+		sums[i].amount += p.amount
 	}
-	return nil
+	slices.SortStableFunc(sums, func(a, b cutPart) int { return cmp.Compare(a.step, b.step) })
+	lines := make([]OwnLine, 0, len(sums))
+	for i := range sums {
+		lines = append(lines, s.ownLine(&sums[i]))
+	}
+	return lines
+}
+
+// ownLine is the line that a part makes.
+func (s *sheet) ownLine(p *cutPart) OwnLine {
+	switch {
+	case p.kind == ShareBeside:
+		return OwnLine{Key: "beside", After: p.amount}
+	case p.step == beforeSteps:
+		return s.saleLine(p.amount)
+	}
+	st := &s.steps[p.step]
+	switch {
+	case p.kind == ShareSale:
+		l := s.line(st.id, st, p.amount)
+		if st.id == "tax" {
+			l.Rule = st.receiver
+		}
+		return l
+	case p.kind == ShareGiven:
+		return s.givenLine(p)
+	case p.kind == ShareCommission && strings.HasPrefix(p.payee, "creator:"):
+		return s.commissionLine(p)
+	case p.kind == ShareFee && st.rule.Kind == RuleRefundFee:
+		return s.line("refund_fee", st, p.amount)
+	}
+	return s.line(ownKeys[p.kind], st, p.amount)
 }
 
 // line is a line that one step makes.
@@ -45,65 +79,13 @@ func (s *sheet) how(what string, st *step) OwnStep {
 		Rounding: full.Rounding, Bound: full.Bound, Tax: full.Tax, TaxMode: full.TaxMode, Remainder: full.Remainder, Parts: full.Parts}
 }
 
-// sellerLines are the sale and everything that is taken from it. The seller bears what rounding leaves of the others.
-func (s *sheet) sellerLines() []OwnLine {
-	o := s.order
-	if o.cancelled || o.set == nil {
-		return nil
-	}
-	lines := []OwnLine{s.saleLine()}
-	gross, refundFees := money.Minor(0), money.Minor(0)
-	for i := range s.steps {
-		st := &s.steps[i]
-		withheld := st.rule != nil && st.rule.Kind == RuleWithholding
-		switch {
-		case st.id == "platform_discount":
-			lines = append(lines, s.line("platform_discount", st, -st.amount))
-		case st.id == "tax":
-			l := s.line("tax", st, -st.amount)
-			l.Rule = st.receiver
-			lines = append(lines, l)
-		case st.id == "commission_deposit":
-			lines = append(lines, s.line("deposit", st, -st.amount))
-		case st.id == "tier":
-			if st.pays != "platform" {
-				lines = append(lines, s.line("commission", st, gross-st.amount))
-			}
-			gross = st.amount
-		case st.receiver == "creators":
-			gross = st.amount
-			lines = append(lines, s.line("commission", st, -st.amount))
-		case (st.id == "agency" || st.id == "bonus") && st.pays == "seller":
-			lines = append(lines, s.line(st.id, st, -st.amount))
-		case strings.HasPrefix(st.receiver, "partner:"):
-			lines = append(lines, s.line("partner", st, -st.amount))
-		case withheld && st.rule.Party == "seller":
-			lines = append(lines, s.line("withheld", st, -st.amount))
-		case st.rule != nil && st.rule.Kind == RuleFee:
-			amount := -st.amount
-			if st.taxMode == "exclusive" {
-				amount -= st.tax
-			}
-			lines = append(lines, s.line("fee", st, amount))
-		case st.rule != nil && st.rule.Kind == RuleRefundFee:
-			refundFees += st.amount
-			lines = append(lines, s.line("refund_fee", st, -st.amount))
-		}
-	}
-	if beside := o.extras.of(o.sellerPosition()) + refundFees; beside != 0 {
-		lines = append(lines, OwnLine{Key: "beside", After: beside})
-	}
-	return lines
-}
-
 // saleLine is what the buyer pays the seller: goods, shipping and wrapping, with the taxes that the checkout added.
-func (s *sheet) saleLine() OwnLine {
+func (s *sheet) saleLine(total money.Minor) OwnLine {
 	o := s.order
 	var parts [components]money.Minor
-	total := money.Minor(0)
 	for i := range o.lots {
 		l := &o.lots[i]
-		paid, left := l.money(false), l.parts(false)
+		left := l.parts(false)
 		parts[SellerDiscount] -= left.sellerOff
 		parts[PlatformDiscount] -= left.platformOff
 		switch l.kind {
@@ -113,15 +95,12 @@ func (s *sheet) saleLine() OwnLine {
 			parts[Shipping] += left.list
 		case lotGiftWrap:
 			parts[GiftWrap] += left.list
-		default: // the money of others, which only passes through
-			paid -= left.list
-		}
+		} // the money of others only passes through
 		for j := range l.taxes {
 			if !l.taxes[j].included {
 				parts[TaxAdded] += l.taxes[j].left(false)
 			}
 		}
-		total += paid
 	}
 	how := OwnStep{What: "sale", Total: total.Format(o.currency), Amount: total.Format(o.currency)}
 	for k, part := range parts {
@@ -132,49 +111,30 @@ func (s *sheet) saleLine() OwnLine {
 	return OwnLine{Key: "sale", After: total, How: []OwnStep{how}}
 }
 
-// creatorLines are the commission of a creator, what an agency and the tax office have of it, bonuses, and what is given away.
-func (s *sheet) creatorLines(id string) (lines []OwnLine) {
-	who := "creator:" + id
-	var whole, pledge *step // the commission of all creators, and the pledge that is given next
-	share := func(st *step, amount money.Minor) {
-		l := OwnLine{Key: "commission", Rule: "commission", After: amount}
-		if whole != nil {
-			l.How = append(l.How, s.how("commission", whole))
-		}
-		if st != nil {
-			l.How = append(l.How, s.how("split", st))
-		}
-		lines = append(lines, l)
-	}
-	alone := len(s.order.creators) == 1 && s.order.creators[0].id == id
-	for i := range s.steps {
-		st := &s.steps[i]
-		switch {
-		case st.receiver == "creators":
-			whole = st
-		case st.id == "creator_split" && st.receiver == who:
-			share(st, st.amount)
-		case st.id == "agency" && st.of == "gross commission of "+id && st.pays == "creator":
-			lines = append(lines, s.line("agency", st, -st.amount))
-		case st.rule != nil && st.rule.Kind == RuleWithholding && st.of == "commission of "+id:
-			lines = append(lines, s.line("withheld", st, -st.amount))
-		case st.id == "bonus" && st.receiver == who:
-			lines = append(lines, s.line("bonus", st, st.amount))
-		case st.id == "pledge" && strings.HasPrefix(st.of, "commission of "+id+" for "):
-			pledge = st
-		case st.id == "pledge_given" && st.receiver == who:
-			l := OwnLine{Key: "pledge", Rule: "pledge", After: st.amount}
-			if pledge != nil {
-				l.How = append(l.How, s.how("pledge", pledge))
-			}
-			lines = append(lines, l)
+// commissionLine is a creator's commission: the whole one, and how it is split where there are several creators.
+func (s *sheet) commissionLine(p *cutPart) OwnLine {
+	l := OwnLine{Key: "commission", Rule: "commission", After: p.amount}
+	for i := p.step; i >= 0; i-- {
+		if st := &s.steps[i]; st.receiver == "creators" {
+			l.How = append(l.How, s.how("commission", st))
+			break
 		}
 	}
-	if alone && whole != nil {
-		before := lines
-		lines = nil
-		share(nil, whole.amount)
-		lines = append(lines, before...)
+	if st := &s.steps[p.step]; st.id == "creator_split" {
+		l.How = append(l.How, s.how("split", st))
 	}
-	return lines
+	return l
+}
+
+// givenLine is what a creator gives away, by the pledge that is computed right before it.
+func (s *sheet) givenLine(p *cutPart) OwnLine {
+	l := OwnLine{Key: "pledge", Rule: "pledge", After: p.amount}
+	id := strings.TrimPrefix(p.payee, "creator:")
+	for i := p.step; i >= 0; i-- {
+		if st := &s.steps[i]; st.id == "pledge" && strings.HasPrefix(st.of, "commission of "+id+" for ") {
+			l.How = append(l.How, s.how("pledge", st))
+			break
+		}
+	}
+	return l
 }

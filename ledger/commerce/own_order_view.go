@@ -75,7 +75,7 @@ func (s *Service) replayOwn(ctx context.Context, v *ownView, moves bool) error {
 			if err != nil {
 				return err
 			}
-			after = v.linesOf(sheet)
+			after = sheet.linesOf(v.who.Kind + ":" + v.who.ID)
 		}
 		if i >= v.share.Earlier {
 			v.share.Moves = append(v.share.Moves, v.move(t, before, after))

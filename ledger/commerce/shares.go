@@ -1,7 +1,6 @@
 package commerce
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 
@@ -55,68 +54,62 @@ type sharePart struct {
 	amount money.Minor
 }
 
-// shares cuts a sheet into the shares of its payees.
+// shares are the cut of a sheet as statements tell it: the sale by article, and everything else by the rule that decides.
 func (s *sheet) shares() (list []sharePart) {
-	o := s.order
-	if o == nil || o.set == nil || o.cancelled {
-		return nil
-	}
-	c := cutting{sheet: s, seller: "seller:" + o.seller}
-	c.sale()
-	for i := range s.steps {
-		c.step(&s.steps[i])
-	}
-	if beside := o.extras.of(o.sellerPosition()) + c.refundFees; beside != 0 {
-		c.put(sharePart{Share: Share{Payee: c.seller, Kind: ShareBeside, Code: "beside_the_sale"}, amount: beside})
-	}
-	if c.gross == nil || len(o.creators) != 1 {
-		return c.list
-	}
-	who := "creator:" + o.creators[0].id
-	c.add(who, ShareCommission, c.gross, c.gross.amount)
-	last := len(c.list) - 1
-	first := slices.IndexFunc(c.list, func(p sharePart) bool { return p.Payee == who }) // before what is taken of it
-	return slices.Insert(c.list[:last], first, c.list[last])
-}
-
-// cutting is a sheet while it is cut.
-type cutting struct {
-	sheet  *sheet
-	seller string
-	list   []sharePart
-	// gross is the step with the gross commission at the rate that came last.
-	gross *step
-	// refundFees were charged beside the sale, and are shares of their own.
-	refundFees money.Minor
-}
-
-func (c *cutting) put(p sharePart) {
-	p.key = strings.Join([]string{p.Payee, string(p.Kind), p.Code, p.key}, "\x00")
-	for i := range c.list {
-		if c.list[i].key == p.key {
-			c.list[i].amount += p.amount
-			return
+	at := map[string]int{}
+	for _, p := range s.cut() {
+		one := sharePart{Share: s.shareOf(&p), amount: p.amount}
+		one.key = strings.Join([]string{p.payee, string(p.kind), one.Code}, "\x00")
+		if p.lot != nil {
+			one.key += "\x00" + strconv.Itoa(p.lot.key())
 		}
+		if i, known := at[one.key]; known {
+			list[i].amount += p.amount
+			continue
+		}
+		at[one.key] = len(list)
+		list = append(list, one)
 	}
-	c.list = append(c.list, p)
+	return list
 }
 
-// add adds a share that a step decides.
-func (c *cutting) add(payee string, kind ShareKind, st *step, amount money.Minor) {
-	p := sharePart{Share: Share{Payee: payee, Kind: kind, Code: st.id, SKU: c.onlySKU()}, amount: amount}
-	if st.rule != nil {
-		p.Code, p.Rule = st.rule.ID, st.rule.ID
+// shareOf says what a part is, without what it came to.
+func (s *sheet) shareOf(p *cutPart) Share {
+	to := Share{Payee: p.payee, Kind: p.kind}
+	switch p.kind {
+	case ShareSale:
+		switch {
+		case p.lot.passesThrough():
+			to.Code = "other"
+		case p.lot.kind == lotShipping:
+			to.Code = "shipping"
+		case p.lot.kind == lotGiftWrap:
+			to.Code = "gift_wrap"
+		default:
+			to.Code, to.SKU = "goods", p.lot.sku
+		}
+		return to
+	case ShareBeside:
+		to.Code = "beside_the_sale"
+		return to
 	}
-	if st.rated {
-		p.Basis, p.Rate = st.total.Format(c.sheet.order.currency), st.rate.String()
+	st := &s.steps[p.step]
+	if to.Code = st.id; st.rule != nil {
+		to.Code, to.Rule = st.rule.ID, st.rule.ID
 	}
-	c.put(p)
+	if p.kind == ShareFeeTax {
+		return to
+	}
+	if to.SKU = s.order.onlySKU(); st.rated {
+		to.Basis, to.Rate = st.total.Format(s.order.currency), st.rate.String()
+	}
+	return to
 }
 
 // onlySKU is the article of an order that has only one.
-func (c *cutting) onlySKU() (sku string) {
-	for i := range c.sheet.order.lots {
-		switch l := &c.sheet.order.lots[i]; {
+func (o *order) onlySKU() (sku string) {
+	for i := range o.lots {
+		switch l := &o.lots[i]; {
 		case l.kind != lotGoods || l.sku == sku:
 		case sku != "":
 			return ""
@@ -125,92 +118,6 @@ func (c *cutting) onlySKU() (sku string) {
 		}
 	}
 	return sku
-}
-
-// sale cuts what is the seller's before any fee by the order's lines.
-func (c *cutting) sale() {
-	o := c.sheet.order
-	for i := range o.lots {
-		l := &o.lots[i]
-		amount := l.money(false) + l.parts(false).platformOff
-		p := sharePart{Share: Share{Payee: c.seller, Kind: ShareSale, Code: "goods", SKU: l.sku}, key: strconv.Itoa(l.key())}
-		switch l.kind {
-		case lotDuty, lotRoundUp, lotExchange:
-			amount -= l.parts(false).list
-			p.Code, p.SKU = "other", ""
-		case lotShipping:
-			p.Code, p.SKU = "shipping", ""
-		case lotGiftWrap:
-			p.Code, p.SKU = "gift_wrap", ""
-		}
-		if l.kind != lotDuty && l.kind != lotRoundUp && l.kind != lotExchange {
-			for j := range l.taxes {
-				if t := &l.taxes[j]; t.platform {
-					amount -= t.left(false)
-				}
-			}
-		}
-		p.amount = amount
-		c.put(p)
-	}
-}
-
-// step cuts one step of the sheet. What a step gives one payee it takes from whoever pays it.
-func (c *cutting) step(st *step) {
-	kind := RuleKind("")
-	if st.rule != nil {
-		kind = st.rule.Kind
-	}
-	switch {
-	case st.id == "commission_deposit":
-		c.add(c.seller, ShareCommissionDeposit, st, -st.amount)
-	case st.receiver == "creators":
-		c.commission(st)
-	case st.id == "creator_split":
-		c.add(st.receiver, ShareCommission, st, st.amount)
-	case st.id == "agency":
-		c.add(st.receiver, ShareAgency, st, st.amount)
-		switch st.pays {
-		case "creator":
-			c.add(st.party, ShareAgency, st, -st.amount)
-		case "seller":
-			c.add(c.seller, ShareAgency, st, -st.amount)
-		}
-	case st.id == "bonus":
-		c.add(st.receiver, ShareBonus, st, st.amount)
-		if st.pays == "seller" {
-			c.add(c.seller, ShareBonus, st, -st.amount)
-		}
-	case st.id == "pledge_given":
-		c.add(st.receiver, ShareGiven, st, st.amount)
-	case strings.HasPrefix(st.receiver, "partner:"):
-		c.add(st.receiver, SharePartner, st, st.amount)
-		c.add(c.seller, SharePartner, st, -st.amount)
-	case kind == RuleWithholding && st.party != "":
-		c.add(st.party, ShareTaxWithheld, st, -st.amount)
-	case kind == RuleWithholding:
-		c.add(c.seller, ShareTaxWithheld, st, -st.amount)
-	case kind == RuleFee:
-		c.add(c.seller, ShareFee, st, -st.amount)
-		if st.taxMode == "exclusive" && st.tax != 0 {
-			c.put(sharePart{Share: Share{Payee: c.seller, Kind: ShareFeeTax, Code: st.rule.ID, Rule: st.rule.ID}, amount: -st.tax})
-		}
-	case kind == RuleRefundFee:
-		c.refundFees += st.amount
-		c.add(c.seller, ShareFee, st, -st.amount)
-	}
-}
-
-// commission takes the gross commission from the seller, and what a later tier changes of it from whoever pays that.
-func (c *cutting) commission(st *step) {
-	more := st.amount
-	if c.gross != nil {
-		more -= c.gross.amount
-	}
-	if st.id != "tier" || st.pays == "seller" {
-		c.add(c.seller, ShareCommission, st, -more)
-	}
-	c.gross = st
 }
 
 // shares are all shares of the sale, by the sheets before and after an event.

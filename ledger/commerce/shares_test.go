@@ -33,7 +33,7 @@ func checkCut(o *order, s *sheet) error {
 			return fmt.Errorf("the shares give %s %d, and no position does", who, amount)
 		}
 	}
-	return nil
+	return checkAgree(s)
 }
 
 // TestSharesOfS2 cuts the sale of scenario S2 and its refund into what a creator and a seller read (domain 5.1).
