@@ -18,9 +18,9 @@ import (
 // What goes with a statement: what stands below its line, and what its files come to.
 
 type statementHeldJSON struct {
-	Reason     string   `json:"reason" enum:"reserve,dispute,blocked,pause,deposit,commission_deposit,minor_trust" doc:"Why it stays back"`
+	Reason     string   `json:"reason" enum:"reserve,dispute,blocked,pause,deposit,commission_deposit,minor_trust,campaign" doc:"Why it stays back"`
 	WaitsFor   string   `json:"waits_for" doc:"What it waits for: day, dispute, person, tier, shop or majority; empty where nobody knows" example:"day"`
-	Bucket     string   `json:"bucket" doc:"Empty of a pause, which keeps no amount" example:"reserve"`
+	Bucket     string   `json:"bucket" doc:"Empty of a pause, which keeps no amount, and of a campaign, whose money is pending or available" example:"reserve"`
 	Amount     string   `json:"amount" example:"13.74"`
 	Order      string   `json:"order_id" example:"W-2"`
 	Since      *string  `json:"since" format:"date-time" example:"2026-11-20T12:00:00.000000Z"`
@@ -61,14 +61,20 @@ type statementNextJSON struct {
 	Reasons    []payoutReasonJSON `json:"reasons" nullable:"false" doc:"Of a skip all that stands in the way, most important first; of a payment why something stays"`
 }
 
+type statementCardFeesJSON struct {
+	Borne string `json:"borne" doc:"What card fees took of gifts before they came to the charity" example:"1.30"`
+	Back  string `json:"of_returned" doc:"Of it, of gifts that went back: the platform bears it" example:"0.29"`
+}
+
 // StatementBelowJSON is what stands below the line of a statement.
 type StatementBelowJSON struct {
-	At          string                `json:"at" format:"date-time" doc:"The end of the statement, or now" example:"2026-11-30T00:00:00.000000Z"`
-	Held        []statementHeldJSON   `json:"held" nullable:"false" doc:"Why money stayed back at the end: reserves and disputes by order, the newest 50 of each account, then the others"`
-	Others      []statementOthersJSON `json:"others" nullable:"false" doc:"What reserves and disputes that are not listed keep"`
-	Payouts     []statementPayoutJSON `json:"payouts" nullable:"false" doc:"Those that were made in the statement or moved in it, the latest first, at most 100"`
-	MorePayouts bool                  `json:"more_payouts"`
-	Next        *statementNextJSON    `json:"next,omitempty" nullable:"false" doc:"What the next run is expected to pay; absent if the statement does not reach the present, or no run pays the payee"`
+	At          string                 `json:"at" format:"date-time" doc:"The end of the statement, or now" example:"2026-11-30T00:00:00.000000Z"`
+	Held        []statementHeldJSON    `json:"held" nullable:"false" doc:"Why money stayed back at the end: reserves and disputes by order, the newest 50 of each account, then the others"`
+	Others      []statementOthersJSON  `json:"others" nullable:"false" doc:"What reserves and disputes that are not listed keep"`
+	Payouts     []statementPayoutJSON  `json:"payouts" nullable:"false" doc:"Those that were made in the statement or moved in it, the latest first, at most 100"`
+	MorePayouts bool                   `json:"more_payouts"`
+	CardFees    *statementCardFeesJSON `json:"card_fees,omitempty" nullable:"false" doc:"Memo of charities; absent where there were none, and where the charity has more than 50 campaigns"`
+	Next        *statementNextJSON     `json:"next,omitempty" nullable:"false" doc:"What the next run is expected to pay; absent if the statement does not reach the present, or no run pays the payee"`
 }
 
 type statementManifestJSON struct {
@@ -122,6 +128,9 @@ func (c *call) statementBelow(s *statements.Service, st *statements.Statement) (
 	for _, p := range b.Payouts {
 		out.Payouts = append(out.Payouts, statementPayoutJSON{p.ID, m(p.Amount), m(p.Fee), p.Method, p.State, p.StateNow, p.CreatedAt.Format(instantFormat), optionalInstant(p.ExpectedAt),
 			optionalInstant(p.ArrivedAt), optionalInstant(p.ReturnedAt), p.Trace, p.Reference, p.RetryOf})
+	}
+	if f := b.CardFees; f != nil {
+		out.CardFees = &statementCardFeesJSON{m(f.Borne), m(f.Back)}
 	}
 	if n := b.Next; n != nil {
 		next := statementNextJSON{At: n.At.Format(instantFormat), CutOff: n.CutOff.Format(instantFormat), Verdict: n.Decision.Verdict, Amount: m(n.Decision.Amount), Fee: m(n.Decision.Fee), UpTo: n.UpTo(),

@@ -218,14 +218,21 @@ type StatementNext struct {
 	Reasons    []PayoutReason `json:"reasons"`
 }
 
-// StatementBelow is what stands below the line of a statement. Next is nil where the statement does not reach the present.
+// StatementCardFees is what card fees took of gifts before they came to a charity, and of it of gifts that went back.
+type StatementCardFees struct {
+	Borne string `json:"borne"`
+	Back  string `json:"of_returned"`
+}
+
+// StatementBelow is what stands below the line of a statement. CardFees is nil where there were none. Next is nil where the statement does not reach the present.
 type StatementBelow struct {
-	At          time.Time         `json:"at"`
-	Held        []StatementHeld   `json:"held"`
-	Others      []StatementOthers `json:"others"`
-	Payouts     []StatementPayout `json:"payouts"`
-	MorePayouts bool              `json:"more_payouts"`
-	Next        *StatementNext    `json:"next"`
+	At          time.Time          `json:"at"`
+	Held        []StatementHeld    `json:"held"`
+	Others      []StatementOthers  `json:"others"`
+	Payouts     []StatementPayout  `json:"payouts"`
+	MorePayouts bool               `json:"more_payouts"`
+	CardFees    *StatementCardFees `json:"card_fees"`
+	Next        *StatementNext     `json:"next"`
 }
 
 // StatementManifest is what a statement's file comes to; Text is the same as a file for beside it.

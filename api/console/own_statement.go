@@ -213,7 +213,8 @@ func (c *console) ownStatementPrint(ctx context.Context, r *http.Request) (answe
 	if errors.Is(err, errNotPrinted) {
 		p := a.page(true, false)
 		p.Whole, p.TooLong = true, a.say("statement.print.long", "count", int64(mostPrinted))
-		return c.toldStatement(ctx, &a, p, nil)
+		out, err = c.toldStatement(ctx, &a, p, nil)
+		out.Status = statusOf(errNotPrinted.Kind)
 	}
 	return out, err
 }

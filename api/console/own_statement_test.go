@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"mizan/api/console/browsertest"
+	"mizan/api/console/pdf"
+	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/locale"
 	"mizan/payouts/statements"
@@ -16,7 +19,8 @@ import (
 // and as files. Nobody else finds it.
 func TestOwnStatement(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	var printing Config
+	h := newHouse(t, func(c *Config) { printing = *c })
 	uk := h.book("uk", "Souk UK", "GBP", "USD")
 	for _, p := range []commerce.Payee{{ID: "cre_amy", Kind: "creator"}, {ID: "cre_bob", Kind: "creator"}, {ID: "sel_uk", Kind: "seller"}, {ID: "mcn_ldn", Kind: "agency"}, {ID: "gua_pat", Kind: "guardian"},
 		{ID: "cre_minor", Kind: "creator", Minor: true, Guardian: "gua_pat", TrustRate: "0.15"}} {
@@ -68,6 +72,7 @@ func TestOwnStatement(t *testing.T) {
 			t.Errorf("%s leads to %d %s", month, status, p.header.Get("Location"))
 		}
 	}
+	h.statementPrinted(amy, at, printing)
 	pat := h.payee(uk, "gua_pat")
 	pat.get("/portal/statements?payee=cre_minor", 200).has(t, "cre_minor", "No statements yet")
 }
@@ -121,4 +126,49 @@ func (h *house) statementRefusals(amy, bob *browser, at string) {
 		}
 	}
 	amy.get("/portal/statements/days?from=x&to=2026-11-01", 400).has(h.t, "These days cannot be shown.", "Any days")
+}
+
+// statementPrinted makes a PDF of the statement in Arabic, and none of one that is too long to be printed.
+func (h *house) statementPrinted(amy *browser, at string, config Config) {
+	h.t.Helper()
+	var err error
+	if config.Printer, err = pdf.New(browsertest.Browser(h.t)); err != nil {
+		h.t.Fatal(err)
+	}
+	plain := h.site
+	h.site = &site{h.t, h.ledger, New(config)}
+	defer func() { h.site = plain }()
+	if p := amy.get(at, 200); !strings.Contains(p.source, "format=pdf") {
+		h.t.Error("nothing leads to the PDF")
+	}
+	file := amy.get(at+"/file?format=pdf&lang=ar", 200)
+	if file.header.Get("Content-Type") != "application/pdf" || file.header.Get("Content-Disposition") != `attachment; filename="statement-uk-cre_amy-GBP-2026-11.pdf"` {
+		h.t.Errorf("%v", file.header)
+	}
+	for what, has := range map[string]string{"a PDF": "%PDF-", "A4": "/MediaBox [0 0 59", "in Arabic": "/Lang (ar)", "tagged for screen readers": "/StructTreeRoot", "a row of a table": "/S /TR"} {
+		if !strings.Contains(file.source, has) {
+			h.t.Errorf("the PDF is not %s", what)
+		}
+	}
+	if paperOf("US") != pdf.Letter || paperOf("UK") != pdf.A4 {
+		h.t.Error("the paper is another")
+	}
+	var drafts []ledger.Draft
+	for range mostPrinted/400 + 1 {
+		d := ledger.Draft{Event: "test.earned", Lines: []ledger.Line{{Account: "assets:processor:available:main", Amount: 400, Currency: "GBP"}}}
+		for range 400 {
+			d.Lines = append(d.Lines, ledger.Line{Account: "liabilities:creator:available:cre_amy", Amount: -1, Currency: "GBP"})
+		}
+		drafts = append(drafts, d)
+	}
+	book, err := h.ledger.Book(h.t.Context(), "uk")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.post(book, "long", drafts...)
+	amy.get("/portal/statements/days/print?currency=GBP&from=2026-12-01&to=2026-12-31", http.StatusRequestEntityTooLarge).has(h.t, "more than 2,000 lines", "CSV", "Closing balance £26.21")
+	long := amy.get("/portal/statements/days/file?format=pdf&currency=GBP&from=2026-12-01&to=2026-12-31", http.StatusRequestEntityTooLarge)
+	if long.has(h.t, "This statement has more lines than one page holds."); long.header.Get("Content-Disposition") != "" {
+		h.t.Error("a refusal is a file")
+	}
 }

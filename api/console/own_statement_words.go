@@ -40,6 +40,7 @@ type ownStatementPage struct {
 	// NothingMore says how many orders are not listed.
 	NothingMore string
 	Tax         []ownTax
+	Fees        *ownFees
 	Held        []ownHeld
 	HeldOthers  []ownBucket
 	Paid        []ownPaid
@@ -82,7 +83,9 @@ type ownDay struct {
 
 type ownGroup struct {
 	Order, Link, About string
-	Lines              []ownStatementLine
+	// Apart says that the lines are of no order and stand below those of one.
+	Apart bool
+	Lines []ownStatementLine
 }
 
 type ownStatementLine struct {
@@ -99,6 +102,9 @@ type ownStatementLine struct {
 type ownNothing struct{ Order, Link, Why, Day string }
 
 type ownTax struct{ Jurisdiction, Collected, Returned string }
+
+// ownFees is what card fees took of gifts, and of it of those that went back.
+type ownFees struct{ Borne, Back string }
 
 type ownHeld struct{ Word, Order, Link, Amount, Until, Why string }
 
@@ -124,7 +130,7 @@ func (a *statementAsked) page(first, last bool) *ownStatementPage {
 	} else {
 		p.Issued = a.say("statement.made", "moment", a.language.Moment(a.st.IssuedAt, a.zone))
 	}
-	p.Running = strings.Join([]string{p.Heading, a.who.ID, p.Currency, p.Span}, " · ")
+	p.Running = strings.Join([]string{p.Heading, locale.Isolate(a.who.ID), locale.Isolate(p.Currency), locale.Isolate(p.Span)}, " · ")
 	if a.st.Previous != "" {
 		p.Previous, p.PreviousSHA256 = narrowedTo(statementsAt+"/"+url.PathEscape(a.st.Previous), "payee", a.query.Get("payee")), a.st.PreviousSHA256
 	}
@@ -247,6 +253,9 @@ func (a *statementAsked) addUp(p *ownStatementPage, totals []statements.Total) {
 		slices.SortFunc(codes, func(x, y string) int {
 			return cmp.Or(-cmp.Compare(sums[part{kind, x}], sums[part{kind, y}]), strings.Compare(x, y))
 		})
+		if len(codes) == 1 { // it is the whole already
+			codes = nil
+		}
 		for _, code := range codes {
 			row.Parts = append(row.Parts, sum(a.codeWord(code), sums[part{kind, code}]))
 		}
@@ -282,6 +291,7 @@ func (a *statementAsked) days(lines []statements.Line) (list []ownDay) {
 		d := &list[len(list)-1]
 		if n := len(d.Groups); n == 0 || d.Groups[n-1].Order != l.Order {
 			g := ownGroup{Order: l.Order}
+			g.Apart = n > 0 && l.Order == ""
 			if l.Order != "" {
 				g.Link = a.orderLink(l.Order)
 				g.About = strings.Join(slices.DeleteFunc([]string{l.LiveSession, l.Channel}, func(s string) bool { return s == "" }), " · ")
@@ -318,6 +328,9 @@ func (a *statementAsked) line(l *statements.Line, day string) ownStatementLine {
 
 // note puts one of the fixed notes of a line into the reader's words.
 func (a *statementAsked) note(out *ownStatementLine, note string) {
+	if note == "" || strings.HasPrefix(note, "belongs to ") { // the month is told beside the line
+		return
+	}
 	if before, now, ok := strings.Cut(strings.TrimSuffix(note, " now"), " before, "); ok {
 		was := a.say("statement.was", "now", a.text(now), "before", a.text(before))
 		if out.How != "" {
@@ -331,7 +344,6 @@ func (a *statementAsked) note(out *ownStatementLine, note string) {
 		return
 	}
 	switch kind, id, _ := strings.Cut(note, ":"); {
-	case note == "" || strings.HasPrefix(note, "belongs to "): // the month is told beside the line
 	case kind == "payout" && !unusable(id):
 		out.Payout = "/portal/payouts/" + url.PathEscape(id)
 	case strings.HasPrefix(note, "corrects "):
@@ -370,6 +382,9 @@ func (a *statementAsked) fillBelow(p *ownStatementPage, b *statements.Below) {
 		p.Paid = append(p.Paid, a.paid(x))
 	}
 	p.PaidMore = b.MorePayouts
+	if f := b.CardFees; f != nil {
+		p.Fees = &ownFees{a.figure(f.Borne), a.figure(f.Back)}
+	}
 	if b.Next != nil {
 		a.fillNext(p, b.Next)
 	}

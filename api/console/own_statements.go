@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -88,7 +89,7 @@ func (c *console) statementPage(form string, read func(context.Context, *http.Re
 			c.failDays(w, r, form, err)
 			return
 		}
-		c.render(w, r, http.StatusOK, "portal-statement", a)
+		c.render(w, r, cmp.Or(a.Status, http.StatusOK), "portal-statement", a)
 	}
 }
 
@@ -377,9 +378,13 @@ func (c *console) printed(ctx context.Context, r *http.Request, a *statementAske
 	if err != nil {
 		return nil, err
 	}
-	paper := pdf.A4
-	if slices.Contains(letterMarkets, a.o.book.Market) {
-		paper = pdf.Letter
+	return c.Printer.Print(ctx, page, paperOf(a.o.book.Market))
+}
+
+// paperOf is what a market prints on.
+func paperOf(market string) pdf.Paper {
+	if slices.Contains(letterMarkets, market) {
+		return pdf.Letter
 	}
-	return c.Printer.Print(ctx, page, paper)
+	return pdf.A4
 }

@@ -43,6 +43,7 @@ func TestReturnedAndPaidAgain(t *testing.T) {
 	m.forward(50 * time.Hour)
 	m.work(m.payouts.Follow)
 	told("paid", "po_", "A payout of ", "See the payout")
+	m.payee(m.book, "cre_amy").get("/portal/statements/days", 200).has(t, "Payouts and where they are", " paid It arrived on ", "The bank's trace ", "Payouts -300.00")
 	m.forward(50 * time.Hour)
 	m.work(m.payouts.Follow)
 	first := m.one("cre_amy")
@@ -59,6 +60,7 @@ func TestReturnedAndPaidAgain(t *testing.T) {
 	amy := m.payee(m.book, "cre_amy")
 	amy.get("/portal", 200).has(t, "returned", "Your bank sent it back on", "Available 300.00")
 	amy.get("/portal/payouts/"+first.ID, 200).has(t, "300.00 GBP returned", "Your bank sent it back")
+	amy.get("/portal/statements/days", 200).has(t, " returned Your bank sent it back on ", "Payouts 0.00", "Settled £300.00")
 
 	m.must(m.sim.AddAccount("acct_new", "GB", "gbp"))
 	m.must(m.sim.ChangeAccount("acct_new", func(a *simulator.Account) { a.Interval = "manual" }))

@@ -41,6 +41,8 @@ func statusOf(kind fault.Kind) int {
 		return http.StatusForbidden
 	case fault.Conflict:
 		return http.StatusConflict
+	case fault.TooLarge:
+		return http.StatusRequestEntityTooLarge
 	case fault.Limited:
 		return http.StatusTooManyRequests
 	case fault.Unavailable:
@@ -56,6 +58,7 @@ func statusOf(kind fault.Kind) int {
 var headings = map[int]string{
 	http.StatusNotFound: "problem.not_found", http.StatusForbidden: "problem.not_here", http.StatusUnauthorized: "problem.sign_in_first", http.StatusConflict: "problem.not_now",
 	http.StatusTooManyRequests: "problem.too_many", http.StatusServiceUnavailable: "problem.unavailable", http.StatusBadRequest: "problem.cannot_show",
+	http.StatusRequestEntityTooLarge: "problem.cannot_show",
 }
 
 func (c *console) fail(w http.ResponseWriter, r *http.Request, err error) {

@@ -194,6 +194,10 @@ func writeBelow(w io.Writer, b client.StatementBelow, currency string) error {
 	for _, p := range b.Payouts {
 		paid.add(p.ID, p.Amount, p.Fee, p.State, p.StateNow, moment(p.ArrivedAt), p.Trace)
 	}
+	fees := newTable("CARD FEES OF GIFTS", "OF GIFTS THAT WENT BACK")
+	if f := b.CardFees; f != nil {
+		fees.add(f.Borne, f.Back)
+	}
 	next := newTable("NEXT PAYOUT", "")
 	if n := b.Next; n != nil {
 		next.add("run", moment(&n.At))
@@ -205,7 +209,7 @@ func writeBelow(w io.Writer, b client.StatementBelow, currency string) error {
 	for _, t := range []struct {
 		*table
 		has bool
-	}{{held, len(b.Held)+len(b.Others) > 0}, {paid, len(b.Payouts) > 0}, {next, b.Next != nil}} {
+	}{{held, len(b.Held)+len(b.Others) > 0}, {paid, len(b.Payouts) > 0}, {fees, b.CardFees != nil}, {next, b.Next != nil}} {
 		if !t.has {
 			continue
 		}

@@ -148,6 +148,35 @@ func (s *Service) campaignAt(ctx context.Context, book ledger.Book, id string, v
 	return out, err
 }
 
+// CardFees are what card processing took of gifts to a beneficiary before they came to it. Back is what of it was taken of gifts that went
+// back; the platform bears that.
+type CardFees struct{ Borne, Back money.Minor }
+
+// ShareAt is what a beneficiary's share of a campaign was like at a place in the book. Held says that it is kept back until somebody has
+// checked the beneficiary.
+type ShareAt struct {
+	CardFees
+	Held bool
+}
+
+// CampaignShareAt returns a beneficiary's share of a campaign right after a transaction, in the currency of the campaign; nothing if the
+// campaign has another, or had no gifts.
+func (s *Service) CampaignShareAt(ctx context.Context, book ledger.Book, campaign, payee string, c money.Currency, at int64) (share ShareAt, err error) {
+	if at <= 0 {
+		return share, nil
+	}
+	counted, _, err := s.lastBefore(ctx, book, tallySubject(campaign), bookPlace{at: at}.before())
+	if err != nil || counted == nil {
+		return share, err
+	}
+	t, err := tallyOf(counted)
+	if err != nil || money.Currency(t.Currency) != c {
+		return share, err
+	}
+	b := t.of(payee)
+	return ShareAt{CardFees{money.Minor(b.Fees), money.Minor(b.BackFees)}, b.Held != ""}, nil
+}
+
 // tallyNow reads a campaign's tally as it stands, nil if nothing was given yet.
 func (s *Service) tallyNow(ctx context.Context, book ledger.Book, id string) (*tally, error) {
 	last, _, err := s.lastOf(ctx, book, tallySubject(id))

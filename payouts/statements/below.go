@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"mizan/ledger/commerce"
 	"mizan/ledger/fault"
 	"mizan/ledger/money"
 	"mizan/payouts"
@@ -20,8 +21,8 @@ type Below struct {
 	// At is the end of the statement, or now if it reaches that far.
 	At time.Time
 	// Held are the reasons for which money of the payee stays back: reserves and disputes by order, the newest first, then what is blocked,
-	// deposited or in trust as one each, and last pauses, which keep no amount. Together with Others they come to what the buckets of the
-	// statement close with.
+	// deposited or in trust as one each, then pauses, which keep no amount, and last campaigns that pay nothing on. Together with Others they
+	// come to what the buckets of the statement close with, but for campaigns, whose money is pending or available.
 	Held []Held
 	// Others is what the reserves and disputes that are not listed keep at the end, by their bucket; those that keep nothing more are left out.
 	Others []Balance
@@ -29,6 +30,9 @@ type Below struct {
 	Payouts []PaidOut
 	// MorePayouts says that there are others: a statement lists up to 100.
 	MorePayouts bool
+	// CardFees is what card processing took of the gifts of a charity's statement; nil where it took nothing, and where the charity has
+	// more than 50 campaigns.
+	CardFees *commerce.CardFees
 	// Next is what the next payout is expected to pay; nil where the statement does not reach the present, where nobody is paid by runs,
 	// such as charities, and where the book has no policy.
 	Next *payouts.Expected
@@ -43,6 +47,7 @@ const (
 	HeldDeposit           = "deposit"            // the seller's deposit
 	HeldCommissionDeposit = "commission_deposit" // commission, until the creators' tier is known
 	HeldTrust             = "minor_trust"        // set aside for a minor
+	HeldCampaign          = "campaign"           // a campaign pays nothing on until the charity is checked
 )
 
 // What held money waits for.
@@ -59,7 +64,7 @@ const (
 type Held struct {
 	// Reason is one of the Held words, WaitsFor one of those of what it waits for.
 	Reason, WaitsFor string
-	// Bucket is where the money is, empty of a pause; Amount how much of it, 0 of a pause.
+	// Bucket is where the money is, empty of a pause and of a campaign; Amount how much of it, 0 of a pause.
 	Bucket Bucket
 	Amount money.Minor
 	// Order is the order that it is of; empty where it is of none.
@@ -113,7 +118,10 @@ func (s *Service) Below(ctx context.Context, st *Statement) (*Below, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.held(ctx, st, list, b); err != nil || s.payouts == nil {
+	if err := s.held(ctx, st, list, b); err != nil {
+		return nil, err
+	}
+	if err := s.campaigns(ctx, st, b); err != nil || s.payouts == nil {
 		return b, err
 	}
 	kind, err := s.kindOf(ctx, st)

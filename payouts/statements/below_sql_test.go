@@ -57,6 +57,9 @@ func (h *house) below(st *Statement) (list []string) {
 		list = append(list, fmt.Sprintf("payout %s fee %s %s, now %s, made %s, arrived %s, came back %s, trace %q", x.Amount.Format(st.Currency), x.Fee.Format(st.Currency), x.State, x.StateNow,
 			day(x.CreatedAt), day(x.ArrivedAt), day(x.ReturnedAt), x.Trace))
 	}
+	if f := b.CardFees; f != nil {
+		list = append(list, fmt.Sprintf("card fees %s, of returned gifts %s", f.Borne.Format(st.Currency), f.Back.Format(st.Currency)))
+	}
 	if n := b.Next; n != nil {
 		text := fmt.Sprintf("next %s %s %s up to %v", day(n.At), n.Decision.Verdict, n.Decision.Amount.Format(st.Currency), n.UpTo())
 		for _, r := range n.Decision.Reasons {
@@ -108,8 +111,13 @@ func TestBelow(t *testing.T) {
 	}
 	uk.playS7()
 	st, _ = uk.days("ngo_a", "GBP")
-	if diff := cmp.Diff([]string{`payout 170.59 fee 0.00 paid, now paid, made 2026-11-20, arrived 2026-11-20, came back -, trace "FT-1"`}, uk.below(st)); diff != "" {
+	if diff := cmp.Diff([]string{`payout 170.59 fee 0.00 paid, now paid, made 2026-11-20, arrived 2026-11-20, came back -, trace "FT-1"`,
+		"card fees 1.30, of returned gifts 0.29"}, uk.below(st)); diff != "" {
 		t.Errorf("the charity (-want +got):\n%s", diff)
+	}
+	st, _ = uk.days("local_c", "GBP")
+	if diff := cmp.Diff([]string{`campaign 42.65 of "" since - until -, waits for "person" []`, "card fees 0.32, of returned gifts 0.07"}, uk.below(st)); diff != "" {
+		t.Errorf("the charity that is checked (-want +got):\n%s", diff)
 	}
 }
 

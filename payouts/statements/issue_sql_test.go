@@ -66,7 +66,7 @@ func TestMonths(t *testing.T) {
 		}
 	}
 	late := h.lines(second, 10)[0]
-	if late.OriginalPeriod != "2026-11" || !strings.HasSuffix(late.Note, "; belongs to 2026-11") {
+	if late.OriginalPeriod != "2026-11" || late.Note != "3.15 before, 0.00 now; belongs to 2026-11" {
 		t.Errorf("the late line is %+v", late)
 	}
 	list, err := h.Statements(t.Context(), h.book, Query{Payee: "cre_amy", Limit: 1})
