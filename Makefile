@@ -87,6 +87,7 @@ BORDER ?=
 torture: postgres ## Live a million orders, kill services, databases and replicas, lose payouts' answers, tamper with books, and check them.
 	@mkdir -p .mizan
 	go test ./ledger/commerce -run '^(TestRandomLives|TestReturnsArePathIndependent|TestWanderingOrders)$$' -count=1 -v -timeout 1h -life.count 1000000 -wander.count 300000 -life.fresh
+	go test ./api -run '^TestAccessMatrix$$' -count=1 -v -timeout 1h -matrix.whole
 	go test ./ledger -run '^TestVerifyFindsTampering$$' -count=1 -v -timeout 1h -tamper.count 1500
 	go test ./payouts/processor/bankfile -run '^TestDyingAnywhere$$' -count=1 -v -timeout 1h -mortal.long
 	go test ./payouts/jobs -run '^(TestReplicas.*|TestSchedulesThroughZones)$$' -count=1 -v -timeout 2h -clocks.long

@@ -2,8 +2,10 @@ package api
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net/http"
 	"reflect"
 	"regexp"
@@ -18,6 +20,12 @@ import (
 
 // The access matrix: every operation of the table with every kind of caller, on own, other and missing books and objects.
 // What it may answer follows from the table; an operation that cannot be tried fails.
+
+// lacking is of how many operations whose scope a key of one other scope lacks it tries one. They are refused by one comparison of scopes;
+// each run begins elsewhere, and with -matrix.whole all are tried.
+const lacking = 3
+
+var wholeMatrix = flag.Bool("matrix.whole", false, "have keys of one scope try every operation of others")
 
 // caller is somebody who tries every operation.
 type caller struct {
@@ -357,6 +365,8 @@ func TestAccessMatrix(t *testing.T) {
 	bad := h.strangers()
 	good := slices.Concat(h.programs(), h.people(), h.payees())
 	tried := map[outcome]int{}
+	turn := rand.IntN(lacking)
+	t.Logf("keys of one scope try every third operation of others, counted from %d", turn)
 	for at, op := range Operations() {
 		f.renew(h, &op)
 		body := f.body(t, &op)
@@ -394,7 +404,10 @@ func TestAccessMatrix(t *testing.T) {
 			tried[unknown]++
 		}
 		worked := false
-		for _, c := range good {
+		for i, c := range good {
+			if !*wholeMatrix && (at+i+turn)%lacking != 0 && len(c.scopes) == 1 && !has(c.scopes, op.Scope) {
+				continue
+			}
 			worked = h.tryAll(c, &op, &f, body, tried) || worked
 		}
 		if !worked {
