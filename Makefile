@@ -43,9 +43,13 @@ run: build postgres ## Run everything: a private PostgreSQL, the API and demo bo
 # Each test runs once: those of the ledger and of payouts under the race detector, all others without it. lint has vetted the tests.
 test: lint postgres tools ## Run everything that must pass: format, vet, staticcheck, all tests, the race detector.
 	@[ -n "$(TAGS)" ] || echo "bean-check is not installed: the tests that let beancount read exports are left out. Package: beancount."
-	go test -vet=off -timeout 20m $(TAGS) $(ARGS) $(PLAIN) ./ledger/tabular
-	go test -vet=off -timeout 20m $(ARGS) -run '^($(subst $(space),|,$(strip $(UNRACED))))$$' $(UNRACEIN)
-	go test -vet=off -race -timeout 20m $(TAGS) $(ARGS) $(RACE)
+	@# Both lanes run side by side: tests wait for processes, clocks and databases, and one lane alone leaves a core idle. A shell has
+	@# what it starts beside itself ignore Ctrl-C, so that stopping make ends all that it started, tests and their programs too.
+	trap 'trap - INT TERM; kill 0; exit 130' INT TERM; \
+	go test -vet=off -p 1 -timeout 30m $(TAGS) $(ARGS) $(PLAIN) ./ledger/tabular & plain=$$!; \
+	{ go test -vet=off -timeout 30m $(ARGS) -run '^($(subst $(space),|,$(strip $(UNRACED))))$$' $(UNRACEIN); unraced=$$?; \
+	go test -vet=off -race -timeout 30m $(TAGS) $(ARGS) $(RACE) && [ $$unraced = 0 ]; } & raced=$$!; \
+	wait $$plain; plained=$$?; wait $$raced && [ $$plained = 0 ]
 
 build: go ## Build bin/mizan.
 	@mkdir -p bin
@@ -83,6 +87,7 @@ BORDER ?=
 torture: postgres ## Live a million orders, kill services, databases and replicas, lose payouts' answers, tamper with books, and check them.
 	@mkdir -p .mizan
 	go test ./ledger/commerce -run '^(TestRandomLives|TestReturnsArePathIndependent|TestWanderingOrders)$$' -count=1 -v -timeout 1h -life.count 1000000 -wander.count 300000 -life.fresh
+	go test ./api -run '^TestAccessMatrix$$' -count=1 -v -timeout 1h -matrix.whole
 	go test ./ledger -run '^TestVerifyFindsTampering$$' -count=1 -v -timeout 1h -tamper.count 1500
 	go test ./payouts/processor/bankfile -run '^TestDyingAnywhere$$' -count=1 -v -timeout 1h -mortal.long
 	go test ./payouts/jobs -run '^(TestReplicas.*|TestSchedulesThroughZones)$$' -count=1 -v -timeout 2h -clocks.long
@@ -117,16 +122,27 @@ go:
 	@go env GOVERSION >/dev/null || { echo "This Go is too old and may not fetch another. Install Go 1.26 or later from https://go.dev/dl."; exit 1; }
 
 # The race detector needs a C compiler, the test of the README's commands curl, the tests of exports hledger, which reads
-# what we write, and the tests of bank files xmllint, which validates it.
+# what we write, the tests of bank files xmllint, which validates it, and the tests of pages a browser: one of these, or what
+# MIZAN_CHROMIUM names. A browser counts if it tells its version: Ubuntu has a chromium-browser that only says where to get one, and
+# no package chromium, so that a browser is installed after everything else.
+BROWSERS := chromium chromium-browser google-chrome google-chrome-stable headless-shell /Applications/Chromium.app/Contents/MacOS/Chromium
 tools: go
 	@missing=; command -v "$$(go env CC)" >/dev/null || missing="gcc libc6-dev"; \
 	command -v curl >/dev/null || missing="$$missing curl ca-certificates"; \
 	command -v hledger >/dev/null || missing="$$missing hledger"; \
 	command -v xmllint >/dev/null || missing="$$missing libxml2-utils"; \
-	if [ -z "$$missing" ]; then exit 0; fi; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "Installing $$missing with apt-get."; \
-		export DEBIAN_FRONTEND=noninteractive; apt-get update -q && apt-get install -q -y --no-install-recommends $$missing; \
-	else \
-		echo "The tests need these packages; install them: $$missing (as Debian and Ubuntu call them)."; exit 1; \
+	starts() { command -v "$$1" >/dev/null && "$$1" --version >/dev/null 2>&1; }; \
+	browser() { for name in $(BROWSERS); do starts $$name && return 0; done; return 1; }; \
+	lacking=; if [ -n "$$MIZAN_CHROMIUM" ]; then starts "$$MIZAN_CHROMIUM" || { echo "MIZAN_CHROMIUM names no program that can be started: $$MIZAN_CHROMIUM"; exit 1; }; \
+	else browser || lacking=chromium; fi; \
+	if [ -z "$$missing$$lacking" ]; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+		echo "The tests need these packages; install them:" $$missing $$lacking "(as Debian and Ubuntu call them)."; \
+		[ -z "$$lacking" ] || echo "Instead of chromium MIZAN_CHROMIUM can name a Chromium or Chrome."; exit 1; \
+	fi; \
+	echo "Installing" $$missing $$lacking "with apt-get."; \
+	export DEBIAN_FRONTEND=noninteractive; apt-get update -q || exit 1; \
+	if [ -n "$$missing" ]; then apt-get install -q -y --no-install-recommends $$missing || exit 1; fi; \
+	if [ -n "$$lacking" ]; then apt-get install -q -y --no-install-recommends $$lacking; \
+		browser || { echo "No browser could be installed. Install Chromium or Chrome and set MIZAN_CHROMIUM to its program."; exit 1; }; \
 	fi

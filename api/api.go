@@ -21,13 +21,17 @@ import (
 	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/commerce/intake"
+	"mizan/ledger/commerce/receipts"
 	"mizan/ledger/guard"
 	"mizan/ledger/vault"
 	"mizan/payouts"
+	"mizan/payouts/earnings"
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor/bankfile"
+	"mizan/payouts/questions"
 	"mizan/payouts/reconcile"
 	"mizan/payouts/reports"
+	"mizan/payouts/statements"
 )
 
 // Config is what the API is made of.
@@ -55,8 +59,16 @@ type Config struct {
 	Bank *bankfile.Service
 	// Reconcile holds the books against evidence and closes months; without it there is no reconciliation.
 	Reconcile *reconcile.Service
+	// Earnings tells what payees earned over time; without it nobody does.
+	Earnings *earnings.Service
+	// Statements tells payees what came to their accounts and why; without it nobody is told.
+	Statements *statements.Service
+	// Questions are what payees ask about what they are told; without it nobody can ask.
+	Questions *questions.Service
 	// Reports answers reports and keeps exports; without it there are none.
 	Reports *reports.Service
+	// Receipts knows what is public; without it nothing is.
+	Receipts *receipts.Service
 	// PublicURL is where people reach the service, such as https://ledger.example.com; links are relative if it is empty.
 	PublicURL string
 	// Log receives one line per request and every unexpected error; nil discards them.
@@ -87,37 +99,41 @@ type Config struct {
 }
 
 type service struct {
-	room      *room
-	intakes   *intake.Service
-	notices   Notices
-	verifying chan struct{} // one verification at a time
-	comparing chan struct{} // one reconciliation, or one made again, at a time
-	ledger    *ledger.Ledger
-	commerce  *commerce.Service
-	rules     *commerce.RuleSets
-	access    *access.Service
-	desk      *guard.Desk
-	trail     *guard.Trail
-	vault     *vault.Vault
-	jobs      *jobs.Service
-	payouts   *payouts.Service
-	bank      *bankfile.Service
-	reconcile *reconcile.Service
-	reports   *reports.Service
-	publicURL string
-	now       func() time.Time
-	log       *slog.Logger
-	metrics   *metrics
-	scrape    http.Handler
-	cursorKey []byte
-	ready     func(ctx context.Context) error
-	console   http.Handler
-	docs      http.Handler
-	spec      []byte
-	router    *chi.Mux
-	proxies   []netip.Prefix
-	patience  time.Duration
-	secure    bool
+	room       *room
+	intakes    *intake.Service
+	notices    Notices
+	verifying  chan struct{} // one verification at a time
+	comparing  chan struct{} // one reconciliation, or one made again, at a time
+	ledger     *ledger.Ledger
+	commerce   *commerce.Service
+	rules      *commerce.RuleSets
+	access     *access.Service
+	desk       *guard.Desk
+	trail      *guard.Trail
+	vault      *vault.Vault
+	jobs       *jobs.Service
+	payouts    *payouts.Service
+	bank       *bankfile.Service
+	reconcile  *reconcile.Service
+	earnings   *earnings.Service
+	reports    *reports.Service
+	receipts   *receipts.Service
+	statements *statements.Service
+	questions  *questions.Service
+	publicURL  string
+	now        func() time.Time
+	log        *slog.Logger
+	metrics    *metrics
+	scrape     http.Handler
+	cursorKey  []byte
+	ready      func(ctx context.Context) error
+	console    http.Handler
+	docs       http.Handler
+	spec       []byte
+	router     *chi.Mux
+	proxies    []netip.Prefix
+	patience   time.Duration
+	secure     bool
 	// crossOrigin tells what a browser sends for this service's own pages from what another site made it send.
 	crossOrigin *http.CrossOriginProtection
 }
@@ -146,7 +162,7 @@ func newService(config Config) (*service, error) {
 	}
 	s := &service{
 		ledger: config.Ledger, commerce: config.Commerce, rules: config.Rules, intakes: config.Intake, notices: config.Notices, access: config.Access, now: config.Now, log: config.Log, cursorKey: config.CursorKey,
-		desk: config.Desk, trail: config.Trail, vault: config.Vault, jobs: config.Jobs, payouts: config.Payouts, bank: config.Bank, reconcile: config.Reconcile, reports: config.Reports, publicURL: config.PublicURL,
+		desk: config.Desk, trail: config.Trail, vault: config.Vault, jobs: config.Jobs, payouts: config.Payouts, bank: config.Bank, reconcile: config.Reconcile, earnings: config.Earnings, reports: config.Reports, receipts: config.Receipts, statements: config.Statements, questions: config.Questions, publicURL: config.PublicURL,
 		ready: config.Ready, console: config.Console, docs: config.Docs, proxies: config.TrustedProxies, secure: config.Secure, crossOrigin: http.NewCrossOriginProtection(),
 	}
 	if s.patience = config.Patience; s.patience <= 0 {

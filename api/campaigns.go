@@ -8,6 +8,7 @@ import (
 	"mizan/api/access"
 	"mizan/ledger"
 	"mizan/ledger/commerce"
+	"mizan/ledger/commerce/receipts"
 	"mizan/ledger/fault"
 )
 
@@ -187,6 +188,9 @@ func getDonation(c *call) (reply, error) {
 	}
 	out, err := c.service.commerce.Donation(c.ctx, c.book, id)
 	if err != nil {
+		return reply{}, err
+	}
+	if out.Receipt, err = c.receiptOf(receipts.Donation, id); err != nil {
 		return reply{}, err
 	}
 	return document(http.StatusOK, out)

@@ -7,6 +7,7 @@ import (
 	"mizan/api/access"
 	"mizan/ledger"
 	"mizan/ledger/commerce"
+	"mizan/ledger/commerce/receipts"
 	"mizan/ledger/fault"
 )
 
@@ -28,6 +29,9 @@ func getGift(c *call) (reply, error) {
 	}
 	out, err := c.service.commerce.Gift(c.ctx, c.book, id)
 	if err != nil {
+		return reply{}, err
+	}
+	if out.Receipt, err = c.receiptOf(receipts.Gift, id); err != nil {
 		return reply{}, err
 	}
 	return document(http.StatusOK, out)

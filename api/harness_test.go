@@ -22,15 +22,19 @@ import (
 	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/commerce/intake"
+	"mizan/ledger/commerce/receipts"
 	"mizan/ledger/guard"
 	"mizan/ledger/postgres/pgtest"
 	"mizan/ledger/vault"
 	"mizan/payouts"
+	"mizan/payouts/earnings"
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor"
 	"mizan/payouts/processor/bankfile"
+	"mizan/payouts/questions"
 	"mizan/payouts/reconcile"
 	"mizan/payouts/reports"
+	"mizan/payouts/statements"
 )
 
 func TestMain(m *testing.M) {
@@ -84,8 +88,12 @@ type house struct {
 	payouts *payouts.Service
 	bank    *bankfile.Service
 	// reconcile reads the processor through driver.
-	reconcile *reconcile.Service
-	driver    processor.Driver
+	reconcile  *reconcile.Service
+	earnings   *earnings.Service
+	statements *statements.Service
+	// later is two months ahead, when months are over.
+	later  *statements.Service
+	driver processor.Driver
 	// jobFails has the job of the installation fail.
 	jobFails atomic.Bool
 	counted  counted // what the sample acts did
@@ -133,6 +141,9 @@ func open(t testing.TB, change ...func(*Config)) *house {
 	h.bank = bankfile.New(bankfile.Options{Pool: h.db.Pool, Trail: trail, Vault: h.vault, Now: h.clock.now})
 	h.payouts = payouts.New(payouts.Options{Pool: h.db.Pool, Ledger: h.ledger, Events: events, Trail: trail, Vault: h.vault, Now: h.clock.now, Rails: h.rails()})
 	h.reconcile = reconcile.New(reconcile.Options{Pool: h.db.Pool, Ledger: h.ledger, Events: events, Payouts: h.payouts, Trail: trail, Now: h.clock.now, Driver: h.readable})
+	h.earnings = earnings.New(earnings.Options{Pool: h.db.Pool, Ledger: h.ledger, Events: events, Now: h.clock.now})
+	h.statements = statements.New(statements.Options{Pool: h.db.Pool, Ledger: h.ledger, Events: events, Payouts: h.payouts, Now: h.clock.now})
+	h.later = statements.New(statements.Options{Pool: h.db.Pool, Ledger: h.ledger, Events: events, Payouts: h.payouts, Now: func() time.Time { return h.clock.now().AddDate(0, 2, 0) }})
 	answers := reports.New(reports.Options{Pool: h.db.Pool, Ledger: h.ledger, Events: events, Payouts: h.payouts, Reconcile: h.reconcile, Trail: trail, Now: h.clock.now})
 	desk := guard.NewDesk(h.db.Pool, trail, h.clock.now, slices.Concat(h.counted.acts(), h.access.Acts(), h.payouts.AfterVault(h.vault.Acts(h.region)), commerce.Acts(events, rules, h.ledger), h.payouts.Acts(), h.bank.Acts(h.bookOf), h.reconcile.CloseActs(), h.reconcile.Acts()))
 	secrets, err := intake.ParseSecrets(testSecrets)
@@ -142,7 +153,7 @@ func open(t testing.TB, change ...func(*Config)) *house {
 	h.intake = intake.New(h.db.Pool, h.ledger, events, intake.Options{Secrets: secrets, Now: h.clock.now})
 	h.jobs = h.newJobs(trail)
 	config := Config{
-		Jobs: h.jobs, Payouts: h.payouts, Bank: h.bank, Reconcile: h.reconcile, Reports: answers, Ledger: h.ledger, Commerce: events, Intake: h.intake, Rules: rules, Access: h.access, Desk: desk, Trail: trail, Vault: h.vault, Now: h.clock.now, CursorKey: []byte("cursor-key-of-the-tests"),
+		Jobs: h.jobs, Payouts: h.payouts, Bank: h.bank, Reconcile: h.reconcile, Earnings: h.earnings, Reports: answers, Receipts: receipts.New(receipts.Options{Pool: h.db.Pool, Ledger: h.ledger, Events: events, Now: h.clock.now}), Statements: h.statements, Questions: questions.New(questions.Options{Pool: h.db.Pool, Vault: h.vault, Trail: trail, Payouts: h.payouts, Statements: h.statements, Now: h.clock.now}), Ledger: h.ledger, Commerce: events, Intake: h.intake, Rules: rules, Access: h.access, Desk: desk, Trail: trail, Vault: h.vault, Now: h.clock.now, CursorKey: []byte("cursor-key-of-the-tests"),
 		Log: slog.New(slog.NewJSONHandler(h.log, nil)), Version: "test",
 	}
 	for _, c := range change {

@@ -174,7 +174,10 @@ type pathFields struct {
 	Sale        string `json:"sale" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The sale's id" example:"B"`
 	Set         string `json:"set" pattern:"^[a-z][a-z0-9_]{0,31}-[1-9][0-9]{0,6}$" doc:"The rule set's id" example:"uk-1"`
 	Address     string `json:"address" pattern:"^[A-Za-z0-9_.-]{1,64}(:[A-Za-z0-9_.-]{1,64}){1,8}$" doc:"The account's address" example:"liabilities:seller:available:sel_uk"`
+	Statement   string `json:"statement" pattern:"^st_[a-z0-9]{20}$" doc:"The statement's id" example:"st_0123456789abcdefghij"`
 	Campaign    string `json:"campaign" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The campaign's id" example:"winter24"`
+	Receipt     string `json:"receipt" pattern:"^[a-z][a-z0-9_]{0,31}-[a-z2-7]{26}$" doc:"The receipt's id" example:"uk-k5w3pz7vq2c4n6m3abdefghijk"`
+	Public      string `json:"public_campaign" pattern:"^[a-z][a-z0-9_]{0,31}-[A-Za-z0-9_.-]{1,64}$" doc:"The book's code, a hyphen, and the campaign's id" example:"uk-winter24"`
 	Beneficiary string `json:"beneficiary" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The beneficiary's id" example:"ngo_a"`
 	Donation    string `json:"donation" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The donation's id" example:"D3"`
 	Destination string `json:"destination" pattern:"^dst_[a-z0-9]{16}$" doc:"The destination's id" example:"dst_0123456789abcdef"`
@@ -192,6 +195,7 @@ type pathFields struct {
 	Job         string `json:"job" pattern:"^[a-z][a-z0-9_-]{0,47}$" doc:"The job's name" example:"vault_sweep"`
 	Period      string `json:"period" format:"date-time" doc:"When the period became due" example:"2026-11-20T10:00:00Z"`
 	Source      string `json:"source" pattern:"^[a-z][a-z0-9_-]{0,31}$" doc:"The source's name" example:"shopify"`
+	Question    string `json:"question" pattern:"^qu_[a-z0-9]{16}$" doc:"The question's id" example:"qu_0123456789abcdef"`
 	Run         string `json:"run" pattern:"^run_[a-z0-9]{16}$" doc:"The payout run's id" example:"run_0123456789abcdef"`
 	Payout      string `json:"payout" pattern:"^po_[a-z0-9]{16}$" doc:"The payout's id" example:"po_0123456789abcdef"`
 	Currency    string `json:"currency" pattern:"^[A-Z]{3}$" doc:"The currency of the bank account" example:"GBP"`

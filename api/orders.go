@@ -8,6 +8,7 @@ import (
 	"mizan/api/access"
 	"mizan/ledger"
 	"mizan/ledger/commerce"
+	"mizan/ledger/commerce/receipts"
 	"mizan/ledger/fault"
 )
 
@@ -108,6 +109,9 @@ func getOrder(c *call) (reply, error) {
 	}
 	order, err := c.service.commerce.Order(c.ctx, c.book, id)
 	if err != nil {
+		return reply{}, err
+	}
+	if order.Receipt, err = c.receiptOf(receipts.Order, id); err != nil {
 		return reply{}, err
 	}
 	return encode(http.StatusOK, false, func(b []byte) []byte { return appendAnswer(b, order) }), nil

@@ -110,10 +110,7 @@ func decidedOf(d payouts.Decided) (payoutDecisionJSON, error) {
 func decisionOf(kind string, d payouts.Decision) payoutDecisionJSON {
 	c := d.Currency
 	out := payoutDecisionJSON{Run: d.Run, Kind: kind, Payee: d.Payee, Currency: string(c), Verdict: d.Verdict, Amount: d.Amount.Format(c), Fee: d.Fee.Format(c),
-		Reasons: []payoutReasonJSON{}, SecondPerson: []string{}, LookedAt: optionalInstant(d.LookedAtAgain), Policy: d.Policy}
-	for _, r := range d.Reasons {
-		out.Reasons = append(out.Reasons, payoutReasonJSON{Code: r.Code, Detail: r.Detail, Text: r.Text(c), ToChange: r.ChangeText()})
-	}
+		Reasons: payoutReasons(d, c), SecondPerson: []string{}, LookedAt: optionalInstant(d.LookedAtAgain), Policy: d.Policy}
 	for _, code := range d.SecondPerson {
 		out.SecondPerson = append(out.SecondPerson, payouts.SecondPersonText(code))
 	}

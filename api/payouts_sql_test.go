@@ -11,6 +11,7 @@ import (
 	"mizan/ledger"
 	"mizan/ledger/guard"
 	"mizan/ledger/money"
+	"mizan/ledger/tabular"
 	"mizan/payouts"
 )
 
@@ -107,6 +108,33 @@ func TestPayoutsOverHTTP(t *testing.T) {
 	}
 	h.must(404, "GET", "/v1/books/uk/payees/cre_bob/payouts/"+id, "")
 	h.must(404, "GET", "/v1/books/uk/payees/cre_bob/payouts/"+id+"/lines", "")
+	statement := "/payouts/" + id + "/statement"
+	told := h.must(200, "GET", amy+statement, "").json(t)
+	if told["opening"] != "0.00" || told["closing"] != "20.40" || told["kind"] != "payout" || told["payout_id"] != id || told["headlines"].(map[string]any)["paid"] != "20.00" {
+		t.Errorf("its statement %v", told)
+	}
+	lines = h.must(200, "GET", amy+statement+"/lines", "").json(t)["data"].([]any)
+	if line, _ := lines[0].(map[string]any); len(lines) != 1 || line["amount"] != "20.40" || line["note"] != "20.40 of 50.00" {
+		t.Errorf("its lines %v", lines)
+	}
+	for _, format := range []string{"json", "csv", "xlsx", "jsonl"} {
+		file := h.must(200, "GET", amy+statement+"/content?format="+format, "")
+		manifest, err := tabular.ReadManifest(strings.NewReader(h.must(200, "GET", amy+statement+"/manifest?format="+format, "").json(t)["manifest_text"].(string)))
+		if err != nil || manifest.Rows != 1 || manifest.Totals[0].Amount != "20.40" || tabular.Check(strings.NewReader(file.body), manifest) != nil ||
+			file.Header.Get("Content-Disposition") != `attachment; filename="payout-uk-cre_amy-`+id+"."+format+`"` {
+			t.Errorf("%s: %v %+v %v", format, err, manifest, file.Header)
+		}
+	}
+	for _, of := range []string{"", "/lines", "/content", "/manifest"} {
+		none := strings.ReplaceAll(h.must(404, "GET", "/v1/books/uk/payees/cre_bob/payouts/po_0000000000000000/statement"+of, "").json(t)["detail"].(string), "po_0000000000000000", id)
+		if theirs := h.must(404, "GET", "/v1/books/uk/payees/cre_bob"+statement+of, "").json(t)["detail"]; theirs != none {
+			t.Errorf("another's: %v, none: %v", theirs, none)
+		}
+	}
+	below := h.must(200, "GET", amy+"/days/below", "").json(t)
+	if list := below["payouts"].([]any); len(list) != 1 || list[0].(map[string]any)["id"] != id || list[0].(map[string]any)["state"] != "created" || below["next"].(map[string]any)["amount"] == "0.00" {
+		t.Errorf("below %v", below)
+	}
 	for _, path := range []string{"/v1/books/uk/payouts", "/v1/books/uk/payouts?run=" + run, amy + "/payouts?state=created", amy + "/payout-decisions", "/v1/books/uk/payout-runs/" + run + "/decisions?verdict=pay"} {
 		if list := h.must(200, "GET", path, "").json(t)["data"].([]any); len(list) != 1 {
 			t.Errorf("%s: %v", path, list)

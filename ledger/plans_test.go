@@ -1,3 +1,5 @@
+//go:build !race
+
 package ledger
 
 import (
@@ -35,11 +37,15 @@ var hotStatements = map[string]struct{ sql, args string }{
 	"by subject down":      {sqlTransactionsBySubjectDown, `1, 1, 1000000, 10, 'order:5', ''`},
 	"by event":             {sqlTransactionsByEvent, `1, 1, 1000000, 10, 'order.captured'`},
 	"by event down":        {sqlTransactionsByEventDown, `1, 1, 1000000, 10, 'order.captured'`},
-	"entries":              {sqlEntriesOfTransactions, `1, '{5,5,6}', '{1,2,1}'`},
+	"entries":              {sqlEntriesOfTransactions, `1, '{5,5,6}', '{1,2,1}', 5, 6`},
+	"by sequence":          {sqlTransactionsBySequence, `1, '{5,6}', 5, 6`},
+	"spans":                {sqlSpans, `1, '{order:5,order:6}', 9`},
+	"stories":              {sqlStories, `1, '{order:5,order:6}', '{5,6}', '{5,6}', 5, 6, 20`},
 	"one reference":        {sqlFindReference, `1, 'a'`},
 	"one account":          {sqlFindAccount, `1, 'assets:processor:pending:main', ''`},
 	"history":              {sqlHistory, `1, 1, 0, 0, 10`},
 	"history down":         {sqlHistoryDown, `1, 1, 99999999, 0, 10`},
+	"history heads":        {sqlHistoryHeads, `1, '{5,6}', 5, 6`},
 	"balances":             {sqlBalancesNow, `1, 'liabilities:', 'liabilities:~', '', '', '', 10`},
 	"balances at":          {sqlBalancesAt, `1, 'liabilities:', 'liabilities:~', '', '', '', 10, 500`},
 	"as of":                {sqlSequenceAsOf, `1, now()`},
@@ -50,6 +56,42 @@ var hotStatements = map[string]struct{ sql, args string }{
 	"contras":              {sqlContras, `1, '{5,6}', 0, 999912, 'GBP', '{1,2}'`},
 	"linked":               {sqlLinksTo, `1, 5`},
 }
+
+// prunedStatements are those that probe for many sequences: whatever the number of partitions, each opens only the one that its
+// sequences are in.
+var prunedStatements = []string{"by sequence", "entries", "history heads", "stories"}
+
+// partitionsOfTest are the partitions that there are at the end of the test; a book of ten million sales has about as many.
+const partitionsOfTest = 25
+
+// checkPruned explains with many partitions: a plan that has all of them opens all of them before it begins, and goes through their list
+// for each probe.
+func checkPruned(t *testing.T, pool *postgres.Pool) {
+	t.Helper()
+	pooled, err := pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pooled.Release()
+	for _, name := range prunedStatements {
+		s := hotStatements[name]
+		results, err := pooled.Conn().PgConn().Exec(t.Context(), `DEALLOCATE ALL; PREPARE hot AS `+s.sql+`; EXPLAIN (COSTS OFF) EXECUTE hot (`+s.args+`)`).ReadAll()
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		plan := ""
+		for _, r := range results {
+			for _, row := range r.Rows {
+				plan += string(row[0]) + "\n"
+			}
+		}
+		if opened := len(partition.FindAllString(plan, -1)); opened != 1 || !strings.Contains(plan, fmt.Sprintf("Subplans Removed: %d", partitionsOfTest-1)) {
+			t.Errorf("%s opens %d of %d partitions:\n%s", name, opened, partitionsOfTest, plan)
+		}
+	}
+}
+
+var partition = regexp.MustCompile(`on (transactions|entries)_p\d+`)
 
 // growing are the tables that must never be scanned; books and chart_totals stay small.
 var growing = regexp.MustCompile(`Seq Scan on (accounts|balances|transactions\w*|entries\w*|period_totals|subjects)`)
@@ -79,6 +121,9 @@ func TestHotStatementsProbe(t *testing.T) {
 	checkPlans(t, db.Pool, "10^6 entries")
 	run(`ANALYZE`)
 	checkPlans(t, db.Pool, "10^6 entries, analysed")
+	run(fmt.Sprintf(`UPDATE partition_head SET width = 1000; SELECT prepare_partitions(upper_bound + 1000 * (%d - next_number)) FROM partition_head`, partitionsOfTest))
+	run(fmt.Sprintf(`SELECT prepare_partitions(upper_bound + 1000 * (%d - next_number)) FROM partition_head WHERE next_number <= %[1]d`, partitionsOfTest))
+	checkPruned(t, db.Pool)
 }
 
 // checkPlans explains on a connection of the pool, with the session settings the service runs with.

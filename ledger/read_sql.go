@@ -13,6 +13,10 @@ import (
 
 // Reading transactions back, exactly as they were recorded. Headers come by key; entries by primary-key probes over the
 // header's account_ids, because an index on sequence would be a second large index that takes every insert.
+//
+// A statement that probes for many sequences is given the lowest and the highest of them as well: by these the server leaves
+// out the other partitions once, before it begins. By the sequence of a probe alone it would open all of them and go
+// through the list for each probe.
 
 const transactionColumns = `
        t.sequence, t.line_count, t.period, t.effective_period, coalesce(t.original_period, 0), t.occurred_at, t.recorded_at,
@@ -68,7 +72,7 @@ SELECT e.sequence, e.line, a.address, a.currency, a.chart_code, e.amount, e.acco
        coalesce(e.external_ref, '')
   FROM unnest($2::bigint[], $3::integer[]) AS k (sequence, account_id)
  CROSS JOIN LATERAL (SELECT x.* FROM entries x
-                      WHERE x.book_id = $1 AND x.account_id = k.account_id AND x.sequence = k.sequence LIMIT 500) e
+                      WHERE x.book_id = $1 AND x.account_id = k.account_id AND x.sequence = k.sequence AND x.sequence >= $4 AND x.sequence <= $5 LIMIT 500) e
  CROSS JOIN LATERAL (SELECT c.address, c.currency, c.chart_code FROM accounts c
                       WHERE c.book_id = $1 AND c.id = k.account_id LIMIT 1) a
  ORDER BY e.sequence, e.line`
@@ -76,7 +80,8 @@ SELECT e.sequence, e.line, a.address, a.currency, a.chart_code, e.amount, e.acco
 	sqlTransactionsBySequence = `
 SELECT` + transactionColumns + `
   FROM unnest($2::bigint[]) AS k (sequence)
- CROSS JOIN LATERAL (SELECT h.* FROM transactions h WHERE h.book_id = $1 AND h.sequence = k.sequence LIMIT 1) t
+ CROSS JOIN LATERAL (SELECT h.* FROM transactions h
+                      WHERE h.book_id = $1 AND h.sequence = k.sequence AND h.sequence >= $3 AND h.sequence <= $4 LIMIT 1) t
  ORDER BY t.sequence`
 
 	sqlFindReference = `
@@ -100,9 +105,9 @@ func (l *Ledger) readRange(ctx context.Context, book Book, first int64, count in
 // readSequences reads the transactions with the given sequences, a bounded number at a time.
 func (l *Ledger) readSequences(ctx context.Context, book Book, sequences []int64) (map[int64]Transaction, error) {
 	found := make(map[int64]Transaction, len(sequences))
-	for part := range slices.Chunk(sequences, 250) {
+	for part := range slices.Chunk(slices.Sorted(slices.Values(sequences)), 250) {
 		err := l.pool.ReadTx(ctx, func(tx pgx.Tx) error {
-			ts, err := readTransactions(ctx, tx, book, sqlTransactionsBySequence, book.ID, part)
+			ts, err := readTransactions(ctx, tx, book, sqlTransactionsBySequence, book.ID, part, part[0], part[len(part)-1])
 			for _, t := range ts {
 				found[t.Sequence] = t
 			}
@@ -189,7 +194,7 @@ func (h *headerRows) readEntries(ctx context.Context, on querier, book Book) err
 	if len(sequences) == 0 {
 		return nil
 	}
-	rows, err := on.Query(ctx, sqlEntriesOfTransactions, book.ID, sequences, ids)
+	rows, err := on.Query(ctx, sqlEntriesOfTransactions, book.ID, sequences, ids, slices.Min(sequences), slices.Max(sequences))
 	if err != nil {
 		return err
 	}
@@ -331,22 +336,23 @@ SELECT a.id, a.currency, a.chart_code FROM accounts a
  ORDER BY a.currency LIMIT 2`
 
 	sqlHistory = `
-SELECT e.sequence, e.line, e.amount, e.account_version, e.balance_after, e.debits_after, coalesce(e.external_ref, ''),
-       t.reference, t.event, coalesce(t.subject, ''), coalesce(t.memo, ''), t.occurred_at, t.recorded_at, t.period
-  FROM (SELECT x.* FROM entries x
-         WHERE x.book_id = $1 AND x.account_id = $2 AND (x.sequence, x.line) > ($3, $4) AND x.sequence >= $3
-         ORDER BY x.sequence, x.line LIMIT $5) e
- CROSS JOIN LATERAL (SELECT h.* FROM transactions h WHERE h.book_id = $1 AND h.sequence = e.sequence LIMIT 1) t
- ORDER BY e.sequence, e.line`
+SELECT x.sequence, x.line, x.amount, x.account_version, x.balance_after, x.debits_after, coalesce(x.external_ref, '')
+  FROM entries x
+ WHERE x.book_id = $1 AND x.account_id = $2 AND (x.sequence, x.line) > ($3, $4) AND x.sequence >= $3
+ ORDER BY x.sequence, x.line LIMIT $5`
 
 	sqlHistoryDown = `
-SELECT e.sequence, e.line, e.amount, e.account_version, e.balance_after, e.debits_after, coalesce(e.external_ref, ''),
-       t.reference, t.event, coalesce(t.subject, ''), coalesce(t.memo, ''), t.occurred_at, t.recorded_at, t.period
-  FROM (SELECT x.* FROM entries x
-         WHERE x.book_id = $1 AND x.account_id = $2 AND (x.sequence, x.line) < ($3, $4) AND x.sequence <= $3
-         ORDER BY x.sequence DESC, x.line DESC LIMIT $5) e
- CROSS JOIN LATERAL (SELECT h.* FROM transactions h WHERE h.book_id = $1 AND h.sequence = e.sequence LIMIT 1) t
- ORDER BY e.sequence DESC, e.line DESC`
+SELECT x.sequence, x.line, x.amount, x.account_version, x.balance_after, x.debits_after, coalesce(x.external_ref, '')
+  FROM entries x
+ WHERE x.book_id = $1 AND x.account_id = $2 AND (x.sequence, x.line) < ($3, $4) AND x.sequence <= $3
+ ORDER BY x.sequence DESC, x.line DESC LIMIT $5`
+
+	// What the transactions of a page of entries say about them.
+	sqlHistoryHeads = `
+SELECT t.sequence, t.reference, t.event, coalesce(t.subject, ''), coalesce(t.memo, ''), t.occurred_at, t.recorded_at, t.period
+  FROM unnest($2::bigint[]) AS k (sequence)
+ CROSS JOIN LATERAL (SELECT h.* FROM transactions h
+                      WHERE h.book_id = $1 AND h.sequence = k.sequence AND h.sequence >= $3 AND h.sequence <= $4 LIMIT 1) t`
 )
 
 // HistoryLine is one entry of an account with what its transaction says about it.
@@ -396,17 +402,44 @@ func (l *Ledger) History(ctx context.Context, book Book, q HistoryQuery) (page H
 		}
 		page.Lines, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (HistoryLine, error) {
 			h := HistoryLine{Entry: Entry{Account: q.Account, Currency: currency, Normal: row.Normal}}
-			err := r.Scan(&h.Sequence, &h.Line, &h.Amount, &h.Version, &h.BalanceAfter, &h.DebitsAfter, &h.ExternalRef,
-				&h.Reference, &h.Event, &h.Subject, &h.Memo, &h.OccurredAt, &h.RecordedAt, &h.Period)
-			h.OccurredAt, h.RecordedAt = h.OccurredAt.UTC(), h.RecordedAt.UTC()
-			return h, err
+			return h, r.Scan(&h.Sequence, &h.Line, &h.Amount, &h.Version, &h.BalanceAfter, &h.DebitsAfter, &h.ExternalRef)
 		})
-		if len(page.Lines) > q.Limit {
-			page.Lines, page.More = page.Lines[:q.Limit], true
+		if page.More = len(page.Lines) > q.Limit; page.More {
+			page.Lines = page.Lines[:q.Limit]
 		}
-		return err
+		if err != nil || len(page.Lines) == 0 {
+			return err
+		}
+		return page.readHeads(ctx, tx, book)
 	})
 	return page, err
+}
+
+// readHeads adds what the transactions say.
+func (p *HistoryPage) readHeads(ctx context.Context, tx pgx.Tx, book Book) error {
+	var sequences []int64 // in one direction, so the same ones are neighbours
+	for i := range p.Lines {
+		sequences = append(sequences, p.Lines[i].Sequence)
+	}
+	sequences = slices.Compact(sequences)
+	rows, err := tx.Query(ctx, sqlHistoryHeads, book.ID, sequences, slices.Min(sequences), slices.Max(sequences))
+	if err != nil {
+		return err
+	}
+	heads := make(map[int64]HistoryLine, len(sequences))
+	var h HistoryLine
+	_, err = pgx.ForEachRow(rows, []any{&h.Sequence, &h.Reference, &h.Event, &h.Subject, &h.Memo, &h.OccurredAt, &h.RecordedAt, &h.Period}, func() error {
+		h.OccurredAt, h.RecordedAt = h.OccurredAt.UTC(), h.RecordedAt.UTC()
+		heads[h.Sequence] = h
+		return nil
+	})
+	for i := range p.Lines {
+		l := &p.Lines[i]
+		head := heads[l.Sequence]
+		head.Entry = l.Entry
+		*l = head
+	}
+	return err
 }
 
 func findAccount(ctx context.Context, tx pgx.Tx, book Book, address Address, currency money.Currency) (int32, money.Currency, *ChartRow, error) {

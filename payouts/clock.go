@@ -44,6 +44,8 @@ type Wait struct {
 	Amount       money.Minor
 	// DueAt is when it becomes available; zero while nobody knows.
 	DueAt time.Time
+	// Gated says that something keeps it whatever the time, or that people must mend something first.
+	Gated bool
 }
 
 // kindBeneficiary is whom a donation is for, beside the kinds of payees.

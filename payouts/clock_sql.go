@@ -269,8 +269,10 @@ func (s *Service) anewTx(ctx context.Context, tx pgx.Tx, book ledger.Book, subje
 
 // Large sellers have a million orders that wait, so a page is read along an index of just this order.
 const sqlWaitsAfter = `
-		SELECT w.kind, w.payee, w.currency, w.subject, w.act, w.amount, w.due_at
+		SELECT w.kind, w.payee, w.currency, w.subject, w.act, w.amount, w.due_at, c.gated
 		  FROM payout_waits w
+		 CROSS JOIN LATERAL (SELECT cardinality(x.gates) > 0 OR x.due_at IS NOT NULL AND x.look_at IS NULL AS gated FROM payout_clocks x
+		                      WHERE x.book_id = $1 AND x.subject = w.subject AND x.act = w.act LIMIT 1) c
 		 WHERE w.book_id = $1 AND w.kind = ANY ($2::text[]) AND w.payee = $3
 		   AND (coalesce(w.due_at, 'infinity'), w.subject, w.act, w.kind, w.currency) > ($4::timestamptz, $5, $6, $7, $8)
 		 ORDER BY coalesce(w.due_at, 'infinity'), w.subject, w.act, w.kind, w.currency
@@ -284,7 +286,7 @@ func (s *Service) waitsAfter(ctx context.Context, book ledger.Book, kinds []stri
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (w Wait, err error) {
 		var due *time.Time
-		err = row.Scan(&w.Kind, &w.ID, &w.Currency, &w.Subject, &w.Act, &w.Amount, &due)
+		err = row.Scan(&w.Kind, &w.ID, &w.Currency, &w.Subject, &w.Act, &w.Amount, &due, &w.Gated)
 		w.DueAt = timeOf(due)
 		return w, err
 	})

@@ -2,6 +2,7 @@ package payouts
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -38,6 +39,9 @@ SELECT e.sequence, e.line, e.amount, e.debits_after, e.debits_after - e.balance_
          ORDER BY x.sequence, x.line LIMIT $6) e
  CROSS JOIN LATERAL (SELECT y.event, y.subject, y.occurred_at FROM transactions y WHERE y.book_id = $1 AND y.sequence = e.sequence LIMIT 1) t
  ORDER BY e.sequence, e.line`
+	sqlUsedUpTo = `
+SELECT e.debits_after, e.debits_after - e.balance_after FROM entries e
+ WHERE e.book_id = $1 AND e.account_id = $2 AND e.sequence <= $3 ORDER BY e.sequence DESC, e.line DESC LIMIT 1`
 	sqlCreatedBefore = `SELECT p.created_sequence, p.left_after FROM payouts p WHERE p.book_id = $1 AND p.account_id = $2 AND p.number = $3`
 )
 
@@ -149,3 +153,23 @@ func settled(l Line) string {
 	}
 	return ""
 }
+
+// PaidUpTo is what a payout's lines come to up to a transaction, that one included: the sum that the line after it starts from.
+func (s *Service) PaidUpTo(ctx context.Context, book ledger.Book, p Payout, sequence int64) (sum money.Minor, err error) {
+	if sequence <= 0 {
+		return 0, nil
+	}
+	err = s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+		var debits, credits money.Minor
+		err := tx.QueryRow(ctx, sqlUsedUpTo, book.ID, p.Account, min(sequence, p.CreatedSequence-1)).Scan(&debits, &credits)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		sum = between(credits, p.ConsumedFrom, p.ConsumedThrough) - between(debits, p.ConsumedFrom, p.ConsumedThrough-p.Gross())
+		return err
+	})
+	return sum, err
+}
+
+// between is how much of what was counted up to n lies above from, and at most up to to.
+func between(n, from, to money.Minor) money.Minor { return max(0, min(n, to)-from) }

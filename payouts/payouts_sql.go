@@ -54,13 +54,16 @@ SELECT ` + decisionColumns + `, true FROM payout_decisions d
 )
 
 // scanPayout reads a row of payoutColumns.
-func scanPayout(row pgx.CollectableRow) (p Payout, err error) {
+func scanPayout(row pgx.CollectableRow) (Payout, error) { return scanPayoutAnd(row) }
+
+// scanPayoutAnd reads a row of payoutColumns and of what comes after them.
+func scanPayoutAnd(row pgx.CollectableRow, more ...any) (p Payout, err error) {
 	var released, expected, submitted, paid, returned, ended *time.Time
 	var address string
-	err = row.Scan(&p.ID, &p.Run, &p.Part, &p.Holder.Kind, &p.Holder.ID, &p.Receiver, &p.Holder.Currency, &p.Amount, &p.Fee, &p.FeeTax, &p.Method, &p.State, &p.Account, &p.Number,
+	err = row.Scan(append([]any{&p.ID, &p.Run, &p.Part, &p.Holder.Kind, &p.Holder.ID, &p.Receiver, &p.Holder.Currency, &p.Amount, &p.Fee, &p.FeeTax, &p.Method, &p.State, &p.Account, &p.Number,
 		&p.CreatedSequence, &p.ConsumedFrom, &p.ConsumedThrough, &p.LeftAfter, &p.Destination, &p.Rail, &p.RailAccount, &p.Mode, &p.NeedsPerson, &released,
 		&p.RetryOf, &p.Retries, &p.Code, &p.Transfer, &p.TransferEntry, &p.Arrived, &p.Outgoing, &p.Trace, &expected, &p.PulledBack, &p.CreatedAt, &p.ChangedAt,
-		&submitted, &paid, &returned, &ended, &address)
+		&submitted, &paid, &returned, &ended, &address}, more...)...)
 	p.ReleasedAt, p.ExpectedOn, p.SubmittedAt, p.PaidAt, p.ReturnedAt, p.EndedAt = whenOf(released), whenOf(expected), whenOf(submitted), whenOf(paid), whenOf(returned), whenOf(ended)
 	p.CreatedAt, p.ChangedAt, p.Source = p.CreatedAt.UTC(), p.ChangedAt.UTC(), sourceOf(p.Holder, ledger.Address(address))
 	return p, err

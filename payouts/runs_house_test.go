@@ -166,9 +166,27 @@ func (h *runHouse) lines(id string) (all []Line) {
 		h.must(err)
 		all = append(all, page.Lines...)
 		if !page.More {
-			return all
+			break
 		}
 		sequence, line = page.AfterSequence, page.AfterLine
+	}
+	h.paying(id)
+	return all
+}
+
+// paying holds who is said to have paid a credit against what the payouts themselves say: the last credit that a payout used up is its
+// own, and the next is not.
+func (h *runHouse) paying(id string) {
+	h.t.Helper()
+	p, err := h.Payout(h.t.Context(), h.book, id)
+	h.must(err)
+	paid, err := h.Paying(h.t.Context(), h.book, p.Holder, []money.Minor{p.ConsumedFrom + 1, p.ConsumedThrough, p.ConsumedThrough + 1})
+	h.must(err)
+	back := p.State == Failed || p.State == Cancelled || !p.ReturnedAt.IsZero() // then a later one may have it
+	if (p.Source == "" || p.Source == commerce.SourceAvailable) && !back {
+		if paid[p.ConsumedFrom+1].Payout != id || paid[p.ConsumedThrough].Payout != id || paid[p.ConsumedThrough+1].Payout == id {
+			h.t.Errorf("payout %s used up %d to %d, and the credits are paid by %v", id, p.ConsumedFrom, p.ConsumedThrough, paid)
+		}
 	}
 }
 

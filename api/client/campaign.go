@@ -50,6 +50,7 @@ type CampaignTotals struct {
 	Tips            string `json:"tips"`
 	Matched         string `json:"matched"`
 	Promised        string `json:"promised_not_funded"`
+	FromSales       string `json:"from_sales"`
 	ToBeneficiaries string `json:"to_beneficiaries"`
 	Disbursed       string `json:"disbursed"`
 	Held            string `json:"held"`

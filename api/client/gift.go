@@ -24,6 +24,8 @@ type Gift struct {
 	// Legs add up to what stands.
 	Legs []GiftLeg `json:"legs"`
 	Lots []GiftLot `json:"lots"`
+	// Receipt is the id of its public receipt, empty until it has one.
+	Receipt string `json:"receipt,omitempty"`
 }
 
 // GiftLeg is what one receiver has of a gift.

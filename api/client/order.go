@@ -36,6 +36,8 @@ type Order struct {
 	// Transactions are the order's, oldest first.
 	Transactions []OrderTransaction `json:"transactions"`
 	LastSequence int64              `json:"last_sequence"`
+	// Receipt is the id of its public receipt, empty until it has one.
+	Receipt string `json:"receipt,omitempty"`
 }
 
 // OrderReserve is what is kept of the seller's share, and until when.

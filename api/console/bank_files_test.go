@@ -140,7 +140,7 @@ func TestBankFilePages(t *testing.T) {
 	p = b.get(at+"/bank-files", 200)
 	b.upload(p, at+"/bank-reports", "GBP", "<no report>", http.StatusBadRequest).has(t, "Nothing was done", "Nothing was taken from it")
 	b.upload(p, at+"/bank-reports", "EUR", "<no report>", http.StatusBadRequest).has(t, "Nothing was done", "no bank account in this currency")
-	b.upload(p, at+"/bank-reports", "GBP", strings.Repeat(" ", 17<<20), http.StatusBadRequest).has(t, "Nothing was done", "larger than 16 MiB")
+	b.upload(p, at+"/bank-reports", "GBP", strings.Repeat(" ", 17<<20), http.StatusRequestEntityTooLarge).has(t, "Nothing was done", "larger than 16 MiB")
 	b.upload(p, at+"/bank-reports", "GBP", m.bankSays("R-1", first, "RJCT", "AC04"), http.StatusForbidden).has(t, "Nothing was done", "Have somebody else upload it")
 	other := m.in("Farid", access.Grant{Role: finance, Book: "uk"})
 	to := other.upload(other.get(at+"/bank-files", 200), at+"/bank-reports", "GBP", m.bankSays("R-1", first, "RJCT", "AC04"), http.StatusSeeOther).header.Get("Location")

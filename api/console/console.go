@@ -22,15 +22,20 @@ import (
 	"time"
 
 	"mizan/api/access"
+	"mizan/api/console/pdf"
 	"mizan/ledger"
 	"mizan/ledger/commerce"
+	"mizan/ledger/commerce/receipts"
 	"mizan/ledger/guard"
 	"mizan/ledger/vault"
 	"mizan/payouts"
+	"mizan/payouts/earnings"
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor/bankfile"
+	"mizan/payouts/questions"
 	"mizan/payouts/reconcile"
 	"mizan/payouts/reports"
+	"mizan/payouts/statements"
 )
 
 // Config is what a console needs. Without Access nobody can sign in, and a closed console shows a welcome only.
@@ -54,8 +59,18 @@ type Config struct {
 	Bank *bankfile.Service
 	// Reconcile holds the books against evidence and closes months; nil for no pages about it.
 	Reconcile *reconcile.Service
+	// Earnings tells what payees earned over time; nil for no page about it.
+	Earnings *earnings.Service
 	// Reports answers reports and keeps exports; nil for no pages about them.
 	Reports *reports.Service
+	// Receipts knows what is public; nil for no public pages.
+	Receipts *receipts.Service
+	// Statements tell payees what came to their accounts and why; nil for no pages about them. They need Payouts.
+	Statements *statements.Service
+	// Printer makes PDFs of statements; nil for none.
+	Printer *pdf.Printer
+	// Questions are what payees ask about what they are told; nil for no pages about them. They need Payouts.
+	Questions *questions.Service
 	// Issuer is where the staff can sign in; nil for by links only.
 	Issuer Issuer
 	// FormKey authenticates forms, 32 random bytes that replicas share; empty draws one for this process.
@@ -114,7 +129,7 @@ type console struct {
 	uploading chan struct{}
 }
 
-// New returns a handler for /, /books, /console, /portal, /sign-in, /sign-out and below, and /assets. It panics if what an
+// New returns a handler for /, /books, /console, /portal, /sign-in, /sign-out and below, /r, /c, /language, and /assets. It panics if what an
 // open console or one with sign-in needs is missing: that is a defect of the program.
 func New(config Config) http.Handler {
 	if config.Log == nil {
@@ -130,16 +145,17 @@ func New(config Config) http.Handler {
 		mux.Handle("GET "+path, a)
 	}
 	mux.HandleFunc("GET /", c.missing)
+	mux.HandleFunc("POST /language", c.chooseLanguage)
 	if !config.Open && config.Access == nil {
 		mux.HandleFunc("GET /{$}", c.welcome)
-		return secured(mux)
+		return secured(c.publicly(c.spoken(mux)))
 	}
 	if config.Ledger == nil || config.Now == nil {
 		panic("console: a console that shows books needs a ledger and a clock")
 	}
 	c.bookPages(mux)
 	if config.Access == nil {
-		return secured(c.localOnly(mux))
+		return secured(c.publicly(c.spoken(c.localOnly(mux))))
 	}
 	if config.Desk == nil || config.Trail == nil || config.Commerce == nil || config.Vault == nil {
 		panic("console: a console with sign-in needs a desk, a trail, payees and a vault")
@@ -148,8 +164,19 @@ func New(config Config) http.Handler {
 	c.staffPages(mux)
 	mux.HandleFunc("GET /portal", c.page("portal", c.portal))
 	if c.Payouts != nil {
+		c.orderPages(mux)
 		c.payoutPages(mux)
 		c.portalPages(mux)
+		c.moneyPages(mux)
+		if c.Questions != nil {
+			c.questionPages(mux)
+		}
+		if c.Statements != nil {
+			c.statementPages(mux)
+		}
+	}
+	if c.Earnings != nil {
+		c.earningsPages(mux)
 	}
 	if c.Reconcile != nil {
 		c.reconPages(mux)
@@ -157,7 +184,7 @@ func New(config Config) http.Handler {
 	if c.Reports != nil {
 		c.exportPages(mux)
 	}
-	return secured(c.localOnly(c.fromHere(c.recognised(mux))))
+	return secured(c.publicly(c.spoken(c.localOnly(c.fromHere(c.recognised(mux))))))
 }
 
 // bookPages are the pages of the books, for everybody if the console is open and for whom they concern otherwise.
@@ -247,6 +274,10 @@ type answer struct {
 	Status int
 	// Onward is where the page goes by itself.
 	Onward string
+	// Sheet is a stylesheet of the page's own beside that of all; empty for none.
+	Sheet string
+	// Back is where choosing a language leads from a page that a browser does not name to others; empty for all others.
+	Back string
 }
 
 // notice says what became of what the reader did.
@@ -265,6 +296,10 @@ func (c *console) page(name string, read func(context.Context, *http.Request) (a
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), pageTimeout)
 		defer cancel()
+		if _, err := url.ParseQuery(r.URL.RawQuery); err != nil { // a filter that cannot be read would otherwise be dropped, and all be shown
+			c.fail(w, r, errQuery.Because(err))
+			return
+		}
 		a, err := read(ctx, r)
 		if err != nil {
 			c.fail(w, r, err)

@@ -59,10 +59,15 @@ func (d *download) grant(more time.Duration) error {
 
 // attach writes a file that is made while it leaves, within the time of ctx. What breaks off does not look whole.
 func (c *console) attach(ctx context.Context, w http.ResponseWriter, r *http.Request, contentType, name string, write func(io.Writer) error) {
-	d := &download{ctx: ctx, w: w, patience: c.Patience, set: func(h http.Header) {
+	c.attachAs(ctx, w, r, func(h http.Header) {
 		h.Set("Content-Type", contentType)
 		h.Set("Content-Disposition", `attachment; filename="`+name+`"`)
-	}}
+	}, write)
+}
+
+// attachAs is attach for a file whose headers are known only when its first part leaves.
+func (c *console) attachAs(ctx context.Context, w http.ResponseWriter, r *http.Request, set func(http.Header), write func(io.Writer) error) {
+	d := &download{ctx: ctx, w: w, patience: c.Patience, set: set}
 	if d.patience <= 0 {
 		d.patience = partTime
 	}

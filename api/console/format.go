@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mizan/ledger"
+	"mizan/ledger/locale"
 	"mizan/ledger/money"
 )
 
@@ -97,6 +98,39 @@ func exactHTML(a amount) template.HTML {
 		return template.HTML(`<bdi dir="ltr">` + template.HTMLEscapeString(a.String()) + `</bdi>`)
 	}
 	return amountHTML(a)
+}
+
+// figureHTML writes an amount without its currency as the reader's language writes numbers, zero too. It is kept
+// left-to-right, as numbers are in every language.
+func figureHTML(l locale.Language, a amount) template.HTML {
+	if a.Value == nil {
+		return ""
+	}
+	class := ""
+	if a.Negative() {
+		class = ` class="minus"`
+	}
+	text := a.Value.String() // whole minor units: a guessed point would be wrong by a power of ten
+	if a.Currency.Known() {
+		text = l.SumFigure(a.Value, a.Currency)
+	}
+	return template.HTML(`<bdi dir="ltr"` + class + `>` + template.HTMLEscapeString(text) + `</bdi>`)
+}
+
+// moneyHTML writes an amount with its currency as the reader's language does, apart from the direction of the text around.
+func moneyHTML(l locale.Language, a amount) template.HTML {
+	if a.Value == nil {
+		return ""
+	}
+	return template.HTML(`<bdi>` + template.HTMLEscapeString(a.in(l)) + `</bdi>`)
+}
+
+// in writes the amount with its currency.
+func (a amount) in(l locale.Language) string {
+	if !a.Currency.Known() {
+		return a.Value.String() + " " + string(a.Currency)
+	}
+	return l.Sum(a.Value, a.Currency)
 }
 
 // ltrHTML keeps an id, a reference or a hash left-to-right.

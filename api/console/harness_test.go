@@ -118,7 +118,7 @@ func (p *page) read() error {
 			text.Write(token)
 		case xml.StartElement:
 			name := token.Name.Local
-			if slices.Contains([]string{"script", "style", "iframe", "object", "base", "svg"}, name) {
+			if slices.Contains([]string{"script", "style", "iframe", "object", "base", "foreignObject", "image", "use", "animate", "set"}, name) {
 				return errors.New("a page contains " + name)
 			}
 			if slices.Contains([]string{"p", "td", "th", "div", "tr", "dt", "dd", "li", "h1", "h2", "option", "span", "a"}, name) {

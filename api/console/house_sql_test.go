@@ -19,18 +19,22 @@ import (
 	"mizan/api/access"
 	"mizan/ledger"
 	"mizan/ledger/commerce"
+	"mizan/ledger/commerce/receipts"
 	"mizan/ledger/fault"
 	"mizan/ledger/guard"
 	"mizan/ledger/postgres"
 	"mizan/ledger/postgres/pgtest"
 	"mizan/ledger/vault"
 	"mizan/payouts"
+	"mizan/payouts/earnings"
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor"
 	"mizan/payouts/processor/bankfile"
 	"mizan/payouts/processor/simulator"
+	"mizan/payouts/questions"
 	"mizan/payouts/reconcile"
 	"mizan/payouts/reports"
+	"mizan/payouts/statements"
 )
 
 // house is a closed console with everything behind it, on a database of its own.
@@ -51,7 +55,12 @@ type house struct {
 	// reconcile holds the books against what the processor and uploaded statements say.
 	reconcile *reconcile.Service
 	reports   *reports.Service
-	closed    []func()
+	earnings  *earnings.Service
+	receipts  *receipts.Service
+	// statements are those of the house's clock.
+	statements *statements.Service
+	questions  *questions.Service
+	closed     []func()
 
 	mu sync.Mutex
 	// jobFails has the job of the installation fail.
@@ -96,6 +105,9 @@ func newHouse(t *testing.T, change ...func(*Config)) *house {
 	h.payouts = newPayouts(h, l)
 	h.reconcile = reconcile.New(reconcile.Options{Pool: db.Pool, Ledger: l, Events: h.events, Payouts: h.payouts, Trail: h.trail, Now: h.now,
 		Driver: func(ledger.Book, string) processor.Driver { return h.driver }})
+	h.earnings = earnings.New(earnings.Options{Pool: db.Pool, Ledger: l, Events: h.events, Now: h.now})
+	h.receipts = receipts.New(receipts.Options{Pool: db.Pool, Ledger: l, Events: h.events, Now: h.now})
+	h.statements = statements.New(statements.Options{Pool: db.Pool, Ledger: l, Events: h.events, Payouts: h.payouts, Now: h.now})
 	h.reports = reports.New(reports.Options{Pool: db.Pool, Ledger: l, Events: h.events, Payouts: h.payouts, Reconcile: h.reconcile, Trail: h.trail, Now: h.now})
 	t.Cleanup(func() {
 		for _, f := range h.closed {
@@ -105,7 +117,8 @@ func newHouse(t *testing.T, change ...func(*Config)) *house {
 	h.desk = guard.NewDesk(db.Pool, h.trail, h.now, append(append(append(h.access.Acts(), h.payouts.Acts()...), h.bank.Acts(func(ctx context.Context, b guard.Book) (ledger.Book, error) { return l.Book(ctx, b.Code) })...),
 		append(append(h.reconcile.Acts(), h.reconcile.CloseActs()...), h.act("test.run", true), h.act("test.whole", false))...))
 	h.jobs = newJobs(h, l)
-	config := Config{Reconcile: h.reconcile, Reports: h.reports, Jobs: h.jobs, Payouts: h.payouts, Bank: h.bank, Ledger: l, Access: h.access, Desk: h.desk, Trail: h.trail, Commerce: h.events, Vault: h.vault, Now: h.now, Version: "9.9.9",
+	h.questions = questions.New(questions.Options{Pool: db.Pool, Vault: h.vault, Trail: h.trail, Payouts: h.payouts, Statements: h.statements, Now: h.now})
+	config := Config{Questions: h.questions, Receipts: h.receipts, Statements: h.statements, Reconcile: h.reconcile, Earnings: h.earnings, Reports: h.reports, Jobs: h.jobs, Payouts: h.payouts, Bank: h.bank, Ledger: l, Access: h.access, Desk: h.desk, Trail: h.trail, Commerce: h.events, Vault: h.vault, Now: h.now, Version: "9.9.9",
 		FormKey: []byte(strings.Repeat("f", 32)), Secure: true}
 	for _, f := range change {
 		f(&config)

@@ -107,7 +107,9 @@ type stepLine struct {
 // paidLine is one line of a payout.
 type paidLine struct {
 	payouts.Line
-	Event         string
+	Event string
+	// Day is when it happened, in the words of a payee's language; empty for the staff.
+	Day           string
 	Entry, Amount amount
 	Link, ID      string
 	// Settles leads to the payout whose money came back with the line.

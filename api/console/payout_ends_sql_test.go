@@ -22,15 +22,32 @@ func TestReturnedAndPaidAgain(t *testing.T) {
 	m := newMarket(t)
 	m.ready("creator", "cre_amy")
 	m.account("cre_amy")
-	m.earn("creator", "cre_amy", "available", 30000)
+	m.arrives("UK-7", m.now())
+	m.must(m.events.Settle(t.Context(), m.book, "UK-7", commerce.Settlement{}).Err)
+	m.earn("creator", "cre_amy", "available", 24836)
 	m.must(m.sim.FailPayouts("acct_creamy", "account_closed", 96*time.Hour))
-	m.plan()
-	m.work(m.payouts.Submit)
-	for range 2 {
-		m.forward(50 * time.Hour)
-		m.work(m.payouts.Follow)
+	// What the payee is told of the order: it is paid when the money arrived, and not when it left.
+	told := func(stands, link string, more ...string) {
+		t.Helper()
+		amy := m.payee(m.book, "cre_amy")
+		amy.get("/portal/orders", 200).has(t, "UK-7 "+stands)
+		p := amy.get("/portal/orders/UK-7", 200)
+		if p.has(t, append(more, "Your share "+stands)...); !strings.Contains(p.source, `href="/portal/payouts/`+link) && link != "" {
+			t.Errorf("nothing leads to %s", link)
+		}
 	}
+	told("settled", "", "is paid with your next payout")
+	m.plan()
+	told("settled", "po_", "It went into a payout: being prepared.")
+	m.work(m.payouts.Submit)
+	m.forward(50 * time.Hour)
+	m.work(m.payouts.Follow)
+	told("paid", "po_", "A payout of ", "See the payout")
+	m.payee(m.book, "cre_amy").get("/portal/statements/days", 200).has(t, "Payouts and where they are", " paid It arrived on ", "The bank's trace ", "Payouts -300.00")
+	m.forward(50 * time.Hour)
+	m.work(m.payouts.Follow)
 	first := m.one("cre_amy")
+	told("settled", first.ID, "It went into a payout: returned.")
 	b := m.in("Fatima", access.Grant{Role: finance, Book: "uk"})
 	p := b.get(at+"/payouts/"+first.ID, 200)
 	p.has(t, "returned", "The bank sent it back", "came back", "account_closed", "Pay it again")
@@ -43,6 +60,7 @@ func TestReturnedAndPaidAgain(t *testing.T) {
 	amy := m.payee(m.book, "cre_amy")
 	amy.get("/portal", 200).has(t, "returned", "Your bank sent it back on", "Available 300.00")
 	amy.get("/portal/payouts/"+first.ID, 200).has(t, "300.00 GBP returned", "Your bank sent it back")
+	amy.get("/portal/statements/days", 200).has(t, " returned Your bank sent it back on ", "Payouts 0.00", "Settled £300.00")
 
 	m.must(m.sim.AddAccount("acct_new", "GB", "gbp"))
 	m.must(m.sim.ChangeAccount("acct_new", func(a *simulator.Account) { a.Interval = "manual" }))
@@ -55,6 +73,7 @@ func TestReturnedAndPaidAgain(t *testing.T) {
 	to := b.press(page, at+"/payees/cre_amy/payouts", nil, http.StatusSeeOther).header.Get("Location")
 	second := b.get(to, 200)
 	second.has(t, "Pays "+first.ID+" again", "waits for a second person", "came back")
+	told("settled", to[strings.LastIndex(to, "/")+1:], "It went into a payout: being prepared.")
 	chain := b.get(at+"/payouts/"+first.ID, 200)
 	chain.has(t, "Paid again by "+to[strings.LastIndex(to, "/")+1:])
 	chain.hasNot(t, "Pay it again")
@@ -64,6 +83,7 @@ func TestReturnedAndPaidAgain(t *testing.T) {
 	b.press(second, to+"/cancel", nil, http.StatusBadRequest).has(t, "Nothing was done")
 	b.press(second, to+"/cancel", url.Values{"reason": {"Not yet."}}, http.StatusSeeOther)
 	b.get(to, 200).has(t, "cancelled", "It was never sent", "Not yet.")
+	told("settled", to[strings.LastIndex(to, "/")+1:], "It went into a payout: cancelled.")
 	b.press(second, to+"/cancel", url.Values{"reason": {"Twice."}}, http.StatusConflict).has(t, "Nothing was done")
 	b.get(at+"/payouts/"+first.ID, 200).has(t, "Pay it again")
 }
@@ -115,7 +135,7 @@ func TestWaitsHavePages(t *testing.T) {
 	}
 	amy := m.payee(m.book, "cre_amy")
 	home := amy.get("/portal", 200)
-	home.has(t, "On its way to you", "21 November 2026", "gift:g-000, when its days are over", "1.00 GBP", "All of it")
+	home.has(t, "On its way to you", "Nov 21, 2026", "gift:g-000 · when its days are over", "1.00 GBP", "All of it")
 	home.hasNot(t, "gift:g-020")
 	b := m.in("Fatima", access.Grant{Role: finance, Book: "uk"})
 	b.get(at+"/payees/cre_amy", 200).has(t, "gift:g-000", "All of it")
@@ -200,7 +220,7 @@ func TestPolicyDifferences(t *testing.T) {
 	m.forward(72 * time.Hour)
 	b = m.in("Omar", access.Grant{Role: access.Auditor})
 	b.get(at+"/payout-policies/uk-2", 200).has(t, "in force")
-	b.get(at+"/payees/sel_x", 200).has(t, "Agreed with this payee", "in force", "weekday 5", "next run 27 November 2026")
+	b.get(at+"/payees/sel_x", 200).has(t, "Agreed with this payee", "in force", "weekday 5", "next run Nov 27, 2026")
 }
 
 // A console without payouts has no pages about them, and nothing leads there.

@@ -81,7 +81,7 @@ func (c *console) readerOf(ctx context.Context, r *http.Request, scope access.Sc
 }
 
 // payoutTabs are the pages about payouts, in the order in which people need them.
-var payoutTabs = []link{{"Overview", "/payout-health"}, {"Runs", "/payout-runs"}, {"Payouts", "/payouts"}, {"Bank files", bankFilesPath}, {"Payees", "/payees"}, {"Policies", "/payout-policies"},
+var payoutTabs = []link{{"Overview", "/payout-health"}, {"Runs", "/payout-runs"}, {"Payouts", "/payouts"}, {"Bank files", bankFilesPath}, {"Payees", "/payees"}, {"Questions", questionsPath}, {"Policies", "/payout-policies"},
 	{"Debts", "/payout-debts"}, {"Proposals", "/treasury-proposals"}}
 
 // payHead begins a page; active is the text of its tab.
@@ -90,7 +90,7 @@ func (c *console) payHead(who cashier, active string) payHead {
 	h := payHead{Whose: who.o, Tabs: who.o.tabs(p, "Payouts"), At: who.o.At, Form: c.formToken(who.visit), MayWrite: mayAll(p, who.o.Code, access.PayoutsWrite),
 		MayAsk: mayAll(p, who.o.Code, access.ApprovalsWrite), MayDecide: mayAll(p, who.o.Code, access.ApprovalsDecide)}
 	for _, t := range payoutTabs {
-		if t.Address == bankFilesPath && c.Bank == nil {
+		if t.Address == bankFilesPath && c.Bank == nil || t.Address == questionsPath && c.Questions == nil {
 			continue
 		}
 		h.Pages = append(h.Pages, tab{link{t.Text, who.o.At + t.Address}, t.Text == active})

@@ -70,11 +70,13 @@ func (c *console) quoted(ctx context.Context, book ledger.Book, a ask) (q quote,
 	if err != nil {
 		return q, err
 	}
-	cur := a.Currency
+	cur, t := a.Currency, tellerOf(ctx)
 	q = quote{Pays: d.Verdict == payouts.VerdictPay, Amount: sumOf(d.Amount, cur), Fee: sumOf(d.Fee, cur), Gross: sumOf(d.Gross, cur), Left: sumOf(d.Left, cur), Parts: len(d.Parts),
-		Reasons: reasonsOf(d), NextDay: onDay(d.LookedAtAgain, book.Location()), Exact: d.Amount.Format(cur), ExactFee: d.Fee.Format(cur), Reference: newToken(), Currency: string(cur)}
-	for _, code := range d.SecondPerson {
-		q.SecondPerson = append(q.SecondPerson, payouts.SecondPersonText(code))
+		NextDay: t.day(d.LookedAtAgain, book.Location()), Exact: d.Amount.Format(cur), ExactFee: d.Fee.Format(cur), Reference: newToken(), Currency: string(cur)}
+	if q.SecondPerson = t.secondPerson(d.SecondPerson); a.ByHand {
+		q.Reasons = reasonsOf(d)
+	} else {
+		q.Reasons = t.reasons(d, book.Location())
 	}
 	return q, nil
 }
@@ -105,7 +107,7 @@ func (c *console) nextRun(ctx context.Context, book ledger.Book, payee, kind str
 		}
 		return "", err
 	}
-	return onDay(policy.NextRun(kind, now), book.Location()), nil
+	return tellerOf(ctx).day(policy.NextRun(kind, now), book.Location()), nil
 }
 
 type payoutRequestPage struct {

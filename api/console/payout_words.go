@@ -127,20 +127,6 @@ func eventWords(event string) string {
 	return strings.ToUpper(text[:1]) + text[1:]
 }
 
-// holdCategories are the categories of holds as a payee is told them.
-var holdCategories = map[string]string{
-	payouts.CategoryKYC: "identity check", payouts.CategorySanctions: "legal check", payouts.CategoryLegal: "legal order",
-	payouts.CategoryFraud: "security check", payouts.CategoryReview: "review",
-}
-
-// onDay writes a day as people say it, by the clocks of the zone.
-func onDay(at time.Time, zone *time.Location) string {
-	if at.IsZero() {
-		return ""
-	}
-	return at.In(zone).Format("2 January 2006")
-}
-
 // ago says how long something stands.
 func ago(now, since time.Time) string {
 	if since.IsZero() {

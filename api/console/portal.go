@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/big"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/vault"
+	"mizan/payouts"
 )
 
 // The portal is the page of payees: what is theirs, in words, what is known of them, and whom they act for.
@@ -19,20 +21,28 @@ import (
 type portalPage struct {
 	Book string
 	// Self is the payee; Minors are those the payee is the guardian of.
-	Self   payeeCard
+	Self payeeCard
+	// Home is what stands first; nil for who earns nothing.
+	Home   *ownHome
 	Minors []payeeCard
+	// More are the pages of the payee that no menu has.
+	More []link
 }
 
 type payeeCard struct {
 	ID, Name, Kind, Country, Currency string
-	Erased                            bool
-	Currencies                        []payeeCurrency
+	// KindWord is the kind in the reader's words.
+	KindWord   string
+	Erased     bool
+	Currencies []payeeCurrency
 	// Known are the kinds of personal data that are stored; Closed says that they cannot be listed right now.
 	Known  []string
 	Closed bool
 	Minor  bool
 	// Pay is about payouts; nil without them.
 	Pay *payeePay
+	// Pages lead to what there is about a minor; the payee's own are in the menu.
+	Pages []link
 }
 
 // payeeCurrency is what a payee has in one currency: what can be paid out, and the rest.
@@ -55,40 +65,8 @@ type payeeHolding struct {
 	Amount        amount
 }
 
-// holdingWords are the accounts of payees in words, by the path in the chart, in the order they are shown.
-var holdingWords = []struct{ path, name, meaning string }{
-	{"available", "Available", "Yours to be paid out."},
-	{"paying", "Being paid out", "Sent to where you are paid, and not confirmed yet."},
-	{"pending", "On its way", "Earned. It becomes available once orders can no longer be returned easily."},
-	{"reserve", "Reserve", "Held back for a while against returns, and released bit by bit."},
-	{"dispute_hold", "Held for disputes", "Held until open disputes with customers are decided."},
-	{"blocked", "On hold", "Held until an open question about the account is settled. Write to support to learn which."},
-	{"deposit", "Deposit", "The security you paid in."},
-	{"commission_deposit", "Commission held back", "Commission that is released once its tier is decided."},
-	{"minor_trust", "In trust", "Set aside for the child as the law demands, until it comes of age."},
-}
-
-// holdingPaths are the chart's paths of a kind of payee, by the words above.
-func holdingPaths(kind string) map[string]string {
-	paths := map[string]string{}
-	switch kind {
-	case "seller":
-		paths["reserve"] = "liabilities:seller:reserve"
-		paths["deposit"], paths["commission_deposit"] = "liabilities:seller_deposit", "liabilities:commission_deposit"
-	case "creator":
-		paths["minor_trust"] = "liabilities:creator:minor_trust"
-	case "agency", "partner":
-	case "charity":
-		return map[string]string{"available": "liabilities:donation:available", "pending": "liabilities:donation:pending", "paying": "liabilities:payout_in_transit"}
-	default:
-		return nil
-	}
-	for _, name := range []string{"available", "pending", "dispute_hold", "blocked"} {
-		paths[name] = "liabilities:" + kind + ":" + name
-	}
-	paths["paying"] = "liabilities:payout_in_transit"
-	return paths
-}
+// holdings are the accounts of payees by the path in the chart, in the order they are shown. The word files say what they are.
+var holdings = []string{"available", "paying", "pending", "reserve", "dispute_hold", "blocked", "deposit", "commission_deposit", "minor_trust"}
 
 func (c *console) portal(ctx context.Context, _ *http.Request) (answer, error) {
 	v, err := member(ctx, access.Payee)
@@ -107,6 +85,9 @@ func (c *console) portal(ctx context.Context, _ *http.Request) (answer, error) {
 	if p.Self, err = c.payeeCard(ctx, book, payee.ID, ownShown); err != nil {
 		return answer{}, err
 	}
+	if p.Home, err = c.homeOf(ctx, book, &p.Self); err != nil {
+		return answer{}, err
+	}
 	for _, id := range payee.Payees[:min(len(payee.Payees), minorsShown)] {
 		if id == payee.ID {
 			continue
@@ -115,9 +96,35 @@ func (c *console) portal(ctx context.Context, _ *http.Request) (answer, error) {
 		if err != nil {
 			return answer{}, err
 		}
+		card.Pages = c.wardPages(tellerOf(ctx), card.Kind, id)
 		p.Minors = append(p.Minors, card)
 	}
-	return answer{Title: "My balances", Active: "portal", Data: p}, nil
+	p.More = c.morePages(tellerOf(ctx), p.Self.Kind, url.Values{})
+	return answer{Title: tellerOf(ctx).say("portal.title"), Active: "portal", Data: p}, nil
+}
+
+// wardPages are the pages about somebody that the payee acts for.
+func (c *console) wardPages(t teller, kind, id string) (list []link) {
+	if c.Payouts == nil {
+		return nil
+	}
+	at := url.Values{"payee": {id}}
+	list = []link{{t.say("orders.title"), address("/portal/orders", at)}, {t.say("money.menu"), address("/portal/money", at)}}
+	if c.Statements != nil {
+		list = append(list, link{t.say("statements.title"), address(statementsAt, at)})
+	}
+	return append(list, c.morePages(t, kind, at)...)
+}
+
+// morePages are the pages about a payee that no menu has. A guardian has nothing of its own to ask about.
+func (c *console) morePages(t teller, kind string, at url.Values) (list []link) {
+	if c.Payouts == nil {
+		return nil
+	}
+	if c.Questions != nil && kind != "guardian" {
+		list = append(list, link{t.say("question.all"), address("/portal/questions", at)})
+	}
+	return append(list, link{t.say("settings.title"), address("/portal/settings", at)})
 }
 
 // minorsShown bounds whom a guardian's page shows.
@@ -129,6 +136,9 @@ func (c *console) payeeCard(ctx context.Context, book ledger.Book, id string, mo
 	registered, err := c.Commerce.Payee(ctx, book, id)
 	if err != nil && !errors.Is(err, commerce.ErrPayeeUnknown) {
 		return card, err
+	}
+	if registered.Kind != "" {
+		card.KindWord = tellerOf(ctx).word("payee", registered.Kind)
 	}
 	card.Kind, card.Country, card.Currency, card.Minor = registered.Kind, registered.Country, registered.Currency, registered.Minor
 	if err := c.holdingsOf(ctx, book, &card); err != nil {
@@ -142,14 +152,15 @@ func (c *console) payeeCard(ctx context.Context, book ledger.Book, id string, mo
 
 // holdingsOf reads the payee's accounts, a bounded number of each kind.
 func (c *console) holdingsOf(ctx context.Context, book ledger.Book, card *payeeCard) error {
-	paths := holdingPaths(card.Kind)
+	paths := payouts.HoldingPaths(card.Kind)
 	at := map[string]int{}
-	for _, w := range holdingWords {
-		path, ok := paths[w.path]
+	say := tellerOf(ctx)
+	for _, name := range holdings {
+		path, ok := paths[name]
 		if !ok {
 			continue
 		}
-		balances, err := c.balancesAt(ctx, book, path+":"+card.ID)
+		balances, err := payouts.BalancesOf(ctx, c.Ledger, book, path, card.ID)
 		if err != nil {
 			return err
 		}
@@ -160,44 +171,12 @@ func (c *console) holdingsOf(ctx context.Context, book ledger.Book, card *payeeC
 				at[string(b.Currency)] = i
 				card.Currencies = append(card.Currencies, payeeCurrency{Currency: string(b.Currency), Available: minor(0, b.Currency)})
 			}
-			card.Currencies[i].add(w.path, w.name, w.meaning, minor(b.Net(), b.Currency))
+			card.Currencies[i].add(name, say.say("portal.holding."+name), say.say("portal.holding."+name+".note"), minor(b.Net(), b.Currency))
 		}
 	}
 	slices.SortFunc(card.Currencies, func(a, b payeeCurrency) int { return strings.Compare(a.Currency, b.Currency) })
 	return nil
 }
-
-// balancesAt reads the balances of an account and of those below it, which are for campaigns. An address that only begins
-// alike belongs to another payee, and others may have any number of those.
-func (c *console) balancesAt(ctx context.Context, book ledger.Book, own string) (all []ledger.Balance, err error) {
-	for _, prefix := range []string{own, own + ":"} {
-		q := ledger.BalanceQuery{Prefix: prefix, Limit: 200}
-		for more := true; more; {
-			page, err := c.Ledger.Balances(ctx, book, q)
-			if err != nil {
-				return nil, err
-			}
-			more = page.More
-			for _, b := range page.Balances {
-				if prefix == own && string(b.Account) != own { // the account itself comes before all that begins like it
-					more = false
-					break
-				}
-				all = append(all, b)
-			}
-			if len(all) > balancesRead {
-				return nil, errTooMany
-			}
-			q.AfterAccount, q.AfterCurrency = page.LastAccount, page.LastCurrency
-		}
-	}
-	return all, nil
-}
-
-// balancesRead bounds the accounts that are read for one holding of a payee: part of them would be a wrong sum.
-const balancesRead = 10_000
-
-var errTooMany = errors.New("a payee has more accounts than the portal adds up")
 
 // add counts an account's balance; those of several campaigns are one holding.
 func (c *payeeCurrency) add(path, name, meaning string, a amount) {
@@ -227,7 +206,7 @@ func (c *console) knownOf(ctx context.Context, book ledger.Book, card *payeeCard
 		return nil
 	}
 	for _, name := range person.Fields {
-		card.Known = append(card.Known, strings.ReplaceAll(name, "_", " "))
+		card.Known = append(card.Known, tellerOf(ctx).word("personal", name))
 	}
 	names, err := c.Vault.Names(ctx, owner, []string{subject})
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"mizan/ledger/fault"
 	"mizan/ledger/money"
 	"mizan/payouts"
+	"mizan/payouts/questions"
 )
 
 // What payees see of their payouts: when the next one is, what becomes available when, what was paid with which lines, and
@@ -51,53 +52,47 @@ type ownDecision struct {
 	Reasons    []toldReason
 }
 
-// ownStates say how a payout stands, to whom it belongs.
-var ownStates = map[string]stateWord{
-	payouts.Created: {"being prepared", ""}, payouts.Sending: {"being sent", ""}, payouts.Unknown: {"being sent", ""}, payouts.Refused: {"delayed", "open"},
-	payouts.Submitted: {"on its way", ""}, payouts.AtAccount: {"delayed at your bank", "open"}, payouts.Paid: {"paid", "done"},
-	payouts.Failed: {"failed", "failed"}, payouts.Cancelled: {"cancelled", ""},
+// ownStates are the states that payees are told of, with the kind of their colour. The word files say what they are.
+var ownStates = map[string]string{
+	payouts.Created: "", payouts.Sending: "", payouts.Unknown: "", payouts.Refused: "open", payouts.Submitted: "", payouts.AtAccount: "open", payouts.Paid: "done",
+	payouts.Failed: "failed", payouts.Cancelled: "", returned: "failed",
 }
 
-func ownPayoutOf(book ledger.Book, p payouts.Payout) ownPayout {
+// returned is what payees are told of a payout that came back after it had arrived.
+const returned = payouts.StateReturned
+
+func (t teller) ownPayout(book ledger.Book, p payouts.Payout) ownPayout {
 	cur, zone := p.Holder.Currency, book.Location()
-	o := ownPayout{Link: "/portal/payouts/" + p.ID, Amount: sumOf(p.Amount, cur), Fee: sumOf(p.Fee, cur), Gross: sumOf(p.Gross(), cur), Currency: string(cur), State: ownStates[p.State],
-		Day: onDay(p.CreatedAt, zone), Method: p.Method}
+	o := ownPayout{Link: "/portal/payouts/" + p.ID, Amount: sumOf(p.Amount, cur), Fee: sumOf(p.Fee, cur), Gross: sumOf(p.Gross(), cur), Currency: string(cur), State: t.payoutState(p.State),
+		Day: t.day(p.CreatedAt, zone), Method: t.word("method", p.Method)}
 	switch {
 	case !p.ReturnedAt.IsZero():
-		o.State, o.Failed = stateWord{"returned", "failed"}, true
-		o.Said = "Your bank sent it back on " + onDay(p.ReturnedAt, zone) + ". The money is available again."
+		o.State, o.Failed = t.payoutState(returned), true
+		o.Said = t.say("pay.said.returned", "day", t.day(p.ReturnedAt, zone))
 	case p.State == payouts.Failed:
-		o.Failed, o.Said = true, "It did not arrive. The money is available again. Check the account that you are paid to."
+		o.Failed, o.Said = true, t.say("pay.said.failed")
 	case p.State == payouts.Cancelled:
-		o.Said = "It was not sent. The money is available again."
+		o.Said = t.say("pay.said.cancelled")
 	case p.State == payouts.Paid:
-		o.Said = "It arrived on " + onDay(p.PaidAt, zone) + "."
+		o.Said = t.say("pay.said.paid", "day", t.day(p.PaidAt, zone))
 	case p.State == payouts.Created && p.NeedsPerson && p.ReleasedAt.IsZero():
-		o.Said = "It is looked at by a second person before it is sent."
+		o.Said = t.say("pay.said.second")
 	case !p.ExpectedOn.IsZero():
-		o.Said = "It is expected on " + onDay(p.ExpectedOn, zone) + "."
+		o.Said = t.say("pay.said.expected", "day", t.day(p.ExpectedOn, zone))
 	default:
-		o.Said = "It is on its way to you."
+		o.Said = t.say("pay.said.sent")
 	}
 	return o
 }
 
-func ownDecisionOf(book ledger.Book, d payouts.Decided) (o ownDecision, err error) {
+func (t teller) ownDecision(book ledger.Book, d payouts.Decided) (o ownDecision, err error) {
 	var decision payouts.Decision
 	if err := json.Unmarshal(d.Decision, &decision); err != nil {
 		return o, err
 	}
 	zone := book.Location()
-	o = ownDecision{Day: onDay(d.At, zone), Again: onDay(d.LookAt, zone), Pays: d.Verdict == payouts.VerdictPay, Amount: sumOf(d.Amount, d.Holder.Currency),
-		Currency: string(d.Holder.Currency), Reasons: reasonsOf(decision)}
-	for i, r := range o.Reasons {
-		if word, held := holdCategories[strings.ReplaceAll(r.Detail, " ", "_")]; held {
-			o.Reasons[i].Detail = word
-		} else {
-			o.Reasons[i].Detail = "" // codes of ours, which tell a payee nothing
-		}
-	}
-	return o, nil
+	return ownDecision{Day: t.day(d.At, zone), Again: t.day(d.LookAt, zone), Pays: d.Verdict == payouts.VerdictPay, Amount: sumOf(d.Amount, d.Holder.Currency),
+		Currency: string(d.Holder.Currency), Reasons: t.reasons(decision, zone)}, nil
 }
 
 // payOf reads what the card of a payee says about payouts, a few of each kind.
@@ -105,7 +100,7 @@ func (c *console) payOf(ctx context.Context, book ledger.Book, card *payeeCard, 
 	if c.Payouts == nil {
 		return nil
 	}
-	p, at := &payeePay{}, "/portal/payees/"+card.ID
+	say, p, at := tellerOf(ctx), &payeePay{}, "/portal/payees/"+card.ID
 	var err error
 	if p.NextDay, err = c.nextRun(ctx, book, card.ID, card.Kind); err != nil {
 		return err
@@ -115,7 +110,7 @@ func (c *console) payOf(ctx context.Context, book ledger.Book, card *payeeCard, 
 		return err
 	}
 	for _, h := range holds {
-		if word := holdCategories[h.Category]; h.ReleasedAt.IsZero() && word != "" && !slices.Contains(p.Holds, word) {
+		if word := say.holdCategory(h.Category); h.ReleasedAt.IsZero() && word != "" && !slices.Contains(p.Holds, word) {
 			p.Holds = append(p.Holds, word)
 		}
 	}
@@ -126,7 +121,7 @@ func (c *console) payOf(ctx context.Context, book ledger.Book, card *payeeCard, 
 	if len(waits) > most {
 		waits, p.MoreWaits = waits[:most], at+"/waits"
 	}
-	p.Waits = ownWaits(book, card.Kind, waits)
+	p.Waits = say.ownWaits(book, card.Kind, waits)
 	list, err := c.Payouts.Payouts(ctx, book, payouts.PayoutQuery{Payee: card.ID, Kind: card.Kind, Limit: most})
 	if err != nil {
 		return err
@@ -135,7 +130,7 @@ func (c *console) payOf(ctx context.Context, book ledger.Book, card *payeeCard, 
 		list, p.MorePayouts = list[:most], at+"/payouts"
 	}
 	for _, one := range list {
-		p.Payouts = append(p.Payouts, ownPayoutOf(book, one))
+		p.Payouts = append(p.Payouts, say.ownPayout(book, one))
 	}
 	decided, last, err := c.decidedAbout(ctx, book, payouts.PayeeKey{Kind: card.Kind, ID: card.ID}, "", most)
 	if err != nil {
@@ -145,7 +140,7 @@ func (c *console) payOf(ctx context.Context, book ledger.Book, card *payeeCard, 
 		p.MoreDecisions = at + "/decisions"
 	}
 	for _, d := range decided {
-		o, err := ownDecisionOf(book, d)
+		o, err := say.ownDecision(book, d)
 		if err != nil {
 			return err
 		}
@@ -161,12 +156,12 @@ func (c *console) payOf(ctx context.Context, book ledger.Book, card *payeeCard, 
 }
 
 // ownWaits are the waits as the payee sees them: what others with the same id but of another kind wait for is not its own.
-func ownWaits(book ledger.Book, kind string, list []payouts.Wait) (lines []waitLine) {
+func (t teller) ownWaits(book ledger.Book, kind string, list []payouts.Wait) (lines []waitLine) {
 	for _, w := range list {
 		if w.Kind != kind && (kind != payouts.KindCharity || isEarner(w.Kind)) {
 			continue
 		}
-		lines = append(lines, waitLine{Wait: w, Amount: sumOf(w.Amount, w.Currency), What: actWord(w.Act), Day: onDay(w.DueAt, book.Location())})
+		lines = append(lines, waitLine{Wait: w, Amount: sumOf(w.Amount, w.Currency), What: t.when(w.Act), Day: t.day(w.DueAt, book.Location())})
 	}
 	return lines
 }
@@ -224,14 +219,20 @@ func (c *console) portalPages(mux *http.ServeMux) {
 
 type ownPayoutPage struct {
 	ownPayout
-	Payee       string
-	Lines       []paidLine
-	Whole       bool
-	Sum         amount
-	Before      string
-	After       string
+	Payee  string
+	Lines  []paidLine
+	Whole  bool
+	Sum    amount
+	Before string
+	After  string
+	// Trace is what the banks know the payment by; empty until they say.
+	Trace string
+	// About leads to the form that asks about the payout; empty without questions.
+	About       string
 	Next, First string
 	Happened    []ownStep
+	// Statement leads to the statement of the payout, Month to that of its month.
+	Statement, Month string
 }
 
 // ownStep is what happened to a payout, for its payee.
@@ -265,7 +266,10 @@ func (c *console) ownPayout(ctx context.Context, r *http.Request) (answer, error
 	if err != nil {
 		return answer{}, err
 	}
-	p := ownPayoutPage{ownPayout: ownPayoutOf(o.book, one), Payee: one.Holder.ID, Lines: paidLinesOf(o.book, "/portal", one.Holder, page.Lines), Whole: sequence == 0 && !page.More}
+	p := ownPayoutPage{ownPayout: tellerOf(ctx).ownPayout(o.book, one), Trace: one.Trace, About: c.askLink(questions.AboutPayout, one.ID, "", ownAddress(o, one.Holder.ID)), Payee: one.Holder.ID, Lines: paidLinesOf(o.book, "/portal", one.Holder, page.Lines), Whole: sequence == 0 && !page.More}
+	for i := range p.Lines {
+		p.Lines[i].Event, p.Lines[i].Day = tellerOf(ctx).word("event", page.Lines[i].Event), tellerOf(ctx).day(page.Lines[i].OccurredAt, o.book.Location())
+	}
 	var sum money.Minor
 	for _, l := range page.Lines {
 		sum += l.Amount
@@ -290,21 +294,25 @@ func (c *console) ownPayout(ctx context.Context, r *http.Request) (answer, error
 	if p.Happened, err = c.ownSteps(ctx, o, one); err != nil {
 		return answer{}, err
 	}
-	return o.answered("Payout", &p), nil
+	if c.Statements != nil {
+		p.Statement, p.Month = narrowedTo(p.Link+"/statement", "payee", one.Holder.ID), monthAddress(one.Holder.ID, one.Holder.Currency, one.CreatedAt, o.book.Location())
+	}
+	return o.answered(tellerOf(ctx).say("payout.title"), &p), nil
 }
 
 // ownSteps are what happened to a payout, each state once after another.
 func (c *console) ownSteps(ctx context.Context, o owner, one payouts.Payout) (happened []ownStep, err error) {
+	t := tellerOf(ctx)
 	steps, err := c.Payouts.Steps(ctx, o.book, one.ID, 0, stepsShown)
 	for _, s := range steps {
-		word := ownStates[s.State]
+		word := t.payoutState(s.State)
 		if cameBack(s) {
-			word = stateWord{"returned", "failed"}
+			word = t.payoutState(returned)
 		}
 		if n := len(happened); word.Word == "" || n > 0 && happened[n-1].Word == word.Word {
 			continue
 		}
-		happened = append(happened, ownStep{word.Word, word.Look, onDay(s.At, o.book.Location()), s.At})
+		happened = append(happened, ownStep{word.Word, word.Look, t.day(s.At, o.book.Location()), s.At})
 	}
 	return happened, err
 }
@@ -341,9 +349,9 @@ func (c *console) ownPayouts(ctx context.Context, r *http.Request) (answer, erro
 		p.Next = narrowedTo(at, "after", mark(last.CreatedAt, last.ID))
 	}
 	for _, one := range list {
-		p.Payouts = append(p.Payouts, ownPayoutOf(o.book, one))
+		p.Payouts = append(p.Payouts, tellerOf(ctx).ownPayout(o.book, one))
 	}
-	return o.answered("Payouts", &p), nil
+	return o.answered(tellerOf(ctx).say("pay.payouts"), &p), nil
 }
 
 func (c *console) ownWaits(ctx context.Context, r *http.Request) (answer, error) {
@@ -368,8 +376,8 @@ func (c *console) ownWaits(ctx context.Context, r *http.Request) (answer, error)
 		list = list[:waitsPerPage]
 		p.Next = narrowedTo(at, "after", waitMark(list[waitsPerPage-1]))
 	}
-	p.Waits = ownWaits(o.book, o.kind, list)
-	return o.answered("What becomes available", &p), nil
+	p.Waits = tellerOf(ctx).ownWaits(o.book, o.kind, list)
+	return o.answered(tellerOf(ctx).say("pay.on_its_way"), &p), nil
 }
 
 func (c *console) ownDecisions(ctx context.Context, r *http.Request) (answer, error) {
@@ -391,13 +399,13 @@ func (c *console) ownDecisions(ctx context.Context, r *http.Request) (answer, er
 		p.Next = narrowedTo(at, "after", last)
 	}
 	for _, d := range list {
-		one, err := ownDecisionOf(o.book, d)
+		one, err := tellerOf(ctx).ownDecision(o.book, d)
 		if err != nil {
 			return answer{}, err
 		}
 		p.Decisions = append(p.Decisions, one)
 	}
-	return o.answered("Payout decisions", &p), nil
+	return o.answered(tellerOf(ctx).say("pay.decisions"), &p), nil
 }
 
 type ownRequestPage struct {
@@ -415,7 +423,18 @@ func (c *console) ownRequest(ctx context.Context, r *http.Request) (answer, erro
 	if err != nil {
 		return answer{}, err
 	}
-	return c.ownRequestOf(ctx, o, r.URL.Query())
+	q := r.URL.Query()
+	typed := q.Get("amount")
+	if strings.TrimSpace(typed) != "" {
+		// What cannot be read in the reader's own way of writing numbers is not read in another.
+		decimal, _ := tellerOf(ctx).Read(typed)
+		q.Set("amount", cmp.Or(decimal, "?"))
+	}
+	out, err := c.ownRequestOf(ctx, o, q)
+	if p, ok := out.Data.(*ownRequestPage); ok {
+		p.Typed = strings.TrimSpace(typed)
+	}
+	return out, err
 }
 
 func (c *console) ownRequestOf(ctx context.Context, o owner, q url.Values) (answer, error) {
@@ -433,14 +452,11 @@ func (c *console) ownRequestOf(ctx context.Context, o owner, q url.Values) (answ
 	if p.NextDay, err = c.nextRun(ctx, o.book, o.payee, o.kind); err != nil {
 		return answer{}, err
 	}
-	out := o.answered("Payout now", &p)
+	out := o.answered(tellerOf(ctx).say("request.title"), &p)
 	if wrong == nil {
 		var quote quote
 		if quote, wrong = c.quoted(ctx, o.book, a); wrong == nil {
 			p.Quote = &quote
-			for i := range quote.Reasons {
-				quote.Reasons[i].Detail = ""
-			}
 			return out, nil
 		}
 	}
@@ -448,7 +464,7 @@ func (c *console) ownRequestOf(ctx context.Context, o owner, q url.Values) (answ
 	if !isRefusal(wrong) || !errors.As(wrong, &known) {
 		return answer{}, wrong
 	}
-	out.Notice, out.Status = undone(known), statusOf(known.Kind)
+	out.Notice, out.Status = tellerOf(ctx).undone(known), statusOf(known.Kind)
 	return out, nil
 }
 
@@ -480,7 +496,7 @@ func (c *console) requestOwn(w http.ResponseWriter, r *http.Request) error {
 	if failed != nil {
 		return failed
 	}
-	page.Status, page.Notice = statusOf(known.Kind), undone(known)
+	page.Status, page.Notice = statusOf(known.Kind), tellerOf(ctx).undone(known)
 	c.render(w, r, page.Status, "portal-request", page)
 	return nil
 }

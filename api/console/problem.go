@@ -41,6 +41,8 @@ func statusOf(kind fault.Kind) int {
 		return http.StatusForbidden
 	case fault.Conflict:
 		return http.StatusConflict
+	case fault.TooLarge:
+		return http.StatusRequestEntityTooLarge
 	case fault.Limited:
 		return http.StatusTooManyRequests
 	case fault.Unavailable:
@@ -52,9 +54,11 @@ func statusOf(kind fault.Kind) int {
 	}
 }
 
+// headings are the keys of what is said first, by status.
 var headings = map[int]string{
-	http.StatusNotFound: "Not found", http.StatusForbidden: "Not here", http.StatusUnauthorized: "Sign in first", http.StatusConflict: "This is not possible now",
-	http.StatusTooManyRequests: "Too many attempts", http.StatusServiceUnavailable: "Not available right now", http.StatusBadRequest: "This cannot be shown",
+	http.StatusNotFound: "problem.not_found", http.StatusForbidden: "problem.not_here", http.StatusUnauthorized: "problem.sign_in_first", http.StatusConflict: "problem.not_now",
+	http.StatusTooManyRequests: "problem.too_many", http.StatusServiceUnavailable: "problem.unavailable", http.StatusBadRequest: "problem.cannot_show",
+	http.StatusRequestEntityTooLarge: "problem.cannot_show",
 }
 
 func (c *console) fail(w http.ResponseWriter, r *http.Request, err error) {
@@ -62,18 +66,19 @@ func (c *console) fail(w http.ResponseWriter, r *http.Request, err error) {
 		c.arrive(w, r)
 		return
 	}
-	status, shown := http.StatusInternalServerError, failure{Heading: "Something failed on our side", Message: "Load the page again. If it fails again, look at the log of the service."}
+	t := tellerOf(r.Context())
+	status, shown := http.StatusInternalServerError, failure{Heading: t.say("problem.failed"), Message: t.say("problem.failed.note")}
 	var known *fault.Error
 	if errors.As(err, &known) && known.Kind != fault.Internal {
-		status, shown.Message = statusOf(known.Kind), known.Message
-		shown.Heading = headings[status]
+		status, shown.Message = statusOf(known.Kind), t.problem(known)
+		shown.Heading = t.say(headings[status])
 		switch {
 		case errors.Is(err, access.ErrLinkSpent):
-			status, shown = http.StatusGone, failure{"This link no longer works", "A link signs in once, and for a short while only. Ask whoever sent it for a new one.", true}
+			status, shown = http.StatusGone, failure{t.say("problem.link"), t.say("problem.link.note"), true}
 		case errors.Is(err, access.ErrSignIn), errors.Is(err, errIssuerReturn), errors.Is(err, errForm):
 			shown.SignIn = c.Access != nil
 		case known.Kind == fault.NotFound && !c.Open:
-			shown.Message = errNoPage.Message // what is hidden and what is missing look the same
+			shown.Message = t.problem(errNoPage) // what is hidden and what is missing look the same
 		}
 	}
 	if status >= http.StatusInternalServerError {

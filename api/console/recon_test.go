@@ -79,7 +79,7 @@ func TestReconciliationOfABank(t *testing.T) {
 	page.hasNot(t, ownAccount, "Vogel")
 	b.upload(page, bankSource+"/statements", "", statementOf(t, m.now(), 10000, 12345, -500), http.StatusSeeOther)
 	b.upload(page, bankSource+"/statements", "", "<no statement>", http.StatusBadRequest).has(t, "Nothing was done")
-	b.upload(page, bankSource+"/statements", "", strings.Repeat(" ", 17<<20), http.StatusBadRequest).has(t, "Nothing was done", "16 MiB")
+	b.upload(page, bankSource+"/statements", "", strings.Repeat(" ", 17<<20), http.StatusRequestEntityTooLarge).has(t, "Nothing was done", "16 MiB")
 	to := b.press(page, bankSource+"/runs", nil, http.StatusSeeOther).header.Get("Location")
 	run := b.get(to, 200)
 	run.has(t, "Bank main, run 1", "Opening", "Closing", "the difference is in open items", "What it found")

@@ -10,6 +10,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"mizan/api/access"
+	"mizan/ledger/locale"
 )
 
 // Pages are templates around one layout. Everything they show is escaped by html/template; the functions below are the
@@ -20,6 +23,9 @@ var pageFiles embed.FS
 
 //go:embed assets/console.css
 var styleCSS []byte
+
+//go:embed assets/statement.css
+var statementCSS []byte
 
 //go:embed assets/mark.svg
 var markSVG []byte
@@ -40,9 +46,14 @@ func (a asset) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 var (
 	stylePath = hashedPath("console", ".css", styleCSS)
 	markPath  = hashedPath("mark", ".svg", markSVG)
-	assets    = map[string]asset{
-		stylePath: {"text/css; charset=utf-8", styleCSS},
-		markPath:  {"image/svg+xml", markSVG},
+	// statementSheetPath is the stylesheet of statements, which other pages need not load.
+	statementSheetPath = hashedPath("statement", ".css", statementCSS)
+
+	assets = map[string]asset{
+		stylePath:          {"text/css; charset=utf-8", styleCSS},
+		statementSheetPath: {"text/css; charset=utf-8", statementCSS},
+		markPath:           {"image/svg+xml", markSVG},
+		publicStylePath:    {"text/css; charset=utf-8", publicCSS},
 	}
 	// Pages are parsed when the first of them is asked for: the garbage collector of a service that only posts need not go
 	// through them again and again, and commands start sooner.
@@ -52,7 +63,9 @@ var (
 			"payout-health", "payout-runs", "payout-run", "decision", "payouts", "payout", "payees", "payee", "payee-decisions", "payout-request", "payout-waits",
 			"payout-policies", "payout-policy", "payout-debts", "treasury-proposals", "bank-files", "bank-file", "bank-report",
 			"recon", "recon-runs", "recon-run", "recon-source", "breaks", "break", "pairings", "periods", "period", "exports", "export-ask", "export",
-			"portal-payout", "portal-payouts", "portal-waits", "portal-decisions", "portal-request")
+			"portal-payout", "portal-payouts", "portal-waits", "portal-decisions", "portal-request", "portal-earnings", "portal-orders", "portal-order", "portal-money",
+			"portal-statements", "portal-statement", "portal-downloads",
+			"portal-questions", "portal-question", "portal-ask", "questions", "question", "portal-settings", "portal-debt")
 	})
 )
 
@@ -64,8 +77,9 @@ func hashedPath(name, extension string, content []byte) string {
 func parsePages(names ...string) map[string]*template.Template {
 	base := template.Must(template.New("layout.html").Funcs(template.FuncMap{
 		"amount": amountHTML, "exact": exactHTML, "ltr": ltrHTML, "address": addressHTML, "at": timeHTML, "day": func(t time.Time) string { return t.Format("2006-01-02") },
+		"say": sayHTML, "ownsubject": ownSubjectHTML, "in": func(l locale.Language, of any) told { return told{l, of} }, "figure": figureHTML, "money": moneyHTML, "sum": func(l locale.Language, a amount) string { return teller{l}.sum(a) }, "count": func(l locale.Language, n int64) string { return l.Count(n) },
 		"thousands": thousands, "plain": plain, "choices": func(words ...string) []string { return words },
-	}).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html", "pages/payout-parts.html", "pages/recon-parts.html"))
+	}).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html", "pages/payout-parts.html", "pages/recon-parts.html", "pages/statement-parts.html"))
 	pages := map[string]*template.Template{}
 	for _, name := range names {
 		pages[name] = template.Must(template.Must(base.Clone()).ParseFS(pageFiles, "pages/"+name+".html"))
@@ -76,9 +90,14 @@ func parsePages(names ...string) map[string]*template.Template {
 // view is what the layout is given.
 type view struct {
 	answer
+	// Lang is what the page is written in; Tongues are the languages it can be read in, none for a page in English only.
+	Lang                            locale.Language
+	Tongues                         []tongue
 	Direction, Style, Mark, Version string
-	Open                            bool
-	ReadAt                          time.Time
+	// Inline is the style of a page that is handed over whole, which links to nothing then.
+	Inline template.CSS
+	Open   bool
+	ReadAt time.Time
 	// Menu is what the visitor finds at the top; Form authenticates the forms of the page; SignedIn and MaySignIn say whether
 	// the visitor has signed in, and whether anybody can.
 	Menu                []tab
@@ -98,22 +117,43 @@ func (v view) Root() link {
 }
 
 func (c *console) render(w http.ResponseWriter, r *http.Request, status int, name string, a answer) {
-	visitor := visitOf(r.Context())
-	v := view{answer: a, Direction: direction(r), Style: stylePath, Mark: markPath, Open: c.Open, Menu: visitor.menu(a.Active), Form: c.formToken(visitor),
-		SignedIn: visitor.home() != "", MaySignIn: c.Access != nil}
-	if c.Open {
-		v.Version, v.ReadAt = c.Version, c.Now().UTC()
-	}
-	var body bytes.Buffer
-	if err := templates()[name].Execute(&body, v); err != nil {
+	body, err := c.written(r, name, a, "")
+	if err != nil {
 		c.Log.Error("a page could not be rendered", "page", name, "err", err)
 		http.Error(w, "The page could not be shown.", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Add("Vary", "Accept-Language")
+	w.Header().Add("Vary", "Accept-Language, Cookie")
 	w.WriteHeader(status)
-	_, _ = w.Write(body.Bytes())
+	_, _ = w.Write(body)
+}
+
+// written is a page as bytes; with a style inside, it is whole by itself.
+func (c *console) written(r *http.Request, name string, a answer, inline template.CSS) ([]byte, error) {
+	visitor := visitOf(r.Context())
+	v := view{answer: a, Lang: locale.English, Direction: direction(r), Style: stylePath, Mark: markPath, Open: c.Open, Menu: visitor.menu(a.Active, tellerOf(r.Context())), Form: c.formToken(visitor),
+		Inline: inline, SignedIn: visitor.home() != "", MaySignIn: c.Access != nil}
+	if translated[name] && visitor.principal().Kind != access.Person {
+		v.Lang = tellerOf(r.Context()).Language
+		v.Tongues = tongues(v.Lang)
+		if asked := r.URL.Query().Get("dir"); asked != "ltr" && asked != "rtl" {
+			v.Direction = v.Lang.Direction()
+		}
+	}
+	if c.Earnings != nil && visitor.principal().Kind == access.Payee {
+		v.Menu = append(v.Menu, tab{link{tellerOf(r.Context()).say("earnings.title"), "/portal/earnings"}, a.Active == "earnings"})
+	}
+	if c.Statements != nil && visitor.principal().Kind == access.Payee {
+		t := tellerOf(r.Context())
+		v.Menu = append(v.Menu, tab{link{t.say("statements.title"), statementsAt}, a.Active == "statements"}, tab{link{t.say("downloads.title"), downloadsAt}, a.Active == "downloads"})
+	}
+	if c.Open {
+		v.Version, v.ReadAt = c.Version, c.Now().UTC()
+	}
+	var body bytes.Buffer
+	err := templates()[name].Execute(&body, v)
+	return body.Bytes(), err
 }
 
 // rightToLeft are the languages of readers who expect pages to run from right to left.

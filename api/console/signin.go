@@ -45,9 +45,10 @@ type signInPage struct {
 func (c *console) signIn(w http.ResponseWriter, r *http.Request) {
 	v := visitOf(r.Context())
 	c.bind(w, v)
-	a := answer{Title: "Sign in", Active: "sign-in", Data: signInPage{c.Issuer != nil, v.home(), int(access.LinkLifetime / time.Minute)}}
+	t := tellerOf(r.Context())
+	a := answer{Title: t.say("layout.sign_in"), Active: "sign-in", Data: signInPage{c.Issuer != nil, v.home(), int(access.LinkLifetime / time.Minute)}}
 	if r.URL.Query().Get("signed") == "out" && v.home() == "" {
-		a.Notice = &notice{Heading: "You are signed out", Message: "On a shared device, close the browser too.", Good: true}
+		a.Notice = &notice{Heading: t.say("signin.out"), Message: t.say("signin.out.note"), Good: true}
 	}
 	c.render(w, r, http.StatusOK, "sign-in", a)
 }
@@ -68,7 +69,7 @@ func (c *console) link(w http.ResponseWriter, r *http.Request) {
 	}
 	v := visitOf(r.Context())
 	c.bind(w, v)
-	c.render(w, r, http.StatusOK, "link", answer{Title: "Sign in", Active: "sign-in", Data: linkPage{token, v.home()}})
+	c.render(w, r, http.StatusOK, "link", answer{Title: tellerOf(r.Context()).say("layout.sign_in"), Active: "sign-in", Back: "/sign-in/link?token=" + token, Data: linkPage{token, v.home()}})
 }
 
 // likeLink reports whether a text can be the token of a link.
@@ -136,8 +137,9 @@ func (c *console) start(w http.ResponseWriter, r *http.Request) error {
 	cookie := c.cookie(c.issuerCookie(), state)
 	cookie.SameSite, cookie.MaxAge = http.SameSiteLaxMode, int(access.SignInLifetime/time.Second)
 	http.SetCookie(w, cookie)
-	c.render(w, r, http.StatusOK, "onward", answer{Title: "Sign in", Active: "sign-in", Onward: address,
-		Data: onwardPage{"One moment", "You are taken to where you prove who you are.", "Go there now"}})
+	t := tellerOf(ctx)
+	c.render(w, r, http.StatusOK, "onward", answer{Title: t.say("layout.sign_in"), Active: "sign-in", Onward: address,
+		Data: onwardPage{t.say("signin.moment"), t.say("signin.to_issuer"), t.say("signin.go_there")}})
 	return nil
 }
 
@@ -164,8 +166,9 @@ func (c *console) callback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.begin(ctx, w, v, bearer)
-	c.render(w, r, http.StatusOK, "onward", answer{Title: "Signed in", Active: "sign-in", Onward: c.land(w, r, session),
-		Data: onwardPage{"You are signed in", "The page you asked for opens by itself.", "Open it now"}})
+	t := tellerOf(ctx)
+	c.render(w, r, http.StatusOK, "onward", answer{Title: t.say("signin.in"), Active: "sign-in", Onward: c.land(w, r, session),
+		Data: onwardPage{t.say("signin.in"), t.say("signin.opens"), t.say("signin.open_now")}})
 }
 
 func (c *console) signOut(w http.ResponseWriter, r *http.Request) error {
@@ -186,8 +189,9 @@ func (c *console) signOut(w http.ResponseWriter, r *http.Request) error {
 // when a link elsewhere leads here; then the page asks again by itself, once, from here.
 func (c *console) arrive(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Site") == "cross-site" {
-		c.render(w, r, http.StatusOK, "onward", answer{Title: "One moment", Onward: r.URL.RequestURI(),
-			Data: onwardPage{"One moment", "The page opens by itself.", "Open it now"}})
+		t := tellerOf(r.Context())
+		c.render(w, r, http.StatusOK, "onward", answer{Title: t.say("signin.moment"), Onward: r.URL.RequestURI(),
+			Data: onwardPage{t.say("signin.moment"), t.say("signin.opens_itself"), t.say("signin.open_now")}})
 		return
 	}
 	c.keepLanding(w, r)

@@ -215,7 +215,7 @@ type tab struct {
 }
 
 // menu is what the visitor finds at the top of every page.
-func (v *visit) menu(active string) (menu []tab) {
+func (v *visit) menu(active string, t teller) (menu []tab) {
 	p := v.principal()
 	switch p.Kind {
 	case access.Person:
@@ -227,7 +227,8 @@ func (v *visit) menu(active string) (menu []tab) {
 			menu = append(menu, tab{link{"Keys", "/console/keys"}, active == "keys"})
 		}
 	case access.Payee:
-		menu = []tab{{link{"My balances", "/portal"}, active == "portal"}}
+		menu = []tab{{link{t.say("portal.title"), "/portal"}, active == "portal"}, {link{t.say("orders.title"), "/portal/orders"}, active == "orders"},
+			{link{t.say("money.menu"), "/portal/money"}, active == "money"}}
 	}
 	return menu
 }

@@ -34,6 +34,7 @@ type benchCmd struct {
 	Reconcile benchReconcileCmd `cmd:"" help:"Measure reconciliation: a first run, a replay and a day's run against one plain join, and what posting loses."`
 	Export    benchExportCmd    `cmd:"" help:"Measure how fast the general journal leaves in each format, against one plain COPY of the same rows."`
 	Exporting benchExportingCmd `cmd:"" hidden:"" help:"The exports that bench export measures, in a process of their own."`
+	Pages     benchPagesCmd     `cmd:"" help:"Measure how long the pages of payees, the public and the staff take over a book of many sales, and what posting pays for earnings."`
 	Comparing benchComparingCmd `cmd:"" hidden:"" help:"The runs that bench reconcile measures, in a process of their own."`
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -15,6 +16,8 @@ import (
 	"mizan/api/client"
 	"mizan/ledger/commerce"
 	"mizan/ledger/money"
+	"mizan/ledger/postgres/pgtest"
+	"mizan/ledger/vault"
 )
 
 // capture is the sale of an order, as one line of JSON.
@@ -31,7 +34,13 @@ func delivery(order string) string {
 // market starts a service with a book whose market has rules, and returns the variables that reach it.
 func market(t *testing.T) (map[string]string, *client.Client) {
 	t.Helper()
-	address, remote := testService(t)
+	return marketWith(t, serviceConfig{staticKey: testKey, open: true, log: slog.New(slog.DiscardHandler)})
+}
+
+// marketWith is market with a service of a configuration.
+func marketWith(t *testing.T, config serviceConfig) (map[string]string, *client.Client) {
+	t.Helper()
+	address, remote := serveOn(t, pgtest.New(t), config)
 	if _, err := remote.CreateBook(t.Context(), client.NewBook{Code: "uk", Name: "Example UK", Currencies: []money.Currency{"GBP"}, TimeZone: "Europe/London", Market: "UK"}); err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +49,11 @@ func market(t *testing.T) (map[string]string, *client.Client) {
 
 func TestEventSession(t *testing.T) {
 	t.Parallel()
-	env, _ := market(t)
+	keys, err := vault.ParseKeys("tests=VEVTVC1PTkxZLU5PVC1BLVNFQ1JFVC1LRVktMDAwMDE=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	env, remote := marketWith(t, serviceConfig{staticKey: testKey, open: true, log: slog.New(slog.DiscardHandler), vaultKeys: keys})
 	mizan(t, env, capture("UK-1"), "event", "post", "uk", "--dry-run").want(t, exitDone, "UK-1-captured  order.captured  would be recorded", "DEBIT", "REASON", "44.97  ")
 	mizan(t, env, "", "order", "show", "uk", "UK-1").want(t, exitRefused, "404")
 	mizan(t, env, capture("UK-1"), "event", "post", "uk").want(t, exitDone, "UK-1-captured  order.captured  recorded", "uk-1", "assets:processor:pending:main", "44.97")
@@ -70,6 +83,7 @@ func TestEventSession(t *testing.T) {
 	}
 	mizan(t, env, "", "event", "post", "uk", "/does/not/exist").want(t, exitRefused, "no such file")
 	testEventReading(t, env)
+	testPayeeReading(t, env, remote)
 }
 
 // testEventReading reads back what was posted.
@@ -100,6 +114,28 @@ func testEventReading(t *testing.T, env map[string]string) {
 	if err := json.Unmarshal([]byte(said), &results); err != nil || len(results) != 2 || results[1].Status != 200 {
 		t.Errorf("%+v, %v", results, err)
 	}
+}
+
+// testPayeeReading reads what a creator is told, and has somebody answer what she asks.
+func testPayeeReading(t *testing.T, env map[string]string, remote *client.Client) {
+	if _, err := remote.RegisterPayee(t.Context(), "uk", client.Payee{ID: "cre_amy", Kind: "creator", Country: "UK", Currency: "GBP"}); err != nil {
+		t.Fatal(err)
+	}
+	mizan(t, env, "", "order", "list", "uk", "cre_amy").want(t, exitDone, "UK-1", "estimated", "6.30")
+	mizan(t, env, "", "order", "list", "uk", "nobody").want(t, exitRefused, "payee-unknown")
+	mizan(t, env, "", "order", "show", "uk", "UK-1", "--payee", "cre_amy").want(t, exitDone, "stands", "estimated", "commission", "6.30", "buyer", "you")
+	mizan(t, env, "", "order", "show", "uk", "UK-9", "--payee", "cre_amy").want(t, exitRefused, "404")
+	mizan(t, env, "", "order", "return", "uk", "UK-1", "--payee", "cre_amy", "--line", "1").want(t, exitDone, "change", "-3.15", "left", "3.15")
+	mizan(t, env, "", "payees", "coming", "uk", "cre_amy").want(t, exitDone, "pending", "25.20")
+	asked, err := remote.AskQuestion(t.Context(), "uk", "cre_amy", client.NewQuestion{Reference: "q-1", About: "order", ID: "UK-1", Line: "uk-1/1", Text: "Why only this?"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mizan(t, env, "", "questions", "list", "uk").want(t, exitDone, asked.ID, "order UK-1", "commission", "6.30")
+	mizan(t, env, "", "questions", "show", "uk", "cre_amy", asked.ID).want(t, exitDone, "open", "Why only this?")
+	mizan(t, env, "Two were sold.\n", "questions", "answer", "uk", asked.ID).want(t, exitDone, "answered", "Two were sold.")
+	mizan(t, env, "Again.", "questions", "answer", "uk", asked.ID).want(t, exitRefused, "question-state")
+	mizan(t, env, "", "questions", "list", "uk", "--payee", "cre_amy", "--json").want(t, exitDone, `"state": "answered"`)
 }
 
 // TestManyEventsAtTheCommandLine posts more than fit one batch.

@@ -45,7 +45,7 @@ type plan struct {
 	after int64
 	// of names a posting whose COMMIT is meant, by what its connection sends before it; nil means the COMMIT of whatever it is of.
 	of []byte
-	// refuse keeps new connections out afterwards, until mend.
+	// refuse cuts all connections and keeps new ones out afterwards, until mend.
 	refuse bool
 
 	fired  chan struct{}
@@ -181,6 +181,9 @@ func (p *faultProxy) accept() {
 		c := &proxied{client: client, server: server}
 		p.mu.Lock()
 		p.conns[c] = true
+		if p.refusing { // since it was looked at
+			c.close()
+		}
 		p.mu.Unlock()
 		p.work.Go(func() { p.pump(c, toServer) })
 		p.work.Go(func() { p.pump(c, toClient) })
@@ -249,8 +252,8 @@ func (p *faultProxy) send(to net.Conn, dir direction, bytes []byte) error {
 	made, before := p.plan, p.passed[dir]
 	strikes := made != nil && (made.kind == cut || made.kind == stall) && made.dir == dir &&
 		made.after >= before && made.after < before+int64(len(bytes))
-	if strikes {
-		p.refusing = made.refuse
+	if strikes && made.refuse {
+		p.refuseAll()
 	}
 	p.passed[dir] += int64(len(bytes))
 	p.mu.Unlock()
@@ -282,9 +285,19 @@ func (p *faultProxy) commitLost(c *proxied) bool {
 	if made == nil || made.kind != loseCommit || p.commits != made.after+1 {
 		return false
 	}
-	p.refusing = made.refuse
+	if made.refuse {
+		p.refuseAll()
+	}
 	close(made.fired)
 	return true
+}
+
+// refuseAll puts the server out of reach: whoever had another connection could still ask it. The lock is held.
+func (p *faultProxy) refuseAll() {
+	p.refusing = true
+	for c := range p.conns {
+		c.close()
+	}
 }
 
 // messageLength returns the length of the server's message at the beginning of b, 0 if it is not whole.

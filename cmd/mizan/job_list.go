@@ -28,8 +28,17 @@ func standardJobs(p *parts) ([]jobs.Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	list = append(list, nightly...)
-	return append(list, jobs.Job{Name: "vault_sweep", Schedule: early, Timeout: time.Hour, Run: p.sweepVault}), nil
+	follow, err := p.earningsJob()
+	if err != nil {
+		return nil, err
+	}
+	minutely, err := jobs.Cron("* * * * *")
+	if err != nil {
+		return nil, err
+	}
+	list = append(append(list, nightly...), follow)
+	return append(list, jobs.Job{Name: "receipts", Schedule: minutely, PerBook: true, Latest: true, Timeout: time.Hour, Keep: oftenKept, Run: p.makeReceipts},
+		jobs.Job{Name: "vault_sweep", Schedule: early, Timeout: time.Hour, Run: p.sweepVault}), nil
 }
 
 // jobBooks returns the books in which jobs run, page by page.
@@ -53,6 +62,16 @@ const booksAtATime = 1000
 
 func jobBook(b ledger.Book) jobs.Book {
 	return jobs.Book{ID: int32(b.ID), Code: b.Code, Zone: b.Location()}
+}
+
+// makeReceipts gives the book's new donations their public receipts. Each donation gets one, so that a run may be repeated.
+func (p *parts) makeReceipts(ctx context.Context, period jobs.Period) (jobs.Report, error) {
+	book, err := p.books.Book(ctx, period.Book.Code)
+	if err != nil {
+		return jobs.Report{}, err
+	}
+	made, err := p.receipts.Follow(ctx, book)
+	return jobs.Report{Text: fmt.Sprintf("%d receipts were made", made), Items: made}, err
 }
 
 // sweepVault erases the staff's and every book's personal data whose retention has passed. Books of other regions are left

@@ -68,6 +68,8 @@ type grammar struct {
 	Import       importCmd       `cmd:"" help:"Import a marketplace's statement from a file."`
 	Opening      openingCmd      `cmd:"" help:"Open a book with the balances and open orders of a signed document."`
 	Order        orderCmd        `cmd:"" help:"Look at orders."`
+	Questions    questionsCmd    `cmd:"" help:"List and answer what payees ask."`
+	Receipt      receiptCmd      `cmd:"" help:"Make the public receipt of a donation, a gift or an order, or print one."`
 	Rules        rulesCmd        `cmd:"" help:"Look at the rules that decide what everybody gets, and give a book its own."`
 	Balance      balanceCmd      `cmd:"" help:"Print the balances of accounts."`
 	TrialBalance trialBalanceCmd `cmd:"" help:"Print the trial balance of a book."`
@@ -82,7 +84,9 @@ type grammar struct {
 	Audit        auditCmd        `cmd:"" help:"Read, check and export the trail of privileged acts, on the database."`
 	Vault        vaultCmd        `cmd:"" help:"Look after personal data and their keys, on the database."`
 	Job          jobCmd          `cmd:"" help:"Look at what the service does by itself, and ask for a run."`
+	Statement    statementCmd    `cmd:"" help:"Print what came to a payee's accounts and why, and fetch it as a file."`
 	Payouts      payoutsCmd      `cmd:"" help:"Look at payouts, what they pay and why, ask for one, and cancel one."`
+	Earnings     earningsCmd     `cmd:"" help:"Make the sums of what payees earned again."`
 	Reconcile    reconcileCmd    `cmd:"" help:"Hold the books against what processors and banks say."`
 	Breaks       breaksCmd       `cmd:"" help:"Look at differences, and deal with them."`
 	Pairings     pairingsCmd     `cmd:"" help:"Confirm or refuse what may belong together."`

@@ -13,13 +13,16 @@ import (
 )
 
 type orderCmd struct {
-	Show orderShowCmd `cmd:"" help:"Print an order: its state, and where the buyer's money went."`
+	Show   orderShowCmd   `cmd:"" help:"Print an order: its state, and where the buyer's money went."`
+	List   orderListCmd   `cmd:"" help:"List the orders of a payee: what it has in each, and where that stands."`
+	Return orderReturnCmd `cmd:"" help:"Print what a return would change for a payee. Nothing is left behind."`
 }
 
 type orderShowCmd struct {
 	remoteFlags
 	Book  string `arg:"" help:"Code of the book."`
 	Order string `arg:"" help:"Id of the order."`
+	Payee string `help:"Print what this payee has in it, as the payee is told, with how each line was computed." placeholder:"ID"`
 	JSON  bool   `name:"json" help:"Print JSON."`
 }
 
@@ -30,6 +33,16 @@ func (c *orderShowCmd) Run(ctx context.Context, s *surroundings) error {
 		return err
 	}
 	defer remote.CloseIdleConnections()
+	if c.Payee != "" {
+		order, err := remote.PayeeOrder(ctx, c.Book, c.Payee, "", c.Order)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return writeJSON(s.stdout, order)
+		}
+		return writePayeeOrder(s.stdout, order)
+	}
 	order, err := remote.Order(ctx, c.Book, c.Order)
 	if err != nil {
 		return err

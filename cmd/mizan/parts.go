@@ -10,15 +10,19 @@ import (
 	"mizan/api/access"
 	"mizan/ledger"
 	"mizan/ledger/commerce"
+	"mizan/ledger/commerce/receipts"
 	"mizan/ledger/guard"
 	"mizan/ledger/postgres"
 	"mizan/ledger/vault"
 	"mizan/payouts"
+	"mizan/payouts/earnings"
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor"
 	"mizan/payouts/processor/bankfile"
+	"mizan/payouts/questions"
 	"mizan/payouts/reconcile"
 	"mizan/payouts/reports"
+	"mizan/payouts/statements"
 )
 
 // partsConfig is what differs between them.
@@ -65,13 +69,23 @@ type parts struct {
 	bank *bankfile.Service
 	// payouts keeps what waits for a time, and payouts.
 	payouts *payouts.Service
+	// statements tells payees what came to their accounts and why.
+	statements *statements.Service
+	questions  *questions.Service
 	// reconcile holds the books against evidence, and closes months.
 	reconcile *reconcile.Service
+	// earnings keeps what payees earned over time.
+	earnings *earnings.Service
 	// reports tells what others recorded, and keeps exports.
 	reports *reports.Service
+	// receipts knows what is public.
+	receipts *receipts.Service
 	// jobs knows the jobs and runs none until it is started, or told to run what is due.
 	jobs *jobs.Service
 }
+
+// publicKept is how long a public page is shown without another look at the books: a link that many follow at once is read once.
+const publicKept = 3 * time.Second
 
 // newParts puts them together.
 func newParts(pool *postgres.Pool, now func() time.Time, config partsConfig) (*parts, error) {
@@ -87,10 +101,14 @@ func newParts(pool *postgres.Pool, now func() time.Time, config partsConfig) (*p
 		}})
 	p.payouts = payouts.New(payouts.Options{Pool: pool, Ledger: p.books, Events: p.events, Trail: p.trail, Vault: p.vault, Now: now,
 		Rails: railsOf(config.driver, p.bank), Wait: waitBy(config.clock), Log: config.jobsLog})
-	p.reconcile = reconcile.New(reconcile.Options{Pool: pool, Ledger: p.books, Events: p.events, Payouts: p.payouts, Trail: p.trail, Now: now,
+	p.statements = statements.New(statements.Options{Pool: pool, Ledger: p.books, Events: p.events, Payouts: p.payouts, Now: now})
+	p.questions = questions.New(questions.Options{Pool: pool, Vault: p.vault, Trail: p.trail, Payouts: p.payouts, Statements: p.statements, Now: now})
+	p.reconcile = reconcile.New(reconcile.Options{Pool: pool, Ledger: p.books, Events: p.events, Payouts: p.payouts, Statements: p.statements, Trail: p.trail, Now: now,
 		Driver: readersOf(config.driver, config.simulator), Wait: waitBy(config.clock), Share: config.reconcileShare, Log: config.jobsLog})
+	p.earnings = earnings.New(earnings.Options{Pool: pool, Ledger: p.books, Events: p.events, Now: now, Wait: waitBy(config.clock), Log: config.jobsLog})
 	p.reports = reports.New(reports.Options{Pool: pool, Ledger: p.books, Events: p.events, Payouts: p.payouts, Reconcile: p.reconcile, Trail: p.trail, Now: now,
 		Log: config.jobsLog})
+	p.receipts = receipts.New(receipts.Options{Pool: pool, Ledger: p.books, Events: p.events, Now: now, Keep: publicKept})
 	var acts []guard.Act
 	for _, of := range [][]guard.Act{commerce.Acts(p.events, p.rules, p.books), p.access.Acts(), p.payouts.AfterVault(p.vault.Acts(p.regionOf)), p.payouts.Acts(),
 		p.bank.Acts(p.bookOf), p.reconcile.CloseActs(), p.reconcile.Acts()} {

@@ -22,6 +22,7 @@ type payeesCmd struct {
 	Holds        payeesHoldsCmd        `cmd:"" help:"List holds."`
 	Policies     payeesPoliciesCmd     `cmd:"" help:"List the payout policies of a book."`
 	Policy       payeesPolicyCmd       `cmd:"" help:"Print a payout policy: the one in force, or a version."`
+	Coming       payeesComingCmd       `cmd:"" help:"Print where a payee's money is, what becomes available when, and the next payout."`
 	Overrides    payeesOverridesCmd    `cmd:"" help:"List what was agreed with one payee."`
 }
 

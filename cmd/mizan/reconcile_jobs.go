@@ -47,13 +47,15 @@ type nightly struct {
 	do           func(ctx context.Context, t payouts.Turn) (payouts.Report, error)
 }
 
-// reconcileJobs are the rounds of reconciliation in each book, the look for statements that came, and the making of exports. The
-// night's payouts have gone by then. A book's own accounts come last, since they count what the others put into suspense.
+// reconcileJobs are the rounds of reconciliation in each book, the statements of payees for months that are over, the look for bank
+// statements that came, and the making of exports. The night's payouts have gone by then. A book's own accounts come last, since they
+// count what the others put into suspense, and hold the payees' statements against the books.
 func (p *parts) reconcileJobs() (list []jobs.Job, err error) {
 	for _, r := range []nightly{
 		{"reconcile_processors", 3, 0, p.reconcile.RoundProcessors},
 		{"reconcile_banks", 3, 10, p.reconcile.RoundBanks},
 		{"reconcile_channels", 3, 20, p.reconcile.RoundChannels},
+		{"payee_statements", 3, 25, p.statements.IssueDue},
 		{"reconcile_inside", 3, 30, p.reconcile.RoundInside},
 	} {
 		at, err := jobs.LocalTime(r.hour, r.minute)

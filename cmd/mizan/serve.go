@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+
+	"mizan/api/console/pdf"
 )
 
 type serveCmd struct {
@@ -24,6 +26,7 @@ type serveCmd struct {
 	Jobs               string     `help:"Whether this replica runs jobs: on or off. One that runs them is needed; several share them." enum:"on,off" default:"on"`
 	JobsPollOnly       bool       `name:"jobs-poll-only" help:"Find the work of jobs by asking alone, because a proxy in front of the database does not carry LISTEN."`
 	ReconcileShare     int        `name:"reconcile-share" help:"Percent of its time, 1 to 100, that a reconciliation works while anybody posts; with 100 it never waits." default:"20"`
+	Chromium           string     `help:"Program, Chromium or Chrome, that makes statements as PDF. Without it none is made." placeholder:"PROGRAM"`
 	LogFormat          string     `help:"Format of the log: json or text." enum:"json,text" default:"json"`
 	LogLevel           slog.Level `help:"Least level to log: debug, info, warn or error." default:"info" placeholder:"LEVEL"`
 }
@@ -66,7 +69,8 @@ func (c *serveCmd) Run(ctx context.Context, s *surroundings) error {
 		return err
 	}
 	driver, err := c.newDriver(s)
-	if err != nil {
+	printer, wrong := printerOf(c.Chromium)
+	if err = cmp.Or(err, wrong); err != nil {
 		return err
 	}
 	log := newLog(s.stderr, c.LogFormat, c.LogLevel)
@@ -97,7 +101,7 @@ func (c *serveCmd) Run(ctx context.Context, s *surroundings) error {
 	v, err := newService(ctx, pool, s.now, serviceConfig{
 		cursorKey: []byte(cursorKey), secrets: secrets, vaultKeys: vaultKeys, vaultRegion: c.VaultRegion,
 		issuer: entry.issuer, public: entry.public, secure: entry.secure || c.BehindTLSProxy, proxies: entry.proxies, sessionKey: entry.sessionKey, driver: driver, log: log,
-		withoutJobs: c.Jobs == "off", pollOnly: c.JobsPollOnly, clock: moved, reconcileShare: c.ReconcileShare,
+		withoutJobs: c.Jobs == "off", pollOnly: c.JobsPollOnly, clock: moved, reconcileShare: c.ReconcileShare, printer: printer,
 	})
 	if err != nil {
 		return err
@@ -108,4 +112,16 @@ func (c *serveCmd) Run(ctx context.Context, s *surroundings) error {
 	}
 	_, err = fmt.Fprintln(s.stderr, "mizan has stopped")
 	return err
+}
+
+// printerOf returns what makes PDFs, nil for no program.
+func printerOf(program string) (*pdf.Printer, error) {
+	if program == "" {
+		return nil, nil
+	}
+	printer, err := pdf.New(program)
+	if err != nil {
+		return nil, usageError("--chromium names no program that can be started. Give the path of a Chromium or Chrome, or leave it out.")
+	}
+	return printer, nil
 }

@@ -44,6 +44,7 @@ func TestServeFlags(t *testing.T) {
 		says string
 	}{
 		"nothing wrong":               {with(nil), exitUnavailable, "does not answer"},
+		"no such browser":             {with(nil, "MIZAN_CHROMIUM", "/none/chromium"), exitUsage, "--chromium names no program"},
 		"all of an issuer":            {with(issuer, "MIZAN_OIDC_AUDIENCE", "mizan-api"), exitUnavailable, "does not answer"},
 		"proxies":                     {with(nil, "MIZAN_TRUSTED_PROXY", "10.0.0.0/8,fd00::/8,192.0.2.7"), exitUnavailable, "does not answer"},
 		"a public client":             {with(issuer, "MIZAN_OIDC_CLIENT_SECRET", ""), exitUnavailable, "does not answer"},

@@ -19,6 +19,7 @@ import (
 	"mizan/api"
 	"mizan/api/access"
 	"mizan/api/console"
+	"mizan/api/console/pdf"
 	"mizan/api/docs"
 	"mizan/ledger"
 	"mizan/ledger/commerce/intake"
@@ -52,6 +53,8 @@ type serviceConfig struct {
 	vaultRegion string
 	// reconcileShare is the part of its time that a reconciliation works while anybody posts, in percent; 0 for the usual.
 	reconcileShare int
+	// printer makes PDFs; nil for none.
+	printer *pdf.Printer
 	// issuer is where people sign in; nil for by links only.
 	issuer *access.Issuer
 	// public is the address at which browsers reach the service; empty if nobody said.
@@ -115,6 +118,7 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 	}
 	counts.watch(p.jobs, now)
 	newReconcileMetrics(registry, p, now, config.log)
+	newEarningsMetrics(registry, p, config.log)
 	inbound := intake.New(pool, p.books, p.events, intake.Options{Secrets: config.secrets, Now: now, Log: config.log})
 	var handler http.Handler
 	// The handbook shows the API as the API describes itself. It asks once, and no request comes before the handler is
@@ -134,7 +138,11 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 		Payouts:        p.payouts,
 		Bank:           p.bank,
 		Reconcile:      p.reconcile,
+		Earnings:       p.earnings,
 		Reports:        p.reports,
+		Receipts:       p.receipts,
+		Statements:     p.statements,
+		Questions:      p.questions,
 		PublicURL:      config.public,
 		Secure:         config.secure,
 		TrustedProxies: config.proxies,
@@ -178,8 +186,8 @@ func (v *service) close(ctx context.Context) error {
 func (p *parts) consoleConfig(config serviceConfig, now func() time.Time) console.Config {
 	pages := console.Config{
 		Ledger: p.books, Access: p.access, Desk: p.desk, Trail: p.trail, Commerce: p.events, Vault: p.vault, Jobs: p.jobs, Payouts: p.payouts, Bank: p.bank,
-		Reconcile: p.reconcile, Reports: p.reports,
-		FormKey: config.sessionKey, Secure: config.secure, Now: now, Version: version(), Open: config.open, Log: config.log,
+		Reconcile: p.reconcile, Earnings: p.earnings, Reports: p.reports, Receipts: p.receipts, Statements: p.statements, Questions: p.questions,
+		FormKey: config.sessionKey, Secure: config.secure, Now: now, Version: version(), Open: config.open, Printer: config.printer, Log: config.log,
 		Address: api.ClientAddress,
 	}
 	if config.issuer != nil {

@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 	"mizan/ledger/fault"
 	"mizan/ledger/guard"
 	"mizan/payouts"
+	"mizan/payouts/earnings"
 	"mizan/payouts/reconcile"
 )
 
@@ -52,6 +54,7 @@ type verification struct {
 	Payouts      payoutsVerdict  `json:"payouts"`
 	Closings     closingsVerdict `json:"closed_months"`
 	Suspense     suspenseVerdict `json:"suspense"`
+	Earnings     earningsVerdict `json:"earnings"`
 	Trail        trailVerdict    `json:"audit_trail"`
 }
 
@@ -93,17 +96,19 @@ func (c *verifyCmd) Run(ctx context.Context, s *surroundings) (err error) {
 		return err
 	}
 	trail := guard.NewTrail(pool, s.now)
+	events := commerce.New(books, commerce.NewRuleSets(pool, s.now), s.now)
 	also := verifyBeside{
-		payouts: payouts.New(payouts.Options{Pool: pool, Ledger: books, Trail: trail, Now: s.now}),
-		closing: reconcile.New(reconcile.Options{Pool: pool, Ledger: books, Events: commerce.New(books, commerce.NewRuleSets(pool, s.now), s.now), Trail: trail, Now: s.now}),
+		payouts:  payouts.New(payouts.Options{Pool: pool, Ledger: books, Trail: trail, Now: s.now}),
+		closing:  reconcile.New(reconcile.Options{Pool: pool, Ledger: books, Events: events, Trail: trail, Now: s.now}),
+		earnings: earnings.New(earnings.Options{Pool: pool, Ledger: books, Events: events, Now: s.now}),
 	}
-	all := verdicts{true, true, true}
+	all := verdicts{true, true, true, true, nil}
 	for _, code := range codes {
 		one, err := c.verify(ctx, s, books, trail, also, code, options)
 		if err != nil {
 			return fmt.Errorf("%s: %w", code, err)
 		}
-		all = verdicts{all.sound && one.sound, all.chained && one.chained, all.accounted && one.accounted}
+		all = verdicts{all.sound && one.sound, all.chained && one.chained, all.accounted && one.accounted, all.summed && one.summed, errors.Join(all.unread, one.unread)}
 	}
 	if c.Book == "" {
 		verdict, err := verifyTrail(ctx, trail, guard.Book{})
@@ -122,8 +127,10 @@ func (c *verifyCmd) Run(ctx context.Context, s *surroundings) (err error) {
 		return errTrailsUnsound
 	case !all.accounted:
 		return errSuspenseUneven
+	case !all.summed:
+		return errEarningsUneven
 	}
-	return nil
+	return all.unread
 }
 
 func (c *verifyCmd) options() (o ledger.VerifyOptions, err error) {
@@ -203,13 +210,18 @@ func everyBook(ctx context.Context, books *ledger.Ledger) (codes []string, err e
 
 // verifyBeside are the services that prove what stands beside the books.
 type verifyBeside struct {
-	payouts *payouts.Service
-	closing *reconcile.Service
+	payouts  *payouts.Service
+	closing  *reconcile.Service
+	earnings *earnings.Service
 }
 
 // verdicts are what was found of books: that they are what their rows say with what stands beside them, that their trails are whole,
-// and that breaks account for suspense.
-type verdicts struct{ sound, chained, accounted bool }
+// that breaks account for suspense, and that earnings are sums of the entries.
+type verdicts struct {
+	sound, chained, accounted, summed bool
+	// unread is why earnings could not be compared.
+	unread error
+}
 
 // verify verifies one book with what stands beside it and its trail, and prints what it found.
 func (c *verifyCmd) verify(ctx context.Context, s *surroundings, books *ledger.Ledger, trail *guard.Trail, also verifyBeside, code string, options ledger.VerifyOptions) (v verdicts, err error) {
@@ -242,14 +254,16 @@ func (c *verifyCmd) verify(ctx context.Context, s *surroundings, books *ledger.L
 	if err != nil {
 		return v, err
 	}
+	// What is found of the books is told also where the sums beside them cannot be read.
+	sums, unread := verifyEarnings(ctx, also.earnings, book)
 	verdict, err := verifyTrail(ctx, trail, guard.Book{ID: int32(book.ID), Code: code})
 	if err != nil {
 		return v, err
 	}
-	v = verdicts{report.Sound() && lines.Sound && months.Sound, verdict.Sound, waits.Sound}
+	v = verdicts{report.Sound() && lines.Sound && months.Sound, verdict.Sound, waits.Sound, sums.Sound || unread != nil, unread}
 	if c.JSON {
 		document := verificationOf(report, took)
-		document.Trail, document.Payouts, document.Closings, document.Suspense = verdict, lines, months, waits
+		document.Trail, document.Payouts, document.Closings, document.Suspense, document.Earnings = verdict, lines, months, waits, sums
 		return v, writeJSON(s.stdout, document)
 	}
 	if err := printVerification(s.stdout, report, took); err != nil {
@@ -262,6 +276,9 @@ func (c *verifyCmd) verify(ctx context.Context, s *surroundings, books *ledger.L
 		return v, err
 	}
 	if err := printSuspense(s.stdout, code, waits); err != nil {
+		return v, err
+	}
+	if err := printEarnings(s.stdout, code, sums); err != nil {
 		return v, err
 	}
 	return v, printTrail(s.stdout, code, verdict)

@@ -1,10 +1,10 @@
+//go:build !race
+
 package commerce
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -173,21 +173,6 @@ func (m *brandModel) check(t *testing.T, w *workbench, brand string) {
 			t.Fatalf("pending %v, available %v", pending, available)
 		}
 	}
-}
-
-func brandBench(t *testing.T) *workbench {
-	t.Helper()
-	w := newWorkbench(t, "US", "America/Chicago", "USD")
-	content, err := os.ReadFile("testdata/lives/simulcast.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var l life
-	if err := json.Unmarshal(content, &l); err != nil {
-		t.Fatal(err)
-	}
-	w.useRules(t, l.Rules)
-	return w
 }
 
 // TestBrandLives plays random histories and compares every balance with the model after each event.

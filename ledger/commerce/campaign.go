@@ -3,6 +3,9 @@ package commerce
 import (
 	"slices"
 	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"mizan/ledger"
 	"mizan/ledger/fault"
@@ -40,6 +43,7 @@ var (
 // CampaignPublished is a version of a campaign's promise.
 type CampaignPublished struct {
 	ID            string                `json:"id" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"The campaign's id" example:"winter24"`
+	Name          string                `json:"name,omitempty" maxLength:"120" doc:"What its public page calls it; left out, its id" example:"Winter kits, camp A"`
 	Kind          string                `json:"kind" enum:"humanitarian,general" doc:"A humanitarian campaign carries no platform fee"`
 	Currency      string                `json:"currency" pattern:"^[A-Z]{3}$" doc:"The one currency of its donations" example:"GBP"`
 	Beneficiaries []CampaignBeneficiary `json:"beneficiaries" nullable:"false" minItems:"1" maxItems:"20" doc:"Who gets the donations, by weight"`
@@ -60,6 +64,7 @@ type CampaignPublished struct {
 type CampaignBeneficiary struct {
 	Payee  string `json:"payee" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"Who gets it" example:"ngo_a"`
 	Weight string `json:"weight" pattern:"^(0|[1-9][0-9]*)(\\.[0-9]{1,12})?$" doc:"The part, in proportion to the other weights" example:"60"`
+	Name   string `json:"name,omitempty" maxLength:"120" doc:"The charity's public name, shown on public pages; left out, its id" example:"Shelter Now"`
 }
 
 // CampaignQuote is what card processing is quoted at.
@@ -72,6 +77,7 @@ func (d *CampaignPublished) subject() string { return "campaign:" + d.ID }
 
 func (d *CampaignPublished) prepare(p *preparation) {
 	p.id("/id", d.ID, true)
+	p.publicName("/name", d.Name)
 	if d.Kind == "" {
 		p.bad("/kind", "required", "A campaign is humanitarian or general.")
 	}
@@ -98,6 +104,16 @@ func (d *CampaignPublished) prepare(p *preparation) {
 	}
 }
 
+// maxPublicName bounds a name on public pages, in characters.
+const maxPublicName = 120
+
+// publicName judges a name that public pages show. It may be left out.
+func (p *preparation) publicName(pointer, name string) {
+	if strings.TrimSpace(name) != name || utf8.RuneCountInString(name) > maxPublicName || !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		p.bad(pointer, "text", "A name is at most 120 printable characters, without a space at either end.")
+	}
+}
+
 func (p *preparation) days(pointer string, n, least, most int) {
 	if n < least || n > most {
 		p.bad(pointer, "days", "This is a number of days from "+strconv.Itoa(least)+" to "+strconv.Itoa(most)+".")
@@ -115,6 +131,7 @@ func (d *CampaignPublished) prepareSplit(p *preparation) {
 	for i, b := range d.Beneficiaries {
 		to := at("/beneficiaries", i)
 		p.id(to+"/payee", b.Payee, true)
+		p.publicName(to+"/name", b.Name)
 		if seen[b.Payee] {
 			p.bad(to+"/payee", "repeated", "Each beneficiary is named once.")
 		}

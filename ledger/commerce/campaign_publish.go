@@ -74,6 +74,14 @@ type CampaignVersion struct {
 	Promise     []string  `json:"promise" doc:"What it promises, in words"`
 }
 
+// Percentage is a beneficiary's part of what is left of a gift, with at most two decimals; empty if it has none.
+func (v *CampaignVersion) Percentage(payee string) string { return percentageOf(v, payee) }
+
+// CampaignVersions returns a campaign's versions, oldest first, or ErrCampaignUnknown.
+func (s *Service) CampaignVersions(ctx context.Context, book ledger.Book, id string) ([]CampaignVersion, error) {
+	return s.versions(ctx, book, id)
+}
+
 // versions reads a campaign's versions, oldest first.
 func (s *Service) versions(ctx context.Context, book ledger.Book, id string) ([]CampaignVersion, error) {
 	var list []CampaignVersion

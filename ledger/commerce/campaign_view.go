@@ -2,6 +2,7 @@ package commerce
 
 import (
 	"context"
+	"time"
 
 	"mizan/ledger"
 	"mizan/ledger/money"
@@ -19,6 +20,9 @@ type Campaign struct {
 	Match    *CampaignMatch    `json:"match,omitempty" doc:"What gifts are matched with"`
 	// Beneficiaries are all who ever had a share, in the order they came.
 	Beneficiaries []CampaignShare `json:"beneficiaries" nullable:"false"`
+	// LastMovement is when something last happened to what was given, and LastSequence where in the book.
+	LastMovement *time.Time `json:"last_movement,omitempty" format:"date-time" doc:"When something last happened to what was given; left out if nothing was given yet"`
+	LastSequence int64      `json:"last_sequence,omitempty" doc:"Its place in the book"`
 }
 
 // CampaignTotals are the numbers of a campaign's public page. Donations that went back are counted apart.
@@ -33,7 +37,8 @@ type CampaignTotals struct {
 	Promised        string `json:"promised_not_funded" doc:"Matches that were promised and are not funded yet" example:"0.00"`
 	Surplus         string `json:"card_fee_surplus" doc:"What card fees cost less than quoted, passed on" example:"0.00"`
 	Borne           string `json:"borne_by_platform" doc:"Kept by beneficiaries of donations that went back after disbursement" example:"0.00"`
-	ToBeneficiaries string `json:"to_beneficiaries" doc:"Given, less card and platform fees, plus the rest" example:"284.32"`
+	FromSales       string `json:"from_sales" doc:"What came from sales and round-ups, not from donations" example:"0.00"`
+	ToBeneficiaries string `json:"to_beneficiaries" doc:"Given, less card and platform fees, plus the rest and what came from sales" example:"284.32"`
 	Disbursed       string `json:"disbursed" doc:"What has arrived" example:"241.67"`
 	Held            string `json:"held" doc:"What is held, for the reasons beside the beneficiaries" example:"42.65"`
 	Refunds         int64  `json:"refunds" doc:"Donations that went back" example:"1"`
@@ -90,29 +95,45 @@ func (s *Service) Campaign(ctx context.Context, book ledger.Book, id string) (*C
 	if err != nil {
 		return nil, err
 	}
-	last := &versions[len(versions)-1]
-	t, err := s.tallyNow(ctx, book, id)
+	head, err := s.ledger.Head(ctx, book)
 	if err != nil {
 		return nil, err
 	}
-	if t == nil {
-		t = &tally{Currency: last.Currency}
+	return s.campaignAt(ctx, book, id, versions, bookPlace{at: head.LastSequence})
+}
+
+// campaignAt is a campaign at a place in the book: its tally and the balances are of the same moment, whatever is posted meanwhile.
+func (s *Service) campaignAt(ctx context.Context, book ledger.Book, id string, versions []CampaignVersion, m bookPlace) (*Campaign, error) {
+	last := &versions[len(versions)-1]
+	counted, _, err := s.lastBefore(ctx, book, tallySubject(id), m.before())
+	if err != nil {
+		return nil, err
+	}
+	t := &tally{Currency: last.Currency}
+	if counted != nil {
+		if t, err = tallyOf(counted); err != nil {
+			return nil, err
+		}
 	}
 	c := money.Currency(last.Currency)
 	out := &Campaign{Campaign: id, Kind: last.Kind, Currency: last.Currency, Versions: versions, Beneficiaries: []CampaignShare{}}
+	if counted != nil {
+		out.LastMovement, out.LastSequence = &counted.RecordedAt, counted.Sequence
+	}
 	for _, b := range last.Beneficiaries {
 		t.of(b.Payee)
 	}
-	var sums struct{ kept, surplus, paid, held int64 }
+	var sums struct{ kept, surplus, paid, held, sales int64 }
 	for i := range t.Of {
 		b := &t.Of[i]
-		share, waits, err := s.shareOf(ctx, book, id, c, b)
+		share, waits, err := s.shareOf(ctx, book, id, c, b, m)
 		if err != nil {
 			return nil, err
 		}
 		share.Percentage = percentageOf(last, b.Payee)
 		out.Beneficiaries = append(out.Beneficiaries, *share)
 		sums.kept += b.kept()
+		sums.sales += b.fromSales(waits)
 		sums.surplus += b.Surplus - b.BackSurplus
 		sums.paid += b.Paid
 		if b.Held != "" {
@@ -121,10 +142,39 @@ func (s *Service) Campaign(ctx context.Context, book ledger.Book, id string) (*C
 	}
 	f := func(n int64) string { return money.Minor(n).Format(c) }
 	out.Totals = CampaignTotals{Donations: t.Number, Given: f(t.Given), CardFees: f(t.CardFees), Covered: f(t.Covered), PlatformFee: f(t.PlatformFee),
-		Tips: f(t.Tips), Matched: f(t.Match.Matched), Promised: f(t.Match.Promised), Surplus: f(sums.surplus), Borne: f(t.Borne), ToBeneficiaries: f(sums.kept),
+		Tips: f(t.Tips), Matched: f(t.Match.Matched), Promised: f(t.Match.Promised), Surplus: f(sums.surplus), Borne: f(t.Borne), FromSales: f(sums.sales), ToBeneficiaries: f(sums.kept + sums.sales),
 		Disbursed: f(sums.paid), Held: f(sums.held), Refunds: t.Refunds, Refunded: f(t.Refunded)}
-	out.Match, err = s.matchOf(ctx, book, id, c, &t.Match)
+	out.Match, err = s.matchOf(ctx, book, id, c, &t.Match, m)
 	return out, err
+}
+
+// CardFees are what card processing took of gifts to a beneficiary before they came to it. Back is what of it was taken of gifts that went
+// back; the platform bears that.
+type CardFees struct{ Borne, Back money.Minor }
+
+// ShareAt is what a beneficiary's share of a campaign was like at a place in the book. Held says that it is kept back until somebody has
+// checked the beneficiary.
+type ShareAt struct {
+	CardFees
+	Held bool
+}
+
+// CampaignShareAt returns a beneficiary's share of a campaign right after a transaction, in the currency of the campaign; nothing if the
+// campaign has another, or had no gifts.
+func (s *Service) CampaignShareAt(ctx context.Context, book ledger.Book, campaign, payee string, c money.Currency, at int64) (share ShareAt, err error) {
+	if at <= 0 {
+		return share, nil
+	}
+	counted, _, err := s.lastBefore(ctx, book, tallySubject(campaign), bookPlace{at: at}.before())
+	if err != nil || counted == nil {
+		return share, err
+	}
+	t, err := tallyOf(counted)
+	if err != nil || money.Currency(t.Currency) != c {
+		return share, err
+	}
+	b := t.of(payee)
+	return ShareAt{CardFees{money.Minor(b.Fees), money.Minor(b.BackFees)}, b.Held != ""}, nil
 }
 
 // tallyNow reads a campaign's tally as it stands, nil if nothing was given yet.
@@ -137,12 +187,12 @@ func (s *Service) tallyNow(ctx context.Context, book ledger.Book, id string) (*t
 }
 
 // shareOf reads what a beneficiary has; waits is what it is still to get and not on its way.
-func (s *Service) shareOf(ctx context.Context, book ledger.Book, id string, c money.Currency, b *shareTally) (share *CampaignShare, waits money.Minor, err error) {
-	pending, err := s.balance(ctx, book, donationPending(b.Payee, id), c)
+func (s *Service) shareOf(ctx context.Context, book ledger.Book, id string, c money.Currency, b *shareTally, m bookPlace) (share *CampaignShare, waits money.Minor, err error) {
+	pending, err := s.balanceAt(ctx, book, donationPending(b.Payee, id), c, m)
 	if err != nil {
 		return nil, 0, err
 	}
-	available, err := s.balance(ctx, book, donationAvailable(b.Payee, id), c)
+	available, err := s.balanceAt(ctx, book, donationAvailable(b.Payee, id), c, m)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -150,9 +200,14 @@ func (s *Service) shareOf(ctx context.Context, book ledger.Book, id string, c mo
 	waits = pending + available
 	return &CampaignShare{Payee: b.Payee, Opening: f(0), Donated: f(b.Donated), Matched: f(b.Matched), Surplus: f(b.Surplus), BackDonated: f(b.BackDonated),
 		BackMatched: f(b.BackMatched), PlatformFee: f(b.Ours), AgencyFee: f(0), RedirectedIn: f(b.In), RedirectOut: f(b.Out),
-		FromSales: f(int64(waits) + b.Paid + b.Sending - b.kept()), Disbursed: f(b.Paid), Sending: f(b.Sending),
+		FromSales: f(b.fromSales(waits)), Disbursed: f(b.Paid), Sending: f(b.Sending),
 		Pending: pending.Format(c), Available: available.Format(c), Closing: (waits + money.Minor(b.Sending)).Format(c),
 		CardFees: f(b.Fees), BackCardFees: f(b.BackFees), Held: b.Held, RedirectedTo: b.Redirected}, waits, nil
+}
+
+// fromSales is what a beneficiary has got or is to get and no donation gave it.
+func (s *shareTally) fromSales(waits money.Minor) int64 {
+	return int64(waits) + s.Paid + s.Sending - s.kept()
 }
 
 // percentageOf is a beneficiary's weight in a version as a percentage with at most two decimals, nothing if it has none.
@@ -173,11 +228,11 @@ func percentageOf(v *CampaignVersion, payee string) string {
 	return money.Minor(parts[at]).Format("GBP")
 }
 
-func (s *Service) matchOf(ctx context.Context, book ledger.Book, id string, c money.Currency, m *matchTally) (*CampaignMatch, error) {
+func (s *Service) matchOf(ctx context.Context, book ledger.Book, id string, c money.Currency, m *matchTally, at bookPlace) (*CampaignMatch, error) {
 	if len(m.Funders) == 0 {
 		return nil, nil
 	}
-	fund, err := s.balance(ctx, book, matchFund(id), c)
+	fund, err := s.balanceAt(ctx, book, matchFund(id), c, at)
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,6 @@ import (
 
 	"mizan/ledger"
 	"mizan/ledger/fault"
-	"mizan/ledger/money"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -225,27 +224,6 @@ func TestAtomicRefusal(t *testing.T) {
 		if i < 5 != r.Replayed || r.Err != nil && i != 5 {
 			t.Errorf("item %d: %v, replayed %t", i, r.Err, r.Replayed)
 		}
-	}
-}
-
-// TestEveryTypeReplays sends every worked example twice: the second answer is the first, also after the order moved on.
-func TestEveryTypeReplays(t *testing.T) {
-	t.Parallel()
-	w := newWorkbench(t, "US", "America/Chicago", "USD")
-	for n, l := range loadLives(t) {
-		t.Run(l.Key, func(t *testing.T) {
-			lw := *w
-			book, _, err := w.ledger.CreateBook(t.Context(), ledger.NewBook{Code: fmt.Sprintf("again_%d", n), Name: l.Title, Currencies: append([]money.Currency{l.Currency}, l.Currencies...), TimeZone: "UTC", Market: "US"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if l.Currency != "USD" {
-				return // the form of events does not depend on the currency
-			}
-			lw.book = book
-			lw.useRules(t, l.Rules)
-			lw.playTwice(t, l)
-		})
 	}
 }
 

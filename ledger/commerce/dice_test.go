@@ -16,7 +16,7 @@ import (
 
 var (
 	lifeSeed  = flag.Uint64("life.seed", 0, "play only the random life of this seed")
-	lifeCount = flag.Int("life.count", 20_000/underRace, "how many random lives to play")
+	lifeCount = flag.Int("life.count", 8_000/underRace, "how many random lives to play")
 	lifeFresh = flag.Bool("life.fresh", false, "draw new seeds; without it every run plays the same lives")
 )
 

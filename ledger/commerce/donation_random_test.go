@@ -153,7 +153,7 @@ func (h *donationHistory) check() {
 		t.Fatal(err)
 	}
 	m := func(s string) money.Minor { return signedMinor(t, s, "GBP") }
-	if to := m(c.Totals.Given) - m(c.Totals.CardFees) + m(c.Totals.Matched) + m(c.Totals.Surplus) + m(c.Totals.Borne); to != m(c.Totals.ToBeneficiaries) {
+	if to := m(c.Totals.Given) - m(c.Totals.CardFees) + m(c.Totals.Matched) + m(c.Totals.Surplus) + m(c.Totals.Borne) + m(c.Totals.FromSales); to != m(c.Totals.ToBeneficiaries) {
 		t.Fatalf("step %d: given, less fees, plus match is %s: %+v", h.step, to.Format("GBP"), c.Totals)
 	}
 	if fund := 60_00 - m(c.Totals.Matched); fund != m(c.Match.Fund) {

@@ -3,6 +3,7 @@ package commerce
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -58,7 +59,7 @@ func TestRefugeeCampaign(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := CampaignTotals{Donations: 3, Given: "156.00", CardFees: "1.68", Covered: "0.91", PlatformFee: "0.00", Tips: "5.00", Matched: "130.00", Promised: "0.00",
-		Surplus: "0.00", Borne: "0.00", ToBeneficiaries: "284.32", Disbursed: "241.67", Held: "42.65", Refunds: 1, Refunded: "20.00"}
+		Surplus: "0.00", Borne: "0.00", FromSales: "0.00", ToBeneficiaries: "284.32", Disbursed: "241.67", Held: "42.65", Refunds: 1, Refunded: "20.00"}
 	if c.Totals != want {
 		t.Errorf("totals\n got %+v\nwant %+v", c.Totals, want)
 	}
@@ -92,10 +93,44 @@ func TestRefugeeCampaign(t *testing.T) {
 	}
 	if back, err := w.Donation(t.Context(), w.book, "D2"); err != nil || back.Returned == nil || back.Returned.Amount != "20.00" {
 		t.Errorf("refunded receipt %+v %v", back, err)
+	} else if last := c.LastSequence; back.Sequence != last {
+		t.Errorf("the refunded receipt rests on %d, and the campaign is at %d", back.Sequence, last)
+	} else {
+		for _, s := range back.Shares {
+			if s.State != "returned" || s.ReleasedAt != nil || s.PaidAt != nil || s.Reason != "" {
+				t.Errorf("a part of a refunded gift: %+v", s)
+			}
+		}
 	}
 	report, err := w.Safeguarding(t.Context(), w.book)
 	if err != nil || len(report) != 1 || report[0].Safeguarded != "62.65" || report[0].Processor != "4.45" || report[0].Shortfall != "0.00" || len(report[0].Broken) != 0 {
 		t.Errorf("safeguarding %+v %v", report, err)
+	}
+}
+
+// TestCampaignIsOfOneMoment: at each place in the book its rows add up and are what they were there, whatever was posted later.
+func TestCampaignIsOfOneMoment(t *testing.T) {
+	t.Parallel()
+	w := newWorkbench(t, "UK", "Europe/London", "GBP")
+	var then []*Campaign
+	var places []bookPlace
+	refugeeCampaign(t, w, func(int) {
+		t.Helper()
+		c, err := w.Campaign(t.Context(), w.book, "winter24")
+		if err != nil {
+			t.Fatal(err)
+		}
+		head, err := w.ledger.Head(t.Context(), w.book)
+		if err != nil {
+			t.Fatal(err)
+		}
+		then, places = append(then, c), append(places, bookPlace{at: head.LastSequence})
+	})
+	for i, want := range then {
+		got, err := w.campaignAt(t.Context(), w.book, "winter24", want.Versions, places[i])
+		if err != nil || !reflect.DeepEqual(got, want) || got.Totals.FromSales != "0.00" {
+			t.Errorf("after step %d, %v\n got %+v\nwant %+v", i, err, got, want)
+		}
 	}
 }
 
@@ -276,7 +311,7 @@ func TestPublishAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorkbench(t, "UK", "Europe/London", "GBP")
 	w.campaignOf(t, "")
-	c := CampaignPublished{ID: "c1", Kind: "general", Currency: "GBP", Beneficiaries: []CampaignBeneficiary{{"a", "1"}}, FeeQuote: CampaignQuote{Rate: "0"}}
+	c := CampaignPublished{ID: "c1", Kind: "general", Currency: "GBP", Beneficiaries: []CampaignBeneficiary{{Payee: "a", Weight: "1"}}, FeeQuote: CampaignQuote{Rate: "0"}}
 	if r := w.Publish(t.Context(), w.book, c); r.Err != ErrCampaignExists {
 		t.Errorf("other content: %v", r.Err)
 	}

@@ -2,6 +2,7 @@ package commerce
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"mizan/ledger"
@@ -32,6 +33,9 @@ type Donation struct {
 	ExpectedBy  time.Time         `json:"expected_by" format:"date-time" doc:"When the beneficiaries have it at the latest"`
 	Returned    *DonationReturn   `json:"returned,omitempty" doc:"How it went back"`
 	Record      []DonationRecords `json:"transactions" nullable:"false"`
+	// Sequence is the last transaction of the book that it rests on.
+	Sequence int64  `json:"-"`
+	Receipt  string `json:"receipt,omitempty" doc:"The id of its public receipt, once it has one" example:"uk-k5w3pz7vq2c4n6m3abdefghijk"`
 }
 
 // DonationShare is one beneficiary's part of a gift.
@@ -60,6 +64,7 @@ type DonationMatch struct {
 	Of       string   `json:"of" example:"106.00"`
 	Funders  []string `json:"funders" nullable:"false" example:"[\"platform\"]"`
 	Bound    string   `json:"bound,omitempty" enum:"donor_cap,campaign_cap" doc:"What limited it"`
+	Cap      string   `json:"cap,omitempty" doc:"All that is pledged for the campaign, where that limited it" example:"150.00"`
 }
 
 // DonationReturn is how a donation went back.
@@ -91,8 +96,16 @@ func (s *Service) Donation(ctx context.Context, book ledger.Book, id string) (*D
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.tallyNow(ctx, book, g.Campaign)
-	if err != nil || t == nil {
+	counted, _, err := s.lastOf(ctx, book, tallySubject(g.Campaign))
+	if err != nil || counted == nil {
+		return nil, err
+	}
+	t, err := tallyOf(counted)
+	if err != nil {
+		return nil, err
+	}
+	moments, err := s.momentsOf(ctx, book, &g, first.Sequence, tallyRecord{counted, t})
+	if err != nil {
 		return nil, err
 	}
 	versions, err := s.versions(ctx, book, g.Campaign)
@@ -114,17 +127,22 @@ func (s *Service) Donation(ctx context.Context, book ledger.Book, id string) (*D
 	if out.Layers, err = g.layers(c, gift); err != nil {
 		return nil, err
 	}
-	if err := s.readReturn(out, told); err != nil {
+	back, err := readReturn(out, told)
+	if err != nil {
 		return nil, err
 	}
-	if err := s.readShares(ctx, book, out, &g, t, told, &versions[min(g.Version, len(versions))-1]); err != nil {
-		return nil, err
-	}
+	g.readShares(out, t, told, moments, back, &versions[min(g.Version, len(versions))-1])
+	out.Sequence = counted.Sequence
 	for i := range told.transactions {
 		x := &told.transactions[i]
 		out.Record = append(out.Record, DonationRecords{x.ID(), x.Event, x.OccurredAt})
+		out.Sequence = max(out.Sequence, x.Sequence)
 	}
-	g.readMatch(out, t, told)
+	then, err := s.talliedBeside(ctx, book, first)
+	if err != nil {
+		return nil, err
+	}
+	g.readMatch(out, then, told)
 	return out, nil
 }
 
@@ -153,19 +171,28 @@ func (g *givenStored) layers(c money.Currency, gift money.Minor) ([]DonationLaye
 	return append(out, DonationLayer{"total", gift.Format(c), "100.00"}), nil
 }
 
-func (s *Service) readReturn(out *Donation, told *story) error {
+// readReturn reads how a donation went back, nil if it stands.
+func readReturn(out *Donation, told *story) (*backStored, error) {
 	for _, how := range []string{"refunded", "disputed"} {
 		if x := told.first("donation." + how); x != nil {
 			b, err := storedAs[backStored](x)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			out.Returned = &DonationReturn{how, x.OccurredAt, money.Minor(b.Charge).Format(money.Currency(b.Currency))}
+			return &b, nil
 		}
 	}
-	return nil
+	return nil, nil
 }
 
+// kept reports whether a beneficiary keeps its part of a donation that went back.
+func (b *backStored) kept(payee string) bool {
+	return slices.ContainsFunc(b.Shares, func(p backPart) bool { return p.Payee == payee && p.Account == "" })
+}
+
+// readMatch reads what a gift was matched with. Funders and cap are those of the tally that was recorded with it: who pledged
+// later did not match it.
 func (g *givenStored) readMatch(out *Donation, t *tally, told *story) {
 	if g.Match == nil || g.Match.Paid+g.Match.Promised == 0 {
 		return
@@ -187,15 +214,15 @@ func (g *givenStored) readMatch(out *Donation, t *tally, told *story) {
 	for _, f := range t.Match.Funders {
 		out.Match.Funders = append(out.Match.Funders, f.Funder)
 	}
+	if g.Match.Bound == "campaign_cap" {
+		out.Match.Cap = money.Minor(t.Match.pledged()).Format(c)
+	}
 }
 
 // readShares finds how far each beneficiary's part is.
-func (s *Service) readShares(ctx context.Context, book ledger.Book, out *Donation, g *givenStored, t *tally, told *story, v *CampaignVersion) error {
+// What went back comes first: the tally counts by numbers, and passes over the donations that no longer stand.
+func (g *givenStored) readShares(out *Donation, t *tally, told *story, moments map[string]shareMoments, back *backStored, v *CampaignVersion) {
 	c := money.Currency(g.Currency)
-	moments, err := s.momentsOf(ctx, book, g)
-	if err != nil {
-		return err
-	}
 	for _, share := range g.Shares {
 		b := t.of(share.Payee)
 		matched := share.Match
@@ -208,16 +235,19 @@ func (s *Service) readShares(ctx context.Context, book ledger.Book, out *Donatio
 		}
 		x := DonationShare{Payee: share.Payee, Percentage: percentageOf(v, share.Payee), Amount: money.Minor(share.Amount).Format(c), Matched: money.Minor(matched).Format(c), State: "pending"}
 		m := moments[share.Payee]
+		if back != nil && !back.kept(share.Payee) {
+			x.State = "returned"
+			out.Shares = append(out.Shares, x)
+			continue
+		}
 		x.ReleasedAt, x.PaidAt = m.released, m.paid
 		switch {
+		case m.redirected:
+			x.State, x.Reason = "redirected", b.Redirected
 		case m.paid != nil:
 			x.State = "disbursed"
-		case out.Returned != nil:
-			x.State = "returned"
-		case g.Number <= b.Disbursed:
+		case m.sent:
 			x.State = "submitted"
-		case b.Redirected != "" && g.Number <= b.RedirectedThrough:
-			x.State, x.Reason = "redirected", b.Redirected
 		case b.Held != "":
 			x.State, x.Reason = "held", b.Held
 		case g.Number <= b.Released:
@@ -225,68 +255,4 @@ func (s *Service) readShares(ctx context.Context, book ledger.Book, out *Donatio
 		}
 		out.Shares = append(out.Shares, x)
 	}
-	return nil
-}
-
-// shareMoments are when a beneficiary's part of a donation was released and arrived.
-type shareMoments struct{ released, paid *time.Time }
-
-// momentsOf finds when the parts of a donation were released and paid, in the campaign's releases and disbursements.
-func (s *Service) momentsOf(ctx context.Context, book ledger.Book, g *givenStored) (map[string]shareMoments, error) {
-	out := map[string]shareMoments{}
-	err := s.eachOf(ctx, book, ledger.TransactionQuery{Subject: tallySubject(g.Campaign), Event: "donation.released"}, func(x *ledger.Transaction) error {
-		t, err := tallyOf(x)
-		if err != nil {
-			return err
-		}
-		for _, b := range t.Of {
-			if m := out[b.Payee]; m.released == nil && g.Number <= b.Released {
-				m.released = &x.OccurredAt
-				out[b.Payee] = m
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	p := &planner{ctx: ctx, service: s, book: book, event: &Event{}}
-	err = s.eachOf(ctx, book, ledger.TransactionQuery{Event: "donation.disbursed"}, func(x *ledger.Transaction) error {
-		d, err := storedAs[disbursedStored](x)
-		if err != nil || d.Campaign != g.Campaign || g.Number <= d.Before || g.Number > d.Through {
-			return err
-		}
-		told, err := p.story(x.Subject)
-		if err != nil {
-			return err
-		}
-		if paid := told.first("donation.disbursement_paid"); paid != nil && told.first("donation.disbursement_returned") == nil {
-			m := out[d.Beneficiary]
-			m.paid = &paid.OccurredAt
-			out[d.Beneficiary] = m
-		}
-		return nil
-	})
-	return out, err
-}
-
-// eachOf reads the transactions of a query, oldest first.
-func (s *Service) eachOf(ctx context.Context, book ledger.Book, q ledger.TransactionQuery, do func(*ledger.Transaction) error) error {
-	q.Limit = pageOfStory
-	for n := 0; n <= maxOfStory; n += pageOfStory {
-		page, err := s.ledger.Transactions(ctx, book, q)
-		if err != nil {
-			return err
-		}
-		for i := range page.Transactions {
-			if err := do(&page.Transactions[i]); err != nil {
-				return err
-			}
-			q.After = page.Transactions[i].Sequence
-		}
-		if !page.More {
-			return nil
-		}
-	}
-	return ErrStoryTooLong
 }

@@ -24,37 +24,46 @@ func (s *Service) Explain(ctx context.Context, book ledger.Book, sequence int64)
 	if err != nil {
 		return nil, err
 	}
-	return s.explain(ctx, book, &t, nil)
+	e, _, err := s.explain(ctx, book, &t, nil)
+	return e, err
 }
 
 // ExplainAll is Explain of some hundred transactions, by their sequences. What they need is read together, or in halves if that takes
 // longer than one read may.
 func (s *Service) ExplainAll(ctx context.Context, book ledger.Book, sequences []int64) (map[int64]*Explanation, error) {
-	all, err := s.explainTogether(ctx, book, sequences)
-	if half := len(sequences) / 2; half > 0 && errors.Is(err, postgres.ErrReadTooLong) && ctx.Err() == nil {
-		if all, err = s.ExplainAll(ctx, book, sequences[:half]); err != nil {
-			return nil, err
-		}
-		rest, err := s.ExplainAll(ctx, book, sequences[half:])
-		if err != nil {
-			return nil, err
-		}
-		maps.Copy(all, rest)
-	}
+	all, _, err := s.ExplainShares(ctx, book, sequences)
 	return all, err
 }
 
-func (s *Service) explainTogether(ctx context.Context, book ledger.Book, sequences []int64) (map[int64]*Explanation, error) {
+// ExplainShares is ExplainAll with the shares of the sales that the transactions are of: what the money of each payee is made of, before
+// and after. A transaction that no sheet is computed for has none.
+func (s *Service) ExplainShares(ctx context.Context, book ledger.Book, sequences []int64) (map[int64]*Explanation, map[int64][]Share, error) {
+	all, shares, err := s.explainTogether(ctx, book, sequences)
+	if half := len(sequences) / 2; half > 0 && errors.Is(err, postgres.ErrReadTooLong) && ctx.Err() == nil {
+		if all, shares, err = s.ExplainShares(ctx, book, sequences[:half]); err != nil {
+			return nil, nil, err
+		}
+		rest, more, err := s.ExplainShares(ctx, book, sequences[half:])
+		if err != nil {
+			return nil, nil, err
+		}
+		maps.Copy(all, rest)
+		maps.Copy(shares, more)
+	}
+	return all, shares, err
+}
+
+func (s *Service) explainTogether(ctx context.Context, book ledger.Book, sequences []int64) (map[int64]*Explanation, map[int64][]Share, error) {
 	ts, err := s.ledger.BySequence(ctx, book, sequences)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var subjects []string
 	last := int64(0)
 	for _, n := range sequences {
 		t, known := ts[n]
 		if !known {
-			return nil, ledger.ErrTransactionUnknown
+			return nil, nil, ledger.ErrTransactionUnknown
 		}
 		if _, isOrder := orderID(t.Subject); isOrder {
 			subjects, last = append(subjects, t.Subject), max(last, n)
@@ -63,19 +72,19 @@ func (s *Service) explainTogether(ctx context.Context, book ledger.Book, sequenc
 	slices.Sort(subjects)
 	stories, err := s.ledger.Stories(ctx, book, slices.Compact(subjects), last, maxStory)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	all := make(map[int64]*Explanation, len(ts))
+	all, shares := make(map[int64]*Explanation, len(ts)), make(map[int64][]Share, len(ts))
 	for n, t := range ts {
-		if all[n], err = s.explain(ctx, book, &t, stories[t.Subject]); err != nil {
-			return nil, err
+		if all[n], shares[n], err = s.explain(ctx, book, &t, stories[t.Subject]); err != nil {
+			return nil, nil, err
 		}
 	}
-	return all, nil
+	return all, shares, nil
 }
 
 // explain is Explain of a transaction; story is what its order has, up to it or further, and nil if that is still to be read.
-func (s *Service) explain(ctx context.Context, book ledger.Book, t *ledger.Transaction, story []ledger.Transaction) (*Explanation, error) {
+func (s *Service) explain(ctx context.Context, book ledger.Book, t *ledger.Transaction, story []ledger.Transaction) (*Explanation, []Share, error) {
 	x := &explained{event: t.Event}
 	if t.Reverses != 0 {
 		x.event = ledger.EventReversed
@@ -85,7 +94,7 @@ func (s *Service) explain(ctx context.Context, book ledger.Book, t *ledger.Trans
 	}
 	r, _, ok := recordOf(t)
 	if !ok {
-		return x.expandByHand(t.Memo), nil
+		return x.expandByHand(t.Memo), nil, nil
 	}
 	var err error
 	id, isOrder := orderID(t.Subject)
@@ -93,11 +102,11 @@ func (s *Service) explain(ctx context.Context, book ledger.Book, t *ledger.Trans
 		if r.Part == 0 {
 			err = x.readData(r)
 		}
-		return x.expand(), err
+		return x.expand(), nil, err
 	}
 	if t.Reverses != 0 {
 		x.order = &order{id: id}
-		return x.expand(), nil
+		return x.expand(), nil, nil
 	}
 	if story == nil {
 		x.order, err = s.load(ctx, book, id, t.Sequence)
@@ -105,17 +114,18 @@ func (s *Service) explain(ctx context.Context, book ledger.Book, t *ledger.Trans
 		x.order, err = s.loaded(ctx, book, id, t.Sequence, story)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if r.Part == 0 {
 		if err := s.sheetsAround(ctx, book, x, t.Sequence); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if err = x.readData(r); err == nil {
 			err = x.readTrusts()
 		}
 	}
-	return x.expand(), err
+	shares := x.shares() // a sheet that the event left alone is not told
+	return x.expand(), shares, err
 }
 
 // readTrusts tells what a transaction of an order set aside for minors.

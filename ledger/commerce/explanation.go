@@ -1,6 +1,9 @@
 package commerce
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // The explanation of a transaction, expanded: for each amount the rule and its version, the base, the exact value, how it
 // was rounded and who bears the remainder. What is stored is compact (record.go); this is computed from it when read.
@@ -35,7 +38,7 @@ type Step struct {
 	Weight   string       `json:"weight,omitempty" doc:"The weight of a split by largest remainder"`
 	Exact    string       `json:"exact,omitempty" doc:"Before rounding" example:"4.0473"`
 	Rounding string       `json:"rounding,omitempty" example:"half_even"`
-	Bound    string       `json:"bound,omitempty" enum:"min,cap,base,deposited" doc:"The bound that decided; base: no more is withheld or set aside than there is; deposited: what is not with us any more stays set aside"`
+	Bound    string       `json:"bound,omitempty" enum:"min,cap,base,deposited,donor_cap,campaign_cap" doc:"The bound that decided; donor_cap and campaign_cap: of what gifts are matched with; base: no more is withheld or set aside than there is; deposited: what is not with us any more stays set aside"`
 	Parts    []StepPart   `json:"parts,omitempty" nullable:"false" doc:"What was rounded by itself: each line, or each rate of a category"`
 	Amount   string       `json:"amount" doc:"What it comes to after the event" example:"4.05"`
 	Before   string       `json:"before" doc:"What it came to before the event" example:"0.00"`
@@ -45,6 +48,11 @@ type Step struct {
 	// Remainder is who bears what the rounding leaves.
 	Remainder string `json:"remainder,omitempty" example:"seller"`
 	Text      string `json:"text" doc:"The step in words"`
+}
+
+// BlockedSource reports whether the step takes a payout out of what a hold keeps, or puts it back there.
+func (s *Step) BlockedSource() bool {
+	return s.Rule == "payout_source" && strings.HasSuffix(s.Title, " "+sourceWords[SourceBlocked])
 }
 
 // StepPart is a part of a step that was rounded by itself.

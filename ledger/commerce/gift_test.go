@@ -118,45 +118,6 @@ func (h *giftHistory) reverse(t *testing.T, id string) {
 	}
 }
 
-// TestGiftHistories plays random histories: unspent coins are what the books owe for them after every step, and when all is
-// undone nothing is left anywhere.
-func TestGiftHistories(t *testing.T) {
-	t.Parallel()
-	w := newWorkbench(t, "US", "America/Chicago", "USD")
-	for i := range uint64(8) {
-		seed := i + 1
-		if *lifeSeed != 0 {
-			seed = *lifeSeed
-		}
-		book, _, err := w.ledger.CreateBook(t.Context(), ledger.NewBook{Code: fmt.Sprintf("gifts_%d", i), Name: "Gifts", Currencies: []money.Currency{"USD"}, TimeZone: "UTC", Market: "US"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		own := *w
-		own.book = book
-		h := &giftHistory{workbench: &own, Rand: rand.New(rand.NewPCG(seed, 11)), seed: seed, gifts: map[string]money.Minor{}, bought: map[string]money.Minor{}}
-		for range 60 {
-			h.step(t)
-			owed, err := own.balance(t.Context(), book, accountCoins, "USD")
-			if err != nil || owed != h.unspent {
-				t.Fatalf("-life.seed=%d step %d: %v, coins are owed for %d, %d are unspent", seed, h.n, err, owed, h.unspent)
-			}
-		}
-		for id := range h.gifts {
-			h.reverse(t, id)
-		}
-		for id := range h.bought {
-			h.want(t, h.say(t, "coins.purchase_refunded", `{"purchase":%q}`, id), "")
-		}
-		for account, balance := range own.balances(t) {
-			if strings.Trim(balance, "-0.") != "" {
-				t.Errorf("-life.seed=%d: when all is undone, %s holds %s", seed, account, balance)
-			}
-		}
-		own.verified(t)
-	}
-}
-
 // TestLastCoins lets two services spend the same coins at once: they are spent once.
 func TestLastCoins(t *testing.T) {
 	t.Parallel()

@@ -31,6 +31,8 @@ type Gift struct {
 	Lots        []GiftLot `json:"lots" nullable:"false" doc:"The purchases of coins that paid for it, oldest first"`
 
 	Transactions []GiftRecord `json:"transactions" nullable:"false"`
+	// Receipt is the id of its public receipt, once it has one.
+	Receipt string `json:"receipt,omitempty" doc:"The id of its public receipt, once it has one" example:"uk-k5w3pz7vq2c4n6m3abdefghijk"`
 }
 
 // GiftLeg is what one receiver has of a gift.

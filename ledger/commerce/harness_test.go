@@ -148,3 +148,8 @@ func wantEntriesIn(t testing.TB, name string, usual money.Currency, r Result, wa
 
 // tester is who acts in tests.
 var tester = guard.Actor{Kind: guard.Operator, ID: "tester"}
+
+func (w *workbench) reverse(t *testing.T, x *ledger.Transaction) Result {
+	t.Helper()
+	return w.Post(t.Context(), w.book, event(t, "entry.reversed", fmt.Sprint("undo-", x.Sequence), fmt.Sprintf(`{"transaction":%q,"reason":"mistake"}`, x.ID())))
+}

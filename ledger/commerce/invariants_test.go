@@ -138,6 +138,9 @@ func (l *randomLife) check() error {
 	if err := l.checkTrusts(s); err != nil {
 		return err
 	}
+	if err := checkCut(o, s); err != nil {
+		return err
+	}
 	if l.IntN(referEvery) == 0 {
 		if err := checkReference(o, s); err != nil {
 			return err

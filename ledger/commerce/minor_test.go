@@ -2,7 +2,6 @@ package commerce
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -52,74 +51,6 @@ func (k *kidCommission) target(t *testing.T, rate string) money.Minor {
 		t.Fatal(err)
 	}
 	return m
-}
-
-// TestTrustFollowsWhatRemains plays random commissions of a minor, released and clawed back in any order: before anything
-// is deposited, the trust is the rate of what remains of each, rounded up; and what is deposited is never taken back.
-func TestTrustFollowsWhatRemains(t *testing.T) {
-	t.Parallel()
-	for i := range uint64(6) {
-		seed := freshSeed() + i
-		if *lifeSeed != 0 {
-			seed = *lifeSeed
-		}
-		rng := rand.New(rand.NewPCG(seed, 17))
-		rate := fmt.Sprintf("0.%02d", 1+rng.IntN(99))
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			w := nursery(t, rate)
-			var list []*kidCommission
-			deposited := money.Minor(0)
-			for n := range 60 {
-				reference := fmt.Sprint("r-", n)
-				switch k := rng.IntN(10); {
-				case k < 3 || len(list) == 0:
-					c := &kidCommission{id: fmt.Sprint("C", n), left: 1 + rng.IntN(50_000)}
-					w.post(t, "commission.earned", reference, fmt.Sprintf(`{"commission":%q,"seller":"s","creator":"kid","currency":"USD","amount":%q}`, c.id, money.Minor(c.left).Format("USD")))
-					list = append(list, c)
-				case k < 5:
-					c := list[rng.IntN(len(list))]
-					r := w.Release(t.Context(), w.book, Release{Reference: reference, Source: "commission:" + c.id})
-					if want := c.released || c.left == 0; want != (fault.CodeOf(r.Err) == ErrNothingWaits.Code) || !want && r.Err != nil {
-						t.Fatalf("-life.seed=%d release %s: %v", seed, c.id, r.Err)
-					}
-					if r.Err == nil {
-						w.checkExplanation(t, reference, r)
-						checkStepsTell(t, reference, r)
-					}
-					c.released = true
-				case k < 9:
-					c := list[rng.IntN(len(list))]
-					if c.left == 0 {
-						continue
-					}
-					back := 1 + rng.IntN(c.left)
-					r := w.post(t, "commission.clawback", reference, fmt.Sprintf(`{"commission":%q,"amount":%q}`, c.id, money.Minor(back).Format("USD")))
-					w.checkExplanation(t, reference, r)
-					checkStepsTell(t, reference, r)
-					c.left -= back
-				case n > 40: // the second half of the history has deposits
-					free := w.held(t, "liabilities:creator:minor_trust:kid") - deposited
-					if free <= 0 {
-						continue
-					}
-					amount := 1 + money.Minor(rng.IntN(int(free)))
-					w.post(t, "minor_trust.deposited", reference, fmt.Sprintf(`{"deposit":%q,"creator":"kid","currency":"USD","amount":%q,"processor":"main"}`, reference, amount.Format("USD")))
-					deposited += amount
-				}
-				want := money.Minor(0)
-				for _, c := range list {
-					if c.released {
-						want += c.target(t, rate)
-					}
-				}
-				trust := w.held(t, "liabilities:creator:minor_trust:kid")
-				if deposited == 0 && trust != want || trust < want || trust < deposited {
-					t.Fatalf("-life.seed=%d step %d at %s: the trust holds %d of %d, %d deposited", seed, n, rate, trust, want, deposited)
-				}
-			}
-			w.verified(t)
-		})
-	}
 }
 
 // TestTrustRaces deposits, claws back, refunds and disburses from two services at once: what was deposited stays covered.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"mizan/ledger/fault"
-	"mizan/ledger/money"
 )
 
 // Openings as a whole: what is refused leaves nothing behind, the same document is posted once, and a difference that was
@@ -220,33 +219,6 @@ func TestOpeningReversed(t *testing.T) {
 	if r := w.post(t, "refund.made", "r", `{"order":"o","refund":"R","full":true}`); moved("liabilities:seller:pending:s", r) != -8400 {
 		t.Errorf("%+v", r.Transactions)
 	}
-}
-
-// TestOpeningLargest: a document of as many orders as it may have is posted as a whole.
-func TestOpeningLargest(t *testing.T) {
-	t.Parallel()
-	w := newPeerBench(t)
-	orders := make([]string, MaxOpeningOrders)
-	for i := range orders {
-		orders[i] = openSale(fmt.Sprint("o", i))
-	}
-	document := openingWith("B", money.Minor(9400*len(orders)).Format("USD"), orders...)
-	begun := time.Now()
-	results, err := w.opened(t, document, false)
-	if err != nil || len(results) != MaxOpeningOrders+1 || w.headOf(t) != int64(len(results)) {
-		t.Fatalf("%v, %d results, %d transactions", err, len(results), w.headOf(t))
-	}
-	t.Logf("%d orders, %d bytes, %v", len(orders), len(document), time.Since(begun).Round(time.Millisecond))
-	again, err := w.opened(t, document, false)
-	if err != nil || !again[0].Replayed || w.headOf(t) != int64(len(results)) {
-		t.Errorf("again: %v", err)
-	}
-	d := openingOf(t, []byte(document))
-	d.Orders = append(d.Orders, *openingOrderOf(t, openSale("one-more")))
-	if _, err := w.Open(t.Context(), w.book, d, false); fault.CodeOf(err) != "validation-failed" {
-		t.Errorf("one more: %v", err)
-	}
-	w.verify(t)
 }
 
 func openingOrderOf(t *testing.T, text string) *OpeningOrder {

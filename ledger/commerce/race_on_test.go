@@ -2,6 +2,6 @@
 
 package commerce
 
-// underRace divides the number of random lives when the race detector watches, which makes each five times as dear; what
+// underRace divides the number of random lives when the race detector watches, which makes each ten times as dear; what
 // races are about is tested by tests of its own.
-const underRace = 8
+const underRace = 40

@@ -1,3 +1,5 @@
+//go:build !race
+
 package commerce
 
 import (
@@ -48,11 +50,6 @@ func (w *workbench) recorded(t *testing.T) (list []ledger.Transaction) {
 		}
 		after = list[len(list)-1].Sequence
 	}
-}
-
-func (w *workbench) reverse(t *testing.T, x *ledger.Transaction) Result {
-	t.Helper()
-	return w.Post(t.Context(), w.book, event(t, "entry.reversed", fmt.Sprint("undo-", x.Sequence), fmt.Sprintf(`{"transaction":%q,"reason":"mistake"}`, x.ID())))
 }
 
 func (w *workbench) reverseAll(t *testing.T) {

@@ -37,6 +37,7 @@ func TestServiceLives(t *testing.T) {
 					return
 				}
 			}
+			bw.checkEarned(t)
 			report, err := w.ledger.Verify(t.Context(), bw.book, ledger.VerifyOptions{})
 			if err != nil || !report.Sound() {
 				t.Fatalf("-life.seed %d: the book does not verify: %v %+v", seed, err, report.Findings)

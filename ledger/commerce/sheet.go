@@ -46,6 +46,7 @@ type step struct {
 	amount   money.Minor
 	tax      money.Minor
 	pays     string // who bears it: seller, creator, platform, buyer
+	party    string // the creator, as kind:id, out of whose commission it is
 	// parts are what the amount was rounded in, if that is more than one: lines, or categories with rates of their own.
 	parts []stepPart
 	// released says that a deposit ended because its tier is known.
@@ -519,7 +520,7 @@ func (s *sheet) creator(c *creator, gross, whole money.Minor) {
 		position := payeeAccount("agency", bucketPending, c.agency)
 		s.positions.add(position, share)
 		st := step{rule: o.rule(RuleAgency, ""), id: "agency", receiver: "agency:" + c.agency, of: "gross commission of " + c.id, total: gross, rate: c.share, rated: true,
-			rounding: o.agencyRounding(), amount: share, pays: c.paidBy}
+			rounding: o.agencyRounding(), amount: share, pays: c.paidBy, party: "creator:" + c.id}
 		switch c.paidBy {
 		case "seller":
 			s.seller -= share
@@ -552,7 +553,7 @@ func (s *sheet) creator(c *creator, gross, whole money.Minor) {
 		}
 		s.positions.add(r.To, tax)
 		s.steps = append(s.steps, step{rule: r, id: r.ID, receiver: string(r.To), of: "commission of " + c.id, total: base, rate: r.Rate, rated: true,
-			rounding: r.Rounding, bound: bound, amount: tax, pays: "creator"})
+			rounding: r.Rounding, bound: bound, amount: tax, pays: "creator", party: "creator:" + c.id})
 		net -= tax
 	}
 	s.positions.add(payeeAccount("creator", bucketPending, c.id), net)

@@ -24,7 +24,7 @@ import (
 
 var (
 	wanderSeed  = flag.Uint64("wander.seed", 0, "play one random life with this seed, and print it")
-	wanderCount = flag.Int("wander.count", 8_000/underRace, "how many wandering orders are played")
+	wanderCount = flag.Int("wander.count", 3_000/underRace, "how many wandering orders are played")
 )
 
 // memory is the ledger that plans of random lives look at.

@@ -32,6 +32,8 @@ type Order struct {
 	// Transactions are the order's, oldest first, with those of its payments.
 	Transactions []OrderTransaction `json:"transactions" nullable:"false"`
 	LastSequence int64              `json:"last_sequence"`
+	// Receipt is the id of its public receipt, once it has one.
+	Receipt string `json:"receipt,omitempty" example:"uk-k5w3pz7vq2c4n6m3abdefghijk"`
 }
 
 // OrderReserve is what is kept of the seller's share, and until when.

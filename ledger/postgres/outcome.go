@@ -204,3 +204,9 @@ func Constraint(err error) string {
 func IsUnique(err error, constraint string) bool {
 	return SQLState(err) == stateUniqueViolated && Constraint(err) == constraint
 }
+
+// Failed reports whether err speaks about the database or the way to it. Any other error is about what was read.
+func Failed(err error) bool {
+	_, said := judge(err)
+	return said
+}

@@ -23,6 +23,9 @@ const manifestVersion = 1
 // maxManifest bounds what is read as a manifest, in bytes.
 const maxManifest = 4 << 20
 
+// Document is the format of one JSON document with the rows of a table in it. Its owner writes it; here it has a manifest only.
+const Document = Format("json")
+
 // Total is what a column comes to in one currency.
 type Total struct {
 	Column   string         `json:"column"`
@@ -75,7 +78,7 @@ func ReadManifest(r io.Reader) (Manifest, error) {
 	var m Manifest
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&m); err != nil || len(text) > maxManifest || m.Version != manifestVersion || !slices.Contains(Formats(), m.Format) ||
+	if err := d.Decode(&m); err != nil || len(text) > maxManifest || m.Version != manifestVersion || m.Format != Document && !slices.Contains(Formats(), m.Format) ||
 		m.Bytes < 1 || m.Rows < 0 || len(m.SHA256) != 2*sha256.Size || !bytes.Equal(bytes.TrimSpace(m.JSON()), bytes.TrimSpace(text)) {
 		return Manifest{}, ErrManifest
 	}
@@ -182,4 +185,10 @@ func (t *tally) manifest(f Format, size int64, digest []byte) Manifest {
 		m.CSV = &dialect
 	}
 	return m
+}
+
+// ManifestOf is the manifest of a document that has the rows of the header's table in it.
+func (h Header) ManifestOf(rows int64, totals []Total, size int64, digest []byte) Manifest {
+	return Manifest{Version: manifestVersion, Report: h.Report, Schema: h.Schema, Format: Document, Book: h.Book, Title: h.Title,
+		Columns: slices.Clone(h.Columns), Parameters: append([]Parameter{}, h.Parameters...), Rows: rows, Totals: append([]Total{}, totals...), Bytes: size, SHA256: hexOf(digest)}
 }

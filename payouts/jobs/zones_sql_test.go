@@ -4,7 +4,6 @@ import (
 	"context"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -62,22 +61,6 @@ SELECT count(*) FROM (SELECT book_id, (period AT TIME ZONE (($1::text[])[book_id
 		zones).Scan(&doubled)
 	if err != nil || doubled != 0 {
 		t.Errorf("%d local days have two periods, %v", doubled, err)
-	}
-}
-
-// Schedules of several kinds run in forty zones through changes of clocks that are drawn, with jumps of the clock and an
-// outage, in two services whose clocks differ: exactly the periods are there that a walk along the clock meets.
-func TestSchedulesThroughZones(t *testing.T) {
-	t.Parallel()
-	random := drawn(t, 21)
-	for range sample(1, 60) {
-		name := zones[random.IntN(len(zones)-1)]
-		changes := changesOf(zone(t, name))
-		if len(changes) == 0 {
-			continue
-		}
-		change := changes[random.IntN(len(changes))]
-		t.Run(strings.ReplaceAll(name, "/", " ")+" "+change.Format(time.DateOnly), func(t *testing.T) { checkSchedules(t, random, change) })
 	}
 }
 

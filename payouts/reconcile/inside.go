@@ -18,8 +18,7 @@ import (
 //
 // A run reads at one place of the ledger. What the ledger said there it says for ever, and a replay reads it again. The state of a
 // payout, the other book, evidence as it stands: these move on. What a run saw of them is kept in its inputs, so that the same
-// findings follow. Statements of payees against the balances that they show are a further check of this match; it has its place in
-// checksInside.
+// findings follow. The last statement of each payee is held against what the books had where it ended.
 
 // check names one of the comparisons of R3 and R4.
 type check string
@@ -44,6 +43,7 @@ const (
 	checkChanged     check = "evidence_changed"
 	checkLines       check = "payout_lines"
 	checkUnheld      check = "payout_lines_not_held"
+	checkStatements  check = "payee_statements"
 )
 
 // meaning is how a check is judged: its class, and what a finance person reads.
@@ -90,6 +90,7 @@ var checksInside = map[check]meaning{
 	checkEvidence:    {class: EvidenceIncomplete, detail: "Evidence is missing, or contradicts itself. Bring the missing statement, or ask the source which balance is right."},
 	checkLines:       {class: PayoutLinesDiffer, detail: "The lines that the processor names for a payout do not come to what it paid out, as they are known here. Pull again; if it stays so, ask the processor which line is missing.", late: processorDays},
 	checkUnheld:      {class: EvidenceIncomplete, detail: "The lines of a payout were not held against what was paid out: the processor does not answer which they are, or names more than are read at once. Hold its own report of the payout against the lines here.", late: processorDays, lasting: true},
+	checkStatements:  {class: BalanceDiffers, detail: "A payee's last statement closes with something else than the books had where it ended. Run mizan verify and find out who changed a table by hand."},
 	checkChanged:     {class: EvidenceChanged, detail: "The source says something else now of a line that was known. Ask it which is right; the books go by what it said first.", lasting: true},
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"mizan/ledger"
 	"mizan/ledger/money"
+	"mizan/payouts/statements"
 )
 
 // What R3 looks at as it stands: payouts, suspense, our other books, evidence. Each comparison is made on one short snapshot, so
@@ -86,7 +87,7 @@ SELECT o.code, p.mine, p.other, a.address, a.currency, sum(coalesce(b.debits - b
 // readLive sees what moves on.
 func (s *Service) readLive(ctx context.Context, book ledger.Book, in inputs, f *facts) error {
 	for _, read := range []func(context.Context, ledger.Book, inputs, *facts) error{
-		s.readTransit, s.readTransitWithout, s.readRails, s.readWaiting, s.readReturned, s.readPairs, s.readSuspense, s.readEvidence,
+		s.readTransit, s.readTransitWithout, s.readRails, s.readWaiting, s.readReturned, s.readPairs, s.readSuspense, s.readStatements, s.readEvidence,
 	} {
 		if err := read(ctx, book, in, f); err != nil {
 			return err
@@ -356,6 +357,22 @@ func (s *Service) readSuspense(ctx context.Context, book ledger.Book, _ inputs, 
 		f.see(checkSuspense, strings.TrimPrefix(x.Identity, "suspense:"), x.Currency, x.Amount, 0, book.CreatedAt, true).Left = "breaks"
 	}
 	return nil
+}
+
+// readStatements sees accounts of which a payee's last statement says something else than the books.
+func (s *Service) readStatements(ctx context.Context, book ledger.Book, _ inputs, f *facts) error {
+	if s.statements == nil {
+		return nil
+	}
+	return s.statements.Disagreements(ctx, book, func(d statements.Disagreement) error {
+		right := string(d.Account)
+		if d.Unread != nil {
+			right = "unread"
+		}
+		x := f.see(checkStatements, d.Statement+":"+right, d.Currency, d.Stated, d.Booked, d.IssuedAt, true)
+		x.Left, x.Right = d.Statement, right
+		return nil
+	})
 }
 
 // evidenceName is how a source is named in differences of the book itself.

@@ -11,6 +11,7 @@ import (
 	"mizan/ledger/postgres"
 	"mizan/payouts"
 	"mizan/payouts/processor"
+	"mizan/payouts/statements"
 )
 
 // Options describe a Service. All but Log, Driver, Share and Wait are needed.
@@ -19,8 +20,10 @@ type Options struct {
 	Ledger  *ledger.Ledger
 	Events  *commerce.Service
 	Payouts *payouts.Service
-	Trail   *guard.Trail
-	Now     func() time.Time
+	// Statements are those of payees, which R3 holds against the books; nil for none.
+	Statements *statements.Service
+	Trail      *guard.Trail
+	Now        func() time.Time
 	// Driver reads the processor account of a name in a book; nil, or a nil answer, if there is none.
 	Driver func(book ledger.Book, processor string) processor.Driver
 	// Share is the part of its time, in percent from 1 to 100, that a run works while anybody posts; 0 for 20. 100 never waits.
@@ -37,10 +40,12 @@ type Service struct {
 	ledger  *ledger.Ledger
 	events  *commerce.Service
 	payouts *payouts.Service
-	trail   *guard.Trail
-	clock   func() time.Time
-	driver  func(book ledger.Book, processor string) processor.Driver
-	log     *slog.Logger
+	// statements are those of payees; nil for none.
+	statements *statements.Service
+	trail      *guard.Trail
+	clock      func() time.Time
+	driver     func(book ledger.Book, processor string) processor.Driver
+	log        *slog.Logger
 	// pullLists and roundPulls bound how much one pull and one round read.
 	pullLists, roundPulls int
 	// overlapAtMost bounds the known lines that a statement is held against.
@@ -65,7 +70,7 @@ func New(o Options) *Service {
 	if o.Share < 1 || o.Share > 100 {
 		o.Share = defaultShare
 	}
-	return &Service{pool: o.Pool, ledger: o.Ledger, events: o.Events, payouts: o.Payouts, trail: o.Trail, clock: o.Now, driver: o.Driver, log: o.Log,
+	return &Service{pool: o.Pool, ledger: o.Ledger, events: o.Events, payouts: o.Payouts, statements: o.Statements, trail: o.Trail, clock: o.Now, driver: o.Driver, log: o.Log,
 		share: o.Share, wait: o.Wait, most: mostCarried, coverageWithin: shipCoverage, pullLists: pullLists, roundPulls: roundPulls, overlapAtMost: overlapAtMost}
 }
 

@@ -35,7 +35,7 @@ var (
 	// ErrExportOld means that the report has other columns since a later release.
 	ErrExportOld = fault.New(fault.Conflict, "export-old", "The report has other columns by now. Ask for it again at the same place of the book.")
 	// ErrExportsMany means that too many exports of the book wait to be made.
-	ErrExportsMany = fault.New(fault.Unavailable, "exports-many", "Too many exports of this book wait to be made. Ask again when some are made.")
+	ErrExportsMany = fault.New(fault.Limited, "exports-many", "Too many exports of this book wait to be made. Ask again when some are made.")
 	// ErrExportLong means that the file takes longer to make than an export may take. It is the reason of such an export.
 	ErrExportLong = fault.New(fault.TooLarge, "export-long", "The export takes longer than an hour. Ask for fewer months, or for less detail.")
 	// ErrLanguage means that a language is not written as one.

@@ -1,0 +1,364 @@
+package console
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"mizan/api/access"
+	"mizan/api/console/browsertest"
+	"mizan/ledger"
+	"mizan/ledger/commerce"
+	"mizan/ledger/guard"
+	"mizan/ledger/vault"
+	"mizan/payouts"
+	"mizan/payouts/questions"
+	"mizan/payouts/reconcile"
+	"mizan/payouts/statements"
+)
+
+// street is a market in which something stands on every page, and its pages as a browser reaches them.
+type street struct {
+	*market
+	server *httptest.Server
+	// run decided about payees, and manual waits for a second person; paid is a payout that arrived.
+	run, manual, paid string
+	// approval waits, and broken is a break with money in suspense; compared is the run that found it, export a file that was made.
+	approval, broken, compared, export string
+	// swept is a run of a job that needs a person.
+	swept string
+	// donated and gave are the public receipts of a donation to the campaign winter24 of the book give, and of a gift.
+	donated, gave string
+	// statement is that of cre_lou's month, answered is a question of hers about an order with its answer, and asked where the staff finds one that nobody answered.
+	statement, answered, asked string
+}
+
+func newStreet(t *testing.T) *street {
+	t.Helper()
+	m := newMarket(t)
+	s := &street{market: m, server: httptest.NewTLSServer(m)}
+	t.Cleanup(s.server.Close)
+	s.house.book("kw", "سوق الكويت", "KWD")
+	s.payees()
+	s.people()
+	s.reconciled()
+	s.sold()
+	s.given()
+	return s
+}
+
+// payees earn, and are paid or not, by the schedule and by hand.
+func (s *street) payees() {
+	s.t.Helper()
+	s.know(vault.Owner{Book: int32(s.book.ID), Region: s.book.Region}, "payee:cre_amy", map[string]string{"name": "Amy Canary", "email": "amy@example.com"})
+	s.ready("creator", "cre_amy")
+	s.account("cre_amy")
+	s.register(s.book, commerce.Payee{ID: "cre_bob", Kind: "creator"})
+	s.ready("guardian", "gua_pat")
+	s.account("gua_pat")
+	s.register(s.book, commerce.Payee{ID: "cre_minor", Kind: "creator", Minor: true, Guardian: "gua_pat", TrustRate: "0.15"})
+	s.earn("creator", "cre_amy", "available", 12050)
+	s.earn("creator", "cre_amy", "available", -50)
+	s.earn("creator", "cre_bob", "available", 9900)
+	s.earn("creator", "cre_bob", "pending", 1234567)
+	s.earn("creator", "cre_minor", "available", 8000)
+	s.run = s.plan().ID
+	s.paid = s.one("cre_amy").ID
+	s.work(s.payouts.Submit)
+	s.forward(72 * time.Hour)
+	s.work(s.payouts.Follow)
+	_, err := s.payouts.PlaceHold(s.t.Context(), operator, s.book, payouts.Hold{ID: "hold-1", PayeeKey: payouts.PayeeKey{Kind: "creator", ID: "cre_bob"},
+		Effect: payouts.EffectAmount, Category: payouts.CategoryLegal, Case: "case-77", Currency: "GBP", Wanted: 1200}, "A court order.")
+	s.must(err)
+	s.earn("creator", "cre_amy", "available", 50000)
+	b := s.in("Fatima", access.Grant{Role: finance, Book: "uk"})
+	s.manual = b.press(b.get(at+"/payout-runs", 200), at+"/payout-runs", url.Values{"reason": {"The bank was closed."}}, http.StatusSeeOther).header.Get("Location")
+	s.work(s.payouts.CarryOn)
+	s.approval = b.press(b.get(s.manual, 200), s.manual+"/approvals", url.Values{"reason": {"Please look."}}, http.StatusSeeOther).header.Get("Location")
+}
+
+// people have roles and keys, and jobs ran, one of them in vain.
+func (s *street) people() {
+	s.t.Helper()
+	_, _, err := s.access.Create(s.t.Context(), operator, access.NewKey{Name: "checkout", Scopes: []access.Scope{access.EventsWrite}, Books: []string{"uk"}})
+	s.must(err)
+	s.ask(s.book, program, `{"list":[1,2,{"a":"b"}],"why":"An adjustment"}`, "The order was entered twice.")
+	s.runJob("count", int32(s.book.ID))
+	s.failJobs(true)
+	s.swept = s.runJob("sweep", 0).UTC().Format(time.RFC3339Nano)
+}
+
+// reconciled is what banks and processors said, with a break, a suggestion and an export.
+func (s *street) reconciled() {
+	s.t.Helper()
+	b := s.in("Farid", access.Grant{Role: finance, Book: "uk"})
+	for _, reference := range []string{"came-1", "came-2"} {
+		s.post(s.book, reference, sale("assets:bank:operating:main", "liabilities:seller:available:sel_uk", 12345, "GBP"))
+	}
+	s.withBank(b)
+	s.compared = b.press(b.get(bankSource, 200), bankSource+"/runs", nil, http.StatusSeeOther).header.Get("Location")
+	_, err := s.reconcile.Pull(s.t.Context(), s.turn(), "main")
+	s.must(err)
+	b.press(b.get(reconAt, 200), reconAt+"/inside", nil, http.StatusSeeOther)
+	list, err := s.reconcile.Breaks(s.t.Context(), s.book, reconcile.BreakQuery{Class: reconcile.Ambiguous, Limit: 1})
+	s.must(err)
+	s.broken = at + breaksPath + "/" + list[0].ID
+	s.export = b.press(b.get(at+exportsPath+"/new?report=trial_balance", 200), at+exportsPath,
+		url.Values{"format": {"csv"}, "p-from": {"2026-11"}, "p-to": {"2026-11"}, "p-detail": {"account"}}, http.StatusSeeOther).header.Get("Location")
+}
+
+// sold is what cre_lou earned: an order that settled and of which a part came back, and one that a complaint holds.
+func (s *street) sold() {
+	s.t.Helper()
+	for _, p := range []commerce.Payee{{ID: "cre_lou", Kind: "creator"}, {ID: "sel_lou", Kind: "seller"}, {ID: "mcn_ldn", Kind: "agency"}} {
+		s.register(s.book, p)
+	}
+	order := func(id string) string {
+		return strings.NewReplacer("UK-1", id, "pi_1", "pi_"+id, "cre_amy", "cre_lou", "sel_uk", "sel_lou").Replace(ukSale)
+	}
+	s.happened(s.book, "order.captured", "lou-1", order("LOU-1"))
+	s.happened(s.book, "order.captured", "lou-2", order("LOU-2"))
+	s.happened(s.book, "after_sales.opened", "lou-3", `{"order":"LOU-2","case":"RMA-2"}`)
+	s.must(s.events.Settle(s.t.Context(), s.book, "LOU-1", commerce.Settlement{}).Err)
+	s.happened(s.book, "refund.made", "lou-4", `{"order":"LOU-1","refund":"RF-1","lines":[{"line":1,"quantity":1}],"shipping":"keep","fault":"seller","payment_refund_id":"re_1","shipped":true}`)
+	_, err := s.earnings.Follow(s.t.Context(), s.book)
+	s.must(err)
+	after := statements.New(statements.Options{Pool: s.pool, Ledger: s.ledger, Events: s.events, Payouts: s.payouts, Now: func() time.Time { return s.now().AddDate(0, 1, 0) }})
+	st, err := after.Issue(s.t.Context(), s.book, "cre_lou", "GBP")
+	s.must(err)
+	s.statement = "/portal/statements/" + st.ID
+	s.questioned(st.ID)
+	s.owed()
+}
+
+// questioned is what cre_lou asked, about an order and about a statement.
+func (s *street) questioned(statement string) {
+	s.t.Helper()
+	lou := guard.Actor{Kind: guard.Payee, ID: "cre_lou"}
+	ask := func(reference string, about questions.About, text string) string {
+		s.t.Helper()
+		q, err := s.questions.Ask(s.t.Context(), lou, s.book, questions.Asking{Payee: payouts.PayeeKey{Kind: "creator", ID: "cre_lou"}, Reference: reference, About: about, Text: text})
+		s.must(err)
+		return q.ID
+	}
+	first := ask("q-1", questions.About{Kind: questions.AboutOrder, ID: "LOU-1"}, "Two were sold.\nWhy is it this little?")
+	_, err := s.questions.Answer(s.t.Context(), operator, s.book, first, "One of the two came back, so the commission is of one.")
+	s.must(err)
+	s.answered, s.asked = "/portal/questions/"+first, at+questionsPath+"/"+ask("q-2", questions.About{Kind: questions.AboutStatement, ID: statement}, "متى يُصرف هذا؟")
+}
+
+// owed is the debt of sel_kit: a return after its money was gone, and the order that pays it back.
+func (s *street) owed() {
+	s.t.Helper()
+	s.register(s.book, commerce.Payee{ID: "sel_kit", Kind: "seller"})
+	sell := func(id string) {
+		s.t.Helper()
+		s.happened(s.book, "order.captured", id, strings.NewReplacer("UK-1", id, "pi_1", "pi_"+id, "cre_amy", "cre_kit", "sel_uk", "sel_kit").Replace(ukSale))
+	}
+	s.register(s.book, commerce.Payee{ID: "cre_kit", Kind: "creator"})
+	sell("KIT-1")
+	sell("KIT-2")
+	s.must(s.events.Settle(s.t.Context(), s.book, "KIT-1", commerce.Settlement{}).Err)
+	s.happened(s.book, "refund.made", "kit-r", `{"order":"KIT-1","refund":"RF-K","full":true}`)
+	s.happened(s.book, "charge.recorded", "kit-c", `{"kind":"return.shipping_charged","party":"sel_kit","order":"KIT-1","currency":"GBP","amount":"3.20","counterparty":"evri"}`)
+}
+
+// given is the refugee campaign of the worked examples, told to its end in a book of its own, and a gift.
+func (s *street) given() {
+	s.t.Helper()
+	book := s.house.book("give", "Souk Giving", "GBP")
+	raw, err := os.ReadFile("../../ledger/commerce/testdata/lives/donation-campaign.json")
+	s.must(err)
+	var life struct {
+		Steps []struct {
+			Act, Type, Refused string
+			Data               json.RawMessage
+		}
+	}
+	s.must(json.Unmarshal(raw, &life))
+	own := sale("assets:bank:operating:main", "equity:opening", 15000, "GBP")
+	own.Event = "opening.balance"
+	s.post(book, "own-money", own)
+	for n, step := range life.Steps {
+		switch {
+		case step.Refused != "":
+		case step.Act != "":
+			var c commerce.CampaignPublished
+			s.must(json.Unmarshal(step.Data, &c))
+			c.Name, c.Beneficiaries[0].Name, c.Beneficiaries[1].Name, c.Beneficiaries[2].Name = "Winter kits, camp A", "NGO A", "NGO B", "Local partner C"
+			s.must(s.events.Publish(s.t.Context(), book, c).Err)
+		default:
+			s.happened(book, step.Type, fmt.Sprint("S7-", n), string(step.Data))
+		}
+	}
+	s.happened(book, "coins.purchased", "c1", `{"purchase":"CP-1","store":"apple","currency":"GBP","amount":"106.00"}`)
+	s.happened(book, "appstore.fee_recorded", "c2", `{"store":"apple","purchase":"CP-1","currency":"GBP","amount":"31.80"}`)
+	s.happened(book, "gift.sent", "c3", `{"gift":"G-1","creator":"cre_camp","live_session":"LS-3","currency":"GBP","amount":"106.00","share":"0.3116"}`)
+	s.donated, s.gave = s.receipt(book, "donation:D3"), s.receipt(book, "gift:G-1")
+}
+
+// receipt is the address of the public receipt of a subject.
+func (s *street) receipt(book ledger.Book, subject string) string {
+	s.t.Helper()
+	r, _, err := s.receipts.Make(s.t.Context(), book, subject)
+	s.must(err)
+	return "/r/" + r.ID
+}
+
+// visit signs somebody in by a link, as people do, in a window of their own.
+func (s *street) visit(t *testing.T, token string) *browsertest.Window {
+	t.Helper()
+	w := browsertest.New(t, s.server.URL)
+	if status := w.Open("/sign-in/link?token=" + token); status != 200 {
+		t.Fatalf("the link: %d", status)
+	}
+	w.Press(`form[action="/sign-in/link"] button`)
+	return w
+}
+
+func (s *street) payeeLink(id string) string {
+	s.t.Helper()
+	token, _, err := s.access.PayeeLink(s.t.Context(), operator, guard.Book{ID: int32(s.book.ID), Code: s.book.Code}, id)
+	s.must(err)
+	return token
+}
+
+// named is a page with the name under which its screenshots are kept.
+type named struct{ name, path string }
+
+// Every page reads well in a browser: narrow and wide, in both directions, light and dark, and without scripts.
+func TestPagesInABrowser(t *testing.T) {
+	t.Parallel()
+	s := newStreet(t)
+	everything := []access.Grant{{Role: access.Admin}, {Role: access.Auditor}, {Role: finance}}
+	staff, amy, bob, pat, lou, kit := s.link(s.person("Ada Lovelace", everything...)), s.payeeLink("cre_amy"), s.payeeLink("cre_bob"), s.payeeLink("gua_pat"), s.payeeLink("cre_lou"), s.payeeLink("sel_kit")
+	for who, x := range map[string]struct {
+		token string
+		pages []named
+	}{
+		"public": {"", []named{{"start", "/"}, {"sign-in", "/sign-in"}, {"link", "/sign-in/link?token=" + s.payeeLink("cre_amy")},
+			{"receipt-donation", s.donated}, {"receipt-gift", s.gave}, {"campaign", "/c/give-winter24"}}},
+		"lou": {lou, []named{{"portal-orders", "/portal/orders"}, {"portal-order", "/portal/orders/LOU-1"}, {"portal-order-return", "/portal/orders/LOU-2?return=1&units=1"},
+			{"portal-money", "/portal/money"}, {"portal-earnings", "/portal/earnings"},
+			{"portal-statements", "/portal/statements"}, {"portal-statement", s.statement}, {"portal-downloads", "/portal/downloads"},
+			{"portal-questions", "/portal/questions"}, {"portal-question", s.answered}, {"portal-ask", "/portal/ask?order=LOU-2"}, {"portal-settings", "/portal/settings"}}},
+		"kit": {kit, []named{{"portal-owes", "/portal"}, {"portal-debt", "/portal/debts"}}},
+		"amy": {amy, []named{{"portal", "/portal"}, {"portal-payout", "/portal/payouts/" + s.paid}, {"portal-payouts", "/portal/payees/cre_amy/payouts"},
+			{"portal-request", "/portal/payees/cre_amy/payout?currency=GBP&amount=100&method=instant"}}},
+		"bob": {bob, []named{{"portal-unpaid", "/portal"}, {"portal-waits", "/portal/payees/cre_bob/waits"}, {"portal-decisions", "/portal/payees/cre_bob/decisions"}}},
+		"pat": {pat, []named{{"portal-guardian", "/portal"}}},
+		"staff": {staff, []named{{"desk", "/console"}, {"approvals", at + "/approvals"}, {"approval", s.approval}, {"audit", at + "/audit"}, {"jobs", at + "/jobs"}, {"jobs-installation", "/console/jobs"},
+			{"job", "/console/jobs/sweep/periods/" + s.swept}, {"people", "/console/people"}, {"keys", "/console/keys"},
+			{"book", "/books/uk"}, {"transactions", "/books/uk/transactions"}, {"transaction", "/books/uk/transactions/uk-1"}, {"accounts", "/books/uk/accounts"}, {"account", "/books/uk/accounts/assets:processor:available:main"}}},
+		"payouts": {s.link(s.person("Omar Finance", everything...)), []named{{"payout-health", at + "/payout-health"}, {"payout-runs", at + "/payout-runs"}, {"payout-run", at + "/payout-runs/" + s.run}, {"payout-run-waits", s.manual},
+			{"decision", at + "/payout-runs/" + s.run + "/decisions/creator:cre_bob:GBP"}, {"payouts", at + "/payouts"}, {"payout", at + "/payouts/" + s.paid}, {"payees", at + "/payees"}, {"payee", at + "/payees/cre_bob"},
+			{"payee-payout", at + "/payees/cre_amy/payout?currency=GBP&amount=123.45"}, {"payout-policy", at + "/payout-policies/uk-1"}, {"bank-files", at + bankFilesPath}, {"debts", at + "/payout-debts"},
+			{"questions", at + questionsPath}, {"question", s.asked}}},
+		"reconciliation": {s.link(s.person("Lena Auditor", everything...)), []named{{"reconciliation", reconAt}, {"recon-runs", reconAt + "/runs"}, {"recon-run", s.compared}, {"recon-source", bankSource}, {"breaks", at + breaksPath}, {"break", s.broken},
+			{"pairings", at + pairingsPath}, {"periods", at + periodsPath}, {"period", at + periodsPath + "/2026-11"}, {"exports", at + exportsPath}, {"export-ask", at + exportsPath + "/new?report=trial_balance"}, {"export", s.export}}},
+	} {
+		t.Run(who, func(t *testing.T) {
+			t.Parallel()
+			var w *browsertest.Window
+			if x.token == "" {
+				w = browsertest.New(t, s.server.URL)
+				w.CheckStatus("missing", "/console/none", 404)
+			} else {
+				w = s.visit(t, x.token)
+			}
+			for _, p := range x.pages {
+				w.Check(p.name, p.path)
+			}
+		})
+	}
+}
+
+// A payee signs in by a link and reads why a payout did not happen; finance sees the run that waits and somebody else approves it; an auditor asks for an
+// export; a creator finds why an order paid what it paid; a donor checks a receipt. All of it with what stands on the pages.
+func TestJourneysInABrowser(t *testing.T) {
+	t.Parallel()
+	s := newStreet(t)
+	bob := s.visit(t, s.payeeLink("cre_bob"))
+	bob.Has("cre_bob", "Not paid on", "The identity check is not complete", "Complete the identity check")
+	bob.Press(`.out button`)
+	if status := bob.Open("/portal"); bob.Path() == "/portal" {
+		t.Errorf("signed out, the portal is answered with %d", status)
+	}
+
+	omar := s.visit(t, s.link(s.person("Omar", access.Grant{Role: access.Approver, Book: "uk"})))
+	omar.Has("Waits for a second person")
+	omar.Press(`main a[href="` + s.approval + `"]`)
+	omar.Has("payout_run.release", "500.00")
+	omar.Fill(`form[action="`+s.approval+`/approve"] [name="reason"]`, "The amounts fit.")
+	omar.Press(`form[action="` + s.approval + `/approve"] button`)
+	omar.Has("approved", "Decided by you", "The amounts fit.")
+	omar.Open(s.manual)
+	omar.Has("released", "See who released it")
+
+	lena := s.visit(t, s.link(s.person("Lena", access.Grant{Role: access.Auditor, Book: "uk"})))
+	lena.Open(at + exportsPath)
+	lena.Press(`main a[href="` + at + exportsPath + `/new?report=trial_balance"]`)
+	lena.Fill(`[name="p-from"]`, "2026-11")
+	lena.Fill(`[name="p-to"]`, "2026-11")
+	lena.Press(`form[action="` + at + exportsPath + `"] button`)
+	lena.Has("made", "Download", "from 2026-11")
+
+	lou := s.visit(t, s.payeeLink("cre_lou"))
+	lou.Press(`nav a[href="/portal/orders"]`)
+	lou.Has("LOU-1 settled", "£2.21", "LOU-2 on hold")
+	lou.Press(`main a[href="/portal/orders/LOU-1"]`)
+	lou.Has("settled", "Commission", "Agency share", "£4.41 became available.")
+	lou.HasNot("Exactly 3.1485")
+	lou.Unfold(`.moves details`)
+	lou.Has("Base 20.99", "Rate, frozen 15%", "Exactly 3.1485", "Comes to 3.15", "Stood at 6.30, stands at 3.15")
+
+	lou.Press(`nav a[href="/portal/downloads"]`)
+	lou.Has("November 2026", "Statement 1", "SHA-256", "One file leaves at a time.")
+	file := lou.Fetched(`main a[href="` + s.statement + `/file?format=csv"]`)
+	for _, line := range []string{",6.30,GBP,", ",-1.89,GBP,", ",-3.15,GBP,", ",0.95,GBP,"} {
+		if !strings.Contains(file, line) {
+			t.Errorf("November as a table has no %s:\n%s", line, file)
+		}
+	}
+
+	lou.Open("/portal")
+	lou.Has("1 answer to a question of yours")
+	lou.Press(`main a[href="/portal/questions"]`)
+	lou.Press(`main a[href="` + s.answered + `"]`)
+	lou.Has("Why is it this little?", "One of the two came back")
+	lou.Open(s.statement)
+	lou.Press(`.ledger a[href^="/portal/ask"]`)
+	lou.Has("Ask a question", "Statement st_")
+	lou.Fill(`textarea`, "What is this line?")
+	lou.Press(`form[action="/portal/questions"] button`)
+	lou.Has("Question open", "What is this line?", "Nobody has answered yet")
+
+	kit := s.visit(t, s.payeeLink("sel_kit"))
+	kit.Press(`nav a[href="/portal/orders"]`)
+	kit.Press(`main a[href="/portal/orders/KIT-1"]`)
+	kit.Has("This order took £3.20 while your balance was below zero.")
+	kit.Press(`nav a[href="/portal/money"]`)
+	kit.Has("You owe", "-£3.20")
+	kit.Press(`main a[href="/portal/debts?currency=GBP"]`)
+	kit.Has("Owed now", "£3.20")
+	s.must(s.events.Settle(t.Context(), s.book, "KIT-2", commerce.Settlement{}).Err)
+	kit.Open("/portal/debts")
+	kit.Has("Paid off on")
+	kit.Press(`main a[href="/portal/orders/KIT-2"]`)
+	kit.Has("£3.20 of this order paid back what you owed.")
+	kit.Press(`main a[href="/portal/debts?currency=GBP"]`)
+	kit.Has("Paid off on", "KIT-1", "KIT-2")
+
+	donor := browsertest.New(t, s.server.URL)
+	donor.Open(s.donated)
+	donor.Has("You gave £106.00 to “Winter kits, camp A”", "LS-501", "NGO A (60%)", "62.59", "NGO B (25%)", "26.08", "Local partner C (15%)", "15.65", "Beneficiaries", "104.32", "98.42%",
+		"Card processing", "1.68", "1.58%", "a tip of £5.00", "its card fee of £0.07", "Charged to your card: £111.00", "£80.00 for your £106.00", "£150.00", "Held: a check that the law demands")
+	donor.Press(`main a[href^="/c/give-winter24"]`)
+	donor.Has("284.32 = 156.00 − 1.68 + 130.00", "241.67", "42.65", "Donations that went back: 1", "20.00")
+}

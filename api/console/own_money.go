@@ -1,0 +1,170 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"mizan/ledger/money"
+	"mizan/payouts"
+)
+
+// The way of a payee's money: what waits and becomes available when, what the next payout is expected to pay and when, and if it
+// is expected to pay nothing, why.
+
+type ownMoneyPage struct {
+	Payee, Orders, Waits, Decisions string
+	Currencies                      []ownMoney
+}
+
+// ownMoney is the way of the money in one currency.
+type ownMoney struct {
+	Currency string
+	// Stages are what waits, what is available and what is being paid, in this order.
+	Stages []ownStage
+	// Next says when the next payout is and what it is expected to pay, Why what stands in its way.
+	Next string
+	Why  []string
+	// Debt leads to where a debt came from; Owes says that there is one.
+	Debt string
+	Owes bool
+	// Coming is what becomes available by day, Kept the reserves by the day they end.
+	Coming, Kept []ownComing
+	// Gross says that a part of what is coming is kept back when it comes; More that not all of it is told.
+	Gross, More bool
+	// Last is what was decided last.
+	Last string
+}
+
+type ownStage struct {
+	Word, Note, Amount string
+	Minus              bool
+}
+
+// ownComing is what a day brings.
+type ownComing struct {
+	Day, Note, Amount string
+	Minus             bool
+}
+
+// daysShown is how many days are told one by one.
+const daysShown = 10
+
+func (c *console) moneyPages(mux *http.ServeMux) {
+	mux.HandleFunc("GET /portal/money", c.page("portal-money", c.ownMoney))
+	mux.HandleFunc("GET /portal/debts", c.page("portal-debt", c.ownDebt))
+	mux.HandleFunc("GET /portal/settings", c.page("portal-settings", c.ownSettings))
+}
+
+func (c *console) ownMoney(ctx context.Context, r *http.Request) (answer, error) {
+	o, who, at, err := c.orderOwner(ctx, r)
+	if err != nil {
+		return answer{}, err
+	}
+	below := "/portal/payees/" + who.ID
+	p := ownMoneyPage{Payee: who.ID, Orders: address("/portal/orders", at), Waits: below + "/waits", Decisions: below + "/decisions"}
+	way, err := c.Payouts.Way(ctx, o.book, payouts.PayeeKey{Kind: who.Kind, ID: who.ID})
+	if err != nil {
+		return answer{}, err
+	}
+	w := orderWords{language: tellerOf(ctx).Language, zone: o.book.Location()}
+	for i := range way.Currencies {
+		one := w.money(&way.Currencies[i])
+		if isEarner(who.Kind) {
+			one.Owes, one.Debt = way.Currencies[i].Held["available"] < 0, narrowedTo("/portal/debts", "payee", at.Get("payee"), "currency", one.Currency)
+		}
+		p.Currencies = append(p.Currencies, one)
+	}
+	return answer{Title: w.say("money.title"), Active: "money", Data: &p}, nil
+}
+
+// money tells the way of the money in one currency.
+func (w orderWords) money(in *payouts.WayIn) ownMoney {
+	w.currency = in.Currency
+	out := ownMoney{Currency: string(in.Currency), More: in.More, Gross: in.Gross, Coming: w.days(in.Coming), Kept: w.days(in.Kept), Next: w.nextPayout(in.Next)}
+	stage := func(key string, amount money.Minor, always bool) {
+		if amount != 0 || always {
+			out.Stages = append(out.Stages, ownStage{w.say("money." + key), w.say("money." + key + ".note"), w.amount(amount), amount < 0})
+		}
+	}
+	stage("pending", in.Held["pending"], true)
+	if in.Held["available"] < 0 {
+		stage("owed", in.Held["available"], true)
+	} else {
+		stage("available", in.Held["available"], true)
+	}
+	stage("paying", in.Held["paying"], true)
+	stage("reserve", in.Held["reserve"], false)
+	stage("dispute_hold", in.Held["dispute_hold"], false)
+	stage("blocked", in.Held["blocked"], false)
+	out.Why = w.standsInTheWay(in.Next)
+	for _, d := range in.Debts {
+		out.Why = append(out.Why, w.say("money.debt", "amount", w.amount(d.Amount), "day", w.day(d.Since)))
+	}
+	if d := in.Last; d != nil {
+		key := "money.last.none"
+		switch {
+		case d.Verdict == payouts.VerdictPay:
+			key = "money.last.paid"
+		case !d.LookAt.IsZero():
+			key = "money.last.again"
+		}
+		out.Last = w.say(key, "day", w.day(d.At), "amount", w.amount(d.Amount), "again", w.day(d.LookAt))
+	}
+	return out
+}
+
+// nextPayout says when the next payout is, and what it is expected to pay.
+func (w orderWords) nextPayout(n payouts.NextPayout) string {
+	switch n.Expect {
+	case payouts.ExpectUnknown:
+		return ""
+	case payouts.ExpectNone:
+		return w.say("statement.next.none", "day", w.day(n.At))
+	}
+	return w.say("money.next."+n.Expect, "day", w.day(n.At), "amount", w.amount(n.Amount), "minimum", w.amount(n.Minimum))
+}
+
+// standsInTheWay are the reasons why the next payout pays nothing, with what would change each, where its own sentence does not say it.
+func (w orderWords) standsInTheWay(n payouts.NextPayout) (list []string) {
+	if n.Decision.Verdict == payouts.VerdictPay {
+		return nil
+	}
+	t := teller{w.language}
+	for _, r := range t.reasons(n.Decision, w.zone) {
+		switch {
+		case r.Code == payouts.ReasonDebt: // told with its day
+		case r.Code == payouts.ReasonPaused && n.Expect == payouts.ExpectPaused, r.Code == payouts.ReasonBelowMinimum && n.Expect == payouts.ExpectBelow,
+			(r.Code == payouts.ReasonZero || r.Code == payouts.ReasonNothing) && n.Expect == payouts.ExpectNothing:
+		default:
+			list = append(list, strings.TrimSpace(r.Text+" "+r.Change))
+		}
+	}
+	return list
+}
+
+// days tells the earliest days one by one, the later ones together, and last what has no day yet.
+func (w orderWords) days(days []payouts.WayDay) (list []ownComing) {
+	later := payouts.WayDay{}
+	add := func(d payouts.WayDay, text string) {
+		list = append(list, ownComing{text, w.say("money.orders", "count", d.Count), w.amount(d.Amount), d.Amount < 0})
+	}
+	for i, d := range days {
+		switch {
+		case d.At.IsZero():
+			if later.Count > 0 {
+				add(later, w.say("money.later"))
+			}
+			later = payouts.WayDay{}
+			add(d, w.say("money.no_day"))
+		case i < daysShown:
+			add(d, w.day(d.At))
+		default:
+			later.Amount, later.Count = later.Amount+d.Amount, later.Count+d.Count
+		}
+	}
+	if later.Count > 0 {
+		add(later, w.say("money.later"))
+	}
+	return list
+}

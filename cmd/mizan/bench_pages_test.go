@@ -1,0 +1,42 @@
+package main
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestBenchPages runs the whole benchmark over a few sales: the book that is put in is sound, each page is there, none is larger than a
+// page may be, and posting goes on beside the follower. How fast it was is nobody's business here.
+func TestBenchPages(t *testing.T) {
+	t.Parallel()
+	h := newHome(t, nil)
+	cmd := h.command(t.Context(), h.dir+"/bin/mizan", "bench", "pages", "--json", "--verify", "--sales", "1000", "--lines", "200", "--requests", "1", "--cold", "1", "--posted", "100", "--partition", "1000")
+	var said strings.Builder
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &said)
+	}
+	var r pagesResult
+	if err := json.Unmarshal(out, &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Sales != 1000 || r.Disk < 1<<20 || r.Posting == nil || r.Posting.Alone <= 0 || r.Posting.Followed <= 0 {
+		t.Errorf("%+v", r)
+	}
+	for _, want := range []string{busyCreator, quietCreator, longSeller, thePublic, staff} {
+		if !slices.ContainsFunc(r.Pages, func(p paged) bool { return p.Who == want }) {
+			t.Errorf("nothing was asked for by %s", want)
+		}
+	}
+	for _, p := range r.Pages {
+		if p.P50 <= 0 || p.P99 < p.P50 || p.Cold <= 0 || p.Bytes == 0 || p.Bytes > 100_000 {
+			t.Errorf("%+v", p)
+		}
+	}
+	for _, args := range [][]string{{"--sales", "999"}, {"--lines", "99"}, {"--requests", "0"}, {"--cold", "101"}, {"--posted", "99"}, {"--partition", "999"}} {
+		mizan(t, nil, "", append([]string{"bench", "pages"}, args...)...).want(t, 2)
+	}
+}

@@ -1,0 +1,196 @@
+package commerce
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"mizan/ledger"
+	"mizan/ledger/fault"
+	"mizan/ledger/money"
+)
+
+// The orders of a payee, the newest first: each stands where the payee's pending account moved for it first. The account is
+// walked back from its end, so a page costs a page, however much others sell.
+
+// Bounds of a page of own orders.
+const (
+	// ownTogether is how many entries are read at once, and entriesOfPage how many are looked at for a page at most: filters may
+	// leave a page short, and the next one goes on.
+	ownTogether   = 120
+	entriesOfPage = 240
+)
+
+// OwnOrderQuery chooses orders of a payee in one currency.
+type OwnOrderQuery struct {
+	Payee    PayeeRef
+	Currency money.Currency
+	// Stands keeps those that stand so, one of the Stands words; empty for all.
+	Stands string
+	// AfterSequence and AfterLine name the last entry already looked at, 0 for the newest.
+	AfterSequence int64
+	AfterLine     int
+	// Limit bounds the page, 1 to 100.
+	Limit int
+}
+
+// OwnOrderPage is a page of own orders, without their moves.
+type OwnOrderPage struct {
+	Orders []OwnOrderOf
+	// More says that there may be others; AfterSequence and AfterLine are where to go on.
+	More          bool
+	AfterSequence int64
+	AfterLine     int
+}
+
+// OwnOrderOf is a share in a list. Err says why it cannot be told; then only its Order is known. One order that cannot be read
+// keeps nobody from the others.
+type OwnOrderOf struct {
+	*OwnOrder
+	Err error
+}
+
+// OwnOrders returns a page of the orders of a payee. Who was never given anything has none.
+func (s *Service) OwnOrders(ctx context.Context, book ledger.Book, q OwnOrderQuery) (page OwnOrderPage, err error) {
+	account := payeeAccount(q.Payee.Kind, bucketPending, q.Payee.ID)
+	page.AfterSequence, page.AfterLine = q.AfterSequence, q.AfterLine
+	for looked := 0; looked < entriesOfPage; looked += ownTogether {
+		history, err := s.ledger.History(ctx, book, ledger.HistoryQuery{Account: account, Currency: q.Currency, AfterSequence: page.AfterSequence, AfterLine: page.AfterLine, Descending: true, Limit: ownTogether})
+		if errors.Is(err, ledger.ErrAccountNotOpened) {
+			return page, nil
+		}
+		if err != nil {
+			return page, err
+		}
+		found, err := s.ownOrdersAt(ctx, book, q.Payee, account, history.Lines)
+		if err != nil {
+			return page, err
+		}
+		for i, line := range history.Lines {
+			page.AfterSequence, page.AfterLine = line.Sequence, line.Line
+			if one := found[i]; one != nil && (q.Stands == "" || one.Err == nil && one.Stands == q.Stands) {
+				page.Orders = append(page.Orders, *one)
+			}
+			if len(page.Orders) == q.Limit {
+				page.More = history.More || i+1 < len(history.Lines)
+				return page, nil
+			}
+		}
+		if page.More = history.More; !page.More {
+			break
+		}
+	}
+	return page, nil
+}
+
+// ownOrdersAt are the shares of the orders that first moved the account with one of its entries, by the entry's place in the list.
+func (s *Service) ownOrdersAt(ctx context.Context, book ledger.Book, who PayeeRef, account ledger.Address, lines []ledger.HistoryLine) (map[int]*OwnOrderOf, error) {
+	var subjects []string
+	known := map[string]bool{}
+	for i := range lines {
+		// A settlement is never the first that an order gives.
+		if _, isOrder := orderID(lines[i].Subject); isOrder && lines[i].Event != eventSettled && !known[lines[i].Subject] {
+			known[lines[i].Subject] = true
+			subjects = append(subjects, lines[i].Subject)
+		}
+	}
+	stories, err := s.ledger.Stories(ctx, book, subjects, 1<<62, maxStory)
+	if err != nil {
+		return nil, err
+	}
+	found := map[int]*OwnOrderOf{}
+	for i := range lines {
+		subject := lines[i].Subject
+		if !known[subject] || lines[i].Event == eventSettled {
+			continue
+		}
+		id, _ := orderID(subject)
+		if stories[subject] == nil {
+			all, err := s.transactionsOf(ctx, book, id)
+			if err != nil {
+				if !errors.Is(err, errOrderTooLong) {
+					return nil, err
+				}
+				known[subject] = false // it is listed once among the entries that are read together
+				found[i] = &OwnOrderOf{&OwnOrder{Order: id}, err}
+				continue
+			}
+			stories[subject] = all
+		}
+		if !firstOf(stories[subject], account, &lines[i]) {
+			continue
+		}
+		one, err := s.ownOrder(ctx, book, who, id, stories[subject], false)
+		if err != nil {
+			if ctx.Err() != nil || fault.KindOf(err) == fault.Unavailable {
+				return nil, err
+			}
+			one = &OwnOrder{Order: id}
+		}
+		found[i] = &OwnOrderOf{one, err}
+	}
+	return found, nil
+}
+
+// firstOf reports whether an entry is the first of a story in its account.
+func firstOf(story []ledger.Transaction, account ledger.Address, line *ledger.HistoryLine) bool {
+	for i := range story {
+		for _, e := range story[i].Entries {
+			if e.Account == account && e.Currency == line.Currency {
+				return story[i].Sequence == line.Sequence && e.Line == line.Line
+			}
+		}
+	}
+	return false
+}
+
+// creditsOf is the sum of an account's credits after the last that a story gave it.
+func creditsOf(story []ledger.Transaction, account ledger.Address) (credits money.Minor) {
+	for i := range story {
+		for _, e := range story[i].Entries {
+			if e.Account == account && e.Amount < 0 {
+				credits = max(credits, money.Minor(e.DebitsAfter)-e.BalanceAfter)
+			}
+		}
+	}
+	return credits
+}
+
+// errAskedOfLong means that an order is too long to be asked about.
+var errAskedOfLong = ErrOrderState.Withf("The order has more than %d transactions, so what a return would change is not computed. Nothing was changed.", mostMoves)
+
+// OwnOrderAfter tells what a refund would do to a payee's share of an order, and leaves nothing behind: the last moves of the share
+// that it returns are those of the refund. It returns ErrOrderUnknown for an order in which the payee has no part, ErrOrderState for
+// one of more than 200 transactions, and the refund's own errors.
+func (s *Service) OwnOrderAfter(ctx context.Context, book ledger.Book, who PayeeRef, refund RefundMade) (share *OwnOrder, refunded []ledger.Transaction, err error) {
+	if !ledger.IsSegment(refund.Order) || !ledger.IsSegment(who.ID) {
+		return nil, nil, ErrOrderUnknown
+	}
+	known, err := s.transactionsOf(ctx, book, refund.Order)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(known) == 0 {
+		return nil, nil, ErrOrderUnknown
+	}
+	long := len(known) > mostMoves
+	refund.Refund = "what-if-" + strconv.FormatInt(known[len(known)-1].Sequence, 10)
+	if !long {
+		var results []Result
+		if results, err = s.DryRun(ctx, book, []Event{{Type: "refund.made", Reference: "what-if:" + refund.Order + ":" + refund.Refund, Data: &refund}}, true); err == nil {
+			refunded, err = results[0].Transactions, results[0].Err
+		}
+	}
+	if long || err != nil { // whoever has no part is told neither
+		if _, none := s.ownOrder(ctx, book, who, refund.Order, known, false); none != nil {
+			return nil, nil, none
+		}
+		if err == nil {
+			err = errAskedOfLong
+		}
+		return nil, nil, err
+	}
+	all := append(known[:len(known):len(known)], refunded...)
+	share, err = s.ownOrder(ctx, book, who, refund.Order, all, true)
+	return share, refunded, err
+}

@@ -1,0 +1,206 @@
+package earnings
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"mizan/ledger"
+	"mizan/ledger/commerce"
+	"mizan/ledger/money"
+)
+
+// Following the book: a page of transactions is read and told apart, and then added to the sums in one transaction that moves the
+// cursor on from where the page began. Of two that follow at the same time, the second finds the cursor moved and reads on from there,
+// so nothing counts twice; whoever dies in between has added nothing.
+
+const (
+	// readPage is how many transactions are read at a time, and writePage about how many are added at a time: the more, the more often
+	// several of them are in the same sums.
+	readPage  = 1_000
+	writePage = 20_000
+	// writeRows is how many sums a page ends at, so that the transaction that adds them stays short.
+	writeRows = 24_000
+	// clearPage is how many sums are removed at a time.
+	clearPage = 10_000
+)
+
+// row is a sum in the making, with what it belongs to.
+type row struct {
+	kind, payee string
+	currency    money.Currency
+	dimension   int16
+	day         time.Time
+	key         string
+}
+
+func (r row) compare(o row) int {
+	return cmp.Or(strings.Compare(r.kind, o.kind), strings.Compare(r.payee, o.payee), strings.Compare(string(r.currency), string(o.currency)),
+		cmp.Compare(r.dimension, o.dimension), r.day.Compare(o.day), strings.Compare(r.key, o.key))
+}
+
+// Follow adds what was recorded since the last time, up to the book's last transaction as it begins, and says how many transactions
+// counted. It goes on where it ended when it is called again. While anybody posts it gives way.
+func (s *Service) Follow(ctx context.Context, book ledger.Book) (counted int64, err error) {
+	if err := s.prepare(ctx, book); err != nil {
+		return 0, err
+	}
+	head, err := s.ledger.Head(ctx, book)
+	if err != nil {
+		return 0, err
+	}
+	way, err := s.givingWay(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for {
+		n, at, err := s.followPage(ctx, book, &way)
+		counted += n
+		if err != nil || at >= head.LastSequence {
+			return counted, err
+		}
+	}
+}
+
+// prepare has the cursor stand at a place that this version may go on from. One of a higher version is let alone.
+func (s *Service) prepare(ctx context.Context, book ledger.Book) error {
+	c, err := s.openCursor(ctx, book, commerce.EarnedVersion)
+	if err != nil {
+		return err
+	}
+	if c.version < commerce.EarnedVersion {
+		if err := s.Rebuild(ctx, book); err != nil {
+			return err
+		}
+		c.clearing = true
+	}
+	for more := c.clearing; more; {
+		if more, err = s.clearSome(ctx, book, clearPage); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Rebuild begins anew: the sums are removed and made again from the first transaction by the next Follow.
+func (s *Service) Rebuild(ctx context.Context, book ledger.Book) error {
+	return s.beginClearing(ctx, book, commerce.EarnedVersion)
+}
+
+// followPage adds the next transactions and returns how many it counted and where the cursor stands. If somebody else was faster it
+// counts none.
+func (s *Service) followPage(ctx context.Context, book ledger.Book, way *giving) (counted, at int64, err error) {
+	c, err := s.readCursor(ctx, book)
+	if err != nil || c.clearing || c.version > commerce.EarnedVersion {
+		return 0, 1 << 62, err
+	}
+	to, sums := c.sequence, sumsOf{}
+	for counted < writePage && len(sums) < writeRows {
+		page, err := s.ledger.Transactions(ctx, book, ledger.TransactionQuery{After: to, Limit: readPage})
+		if err != nil {
+			return 0, c.sequence, err
+		}
+		if len(page.Transactions) == 0 {
+			break
+		}
+		if err := s.tell(ctx, book, page.Transactions, sums); err != nil {
+			return 0, c.sequence, fmt.Errorf("earnings after %s: %w", ledger.TransactionID(book.Code, to), err)
+		}
+		counted += int64(len(page.Transactions))
+		to = page.Transactions[len(page.Transactions)-1].Sequence
+		if err := way.giveWay(ctx); err != nil {
+			return 0, c.sequence, err
+		}
+		if !page.More {
+			break
+		}
+	}
+	if to == c.sequence {
+		return 0, to, nil
+	}
+	moved, err := s.add(ctx, book, c.sequence, to, c.version, sums)
+	if err == nil {
+		err = way.giveWay(ctx)
+	}
+	if !moved {
+		return 0, c.sequence, err
+	}
+	return counted, to, err
+}
+
+// tell adds a page of transactions to sums.
+func (s *Service) tell(ctx context.Context, book ledger.Book, page []ledger.Transaction, sums sumsOf) error {
+	told, unread, err := s.events.EarnedIn(ctx, book, page)
+	if err != nil {
+		return err
+	}
+	for sequence, err := range unread {
+		s.log.Error("a transaction cannot be told apart, so its earnings are counted as adjusted", "transaction", ledger.TransactionID(book.Code, sequence), "err", err)
+	}
+	for i := range page {
+		t := &page[i]
+		day := localDay(book, t.OccurredAt)
+		month := day.AddDate(0, 0, 1-day.Day())
+		for parts := told[t.Sequence]; len(parts) > 0; {
+			n := 1 // a transaction of several products is one sale, and one of each product
+			for n < len(parts) && sameOwner(parts[0], parts[n]) {
+				n++
+			}
+			var whole commerce.EarnedParts
+			for _, e := range parts[:n] {
+				whole = whole.Plus(e.EarnedParts)
+				sums.add(row{e.Kind, e.ID, e.Currency, dimensionProduct, month, e.SKU}, e.EarnedParts)
+			}
+			of := row{kind: parts[0].Kind, payee: parts[0].ID, currency: parts[0].Currency}
+			for d, key := range [...]string{dimensionDay: "", dimensionLiveSession: t.LiveSession, dimensionChannel: t.Channel} {
+				if of.dimension, of.day, of.key = int16(d), month, key; d == dimensionDay {
+					of.day = day
+				}
+				sums.add(of, whole)
+			}
+			parts = parts[n:]
+		}
+	}
+	return nil
+}
+
+// sumsOf are sums in the making.
+type sumsOf map[row]*Sum
+
+func (s sumsOf) add(at row, parts commerce.EarnedParts) {
+	sum := s[at]
+	if sum == nil {
+		sum = &Sum{}
+		s[at] = sum
+	}
+	sum.EarnedParts = sum.EarnedParts.Plus(parts)
+	if parts.Earned > 0 {
+		sum.Sales++
+	}
+	if parts.GivenBack < 0 {
+		sum.Returns++
+	}
+}
+
+func sameOwner(a, b commerce.Earned) bool {
+	return a.Kind == b.Kind && a.ID == b.ID && a.Currency == b.Currency
+}
+
+// localDay is the day of the book's zone, written as its midnight in UTC.
+func localDay(book ledger.Book, at time.Time) time.Time {
+	y, m, d := at.In(book.Location()).Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+}
+
+// ordered are the rows in one order, in which all writers lock them.
+func ordered(sums sumsOf) []row {
+	rows := make([]row, 0, len(sums))
+	for r := range sums {
+		rows = append(rows, r)
+	}
+	slices.SortFunc(rows, row.compare)
+	return rows
+}

@@ -1,0 +1,202 @@
+package statements
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mizan/ledger/commerce"
+	"mizan/ledger/guard"
+	"mizan/ledger/money"
+	"mizan/ledger/tabular"
+	"mizan/payouts"
+)
+
+var finance = guard.Actor{Kind: guard.Person, ID: "fin_1", Person: "fin_1"}
+
+func (h *house) exec(sql string, args ...any) {
+	h.Helper()
+	_, err := h.db.Pool.Exec(h.Context(), sql, args...)
+	h.ok(err)
+}
+
+// ready registers a payee that can be paid.
+func (h *house) ready(kind, id, country string, c money.Currency) {
+	h.Helper()
+	_, _, err := h.events.RegisterPayee(h.Context(), finance, h.book, commerce.Payee{ID: id, Kind: kind, Country: country, Currency: string(c)})
+	h.ok(err)
+	verified := payouts.IdentityVerified
+	_, err = h.Service.payouts.ChangeStanding(h.Context(), finance, h.book, id, payouts.StandingChange{Verification: &verified, Document: "doc-1", Why: "checked"})
+	h.ok(err)
+	h.exec(`INSERT INTO payout_destinations (book_id, id, payee, rail, account, currencies, mode, state, name_match, created_at, active_since, changed_at, first_paid_at)
+VALUES ($1, 'dst_' || substr(md5($2), 1, 16), $2, 'connected', 'acct_' || $2, ARRAY[$3], 'automatic', 'active', 'match', $4, $4, $4, $4)`, h.book.ID, id, string(c), h.clock().AddDate(0, -2, 0))
+}
+
+// below is what stands below a statement, as tests compare it.
+func (h *house) below(st *Statement) (list []string) {
+	h.Helper()
+	b, err := h.Below(h.Context(), st)
+	h.ok(err)
+	day := func(at time.Time) string {
+		if at.IsZero() {
+			return "-"
+		}
+		return at.In(h.book.Location()).Format(time.DateOnly)
+	}
+	for _, x := range b.Held {
+		list = append(list, fmt.Sprintf("%s %s of %q since %s until %s, waits for %q %v", x.Reason, x.Amount.Format(st.Currency), x.Order, day(x.Since), day(x.Until), x.WaitsFor, x.Categories))
+	}
+	for _, x := range b.Others {
+		list = append(list, fmt.Sprintf("others %s %s", x.Bucket, x.Closing.Format(st.Currency)))
+	}
+	for _, x := range b.Payouts {
+		list = append(list, fmt.Sprintf("payout %s fee %s %s, now %s, made %s, arrived %s, came back %s, trace %q", x.Amount.Format(st.Currency), x.Fee.Format(st.Currency), x.State, x.StateNow,
+			day(x.CreatedAt), day(x.ArrivedAt), day(x.ReturnedAt), x.Trace))
+	}
+	if f := b.CardFees; f != nil {
+		list = append(list, fmt.Sprintf("card fees %s, of returned gifts %s", f.Borne.Format(st.Currency), f.Back.Format(st.Currency)))
+	}
+	if n := b.Next; n != nil {
+		text := fmt.Sprintf("next %s %s %s up to %v", day(n.At), n.Decision.Verdict, n.Decision.Amount.Format(st.Currency), n.UpTo())
+		for _, r := range n.Decision.Reasons {
+			text += " " + r.Code
+		}
+		list = append(list, text)
+	}
+	return list
+}
+
+// TestBelow tells of the warehouse's seller what stays back, of a creator what the next payout waits for, and of a month that was issued
+// what stood at its end, whatever came later.
+func TestBelow(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "US", "America/Chicago", "USD")
+	h.playS5()
+	h.ready("seller", "sel_wh", "US", "USD")
+	h.raw("opening.balance", "USD", "equity:opening", 18_00, "liabilities:seller_deposit:sel_wh", -10_00, "liabilities:seller:dispute_hold:sel_wh", -8_00)
+	_, err := h.Service.payouts.PlaceHold(t.Context(), finance, h.book, payouts.Hold{ID: "h1", PayeeKey: payouts.PayeeKey{Kind: "seller", ID: "sel_wh"}, Effect: payouts.EffectPause, Category: "review", Case: "C-1"}, "look")
+	h.ok(err)
+	held := []string{`reserve 13.74 of "W-2" since 2026-11-20 until 2026-12-20, waits for "day" []`, `dispute 8.00 of "" since 2026-11-20 until -, waits for "dispute" []`,
+		`deposit 10.00 of "" since - until -, waits for "shop" []`, `pause 0.00 of "" since 2026-11-20 until -, waits for "person" [review]`}
+	st, _ := h.days("sel_wh", "USD")
+	if diff := cmp.Diff(append(held[:4:4], "next 2026-11-21 skip 0.00 up to false paused nothing-available nothing-available"), h.below(st)); diff != "" {
+		t.Errorf("now (-want +got):\n%s", diff)
+	}
+	h.set(2026, 12, 28)
+	st, err = h.Issue(t.Context(), h.book, "sel_wh", "USD")
+	h.ok(err)
+	h.ok(h.events.Post(t.Context(), h.book, commerce.Own(&commerce.ReserveReleased{Order: "W-2"}, time.Time{})).Err)
+	h.exec(`UPDATE payout_holds SET released_at = $2, approval = 'ap_1', document = 'D-1' WHERE book_id = $1`, h.book.ID, h.clock())
+	if diff := cmp.Diff(held, h.below(st)); diff != "" {
+		t.Errorf("the month that was issued (-want +got):\n%s", diff)
+	}
+	st, _ = h.days("sel_wh", "USD")
+	if diff := cmp.Diff([]string{held[1], held[2], "next 2026-12-29 pay 13.74 up to false"}, h.below(st)); diff != "" {
+		t.Errorf("later (-want +got):\n%s", diff)
+	}
+	if _, err := h.Below(t.Context(), &Statement{Payee: "sel_wh", Currency: "USD", FirstDay: "x", book: h.book}); err == nil {
+		t.Error("days that are none were told of")
+	}
+
+	uk := newHouse(t, "UK", "Europe/London", "GBP")
+	uk.playS2()
+	uk.ready("creator", "cre_amy", "GB", "GBP")
+	st, _ = uk.days("cre_amy", "GBP")
+	if diff := cmp.Diff([]string{"next 2026-11-23 skip 0.00 up to false below-minimum"}, uk.below(st)); diff != "" {
+		t.Errorf("the creator (-want +got):\n%s", diff)
+	}
+	uk.playS7()
+	st, _ = uk.days("ngo_a", "GBP")
+	if diff := cmp.Diff([]string{`payout 170.59 fee 0.00 paid, now paid, made 2026-11-20, arrived 2026-11-20, came back -, trace "FT-1"`,
+		"card fees 1.30, of returned gifts 0.29"}, uk.below(st)); diff != "" {
+		t.Errorf("the charity (-want +got):\n%s", diff)
+	}
+	st, _ = uk.days("local_c", "GBP")
+	if diff := cmp.Diff([]string{`campaign 42.65 of "" since - until -, waits for "person" []`, "card fees 0.32, of returned gifts 0.07"}, uk.below(st)); diff != "" {
+		t.Errorf("the charity that is checked (-want +got):\n%s", diff)
+	}
+}
+
+// TestOfPayout tells of two payouts exactly what each paid, to the cent and on every page, and of somebody else's payout nothing.
+func TestOfPayout(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "US", "America/Chicago", "USD")
+	h.ready("creator", "amy", "US", "USD")
+	for _, x := range []int{50_00, 45_00, -3_00, 30_00, 7_00} {
+		event := "test.earned"
+		if x < 0 {
+			event = "creator.bonus"
+		}
+		h.raw(event, "USD", "assets:processor:available:main", x, "liabilities:creator:available:amy", -x)
+	}
+	pay := func(reference string, amount money.Minor) payouts.Payout {
+		t.Helper()
+		d, list, err := h.Service.payouts.RequestPayout(t.Context(), finance, h.book, payouts.Request{Reference: reference, Amount: amount, Method: "standard",
+			Holder: payouts.Holder{PayeeKey: payouts.PayeeKey{Kind: "creator", ID: "amy"}, Currency: "USD"}})
+		h.ok(err)
+		if len(list) != 1 {
+			t.Fatalf("%s", d.Decision)
+		}
+		return list[0]
+	}
+	first := pay("first-of-november", 80_00)
+	second := pay("second-of-november", 0)
+	for _, x := range []struct {
+		payout payouts.Payout
+		want   []string
+	}{
+		{first, []string{"test.earned other  50.00 available 50.00", "test.earned other  33.00 available 83.00 (33.00 of 45.00)", "creator.bonus bonus  -3.00 available 80.00"}},
+		{second, []string{"test.earned other  12.00 available 12.00 (12.00 of 45.00)", "test.earned other  30.00 available 42.00", "test.earned other  7.00 available 49.00"}},
+	} {
+		st, err := h.OfPayout(t.Context(), h.book, "amy", x.payout.ID)
+		h.ok(err)
+		if st.Opening() != 0 || st.Closing() != x.payout.Amount+x.payout.Fee || st.Headlines().Paid != x.payout.Amount {
+			t.Errorf("from %v to %v", st.Opening(), st.Closing())
+		}
+		for _, limit := range []int{1, 2, 100} {
+			var got []string
+			for _, l := range h.lines(st, limit) {
+				got = append(got, say(l))
+			}
+			if diff := cmp.Diff(x.want, got); diff != "" {
+				t.Errorf("pages of %d (-want +got):\n%s", limit, diff)
+			}
+		}
+		if name := st.FileName(tabular.CSV); name != "payout-us-amy-"+x.payout.ID+".csv" {
+			t.Error(name)
+		}
+		for _, f := range Formats() {
+			text := h.file(st, f)
+			m, err := h.Manifest(t.Context(), st, f, tabular.Dialect{})
+			h.ok(err)
+			if int64(len(text)) != m.Bytes || m.Rows != int64(len(x.want)) || len(m.Totals) != 1 || m.Totals[0].Amount != st.Closing().Format("USD") {
+				t.Errorf("%s: %d bytes and %+v", f, len(text), m)
+			}
+		}
+		if text := h.file(st, JSON); !strings.Contains(text, `"payout":{"payout_id":"`+x.payout.ID+`"`) {
+			t.Error(text)
+		}
+		if got := h.below(st); len(got) != 1 || !strings.HasPrefix(got[0], "payout "+x.payout.Amount.Format("USD")) {
+			t.Error(got)
+		}
+	}
+	for _, payee := range []string{"bob", ""} {
+		if _, err := h.OfPayout(t.Context(), h.book, payee, first.ID); !errors.Is(err, payouts.ErrPayoutUnknown) {
+			t.Error(err)
+		}
+	}
+	_, err := h.Service.payouts.Cancel(t.Context(), finance, h.book, second.ID, "asked for")
+	h.ok(err)
+	h.set(2026, 12, 3)
+	st, err := h.Issue(t.Context(), h.book, "amy", "USD")
+	h.ok(err)
+	_, err = h.Service.payouts.Cancel(t.Context(), finance, h.book, first.ID, "asked for in December")
+	h.ok(err)
+	if got := h.below(st); len(got) != 2 || !strings.Contains(got[0]+got[1], "cancelled, now cancelled") || !strings.Contains(got[0]+got[1], "created, now cancelled") {
+		t.Errorf("the month: %v", got)
+	}
+}
