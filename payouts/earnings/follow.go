@@ -26,7 +26,18 @@ const (
 	writeRows = 24_000
 	// clearPage is how many sums are removed at a time.
 	clearPage = 10_000
+
+	// share is the part of its time, in percent, that a follower works while anybody posts. longestWait bounds one wait, and patience all
+	// waits of one Follow, so that sums that are far behind come up also while posting does not end; a job follows every minute.
+	share       = 10
+	longestWait = 5 * time.Second
+	patience    = 40 * time.Second
 )
+
+// givingWay begins to give way.
+func (s *Service) givingWay() *ledger.GivingWay {
+	return s.ledger.GiveWay(ledger.Courtesy{Share: share, Longest: longestWait, InAll: patience, Now: s.now, Wait: s.wait})
+}
 
 // row is a sum in the making, with what it belongs to.
 type row struct {
@@ -52,12 +63,12 @@ func (s *Service) Follow(ctx context.Context, book ledger.Book) (counted int64, 
 	if err != nil {
 		return 0, err
 	}
-	way, err := s.givingWay(ctx)
-	if err != nil {
+	way := s.givingWay()
+	if err := way.Rest(ctx); err != nil {
 		return 0, err
 	}
 	for {
-		n, at, err := s.followPage(ctx, book, &way)
+		n, at, err := s.followPage(ctx, book, way)
 		counted += n
 		if err != nil || at >= head.LastSequence {
 			return counted, err
@@ -92,7 +103,7 @@ func (s *Service) Rebuild(ctx context.Context, book ledger.Book) error {
 
 // followPage adds the next transactions and returns how many it counted and where the cursor stands. If somebody else was faster it
 // counts none.
-func (s *Service) followPage(ctx context.Context, book ledger.Book, way *giving) (counted, at int64, err error) {
+func (s *Service) followPage(ctx context.Context, book ledger.Book, way *ledger.GivingWay) (counted, at int64, err error) {
 	c, err := s.readCursor(ctx, book)
 	if err != nil || c.clearing || c.version > commerce.EarnedVersion {
 		return 0, 1 << 62, err
@@ -111,7 +122,7 @@ func (s *Service) followPage(ctx context.Context, book ledger.Book, way *giving)
 		}
 		counted += int64(len(page.Transactions))
 		to = page.Transactions[len(page.Transactions)-1].Sequence
-		if err := way.giveWay(ctx); err != nil {
+		if err := way.Rest(ctx); err != nil {
 			return 0, c.sequence, err
 		}
 		if !page.More {
@@ -123,7 +134,7 @@ func (s *Service) followPage(ctx context.Context, book ledger.Book, way *giving)
 	}
 	moved, err := s.add(ctx, book, c.sequence, to, c.version, sums)
 	if err == nil {
-		err = way.giveWay(ctx)
+		err = way.Rest(ctx)
 	}
 	if !moved {
 		return 0, c.sequence, err

@@ -82,20 +82,20 @@ func (h *house) givesWay() {
 		return nil
 	}
 	defer func() { h.wait = nil }()
-	way, err := h.givingWay(h.Context())
-	h.ok(err)
+	way := h.givingWay()
+	h.ok(way.Rest(h.Context()))
 	for i, worked := range []time.Duration{200 * time.Millisecond, 100 * time.Millisecond, time.Second, time.Minute} {
 		if i != 1 { // then nobody posts
 			h.raw("opening.balance", "assets:processor:available:main", 100, "liabilities:seller:available:sel_uk", -100)
 		}
 		h.set(h.clock().Add(worked))
-		h.ok(way.giveWay(h.Context()))
+		h.ok(way.Rest(h.Context()))
 	}
-	way.left = time.Second
+	way.Left = time.Second
 	for range 2 {
 		h.raw("opening.balance", "assets:processor:available:main", 100, "liabilities:seller:available:sel_uk", -100)
 		h.set(h.clock().Add(time.Second))
-		h.ok(way.giveWay(h.Context()))
+		h.ok(way.Rest(h.Context()))
 	}
 	if got, want := fmt.Sprint(waited), "[1.8s 5s 5s 1s]"; got != want {
 		h.Errorf("it waited %s, want %s", got, want)

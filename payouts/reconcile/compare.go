@@ -27,6 +27,26 @@ type Asked struct {
 	Closing bool
 }
 
+const (
+	// defaultShare is the share of its time, in percent, that a run works while sales are posted.
+	defaultShare = 20
+	// longestWait bounds one wait of a run.
+	longestWait = 10 * time.Second
+	// nightPatience bounds how long a job's run waits in all, so that it ends within its night however long sales go on; and patience how
+	// long one does for which a person waits, or that is made again.
+	nightPatience = 20 * time.Minute
+	patience      = 10 * time.Second
+)
+
+// givingFor begins to give way. How long a run takes changes nothing of what it finds.
+func (s *Service) givingFor(scheduled bool) *ledger.GivingWay {
+	c := ledger.Courtesy{Share: s.share, Longest: longestWait, InAll: patience, Now: s.clock, Wait: s.wait}
+	if scheduled {
+		c.InAll = nightPatience
+	}
+	return s.ledger.GiveWay(c)
+}
+
 // reading is a run while it reads.
 type reading struct {
 	book       ledger.Book
@@ -42,7 +62,7 @@ type reading struct {
 	// goesBy are the keys of what entries of them name.
 	goesBy map[string]string
 	out    *outcome
-	way    giving
+	way    *ledger.GivingWay
 	// slices and searches are how often slices are halved to be read in time.
 	slices, searches halving
 	// pass is the share of the keys that is looked at, first says that none was before, and later are the shares that wait.

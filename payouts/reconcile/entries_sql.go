@@ -125,7 +125,7 @@ func pageEnd(keys []keyed, from int) int {
 // settlePage reads a page of groups and settles them. Keys of which more is to be searched for are returned, unless found says
 // where their entries are.
 func (s *Service) settlePage(ctx context.Context, r *reading, keys []keyed, found map[string][]int64) (again []keyed, err error) {
-	if err := r.way.giveWay(ctx); err != nil {
+	if err := r.way.Rest(ctx); err != nil {
 		return nil, err
 	}
 	p, err := s.readPage(ctx, r, keys, found)
@@ -556,7 +556,7 @@ func (s *Service) searchSlice(ctx context.Context, r *reading, p slice, halved i
 	var hits []hit
 	ids, _, _ := r.accountsOf(p)
 	if halved >= r.searches.deep || !p.divides() {
-		if err := r.way.giveWay(ctx); err != nil {
+		if err := r.way.Rest(ctx); err != nil {
 			return err
 		}
 		began := s.clock()

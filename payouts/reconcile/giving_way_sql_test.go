@@ -88,15 +88,15 @@ func TestARunGivesWay(t *testing.T) {
 	}
 	waits = nil
 	g := service(20).givingFor(true)
-	if g.left != nightPatience {
-		t.Errorf("a job's run waits %v in all", g.left)
+	if g.Left != nightPatience {
+		t.Errorf("a job's run waits %v in all", g.Left)
 	}
-	for g.left = 3*longestWait + 1; len(waits) < 4; {
+	for g.Left = 3*longestWait + 1; len(waits) < 4; {
 		at = at.Add(time.Minute)
-		h.ok(g.giveWay(t.Context()))
+		h.ok(g.Rest(t.Context()))
 	}
 	for range 3 {
-		h.ok(g.giveWay(t.Context()))
+		h.ok(g.Rest(t.Context()))
 	}
 	if sum := inAll(); sum != 3*longestWait+1 || len(waits) != 4 {
 		t.Errorf("beyond its patience it waits %v", waits)

@@ -170,7 +170,7 @@ func (s *Service) compareSlice(ctx context.Context, r *reading, p slice, halved 
 	if halved < r.slices.deep && p.divides() {
 		return s.compareHalves(ctx, r, p, halved)
 	}
-	if err := r.way.giveWay(ctx); err != nil {
+	if err := r.way.Rest(ctx); err != nil {
 		return err
 	}
 	began := s.clock()
