@@ -302,8 +302,11 @@ func (s *Service) disbursed(ctx context.Context, st *Statement, list []account, 
 			continue
 		}
 		ids, err := s.disbursementsOn(ctx, st, a)
-		if err != nil || len(ids) == 0 {
+		if err != nil {
 			return err
+		}
+		if len(ids) == 0 {
+			continue
 		}
 		if len(ids) > mostPaidOut {
 			ids, b.MorePayouts = ids[:mostPaidOut], true

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"mizan/ledger"
-	"mizan/ledger/commerce"
 	"mizan/ledger/money"
 	"mizan/payouts"
 )
@@ -104,20 +103,12 @@ func (s *Service) cutPaid(ctx context.Context, st *Statement, list []payouts.Lin
 	if len(sequences) == 0 {
 		return nil, nil
 	}
-	transactions, err := s.ledger.BySequence(ctx, st.book, sequences)
-	if err != nil {
-		return nil, err
-	}
-	reasons, shares, err := s.events.ExplainShares(ctx, st.book, sequences)
+	cut, err := s.cutter(ctx, st, sequences)
 	if err != nil {
 		return nil, err
 	}
 	for _, n := range sequences {
-		t, why := transactions[n], reasons[n]
-		if why == nil {
-			why = &commerce.Explanation{}
-		}
-		x, err := cut(&t, why, shares[n], st.Payee, st.Currency, st.book.Location())
+		x, err := cut(n)
 		if err != nil {
 			return nil, err
 		}

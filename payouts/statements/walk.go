@@ -51,20 +51,12 @@ func (s *Service) walk(ctx context.Context, st *Statement, from Place, page int,
 		if err != nil || len(sequences) == 0 {
 			return held, err
 		}
-		transactions, err := s.ledger.BySequence(ctx, st.book, sequences)
-		if err != nil {
-			return nil, err
-		}
-		reasons, shares, err := s.events.ExplainShares(ctx, st.book, sequences)
+		cut, err := s.cutter(ctx, st, sequences)
 		if err != nil {
 			return nil, err
 		}
 		for _, n := range sequences {
-			t, why := transactions[n], reasons[n]
-			if why == nil {
-				why = &commerce.Explanation{}
-			}
-			x, err := cut(&t, why, shares[n], st.Payee, st.Currency, st.book.Location())
+			x, err := cut(n)
 			if err != nil {
 				return nil, err
 			}
@@ -81,6 +73,25 @@ func (s *Service) walk(ctx context.Context, st *Statement, from Place, page int,
 			after = n
 		}
 	}
+}
+
+// cutter reads transactions, and returns what cuts one of them into the statement's lines.
+func (s *Service) cutter(ctx context.Context, st *Statement, sequences []int64) (func(sequence int64) (*cutting, error), error) {
+	transactions, err := s.ledger.BySequence(ctx, st.book, sequences)
+	if err != nil {
+		return nil, err
+	}
+	reasons, shares, err := s.events.ExplainShares(ctx, st.book, sequences)
+	if err != nil {
+		return nil, err
+	}
+	return func(n int64) (*cutting, error) {
+		t, why := transactions[n], reasons[n]
+		if why == nil {
+			why = &commerce.Explanation{}
+		}
+		return cut(&t, why, shares[n], st.Payee, st.Currency, st.book.Location())
+	}, nil
 }
 
 // accountsOf are the accounts that a statement is made from.
