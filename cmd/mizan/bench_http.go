@@ -23,6 +23,11 @@ func (b *bench) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return b.listen(ctx, v)
+}
+
+// listen has a service answer on a free port and remembers how to stop it.
+func (b *bench) listen(ctx context.Context, v *service) error {
 	listener, err := listen(ctx, "127.0.0.1:0")
 	if err != nil {
 		return err

@@ -87,19 +87,7 @@ func (b *pagesBench) show(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	listener, err := listen(ctx, "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	b.baseURL = "http://" + listener.Addr().String()
-	serving, stop := context.WithCancel(ctx)
-	done := make(chan error, 1)
-	go func() { done <- v.server.Serve(serving, listener) }()
-	b.stopHTTP = func() error {
-		stop()
-		return <-done
-	}
-	return nil
+	return b.listen(ctx, v)
 }
 
 // restart starts database and service anew, with none of the database's files in memory.
