@@ -17,8 +17,8 @@ import (
 	"mizan/payouts"
 )
 
-// The book whose pages are measured: a year of sales of thousands of sellers and creators, one creator with a month of very many, one
-// seller with a part in every tenth sale, and one creator with a handful. Afterwards there are weekly payout runs, a campaign and receipts.
+// The book whose pages are measured: a year of sales of thousands of sellers and creators, one in ten of them refunded, one creator with a
+// month of very many, one seller with a part in every tenth sale, and one creator with a handful. Afterwards there are weekly payout runs, a campaign and receipts.
 
 const (
 	busyCreator  = "cre_busy"
@@ -98,6 +98,9 @@ func (f *salesBook) patterns(ctx context.Context) error {
 		for i := range events {
 			events[i] = f.sale(of, i)
 		}
+		for i := 6; i < f.each[of]; i += 10 {
+			events = append(events, f.returned(fmt.Sprintf("%s%s-%d", of, copiedName, i), i%20 == 6))
+		}
 		if err := f.say(ctx, events...); err != nil {
 			return err
 		}
@@ -136,6 +139,15 @@ func (f *salesBook) captured(order, seller, creator string, i int) commerce.Even
 		d.Creators[0].Agency = &commerce.Agency{ID: fmt.Sprintf("mcn_%03d", i%100), Share: "0.20", PaidBy: "creator"}
 	}
 	return commerce.Event{Type: "order.captured", Reference: "captured:" + order, OccurredAt: f.now, Data: d}
+}
+
+// returned is money back for an order, all of it or a little, on the day of the sale.
+func (f *salesBook) returned(order string, full bool) commerce.Event {
+	d := &commerce.RefundMade{Order: order, Refund: "RF-" + order, Full: full, Fault: "seller", PaymentRefundID: "re_" + order}
+	if !full {
+		d.Amount = "2.00"
+	}
+	return commerce.Event{Type: "refund.made", Reference: "refund:" + order, OccurredAt: f.now, Data: d}
 }
 
 // say posts events in batches.
