@@ -51,8 +51,9 @@ type salesBook struct {
 	now          time.Time
 	book         ledger.Book
 	sales, lines int
-	// each is how many sales are copied together, of everybody's and of the busy creator's.
+	// each is how many sales are copied together, of everybody's and of the busy creator's, and size how many transactions these have.
 	each map[copiesOf]int
+	size map[copiesOf]int64
 	// receipt and gift are the public addresses of an order and a donation.
 	receipt, gift string
 }
@@ -89,6 +90,7 @@ func (f *salesBook) patterns(ctx context.Context) error {
 	if err := f.meter.readyCopies(ctx); err != nil {
 		return err
 	}
+	f.size = map[copiesOf]int64{}
 	for _, of := range []copiesOf{everybodysSales, busySales} {
 		after, err := f.meter.head(ctx, f.book)
 		if err != nil {
@@ -110,6 +112,11 @@ func (f *salesBook) patterns(ctx context.Context) error {
 		if err := f.meter.keepTemplate(ctx, f.book, of, after); err != nil {
 			return err
 		}
+		last, err := f.meter.head(ctx, f.book)
+		if err != nil {
+			return err
+		}
+		f.size[of] = last - after
 	}
 	return nil
 }
@@ -180,7 +187,7 @@ func (f *salesBook) copies(ctx context.Context) error {
 	put := func(of copiesOf, upTo int, at time.Time) error {
 		for done[of] < upTo {
 			n := min(upTo-done[of], max(1, salesAtOnce/f.each[of]))
-			if err := f.meter.copySales(ctx, f.book, of, int64(f.each[of]), int64(done[of]+1), int64(n), at, salesBegin, !at.Before(busyMonth)); err != nil {
+			if err := f.meter.copySales(ctx, f.book, of, f.size[of], int64(done[of]+1), int64(n), at, salesBegin, !at.Before(busyMonth)); err != nil {
 				return err
 			}
 			done[of], at = done[of]+n, at.Add(time.Duration(n)*time.Second)
