@@ -63,10 +63,14 @@ func (c *console) homeIn(ctx context.Context, book ledger.Book, who payouts.Paye
 	if one.Owes {
 		one.Story = narrowedTo("/portal/debts", "currency", one.Currency)
 	}
-	if in.Next.Expect == payouts.ExpectNone {
-		next, all := in.Next, in.Next.Decision.Reasons
-		next.Decision.Reasons = slices.DeleteFunc(slices.Clone(all), func(r payouts.Reason) bool { return slices.Contains(home.told, r.Code) })
-		if one.Why = w.standsInTheWay(next); len(next.Decision.Reasons) < len(all) && !home.first {
+	if next := in.Next; next.Expect == payouts.ExpectNone {
+		above := false
+		next.Decision.Reasons = slices.DeleteFunc(slices.Clone(next.Decision.Reasons), func(r payouts.Reason) bool {
+			told := slices.Contains(home.told, r.Code)
+			above = above || told
+			return told || r.Code == payouts.ReasonNothing || r.Code == payouts.ReasonZero // what there is stands beside it
+		})
+		if one.Why = w.standsInTheWay(next); above && !home.first {
 			one.Why, home.first = append([]string{w.say("home.first")}, one.Why...), true
 		}
 	}
