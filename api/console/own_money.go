@@ -93,6 +93,9 @@ func (w orderWords) money(in *payouts.WayIn) ownMoney {
 	} else {
 		stage("available", in.Held["available"], true)
 	}
+	if n := len(out.Stages) - 1; in.Next.Decision.Verdict != payouts.VerdictPay && in.Held["available"] > 0 {
+		out.Stages[n].Note = w.say("portal.holding.available.note") // the next payout does not pay it
+	}
 	stage("paying", in.Held["paying"], true)
 	stage("reserve", in.Held["reserve"], false)
 	stage("dispute_hold", in.Held["dispute_hold"], false)

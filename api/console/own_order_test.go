@@ -101,7 +101,7 @@ func TestOwnMoney(t *testing.T) {
 	}
 	amy := h.payee(uk, "cre_amy")
 	p := amy.get("/portal/money", 200)
-	p.has(t, "The way of my money", "On its way Earned. It becomes available as orders settle. £4.41", "Available Paid with the next payout. £4.41", "Being paid Sent to you, not confirmed yet. £0.00")
+	p.has(t, "The way of my money", "On its way Earned. It becomes available as orders settle. £4.41", "Available Yours to be paid out. £4.41", "Being paid Sent to you, not confirmed yet. £0.00")
 	p.hasNot(t, "sel_uk", "cre_bob")
 	h.payee(uk, "cre_bob").get("/portal/money", 200).has(t, "Nothing was earned yet.")
 	h.payee(uk, "cre_bob").get("/portal/money?payee=cre_amy", 404)

@@ -221,7 +221,7 @@ func TestOwnDebt(t *testing.T) {
 			}
 		}
 	}
-	leads("/portal", "You owe £3.20. What it came from, and what paid it off", debts)
+	leads("/portal", "You owe 3.20 Refunds or corrections took back more than was left. What you earn next pays it off. What it came from, and what paid it off", debts)
 	leads("/portal/orders/UK-1", "This order took £3.20 while your balance was below zero.", debts)
 	leads("/portal/money", "You owe", debts)
 	leads(debts, "Owed now £3.20", "/portal/orders/UK-1")

@@ -50,7 +50,7 @@ func TestOwnStatement(t *testing.T) {
 	p := amy.get(at, 200)
 	p.has(t, "Statement 1 November 2026", "cre_amy", "Europe/London", "Estimated £0.00 Not delivered yet or still returnable.", "Settled £2.21", "On hold £0.00", "Paid £0.00",
 		"Opening balance £0.00", "Order paid 4.41", "Commission 6.30", "Agency share -1.89", "Partial refund -2.20", "Net activity 2.21", "Closing balance £2.21",
-		"UK-1 LS-12 · app", "15% of 41.98", "30% of 6.30", "15% of 20.99 = now 3.15, before 6.30", "30% of 3.15 = now -0.94, before -1.89", "-3.15", "0.95", "from “On its way” to “Available”", "2.21 Available", st.SHA256)
+		"UK-1 LS-12 app", "15% of 41.98", "30% of 6.30", "15% of 20.99 = now 3.15, before 6.30", "30% of 3.15 = now -0.94, before -1.89", "-3.15", "0.95", "from “On its way” to “Available”", "2.21 Available", st.SHA256)
 	p.hasNot(t, "sel_uk", "mcn_ldn", "revenue", "pi_1")
 	if !strings.Contains(p.source, `href="/portal/orders/UK-1"`) || strings.Contains(p.source, "format=pdf") || strings.Count(p.source, `id="line-`) != 6 {
 		t.Errorf("the page is\n%s", p.source)

@@ -82,7 +82,9 @@ type ownDay struct {
 }
 
 type ownGroup struct {
-	Order, Link, About string
+	Order, Link string
+	// About are the live session and the channel of the order.
+	About []string
 	// Apart says that the lines are of no order and stand below those of one.
 	Apart bool
 	Lines []ownStatementLine
@@ -294,7 +296,7 @@ func (a *statementAsked) days(lines []statements.Line) (list []ownDay) {
 			g.Apart = n > 0 && l.Order == ""
 			if l.Order != "" {
 				g.Link = a.orderLink(l.Order)
-				g.About = strings.Join(slices.DeleteFunc([]string{l.LiveSession, l.Channel}, func(s string) bool { return s == "" }), " · ")
+				g.About = slices.DeleteFunc([]string{l.LiveSession, l.Channel}, func(s string) bool { return s == "" })
 			}
 			d.Groups = append(d.Groups, g)
 		}

@@ -190,10 +190,15 @@ func TestRunAndPayoutPages(t *testing.T) {
 	b.get(at+"/payouts?payee=cre_bob", 200).has(t, "There are none of these")
 
 	own := m.payee(m.book, "cre_amy").get("/portal", 200)
-	own.has(t, "The next payout day is", "Payouts", "120.00 GBP", "It arrived on", "Paid on")
+	own.has(t, "Next payout: Nothing on Nov 30, 2026, because nothing will be available by then.", "Payouts", "120.00 GBP", "It arrived on", "Paid on")
 	bob := m.payee(m.book, "cre_bob")
 	told := bob.get("/portal", 200)
-	told.has(t, "Not paid on", "The identity check is not complete", "Looked at again on", "Available 99.00")
+	told.has(t, "Not paid on", "The identity check is not complete", "Looked at again on", "Available 99.00",
+		"Next payout: Nothing on Nov 30, 2026 as things stand. What needs your attention above has to be done first.")
+	told.hasNot(t, "Pay out now")
+	never := bob.get("/portal/payees/cre_bob/payout?currency=GBP", 200)
+	never.has(t, "This cannot be paid now.", "The identity check is not complete.", "There is no account to pay to.", "Where payouts go")
+	never.hasNot(t, "Show the fee", "Pressing twice")
 	told.hasNot(t, po.ID, "cre_amy", "120.00")
 	bob.get("/portal/payouts/"+po.ID, 404)
 	amy := m.payee(m.book, "cre_amy")
