@@ -221,6 +221,15 @@ func (g *story) checkPresent(t *testing.T, book ledger.Book, address string) {
 	if err != nil || relief.Totals.Held != "256.04" || relief.Totals.Disbursed != "507.30" || relief.Totals.Refunds != 1 || relief.Totals.Donations != 18 {
 		t.Errorf("the campaign comes to %+v, %v", relief.Totals, err)
 	}
+	// The shares of the other charity are held, and keep nothing of this one's among what waits.
+	waits, err := g.payouts.Waits(t.Context(), book, "ngo_river", payouts.Wait{}, 100)
+	_, share := reliefShare(reliefGifts...)
+	for _, w := range waits {
+		share -= w.Amount
+	}
+	if err != nil || share != 0 {
+		t.Errorf("of the charity waits %+v, %v", waits, err)
+	}
 	for state, want := range map[string]int{questions.Answered: 1, questions.Open: 1} {
 		if list, err := g.questions.In(t.Context(), book, state, questions.Question{}, 10); err != nil || len(list) != want {
 			t.Errorf("%s questions: %+v, %v", state, list, err)
