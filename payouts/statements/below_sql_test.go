@@ -145,7 +145,9 @@ func TestOfPayout(t *testing.T) {
 		}
 		return list[0]
 	}
-	pay := func(reference string, amount money.Minor) payouts.Payout { return payTo("creator", "amy", reference, amount) }
+	pay := func(reference string, amount money.Minor) payouts.Payout {
+		return payTo("creator", "amy", reference, amount)
+	}
 	first := pay("first-of-november", 80_00)
 	second := pay("second-of-november", 0)
 	// A sale of two units of which one goes back before it settles, and a parcel later that settles by itself.
