@@ -284,8 +284,8 @@ func TestStatementsAgree(t *testing.T) {
 	}{
 		"creator": {book: "uk", payee: "cre_amy", lines: []string{"6.30", "-1.89", "-4.41", "4.41", "-3.15", "0.95"}, says: []string{"Net activity 2.21", "Closing balance £2.21"}},
 		"seller": {book: "us", payee: "sel_wh", lines: nil, says: []string{"210.00", "-12.60", "-7.16", "-60.00", "3.60", "-0.72", "-4.10", "-2.00", "-12.40", "Net activity 114.62", "-100.88", "Closing balance US$13.74",
-			"sales:US-TX 17.33 4.95"}},
-		"charity": {book: "uk", payee: "ngo_a", says: []string{"104.30", "90.00", "-11.71", "-12.00", "-170.59", "Closing balance £0.00", "FT-1"}},
+			"sales:US-TX 17.33 4.95", "On hold US$13.74", "Paid US$100.88", "W-1 Full refund"}},
+		"charity": {book: "uk", payee: "ngo_a", says: []string{"104.30", "90.00", "-11.71", "-12.00", "-170.59", "Closing balance £0.00", "FT-1", "1.30", "0.29"}},
 		"so far": {book: "us", payee: "sel_wh", page: "/portal/statements/days?currency=USD&from=2026-11-01&to=2026-11-30", over: "/days?currency=USD&from=2026-11-01&to=2026-11-30",
 			says: []string{"Net activity 114.62", "Orders that earn nothing", "W-1 Full refund", "sales:US-TX 17.33 4.95", "Paid US$100.88"}},
 		"late": {book: "uk", payee: "cre_amy", page: "/portal/statements/days?currency=GBP&from=2026-12-01&to=2026-12-30", over: "/days?currency=GBP&from=2026-12-01&to=2026-12-30",
