@@ -190,6 +190,13 @@ func (c *console) ownStatement(ctx context.Context, r *http.Request) (answer, er
 		return answer{}, err
 	}
 	p := a.page(from == statements.Place{}, page.Next == nil)
+	if r.URL.Query().Get("sums") != "" && !p.Later {
+		if err := c.Statements.Sum(ctx, a.st); errors.Is(err, statements.ErrLong) {
+			p.Unsummed = true
+		} else if err != nil {
+			return answer{}, err
+		}
+	}
 	if p.Later {
 		p.First = a.to("")
 	}
@@ -235,6 +242,9 @@ func (c *console) wholeStatement(ctx context.Context, a *statementAsked) (answer
 		}
 		from = page.Next
 	}
+	if err := c.Statements.Sum(ctx, a.st); err != nil {
+		return answer{}, err
+	}
 	p := a.page(true, true)
 	p.Whole = true
 	return c.toldStatement(ctx, a, p, lines)
@@ -248,7 +258,7 @@ func (c *console) toldStatement(ctx context.Context, a *statementAsked, p *ownSt
 		if err != nil {
 			return answer{}, err
 		}
-		a.fillSums(p, lines)
+		a.fillSums(p)
 		a.fillBelow(p, below)
 		p.Files = c.filesOf(a.t, a.st, a.path, a.query)
 		p.Name = c.nameOf(ctx, a.o.book, a.who.ID)

@@ -167,6 +167,8 @@ func (h *house) statementPrinted(amy *browser, at string, config Config) {
 	}
 	h.post(book, "long", drafts...)
 	amy.get("/portal/statements/days/print?currency=GBP&from=2026-12-01&to=2026-12-31", http.StatusRequestEntityTooLarge).has(h.t, "more than 2,000 lines", "CSV", "Closing balance £26.21")
+	amy.get("/portal/statements/days?currency=GBP&from=2026-12-01&to=2026-12-31", 200).has(h.t, "Add them up now", "Paid –", "Closing balance £26.21")
+	amy.get("/portal/statements/days?currency=GBP&from=2026-12-01&to=2026-12-31&sums=yes", 200).has(h.t, "Net activity 24.00", "Paid £0.00", "Closing balance £26.21")
 	long := amy.get("/portal/statements/days/file?format=pdf&currency=GBP&from=2026-12-01&to=2026-12-31", http.StatusRequestEntityTooLarge)
 	if long.has(h.t, "This statement has more lines than one page holds."); long.header.Get("Content-Disposition") != "" {
 		h.t.Error("a refusal is a file")

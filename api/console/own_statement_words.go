@@ -31,12 +31,15 @@ type ownStatementPage struct {
 	Figures            []ownFigure
 	Opening, Closing   string
 	// Sums are what happened, added up by event; empty where nobody has added them up.
-	Sums    []ownSum
-	Net     ownSum
-	Payouts *ownSum
-	Buckets []ownBucket
-	Days    []ownDay
-	Nothing []ownNothing
+	Sums []ownSum
+	Net  ownSum
+	// AddUp leads to the page with the sums, where they are still to be made; Unsummed says that they were asked for and are too many.
+	AddUp    string
+	Unsummed bool
+	Payouts  *ownSum
+	Buckets  []ownBucket
+	Days     []ownDay
+	Nothing  []ownNothing
 	// NothingMore says how many orders are not listed.
 	NothingMore string
 	Tax         []ownTax
@@ -166,30 +169,20 @@ func (w orderWords) figures(h statements.Headlines) []ownFigure {
 	return list
 }
 
-// fillSums adds up what happened. The lines of an issued statement were added up when it was issued; those of days on demand are, if they are all on
-// the page.
-func (a *statementAsked) fillSums(p *ownStatementPage, lines []statements.Line) {
-	totals, known := a.st.Totals, a.st.ID != ""
-	if !known && p.Last {
-		totals, known = addedUp(lines), true
-	}
-	h := a.st.Headlines()
-	if known && !h.PaidKnown {
-		h.PaidKnown = true
-		for _, t := range totals {
-			if t.Code == statements.CodePayout {
-				h.Paid -= t.Amount
-			}
-		}
-	}
+// fillSums tells what happened, added up. That of an issued statement was added up when it was issued; that of days on demand is, if all lines
+// are on the page or somebody asks for it.
+func (a *statementAsked) fillSums(p *ownStatementPage) {
 	if a.st.Payout == nil {
-		p.Figures = a.figures(h)
+		p.Figures = a.figures(a.st.Headlines())
 	}
 	for _, b := range a.st.Buckets {
 		p.Buckets = append(p.Buckets, ownBucket{Word: a.bucketWord(b.Bucket), Opening: a.figure(b.Opening), Closing: a.figure(b.Closing), Minus: b.Closing < 0})
 	}
-	if known {
-		a.addUp(p, totals)
+	switch {
+	case a.st.Summed():
+		a.addUp(p, a.st.Totals)
+	case a.st.Kind == statements.Range && p.TooLong == "" && !p.Unsummed:
+		p.AddUp = a.to("", "sums", "yes")
 	}
 	for _, n := range a.st.Nothing {
 		p.Nothing = append(p.Nothing, ownNothing{n.Order, a.orderLink(n.Order), a.t.word("event", n.Event), a.day(n.At)})
@@ -200,19 +193,6 @@ func (a *statementAsked) fillSums(p *ownStatementPage, lines []statements.Line) 
 	for _, t := range a.st.Tax {
 		p.Tax = append(p.Tax, ownTax{t.Jurisdiction, a.figure(t.Collected), a.figure(t.Returned)})
 	}
-}
-
-// addedUp adds lines up as an issued statement does.
-func addedUp(lines []statements.Line) (totals []statements.Total) {
-	for i := range lines {
-		l := &lines[i]
-		at := slices.IndexFunc(totals, func(t statements.Total) bool { return t.Type == l.Type && t.Code == l.Code && t.Bucket == l.Bucket })
-		if at < 0 {
-			at, totals = len(totals), append(totals, statements.Total{Type: l.Type, Code: l.Code, Bucket: l.Bucket})
-		}
-		totals[at].Amount, totals[at].Lines = totals[at].Amount+l.Amount, totals[at].Lines+1
-	}
-	return totals
 }
 
 // addUp tells totals by event and, within one, by what they are. Moves between the payee's own money are none, and payouts stand by themselves.
@@ -345,6 +325,10 @@ func (a *statementAsked) note(out *ownStatementLine, note string) {
 		out.How = a.say("statement.moved", "from", a.bucketWord(statements.Bucket(from)), "to", a.bucketWord(statements.Bucket(to)))
 		return
 	}
+	if paid, whole, ok := strings.Cut(note, " of "); ok && a.isAmount(paid) && a.isAmount(whole) {
+		out.Notes = append(out.Notes, a.say("statement.part", "paid", a.text(paid), "whole", a.text(whole)))
+		return
+	}
 	switch kind, id, _ := strings.Cut(note, ":"); {
 	case kind == "payout" && !unusable(id):
 		out.Payout = "/portal/payouts/" + url.PathEscape(id)
@@ -353,6 +337,12 @@ func (a *statementAsked) note(out *ownStatementLine, note string) {
 	default:
 		out.Notes = append(out.Notes, locale.Isolate(note))
 	}
+}
+
+// isAmount reports whether a text is an amount of the statement's currency.
+func (a *statementAsked) isAmount(text string) bool {
+	_, err := money.ParseAmount(strings.TrimPrefix(text, "-"), a.currency)
+	return err == nil
 }
 
 // fillBelow tells what stands below the line.

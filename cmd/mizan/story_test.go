@@ -125,6 +125,7 @@ func TestStories(t *testing.T) {
 				t.Errorf("%q\n%s", done.wrong, tell.lives(t, sc))
 			}
 			tell.checkNets(t, sc)
+			tell.checkStatements(t, tell.bookOf(t, sc), tell.clock.now())
 			if check := storyChecks[sc.Key]; check != nil {
 				check(t, tell, tell.bookOf(t, sc))
 			}

@@ -113,8 +113,7 @@ func (s *Service) form(ctx context.Context, st *Statement, to io.Writer, row fun
 	if len(last) > 0 {
 		return nil, fmt.Errorf("%w: lines are on a bucket that the statement does not have", errDefect)
 	}
-	fresh := Statement{Currency: st.Currency}
-	sums.into(&fresh)
+	fresh := Statement{Currency: st.Currency, Sums: sums.sums()}
 	tail, err := fresh.tail()
 	if err != nil {
 		return nil, err
@@ -132,7 +131,7 @@ func (s *Service) seal(ctx context.Context, st *Statement) error {
 	if err != nil {
 		return err
 	}
-	sums.into(st)
+	st.take(sums.sums())
 	st.Bytes, st.SHA256 = w.size, hexOf(w.sum.Sum(nil))
 	return nil
 }

@@ -194,9 +194,7 @@ func TestReinstated(t *testing.T) {
 	add("B", true, false)
 	add("B", false, false)
 	add("A", false, true)
-	var st Statement
-	sums.into(&st)
-	if st.NothingCount != 1 || len(st.Nothing) != 1 || st.Nothing[0].Order != "B" {
+	if st := sums.sums(); st.NothingCount != 1 || len(st.Nothing) != 1 || st.Nothing[0].Order != "B" {
 		t.Errorf("%d, %+v", st.NothingCount, st.Nothing)
 	}
 }

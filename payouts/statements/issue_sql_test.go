@@ -83,6 +83,12 @@ func TestMonths(t *testing.T) {
 	// A range that ends today tells the same lines.
 	st, err := h.Days(t.Context(), h.book, "cre_amy", "GBP", "2026-11-01", "2027-01-31")
 	h.ok(err)
+	if err := h.sumUpTo(t.Context(), st, 3); !errors.Is(err, ErrLong) || st.Summed() || st.Headlines().PaidKnown {
+		t.Errorf("four transactions were summed up as three: %v", err)
+	}
+	if err := h.sumUpTo(t.Context(), st, 4); err != nil || st.Lines != first.Lines+second.Lines || st.NothingCount != 1 || !st.Headlines().PaidKnown {
+		t.Errorf("summed up it is %+v, %v", st.Sums, err)
+	}
 	if all := h.lines(st, 1); len(all) != int(first.Lines+second.Lines) || st.Closing() != 0 || sum(all, func(*Line) bool { return true }) != 0 {
 		t.Errorf("the range has %d lines and closes at %d", len(all), st.Closing())
 	}
