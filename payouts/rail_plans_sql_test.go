@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
+	"mizan/ledger/postgres/pgtest"
 )
 
 // TestRailPlans looks at how the work of the rails finds what is due among 40,000 payouts, of which nearly all are over:
@@ -40,15 +40,7 @@ func TestRailPlans(t *testing.T) {
 		"paying":   {sqlPaying, []any{h.book.ID, "liabilities:seller:available:sel_1", []int64{50, 100}, "USD"}},
 		"sources":  {sqlKnownSources, []any{h.book.ID, []string{"tr_77", "po_78"}}},
 	} {
-		rows, err := h.db.Pool.Query(t.Context(), "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) "+q.sql, q.args...)
-		if err != nil {
-			t.Fatal(name, err)
-		}
-		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			t.Fatal(name, err)
-		}
-		plan := strings.Join(lines, "\n")
+		plan := pgtest.Plan(t, h.db.Pool, q.sql, q.args...)
 		if strings.Contains(plan, "Seq Scan on payouts") || strings.Contains(plan, "rows=40000") || strings.Contains(plan, "Rows Removed by Filter: 39") {
 			t.Errorf("%s reads everything:\n%s", name, plan)
 		}
@@ -64,31 +56,14 @@ SELECT $1, 'order:' || n, 'settle', '2026-03-01'::timestamptz + n * interval '1 
 	h.owner(`INSERT INTO payout_waits (book_id, kind, payee, currency, subject, act, amount, due_at)
 SELECT $1, 'seller', 'sel_big', 'USD', 'order:' || n, 'settle', 1, '2026-03-01'::timestamptz + n * interval '1 second' FROM generate_series(1, 100000) n`, h.book.ID)
 	h.owner(`ANALYZE payout_waits`)
-	coming, err := h.db.Pool.Query(t.Context(), "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) "+sqlComing,
-		h.book.ID, "seller", "sel_big", "USD", time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), 50)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines, err := pgx.CollectRows(coming, pgx.RowTo[string])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if plan := strings.Join(lines, "\n"); strings.Contains(plan, "Sort") || strings.Contains(plan, "Seq Scan") || !strings.Contains(plan, "payout_waits_next") {
+	if plan := pgtest.Plan(t, h.db.Pool, sqlComing, h.book.ID, "seller", "sel_big", "USD", time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), 50); strings.Contains(plan, "Sort") || strings.Contains(plan, "Seq Scan") || !strings.Contains(plan, "payout_waits_next") {
 		t.Errorf("what is coming reads everything:\n%s", plan)
 	}
 	for name, from := range map[string][]any{
 		"first": {"-infinity", "", "", "", ""}, "later": {"2026-03-01T20:00:00Z", "order:72000", "settle", "seller", "USD"},
 	} {
-		rows, err := h.db.Pool.Query(t.Context(), "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) "+sqlWaitsAfter,
-			append(append([]any{h.book.ID, append(slices.Clone(earningKinds), kindBeneficiary), "sel_big"}, from...), 6)...)
-		if err != nil {
-			t.Fatal(name, err)
-		}
-		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			t.Fatal(name, err)
-		}
-		if plan := strings.Join(lines, "\n"); strings.Contains(plan, "Sort") || strings.Contains(plan, "Seq Scan") || !strings.Contains(plan, "payout_waits_listed") {
+		args := append(append([]any{h.book.ID, append(slices.Clone(earningKinds), kindBeneficiary), "sel_big"}, from...), 6)
+		if plan := pgtest.Plan(t, h.db.Pool, sqlWaitsAfter, args...); strings.Contains(plan, "Sort") || strings.Contains(plan, "Seq Scan") || !strings.Contains(plan, "payout_waits_listed") {
 			t.Errorf("%s reads everything:\n%s", name, plan)
 		}
 	}
