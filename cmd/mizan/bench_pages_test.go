@@ -36,6 +36,14 @@ func TestBenchPages(t *testing.T) {
 			t.Errorf("%+v", p)
 		}
 	}
+	for _, d := range r.Downloads {
+		if d.Status != 200 || d.Seconds < d.Begins || d.Begins <= 0 || d.PerSecond <= 0 || d.Bytes < 10*r.StatementLines || d.PeakMemory < 1<<20 {
+			t.Errorf("%+v of %d lines", d, r.StatementLines)
+		}
+	}
+	if len(r.Downloads) != 5 || r.StatementLines < 200 {
+		t.Errorf("%d lines leave as %+v", r.StatementLines, r.Downloads)
+	}
 	for _, args := range [][]string{{"--sales", "999"}, {"--lines", "99"}, {"--requests", "0"}, {"--cold", "101"}, {"--posted", "99"}, {"--partition", "999"}} {
 		mizan(t, nil, "", append([]string{"bench", "pages"}, args...)...).want(t, 2)
 	}

@@ -68,30 +68,11 @@ func TestPlans(t *testing.T) {
 			"list":               {sqlList, []any{1, "p7", "", "", 0, 11}, 100},
 			"list of a currency": {sqlList, []any{1, "p7", "GBP", "GBP", 6, 11}, 100},
 		} {
-			var plan []struct {
-				Plan struct {
-					Hit  int `json:"Shared Hit Blocks"`
-					Read int `json:"Shared Read Blocks"`
-				}
-				Took float64 `json:"Execution Time"`
-			}
-			if err := conn.QueryRow(t.Context(), "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+q.sql, q.args...).Scan(&plan); err != nil {
-				t.Fatal(name, err)
-			}
-			t.Logf("%s: %d blocks, %.1f ms", name, plan[0].Plan.Hit+plan[0].Plan.Read, plan[0].Took)
-			if n := plan[0].Plan.Hit + plan[0].Plan.Read; n > q.most {
+			if n := pgtest.Blocks(t, conn, q.sql, q.args...); n > q.most {
 				t.Errorf("%s reads %d blocks (statistics %q)", name, n, statistics)
 			}
-			rows, err := conn.Query(t.Context(), "EXPLAIN "+q.sql, q.args...)
-			if err != nil {
-				t.Fatal(name, err)
-			}
-			lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-			if err != nil {
-				t.Fatal(name, err)
-			}
 			// The partition of transactions to come is empty.
-			if text := strings.Join(lines, "\n"); strings.Contains(strings.ReplaceAll(text, "Seq Scan on transactions_p000002 ", ""), "Seq Scan") {
+			if text := pgtest.Plan(t, conn, q.sql, q.args...); strings.Contains(strings.ReplaceAll(text, "Seq Scan on transactions_p000002 ", ""), "Seq Scan") {
 				t.Errorf("%s goes through a table (statistics %q)\n%s", name, statistics, text)
 			}
 		}
