@@ -37,6 +37,7 @@ type benchPagesCmd struct {
 	Profile   string `help:"Write a CPU profile of asking for the pages to this file." type:"path"`
 	JSON      bool   `name:"json" help:"Print the results as JSON."`
 	Scratch   string `help:"Directory for the throw-away server's data; a temporary one if empty." type:"path"`
+	Again     bool   `help:"Take the book that an earlier run with the same sales and lines left in the scratch directory."`
 }
 
 var errPagesSlow = fault.New(fault.Conflict, "pages-slow", "Pages take longer than they may. Look at those marked in the table, on a machine that does nothing else.")
@@ -93,6 +94,9 @@ func (c *benchPagesCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	case c.Posted != 0 && (c.Posted < 100 || c.Posted > 1_000_000):
 		return usageError("--posted is 0, or 100 to 1,000,000.")
 	}
+	if c.Again && c.Scratch == "" {
+		return usageError("--again needs --scratch, with what an earlier run left there.")
+	}
 	if _, err := printerOf(c.Chromium); err != nil {
 		return err
 	}
@@ -139,14 +143,20 @@ func (b *pagesBench) run(ctx context.Context) error {
 	if err := b.start(ctx, b.dir); err != nil {
 		return err
 	}
-	if err := b.meter.partitionBy(ctx, b.options.Partition); err != nil {
-		return err
+	if !b.options.Again {
+		if err := b.meter.partitionBy(ctx, b.options.Partition); err != nil {
+			return err
+		}
 	}
 	b.result.Load = append(b.result.Load, machineLoad())
 	began := time.Now()
 	b.filled = &salesBook{db: b.pool, meter: b.meter, progress: b.progress, sales: b.options.Sales, lines: b.options.Lines, each: map[copiesOf]int{
 		everybodysSales: min(5000, max(50, b.options.Sales/100)), busySales: min(1000, b.options.Lines/20)}}
-	if err := b.filled.fill(ctx); err != nil {
+	fill := b.filled.fill
+	if b.options.Again {
+		fill = b.filled.find
+	}
+	if err := fill(ctx); err != nil {
 		return err
 	}
 	var err error
