@@ -15,6 +15,7 @@ import (
 	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/locale"
+	"mizan/payouts"
 	"mizan/payouts/statements"
 )
 
@@ -159,6 +160,25 @@ func (h *house) statementsOfMany(uk ledger.Book, amy *browser) {
 	}
 	for _, path := range []string{"/portal/statements", "/portal/downloads"} {
 		amy.get(path, 200).has(h.t, "This month so far", "more campaigns than one statement can tell of", "November 2026", "JSON")
+	}
+}
+
+// TestNextPayoutOfStatement: a statement says of the next payout what the page of the money says, also where only the first of what comes is added up.
+func TestNextPayoutOfStatement(t *testing.T) {
+	t.Parallel()
+	a := &statementAsked{orderWords: orderWords{locale.English, "GBP", time.UTC}, t: teller{locale.English}, st: &statements.Statement{Currency: "GBP"}}
+	decide := func(verdict string, reasons ...payouts.Reason) payouts.Decision {
+		return payouts.Decision{Verdict: verdict, Currency: "GBP", Basis: 500_000, Amount: 500_000, Reasons: reasons}
+	}
+	for said, e := range map[string]payouts.Expected{
+		"On Nov 30, 2026. So many sales become available before then that only the first are added up: with your balance they come to £5,000.00.": {Decision: decide(payouts.VerdictPay), Coming: payouts.Coming{More: true}},
+		"Nothing on Nov 30, 2026, because nothing will be available by then.":                                                                     {Decision: decide(payouts.VerdictSkip, payouts.Reason{Code: payouts.ReasonZero})},
+	} {
+		e.At, e.Policy, e.Kind = time.Date(2026, 11, 30, 9, 0, 0, 0, time.UTC), &payouts.Policy{}, payouts.KindSeller
+		p := &ownStatementPage{}
+		if a.fillBelow(p, &statements.Below{Next: &e}); p.Coming != said || len(p.Reasons) > 0 {
+			t.Errorf("%q %v, want %q", p.Coming, p.Reasons, said)
+		}
 	}
 }
 
