@@ -6,7 +6,6 @@ import (
 	"mizan/ledger"
 	"mizan/ledger/money"
 	"mizan/payouts"
-	"mizan/payouts/earnings"
 )
 
 // What a payee sees first: four figures as statements define them, the next payout, and what needs its attention.
@@ -62,15 +61,23 @@ func (c *console) homeIn(ctx context.Context, book ledger.Book, who payouts.Paye
 	figure("estimated", in.Held["pending"])
 	figure("settled", in.Held["available"])
 	figure("held", held)
-	if c.Earnings == nil {
-		return one, nil
+	paid, err := c.paidThisMonth(ctx, book, payouts.Holder{PayeeKey: who, Currency: in.Currency}, in.Held["paying"], w)
+	one.Figures = append(one.Figures, paid)
+	return one, err
+}
+
+// paidThisMonth is what was paid since the month began as a statement of these days says it, with what is on its way.
+func (c *console) paidThisMonth(ctx context.Context, book ledger.Book, h payouts.Holder, paying money.Minor, w orderWords) (ownStage, error) {
+	y, m, _ := c.Now().In(book.Location()).Date()
+	paid, known, err := c.Payouts.PaidSince(ctx, book, h, book.DayBegins(y, m, 1))
+	one := ownStage{Word: w.say("home.paid"), Note: w.say("statement.figure.paid.note"), Amount: w.amount(paid), Minus: paid < 0}
+	if !known {
+		one.Amount, one.Note, one.Minus = "–", w.say("statement.figure.paid.unknown"), false
 	}
-	sums, err := c.Earnings.Earnings(ctx, book, earnings.Query{Payee: who.ID, Kind: who.Kind, Currency: in.Currency, By: earnings.ByMonth, Top: 1})
-	if err != nil {
-		return one, err
+	if paying != 0 {
+		one.Note += " " + w.say("statement.figure.paying", "amount", w.amount(paying))
 	}
-	figure("paid", -sums.Total.Paid)
-	return one, nil
+	return one, err
 }
 
 // attentionOf adds the answers, holds and missing papers of a payee.
