@@ -32,6 +32,7 @@ func TestRailPlans(t *testing.T) {
 		sql  string
 		args []any
 	}{
+		"since":    {sqlPaidSince, []any{h.book.ID, "sel_77", "seller", "USD", past, past, mostPaidSince + 1}},
 		"runs":     {sqlRunsUnsent, []any{h.book.ID}},
 		"unsent":   {sqlUnsentOf, []any{h.book.ID, h.run, "", rails, carryPage, []string{"connected/EUR"}}},
 		"due":      {sqlDueIn, []any{h.book.ID, Unknown, railStart, past, "", rails, carryPage}},

@@ -152,7 +152,7 @@ func dayText(t teller, day string) string {
 func (c *console) placeOf(a *statementAsked, p statements.Place) string {
 	text := strconv.FormatInt(p.Sequence, 10) + "." + strconv.FormatInt(p.Skip, 10) + "." + strconv.FormatInt(p.Number, 10)
 	mac := hmac.New(sha256.New, c.FormKey)
-	mac.Write([]byte("mizan place in a statement 1\x00" + strings.Join([]string{a.o.book.Code, a.who.ID, string(a.st.Currency), a.st.ID, a.st.FirstDay, a.st.LastDay, text}, "\x00")))
+	mac.Write([]byte("mizan place in a statement 2\x00" + strings.Join([]string{a.o.book.Code, a.who.ID, string(a.st.Currency), a.path, a.st.FirstDay, a.st.LastDay, text}, "\x00")))
 	return text + "." + hex.EncodeToString(mac.Sum(nil)[:8])
 }
 

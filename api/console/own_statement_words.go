@@ -22,7 +22,6 @@ type ownStatementPage struct {
 	Heading, Running string
 	Book, Span, Zone string
 	Issued           string
-	Number           int64
 	// Back leads to all statements, Print to the page with all lines, First and Next to other pages.
 	Back, Print, Here, First, Next string
 	// Later says that pages came before, Last that this is the end, Whole that all lines are here.
@@ -74,8 +73,8 @@ type ownSum struct {
 }
 
 type ownBucket struct {
-	Word, Note, Opening, Closing string
-	Minus                        bool
+	Word, Opening, Closing string
+	Minus                  bool
 }
 
 // ownDay are the lines of a day, by what they are about.
@@ -126,7 +125,7 @@ type ownSpan struct {
 
 // page is what every page of the statement says.
 func (a *statementAsked) page(first, last bool) *ownStatementPage {
-	p := &ownStatementPage{Payee: a.who.ID, Title: a.title(), Currency: string(a.st.Currency), Book: a.o.book.Name, Span: a.t.span(a.st), Zone: a.o.book.TimeZone, Number: a.st.Number,
+	p := &ownStatementPage{Payee: a.who.ID, Title: a.title(), Currency: string(a.st.Currency), Book: a.o.book.Name, Span: a.t.span(a.st), Zone: a.o.book.TimeZone,
 		Back: narrowedTo(statementsAt, "payee", a.query.Get("payee")), Print: a.to("/print"), Here: a.to(""), Later: !first, Last: last, SHA256: a.st.SHA256,
 		Opening: a.amount(a.st.Opening()), Closing: a.amount(a.st.Closing()), From: a.language.Count(a.st.From), To: a.language.Count(a.st.To)}
 	p.Heading = a.say("statement.days")
@@ -378,7 +377,8 @@ func (a *statementAsked) fillBelow(p *ownStatementPage, b *statements.Below) {
 		p.Fees = &ownFees{a.figure(f.Borne), a.figure(f.Back)}
 	}
 	if b.Next != nil {
-		a.fillNext(p, b.Next)
+		next := payouts.NextOf(b.Next)
+		p.Coming, p.Reasons = a.nextPayout(next), a.reasonsBeside(next)
 	}
 }
 
@@ -400,17 +400,4 @@ func (a *statementAsked) paid(x statements.PaidOut) ownPaid {
 		row.Said = a.say("pay.said.expected", "day", a.day(x.ExpectedAt))
 	}
 	return row
-}
-
-// fillNext tells what the next payout is expected to be.
-func (a *statementAsked) fillNext(p *ownStatementPage, e *payouts.Expected) {
-	switch {
-	case e.Decision.Verdict == payouts.VerdictPay && e.UpTo():
-		p.Coming = a.say("money.next.upto", "day", a.day(e.At), "amount", a.amount(e.Decision.Amount))
-	case e.Decision.Verdict == payouts.VerdictPay:
-		p.Coming = a.say("money.next.expected", "day", a.day(e.At), "amount", a.amount(e.Decision.Amount))
-	default:
-		p.Coming = a.say("statement.next.none", "day", a.day(e.At))
-	}
-	p.Reasons = a.t.reasons(e.Decision, a.zone)
 }

@@ -7,7 +7,6 @@ import (
 	"mizan/ledger"
 	"mizan/ledger/money"
 	"mizan/payouts"
-	"mizan/payouts/earnings"
 )
 
 // What a payee sees first: what needs its attention, and of each currency what can be paid out, when the next payout is and what it pays.
@@ -77,12 +76,10 @@ func (c *console) homeIn(ctx context.Context, book ledger.Book, who payouts.Paye
 	if in.Next.Expect == payouts.ExpectUnknown && in.Held["available"] > 0 {
 		one.Why = []string{w.say("settings.none")}
 	}
-	if c.Earnings == nil {
-		return nil
-	}
-	sums, err := c.Earnings.Earnings(ctx, book, earnings.Query{Payee: who.ID, Kind: who.Kind, Currency: in.Currency, By: earnings.ByMonth, Top: 1})
-	if err == nil && sums.Total.Paid != 0 {
-		one.Rest = append(one.Rest, payeeHolding{w.say("home.paid"), w.say("home.paid.note"), sumOf(-sums.Total.Paid, in.Currency)})
+	y, m, _ := c.Now().In(book.Location()).Date()
+	paid, known, err := c.Payouts.PaidSince(ctx, book, payouts.Holder{PayeeKey: who, Currency: in.Currency}, book.DayBegins(y, m, 1))
+	if err == nil && known && paid != 0 { // what is on its way stands beside it
+		one.Rest = append(one.Rest, payeeHolding{w.say("home.paid"), w.say("statement.figure.paid.note"), sumOf(paid, in.Currency)})
 	}
 	return err
 }

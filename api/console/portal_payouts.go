@@ -320,7 +320,8 @@ func (c *console) ownPayout(ctx context.Context, r *http.Request) (answer, error
 		return answer{}, err
 	}
 	if c.Statements != nil {
-		p.Statement, p.Month = narrowedTo(p.Link+"/statement", "payee", one.Holder.ID), monthAddress(one.Holder.ID, one.Holder.Currency, one.CreatedAt, o.book.Location())
+		whose := ownAddress(o, one.Holder.ID)
+		p.Statement, p.Month = address(p.Link+"/statement", whose), monthAddress(whose.Get("payee"), one.Holder.Currency, one.CreatedAt, o.book.Location())
 	}
 	return o.answered(tellerOf(ctx).say("payout.title"), &p), nil
 }

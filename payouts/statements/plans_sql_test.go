@@ -65,8 +65,8 @@ func TestPlans(t *testing.T) {
 			"kept by the most":   {sqlKeptBy, []any{1, 1, 40_000, mostLooked, mostHeld}, 400},
 			"disbursements":      {sqlDisbursements, []any{1, 1, 0, 40_000, mostLooked, mostPaidOut + 1}, 400},
 			"last ones":          {sqlLasts, []any{1, "p5", "GBP", agreePage}, 2_000},
-			"list":               {sqlList, []any{1, "p7", "", "", 0, 11}, 100},
-			"list of a currency": {sqlList, []any{1, "p7", "GBP", "GBP", 6, 11}, 100},
+			"list":               {sqlList, []any{1, "p7", "", "", 0, 11, 0}, 100},
+			"list of a currency": {sqlList, []any{1, "p7", "GBP", "GBP", 6, 11, 0}, 100},
 		} {
 			if n := pgtest.Blocks(t, conn, q.sql, q.args...); n > q.most {
 				t.Errorf("%s reads %d blocks (statistics %q)", name, n, statistics)
