@@ -150,7 +150,7 @@ type payeeReturnQuery struct {
 
 func payeeOrderOperations() []Operation {
 	const path = "/v1/books/{book}/payees/{payee}/orders"
-	refused := []*fault.Error{commerce.ErrOrderUnknown, commerce.ErrPayeeUnknown, ledger.ErrInvalid, ErrNotReady}
+	refused := []*fault.Error{commerce.ErrOrderUnknown, commerce.ErrOrderState, commerce.ErrPayeeUnknown, ledger.ErrInvalid, ErrNotReady}
 	return []Operation{
 		{
 			Method: http.MethodGet, Path: path, ID: "list-payee-orders", Group: "Payees", Summary: "List the orders of a payee",

@@ -87,7 +87,7 @@ func questionOperations() []Operation {
 			Scope:       access.PayeesWrite, Own: "payee", Body: reflect.TypeFor[NewQuestion](), BodyLimit: bodyLimit,
 			Example: map[string]any{"reference": "question-1", "about": "order", "id": "UK-1001", "text": "Why is this less than last week?"},
 			Answers: []Answer{{Status: 200, Meaning: "Asked, now or under this reference before.", Body: reflect.TypeFor[QuestionJSON]()}},
-			Errors: append([]*fault.Error{questions.ErrAbout, questions.ErrText, questions.ErrMany, questions.ErrReused, commerce.ErrPayeeUnknown, vault.ErrErased, ledger.ErrInvalid, ErrNotReady},
+			Errors: append([]*fault.Error{questions.ErrAbout, questions.ErrText, questions.ErrMany, questions.ErrReused, commerce.ErrPayeeUnknown, commerce.ErrOrderState, vault.ErrErased, ledger.ErrInvalid, ErrNotReady},
 				closed...), handle: askQuestion,
 		},
 		{
