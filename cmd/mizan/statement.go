@@ -227,7 +227,7 @@ func writeStatement(w io.Writer, st client.PayeeStatement, lines []client.PayeeS
 	facts := newTable("STATEMENT", st.ID)
 	facts.add("payee", st.Payee)
 	if st.Payout != "" {
-		facts.add("payout", st.Payout)
+		facts.add("payout", st.Payout+", "+st.PayoutState)
 	}
 	facts.add("days", st.FirstDay+" to "+st.LastDay)
 	facts.add("estimated", st.Headlines.Estimated+" "+st.Currency)

@@ -154,7 +154,7 @@ func TestOfPayout(t *testing.T) {
 	} {
 		st, err := h.OfPayout(t.Context(), h.book, "amy", x.payout.ID)
 		h.ok(err)
-		if st.Opening() != 0 || st.Closing() != x.payout.Amount+x.payout.Fee || st.Headlines().Paid != x.payout.Amount {
+		if st.Opening() != 0 || st.Closing() != x.payout.Amount+x.payout.Fee || st.Headlines() != (Headlines{InTransit: x.payout.Amount, PaidKnown: true}) {
 			t.Errorf("from %v to %v", st.Opening(), st.Closing())
 		}
 		for _, limit := range []int{1, 2, 100} {
@@ -191,6 +191,11 @@ func TestOfPayout(t *testing.T) {
 	}
 	_, err := h.Service.payouts.Cancel(t.Context(), finance, h.book, second.ID, "asked for")
 	h.ok(err)
+	gone, err := h.OfPayout(t.Context(), h.book, "amy", second.ID)
+	h.ok(err)
+	if gone.Headlines() != (Headlines{PaidKnown: true}) {
+		t.Errorf("of one that was cancelled: %+v", gone.Headlines())
+	}
 	h.set(2026, 12, 3)
 	st, err := h.Issue(t.Context(), h.book, "amy", "USD")
 	h.ok(err)

@@ -45,6 +45,14 @@ func (s *Service) OfPayout(ctx context.Context, book ledger.Book, payee, id stri
 	return st, st.write()
 }
 
+// PaidAs is the kind of payee that the payout of a statement paid; empty for the other kinds of statements.
+func (s *Statement) PaidAs() string {
+	if s.of == nil {
+		return ""
+	}
+	return s.of.Holder.Kind
+}
+
 // walkPayout hands out the transactions with lines of a payout from a place on, cut, until there are no more or yield says so.
 func (s *Service) walkPayout(ctx context.Context, st *Statement, from Place, page int, yield func(*cutting) (more bool, err error)) (map[Bucket]money.Minor, error) {
 	bucket := st.Buckets[0].Bucket
