@@ -179,6 +179,7 @@ type StatementHeld struct {
 	Bucket     string     `json:"bucket"`
 	Amount     string     `json:"amount"`
 	Order      string     `json:"order_id"`
+	Campaign   string     `json:"campaign"`
 	Since      *time.Time `json:"since"`
 	Until      *time.Time `json:"until"`
 	Categories []string   `json:"categories"`

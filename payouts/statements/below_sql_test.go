@@ -48,7 +48,7 @@ func (h *house) below(st *Statement) (list []string) {
 		return at.In(h.book.Location()).Format(time.DateOnly)
 	}
 	for _, x := range b.Held {
-		list = append(list, fmt.Sprintf("%s %s of %q since %s until %s, waits for %q %v", x.Reason, x.Amount.Format(st.Currency), x.Order, day(x.Since), day(x.Until), x.WaitsFor, x.Categories))
+		list = append(list, fmt.Sprintf("%s %s of %q since %s until %s, waits for %q %v", x.Reason, x.Amount.Format(st.Currency), x.Order+x.Campaign, day(x.Since), day(x.Until), x.WaitsFor, x.Categories))
 	}
 	for _, x := range b.Others {
 		list = append(list, fmt.Sprintf("others %s %s", x.Bucket, x.Closing.Format(st.Currency)))
@@ -116,7 +116,7 @@ func TestBelow(t *testing.T) {
 		t.Errorf("the charity (-want +got):\n%s", diff)
 	}
 	st, _ = uk.days("local_c", "GBP")
-	if diff := cmp.Diff([]string{`campaign 42.65 of "" since - until -, waits for "person" []`, "card fees 0.32, of returned gifts 0.07"}, uk.below(st)); diff != "" {
+	if diff := cmp.Diff([]string{`campaign 42.65 of "winter24" since - until -, waits for "person" []`, "card fees 0.32, of returned gifts 0.07"}, uk.below(st)); diff != "" {
 		t.Errorf("the charity that is checked (-want +got):\n%s", diff)
 	}
 }
