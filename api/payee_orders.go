@@ -150,7 +150,7 @@ type payeeReturnQuery struct {
 
 func payeeOrderOperations() []Operation {
 	const path = "/v1/books/{book}/payees/{payee}/orders"
-	refused := []*fault.Error{commerce.ErrOrderUnknown, commerce.ErrPayeeUnknown, ledger.ErrInvalid, ErrNotReady}
+	refused := []*fault.Error{commerce.ErrOrderUnknown, commerce.ErrOrderState, commerce.ErrPayeeUnknown, ledger.ErrInvalid, ErrNotReady}
 	return []Operation{
 		{
 			Method: http.MethodGet, Path: path, ID: "list-payee-orders", Group: "Payees", Summary: "List the orders of a payee",
@@ -175,8 +175,7 @@ func payeeOrderOperations() []Operation {
 	}
 }
 
-// earner is the payee of the path, as the kind that is asked for or that it is registered as. A payee that signed in is what it is
-// registered as: what is kept under its id for another kind may be somebody else's.
+// earner is the payee of the path, as the kind that is asked for or that it is registered as.
 func (c *call) earner() (payouts.PayeeKey, error) {
 	id, err := c.segment("payee")
 	if err != nil {
@@ -192,14 +191,27 @@ func (c *call) earner() (payouts.PayeeKey, error) {
 		}
 		return payouts.PayeeKey{}, c.query.wrong
 	}
-	if kind != "" && c.principal.Kind != access.Payee {
-		return payouts.PayeeKey{Kind: kind, ID: id}, nil
+	if kind, err = c.ownKind(id, kind); err != nil || kind != "" {
+		return payouts.PayeeKey{Kind: kind, ID: id}, err
 	}
 	registered, err := c.service.commerce.Payee(c.ctx, c.book, id)
-	if err == nil && kind != "" && kind != registered.Kind {
+	return payouts.PayeeKey{Kind: registered.Kind, ID: id}, err
+}
+
+// ownKind is the kind under which something of the payee of an id is looked for: the one that is asked for, empty for any. A payee that
+// signed in is what it is registered as, and no other: what is kept under its id for another kind may be somebody else's.
+func (c *call) ownKind(id, asked string) (string, error) {
+	if c.principal.Kind != access.Payee {
+		return asked, nil
+	}
+	registered, err := c.service.commerce.Payee(c.ctx, c.book, id)
+	if err == nil && registered.Kind == "guardian" { // who has no money of its own, so nothing is kept for it as another kind
+		return asked, nil
+	}
+	if err == nil && asked != "" && asked != registered.Kind {
 		err = commerce.ErrPayeeUnknown
 	}
-	return payouts.PayeeKey{Kind: registered.Kind, ID: id}, err
+	return registered.Kind, err
 }
 
 // minorIn writes an amount in a currency; of an order of which nothing was captured no currency is known.

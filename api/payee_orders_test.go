@@ -11,6 +11,7 @@ import (
 
 	"mizan/api/client"
 	"mizan/api/console"
+	"mizan/ledger/vault"
 )
 
 var (
@@ -237,8 +238,16 @@ func (h *house) askAndAnswer(c *client.Client, amy string) {
 	if a := h.by(auditor, "GET", own+"/"+id, ""); a.StatusCode != 403 {
 		t.Errorf("an auditor reads what was written: %d", a.StatusCode)
 	}
-	if a := h.by(finance, "POST", "/v1/books/uk/questions/"+id+"/answer", `{"text":"One of two came back."}`); a.StatusCode != 200 || a.json(t)["state"] != "answered" {
-		t.Errorf("answered: %s", a.body)
+	for range 2 { // the second like a caller that lost the reply
+		if a := h.by(finance, "POST", "/v1/books/uk/questions/"+id+"/answer", `{"text":"One of two came back."}`); a.StatusCode != 200 || a.json(t)["answer"] != "One of two came back." {
+			t.Errorf("answered: %s", a.body)
+		}
+	}
+	if a := h.must(409, "POST", "/v1/books/uk/questions/"+id+"/answer", `{"text":"One of two came back."}`); a.code() != "question-state" {
+		t.Errorf("answered alike by another: %s", a.body)
+	}
+	if a := h.must(200, "POST", own, ask); a.json(t)["state"] != "answered" || strings.Contains(a.body, "came back") || strings.Contains(a.body, "Why") {
+		t.Errorf("whoever asks in the payee's name reads what was written: %s", a.body)
 	}
 	if a := h.by(finance, "POST", "/v1/books/uk/questions/"+id+"/answer", `{"text":"Another."}`); a.code() != "question-state" {
 		t.Errorf("answered twice: %s", a.body)
@@ -273,5 +282,8 @@ func (h *house) askAndAnswer(c *client.Client, amy string) {
 	h.must(200, "POST", "/v1/books/uk/data_subjects/payee:cre_amy/erasure", `{"reason":"For the tests."}`)
 	if q := h.by(amy, "GET", own+"/"+id, "").json(t); q["erased"] != true || q["text"] != "" || q["answer"] != "" {
 		t.Errorf("after the erasure: %v", q)
+	}
+	if a := h.by(amy, "POST", own, ask); a.code() != vault.ErrErased.Code {
+		t.Errorf("asked again after the erasure: %s", a.body)
 	}
 }

@@ -55,7 +55,7 @@ type statementHeadlinesJSON struct {
 	Settled   string  `json:"settled" doc:"Earned for good and not paid out yet; below zero it is a debt" example:"2.21"`
 	OnHold    string  `json:"on_hold" doc:"Held back: reserve, disputes, blocks, deposits and trusts" example:"0.00"`
 	InTransit string  `json:"in_transit" doc:"On its way to where the payee is paid" example:"0.00"`
-	Paid      *string `json:"paid" doc:"Paid out within the statement, or by the payout; null of days that are not summed up" example:"0.00"`
+	Paid      *string `json:"paid" doc:"Paid out within the statement, or by the payout if it arrived; null of days that are not summed up" example:"0.00"`
 }
 
 // PayeeStatementJSON is a statement without its lines.
@@ -66,6 +66,7 @@ type PayeeStatementJSON struct {
 	Currency     string                 `json:"currency" example:"GBP"`
 	Kind         string                 `json:"kind" enum:"month,range,payout"`
 	Payout       string                 `json:"payout_id" doc:"The payout that it is of; empty of the other kinds"`
+	PayoutState  string                 `json:"payout_state" enum:",created,sending,unknown,refused,submitted,at_account,paid,failed,cancelled,returned" doc:"How that payout stands at the moment; empty of the other kinds"`
 	Period       string                 `json:"period" doc:"The month; empty of days on demand" example:"2026-11"`
 	FirstDay     string                 `json:"first_day" doc:"In the time zone of the book" example:"2026-11-01"`
 	LastDay      string                 `json:"last_day" example:"2026-11-30"`
@@ -196,7 +197,7 @@ func statementOf(s *statements.Statement, brief bool) PayeeStatementJSON {
 		out.Buckets = append(out.Buckets, statementBucketJSON{string(b.Bucket), m(b.Opening), m(b.Closing)})
 	}
 	if s.Payout != nil {
-		out.Payout = s.Payout.ID
+		out.Payout, out.PayoutState = s.Payout.ID, s.Payout.StateNow
 	}
 	if brief {
 		return out

@@ -19,19 +19,21 @@ type PayeeStatement struct {
 	Currency string `json:"currency"`
 	Kind     string `json:"kind"`
 	// Payout is the payout that it is of; empty of the other kinds.
-	Payout    string             `json:"payout_id"`
-	Period    string             `json:"period"`
-	FirstDay  string             `json:"first_day"`
-	LastDay   string             `json:"last_day"`
-	From      int64              `json:"from_sequence"`
-	To        int64              `json:"to_sequence"`
-	Opening   string             `json:"opening"`
-	Closing   string             `json:"closing"`
-	Headlines StatementHeadlines `json:"headlines"`
-	Buckets   []StatementBucket  `json:"buckets"`
-	Accounts  []StatementAccount `json:"accounts"`
-	Lines     int64              `json:"line_count"`
-	Totals    []StatementTotal   `json:"totals"`
+	Payout string `json:"payout_id"`
+	// PayoutState is how that payout stands at the moment; empty of the other kinds.
+	PayoutState string             `json:"payout_state"`
+	Period      string             `json:"period"`
+	FirstDay    string             `json:"first_day"`
+	LastDay     string             `json:"last_day"`
+	From        int64              `json:"from_sequence"`
+	To          int64              `json:"to_sequence"`
+	Opening     string             `json:"opening"`
+	Closing     string             `json:"closing"`
+	Headlines   StatementHeadlines `json:"headlines"`
+	Buckets     []StatementBucket  `json:"buckets"`
+	Accounts    []StatementAccount `json:"accounts"`
+	Lines       int64              `json:"line_count"`
+	Totals      []StatementTotal   `json:"totals"`
 	// Nothing are orders of which nothing is left for the payee, NothingCount how many there are.
 	Nothing      []StatementNothing `json:"nothing_left"`
 	NothingCount int64              `json:"nothing_left_count"`
@@ -185,6 +187,7 @@ type StatementHeld struct {
 	Bucket     string     `json:"bucket"`
 	Amount     string     `json:"amount"`
 	Order      string     `json:"order_id"`
+	Campaign   string     `json:"campaign"`
 	Since      *time.Time `json:"since"`
 	Until      *time.Time `json:"until"`
 	Categories []string   `json:"categories"`

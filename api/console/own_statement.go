@@ -61,7 +61,9 @@ func (c *console) askedStatement(ctx context.Context, r *http.Request) (a statem
 		a.st, err = c.Statements.Statement(ctx, a.o.book, a.who.ID, id)
 	case payout != "":
 		a.path = "/portal/payouts/" + payout + "/statement"
-		a.st, err = c.Statements.OfPayout(ctx, a.o.book, a.who.ID, payout)
+		if a.st, err = c.Statements.OfPayout(ctx, a.o.book, a.who.ID, payout); err == nil && a.st.PaidAs() != a.who.Kind {
+			err = payouts.ErrPayoutUnknown // what is kept under its id for another kind may be somebody else's
+		}
 	default:
 		err = c.askDays(ctx, r, &a)
 	}

@@ -348,6 +348,9 @@ func (a *statementAsked) isAmount(text string) bool {
 func (a *statementAsked) fillBelow(p *ownStatementPage, b *statements.Below) {
 	for _, h := range b.Held {
 		row := ownHeld{Word: a.say("statement.held." + h.Reason), Order: h.Order, Amount: a.figure(h.Amount), Until: a.say("statement.waits." + h.WaitsFor)}
+		if h.Campaign != "" {
+			row.Order = h.Campaign
+		}
 		if h.Order != "" {
 			row.Link = a.orderLink(h.Order)
 		}

@@ -3,6 +3,7 @@ package main
 // Statements of payees at the command line: what came to their accounts and why, and the same as a file.
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -183,9 +184,9 @@ func (c *statementShowCmd) Run(ctx context.Context, s *surroundings) error {
 
 // writeBelow prints what stands below the line: the tables that have a row.
 func writeBelow(w io.Writer, b client.StatementBelow, currency string) error {
-	held := newTable("HELD", "AMOUNT", "ORDER", "SINCE", "UNTIL", "WAITS FOR")
+	held := newTable("HELD", "AMOUNT", "OF", "SINCE", "UNTIL", "WAITS FOR")
 	for _, h := range b.Held {
-		held.add(strings.Join(append([]string{h.Reason}, h.Categories...), " "), h.Amount, h.Order, moment(h.Since), moment(h.Until), h.WaitsFor)
+		held.add(strings.Join(append([]string{h.Reason}, h.Categories...), " "), h.Amount, cmp.Or(h.Order, h.Campaign), moment(h.Since), moment(h.Until), h.WaitsFor)
 	}
 	for _, o := range b.Others {
 		held.add(o.Bucket+", others", o.Amount)
@@ -227,7 +228,7 @@ func writeStatement(w io.Writer, st client.PayeeStatement, lines []client.PayeeS
 	facts := newTable("STATEMENT", st.ID)
 	facts.add("payee", st.Payee)
 	if st.Payout != "" {
-		facts.add("payout", st.Payout)
+		facts.add("payout", st.Payout+", "+st.PayoutState)
 	}
 	facts.add("days", st.FirstDay+" to "+st.LastDay)
 	facts.add("estimated", st.Headlines.Estimated+" "+st.Currency)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -117,6 +118,18 @@ func TestLongOwnOrder(t *testing.T) {
 	}
 	if _, _, err := w.OwnOrderAfter(t.Context(), w.book, PayeeRef{"creator", "cre_bob"}, RefundMade{Order: "UK-1", Full: true}); !errors.Is(err, ErrOrderUnknown) {
 		t.Errorf("asked about by another: %v", err)
+	}
+	for n := len(s.Moves); n <= maxOfOrder+pageOfOrder; n += 250 {
+		facts := slices.Repeat([]ledger.Draft{{Event: "order.fact_recorded", Subject: "order:UK-1"}}, 250)
+		if out := w.ledger.Post(t.Context(), w.book, ledger.Submission{Reference: fmt.Sprint("facts-", n), Hash: [32]byte{1}, Drafts: facts}); out.Err != nil {
+			t.Fatal(out.Err)
+		}
+	}
+	if _, err := w.OwnOrder(t.Context(), w.book, PayeeRef{"creator", "cre_bob"}, "UK-1"); !errors.Is(err, ErrOrderUnknown) {
+		t.Errorf("an order that is too long, of others: %v", err)
+	}
+	if _, _, err := w.OwnOrderAfter(t.Context(), w.book, amy, RefundMade{Order: "UK-1", Full: true}); !errors.Is(err, errOwnTooLong) {
+		t.Errorf("an order that is too long: %v", err)
 	}
 }
 

@@ -112,7 +112,7 @@ func (s *Service) ownOrdersAt(ctx context.Context, book ledger.Book, who PayeeRe
 					return nil, err
 				}
 				known[subject] = false // it is listed once among the entries that are read together
-				found[i] = &OwnOrderOf{&OwnOrder{Order: id}, err}
+				found[i] = &OwnOrderOf{&OwnOrder{Order: id}, errOwnTooLong}
 				continue
 			}
 			stories[subject] = all
@@ -166,7 +166,7 @@ func (s *Service) OwnOrderAfter(ctx context.Context, book ledger.Book, who Payee
 	if !ledger.IsSegment(refund.Order) || !ledger.IsSegment(who.ID) {
 		return nil, nil, ErrOrderUnknown
 	}
-	known, err := s.transactionsOf(ctx, book, refund.Order)
+	known, err := s.ownTransactions(ctx, book, who, refund.Order)
 	if err != nil {
 		return nil, nil, err
 	}

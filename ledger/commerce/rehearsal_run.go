@@ -160,7 +160,7 @@ func (s *Service) rehearseOne(ctx context.Context, book ledger.Book, set *RuleSe
 	return sums.add("", t.ID(), result)
 }
 
-// transactionsOf reads the transactions of an order.
+// transactionsOf reads the transactions of an order. Of one that is too long it returns the first with errOrderTooLong.
 func (s *Service) transactionsOf(ctx context.Context, book ledger.Book, id string) (ts []ledger.Transaction, err error) {
 	after := int64(0)
 	for {
@@ -173,7 +173,7 @@ func (s *Service) transactionsOf(ctx context.Context, book ledger.Book, id strin
 		case !page.More:
 			return ts, nil
 		case len(ts) > maxOfOrder:
-			return nil, errOrderTooLong
+			return ts, errOrderTooLong
 		}
 		after = ts[len(ts)-1].Sequence
 	}

@@ -49,7 +49,7 @@ func (h *house) below(st *Statement) (list []string) {
 		return at.In(h.book.Location()).Format(time.DateOnly)
 	}
 	for _, x := range b.Held {
-		list = append(list, fmt.Sprintf("%s %s of %q since %s until %s, waits for %q %v", x.Reason, x.Amount.Format(st.Currency), x.Order, day(x.Since), day(x.Until), x.WaitsFor, x.Categories))
+		list = append(list, fmt.Sprintf("%s %s of %q since %s until %s, waits for %q %v", x.Reason, x.Amount.Format(st.Currency), x.Order+x.Campaign, day(x.Since), day(x.Until), x.WaitsFor, x.Categories))
 	}
 	for _, x := range b.Others {
 		list = append(list, fmt.Sprintf("others %s %s", x.Bucket, x.Closing.Format(st.Currency)))
@@ -117,7 +117,7 @@ func TestBelow(t *testing.T) {
 		t.Errorf("the charity (-want +got):\n%s", diff)
 	}
 	st, _ = uk.days("local_c", "GBP")
-	if diff := cmp.Diff([]string{`campaign 42.65 of "" since - until -, waits for "person" []`, "card fees 0.32, of returned gifts 0.07"}, uk.below(st)); diff != "" {
+	if diff := cmp.Diff([]string{`campaign 42.65 of "winter24" since - until -, waits for "person" []`, "card fees 0.32, of returned gifts 0.07"}, uk.below(st)); diff != "" {
 		t.Errorf("the charity that is checked (-want +got):\n%s", diff)
 	}
 }
@@ -208,7 +208,7 @@ func TestOfPayout(t *testing.T) {
 	} {
 		st, err := h.OfPayout(t.Context(), h.book, x.payout.Holder.ID, x.payout.ID)
 		h.ok(err)
-		if st.Opening() != 0 || st.Closing() != x.payout.Amount+x.payout.Fee || st.Headlines().Paid != x.payout.Amount {
+		if st.Opening() != 0 || st.Closing() != x.payout.Amount+x.payout.Fee || st.Headlines() != (Headlines{InTransit: x.payout.Amount, PaidKnown: true}) {
 			t.Errorf("from %v to %v", st.Opening(), st.Closing())
 		}
 		for _, limit := range []int{1, 2, 100} {
@@ -245,6 +245,11 @@ func TestOfPayout(t *testing.T) {
 	}
 	_, err := h.Service.payouts.Cancel(t.Context(), finance, h.book, second.ID, "asked for")
 	h.ok(err)
+	gone, err := h.OfPayout(t.Context(), h.book, "amy", second.ID)
+	h.ok(err)
+	if gone.Headlines() != (Headlines{PaidKnown: true}) {
+		t.Errorf("of one that was cancelled: %+v", gone.Headlines())
+	}
 	h.set(2026, 12, 3)
 	st, err := h.Issue(t.Context(), h.book, "amy", "USD")
 	h.ok(err)

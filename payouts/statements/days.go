@@ -53,6 +53,9 @@ func (s *Service) fill(ctx context.Context, st *Statement) error {
 	if len(list) == 0 {
 		return ledger.ErrAccountNotOpened
 	}
+	if list, err = s.told(ctx, st.book, list, st.From); err != nil {
+		return err
+	}
 	before, err := s.heldAt(ctx, st.book, list, st.From)
 	if err != nil {
 		return err

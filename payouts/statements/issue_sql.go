@@ -165,6 +165,9 @@ func (s *Service) due(ctx context.Context, book ledger.Book, payee string, c mon
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	if list, err = s.told(ctx, book, list, st.From); err != nil {
+		return nil, nil, nil, err
+	}
 	first, err := s.next(ctx, book, list, st.From, over, 1)
 	if err != nil || len(first) == 0 {
 		return nil, nil, nil, err

@@ -49,6 +49,14 @@ func (s *Service) OfPayout(ctx context.Context, book ledger.Book, payee, id stri
 // paidPage is how many entries of a payout are read together: each is an order with its story.
 const paidPage = 40
 
+// PaidAs is the kind of payee that the payout of a statement paid; empty for the other kinds of statements.
+func (s *Statement) PaidAs() string {
+	if s.of == nil {
+		return ""
+	}
+	return s.of.Holder.Kind
+}
+
 // walkPayout hands out the transactions with lines of a payout from a place on, cut, until there are no more or yield says so.
 func (s *Service) walkPayout(ctx context.Context, st *Statement, from Place, page int, yield func(*cutting) (more bool, err error)) (map[Bucket]money.Minor, error) {
 	bucket := st.Buckets[0].Bucket

@@ -59,7 +59,7 @@ func TestPlans(t *testing.T) {
 			"next":               {sqlNext, []any{1, []int32{1500, 1600}, 0, 40_000, walkPage}, 300},
 			"next of the most":   {sqlNext, []any{1, many, 0, 40_000, walkPage}, 40_000},
 			"held":               {sqlStandings, []any{1, many[:500], 30_000}, 6_000},
-			"accounts":           {sqlAccounts, []any{1, exact, begin, "GBP", maxAccounts + 1}, 8_000},
+			"accounts":           {sqlAccounts, []any{1, exact, begin, "GBP", mostAccounts + 1}, 8_000},
 			"owners":             {sqlOwners, []any{1, paths, "p5", 100}, 20_000},
 			"kept":               {sqlKeptBy, []any{1, 1500, 40_000, mostLooked, mostHeld}, 100},
 			"kept by the most":   {sqlKeptBy, []any{1, 1, 40_000, mostLooked, mostHeld}, 400},

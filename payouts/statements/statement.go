@@ -348,16 +348,25 @@ type Headlines struct {
 	Settled money.Minor
 	// OnHold is held back: reserves, disputes, blocks, deposits and trusts.
 	OnHold money.Minor
-	// Paid left for where the payee is paid, within the statement, and InTransit is on its way there.
+	// Paid left for where the payee is paid, within the statement, and InTransit is on its way there. Of a payout it is one of them by how
+	// the payout stands, or neither if that did not arrive for good.
 	Paid, InTransit money.Minor
 	// PaidKnown says that Paid was added up; of days on demand it is once they are summed up.
 	PaidKnown bool
 }
 
-// Headlines are the figures at the end of the statement. That of a payout has one only: what it paid.
+// Headlines are the figures at the end of the statement.
 func (s *Statement) Headlines() (h Headlines) {
 	if s.of != nil {
-		return Headlines{Paid: s.of.Amount, PaidKnown: true}
+		h.PaidKnown = true
+		switch s.Payout.StateNow {
+		case payouts.Paid:
+			h.Paid = s.of.Amount
+		case payouts.Failed, payouts.Cancelled, Returned:
+		default:
+			h.InTransit = s.of.Amount
+		}
+		return h
 	}
 	for _, b := range s.Buckets {
 		switch b.Bucket {
