@@ -3,6 +3,7 @@ package commerce
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 
 	"mizan/ledger"
@@ -122,7 +123,7 @@ func (s *Service) ownOrdersAt(ctx context.Context, book ledger.Book, who PayeeRe
 		}
 		one, err := s.ownOrder(ctx, book, who, id, stories[subject], false)
 		if err != nil {
-			if ctx.Err() != nil || fault.KindOf(err) == fault.Unavailable {
+			if passes(ctx, err) {
 				return nil, err
 			}
 			one = &OwnOrder{Order: id}
@@ -156,11 +157,12 @@ func creditsOf(story []ledger.Transaction, account ledger.Address) (credits mone
 	return credits
 }
 
-// errAskedOfLong means that an order is too long to be asked about.
-var errAskedOfLong = ErrOrderState.Withf("The order has more than %d transactions, so what a return would change is not computed. Nothing was changed.", mostMoves)
+// ErrAskedOfLong means that an order is too long to be asked about.
+var ErrAskedOfLong = fault.New(fault.Conflict, "return-too-long",
+	fmt.Sprintf("The order has more than %d transactions, so what a return would change is not computed. Nothing was changed. Read the order to see what of it is yours.", mostMoves))
 
 // OwnOrderAfter tells what a refund would do to a payee's share of an order, and leaves nothing behind: the last moves of the share
-// that it returns are those of the refund. It returns ErrOrderUnknown for an order in which the payee has no part, ErrOrderState for
+// that it returns are those of the refund. It returns ErrOrderUnknown for an order in which the payee has no part, ErrAskedOfLong for
 // one of more than 200 transactions, and the refund's own errors.
 func (s *Service) OwnOrderAfter(ctx context.Context, book ledger.Book, who PayeeRef, refund RefundMade) (share *OwnOrder, refunded []ledger.Transaction, err error) {
 	if !ledger.IsSegment(refund.Order) || !ledger.IsSegment(who.ID) {
@@ -186,7 +188,7 @@ func (s *Service) OwnOrderAfter(ctx context.Context, book ledger.Book, who Payee
 			return nil, nil, none
 		}
 		if err == nil {
-			err = errAskedOfLong
+			err = ErrAskedOfLong
 		}
 		return nil, nil, err
 	}
