@@ -22,9 +22,9 @@ RACE     := $(addprefix ./,$(addsuffix /...,$(wildcard ledger payouts)))
 PLAIN    := $(addprefix ./,$(addsuffix /...,$(filter-out ledger payouts,$(DIRS))))
 # What the race detector would only make slow is run without it: tests that say so in their file, and those that play a sample of
 # lives under it.
-SLOW     := $(shell grep -rl '^//go:build !race' --include='*_test.go' ledger payouts | xargs -r grep -lE '^func Test')
+SLOW     := $(shell grep -rl '^//go:build !race' --include='*_test.go' ledger payouts | xargs -r grep -lE '^func (Test|Fuzz|Example)')
 SAMPLED  := $(shell awk '/^func Test/ {name = $$2; sub(/[^A-Za-z0-9_].*/, "", name)} /^}/ {name = ""} name && /\*(lifeCount|wanderCount)/ {print name; name = ""}' ledger/commerce/*_test.go)
-UNRACED  := $(shell grep -ohE '^func Test[A-Za-z0-9_]+' $(SLOW) /dev/null | cut -c6-) $(SAMPLED)
+UNRACED  := $(shell grep -ohE '^func (Test|Fuzz|Example)[A-Za-z0-9_]+' $(SLOW) /dev/null | cut -c6-) $(SAMPLED)
 UNRACEIN := $(sort ./ledger/commerce $(patsubst %/,./%,$(dir $(SLOW))))
 space    := $(subst ,, )
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null)

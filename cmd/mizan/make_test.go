@@ -3,10 +3,13 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,6 +22,7 @@ const lanesGo = `#!/bin/sh
 case "$*" in *" -race "*) lane=raced;; *" -run "*) lane=unraced;; *) lane=plain;; esac
 [ "$1" = test ] || exit 0
 echo "began $lane"
+echo "runs $lane $*"
 [ -z "$LASTS" ] || sh -c 'exec sleep 600'
 echo "ended $lane"
 [ "$FAILS" != $lane ]
@@ -77,6 +81,9 @@ func TestMakeTestHasLanes(t *testing.T) {
 		if err := cmd.Wait(); (err == nil) != (fails == "") {
 			t.Errorf("with %q failing: %v\n%s", fails, err, said)
 		}
+		if fails == "" {
+			checkLanes(t, said)
+		}
 		for _, lane := range []string{"plain", "unraced", "raced"} {
 			if !strings.Contains(said, "ended "+lane) {
 				t.Errorf("with %q failing, %s is not shown:\n%s", fails, lane, said)
@@ -98,5 +105,52 @@ func TestMakeTestHasLanes(t *testing.T) {
 		if err := cmd.Wait(); err == nil || strings.Contains(said, "ended") {
 			t.Errorf("stopped by %v: %v\n%s", fmt.Sprint(stop), err, said)
 		}
+	}
+}
+
+var (
+	laneRuns   = regexp.MustCompile(`(?m)^runs (\w+) (.*)$`)
+	laneNames  = regexp.MustCompile(`-run \^\(([^)]*)\)\$`)
+	testOfFile = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Example)\w*)\(`)
+)
+
+// checkLanes fails unless every test of the ledger and of payouts is in a lane, by what make told the Go tool: the lane with the race
+// detector has all of both, and the other names each test of the files that are left out under it.
+func checkLanes(t *testing.T, said string) {
+	t.Helper()
+	runs := map[string]string{}
+	for _, m := range laneRuns.FindAllStringSubmatch(said, -1) {
+		runs[m[1]] = m[2]
+	}
+	if !strings.Contains(runs["raced"], " ./ledger/... ./payouts/...") {
+		t.Errorf("under the race detector runs %q", runs["raced"])
+	}
+	named := laneNames.FindStringSubmatch(runs["unraced"])
+	if named == nil {
+		t.Fatalf("without the race detector runs %q", runs["unraced"])
+	}
+	names, packages, found := strings.Split(named[1], "|"), strings.Fields(runs["unraced"]), 0
+	for _, storey := range []string{"ledger", "payouts"} {
+		if err := fs.WalkDir(os.DirFS("../.."), storey, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			text, err := os.ReadFile(filepath.Join("../..", path))
+			if err != nil || !bytes.HasPrefix(text, []byte("//go:build !race")) {
+				return err
+			}
+			for _, m := range testOfFile.FindAllSubmatch(text, -1) {
+				found++
+				if at := "./" + filepath.Dir(path); !slices.Contains(names, string(m[1])) || !slices.Contains(packages, at) {
+					t.Errorf("%s of %s runs in no lane", m[1], path)
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if found < 50 {
+		t.Errorf("only %d tests without the race detector were found", found)
 	}
 }
