@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 
 	"mizan/ledger"
@@ -95,7 +96,7 @@ func (s *Service) ownOrdersAt(ctx context.Context, book ledger.Book, who PayeeRe
 			subjects = append(subjects, lines[i].Subject)
 		}
 	}
-	stories, err := s.ledger.Stories(ctx, book, subjects, 1<<62, maxStory)
+	stories, err := s.storiesOf(ctx, book, subjects, math.MaxInt64)
 	if err != nil {
 		return nil, err
 	}
@@ -106,22 +107,19 @@ func (s *Service) ownOrdersAt(ctx context.Context, book ledger.Book, who PayeeRe
 			continue
 		}
 		id, _ := orderID(subject)
-		if stories[subject] == nil {
-			all, err := s.transactionsOf(ctx, book, id)
-			if err != nil {
-				if !errors.Is(err, errOrderTooLong) {
-					return nil, err
-				}
-				known[subject] = false // it is listed once among the entries that are read together
-				found[i] = &OwnOrderOf{&OwnOrder{Order: id}, err}
-				continue
+		story, err := stories.of(ctx, subject)
+		if err != nil {
+			if !errors.Is(err, errOrderTooLong) {
+				return nil, err
 			}
-			stories[subject] = all
-		}
-		if !firstOf(stories[subject], account, &lines[i]) {
+			known[subject] = false // it is listed once among the entries that are read together
+			found[i] = &OwnOrderOf{&OwnOrder{Order: id}, err}
 			continue
 		}
-		one, err := s.ownOrder(ctx, book, who, id, stories[subject], false)
+		if !firstOf(story, account, &lines[i]) {
+			continue
+		}
+		one, err := s.ownOrder(ctx, book, who, id, story, false)
 		if err != nil {
 			if passes(ctx, err) {
 				return nil, err

@@ -1,6 +1,7 @@
 package commerce
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
@@ -177,7 +178,17 @@ func TestOwnOrderOfSellerWithEveryRule(t *testing.T) {
 			t.Errorf("%v, %s:\n got %s\nwant %s", x.who, s.Stands, got, x.want)
 		}
 	}
+	w.post(t, "tip.sent", "tip", `{"tip":"T","creator":"cre_mai","currency":"VND","amount":"50000","processor":"main","payment_id":"pt"}`)
+	w.post(t, "charge.recorded", "ads", `{"kind":"ads.charged","party":"sel_vn","currency":"VND","amount":"12000","document":"INV-1"}`)
+	w.post(t, "refund.made", "RF", `{"order":"VN-1","refund":"RF","full":true}`)
+	sum := sha256.Sum256(fmt.Appendf(nil, "%+v", w.checkEarned(t)))
+	if got := fmt.Sprintf("%d %x", EarnedVersion, sum[:8]); got != goldenEarned {
+		t.Errorf("payments and sales are told apart as %s, and were as %s: raise EarnedVersion, so that sums that are kept are made anew, and write both here", got, goldenEarned)
+	}
 }
+
+// goldenEarned is the version of the way in which transactions are told apart, and a hash of what it tells of one book.
+const goldenEarned = "2 dab8373d81c57a26"
 
 // TestOwnOrders walks the orders of a payee, each once, and says why some earn nothing.
 func TestOwnOrders(t *testing.T) {
