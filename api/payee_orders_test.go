@@ -196,6 +196,14 @@ func TestPayeeOrders(t *testing.T) {
 		t.Errorf("the client reads %+v, %v", coming, err)
 	}
 	h.askAndAnswer(c, amy)
+	items := make([]string, 0, 200)
+	for i := range cap(items) {
+		items = append(items, fmt.Sprintf(`{"type":"after_sales.%s","reference":"case-%d","data":{"order":"UK-1001","case":"RMA-7"}}`, []string{"opened", "closed"}[i%2], i))
+	}
+	h.must(200, "POST", "/v1/books/uk/events/batch", `{"atomic":true,"events":[`+strings.Join(items, ",")+`]}`)
+	if a := h.by(amy, "GET", ask, ""); a.code() != "return-too-long" {
+		t.Errorf("of a long order: %s", a.body)
+	}
 }
 
 // askAndAnswer has a payee ask about a line, and finance answer. Nobody else reads it, and what was written goes with the payee's data.

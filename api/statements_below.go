@@ -106,8 +106,9 @@ func statementBesideOperations() []Operation {
 		},
 		{
 			Method: http.MethodGet, Path: days + "/manifest", ID: "get-days-manifest", Group: statementGroup, Summary: "Read what the file of any days comes to",
-			Scope: access.BalancesRead, Own: "payee", Query: reflect.TypeFor[dayContentQuery](), Answers: manifest,
-			Errors: append([]*fault.Error{tabular.ErrFormat, statements.ErrBusy}, asked...), handle: getDaysManifest,
+			Description: "Only of days that are over: until then each file is another.",
+			Scope:       access.BalancesRead, Own: "payee", Query: reflect.TypeFor[dayContentQuery](), Answers: manifest,
+			Errors: append([]*fault.Error{tabular.ErrFormat, statements.ErrBusy, statements.ErrOpenDays}, asked...), handle: getDaysManifest,
 		},
 	}
 }

@@ -5,6 +5,8 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +15,12 @@ import (
 	"strings"
 
 	"mizan/api/client"
+	"mizan/ledger/fault"
+	"mizan/ledger/tabular"
 )
+
+// errStatementBytes means that a file is not what its manifest says.
+var errStatementBytes = fault.New(fault.Internal, "statement-bytes", "The bytes that came are not those of the manifest. Fetch the statement again.")
 
 type statementCmd struct {
 	List statementListCmd `cmd:"" help:"List the statements that were issued to a payee."`
@@ -282,7 +289,13 @@ func (c *statementGetCmd) Run(ctx context.Context, s *surroundings) error {
 			return err
 		}
 	}
-	err = replaceFile(c.Out, func(to io.Writer) error { return c.content(ctx, remote, c.Format, to) })
+	err = replaceFile(c.Out, func(to io.Writer) error {
+		content := func(to io.Writer) error { return c.content(ctx, remote, c.Format, to) }
+		if !c.Manifest {
+			return content(to)
+		}
+		return writeAsManifest(to, manifest.Text, content)
+	})
 	if err == nil && c.Manifest {
 		err = replaceFile(c.Out+manifestSuffix, func(to io.Writer) error {
 			_, err := io.WriteString(to, manifest.Text)
@@ -293,4 +306,20 @@ func (c *statementGetCmd) Run(ctx context.Context, s *surroundings) error {
 		_, err = fmt.Fprintln(s.stdout, c.Out)
 	}
 	return err
+}
+
+// writeAsManifest writes a file and fails with errStatementBytes if it is not the one that a manifest is of.
+func writeAsManifest(to io.Writer, manifest string, content func(io.Writer) error) error {
+	m, err := tabular.ReadManifest(strings.NewReader(manifest))
+	if err != nil {
+		return err
+	}
+	sum := sha256.New()
+	if err := content(io.MultiWriter(to, sum)); err != nil {
+		return err
+	}
+	if hex.EncodeToString(sum.Sum(nil)) != m.SHA256 {
+		return errStatementBytes
+	}
+	return nil
 }

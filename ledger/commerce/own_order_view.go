@@ -106,7 +106,9 @@ func (s *Service) replayOwn(ctx context.Context, v *ownView, moves bool) error {
 			after = sheet.linesOf(v.who.Kind + ":" + v.who.ID)
 		}
 		if i >= v.share.Earlier {
-			v.share.Moves = append(v.share.Moves, v.move(t, before, after))
+			if m := v.move(t, before, after); v.tells(t, &m) {
+				v.share.Moves = append(v.share.Moves, m)
+			}
 		}
 		before = after
 	}
@@ -176,6 +178,26 @@ func (v *ownView) move(t *ledger.Transaction, before, after []OwnLine) OwnMove {
 		m.Lines = append(m.Lines, OwnLine{Key: "other", Amount: rest})
 	}
 	return m
+}
+
+// eventsOfAll are the events that every payee of an order is told, also one whose money they leave alone: how far the order is, and what
+// keeps it from settling or ends that.
+var eventsOfAll = []string{eventCaptured, eventCODDelivered, eventOpenedOrder, "order.shipped", "order.delivered", "order.cancelled", "order.cod_refused", eventSettled, eventRemitted,
+	"after_sales.opened", "after_sales.closed", "dispute.opened", "dispute.won", "dispute.lost", "dispute.reopened_won", "exchange.returned", "exchange.captured"}
+
+// tells reports whether the payee is told a move: one of its own, any if it is the order's seller, and otherwise only what concerns all.
+// That there was a bonus, a pledge or a charge is the matter of whom it moved something for.
+func (v *ownView) tells(t *ledger.Transaction, m *OwnMove) bool {
+	if v.who.Kind == "seller" && v.who.ID == v.order.seller || m.Net != 0 || len(m.Lines) > 0 || slices.Contains(eventsOfAll, m.Event) {
+		return true
+	}
+	if m.Event == "donation.from_sale" { // a pledge gives nothing before the order settles
+		r, _, _ := recordOf(t)
+		e, err := storedEvent(r, t)
+		given, ok := e.(*DonationFromSale)
+		return err == nil && ok && v.who == PayeeRef{"creator", given.Creator}
+	}
+	return slices.ContainsFunc(t.Entries, func(e ledger.Entry) bool { _, own := v.bucketOf(e.Account); return own })
 }
 
 // changedLines are the lines that a transaction changed, with what it changed them by. Lines of one rule belong together in their order.

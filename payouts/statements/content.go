@@ -259,10 +259,13 @@ func (s *Service) Measure(ctx context.Context, st *Statement, f tabular.Format, 
 }
 
 // Manifest makes a statement's file without handing it out and returns what can be said of it: rows, the sum of the amounts, bytes and
-// hash. The same statement has the same file each time only if it was issued.
+// hash. An issued statement, a payout and days that are over have the same file each time.
 //
-// Errors: those of Measure.
+// Errors: ErrOpenDays and those of Measure.
 func (s *Service) Manifest(ctx context.Context, st *Statement, f tabular.Format, dialect tabular.Dialect) (tabular.Manifest, error) {
+	if st.open {
+		return tabular.Manifest{}, ErrOpenDays
+	}
 	came, err := s.Measure(ctx, st, f, dialect)
 	if err != nil {
 		return tabular.Manifest{}, err

@@ -31,8 +31,8 @@ func (s *Service) Days(ctx context.Context, book ledger.Book, payee string, c mo
 	if begin.After(now) || book.DayBegins(to.Year(), to.Month(), to.Day()).After(now) {
 		return nil, ErrRange
 	}
-	st := &Statement{Payee: payee, Currency: c, Kind: Range, FirstDay: first, LastDay: last, IssuedAt: now, book: book}
-	if now.After(end) {
+	st := &Statement{Payee: payee, Currency: c, Kind: Range, FirstDay: first, LastDay: last, IssuedAt: now, book: book, open: !now.After(end)}
+	if !st.open {
 		st.IssuedAt = end.UTC() // days that are over come to the same bytes each time
 	}
 	if st.From, err = s.recordedBefore(ctx, book, begin); err != nil {

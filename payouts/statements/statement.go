@@ -54,7 +54,9 @@ type Statement struct {
 	// Payout is the payout that it is of; nil of the other kinds.
 	Payout *PaidOut
 
-	book   ledger.Book
+	book ledger.Book
+	// open says that its days are not over.
+	open   bool
 	schema int
 	summed bool
 	// of is the payout as it is kept.
