@@ -189,10 +189,13 @@ func (c *call) earner() (payouts.PayeeKey, error) {
 		}
 		return payouts.PayeeKey{}, c.query.wrong
 	}
-	if kind, err = c.ownKind(id, kind); err != nil || kind != "" {
-		return payouts.PayeeKey{Kind: kind, ID: id}, err
+	if kind != "" && c.principal.Kind != access.Payee {
+		return payouts.PayeeKey{Kind: kind, ID: id}, nil
 	}
 	registered, err := c.service.commerce.Payee(c.ctx, c.book, id)
+	if err == nil && kind != "" && kind != registered.Kind {
+		err = commerce.ErrPayeeUnknown
+	}
 	return payouts.PayeeKey{Kind: registered.Kind, ID: id}, err
 }
 
@@ -203,7 +206,7 @@ func (c *call) ownKind(id, asked string) (string, error) {
 		return asked, nil
 	}
 	registered, err := c.service.commerce.Payee(c.ctx, c.book, id)
-	if err == nil && registered.Kind == "guardian" { // who has no money of its own, so nothing is kept for it as another kind
+	if err == nil && registered.Kind == "guardian" { // who is of no earning kind, and would be asked for one that it cannot be
 		return asked, nil
 	}
 	if err == nil && asked != "" && asked != registered.Kind {

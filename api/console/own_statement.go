@@ -24,8 +24,9 @@ import (
 // stands below the line. A page of lines costs a page wherever in the statement it is; the whole is on one page up to a bound, to be printed.
 
 const (
-	// linesOfStatement is how many lines a page of a statement has.
-	linesOfStatement = 100
+	// linesOfStatement is how many lines a page of a statement has, and nothingShown about how many orders that earn nothing, of which one
+	// that is asked for names all.
+	linesOfStatement, nothingShown = 100, 40
 	// mostPrinted bounds the lines of a statement on one page.
 	mostPrinted = 2_000
 )
@@ -192,6 +193,7 @@ func (c *console) ownStatement(ctx context.Context, r *http.Request) (answer, er
 		return answer{}, err
 	}
 	p := a.page(from == statements.Place{}, page.Next == nil)
+	p.NothingWhole = r.URL.Query().Get("nothing") != ""
 	if r.URL.Query().Get("sums") != "" && !p.Later {
 		if err := c.Statements.Sum(ctx, a.st); errors.Is(err, statements.ErrLong) {
 			p.Unsummed = true

@@ -39,18 +39,21 @@ type ownStatementPage struct {
 	Buckets  []ownBucket
 	Days     []ownDay
 	Nothing  []ownNothing
-	// NothingMore says how many orders are not listed.
-	NothingMore string
-	Tax         []ownTax
-	Fees        *ownFees
-	Held        []ownHeld
-	HeldOthers  []ownBucket
-	Paid        []ownPaid
-	PaidMore    bool
-	Coming      string
-	Reasons     []toldReason
-	Files       []ownFile
-	SHA256      string
+	// NothingWhole says that all were asked for. NothingAll leads to all orders that earn nothing, where the page has some of them. NothingMore says how many more there are than
+	// a statement names.
+	NothingWhole               bool
+	NothingAll, NothingAllSaid string
+	NothingMore                string
+	Tax                        []ownTax
+	Fees                       *ownFees
+	Held                       []ownHeld
+	HeldOthers                 []ownBucket
+	Paid                       []ownPaid
+	PaidMore                   bool
+	Coming                     string
+	Reasons                    []toldReason
+	Files                      []ownFile
+	SHA256                     string
 	// Previous leads to the statement before.
 	Previous, PreviousSHA256 string
 	// About leads to the form that asks about the statement; empty for none.
@@ -183,7 +186,12 @@ func (a *statementAsked) fillSums(p *ownStatementPage) {
 	case a.st.Kind == statements.Range && p.TooLong == "" && !p.Unsummed:
 		p.AddUp = a.to("", "sums", "yes")
 	}
-	for _, n := range a.st.Nothing {
+	nothing := a.st.Nothing
+	if !p.NothingWhole && !p.Whole && len(nothing) > nothingShown+nothingShown/2 {
+		nothing, p.NothingAll = nothing[:nothingShown], a.to("", "nothing", "all")+"#nothing"
+		p.NothingAllSaid = a.say("statement.nothing.all", "number", a.language.Count(int64(len(a.st.Nothing))))
+	}
+	for _, n := range nothing {
 		p.Nothing = append(p.Nothing, ownNothing{n.Order, a.orderLink(n.Order), a.t.word("event", n.Event), a.day(n.At)})
 	}
 	if more := a.st.NothingCount - int64(len(a.st.Nothing)); more > 0 {

@@ -83,8 +83,6 @@ func TestMakeTestHasLanes(t *testing.T) {
 		if err := cmd.Wait(); (err == nil) != (fails == "") {
 			t.Errorf("with %q failing: %v\n%s", fails, err, said)
 		}
-		if fails == "" {
-		}
 		for _, lane := range []string{"plain", "unraced", "raced"} {
 			if !strings.Contains(said, "ended "+lane) {
 				t.Errorf("with %q failing, %s is not shown:\n%s", fails, lane, said)
