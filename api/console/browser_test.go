@@ -364,7 +364,7 @@ func TestJourneysInABrowser(t *testing.T) {
 	kit.Has("Paid on Nov 30, 2026 34.42 GBP")
 	kit.Press(`main a[href="/portal/payouts/` + s.one("sel_kit").ID + `"]`)
 	kit.Has("34.42 GBP paid", "It arrived on", "sums to 34.42 GBP", "Return shipping order:KIT-1", "Nov 26, 2026 -3.20", "Order settled order:KIT-2", "Nov 26, 2026 37.62")
-	kit.Press(`main a[href*="/statement?"]`)
+	kit.Press(`main a[href$="/statement"]`)
 	kit.Has("Payout of Nov 30, 2026", "Return shipping -3.20", "uk-26/1 -3.20 -3.20", "Closing balance £34.42")
 	kit.Press(`nav a[href="/portal/money"]`)
 	kit.Has("Available Paid with the next payout. £0.00", "Looked at last on Nov 30, 2026: £34.42 was paid.")
