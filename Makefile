@@ -21,11 +21,11 @@ DIRS     := $(wildcard cmd ledger payouts api migrations)
 RACE     := $(addprefix ./,$(addsuffix /...,$(wildcard ledger payouts)))
 PLAIN    := $(addprefix ./,$(addsuffix /...,$(filter-out ledger payouts,$(DIRS))))
 # What the race detector would only make slow is run without it: tests that say so in their file, and those that play a sample of
-# lives under it.
-SLOW     := $(shell grep -rl '^//go:build !race' --include='*_test.go' ledger payouts | xargs -r grep -lE '^func Test')
-SAMPLED  := $(shell awk '/^func Test/ {name = $$2; sub(/[^A-Za-z0-9_].*/, "", name)} /^}/ {name = ""} name && /\*(lifeCount|wanderCount)/ {print name; name = ""}' ledger/commerce/*_test.go)
-UNRACED  := $(shell grep -ohE '^func Test[A-Za-z0-9_]+' $(SLOW) /dev/null | cut -c6-) $(SAMPLED)
-UNRACEIN := $(sort ./ledger/commerce $(patsubst %/,./%,$(dir $(SLOW))))
+# lives or of tables under it.
+SLOW     := $(shell grep -rl '^//go:build !race' --include='*_test.go' ledger payouts | xargs -r grep -lE '^func (Test|Fuzz|Example)')
+SAMPLED  := $(shell awk '/^func Test/ {name = $$2; sub(/[^A-Za-z0-9_].*/, "", name)} /^}/ {name = ""} name && /\*(lifeCount|wanderCount)|[ :/]share\050/ {print name; name = ""}' ledger/commerce/*_test.go ledger/tabular/*_test.go)
+UNRACED  := $(shell grep -ohE '^func (Test|Fuzz|Example)[A-Za-z0-9_]+' $(SLOW) /dev/null | cut -c6-) $(SAMPLED)
+UNRACEIN := $(sort ./ledger/commerce ./ledger/tabular $(patsubst %/,./%,$(dir $(SLOW))))
 space    := $(subst ,, )
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null)
 FUZZTIME ?= 10s
@@ -40,13 +40,14 @@ help: ## Print this help.
 run: build postgres ## Run everything: a private PostgreSQL, the API and demo books. ARGS are flags of mizan dev.
 	@exec bin/mizan dev $(ARGS)
 
-# Each test runs once: those of the ledger and of payouts under the race detector, all others without it. lint has vetted the tests.
+# Each test runs once: those of the ledger and of payouts under the race detector, but for what it would only make slow, all others
+# without it. lint has vetted the tests.
 test: lint postgres tools ## Run everything that must pass: format, vet, staticcheck, all tests, the race detector.
 	@[ -n "$(TAGS)" ] || echo "bean-check is not installed: the tests that let beancount read exports are left out. Package: beancount."
 	@# Both lanes run side by side: tests wait for processes, clocks and databases, and one lane alone leaves a core idle. A shell has
 	@# what it starts beside itself ignore Ctrl-C, so that stopping make ends all that it started, tests and their programs too.
 	trap 'trap - INT TERM; kill 0; exit 130' INT TERM; \
-	go test -vet=off -p 1 -timeout 30m $(TAGS) $(ARGS) $(PLAIN) ./ledger/tabular & plain=$$!; \
+	go test -vet=off -p 1 -timeout 30m $(TAGS) $(ARGS) $(PLAIN) & plain=$$!; \
 	{ go test -vet=off -timeout 30m $(ARGS) -run '^($(subst $(space),|,$(strip $(UNRACED))))$$' $(UNRACEIN); unraced=$$?; \
 	go test -vet=off -race -timeout 30m $(TAGS) $(ARGS) $(RACE) && [ $$unraced = 0 ]; } & raced=$$!; \
 	wait $$plain; plained=$$?; wait $$raced && [ $$plained = 0 ]

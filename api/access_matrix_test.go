@@ -284,6 +284,9 @@ func (f *fixture) path(op *Operation, book string, objects map[string]string) st
 	switch op.ID {
 	case "replay-payout-decision":
 		path += "?kind=creator&payee=cre_amy&currency=GBP"
+	case "get-days-manifest": // of days that are over
+		day := start.AddDate(0, 0, -1).Format(time.DateOnly)
+		path += "?from=" + day + "&to=" + day
 	case "quote-payout":
 		path += "?kind=creator&currency=GBP"
 	}

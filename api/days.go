@@ -40,6 +40,13 @@ func dayOperations() []Operation {
 			Answers: []Answer{{Status: 200, Meaning: "What the days come to.", Body: reflect.TypeFor[PayeeStatementJSON]()}}, Errors: refused, handle: getDays,
 		},
 		{
+			Method: http.MethodGet, Path: path + "/sums", ID: "get-days-sums", Group: statementGroup, Summary: "Read any days of a payee, summed up",
+			Description: "With what an issued statement has besides: the lines added up, what was paid, the orders of which nothing is left, and the tax memo. Up to 5,000 transactions are summed up; of more, the file in the format json ends with the same.",
+			Scope:       access.BalancesRead, Own: "payee", Query: reflect.TypeFor[dayQuery](),
+			Answers: []Answer{{Status: 200, Meaning: "What the days come to, with their sums.", Body: reflect.TypeFor[PayeeStatementJSON]()}},
+			Errors:  append([]*fault.Error{statements.ErrLong, statements.ErrBusy}, refused...), handle: getDaysSums,
+		},
+		{
 			Method: http.MethodGet, Path: path + "/lines", ID: "list-days-lines", Group: statementGroup, Summary: "List the lines of any days of a payee",
 			Scope: access.BalancesRead, Own: "payee", Query: reflect.TypeFor[dayLinesQuery](),
 			Answers: []Answer{{Status: 200, Meaning: "A page of lines.", Body: reflect.TypeFor[statementLinesJSON]()}}, Errors: append([]*fault.Error{ErrCursor}, refused...), handle: listDaysLines,
@@ -82,6 +89,17 @@ func (c *call) daysBetween(from, to string) (*statements.Service, *statements.St
 
 func getDays(c *call) (reply, error) {
 	_, st, err := c.days()
+	if err != nil {
+		return reply{}, err
+	}
+	return document(http.StatusOK, statementOf(st, false))
+}
+
+func getDaysSums(c *call) (reply, error) {
+	s, st, err := c.days()
+	if err == nil {
+		err = s.Sum(c.ctx, st)
+	}
 	if err != nil {
 		return reply{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"mizan/api/access"
@@ -89,6 +90,12 @@ func getEarnings(c *call) (reply, error) {
 		Top: int(c.query.integer("top", 1, earnings.MaxTop, 20))}
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong
+	}
+	if q.Kind, err = c.ownKind(payee, q.Kind); err == nil && q.Kind != "" && c.principal.Kind == access.Payee && !slices.Contains(earnings.Kinds(), q.Kind) {
+		err = commerce.ErrPayeeUnknown // such as a guardian, who earns nothing
+	}
+	if err != nil {
+		return reply{}, err
 	}
 	a, err := service.Earnings(c.ctx, c.book, q)
 	if err != nil {

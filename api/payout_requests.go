@@ -9,6 +9,7 @@ import (
 
 	"mizan/api/access"
 	"mizan/ledger"
+	"mizan/ledger/commerce"
 	"mizan/ledger/fault"
 	"mizan/ledger/money"
 	"mizan/payouts"
@@ -73,20 +74,20 @@ func payoutRequestOperations() []Operation {
 			Scope:       access.PayoutsWrite, Own: "payee", Body: reflect.TypeFor[NewPayout](), BodyLimit: bodyLimit,
 			Example: map[string]any{"reference": "click-1", "kind": "creator", "currency": "GBP"},
 			Answers: []Answer{{Status: 200, Meaning: "Decided, now or under this reference before.", Body: reflect.TypeFor[PayoutAnswerJSON]()}},
-			Errors:  []*fault.Error{payouts.ErrBalance, payouts.ErrRequest, payouts.ErrRequestReused, payouts.ErrReferenceReserved, payouts.ErrAskedOften, payouts.ErrPolicyMissing, ledger.ErrInvalid, ErrNotReady}, handle: requestPayout,
+			Errors:  []*fault.Error{payouts.ErrBalance, payouts.ErrRequest, payouts.ErrRequestReused, payouts.ErrReferenceReserved, payouts.ErrAskedOften, payouts.ErrPolicyMissing, commerce.ErrPayeeUnknown, ledger.ErrInvalid, ErrNotReady}, handle: requestPayout,
 		},
 		{
 			Method: http.MethodGet, Path: "/v1/books/{book}/payees/{payee}/payout-quote", ID: "quote-payout", Summary: "Read what a payout would cost",
 			Description: "What would be decided now, with the fee. Nothing is recorded.", Scope: access.PayoutsRead, Own: "payee", Query: reflect.TypeFor[payoutQuoteQuery](),
 			Answers: []Answer{{Status: 200, Meaning: "What would be decided.", Body: reflect.TypeFor[payoutDecisionJSON]()}},
-			Errors:  []*fault.Error{payouts.ErrRequest, payouts.ErrPolicyMissing, ledger.ErrInvalid, ErrNotReady}, handle: quotePayout,
+			Errors:  []*fault.Error{payouts.ErrRequest, payouts.ErrPolicyMissing, commerce.ErrPayeeUnknown, ledger.ErrInvalid, ErrNotReady}, handle: quotePayout,
 		},
 		{
 			Method: http.MethodGet, Path: "/v1/books/{book}/payees/{payee}/payout-decisions", ID: "list-payee-payout-decisions", Summary: "List the decisions about a payee",
 			Description: "In every run there is one for each currency in which the payee has a balance: paid how much, or why not, and when it is looked at again.",
 			Scope:       access.PayoutsRead, Own: "payee", Query: reflect.TypeFor[pageQuery](),
 			Answers: []Answer{{Status: 200, Meaning: "A page of decisions.", Body: reflect.TypeFor[payoutDecisionListJSON]()}},
-			Errors:  []*fault.Error{ErrCursor, ledger.ErrInvalid, ErrNotReady}, handle: listPayeeDecisions,
+			Errors:  []*fault.Error{ErrCursor, commerce.ErrPayeeUnknown, ledger.ErrInvalid, ErrNotReady}, handle: listPayeeDecisions,
 		},
 	}
 	for i := range list {
@@ -150,6 +151,9 @@ func requestPayout(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	if n.Kind, err = c.ownKind(payee, n.Kind); err != nil {
+		return reply{}, err
+	}
 	ask, err := requestOf(payee, n.Kind, n.Currency, n.Amount, n.Method, n.Reference, "/")
 	if err != nil {
 		return reply{}, err
@@ -187,6 +191,9 @@ func quotePayout(c *call) (reply, error) {
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong
 	}
+	if kind, err = c.ownKind(payee, kind); err != nil {
+		return reply{}, err
+	}
 	ask, err := requestOf(payee, kind, c.query.text("currency"), c.query.text("amount"), method, "", "query:")
 	if err != nil {
 		return reply{}, err
@@ -210,6 +217,9 @@ func listPayeeDecisions(c *call) (reply, error) {
 	}
 	limit := c.query.limit()
 	q := payouts.DecisionQuery{Payee: payee, Limit: limit}
+	if q.Kind, err = c.ownKind(payee, ""); err != nil {
+		return reply{}, err
+	}
 	if at := c.position(4); at != nil {
 		micros, err := strconv.ParseInt(at[0], 10, 64)
 		if err != nil {

@@ -49,6 +49,11 @@ func (c *call) payoutStatement() (*statements.Service, *statements.Statement, er
 	if err != nil {
 		return nil, nil, err
 	}
+	if c.service.payouts != nil {
+		if _, err := c.theirs(c.service.payouts); err != nil {
+			return nil, nil, err
+		}
+	}
 	st, err := s.OfPayout(c.ctx, c.book, payee, c.param("payout"))
 	return s, st, err
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 
 	"mizan/api/access"
 	"mizan/ledger"
+	"mizan/ledger/commerce"
 	"mizan/ledger/fault"
 	"mizan/payouts"
 )
@@ -132,7 +134,7 @@ func payoutOperations() []Operation {
 		},
 		{
 			Method: http.MethodGet, Path: own, ID: "list-payee-payouts", Summary: "List a payee's payouts", Scope: access.PayoutsRead, Own: "payee", Query: reflect.TypeFor[ownPayoutQuery](),
-			Answers: []Answer{{Status: 200, Meaning: "A page of payouts.", Body: many}}, Errors: []*fault.Error{ErrCursor, ledger.ErrInvalid, ErrNotReady}, handle: listPayouts,
+			Answers: []Answer{{Status: 200, Meaning: "A page of payouts.", Body: many}}, Errors: []*fault.Error{ErrCursor, commerce.ErrPayeeUnknown, ledger.ErrInvalid, ErrNotReady}, handle: listPayouts,
 		},
 		{
 			Method: http.MethodGet, Path: own + "/{payout}", ID: "get-payee-payout", Summary: "Read a payee's payout", Scope: access.PayoutsRead, Own: "payee",
@@ -199,15 +201,15 @@ func (c *call) fullPayout(s *payouts.Service, p payouts.Payout) (reply, error) {
 
 // theirs reads the payout of the path; under a payee, one of another is answered as one that does not exist.
 func (c *call) theirs(s *payouts.Service) (payouts.Payout, error) {
-	payee := ""
-	if c.op.Own != "" {
-		var err error
-		if payee, err = c.segment("payee"); err != nil {
-			return payouts.Payout{}, err
-		}
-	}
 	p, err := s.Payout(c.ctx, c.book, c.param("payout"))
-	if err == nil && payee != "" && p.Holder.ID != payee {
+	if err != nil || c.op.Own == "" {
+		return p, err
+	}
+	payee, err := c.segment("payee")
+	if err == nil && p.Holder.ID == payee {
+		_, err = c.ownKind(payee, p.Holder.Kind)
+	}
+	if errors.Is(err, commerce.ErrPayeeUnknown) || err == nil && p.Holder.ID != payee {
 		err = payouts.ErrPayoutUnknown
 	}
 	return p, err
@@ -240,6 +242,9 @@ func listPayouts(c *call) (reply, error) {
 	}
 	if c.op.Own != "" {
 		if q.Payee, err = c.segment("payee"); err != nil {
+			return reply{}, err
+		}
+		if q.Kind, err = c.ownKind(q.Payee, q.Kind); err != nil {
 			return reply{}, err
 		}
 	}

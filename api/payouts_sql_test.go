@@ -110,7 +110,8 @@ func TestPayoutsOverHTTP(t *testing.T) {
 	h.must(404, "GET", "/v1/books/uk/payees/cre_bob/payouts/"+id+"/lines", "")
 	statement := "/payouts/" + id + "/statement"
 	told := h.must(200, "GET", amy+statement, "").json(t)
-	if told["opening"] != "0.00" || told["closing"] != "20.40" || told["kind"] != "payout" || told["payout_id"] != id || told["headlines"].(map[string]any)["paid"] != "20.00" {
+	if told["opening"] != "0.00" || told["closing"] != "20.40" || told["kind"] != "payout" || told["payout_id"] != id || told["payout_state"] != "created" ||
+		told["headlines"].(map[string]any)["paid"] != "0.00" || told["headlines"].(map[string]any)["in_transit"] != "20.00" {
 		t.Errorf("its statement %v", told)
 	}
 	lines = h.must(200, "GET", amy+statement+"/lines", "").json(t)["data"].([]any)
@@ -130,6 +131,16 @@ func TestPayoutsOverHTTP(t *testing.T) {
 		if theirs := h.must(404, "GET", "/v1/books/uk/payees/cre_bob"+statement+of, "").json(t)["detail"]; theirs != none {
 			t.Errorf("another's: %v, none: %v", theirs, none)
 		}
+	}
+	// What is kept under its id for another kind is not the payee's.
+	own := h.signedIn("uk", "cre_amy")
+	for path, want := range map[string]int{"/payouts/" + id: 200, "/payouts?kind=seller": 404, "/payouts?kind=creator": 200, "/payout-quote?kind=seller&currency=GBP": 404, "/earnings?kind=seller": 404} {
+		if a := h.by(own, "GET", amy+path, ""); a.StatusCode != want {
+			t.Errorf("%s: %d %s", path, a.StatusCode, a.body)
+		}
+	}
+	if a := h.by(own, "POST", amy+"/payouts", strings.NewReplacer(`"r"`, `"r9"`, "creator", "seller").Replace(body)); a.StatusCode != 404 {
+		t.Errorf("a payout of another kind: %d %s", a.StatusCode, a.body)
 	}
 	below := h.must(200, "GET", amy+"/days/below", "").json(t)
 	if list := below["payouts"].([]any); len(list) != 1 || list[0].(map[string]any)["id"] != id || list[0].(map[string]any)["state"] != "created" || below["next"].(map[string]any)["amount"] == "0.00" {

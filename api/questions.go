@@ -52,8 +52,8 @@ type QuestionJSON struct {
 	Kind       string            `json:"kind" doc:"What the payee is" example:"creator"`
 	About      questionAboutJSON `json:"about"`
 	State      string            `json:"state" enum:"open,answered,closed" doc:"closed: by the payee, answered or not"`
-	Text       string            `json:"text" doc:"What was asked; empty in lists and once it is erased"`
-	Answer     string            `json:"answer" doc:"Empty in lists, until there is one, and once it is erased"`
+	Text       string            `json:"text" doc:"What was asked; empty in lists, once it is erased, and for the staff where they ask or close in the payee's name"`
+	Answer     string            `json:"answer" doc:"Empty like the text, and until there is one"`
 	Erased     bool              `json:"erased" doc:"The personal data of the payee were erased, and what was written with them"`
 	AskedAt    string            `json:"asked_at" format:"date-time"`
 	AnsweredAt *string           `json:"answered_at" format:"date-time"`
@@ -87,7 +87,7 @@ func questionOperations() []Operation {
 			Scope:       access.PayeesWrite, Own: "payee", Body: reflect.TypeFor[NewQuestion](), BodyLimit: bodyLimit,
 			Example: map[string]any{"reference": "question-1", "about": "order", "id": "UK-1001", "text": "Why is this less than last week?"},
 			Answers: []Answer{{Status: 200, Meaning: "Asked, now or under this reference before.", Body: reflect.TypeFor[QuestionJSON]()}},
-			Errors: append([]*fault.Error{questions.ErrAbout, questions.ErrText, questions.ErrMany, questions.ErrReused, commerce.ErrPayeeUnknown, vault.ErrErased, ledger.ErrInvalid, ErrNotReady},
+			Errors: append([]*fault.Error{questions.ErrAbout, questions.ErrText, questions.ErrMany, questions.ErrReused, commerce.ErrPayeeUnknown, commerce.ErrOrderState, vault.ErrErased, ledger.ErrInvalid, ErrNotReady},
 				closed...), handle: askQuestion,
 		},
 		{
@@ -108,7 +108,7 @@ func questionOperations() []Operation {
 		},
 		{
 			Method: http.MethodPost, Path: path + "/{question}/answer", ID: "answer-question", Summary: "Answer a question",
-			Description: "Once. The payee reads it.", Scope: access.PayoutsWrite, Also: access.PersonalRead, Body: reflect.TypeFor[NewAnswer](), BodyLimit: bodyLimit,
+			Description: "Once. The payee reads it. The same answer from the same principal again changes nothing.", Scope: access.PayoutsWrite, Also: access.PersonalRead, Body: reflect.TypeFor[NewAnswer](), BodyLimit: bodyLimit,
 			Example: map[string]any{"text": "One of the two units came back, so the commission is of one."},
 			Answers: one, Errors: append([]*fault.Error{questions.ErrUnknown, questions.ErrText, questions.ErrState, vault.ErrErased, ErrNotReady}, closed...), handle: answerQuestion,
 		},
@@ -162,8 +162,17 @@ func askQuestion(c *call) (reply, error) {
 	}
 	q, err := s.Ask(c.ctx, c.actor(), c.book, questions.Asking{Payee: payouts.PayeeKey{Kind: registered.Kind, ID: payee}, Reference: n.Reference,
 		About: questions.About{Kind: n.About, ID: n.ID, Line: n.Line}, Text: n.Text})
+	return c.questionUnread(q, err)
+}
+
+// questionUnread answers with a question that was not asked for to be read: with what was written for the payee alone. The staff read
+// that for itself, with the right to and a row in the audit trail.
+func (c *call) questionUnread(q questions.Question, err error) (reply, error) {
 	if err != nil {
 		return reply{}, err
+	}
+	if c.principal.Kind != access.Payee {
+		q.Text, q.Answer = "", ""
 	}
 	return document(http.StatusOK, questionOf(q))
 }
@@ -259,13 +268,7 @@ func closeQuestion(c *call) (reply, error) {
 		return reply{}, err
 	}
 	q, err := s.Close(c.ctx, c.actor(), c.book, c.param("payee"), c.param("question"))
-	if err != nil {
-		return reply{}, err
-	}
-	if c.principal.Kind != access.Payee {
-		q.Text, q.Answer = "", "" // what was written is read for itself
-	}
-	return document(http.StatusOK, questionOf(q))
+	return c.questionUnread(q, err)
 }
 
 func answerQuestion(c *call) (reply, error) {

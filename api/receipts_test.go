@@ -220,7 +220,7 @@ func TestPublicGift(t *testing.T) {
 	contains(t, data.body, `"layers":[{"role":"store","amount":"31.80","percentage":"30.00"},{"role":"platform","amount":"41.17","percentage":"38.84"},{"role":"partner","amount":"3.30","percentage":"3.11"},`+
 		`{"role":"agency","amount":"10.41","percentage":"9.82"},{"role":"creator","amount":"19.32","percentage":"18.23"}]`, `"divided":"106.00"`)
 	text, page := h.publicText(200, "/r/"+id)
-	for _, want := range []string{"You sent a gift of £106.00", "App store 31.80 30.00%", "Platform 41.17 38.84%", "3.30 3.11%", "Agency 10.41 9.82%", "Creator 19.32 18.23%", "Total £106.00 100.00%"} {
+	for _, want := range []string{"You sent a gift of £106.00", "£19.32 Creator 18.23%", "App store 31.80 30.00%", "Platform 41.17 38.84%", "3.30 3.11%", "Agency 10.41 9.82%", "Creator 19.32 18.23%", "Total £106.00 100.00%"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page does not show %q:\n%s", want, text)
 		}

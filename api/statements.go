@@ -55,7 +55,7 @@ type statementHeadlinesJSON struct {
 	Settled   string  `json:"settled" doc:"Earned for good and not paid out yet; below zero it is a debt" example:"2.21"`
 	OnHold    string  `json:"on_hold" doc:"Held back: reserve, disputes, blocks, deposits and trusts" example:"0.00"`
 	InTransit string  `json:"in_transit" doc:"On its way to where the payee is paid" example:"0.00"`
-	Paid      *string `json:"paid" doc:"Paid out within the statement, or by the payout; null of days on demand" example:"0.00"`
+	Paid      *string `json:"paid" doc:"Paid out within the statement, or by the payout if it arrived; null of days that are not summed up" example:"0.00"`
 }
 
 // PayeeStatementJSON is a statement without its lines.
@@ -66,6 +66,7 @@ type PayeeStatementJSON struct {
 	Currency     string                 `json:"currency" example:"GBP"`
 	Kind         string                 `json:"kind" enum:"month,range,payout"`
 	Payout       string                 `json:"payout_id" doc:"The payout that it is of; empty of the other kinds"`
+	PayoutState  string                 `json:"payout_state" enum:",created,sending,unknown,refused,submitted,at_account,paid,failed,cancelled,returned" doc:"How that payout stands at the moment; empty of the other kinds"`
 	Period       string                 `json:"period" doc:"The month; empty of days on demand" example:"2026-11"`
 	FirstDay     string                 `json:"first_day" doc:"In the time zone of the book" example:"2026-11-01"`
 	LastDay      string                 `json:"last_day" example:"2026-11-30"`
@@ -76,8 +77,8 @@ type PayeeStatementJSON struct {
 	Headlines    statementHeadlinesJSON `json:"headlines"`
 	Buckets      []statementBucketJSON  `json:"buckets" nullable:"false"`
 	Accounts     []statementAccountJSON `json:"accounts" nullable:"false" doc:"What it was made from"`
-	Lines        int64                  `json:"line_count" doc:"Known of issued statements" example:"6"`
-	Totals       []statementTotalJSON   `json:"totals" nullable:"false" doc:"The lines added up; known of issued statements"`
+	Lines        int64                  `json:"line_count" doc:"Known of issued statements, and of days that are summed up" example:"6"`
+	Totals       []statementTotalJSON   `json:"totals" nullable:"false" doc:"The lines added up; known of issued statements, and of days that are summed up"`
 	Nothing      []statementNothingJSON `json:"nothing_left" nullable:"false" doc:"Up to 1,000 orders of which nothing is left for the payee, and why"`
 	NothingCount int64                  `json:"nothing_left_count" doc:"How many there are"`
 	Tax          []statementTaxJSON     `json:"tax_memo" nullable:"false" doc:"Tax that buyers paid on what the payee sold; the platform pays it to the tax office"`
@@ -196,7 +197,7 @@ func statementOf(s *statements.Statement, brief bool) PayeeStatementJSON {
 		out.Buckets = append(out.Buckets, statementBucketJSON{string(b.Bucket), m(b.Opening), m(b.Closing)})
 	}
 	if s.Payout != nil {
-		out.Payout = s.Payout.ID
+		out.Payout, out.PayoutState = s.Payout.ID, s.Payout.StateNow
 	}
 	if brief {
 		return out

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/xuri/excelize/v2"
 
 	"mizan/api/console"
@@ -252,6 +253,10 @@ func TestStatementsAgree(t *testing.T) {
 	t.Parallel()
 	h := newAgreeing(t)
 	h.payable("cre_zoe", 50_00)
+	h.happens(h.uk, "order.captured", "UK-2", `{"order":"UK-2","currency":"GBP","placed_at":"2026-11-20T09:00:00Z","seller":"sel_uk","lines":[{"line":1,"sku":"SKU-9","category":"fashion","quantity":2,"unit_price":"20.99"}],
+"creators":[{"creator":"cre_zoe","agency":{"id":"mcn_ldn","share":"0.30","paid_by":"creator"}}],"commission_rate":"0.15","payments":[{"processor":"main","payment_id":"pi_2","amount":"41.98"}]}`)
+	h.happens(h.uk, "refund.made", "RF-Z", `{"order":"UK-2","refund":"RF-Z","lines":[{"line":1,"quantity":1}],"payment_refund_id":"re_z","shipped":true}`)
+	h.settles(h.uk, "UK-2", "0", 0)
 	h.money(h.uk, "cre_zoe", 45_10)
 	paid := h.must(200, "POST", "/v1/books/uk/payees/cre_zoe/payouts", `{"reference":"first","kind":"creator","currency":"GBP","amount":"80.00"}`).json(t)["payouts"].([]any)[0].(map[string]any)["id"].(string)
 	h.clock.forward(40 * 24 * time.Hour)
@@ -279,11 +284,14 @@ func TestStatementsAgree(t *testing.T) {
 	}{
 		"creator": {book: "uk", payee: "cre_amy", lines: []string{"6.30", "-1.89", "-4.41", "4.41", "-3.15", "0.95"}, says: []string{"Net activity 2.21", "Closing balance £2.21"}},
 		"seller": {book: "us", payee: "sel_wh", lines: nil, says: []string{"210.00", "-12.60", "-7.16", "-60.00", "3.60", "-0.72", "-4.10", "-2.00", "-12.40", "Net activity 114.62", "-100.88", "Closing balance US$13.74",
-			"sales:US-TX 17.33 4.95"}},
-		"charity": {book: "uk", payee: "ngo_a", says: []string{"104.30", "90.00", "-11.71", "-12.00", "-170.59", "Closing balance £0.00", "FT-1"}},
+			"sales:US-TX 17.33 4.95", "On hold US$13.74", "Paid US$100.88", "W-1 Full refund"}},
+		"charity": {book: "uk", payee: "ngo_a", says: []string{"104.30", "90.00", "-11.71", "-12.00", "-170.59", "Closing balance £0.00", "FT-1", "1.30", "0.29"}},
+		"so far": {book: "us", payee: "sel_wh", page: "/portal/statements/days?currency=USD&from=2026-11-01&to=2026-11-30", over: "/days?currency=USD&from=2026-11-01&to=2026-11-30",
+			says: []string{"Net activity 114.62", "Orders that earn nothing", "W-1 Full refund", "sales:US-TX 17.33 4.95", "Paid US$100.88"}},
 		"late": {book: "uk", payee: "cre_amy", page: "/portal/statements/days?currency=GBP&from=2026-12-01&to=2026-12-30", over: "/days?currency=GBP&from=2026-12-01&to=2026-12-30",
 			lines: []string{"-3.15", "0.94"}, says: []string{"Opening balance £2.21", "belongs to November 2026", "now 0.00 before 3.15", "Closing balance £0.00"}},
-		"payout": {book: "uk", payee: "cre_zoe", page: "/portal/payouts/" + paid + "/statement", over: "/payouts/" + paid + "/statement", lines: []string{"50.00", "30.00"}, says: []string{"30.00 of 45.10", "80.00"}},
+		"payout": {book: "uk", payee: "cre_zoe", page: "/portal/payouts/" + paid + "/statement", over: "/payouts/" + paid + "/statement", lines: []string{"50.00", "6.30", "-1.89", "-3.15", "0.95", "27.79"},
+			says: []string{"Order paid 4.41", "Partial refund -2.20", "15% of 20.99 = now 3.15 before 6.30", "Agency share", "27.79 of 45.10", "80.00"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			session := h.signedIn(x.book, x.payee)
@@ -304,6 +312,9 @@ func TestStatementsAgree(t *testing.T) {
 			if len(want) == 0 {
 				t.Fatal("the statement has no lines")
 			}
+			if month[x.payee] != "" && x.page == "/portal/statements/"+month[x.payee] {
+				h.sameSums(session, "/v1/books/"+x.book+"/payees/"+x.payee, month[x.payee])
+			}
 			for where, got := range all {
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Errorf("%s (-JSON +%s):\n%s", where, where, diff)
@@ -311,5 +322,21 @@ func TestStatementsAgree(t *testing.T) {
 			}
 			h.shows(session, x.page, x.says...)
 		})
+	}
+}
+
+// sameSums compares what the days of a month come to with what its statement says: the lines added up, orders of which nothing is left, and the tax.
+func (h *agreeing) sameSums(session, payee, id string) {
+	h.t.Helper()
+	var issued, days PayeeStatementJSON
+	read := func(path string, to *PayeeStatementJSON) {
+		if err := json.Unmarshal([]byte(h.by(session, http.MethodGet, payee+path, "").body), to); err != nil {
+			h.t.Fatal(path, err)
+		}
+	}
+	read("/statements/"+id, &issued)
+	read("/days/sums?currency="+issued.Currency+"&from="+issued.FirstDay+"&to="+issued.LastDay, &days)
+	if diff := cmp.Diff(issued, days, cmpopts.IgnoreFields(PayeeStatementJSON{}, "ID", "Number", "Kind", "Period", "Previous", "SHA256", "IssuedAt")); diff != "" || days.Lines == 0 || len(days.Totals) == 0 {
+		h.t.Errorf("%s (-issued +days):\n%s", payee, diff)
 	}
 }

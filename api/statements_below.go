@@ -23,6 +23,7 @@ type statementHeldJSON struct {
 	Bucket     string   `json:"bucket" doc:"Empty of a pause, which keeps no amount, and of a campaign, whose money is pending or available" example:"reserve"`
 	Amount     string   `json:"amount" example:"13.74"`
 	Order      string   `json:"order_id" example:"W-2"`
+	Campaign   string   `json:"campaign" doc:"The campaign that keeps it; empty where none does" example:"winter24"`
 	Since      *string  `json:"since" format:"date-time" example:"2026-11-20T12:00:00.000000Z"`
 	Until      *string  `json:"until" format:"date-time" doc:"When it becomes available; null where nobody knows" example:"2026-12-20T12:00:00.000000Z"`
 	Categories []string `json:"categories" nullable:"false" doc:"Of holds: kyc, sanctions, legal, fraud or review"`
@@ -105,8 +106,9 @@ func statementBesideOperations() []Operation {
 		},
 		{
 			Method: http.MethodGet, Path: days + "/manifest", ID: "get-days-manifest", Group: statementGroup, Summary: "Read what the file of any days comes to",
-			Scope: access.BalancesRead, Own: "payee", Query: reflect.TypeFor[dayContentQuery](), Answers: manifest,
-			Errors: append([]*fault.Error{tabular.ErrFormat, statements.ErrBusy}, asked...), handle: getDaysManifest,
+			Description: "Only of days that are over: until then each file is another.",
+			Scope:       access.BalancesRead, Own: "payee", Query: reflect.TypeFor[dayContentQuery](), Answers: manifest,
+			Errors: append([]*fault.Error{tabular.ErrFormat, statements.ErrBusy, statements.ErrOpenDays}, asked...), handle: getDaysManifest,
 		},
 	}
 }
@@ -120,7 +122,7 @@ func (c *call) statementBelow(s *statements.Service, st *statements.Statement) (
 	m := func(a money.Minor) string { return a.Format(st.Currency) }
 	out := StatementBelowJSON{At: b.At.Format(instantFormat), Held: []statementHeldJSON{}, Others: []statementOthersJSON{}, Payouts: []statementPayoutJSON{}, MorePayouts: b.MorePayouts}
 	for _, h := range b.Held {
-		out.Held = append(out.Held, statementHeldJSON{h.Reason, h.WaitsFor, string(h.Bucket), m(h.Amount), h.Order, optionalInstant(h.Since), optionalInstant(h.Until), slices.Concat([]string{}, h.Categories)})
+		out.Held = append(out.Held, statementHeldJSON{h.Reason, h.WaitsFor, string(h.Bucket), m(h.Amount), h.Order, h.Campaign, optionalInstant(h.Since), optionalInstant(h.Until), slices.Concat([]string{}, h.Categories)})
 	}
 	for _, o := range b.Others {
 		out.Others = append(out.Others, statementOthersJSON{string(o.Bucket), m(o.Closing)})

@@ -69,7 +69,7 @@ func TestStatements(t *testing.T) {
 		t.Errorf("days: %+v, %v", head, err)
 	}
 	for path, want := range map[string]int{
-		one + "/below": 403, days + "/below": 403, days + "/manifest?from=" + st.FirstDay: 200, one + "/manifest?format=pdf": 422,
+		one + "/below": 403, days + "/below": 403, days + "/manifest?from=" + st.FirstDay: 409, days + "/manifest?from=" + st.FirstDay + "&to=" + st.LastDay: 200, one + "/manifest?format=pdf": 422,
 		days: 200, days + "/lines?from=" + st.FirstDay: 200, days + "/content?format=csv&from=" + st.FirstDay: 200, days + "?from=2000-01-01": 422, days + "?from=x": 422, days + "?currency=XXX": 422,
 		one + "/lines" + next: 200, list + "/lines": 404, list + next: 400, one + "/content?format=pdf": 422, one + "/lines?limit=0": 400, list + "/st_0123456789abcdefghij": 404,
 		"/v1/books/uk/payees/cre_bob/statements/" + st.ID: 404, "/v1/books/vn/payees/cre_amy/statements/" + st.ID: 404, list + "?currency=USD": 200,

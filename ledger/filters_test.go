@@ -99,7 +99,15 @@ func TestHistoryAgainstBruteForce(t *testing.T) {
 					if err != nil || len(got) > len(entries) {
 						t.Fatalf("%+v: after %d entries: %v", q, len(got), err)
 					}
-					for _, e := range page.Lines {
+					q.Bare = true
+					bare, err := b.History(t.Context(), b.book, q)
+					if q.Bare = false; err != nil || len(bare.Lines) != len(page.Lines) || bare.More != page.More {
+						t.Fatalf("%+v: bare %d lines, %v", q, len(bare.Lines), err)
+					}
+					for i, e := range page.Lines {
+						if x := bare.Lines[i]; x.Entry != e.Entry || x.Sequence != e.Sequence || x.Event != "" {
+							t.Errorf("bare %+v of %+v", x, e)
+						}
 						got = append(got, fmt.Sprint(e.Sequence, e.Line, e.Amount, e.Version, e.BalanceAfter, e.DebitsAfter, e.Event))
 						q.AfterSequence, q.AfterLine = e.Sequence, e.Line
 					}

@@ -155,6 +155,22 @@ func checkPlans(t *testing.T, pool *postgres.Pool, size string) {
 		}
 	}
 	checkOwnerPages(t, conn, size)
+	checkLastOfMany(t, conn, size)
+}
+
+// checkLastOfMany reads the last transaction of a subject before a place, as of a campaign whose every donation is one: what there is
+// before and after it costs nothing.
+func checkLastOfMany(t *testing.T, conn *pgx.Conn, size string) {
+	t.Helper()
+	if _, err := conn.Exec(t.Context(), `DEALLOCATE ALL`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), `PREPARE tally AS `+sqlTransactionsBySubjectDown); err != nil {
+		t.Fatal(err)
+	}
+	if n := pgtest.Blocks(t, conn, `EXECUTE tally (1, 1, 125000, 2, 'tally:c1', '')`, pgx.QueryExecModeSimpleProtocol); n > 50 {
+		t.Errorf("%s: the last of many before a place reads %d blocks", size, n)
+	}
 }
 
 // checkOwnerPages explains the two statements of a page of owners as they run: each reads its own range of addresses and no more of
@@ -194,7 +210,7 @@ var fillStatements = []string{
 	   FROM generate_series(1, 20000) n`,
 	`INSERT INTO balances SELECT 1, n, 1, 1, 1, 1 FROM generate_series(1, 20000) n`,
 	`INSERT INTO transactions (book_id, sequence, line_count, period, effective_period, occurred_at, recorded_at, reference, event, subject, account_ids, content_hash)
-	 SELECT 1, n, 4, 202611, 202611, now(), now(), 'r' || n, 'order.captured', 'order:' || n, ARRAY[1, 2 + n % 19999], '\x0000000000000000000000000000000000000000000000000000000000000000'
+	 SELECT 1, n, 4, 202611, 202611, now(), now(), 'r' || n, 'order.captured', CASE WHEN n % 10 = 0 THEN 'tally:c1' ELSE 'order:' || n END, ARRAY[1, 2 + n % 19999], '\x0000000000000000000000000000000000000000000000000000000000000000'
 	   FROM generate_series(1, 250000) n`,
 	`INSERT INTO transaction_references SELECT 1, 1, n, 'r' || n, '\x0000000000000000000000000000000000000000000000000000000000000000' FROM generate_series(1, 250000) n`,
 	`INSERT INTO entries (book_id, account_id, sequence, amount, account_version, balance_after, debits_after, line)

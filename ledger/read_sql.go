@@ -374,6 +374,8 @@ type HistoryQuery struct {
 	AfterSequence int64
 	AfterLine     int
 	Descending    bool
+	// Bare leaves out what the transactions say about the entries, which is most of what a page costs.
+	Bare bool
 	// Limit bounds the page, 1 to 1000.
 	Limit int
 }
@@ -407,7 +409,7 @@ func (l *Ledger) History(ctx context.Context, book Book, q HistoryQuery) (page H
 		if page.More = len(page.Lines) > q.Limit; page.More {
 			page.Lines = page.Lines[:q.Limit]
 		}
-		if err != nil || len(page.Lines) == 0 {
+		if err != nil || q.Bare || len(page.Lines) == 0 {
 			return err
 		}
 		return page.readHeads(ctx, tx, book)

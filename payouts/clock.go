@@ -56,7 +56,9 @@ type reading struct {
 	subject  string
 	sequence int64
 	clocks   []Clock
-	waits    []Wait
+	// shares are the beneficiaries of a donation whose shares wait.
+	shares []string
+	waits  []Wait
 }
 
 // readers bounds how many subjects are read at the same time.
@@ -106,6 +108,7 @@ func (s *Service) readSubject(ctx context.Context, book ledger.Book, subject str
 	if err == nil {
 		for _, item := range items {
 			r.clocks = append(r.clocks, clockFor(book, item, r.sequence, now))
+			r.shares = append(r.shares, item.Payees...)
 		}
 		return r, nil
 	}
@@ -181,7 +184,7 @@ func nextMidnight(book ledger.Book, after time.Time) time.Time {
 }
 
 // waitsOf shares out what a subject's accounts hold: reserves wait for their release, and everything else for the subject's
-// other act.
+// other act. What was released of a donation is told with its campaign, so that of a donation those shares count that wait still.
 func (r *reading) waitsOf(held []accountSum) {
 	r.waits = nil
 	if strings.HasPrefix(r.subject, "tally:") {
@@ -189,7 +192,7 @@ func (r *reading) waitsOf(held []accountSum) {
 	}
 	for _, h := range held {
 		key, reserve, ok := waitingAt(h.Account)
-		if !ok || h.Amount == 0 {
+		if !ok || h.Amount == 0 || key.Kind == kindBeneficiary && !slices.Contains(r.shares, key.ID) {
 			continue
 		}
 		for _, c := range r.clocks {

@@ -139,12 +139,27 @@ func TestReturnedIsOver(t *testing.T) {
 	}
 	id := h.pay("sel_x", d, "acct_x", "manual", "standard", 30000, 0)
 	h.submit()
+	returned := func(end time.Time) bool {
+		t.Helper()
+		list, err := h.PayoutsWithin(t.Context(), h.book, h.read(id).Holder, Span{To: 1 << 40, Begin: end.Add(-time.Hour), End: end}, 10)
+		if err != nil || len(list) != 1 || list[0].StateThen != Paid {
+			t.Fatalf("%+v, %v", list, err)
+		}
+		return list[0].Returned
+	}
 	for range 3 {
 		h.clock.Advance(49 * time.Hour)
 		h.followUp()
 	}
-	if p := h.want(id, Paid, "account_closed"); p.ReturnedAt.IsZero() {
+	back := h.want(id, Paid, "account_closed").ReturnedAt
+	if back.IsZero() || !returned(back.Add(time.Second)) {
 		t.Fatal(h.steps(id))
+	}
+	// Had it been taken back later than the bank sent it back, it would have come back then only.
+	h.owner(`ALTER TABLE payouts DISABLE TRIGGER USER`)
+	h.owner(`UPDATE payouts SET returned_at = returned_at + interval '1 hour' WHERE book_id = $1 AND id = $2`, h.book.ID, id)
+	if returned(back.Add(time.Minute)) || !returned(back.Add(2*time.Hour)) {
+		t.Errorf("it has come back while it is at the account:\n%s", h.steps(id))
 	}
 	if err := h.sim.FailPayouts("acct_x", "", 0); err != nil {
 		t.Fatal(err)

@@ -25,7 +25,7 @@ type DebtStory struct {
 	Owed money.Minor
 	// Since is when it fell below zero, Over when it came back; zero while it has not.
 	Since, Over time.Time
-	// More says that it began before the first entry that is told.
+	// More says that it began before the first entry that is told or, where none is told, that there may have been one before the latest entries.
 	More bool
 }
 
@@ -55,34 +55,43 @@ func (d *DebtStory) Of(subject string) (took, gave money.Minor) {
 	return took, gave
 }
 
-// DebtStory tells the last debt of a holder. Who has no account has none.
+// DebtStory tells the last debt of a holder. Who has no account has none. Most holders never had a debt, so what the transactions say is
+// read of the entries that are told, and of no others.
 func (s *Service) DebtStory(ctx context.Context, book ledger.Book, h Holder) (story DebtStory, err error) {
-	page, err := s.ledger.History(ctx, book, ledger.HistoryQuery{Account: h.available(), Currency: h.Currency, Descending: true, Limit: mostOfStory})
+	q := ledger.HistoryQuery{Account: h.available(), Currency: h.Currency, Descending: true, Bare: true, Limit: mostOfStory}
+	page, err := s.ledger.History(ctx, book, q)
 	if errors.Is(err, ledger.ErrAccountNotOpened) {
 		return story, nil
 	}
-	if err != nil {
+	if err != nil || len(page.Lines) == 0 {
+		return story, err
+	}
+	story.Owed = max(page.Lines[0].BalanceAfter, 0) // a debit is the payee's debt
+	began := func(l ledger.HistoryLine) bool { return l.BalanceAfter-l.Amount <= 0 }
+	first := slices.IndexFunc(page.Lines, func(l ledger.HistoryLine) bool { return l.BalanceAfter > 0 || !began(l) })
+	if first < 0 {
+		story.More = page.More
+		return story, nil
+	}
+	span := page.Lines[first:]
+	whole := slices.IndexFunc(span, began)
+	if whole >= 0 {
+		span = span[:whole+1]
+	}
+	story.More = whole < 0 && page.More
+	q.Bare, q.AfterSequence, q.AfterLine, q.Limit = false, span[0].Sequence, span[0].Line+1, len(span)
+	if page, err = s.ledger.History(ctx, book, q); err != nil {
 		return story, err
 	}
 	for i := range page.Lines {
 		l := &page.Lines[i]
-		e := DebtEntry{Sequence: l.Sequence, Event: l.Event, Subject: l.Subject, At: l.OccurredAt, Amount: -l.Amount, Balance: -l.BalanceAfter}
-		if i == 0 && e.Balance < 0 {
-			story.Owed = -e.Balance
-		}
-		before := e.Balance - e.Amount
-		if len(story.Entries) == 0 && e.Balance >= 0 && before >= 0 {
-			continue // neither in debt before it nor after
-		}
-		story.Entries = append(story.Entries, e)
-		if len(story.Entries) == 1 && e.Balance >= 0 {
-			story.Over = l.RecordedAt
-		}
-		if before >= 0 {
-			story.Since = l.RecordedAt
-			break
-		}
-		story.More = i+1 == len(page.Lines) && page.More
+		story.Entries = append(story.Entries, DebtEntry{Sequence: l.Sequence, Event: l.Event, Subject: l.Subject, At: l.OccurredAt, Amount: -l.Amount, Balance: -l.BalanceAfter})
+	}
+	if last := &page.Lines[0]; last.BalanceAfter <= 0 {
+		story.Over = last.RecordedAt
+	}
+	if whole >= 0 {
+		story.Since = page.Lines[len(page.Lines)-1].RecordedAt
 	}
 	slices.Reverse(story.Entries)
 	return story, nil

@@ -41,23 +41,18 @@ func (s *Service) Expect(ctx context.Context, book ledger.Book, h Holder) (*Expe
 		return nil, nil
 	}
 	now := s.now()
-	market, err := s.PolicyAt(ctx, book, now)
-	if errors.Is(err, ErrPolicyMissing) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	own, err := s.PolicyFor(ctx, book, h.ID, now)
-	if fault.CodeOf(err) != "" && fault.KindOf(err) != fault.Unavailable {
-		own, err = market, nil // what was agreed does not fit any more, which the decision says
-	}
-	if err != nil {
+	_, own, err := s.lawsAt(ctx, book, h.ID, now)
+	if err != nil || own == nil {
 		return nil, err
 	}
 	e := &Expected{At: own.NextRun(h.Kind, now), Kind: h.Kind}
-	if e.At.IsZero() || !slices.Contains(own.Currencies, h.Currency) {
+	if e.At.IsZero() {
 		return nil, nil
+	}
+	// The schedule is that of the moment; the run decides by what holds when it starts.
+	market, own, err := s.lawsAt(ctx, book, h.ID, e.At)
+	if err != nil || own == nil || !slices.Contains(own.Currencies, h.Currency) {
+		return nil, err
 	}
 	local := own.LocalDate(e.At)
 	if e.CutOff, err = own.CutoffOn(local); err != nil {
@@ -79,8 +74,8 @@ func (s *Service) Expect(ctx context.Context, book ledger.Book, h Holder) (*Expe
 	if err != nil {
 		return nil, err
 	}
-	held[0].comes(e.Coming.Amount)
-	facts, err := s.factsOf(ctx, book, []PayeeKey{h.PayeeKey}, now)
+	held[0].comes(e.Coming)
+	facts, err := s.factsOf(ctx, book, []PayeeKey{h.PayeeKey}, e.At)
 	if err != nil {
 		return nil, err
 	}
@@ -95,10 +90,26 @@ func (s *Service) Expect(ctx context.Context, book ledger.Book, h Holder) (*Expe
 	return e, err
 }
 
-// comes lets what waits become available.
-func (h *holding) comes(amount money.Minor) {
+// lawsAt are the policy of the book at a moment, and with what is agreed with the payee then; nil for a book without a policy.
+func (s *Service) lawsAt(ctx context.Context, book ledger.Book, payee string, at time.Time) (market, own *Policy, err error) {
+	if market, err = s.PolicyAt(ctx, book, at); errors.Is(err, ErrPolicyMissing) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	own, err = s.PolicyFor(ctx, book, payee, at)
+	if fault.CodeOf(err) != "" && fault.KindOf(err) != fault.Unavailable {
+		own, err = market, nil // what was agreed does not fit any more, which the decision says
+	}
+	return market, own, err
+}
+
+// comes lets what waits become available, from where it is kept.
+func (h *holding) comes(c Coming) {
 	for _, b := range []*[bucketCount]money.Minor{&h.cutOff, &h.now} {
-		b[inAvailable] += amount
-		b[inPending] -= min(amount, max(b[inPending], 0))
+		b[inAvailable] += c.Amount
+		b[inReserve] -= min(c.Reserved, max(b[inReserve], 0))
+		b[inPending] -= min(c.Amount-c.Reserved, max(b[inPending], 0))
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"mizan/ledger/money"
 )
 
 // posted are the entries of the transaction of a payout's last step in a state.
@@ -91,6 +93,14 @@ func TestLifeOfPayouts(t *testing.T) {
 	h.clock.Advance(49 * time.Hour)
 	h.followUp()
 	same("paid", h.posted(standard, Paid), "Dr liabilities:payout_in_transit:sel_x 300.00", "Cr assets:cash_in_transit:main 300.00")
+	arrived := h.want(standard, Paid, "").PaidAt
+	paid := func(since time.Time, want money.Minor) {
+		t.Helper()
+		if got, known, err := h.PaidSince(t.Context(), h.book, Holder{PayeeKey: PayeeKey{Kind: KindSeller, ID: "sel_x"}, Currency: "USD"}, since); err != nil || !known || got != want {
+			t.Errorf("paid since %s: %d, %v, %v, want %d", since, got, known, err, want)
+		}
+	}
+	paid(arrived, 30000)
 	h.clock.Advance(48 * time.Hour)
 	h.followUp()
 	p := h.want(standard, Paid, "account_closed")
@@ -98,6 +108,8 @@ func TestLifeOfPayouts(t *testing.T) {
 		t.Fatalf("not returned: %s", h.steps(standard))
 	}
 	same("returned", h.posted(standard, Paid), "Dr assets:processor:available:main 300.00", "Cr liabilities:seller:available:sel_x 300.00")
+	paid(arrived, 0)
+	paid(arrived.Add(time.Second), -30000)
 
 	three := h.account("sel_x", "acct_three", "manual")
 	last := h.pay("sel_x", three, "acct_three", "manual", "standard", 38000, 0, standard)

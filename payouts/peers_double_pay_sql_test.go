@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mizan/ledger/guard"
+	"mizan/ledger/money"
 	"mizan/payouts/processor"
 	"mizan/payouts/processor/simulator"
 )
@@ -78,6 +79,9 @@ func TestElizaACancelledReferenceIsSpent(t *testing.T) {
 	_, second, err := h.ask("another", who, 10_000)
 	if err != nil || len(second) != 1 || second[0].LeftAfter != 0 {
 		t.Fatalf("%+v, %v", second, err)
+	}
+	if paid, err := h.Paying(t.Context(), h.book, who, []money.Minor{10_000}); err != nil || paid[10_000].Payout != second[0].ID {
+		t.Errorf("the money that came back is paid by %+v, %v", paid, err)
 	}
 	_, again, err := h.ask("click", who, 10_000)
 	if err != nil || again[0].State != Cancelled {

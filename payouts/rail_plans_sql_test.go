@@ -8,7 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
+	"mizan/ledger/commerce"
+	"mizan/ledger/postgres/pgtest"
 )
 
 // TestRailPlans looks at how the work of the rails finds what is due among 40,000 payouts, of which nearly all are over:
@@ -21,13 +22,18 @@ func TestRailPlans(t *testing.T) {
 		SELECT (SELECT id FROM books), 'po_' || lpad(n::text, 16, '0'), 'run_' || repeat('a', 16), 'seller', 'sel_' || n, 'sel_' || n, 'USD', 100, 0, 'standard',
 		CASE WHEN n % 1000 = 0 THEN 'created' WHEN n % 1000 = 1 THEN 'unknown' WHEN n % 1000 = 2 THEN 'failed' ELSE 'paid' END, n, 1, n, 0, 100, 0, 'dst_1', 'connected', 'acct_' || n, 'manual', false,
 		'2026-03-01', '2026-03-01', CASE WHEN n % 1000 = 1 THEN timestamptz '2026-03-01' END, 'tr_' || n, 'po_' || n, '2026-03-01', '2026-03-01', '2026-03-01'
-		FROM generate_series(1, 40000) n; ALTER TABLE payouts ENABLE ALWAYS TRIGGER sums_up; ANALYZE payouts`)
+		FROM generate_series(1, 40000) n; ALTER TABLE payouts ENABLE ALWAYS TRIGGER sums_up;
+		INSERT INTO payout_steps (book_id, payout, number, state, at, sequence) SELECT p.book_id, p.id, 1, 'created', p.created_at, p.created_sequence FROM payouts p WHERE p.created_sequence % 10 = 7;
+		INSERT INTO payout_holds (book_id, id, kind, payee, currency, effect, category, case_id, placed_at, released_at, document)
+		SELECT (SELECT id FROM books), 'hold_' || n, 'seller', 'sel_' || n % 4000, '', 'pause', 'review', 'case', timestamptz '2026-03-01' + n * interval '1 second', '2027-03-01', 'd' FROM generate_series(1, 40000) n;
+		ANALYZE payouts, payout_steps, payout_holds`)
 	past := railStart.Add(-90 * 24 * time.Hour)
 	rails := []string{"connected"}
 	for name, q := range map[string]struct {
 		sql  string
 		args []any
 	}{
+		"since":    {sqlPaidSince, []any{h.book.ID, "sel_77", "seller", "USD", past, past, mostPaidSince + 1}},
 		"runs":     {sqlRunsUnsent, []any{h.book.ID}},
 		"unsent":   {sqlUnsentOf, []any{h.book.ID, h.run, "", rails, carryPage, []string{"connected/EUR"}}},
 		"due":      {sqlDueIn, []any{h.book.ID, Unknown, railStart, past, "", rails, carryPage}},
@@ -38,18 +44,12 @@ func TestRailPlans(t *testing.T) {
 		"outgoing": {sqlOfOutgoing, []any{"po_77"}},
 		"account":  {sqlAtAccount, []any{"acct_77"}},
 		"paying":   {sqlPaying, []any{h.book.ID, "liabilities:seller:available:sel_1", []int64{50, 100}, "USD"}},
+		"within":   {sqlWithin, []any{h.book.ID, "sel_77", "seller", "USD", past, 10, 40_000, railStart, 51}},
+		"holds at": {sqlHoldsAt, []any{h.book.ID, "sel_77", railStart, maxListed}},
 		"sources":  {sqlKnownSources, []any{h.book.ID, []string{"tr_77", "po_78"}}},
 	} {
-		rows, err := h.db.Pool.Query(t.Context(), "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) "+q.sql, q.args...)
-		if err != nil {
-			t.Fatal(name, err)
-		}
-		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			t.Fatal(name, err)
-		}
-		plan := strings.Join(lines, "\n")
-		if strings.Contains(plan, "Seq Scan on payouts") || strings.Contains(plan, "rows=40000") || strings.Contains(plan, "Rows Removed by Filter: 39") {
+		plan := pgtest.Plan(t, h.db.Pool, q.sql, q.args...)
+		if strings.Contains(plan, "Seq Scan on payout") || strings.Contains(plan, "rows=40000") || strings.Contains(plan, "Rows Removed by Filter: 39") {
 			t.Errorf("%s reads everything:\n%s", name, plan)
 		}
 	}
@@ -64,31 +64,14 @@ SELECT $1, 'order:' || n, 'settle', '2026-03-01'::timestamptz + n * interval '1 
 	h.owner(`INSERT INTO payout_waits (book_id, kind, payee, currency, subject, act, amount, due_at)
 SELECT $1, 'seller', 'sel_big', 'USD', 'order:' || n, 'settle', 1, '2026-03-01'::timestamptz + n * interval '1 second' FROM generate_series(1, 100000) n`, h.book.ID)
 	h.owner(`ANALYZE payout_waits`)
-	coming, err := h.db.Pool.Query(t.Context(), "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) "+sqlComing,
-		h.book.ID, "seller", "sel_big", "USD", time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), 50)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines, err := pgx.CollectRows(coming, pgx.RowTo[string])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if plan := strings.Join(lines, "\n"); strings.Contains(plan, "Sort") || strings.Contains(plan, "Seq Scan") || !strings.Contains(plan, "payout_waits_next") {
+	if plan := pgtest.Plan(t, h.db.Pool, sqlComing, h.book.ID, "seller", "sel_big", "USD", time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), 50, commerce.ActReserve); strings.Contains(plan, "Sort") || strings.Contains(plan, "Seq Scan") || !strings.Contains(plan, "payout_waits_next") {
 		t.Errorf("what is coming reads everything:\n%s", plan)
 	}
 	for name, from := range map[string][]any{
 		"first": {"-infinity", "", "", "", ""}, "later": {"2026-03-01T20:00:00Z", "order:72000", "settle", "seller", "USD"},
 	} {
-		rows, err := h.db.Pool.Query(t.Context(), "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) "+sqlWaitsAfter,
-			append(append([]any{h.book.ID, append(slices.Clone(earningKinds), kindBeneficiary), "sel_big"}, from...), 6)...)
-		if err != nil {
-			t.Fatal(name, err)
-		}
-		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			t.Fatal(name, err)
-		}
-		if plan := strings.Join(lines, "\n"); strings.Contains(plan, "Sort") || strings.Contains(plan, "Seq Scan") || !strings.Contains(plan, "payout_waits_listed") {
+		args := append(append([]any{h.book.ID, append(slices.Clone(earningKinds), kindBeneficiary), "sel_big"}, from...), 6)
+		if plan := pgtest.Plan(t, h.db.Pool, sqlWaitsAfter, args...); strings.Contains(plan, "Sort") || strings.Contains(plan, "Seq Scan") || !strings.Contains(plan, "payout_waits_listed") {
 			t.Errorf("%s reads everything:\n%s", name, plan)
 		}
 	}

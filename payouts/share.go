@@ -207,7 +207,7 @@ type AfterReturn struct {
 }
 
 // AfterReturn tells what a return would change of a payee's share, and leaves nothing behind. It returns commerce.ErrOrderUnknown for an
-// order in which the payee has no part, ErrReturnLine and ErrReturnRefused.
+// order in which the payee has no part, commerce.ErrAskedOfLong for one of too many transactions, ErrReturnLine and ErrReturnRefused.
 func (s *Service) AfterReturn(ctx context.Context, book ledger.Book, share Share, who PayeeKey, asked Return) (after AfterReturn, err error) {
 	refund := commerce.RefundMade{Order: share.Order, Full: asked.All}
 	for _, g := range share.Goods {
@@ -220,13 +220,16 @@ func (s *Service) AfterReturn(ctx context.Context, book ledger.Book, share Share
 	}
 	own, posted, err := s.events.OwnOrderAfter(ctx, book, commerce.PayeeRef{Kind: who.Kind, ID: who.ID}, refund)
 	if err != nil {
-		if kind := fault.KindOf(err); kind == fault.Internal || kind == fault.Unavailable || errors.Is(err, commerce.ErrOrderUnknown) {
+		if kind := fault.KindOf(err); kind == fault.Internal || kind == fault.Unavailable || errors.Is(err, commerce.ErrOrderUnknown) || errors.Is(err, commerce.ErrAskedOfLong) {
 			return after, err
 		}
 		return after, ErrReturnRefused // what it is refused for can be about others
 	}
 	after.Currency, after.Net = own.Currency, own.Net
-	for _, m := range own.Moves[len(own.Moves)-len(posted):] {
+	for _, m := range own.Moves { // the payee is not told all that the refund posts
+		if len(posted) == 0 || m.Sequence < posted[0].Sequence {
+			continue
+		}
 		after.Change += m.Net
 		after.Lines = append(after.Lines, m.Lines...)
 	}

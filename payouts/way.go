@@ -226,7 +226,7 @@ func (w *way) keepsBack() bool { return w.payee.Kind == KindSeller || w.minor }
 
 // in tells the way of the money in one currency.
 func (w *way) in(currency money.Currency) WayIn {
-	out := WayIn{Currency: currency, Held: w.held[currency], More: w.more, Coming: w.days(currency, false), Kept: w.days(currency, true), Next: nextOf(w.next[currency])}
+	out := WayIn{Currency: currency, Held: w.held[currency], More: w.more, Coming: w.days(currency, false), Kept: w.days(currency, true), Next: NextOf(w.next[currency])}
 	out.Gross = len(out.Coming) > 0 && w.keepsBack()
 	for _, d := range w.debts {
 		if d.Currency == currency {
@@ -242,8 +242,8 @@ func (w *way) in(currency money.Currency) WayIn {
 	return out
 }
 
-// nextOf tells what is expected of a run.
-func nextOf(e *Expected) NextPayout {
+// NextOf tells what can be known of the next payout by what is expected of its run; nil is no run.
+func NextOf(e *Expected) NextPayout {
 	if e == nil {
 		return NextPayout{}
 	}

@@ -14,11 +14,11 @@ import (
 // A payout that comes back does so within months, so those of long ago are not looked at.
 const (
 	sqlWithin = `
-SELECT ` + payoutColumns + `, coalesce(z.state, 'created'), coalesce(z.code, '')
+SELECT ` + payoutColumns + `, coalesce(z.state, 'created')
   FROM (SELECT * FROM payouts x
          WHERE x.book_id = $1 AND x.payee = $2 AND x.kind = $3 AND x.currency = $4 AND x.created_at >= $5 AND x.created_sequence <= $7
          ORDER BY x.created_at DESC, x.id DESC LIMIT 2000) p
-  LEFT JOIN LATERAL (SELECT t.state, t.code FROM payout_steps t WHERE t.book_id = $1 AND t.payout = p.id AND t.at < $8
+  LEFT JOIN LATERAL (SELECT t.state FROM payout_steps t WHERE t.book_id = $1 AND t.payout = p.id AND t.at < $8
                       ORDER BY t.number DESC LIMIT 1) z ON true
  WHERE p.created_sequence > $6
     OR EXISTS (SELECT FROM payout_steps t WHERE t.book_id = $1 AND t.payout = p.id AND t.sequence > $6 AND t.sequence <= $7)
@@ -55,9 +55,9 @@ func (s *Service) PayoutsWithin(ctx context.Context, book ledger.Book, h Holder,
 			return err
 		}
 		list, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (p PayoutWithin, err error) {
-			var code string
-			p.Payout, err = scanPayoutAnd(r, &p.StateThen, &code)
-			p.Returned = p.StateThen == Paid && code != ""
+			p.Payout, err = scanPayoutAnd(r, &p.StateThen)
+			// A step says so as soon as the bank does not take it, and again for each attempt to take it back; it has come back with the last.
+			p.Returned = p.StateThen == Paid && !p.ReturnedAt.IsZero() && p.ReturnedAt.Before(within.End)
 			return p, err
 		})
 		return err

@@ -103,8 +103,6 @@ type PayeeStep struct {
 	Exact     string `json:"exact"`
 	Amount    string `json:"amount"`
 	Flat      string `json:"flat"`
-	Weight    string `json:"weight"`
-	Weights   string `json:"weights"`
 	Rounding  string `json:"rounding"`
 	Bound     string `json:"bound"`
 	Tax       string `json:"tax"`

@@ -156,7 +156,8 @@ func (s *street) questioned(statement string) {
 // owed is the debt of sel_kit: a return after its money was gone, and the order that pays it back.
 func (s *street) owed() {
 	s.t.Helper()
-	s.register(s.book, commerce.Payee{ID: "sel_kit", Kind: "seller"})
+	s.ready("seller", "sel_kit")
+	s.account("sel_kit")
 	sell := func(id string) {
 		s.t.Helper()
 		s.happened(s.book, "order.captured", id, strings.NewReplacer("UK-1", id, "pi_1", "pi_"+id, "cre_amy", "cre_kit", "sel_uk", "sel_kit").Replace(ukSale))
@@ -354,6 +355,22 @@ func TestJourneysInABrowser(t *testing.T) {
 	kit.Has("£3.20 of this order paid back what you owed.")
 	kit.Press(`main a[href="/portal/debts?currency=GBP"]`)
 	kit.Has("Paid off on", "KIT-1", "KIT-2")
+	// The next payout is what the order left when the debt was taken from it.
+	s.plan()
+	s.work(s.payouts.Submit)
+	s.forward(72 * time.Hour)
+	s.work(s.payouts.Follow)
+	kit = s.visit(t, s.payeeLink("sel_kit"))
+	kit.Has("Paid on Nov 30, 2026 34.42 GBP")
+	kit.Press(`main a[href="/portal/payouts/` + s.one("sel_kit").ID + `"]`)
+	kit.Has("34.42 GBP paid", "It arrived on", "sums to 34.42 GBP", "Return shipping order:KIT-1", "Nov 26, 2026 -3.20", "Order settled order:KIT-2", "Nov 26, 2026 37.62")
+	kit.Press(`main a[href$="/statement"]`)
+	kit.Has("Payout of Nov 30, 2026", "Return shipping -3.20", "uk-26/1 -3.20 -3.20", "Closing balance £34.42")
+	kit.Press(`nav a[href="/portal/money"]`)
+	kit.Has("Available Paid with the next payout. £0.00", "Looked at last on Nov 30, 2026: £34.42 was paid.")
+	kit.HasNot("You owe")
+	kit.Press(`main a[href="/portal/debts?currency=GBP"]`)
+	kit.Has("Paid off on Nov 26, 2026", "-£3.20 Order KIT-1", "balance after it: -£3.20", "£37.62 Order KIT-2", "balance after it: £34.42")
 
 	donor := browsertest.New(t, s.server.URL)
 	donor.Open(s.donated)

@@ -155,7 +155,7 @@ func New(config Config) http.Handler {
 	}
 	c.bookPages(mux)
 	if config.Access == nil {
-		return secured(c.publicly(c.spoken(c.localOnly(mux))))
+		return secured(c.publicly(c.spoken(c.localOnly(c.readable(mux)))))
 	}
 	if config.Desk == nil || config.Trail == nil || config.Commerce == nil || config.Vault == nil {
 		panic("console: a console with sign-in needs a desk, a trail, payees and a vault")
@@ -184,7 +184,7 @@ func New(config Config) http.Handler {
 	if c.Reports != nil {
 		c.exportPages(mux)
 	}
-	return secured(c.publicly(c.spoken(c.localOnly(c.fromHere(c.recognised(mux))))))
+	return secured(c.publicly(c.spoken(c.localOnly(c.fromHere(c.recognised(c.readable(mux)))))))
 }
 
 // bookPages are the pages of the books, for everybody if the console is open and for whom they concern otherwise.
@@ -250,6 +250,18 @@ func (c *console) localOnly(next http.Handler) http.Handler {
 	})
 }
 
+// readable refuses addresses whose query cannot be read. What of it cannot be would otherwise be dropped, and of a payee that was asked for
+// another one be shown, or of some all.
+func (c *console) readable(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
+			c.fail(w, r, errQuery.Because(err))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 func isLoopback(hostport string) bool {
 	host := hostport
 	if h, _, err := net.SplitHostPort(hostport); err == nil {
@@ -296,10 +308,6 @@ func (c *console) page(name string, read func(context.Context, *http.Request) (a
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), pageTimeout)
 		defer cancel()
-		if _, err := url.ParseQuery(r.URL.RawQuery); err != nil { // a filter that cannot be read would otherwise be dropped, and all be shown
-			c.fail(w, r, errQuery.Because(err))
-			return
-		}
 		a, err := read(ctx, r)
 		if err != nil {
 			c.fail(w, r, err)

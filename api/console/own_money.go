@@ -3,6 +3,8 @@ package console
 import (
 	"context"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 
 	"mizan/ledger/money"
@@ -25,7 +27,7 @@ type ownMoney struct {
 	// Next says when the next payout is and what it is expected to pay, Why what stands in its way.
 	Next string
 	Why  []string
-	// Debt leads to where a debt came from; Owes says that there is one.
+	// Debt leads to where a debt came from, empty if there was none; Owes says that there is one.
 	Debt string
 	Owes bool
 	// Coming is what becomes available by day, Kept the reserves by the day they end.
@@ -70,12 +72,32 @@ func (c *console) ownMoney(ctx context.Context, r *http.Request) (answer, error)
 	w := orderWords{language: tellerOf(ctx).Language, zone: o.book.Location()}
 	for i := range way.Currencies {
 		one := w.money(&way.Currencies[i])
-		if isEarner(who.Kind) {
-			one.Owes, one.Debt = way.Currencies[i].Held["available"] < 0, narrowedTo("/portal/debts", "payee", at.Get("payee"), "currency", one.Currency)
+		if err := c.debtIn(ctx, o, who, &way.Currencies[i], at, &one); err != nil {
+			return answer{}, err
 		}
 		p.Currencies = append(p.Currencies, one)
 	}
 	return answer{Title: w.say("money.title"), Active: "money", Data: &p}, nil
+}
+
+// debtIn leads to where the debt in a currency came from, if there is one or was one.
+func (c *console) debtIn(ctx context.Context, o owner, who payouts.PayeeKey, in *payouts.WayIn, at url.Values, one *ownMoney) error {
+	if !isEarner(who.Kind) {
+		return nil
+	}
+	one.Owes = in.Held["available"] < 0
+	had := one.Owes || len(in.Debts) > 0
+	if !had {
+		story, err := c.Payouts.DebtStory(ctx, o.book, payouts.Holder{PayeeKey: who, Currency: in.Currency})
+		if err != nil {
+			return err
+		}
+		had = len(story.Entries) > 0
+	}
+	if had {
+		one.Debt = narrowedTo("/portal/debts", "payee", at.Get("payee"), "currency", one.Currency)
+	}
+	return nil
 }
 
 // money tells the way of the money in one currency.
@@ -92,6 +114,9 @@ func (w orderWords) money(in *payouts.WayIn) ownMoney {
 		stage("owed", in.Held["available"], true)
 	} else {
 		stage("available", in.Held["available"], true)
+	}
+	if n := len(out.Stages) - 1; in.Next.Decision.Verdict != payouts.VerdictPay && in.Held["available"] > 0 {
+		out.Stages[n].Note = w.say("portal.holding.available.note") // the next payout does not pay it
 	}
 	stage("paying", in.Held["paying"], true)
 	stage("reserve", in.Held["reserve"], false)
@@ -130,17 +155,20 @@ func (w orderWords) standsInTheWay(n payouts.NextPayout) (list []string) {
 	if n.Decision.Verdict == payouts.VerdictPay {
 		return nil
 	}
-	t := teller{w.language}
-	for _, r := range t.reasons(n.Decision, w.zone) {
-		switch {
-		case r.Code == payouts.ReasonDebt: // told with its day
-		case r.Code == payouts.ReasonPaused && n.Expect == payouts.ExpectPaused, r.Code == payouts.ReasonBelowMinimum && n.Expect == payouts.ExpectBelow,
-			(r.Code == payouts.ReasonZero || r.Code == payouts.ReasonNothing) && n.Expect == payouts.ExpectNothing:
-		default:
+	for _, r := range w.reasonsBeside(n) {
+		if r.Code != payouts.ReasonDebt { // told with its day
 			list = append(list, strings.TrimSpace(r.Text+" "+r.Change))
 		}
 	}
 	return list
+}
+
+// reasonsBeside are the reasons of the decision about the next payout, without those that its own sentence says.
+func (w orderWords) reasonsBeside(n payouts.NextPayout) []toldReason {
+	return slices.DeleteFunc(teller{w.language}.reasons(n.Decision, w.zone), func(r toldReason) bool {
+		return r.Code == payouts.ReasonPaused && n.Expect == payouts.ExpectPaused || r.Code == payouts.ReasonBelowMinimum && n.Expect == payouts.ExpectBelow ||
+			(r.Code == payouts.ReasonZero || r.Code == payouts.ReasonNothing) && n.Expect == payouts.ExpectNothing
+	})
 }
 
 // days tells the earliest days one by one, the later ones together, and last what has no day yet.

@@ -195,7 +195,7 @@ func (c *console) whatIf(ctx context.Context, o owner, who payouts.PayeeKey, sha
 		}
 		ask.Goods = append(ask.Goods, line)
 	}
-	if len(ask.Goods) == 0 || share.Net <= 0 && !asked {
+	if len(ask.Goods) == 0 || share.Earlier > 0 || share.Net <= 0 && !asked { // of an order that is long nobody can ask
 		return nil, nil
 	}
 	if !asked {

@@ -121,9 +121,6 @@ func (w orderWords) how(s *commerce.OwnStep) ownHow {
 	if s.Flat != "" {
 		add("order.how.flat", w.text(s.Flat))
 	}
-	if s.Weight != "" {
-		out.Notes = append(out.Notes, w.say("order.how.weight", "weight", w.number(s.Weight), "weights", w.number(s.Weights)))
-	}
 	if s.Tax != "" {
 		key := "order.how.tax_on_top"
 		if s.TaxMode == "inclusive" {

@@ -163,7 +163,10 @@ func (h *house) questionBounds(uk ledger.Book, bob *browser) {
 	}
 	for n := range 20 {
 		if n == 10 {
-			ask(99, 429).has(t, "Up to 10 questions can be asked in 24 hours", "When?")
+			refused := ask(99, 429)
+			if refused.has(t, "Up to 10 questions can be asked in 24 hours", "When?"); refused.header.Get("Retry-After") != "60" {
+				t.Errorf("again in %q seconds", refused.header.Get("Retry-After"))
+			}
 			h.forward(24*time.Hour + time.Second)
 			form = h.payeeAgain(uk, bob).get("/portal/ask?order=UK-3", 200)
 		}
@@ -209,6 +212,7 @@ func TestOwnDebt(t *testing.T) {
 	seller.get("/portal/debts", 200).has(t, "Your balance was never below zero")
 	sell("UK-1")
 	seller.get("/portal/orders/UK-1", 200).hasNot(t, "/portal/debts")
+	seller.get("/portal/money", 200).hasNot(t, "/portal/debts")
 	h.happened(uk, "refund.made", "RF-1", `{"order":"UK-1","refund":"RF-1","full":true}`)
 	h.happened(uk, "charge.recorded", "L", `{"kind":"return.shipping_charged","party":"sel_uk","order":"UK-1","currency":"GBP","amount":"3.20","counterparty":"evri"}`)
 	leads := func(path string, says string, links ...string) {
@@ -221,7 +225,7 @@ func TestOwnDebt(t *testing.T) {
 			}
 		}
 	}
-	leads("/portal", "You owe £3.20. What it came from, and what paid it off", debts)
+	leads("/portal", "You owe 3.20 Refunds or corrections took back more than was left. What you earn next pays it off. What it came from, and what paid it off", debts)
 	leads("/portal/orders/UK-1", "This order took £3.20 while your balance was below zero.", debts)
 	leads("/portal/money", "You owe", debts)
 	leads(debts, "Owed now £3.20", "/portal/orders/UK-1")
@@ -231,4 +235,15 @@ func TestOwnDebt(t *testing.T) {
 	leads("/portal/money", "The last debt, and what paid it off", debts)
 	seller.get("/portal", 200).hasNot(t, "You owe")
 	h.payee(uk, "cre_bob").get(debts, 200).hasNot(t, "UK-1", "3.20")
+
+	// So much came since that the debt is not among the latest entries.
+	for i := range 2 {
+		d := ledger.Draft{Event: "test.earned", Lines: []ledger.Line{{Account: "assets:processor:available:main", Amount: 301, Currency: "GBP"}}}
+		for range 301 {
+			d.Lines = append(d.Lines, ledger.Line{Account: "liabilities:seller:available:sel_uk", Amount: -1, Currency: "GBP"})
+		}
+		h.post(uk, fmt.Sprint("since-", i), d)
+	}
+	seller.get(debts, 200).has(t, "Your balance was never below zero in what can be seen here. Only the latest movements are shown.")
+	seller.get("/portal/money", 200).hasNot(t, "/portal/debts")
 }

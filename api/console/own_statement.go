@@ -24,8 +24,9 @@ import (
 // stands below the line. A page of lines costs a page wherever in the statement it is; the whole is on one page up to a bound, to be printed.
 
 const (
-	// linesOfStatement is how many lines a page of a statement has.
-	linesOfStatement = 100
+	// linesOfStatement is how many lines a page of a statement has, and nothingShown about how many orders that earn nothing, of which one
+	// that is asked for names all.
+	linesOfStatement, nothingShown = 100, 40
 	// mostPrinted bounds the lines of a statement on one page.
 	mostPrinted = 2_000
 )
@@ -61,7 +62,9 @@ func (c *console) askedStatement(ctx context.Context, r *http.Request) (a statem
 		a.st, err = c.Statements.Statement(ctx, a.o.book, a.who.ID, id)
 	case payout != "":
 		a.path = "/portal/payouts/" + payout + "/statement"
-		a.st, err = c.Statements.OfPayout(ctx, a.o.book, a.who.ID, payout)
+		if a.st, err = c.Statements.OfPayout(ctx, a.o.book, a.who.ID, payout); err == nil && a.st.PaidAs() != a.who.Kind {
+			err = payouts.ErrPayoutUnknown // what is kept under its id for another kind may be somebody else's
+		}
 	default:
 		err = c.askDays(ctx, r, &a)
 	}
@@ -152,7 +155,7 @@ func dayText(t teller, day string) string {
 func (c *console) placeOf(a *statementAsked, p statements.Place) string {
 	text := strconv.FormatInt(p.Sequence, 10) + "." + strconv.FormatInt(p.Skip, 10) + "." + strconv.FormatInt(p.Number, 10)
 	mac := hmac.New(sha256.New, c.FormKey)
-	mac.Write([]byte("mizan place in a statement 1\x00" + strings.Join([]string{a.o.book.Code, a.who.ID, string(a.st.Currency), a.st.ID, a.st.FirstDay, a.st.LastDay, text}, "\x00")))
+	mac.Write([]byte("mizan place in a statement 2\x00" + strings.Join([]string{a.o.book.Code, a.who.ID, string(a.st.Currency), a.path, a.st.FirstDay, a.st.LastDay, text}, "\x00")))
 	return text + "." + hex.EncodeToString(mac.Sum(nil)[:8])
 }
 
@@ -190,6 +193,14 @@ func (c *console) ownStatement(ctx context.Context, r *http.Request) (answer, er
 		return answer{}, err
 	}
 	p := a.page(from == statements.Place{}, page.Next == nil)
+	p.NothingWhole = r.URL.Query().Get("nothing") != ""
+	if r.URL.Query().Get("sums") != "" && !p.Later {
+		if err := c.Statements.Sum(ctx, a.st); errors.Is(err, statements.ErrLong) {
+			p.Unsummed = true
+		} else if err != nil {
+			return answer{}, err
+		}
+	}
 	if p.Later {
 		p.First = a.to("")
 	}
@@ -235,6 +246,9 @@ func (c *console) wholeStatement(ctx context.Context, a *statementAsked) (answer
 		}
 		from = page.Next
 	}
+	if err := c.Statements.Sum(ctx, a.st); err != nil {
+		return answer{}, err
+	}
 	p := a.page(true, true)
 	p.Whole = true
 	return c.toldStatement(ctx, a, p, lines)
@@ -248,7 +262,7 @@ func (c *console) toldStatement(ctx context.Context, a *statementAsked, p *ownSt
 		if err != nil {
 			return answer{}, err
 		}
-		a.fillSums(p, lines)
+		a.fillSums(p)
 		a.fillBelow(p, below)
 		p.Files = c.filesOf(a.t, a.st, a.path, a.query)
 		p.Name = c.nameOf(ctx, a.o.book, a.who.ID)

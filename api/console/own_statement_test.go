@@ -1,7 +1,10 @@
 package console
 
 import (
+	"errors"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,6 +15,7 @@ import (
 	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/locale"
+	"mizan/payouts"
 	"mizan/payouts/statements"
 )
 
@@ -50,7 +54,7 @@ func TestOwnStatement(t *testing.T) {
 	p := amy.get(at, 200)
 	p.has(t, "Statement 1 November 2026", "cre_amy", "Europe/London", "Estimated £0.00 Not delivered yet or still returnable.", "Settled £2.21", "On hold £0.00", "Paid £0.00",
 		"Opening balance £0.00", "Order paid 4.41", "Commission 6.30", "Agency share -1.89", "Partial refund -2.20", "Net activity 2.21", "Closing balance £2.21",
-		"UK-1 LS-12 · app", "15% of 41.98", "30% of 6.30", "15% of 20.99 = now 3.15, before 6.30", "30% of 3.15 = now -0.94, before -1.89", "-3.15", "0.95", "from “On its way” to “Available”", "2.21 Available", st.SHA256)
+		"UK-1 LS-12 app", "15% of 41.98", "30% of 6.30", "15% of 20.99 = now 3.15, before 6.30", "30% of 3.15 = now -0.94, before -1.89", "-3.15", "0.95", "from “On its way” to “Available”", "2.21 Available", st.SHA256)
 	p.hasNot(t, "sel_uk", "mcn_ldn", "revenue", "pi_1")
 	if !strings.Contains(p.source, `href="/portal/orders/UK-1"`) || strings.Contains(p.source, "format=pdf") || strings.Count(p.source, `id="line-`) != 6 {
 		t.Errorf("the page is\n%s", p.source)
@@ -73,6 +77,7 @@ func TestOwnStatement(t *testing.T) {
 		}
 	}
 	h.statementPrinted(amy, at, printing)
+	h.statementsOfMany(uk, amy)
 	pat := h.payee(uk, "gua_pat")
 	pat.get("/portal/statements?payee=cre_minor", 200).has(t, "cre_minor", "No statements yet")
 }
@@ -99,8 +104,14 @@ func (h *house) statementFiles(amy *browser, st *statements.Statement, at, days 
 	defer end()
 	busy := amy.get(at+"/file?format=csv", http.StatusTooManyRequests)
 	busy.has(h.t, "Too many statements are being made right now, or one of this payee is. Ask again in a minute.")
-	if busy.header.Get("Retry-After") == "" {
-		h.t.Error("who has to wait is not told how long")
+	if got := busy.header.Get("Retry-After"); got != "60" {
+		h.t.Errorf("who has to wait is told to for %q seconds", got)
+	}
+	for err, want := range map[error]string{pdf.ErrBusy: "60", pdf.ErrFailed: "1"} {
+		c, w := &console{Config: Config{Log: slog.New(slog.DiscardHandler)}}, httptest.NewRecorder()
+		if c.fail(w, httptest.NewRequest(http.MethodGet, at+"/file?format=pdf", nil), err); w.Header().Get("Retry-After") != want {
+			h.t.Errorf("%v: %d, again in %q seconds", err, w.Code, w.Header().Get("Retry-After"))
+		}
 	}
 }
 
@@ -126,6 +137,63 @@ func (h *house) statementRefusals(amy, bob *browser, at string) {
 		}
 	}
 	amy.get("/portal/statements/days?from=x&to=2026-11-01", 400).has(h.t, "These days cannot be shown.", "Any days")
+	for _, path := range []string{at, at + "/print", at + "/file?format=csv", "/portal/statements/days", "/portal/statements/days/file?format=csv&currency=GBP", "/portal/statements/month?currency=GBP&month=2026-11", "/portal/earnings/file"} {
+		unread := path + "?payee=cre_minor%zz"
+		if strings.Contains(path, "?") {
+			unread = path + "&payee=cre_minor%zz"
+		}
+		if p := amy.get(unread, 400); p.header.Get("Content-Disposition") != "" {
+			h.t.Errorf("%s is a file", unread)
+		}
+	}
+}
+
+// statementsOfMany has money of more campaigns come than one statement tells of: those that were issued stay.
+func (h *house) statementsOfMany(uk ledger.Book, amy *browser) {
+	h.t.Helper()
+	for i := range 3 {
+		d := ledger.Draft{Event: "test.earned", Lines: []ledger.Line{{Account: "assets:processor:available:main", Amount: 400, Currency: "GBP"}}}
+		for n := range 400 {
+			d.Lines = append(d.Lines, ledger.Line{Account: ledger.Address("liabilities:donation:available:cre_amy:c" + strconv.Itoa(400*i+n)), Amount: -1, Currency: "GBP"})
+		}
+		h.post(uk, "many-"+strconv.Itoa(i), d)
+	}
+	for _, path := range []string{"/portal/statements", "/portal/downloads"} {
+		amy.get(path, 200).has(h.t, "This month so far", "more campaigns than one statement can tell of", "November 2026", "JSON")
+	}
+}
+
+// TestNextPayoutOfStatement: a statement says of the next payout what the page of the money says, also where only the first of what comes is added up.
+func TestNextPayoutOfStatement(t *testing.T) {
+	t.Parallel()
+	a := &statementAsked{orderWords: orderWords{locale.English, "GBP", time.UTC}, t: teller{locale.English}, st: &statements.Statement{Currency: "GBP"}}
+	decide := func(verdict string, reasons ...payouts.Reason) payouts.Decision {
+		return payouts.Decision{Verdict: verdict, Currency: "GBP", Basis: 500_000, Amount: 500_000, Reasons: reasons}
+	}
+	for said, e := range map[string]payouts.Expected{
+		"On Nov 30, 2026. So many sales become available before then that only the first are added up: with your balance they come to £5,000.00.": {Decision: decide(payouts.VerdictPay), Coming: payouts.Coming{More: true}},
+		"Nothing on Nov 30, 2026, because nothing will be available by then.":                                                                     {Decision: decide(payouts.VerdictSkip, payouts.Reason{Code: payouts.ReasonZero})},
+	} {
+		e.At, e.Policy, e.Kind = time.Date(2026, 11, 30, 9, 0, 0, 0, time.UTC), &payouts.Policy{}, payouts.KindSeller
+		p := &ownStatementPage{}
+		if a.fillBelow(p, &statements.Below{Next: &e}); p.Coming != said || len(p.Reasons) > 0 {
+			t.Errorf("%q %v, want %q", p.Coming, p.Reasons, said)
+		}
+	}
+}
+
+// TestPlaceOfOneStatement: a place in one statement is none in another, though payee, currency and days be the same.
+func TestPlaceOfOneStatement(t *testing.T) {
+	t.Parallel()
+	c, st := &console{Config: Config{FormKey: []byte("a key of forms")}}, &statements.Statement{Currency: "GBP", FirstDay: "2026-11-01", LastDay: "2026-11-21"}
+	one, other := &statementAsked{st: st, path: "/portal/payouts/po_1/statement"}, &statementAsked{st: st, path: "/portal/payouts/po_2/statement"}
+	at := c.placeOf(one, statements.Place{Sequence: 7, Skip: 1, Number: 12})
+	if p, err := c.readPlace(one, at); err != nil || p.Sequence != 7 {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if p, err := c.readPlace(other, at); !errors.Is(err, errQuery) {
+		t.Errorf("in another statement: %+v, %v", p, err)
+	}
 }
 
 // statementPrinted makes a PDF of the statement in Arabic, and none of one that is too long to be printed.
@@ -167,6 +235,8 @@ func (h *house) statementPrinted(amy *browser, at string, config Config) {
 	}
 	h.post(book, "long", drafts...)
 	amy.get("/portal/statements/days/print?currency=GBP&from=2026-12-01&to=2026-12-31", http.StatusRequestEntityTooLarge).has(h.t, "more than 2,000 lines", "CSV", "Closing balance £26.21")
+	amy.get("/portal/statements/days?currency=GBP&from=2026-12-01&to=2026-12-31", 200).has(h.t, "Add them up now", "Paid –", "Closing balance £26.21")
+	amy.get("/portal/statements/days?currency=GBP&from=2026-12-01&to=2026-12-31&sums=yes", 200).has(h.t, "Net activity 24.00", "Paid £0.00", "Closing balance £26.21")
 	long := amy.get("/portal/statements/days/file?format=pdf&currency=GBP&from=2026-12-01&to=2026-12-31", http.StatusRequestEntityTooLarge)
 	if long.has(h.t, "This statement has more lines than one page holds."); long.header.Get("Content-Disposition") != "" {
 		h.t.Error("a refusal is a file")

@@ -22,7 +22,6 @@ type ownStatementPage struct {
 	Heading, Running string
 	Book, Span, Zone string
 	Issued           string
-	Number           int64
 	// Back leads to all statements, Print to the page with all lines, First and Next to other pages.
 	Back, Print, Here, First, Next string
 	// Later says that pages came before, Last that this is the end, Whole that all lines are here.
@@ -31,24 +30,30 @@ type ownStatementPage struct {
 	Figures            []ownFigure
 	Opening, Closing   string
 	// Sums are what happened, added up by event; empty where nobody has added them up.
-	Sums    []ownSum
-	Net     ownSum
-	Payouts *ownSum
-	Buckets []ownBucket
-	Days    []ownDay
-	Nothing []ownNothing
-	// NothingMore says how many orders are not listed.
-	NothingMore string
-	Tax         []ownTax
-	Fees        *ownFees
-	Held        []ownHeld
-	HeldOthers  []ownBucket
-	Paid        []ownPaid
-	PaidMore    bool
-	Coming      string
-	Reasons     []toldReason
-	Files       []ownFile
-	SHA256      string
+	Sums []ownSum
+	Net  ownSum
+	// AddUp leads to the page with the sums, where they are still to be made; Unsummed says that they were asked for and are too many.
+	AddUp    string
+	Unsummed bool
+	Payouts  *ownSum
+	Buckets  []ownBucket
+	Days     []ownDay
+	Nothing  []ownNothing
+	// NothingWhole says that all were asked for. NothingAll leads to all orders that earn nothing, where the page has some of them. NothingMore says how many more there are than
+	// a statement names.
+	NothingWhole               bool
+	NothingAll, NothingAllSaid string
+	NothingMore                string
+	Tax                        []ownTax
+	Fees                       *ownFees
+	Held                       []ownHeld
+	HeldOthers                 []ownBucket
+	Paid                       []ownPaid
+	PaidMore                   bool
+	Coming                     string
+	Reasons                    []toldReason
+	Files                      []ownFile
+	SHA256                     string
 	// Previous leads to the statement before.
 	Previous, PreviousSHA256 string
 	// About leads to the form that asks about the statement; empty for none.
@@ -71,8 +76,8 @@ type ownSum struct {
 }
 
 type ownBucket struct {
-	Word, Note, Opening, Closing string
-	Minus                        bool
+	Word, Opening, Closing string
+	Minus                  bool
 }
 
 // ownDay are the lines of a day, by what they are about.
@@ -82,7 +87,9 @@ type ownDay struct {
 }
 
 type ownGroup struct {
-	Order, Link, About string
+	Order, Link string
+	// About are the live session and the channel of the order.
+	About []string
 	// Apart says that the lines are of no order and stand below those of one.
 	Apart bool
 	Lines []ownStatementLine
@@ -121,7 +128,7 @@ type ownSpan struct {
 
 // page is what every page of the statement says.
 func (a *statementAsked) page(first, last bool) *ownStatementPage {
-	p := &ownStatementPage{Payee: a.who.ID, Title: a.title(), Currency: string(a.st.Currency), Book: a.o.book.Name, Span: a.t.span(a.st), Zone: a.o.book.TimeZone, Number: a.st.Number,
+	p := &ownStatementPage{Payee: a.who.ID, Title: a.title(), Currency: string(a.st.Currency), Book: a.o.book.Name, Span: a.t.span(a.st), Zone: a.o.book.TimeZone,
 		Back: narrowedTo(statementsAt, "payee", a.query.Get("payee")), Print: a.to("/print"), Here: a.to(""), Later: !first, Last: last, SHA256: a.st.SHA256,
 		Opening: a.amount(a.st.Opening()), Closing: a.amount(a.st.Closing()), From: a.language.Count(a.st.From), To: a.language.Count(a.st.To)}
 	p.Heading = a.say("statement.days")
@@ -164,32 +171,27 @@ func (w orderWords) figures(h statements.Headlines) []ownFigure {
 	return list
 }
 
-// fillSums adds up what happened. The lines of an issued statement were added up when it was issued; those of days on demand are, if they are all on
-// the page.
-func (a *statementAsked) fillSums(p *ownStatementPage, lines []statements.Line) {
-	totals, known := a.st.Totals, a.st.ID != ""
-	if !known && p.Last {
-		totals, known = addedUp(lines), true
-	}
-	h := a.st.Headlines()
-	if known && !h.PaidKnown {
-		h.PaidKnown = true
-		for _, t := range totals {
-			if t.Code == statements.CodePayout {
-				h.Paid -= t.Amount
-			}
-		}
-	}
+// fillSums tells what happened, added up. That of an issued statement was added up when it was issued; that of days on demand is, if all lines
+// are on the page or somebody asks for it.
+func (a *statementAsked) fillSums(p *ownStatementPage) {
 	if a.st.Payout == nil {
-		p.Figures = a.figures(h)
+		p.Figures = a.figures(a.st.Headlines())
 	}
 	for _, b := range a.st.Buckets {
 		p.Buckets = append(p.Buckets, ownBucket{Word: a.bucketWord(b.Bucket), Opening: a.figure(b.Opening), Closing: a.figure(b.Closing), Minus: b.Closing < 0})
 	}
-	if known {
-		a.addUp(p, totals)
+	switch {
+	case a.st.Summed():
+		a.addUp(p, a.st.Totals)
+	case a.st.Kind == statements.Range && p.TooLong == "" && !p.Unsummed:
+		p.AddUp = a.to("", "sums", "yes")
 	}
-	for _, n := range a.st.Nothing {
+	nothing := a.st.Nothing
+	if !p.NothingWhole && !p.Whole && len(nothing) > nothingShown+nothingShown/2 {
+		nothing, p.NothingAll = nothing[:nothingShown], a.to("", "nothing", "all")+"#nothing"
+		p.NothingAllSaid = a.say("statement.nothing.all", "number", a.language.Count(int64(len(a.st.Nothing))))
+	}
+	for _, n := range nothing {
 		p.Nothing = append(p.Nothing, ownNothing{n.Order, a.orderLink(n.Order), a.t.word("event", n.Event), a.day(n.At)})
 	}
 	if more := a.st.NothingCount - int64(len(a.st.Nothing)); more > 0 {
@@ -198,19 +200,6 @@ func (a *statementAsked) fillSums(p *ownStatementPage, lines []statements.Line) 
 	for _, t := range a.st.Tax {
 		p.Tax = append(p.Tax, ownTax{t.Jurisdiction, a.figure(t.Collected), a.figure(t.Returned)})
 	}
-}
-
-// addedUp adds lines up as an issued statement does.
-func addedUp(lines []statements.Line) (totals []statements.Total) {
-	for i := range lines {
-		l := &lines[i]
-		at := slices.IndexFunc(totals, func(t statements.Total) bool { return t.Type == l.Type && t.Code == l.Code && t.Bucket == l.Bucket })
-		if at < 0 {
-			at, totals = len(totals), append(totals, statements.Total{Type: l.Type, Code: l.Code, Bucket: l.Bucket})
-		}
-		totals[at].Amount, totals[at].Lines = totals[at].Amount+l.Amount, totals[at].Lines+1
-	}
-	return totals
 }
 
 // addUp tells totals by event and, within one, by what they are. Moves between the payee's own money are none, and payouts stand by themselves.
@@ -294,7 +283,7 @@ func (a *statementAsked) days(lines []statements.Line) (list []ownDay) {
 			g.Apart = n > 0 && l.Order == ""
 			if l.Order != "" {
 				g.Link = a.orderLink(l.Order)
-				g.About = strings.Join(slices.DeleteFunc([]string{l.LiveSession, l.Channel}, func(s string) bool { return s == "" }), " · ")
+				g.About = slices.DeleteFunc([]string{l.LiveSession, l.Channel}, func(s string) bool { return s == "" })
 			}
 			d.Groups = append(d.Groups, g)
 		}
@@ -343,6 +332,10 @@ func (a *statementAsked) note(out *ownStatementLine, note string) {
 		out.How = a.say("statement.moved", "from", a.bucketWord(statements.Bucket(from)), "to", a.bucketWord(statements.Bucket(to)))
 		return
 	}
+	if paid, whole, ok := strings.Cut(note, " of "); ok && a.isAmount(paid) && a.isAmount(whole) {
+		out.Notes = append(out.Notes, a.say("statement.part", "paid", a.text(paid), "whole", a.text(whole)))
+		return
+	}
 	switch kind, id, _ := strings.Cut(note, ":"); {
 	case kind == "payout" && !unusable(id):
 		out.Payout = "/portal/payouts/" + url.PathEscape(id)
@@ -353,10 +346,19 @@ func (a *statementAsked) note(out *ownStatementLine, note string) {
 	}
 }
 
+// isAmount reports whether a text is an amount of the statement's currency.
+func (a *statementAsked) isAmount(text string) bool {
+	_, err := money.ParseAmount(strings.TrimPrefix(text, "-"), a.currency)
+	return err == nil
+}
+
 // fillBelow tells what stands below the line.
 func (a *statementAsked) fillBelow(p *ownStatementPage, b *statements.Below) {
 	for _, h := range b.Held {
 		row := ownHeld{Word: a.say("statement.held." + h.Reason), Order: h.Order, Amount: a.figure(h.Amount), Until: a.say("statement.waits." + h.WaitsFor)}
+		if h.Campaign != "" {
+			row.Order = h.Campaign
+		}
 		if h.Order != "" {
 			row.Link = a.orderLink(h.Order)
 		}
@@ -386,7 +388,8 @@ func (a *statementAsked) fillBelow(p *ownStatementPage, b *statements.Below) {
 		p.Fees = &ownFees{a.figure(f.Borne), a.figure(f.Back)}
 	}
 	if b.Next != nil {
-		a.fillNext(p, b.Next)
+		next := payouts.NextOf(b.Next)
+		p.Coming, p.Reasons = a.nextPayout(next), a.reasonsBeside(next)
 	}
 }
 
@@ -408,17 +411,4 @@ func (a *statementAsked) paid(x statements.PaidOut) ownPaid {
 		row.Said = a.say("pay.said.expected", "day", a.day(x.ExpectedAt))
 	}
 	return row
-}
-
-// fillNext tells what the next payout is expected to be.
-func (a *statementAsked) fillNext(p *ownStatementPage, e *payouts.Expected) {
-	switch {
-	case e.Decision.Verdict == payouts.VerdictPay && e.UpTo():
-		p.Coming = a.say("money.next.upto", "day", a.day(e.At), "amount", a.amount(e.Decision.Amount))
-	case e.Decision.Verdict == payouts.VerdictPay:
-		p.Coming = a.say("money.next.expected", "day", a.day(e.At), "amount", a.amount(e.Decision.Amount))
-	default:
-		p.Coming = a.say("statement.next.none", "day", a.day(e.At))
-	}
-	p.Reasons = a.t.reasons(e.Decision, a.zone)
 }

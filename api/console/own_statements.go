@@ -29,8 +29,6 @@ const (
 	downloadsAt  = "/portal/downloads"
 	// statementsPerPage is how many months a page lists.
 	statementsPerPage = 24
-	// monthsSearched bounds the statements among which that of a month is looked for.
-	monthsSearched = 400
 )
 
 type ownStatementsPage struct {
@@ -50,8 +48,9 @@ type ownStatementsPage struct {
 // ownStatements are those in one currency.
 type ownStatements struct {
 	Currency string
-	// Now is the month so far; nil on later pages.
+	// Now is the month so far; nil on later pages. Unmade says why there is none.
 	Now    *ownStatementCard
+	Unmade string
 	Issued []ownStatementCard
 }
 
@@ -189,10 +188,13 @@ func (c *console) monthsSoFar(ctx context.Context, o owner, t teller, p *ownStat
 	first, today := thisMonth(c.Now(), o.book)
 	for _, currency := range currencies {
 		st, err := c.Statements.Days(ctx, o.book, p.Payee, currency, first, today)
-		if errors.Is(err, ledger.ErrAccountNotOpened) {
+		switch {
+		case errors.Is(err, ledger.ErrAccountNotOpened):
 			continue
-		}
-		if err != nil {
+		case errors.Is(err, statements.ErrLarge): // what was issued can still be read
+			p.in(currency).Unmade = t.problem(statements.ErrLarge)
+			continue
+		case err != nil:
 			return err
 		}
 		card := c.card(t, o.book, st, at)
@@ -282,14 +284,12 @@ func (c *console) monthAsked(ctx context.Context, r *http.Request) (to string, e
 	if err != nil || !o.book.Uses(currency) {
 		return "", errQuery
 	}
-	list, err := c.Statements.Statements(ctx, o.book, statements.Query{Payee: who.ID, Currency: currency, Limit: monthsSearched})
+	list, err := c.Statements.Statements(ctx, o.book, statements.Query{Payee: who.ID, Currency: currency, Period: ledger.PeriodOf(month, time.UTC), Limit: 1})
 	if err != nil {
 		return "", err
 	}
-	for _, st := range list {
-		if st.Period == ledger.PeriodOf(month, time.UTC) {
-			return address(statementsAt+"/"+url.PathEscape(st.ID), at), nil
-		}
+	if len(list) > 0 {
+		return address(statementsAt+"/"+url.PathEscape(list[0].ID), at), nil
 	}
 	last := month.AddDate(0, 1, -1).Format(time.DateOnly)
 	if _, today := thisMonth(c.Now(), o.book); last > today {
@@ -343,7 +343,6 @@ func (c *console) ownStatementFile(w http.ResponseWriter, r *http.Request) {
 	c.attachAs(ctx, w, r, set, func(to io.Writer) error {
 		end, err := c.Statements.Begin(a.st)
 		if err != nil {
-			w.Header().Set("Retry-After", "60")
 			return err
 		}
 		defer end()

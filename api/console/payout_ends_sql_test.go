@@ -135,7 +135,7 @@ func TestWaitsHavePages(t *testing.T) {
 	}
 	amy := m.payee(m.book, "cre_amy")
 	home := amy.get("/portal", 200)
-	home.has(t, "On its way to you", "Nov 21, 2026", "gift:g-000 · when its days are over", "1.00 GBP", "All of it")
+	home.has(t, "On its way to you", "Nov 21, 2026", "gift:g-000 when its days are over", "1.00 GBP", "All of it")
 	home.hasNot(t, "gift:g-020")
 	b := m.in("Fatima", access.Grant{Role: finance, Book: "uk"})
 	b.get(at+"/payees/cre_amy", 200).has(t, "gift:g-000", "All of it")

@@ -178,11 +178,24 @@ func TestRunAndPayoutPages(t *testing.T) {
 	mine.has(t, "set apart", "Arrives 120.00 GBP", "Left the balance 120.00 GBP", "the lines sum to 120.00 GBP", "order:UK-0001", "120.50", "-0.50", "Cancel the payout")
 	m.work(m.payouts.Submit)
 	b.get(at+"/payouts/"+po.ID, 200).has(t, "on its way", "The processor has taken it", "Transfer tr_")
+	month, holder := m.book.DayBegins(2026, time.November, 1), payouts.Holder{PayeeKey: payouts.PayeeKey{Kind: "creator", ID: "cre_amy"}, Currency: "GBP"}
+	paid := func(since time.Time, want money.Minor) {
+		t.Helper()
+		if got, known, err := m.payouts.PaidSince(t.Context(), m.book, holder, since); err != nil || !known || got != want {
+			t.Errorf("paid %d, %v, %v, want %d", got, known, err, want)
+		}
+	}
+	paid(month, 0)
+	sent := m.payee(m.book, "cre_amy")
+	sent.get("/portal", 200).has(t, "Being paid out 120.00")
+	sent.get("/portal/statements/days?currency=GBP", 200).has(t, "Paid £0.00", "£120.00 more is on its way.")
 	m.forward(72 * time.Hour)
 	m.work(m.payouts.Follow)
 	b = m.in("Lena", access.Grant{Role: access.Auditor, Book: "uk"})
 	done := b.get(at+"/payouts/"+po.ID, 200)
 	done.has(t, "paid", "It arrived.")
+	paid(month, 12000)
+	paid(m.now().Add(time.Hour), 0)
 	done.hasNot(t, "<textarea")
 	b.get(at+"/payouts?state=paid", 200).has(t, po.ID)
 	b.get(at+"/payouts?state=failed", 200).hasNot(t, po.ID)
@@ -190,13 +203,23 @@ func TestRunAndPayoutPages(t *testing.T) {
 	b.get(at+"/payouts?payee=cre_bob", 200).has(t, "There are none of these")
 
 	own := m.payee(m.book, "cre_amy").get("/portal", 200)
-	own.has(t, "The next payout day is", "Payouts", "120.00 GBP", "It arrived on", "Paid on")
+	own.has(t, "Next payout: Nothing on Nov 30, 2026, because nothing will be available by then.", "Payouts", "120.00 GBP", "It arrived on", "Paid on")
 	bob := m.payee(m.book, "cre_bob")
 	told := bob.get("/portal", 200)
-	told.has(t, "Not paid on", "The identity check is not complete", "Looked at again on", "Available 99.00")
+	told.has(t, "Not paid on", "The identity check is not complete", "Looked at again on", "Available 99.00",
+		"Next payout: Nothing on Nov 30, 2026 as things stand. What needs your attention above has to be done first.")
+	told.hasNot(t, "Pay out now")
+	never := bob.get("/portal/payees/cre_bob/payout?currency=GBP", 200)
+	never.has(t, "This cannot be paid now.", "The identity check is not complete.", "There is no account to pay to.", "Where payouts go")
+	never.hasNot(t, "Show the fee", "Pressing twice")
 	told.hasNot(t, po.ID, "cre_amy", "120.00")
 	bob.get("/portal/payouts/"+po.ID, 404)
 	amy := m.payee(m.book, "cre_amy")
+	amy.get("/portal", 200).has(t, "Paid this month", "Left for where you are paid, in these days.")
+	if links := amy.get("/portal/payouts/"+po.ID, 200).Links; !slices.Contains(links, "/portal/payouts/"+po.ID+"/statement") || !slices.Contains(links, "/portal/statements/month?currency=GBP&month=2026-11") {
+		t.Errorf("the payout leads to %v", links)
+	}
+	amy.get("/portal/statements/days?currency=GBP", 200).has(t, "Paid £120.00")
 	amy.get("/portal/payouts/"+po.ID, 200).has(t, "120.00 GBP paid", "You get 120.00 GBP", "sums to 120.00 GBP", "order:UK-0001", "What happened")
 	for _, page := range []string{"payouts", "waits", "decisions"} {
 		amy.get("/portal/payees/cre_amy/"+page, 200)

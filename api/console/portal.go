@@ -51,8 +51,11 @@ type payeeCurrency struct {
 	Available amount
 	Owes      bool
 	Rest      []payeeHolding
-	// Ask leads to the form that asks for a payout; empty for none.
+	// Ask leads to the form that asks for a payout; empty if nothing would be paid.
 	Ask string
+	// Next says when the next payout is and what it is expected to pay, Why what stands in its way, and Story leads to where a debt came from.
+	Next, Story string
+	Why         []string
 }
 
 // Debt is what the payee owes: Available without its sign.
@@ -88,6 +91,7 @@ func (c *console) portal(ctx context.Context, _ *http.Request) (answer, error) {
 	if p.Home, err = c.homeOf(ctx, book, &p.Self); err != nil {
 		return answer{}, err
 	}
+	p.Self.explainOnce()
 	for _, id := range payee.Payees[:min(len(payee.Payees), minorsShown)] {
 		if id == payee.ID {
 			continue
@@ -96,6 +100,7 @@ func (c *console) portal(ctx context.Context, _ *http.Request) (answer, error) {
 		if err != nil {
 			return answer{}, err
 		}
+		card.explainOnce()
 		card.Pages = c.wardPages(tellerOf(ctx), card.Kind, id)
 		p.Minors = append(p.Minors, card)
 	}
@@ -174,7 +179,19 @@ func (c *console) holdingsOf(ctx context.Context, book ledger.Book, card *payeeC
 			card.Currencies[i].add(name, say.say("portal.holding."+name), say.say("portal.holding."+name+".note"), minor(b.Net(), b.Currency))
 		}
 	}
-	slices.SortFunc(card.Currencies, func(a, b payeeCurrency) int { return strings.Compare(a.Currency, b.Currency) })
+	for i := range card.Currencies {
+		cur := &card.Currencies[i]
+		cur.Rest = slices.DeleteFunc(cur.Rest, func(h payeeHolding) bool { return h.Amount.Zero() })
+	}
+	slices.SortFunc(card.Currencies, func(a, b payeeCurrency) int {
+		switch card.Currency { // the one that the payee is paid in comes first
+		case a.Currency:
+			return -1
+		case b.Currency:
+			return 1
+		}
+		return strings.Compare(a.Currency, b.Currency)
+	})
 	return nil
 }
 
@@ -190,6 +207,21 @@ func (c *payeeCurrency) add(path, name, meaning string, a amount) {
 		return
 	}
 	c.Rest = append(c.Rest, payeeHolding{name, meaning, a})
+}
+
+// explainOnce has what a holding is said where it stands first, and not again in the next currency.
+func (p *payeeCard) explainOnce() {
+	told := map[string]bool{}
+	for i := range p.Currencies {
+		for j := range p.Currencies[i].Rest {
+			h := &p.Currencies[i].Rest[j]
+			if told[h.Meaning] {
+				h.Meaning = ""
+			} else {
+				told[h.Meaning] = true
+			}
+		}
+	}
 }
 
 // knownOf reads which personal data are stored, and the payee's name; no other value.

@@ -148,11 +148,36 @@ func (c *console) payOf(ctx context.Context, book ledger.Book, card *payeeCard, 
 	}
 	card.Pay = p
 	for i := range card.Currencies {
-		if cur := &card.Currencies[i]; !cur.Owes && !cur.Available.Zero() && isEarner(card.Kind) {
+		cur := &card.Currencies[i]
+		if cur.Owes || cur.Available.Zero() || !isEarner(card.Kind) {
+			continue
+		}
+		holder := payouts.Holder{PayeeKey: payouts.PayeeKey{Kind: card.Kind, ID: card.ID}, Currency: money.Currency(cur.Currency)}
+		if why, err := c.neverNow(ctx, book, holder); err == nil && why == nil {
 			cur.Ask = narrowedTo(at+"/payout", "currency", cur.Currency)
+		} else if err != nil && !isRefusal(err) {
+			return err
 		}
 	}
 	return nil
+}
+
+// neverNow are the reasons why a holder is paid nothing now, whatever it asks for; nil if something it may ask for can be paid.
+func (c *console) neverNow(ctx context.Context, book ledger.Book, h payouts.Holder) ([]toldReason, error) {
+	d, err := c.Payouts.Quote(ctx, book, ask{Holder: h, Method: payouts.MethodStandard}.request(""))
+	if err != nil || d.Verdict == payouts.VerdictPay || !slices.ContainsFunc(d.Reasons, beyondAsking) {
+		return nil, err
+	}
+	return tellerOf(ctx).reasons(d, book.Location()), nil
+}
+
+// beyondAsking reports whether a reason stays, whatever is asked for.
+func beyondAsking(r payouts.Reason) bool {
+	switch r.Change {
+	case payouts.ChangeMethod, payouts.ChangeAskLess, payouts.ChangeAskWhole, payouts.ChangeAskParts:
+		return false
+	}
+	return true
 }
 
 // ownWaits are the waits as the payee sees them: what others with the same id but of another kind wait for is not its own.
@@ -295,7 +320,8 @@ func (c *console) ownPayout(ctx context.Context, r *http.Request) (answer, error
 		return answer{}, err
 	}
 	if c.Statements != nil {
-		p.Statement, p.Month = narrowedTo(p.Link+"/statement", "payee", one.Holder.ID), monthAddress(one.Holder.ID, one.Holder.Currency, one.CreatedAt, o.book.Location())
+		whose := ownAddress(o, one.Holder.ID)
+		p.Statement, p.Month = address(p.Link+"/statement", whose), monthAddress(whose.Get("payee"), one.Holder.Currency, one.CreatedAt, o.book.Location())
 	}
 	return o.answered(tellerOf(ctx).say("payout.title"), &p), nil
 }
@@ -415,6 +441,9 @@ type ownRequestPage struct {
 	Available       amount
 	NextDay         string
 	Quote           *quote
+	// Never are the reasons why nothing is paid now, whatever is asked for; with them there is no form. Settings and Way lead to what can be done instead.
+	Never         []toldReason
+	Settings, Way string
 }
 
 // ownRequest shows a payee what a payout now would come to.
@@ -453,6 +482,19 @@ func (c *console) ownRequestOf(ctx context.Context, o owner, q url.Values) (answ
 		return answer{}, err
 	}
 	out := o.answered(tellerOf(ctx).say("request.title"), &p)
+	if p.Never, err = c.neverNow(ctx, o.book, a.Holder); err != nil && !isRefusal(err) {
+		return answer{}, err
+	}
+	if p.Never != nil {
+		of := url.Values{}
+		if o.payee != o.principal().ID {
+			of.Set("payee", o.payee)
+		}
+		p.Settings, p.Way = address("/portal/settings", of), address("/portal/money", of)
+	}
+	if wrong == nil && p.Never != nil {
+		return out, nil
+	}
 	if wrong == nil {
 		var quote quote
 		if quote, wrong = c.quoted(ctx, o.book, a); wrong == nil {

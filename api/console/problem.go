@@ -61,6 +61,9 @@ var headings = map[int]string{
 	http.StatusRequestEntityTooLarge: "problem.cannot_show",
 }
 
+// waits are after how many seconds a reader may ask again, by status.
+var waits = map[int]string{http.StatusTooManyRequests: "60", http.StatusServiceUnavailable: "1"}
+
 func (c *console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.As(err, new(signInFirst)) {
 		c.arrive(w, r)

@@ -19,7 +19,7 @@ type receiptView struct {
 	Returned string
 	Where    string
 	Bar      []piece
-	// Lead is the part that most of it is, or that of all beneficiaries.
+	// Lead is the part of those for whom it was: of all beneficiaries, of the creator of a gift; of anything else, the largest part.
 	Lead   *publicLine
 	Lines  []publicLine
 	Total  publicLine
@@ -179,13 +179,13 @@ func (w *receiptWriter) layers(v *receiptView) {
 func (w *receiptWriter) lead(v *receiptView) {
 	most := money.Minor(0)
 	for _, l := range w.of.Layers {
-		charity := l.Role == "beneficiaries" && w.of.Charity != nil
-		if amount := w.minor(l.Amount); amount > most || charity && amount > 0 {
+		meant := l.Role == "beneficiaries" && w.of.Charity != nil || l.Role == "creator" && w.of.Kind == receipts.Gift
+		if amount := w.minor(l.Amount); amount > most || meant && amount > 0 {
 			v.Lead = &publicLine{Name: w.say("role." + l.Role), Amount: w.amount(l.Amount)}
 			if l.Percentage != "" {
 				v.Lead.Percent = w.Percent(l.Percentage)
 			}
-			if most = amount; charity {
+			if most = amount; meant {
 				return
 			}
 		}

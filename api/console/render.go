@@ -125,6 +125,9 @@ func (c *console) render(w http.ResponseWriter, r *http.Request, status int, nam
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Add("Vary", "Accept-Language, Cookie")
+	if wait := waits[status]; wait != "" {
+		w.Header().Set("Retry-After", wait)
+	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }

@@ -49,6 +49,8 @@ func TestRulesCanFail(t *testing.T) {
 		{"a clock of its own", "clock", "ledger/x.go", `import clock "time"; var t = clock.Now()`, "what time it is", `import "time"; var t time.Time`, ""},
 		{"a stopwatch", "clock", "api/x.go", `import "time"; var d = time.Since(time.Time{})`, "what time it is", `import "time"; var d = time.Since(time.Time{})`, "cmd/mizan/x.go"},
 		{"a sleeping test", "sleep", "ledger/x_test.go", `import "time"; func f() { ` + sleep + ` }`, "sleeps", `import "time"; func f() { <-time.After(1) }`, ""},
+		{"a race out of sight", "unraced", "ledger/x_test.go", "//go:build !race\nfunc f() { go f() }", "at once", "//go:build !race\nfunc f() { f() }", ""},
+		{"a race by name", "unraced", "ledger/x_test.go", "//go:build !race\nfunc together() { together() }", "at once", "func together() { together() }", ""},
 		{"a skipped test", "skip", "ledger/x_test.go", `import "testing"; func f(t *testing.T) { ` + skip + ` }`, "skipped", `import "testing"; func f(t *testing.T) { t.Log() }`, ""},
 		{"a package without words", "package-doc", "ledger/x.go", ``, "no comment", "// Package x.", ""},
 		{"a function without words", "exported-doc", "ledger/x.go", `func Post() {}`, "Post has no comment", "// Post posts.\nfunc Post() {}", ""},

@@ -421,6 +421,31 @@ func checkSleep(t tree) (complaints []string) {
 	return complaints
 }
 
+// checkUnraced refuses tests of what happens at the same time in files that are left out under the race detector.
+func checkUnraced(t tree) (complaints []string) {
+	for _, s := range t {
+		if !s.test || !strings.Contains("\n"+s.text, "\n//go:build !race") {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			at := false
+			switch x := n.(type) {
+			case *ast.GoStmt:
+				at = true
+			case *ast.CallExpr:
+				name, isName := x.Fun.(*ast.Ident)
+				method, isMethod := x.Fun.(*ast.SelectorExpr)
+				at = isName && name.Name == "together" || isMethod && method.Sel.Name == "Go"
+			}
+			if at {
+				complaints = append(complaints, s.at(n.Pos(), "several things happen at once in a file without the race detector; move the test to one with it"))
+			}
+			return true
+		})
+	}
+	return complaints
+}
+
 func checkSkip(t tree) (complaints []string) {
 	for _, s := range t {
 		if !s.test {

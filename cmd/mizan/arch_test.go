@@ -129,6 +129,7 @@ var rules = []rule{
 	{"float", "a float cannot hold a cent", checkFloat},
 	{"clock", "one clock per process, handed down, so that time can be set in tests", checkClock},
 	{"sleep", "a test that sleeps is slow when it passes and wrong when the machine is busy", checkSleep},
+	{"unraced", "the race detector finds nothing in a test that it does not see", checkUnraced},
 	{"skip", "a skipped test is a promise nobody keeps", checkSkip},
 	{"package-doc", "a stranger learns from it what the package is for", checkPackageDoc},
 	{"exported-doc", "the comment is the contract: meaning, units, errors", checkExportedDoc},

@@ -25,17 +25,18 @@ import (
 // shared; no test depends on any of them.
 
 type benchCmd struct {
-	Posting   benchPostingCmd   `cmd:"" help:"Measure posting: the floor, in process and through HTTP, and print ratios."`
-	Overload  benchOverloadCmd  `cmd:"" help:"Offer several times what can be recorded, and show what is recorded meanwhile."`
-	Events    benchEventsCmd    `cmd:"" help:"Measure sales as business events against the same as bare transactions."`
-	Reading   benchReadingCmd   `cmd:"" help:"Show what a long export or a verification costs those who post meanwhile."`
-	Payouts   benchPayoutsCmd   `cmd:"" help:"Measure a payout run over many payees, the proof of its payouts, and sending them."`
-	Planning  benchPlanningCmd  `cmd:"" hidden:"" help:"The run that bench payouts measures, in a process of its own."`
-	Reconcile benchReconcileCmd `cmd:"" help:"Measure reconciliation: a first run, a replay and a day's run against one plain join, and what posting loses."`
-	Export    benchExportCmd    `cmd:"" help:"Measure how fast the general journal leaves in each format, against one plain COPY of the same rows."`
-	Exporting benchExportingCmd `cmd:"" hidden:"" help:"The exports that bench export measures, in a process of their own."`
-	Pages     benchPagesCmd     `cmd:"" help:"Measure how long the pages of payees, the public and the staff take over a book of many sales, and what posting pays for earnings."`
-	Comparing benchComparingCmd `cmd:"" hidden:"" help:"The runs that bench reconcile measures, in a process of their own."`
+	Posting     benchPostingCmd     `cmd:"" help:"Measure posting: the floor, in process and through HTTP, and print ratios."`
+	Overload    benchOverloadCmd    `cmd:"" help:"Offer several times what can be recorded, and show what is recorded meanwhile."`
+	Events      benchEventsCmd      `cmd:"" help:"Measure sales as business events against the same as bare transactions."`
+	Reading     benchReadingCmd     `cmd:"" help:"Show what a long export or a verification costs those who post meanwhile."`
+	Payouts     benchPayoutsCmd     `cmd:"" help:"Measure a payout run over many payees, the proof of its payouts, and sending them."`
+	Planning    benchPlanningCmd    `cmd:"" hidden:"" help:"The run that bench payouts measures, in a process of its own."`
+	Reconcile   benchReconcileCmd   `cmd:"" help:"Measure reconciliation: a first run, a replay and a day's run against one plain join, and what posting loses."`
+	Export      benchExportCmd      `cmd:"" help:"Measure how fast the general journal leaves in each format, against one plain COPY of the same rows."`
+	Exporting   benchExportingCmd   `cmd:"" hidden:"" help:"The exports that bench export measures, in a process of their own."`
+	Pages       benchPagesCmd       `cmd:"" help:"Measure how long the pages of payees, the public and the staff take over a book of many sales, and what posting pays for earnings."`
+	Downloading benchDownloadingCmd `cmd:"" hidden:"" help:"The downloads that bench pages measures, in a process of their own."`
+	Comparing   benchComparingCmd   `cmd:"" hidden:"" help:"The runs that bench reconcile measures, in a process of their own."`
 }
 
 // benchPostingCmd measures the posting path on a private durable PostgreSQL that is thrown away afterwards.

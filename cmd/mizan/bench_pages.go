@@ -33,9 +33,11 @@ type benchPagesCmd struct {
 	Check     bool   `help:"Fail if the slowest of a hundred of a page takes longer than it may: 50 ms for payees and the public, 100 ms for the staff."`
 	Partition int64  `help:"Transactions in a partition. A smaller one gives a small book as many partitions as a large one has." default:"500000"`
 	Verify    bool   `help:"Verify the book when it is filled, but for content hashes, and the sums of earnings and the payouts in it."`
+	Chromium  string `help:"Program, Chromium or Chrome, that makes statements as PDF. Without it none is asked for." placeholder:"PROGRAM"`
 	Profile   string `help:"Write a CPU profile of asking for the pages to this file." type:"path"`
 	JSON      bool   `name:"json" help:"Print the results as JSON."`
 	Scratch   string `help:"Directory for the throw-away server's data; a temporary one if empty." type:"path"`
+	Again     bool   `help:"Take the book that an earlier run with the same sales and lines left in the scratch directory."`
 }
 
 var errPagesSlow = fault.New(fault.Conflict, "pages-slow", "Pages take longer than they may. Look at those marked in the table, on a machine that does nothing else.")
@@ -51,6 +53,9 @@ type pagesResult struct {
 	Disk   int64    `json:"disk_bytes"`
 	Load   []string `json:"load"`
 	Pages  []paged  `json:"pages"`
+	// StatementLines are those of the statement that is downloaded.
+	StatementLines int64        `json:"statement_lines"`
+	Downloads      []downloaded `json:"downloads"`
 	// Posting is nil if it was not measured.
 	Posting *postedBeside `json:"posting,omitempty"`
 }
@@ -89,6 +94,12 @@ func (c *benchPagesCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	case c.Posted != 0 && (c.Posted < 100 || c.Posted > 1_000_000):
 		return usageError("--posted is 0, or 100 to 1,000,000.")
 	}
+	if c.Again && c.Scratch == "" {
+		return usageError("--again needs --scratch, with what an earlier run left there.")
+	}
+	if _, err := printerOf(c.Chromium); err != nil {
+		return err
+	}
 	dir := c.Scratch
 	if dir == "" {
 		if dir, err = os.MkdirTemp("", "mizan-bench-"); err != nil {
@@ -124,20 +135,28 @@ type pagesBench struct {
 	keys    vault.Keys
 	// bearers are the sessions by who looks.
 	bearers map[string]string
+	// busy is the statement of the busy month.
+	busy longStatement
 }
 
 func (b *pagesBench) run(ctx context.Context) error {
 	if err := b.start(ctx, b.dir); err != nil {
 		return err
 	}
-	if err := b.meter.partitionBy(ctx, b.options.Partition); err != nil {
-		return err
+	if !b.options.Again {
+		if err := b.meter.partitionBy(ctx, b.options.Partition); err != nil {
+			return err
+		}
 	}
 	b.result.Load = append(b.result.Load, machineLoad())
 	began := time.Now()
 	b.filled = &salesBook{db: b.pool, meter: b.meter, progress: b.progress, sales: b.options.Sales, lines: b.options.Lines, each: map[copiesOf]int{
 		everybodysSales: min(5000, max(50, b.options.Sales/100)), busySales: min(1000, b.options.Lines/20)}}
-	if err := b.filled.fill(ctx); err != nil {
+	fill := b.filled.fill
+	if b.options.Again {
+		fill = b.filled.find
+	}
+	if err := fill(ctx); err != nil {
 		return err
 	}
 	var err error
@@ -154,6 +173,9 @@ func (b *pagesBench) run(ctx context.Context) error {
 		return err
 	}
 	if err := b.look(ctx); err != nil {
+		return err
+	}
+	if err := b.downloads(ctx); err != nil {
 		return err
 	}
 	b.result.Load = append(b.result.Load, machineLoad())
@@ -272,6 +294,10 @@ func (r *pagesResult) print(out io.Writer) error {
 			mark = "above"
 		}
 		fmt.Fprintf(w, "%s\t%s\t%d\t%.1f\t%.1f\t%.1f\t%.1f\t%.1f\t%.1f\t%d\t%.0f\t%s\n", p.Name, p.Who, p.Requests, p.P50, p.P99, p.Max, p.CPU, p.DatabaseCPU, p.Cold, p.Bytes, p.Bound, mark)
+	}
+	fmt.Fprintf(w, "\nstatement of %d lines\tstatus\tbegins s\tseconds\tlines/s\tMB\tpeak MiB\t\n", r.StatementLines)
+	for _, d := range r.Downloads {
+		fmt.Fprintf(w, "%s\t%d\t%.2f\t%.2f\t%.0f\t%.1f\t%d\t\n", d.Name, d.Status, d.Begins, d.Seconds, d.PerSecond, float64(d.Bytes)/1e6, d.PeakMemory>>20)
 	}
 	if err := w.Flush(); err != nil || r.Posting == nil {
 		return err

@@ -85,6 +85,22 @@ func (f *salesBook) fill(ctx context.Context) (err error) {
 	return nil
 }
 
+// find finds the book that was filled before, and has those who follow it come to its end.
+func (f *salesBook) find(ctx context.Context) (err error) {
+	f.now = pagesShownAt.Add(-24 * time.Hour)
+	if f.parts, err = newParts(f.db, func() time.Time { return f.now }, partsConfig{jobsLog: slog.New(slog.DiscardHandler)}); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.books.Close(context.WithoutCancel(ctx))) }()
+	if f.book, err = f.books.Book(ctx, "bench"); err != nil {
+		return err
+	}
+	if err := f.caughtUp(ctx); err != nil {
+		return err
+	}
+	return f.publish(ctx)
+}
+
 // patterns posts the sales that are copied, and has those who follow the book see them.
 func (f *salesBook) patterns(ctx context.Context) error {
 	if err := f.meter.readyCopies(ctx); err != nil {
@@ -295,6 +311,11 @@ func (f *salesBook) present(ctx context.Context) (err error) {
 	if _, err := f.receipts.Follow(ctx, f.book); err != nil {
 		return err
 	}
+	return f.publish(ctx)
+}
+
+// publish makes the receipts, or finds those that were made.
+func (f *salesBook) publish(ctx context.Context) error {
 	for subject, to := range map[string]*string{"order:q-0": &f.receipt, "donation:D0": &f.gift} {
 		made, _, err := f.receipts.Make(ctx, f.book, subject)
 		if err != nil {

@@ -41,6 +41,10 @@ func (b *pagesBench) postBeside(ctx context.Context, sales int) (*postedBeside, 
 	if _, err := p.earnings.Follow(ctx, b.filled.book); err != nil {
 		return nil, err
 	}
+	head, err := p.books.Head(ctx, b.filled.book)
+	if err != nil {
+		return nil, err
+	}
 	r := &postedBeside{}
 	var alone, followed, ratios, caughtUp []float64
 	for turn := range 2 * followTurns {
@@ -48,7 +52,7 @@ func (b *pagesBench) postBeside(ctx context.Context, sales int) (*postedBeside, 
 		done := make(chan error, 1)
 		with := turn%2 == 1
 		go func() { done <- p.followOn(working, b, with, &r.Counted) }()
-		rate, err := b.postTurn(ctx, p, turn, sales)
+		rate, err := b.postTurn(ctx, p, fmt.Sprintf("p%d-%d", head.LastSequence, turn), sales)
 		stop()
 		if err := errors.Join(err, <-done); err != nil {
 			return nil, err
@@ -92,8 +96,8 @@ func (p *parts) followOn(ctx context.Context, b *pagesBench, with bool, counted 
 	return nil
 }
 
-// postTurn posts sales in batches by two clients and returns how many a second.
-func (b *pagesBench) postTurn(ctx context.Context, p *parts, turn, sales int) (float64, error) {
+// postTurn posts sales in batches by two clients and returns how many a second. The names of their orders begin with that of the turn.
+func (b *pagesBench) postTurn(ctx context.Context, p *parts, turn string, sales int) (float64, error) {
 	const size = 100
 	began := time.Now()
 	_, err := inParallel(2, sales/size, func(client int) func() error {
@@ -103,7 +107,7 @@ func (b *pagesBench) postTurn(ctx context.Context, p *parts, turn, sales int) (f
 			for i := range events {
 				n++
 				at := n*2 + client
-				events[i] = b.filled.captured(fmt.Sprintf("p%d-%d-%d", turn, client, n), payeeName(at%b.filled.each[everybodysSales]), fmt.Sprintf("cre_%05d", at%b.filled.each[everybodysSales]), at)
+				events[i] = b.filled.captured(fmt.Sprintf("%s-%d-%d", turn, client, n), payeeName(at%b.filled.each[everybodysSales]), fmt.Sprintf("cre_%05d", at%b.filled.each[everybodysSales]), at)
 				events[i].OccurredAt = time.Time{}
 			}
 			for _, r := range p.events.PostBatch(ctx, b.filled.book, events) {

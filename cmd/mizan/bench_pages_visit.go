@@ -82,8 +82,12 @@ func (b *pagesBench) signIn(ctx context.Context) error {
 
 // show starts the service over the pool. Its keys are those of before, so sessions and cursors stay good.
 func (b *pagesBench) show(ctx context.Context) error {
+	printer, err := printerOf(b.options.Chromium)
+	if err != nil {
+		return err
+	}
 	v, err := newService(ctx, b.pool, b.now, serviceConfig{staticKey: benchKey, cursorKey: []byte(benchKey), sessionKey: []byte(benchKey), clock: newClock(b.now),
-		vaultKeys: b.keys, withoutJobs: true, log: slog.New(slog.DiscardHandler)})
+		vaultKeys: b.keys, withoutJobs: true, printer: printer, log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
@@ -224,14 +228,12 @@ func (b *pagesBench) pages(ctx context.Context) (list []page, err error) {
 func (b *pagesBench) statementPages(ctx context.Context, list []page) ([]page, error) {
 	at := "/v1/books/bench/payees/" + busyCreator + "/statements"
 	var all struct {
-		Data []struct {
-			ID string `json:"id"`
-		} `json:"data"`
+		Data []longStatement `json:"data"`
 	}
 	if err := b.readJSON(ctx, at, &all); err != nil || len(all.Data) == 0 {
 		return nil, errors.Join(err, errors.New("the busy creator has no statement"))
 	}
-	id := all.Data[0].ID
+	b.busy = all.Data[0]
 	for _, s := range all.Data { // that of the busy month is the last one issued
 		var head struct {
 			From string `json:"first_day"`
@@ -240,10 +242,11 @@ func (b *pagesBench) statementPages(ctx context.Context, list []page) ([]page, e
 			return nil, err
 		}
 		if strings.HasPrefix(head.From, busyMonth.Format("2006-01")) {
-			id = s.ID
+			b.busy = s
 		}
 	}
-	st := at + "/" + id
+	b.result.StatementLines = b.busy.Lines
+	st := at + "/" + b.busy.ID
 	var places []string
 	for at := st + "/lines?limit=1000"; ; {
 		var lines struct {
@@ -263,7 +266,7 @@ func (b *pagesBench) statementPages(ctx context.Context, list []page) ([]page, e
 			list = append(list, page{name, busyCreator, st + "/lines?cursor=" + places[(len(places)-1)*(n+1)/2], ownBound})
 		}
 	}
-	for _, p := range []page{{name: "statement", path: "/portal/statements/" + id}, {name: "statement of three days", path: "/portal/statements/days?currency=USD&from=2026-02-10&to=2026-02-12"},
+	for _, p := range []page{{name: "statement", path: "/portal/statements/" + b.busy.ID}, {name: "statement of three days", path: "/portal/statements/days?currency=USD&from=2026-02-10&to=2026-02-12"},
 		{name: "statement, API", path: st}, {name: "its first 100 lines", path: st + "/lines"}, {name: "lines of three days", path: "/v1/books/bench/payees/" + busyCreator + "/days/lines?from=2026-02-10&to=2026-02-12"}} {
 		p.who, p.bound = busyCreator, ownBound
 		list = append(list, p)

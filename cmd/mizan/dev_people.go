@@ -1,11 +1,12 @@
 package main
 
-// The people of development: one for each role and two payees, so that everything can be seen through everybody's eyes.
+// The people of development: one for each role, and payees of every kind, so that everything can be seen through everybody's eyes.
 // They sign in by links, which are printed; nobody has a password.
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -14,11 +15,20 @@ import (
 	"mizan/ledger/guard"
 )
 
-// demoPayees are the payees who can look at their own pages, if their books are there.
+// demoPayees are the payees who can look at their own pages: of each kind the first one that is there. A market of less than thirty
+// days stands without the month of payouts.
 var demoPayees = []struct{ book, payee, who string }{
-	{"market", "cre_uk_001", "creator"},
+	{paydayCode, "cre_ivy", "creator"},
+	{paydayCode, "sel_dan", "seller"},
+	{paydayCode, "mcn_lux", "agency"},
+	{paydayCode, "ngo_river", "charity"},
+	{paydayCode, "gua_jo", "guardian"},
+	{demoMarket, demoCreator, "creator"},
 	{"s9", "gua_pat", "guardian"},
 }
+
+// demoCreator is the best known creator of the living market, about whom an approval waits.
+const demoMarket, demoCreator = "market", "cre_uk_001"
 
 // demoPerson ends the names of the people of development, and nobody else's.
 const demoPerson = " (demo)"
@@ -53,22 +63,14 @@ func (c *devCmd) seedPeople(ctx context.Context, p *parts, remote *client.Client
 			return err
 		}
 	}
-	for _, of := range demoPayees {
-		if _, err := remote.Book(ctx, of.book); err != nil || of.who != "creator" {
-			continue
-		}
-		payee, err := remote.RegisterPayee(ctx, of.book, client.Payee{ID: of.payee, Kind: "creator", Country: "GB", Currency: "GBP"})
-		if err != nil {
-			return err
-		}
-		if payee.Replayed {
-			continue
-		}
-		if err := askDemoApproval(ctx, remote, of.book, of.payee); err != nil {
-			return err
-		}
+	if _, err := remote.Book(ctx, demoMarket); err != nil {
+		return nil // there is no market
 	}
-	return nil
+	payee, err := remote.RegisterPayee(ctx, demoMarket, client.Payee{ID: demoCreator, Kind: "creator", Country: "GB", Currency: "GBP"})
+	if err != nil || payee.Replayed {
+		return err
+	}
+	return askDemoApproval(ctx, remote, demoMarket, demoCreator)
 }
 
 // askDemoApproval asks for a second person as the checkout service would.
@@ -103,16 +105,39 @@ func (c *devCmd) links(ctx context.Context, s *surroundings, p *parts, address s
 			}
 		}
 	}
+	shown := map[string]bool{}
 	for _, of := range demoPayees {
+		if shown[of.who] {
+			continue
+		}
 		if token, _, err := in.link(ctx, of.book, of.payee); err == nil {
 			t.add(of.who+" "+of.payee, signInAddress(address, token))
+			shown[of.who] = true
 		}
 	}
 	if len(t.rows) == 1 {
 		return
 	}
 	fmt.Fprintf(s.stdout, "Each link signs in once, within fifteen minutes. mizan people link makes another.\n\n")
-	if err := t.write(s.stdout, "  "); err != nil {
+	if err := errors.Join(t.write(s.stdout, "  "), c.publicLinks(ctx, s, p, address)); err != nil && ctx.Err() == nil {
 		fmt.Fprintln(s.stderr, "mizan:", explain(err))
 	}
+}
+
+// publicLinks prints where the public pages of the month of payouts are, if it was told.
+func (c *devCmd) publicLinks(ctx context.Context, s *surroundings, p *parts, address string) error {
+	book, err := p.books.Book(ctx, paydayCode)
+	if err != nil {
+		return nil // there is no such book
+	}
+	pages, err := p.publicPages(ctx, book)
+	if err != nil || len(pages) == 0 {
+		return err
+	}
+	fmt.Fprint(s.stdout, "\nPublic, for whoever has the address:\n\n")
+	t := newTable("PAGE", "ADDRESS")
+	for _, page := range pages {
+		t.add(page[0], address+page[1])
+	}
+	return t.write(s.stdout, "  ")
 }

@@ -1,8 +1,8 @@
 package main
 
-// Payday: a month of payouts in a small market. Sellers are paid every day, creators every Monday, agencies on the first; and
-// among them are those for whom something goes wrong. It is told by the clock, so that everything is released, decided and paid
-// by the jobs.
+// Payday: a month of payouts in a small market, and what came after it up to the present. Sellers are paid every day, creators every
+// Monday, agencies on the first; and among them are those for whom something goes wrong. It is told by the clock, so that everything is
+// recorded when it happens, and released, decided and paid by the jobs.
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"mizan/api/client"
@@ -17,8 +18,19 @@ import (
 	"mizan/ledger/money"
 )
 
-// paydayBegins is the month's first day, a Monday; paydayDays is how long it is.
+// paydayBegins is the earliest first day of the month, a Monday; paydayDays is how long it is.
 var paydayBegins = time.Date(2026, 9, 21, 0, 0, 0, 0, time.UTC)
+
+// paydayFor is the first day of the month for somebody who looks at it at the moment: the last Monday that is ten days or more before
+// the calendar month that is over, so that all of the latter lies in what is told.
+func paydayFor(now time.Time) time.Time {
+	at := time.Date(now.Year(), now.Month()-1, 1-10, 0, 0, 0, 0, time.UTC)
+	at = at.AddDate(0, 0, -(int(at.Weekday())+6)%7)
+	if at.Before(paydayBegins) {
+		return paydayBegins
+	}
+	return at
+}
 
 const (
 	paydayDays = 33
@@ -35,8 +47,13 @@ type paydayTeller struct {
 	*story
 	book ledger.Book
 	dice *rand.Rand
-	// delivered are the orders that arrive on a day.
-	delivered map[int][]string
+	// under are the orders that are on their way to their buyers.
+	under []string
+}
+
+// noon is the moment of a day at which people work.
+func (t *paydayTeller) noon(day int) time.Time {
+	return t.kept.Month.AddDate(0, 0, day).Add(17 * time.Hour)
 }
 
 // payday tells the month, unless it was told before, and returns what it came to.
@@ -55,12 +72,15 @@ func (g *story) payday(ctx context.Context) (*payday, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &paydayTeller{story: g, book: book, dice: rand.New(rand.NewPCG(7, 21)), delivered: map[int][]string{}}
+	t := &paydayTeller{story: g, book: book, dice: rand.New(rand.NewPCG(7, 21))}
 	if !told {
 		for day := range paydayDays {
 			if err := t.day(ctx, day); err != nil {
 				return nil, fmt.Errorf("tell day %d of book %s: %w", day+1, paydayCode, err)
 			}
+		}
+		if err := t.upToNow(ctx); err != nil {
+			return nil, fmt.Errorf("tell book %s up to the present: %w", paydayCode, err)
 		}
 		if last, err = g.head(ctx, paydayCode); err != nil {
 			return nil, err
@@ -78,7 +98,7 @@ func (g *story) payday(ctx context.Context) (*payday, error) {
 
 // day is one day: the night's run has been, then people work, and buyers buy.
 func (t *paydayTeller) day(ctx context.Context, day int) error {
-	noon := paydayBegins.AddDate(0, 0, day).Add(17 * time.Hour)
+	noon := t.noon(day)
 	acts := []storyAct{{Until: noon}, {Release: true}}
 	if day == 0 {
 		cast, err := t.cast(ctx)
@@ -92,7 +112,13 @@ func (t *paydayTeller) day(ctx context.Context, day int) error {
 			return err
 		}
 	}
-	if err := t.post(ctx, slices.Concat(t.arrivals(day, noon), t.sales(day, noon), t.returns(day))); err != nil {
+	if err := t.post(ctx, slices.Concat(t.arrivals(noon), t.sales(day, noon), t.returns(day))); err != nil {
+		return err
+	}
+	if err := t.campaignDay(ctx, day); err != nil {
+		return err
+	}
+	if err := t.paperwork(ctx, day, noon); err != nil {
 		return err
 	}
 	return t.bankDay(ctx, day)
@@ -102,7 +128,7 @@ func (t *paydayTeller) day(ctx context.Context, day int) error {
 func (t *paydayTeller) cast(ctx context.Context) (acts []storyAct, err error) {
 	list := []client.Payee{
 		{ID: "cre_ivy", Kind: "creator"}, {ID: "gua_jo", Kind: "guardian"}, {ID: "cre_kid", Kind: "creator", Minor: true, Guardian: "gua_jo", TrustRate: "0.15"},
-		{ID: "mcn_lux", Kind: "agency"},
+		{ID: "mcn_lux", Kind: "agency"}, {ID: "ngo_river", Kind: "charity"}, {ID: "ngo_shelter", Kind: "charity"},
 	}
 	for _, id := range paydaySellers {
 		list = append(list, client.Payee{ID: id, Kind: "seller", SettlementTier: "express"})
@@ -146,46 +172,60 @@ var paydayTurns = map[int][]storyAct{
 // paydayRefunds are the orders that are refunded in full, by the day: those of sel_dan and sel_eve after they were paid out.
 var paydayRefunds = map[int][]string{14: {"PD-sel_dan-1", "PD-sel_dan-2"}, 24: {"PD-sel_eve-1", "PD-sel_eve-2"}}
 
-// sales are the day's orders. One seller sells something for cents once; another stops early, so that its debt meets no credits.
-func (t *paydayTeller) sales(day int, at time.Time) (list []client.NewEvent) {
+// sales are the day's orders of the month. One seller sells something for cents once; another stops early, so that its debt meets no
+// credits.
+func (t *paydayTeller) sales(day int, at time.Time) []client.NewEvent {
 	if day < 1 || day > paydaySales {
 		return nil
 	}
+	var trading []string
+	for _, seller := range paydaySellers {
+		if seller == "sel_gus" && day > 1 || seller == "sel_eve" && day > 8 {
+			continue
+		}
+		trading = append(trading, seller)
+	}
+	return t.salesOf(trading, day, at)
+}
+
+// salesOf is an order of each seller, with the processor's word that the money is there. Two of the sellers sell in the live sessions of
+// creators.
+func (t *paydayTeller) salesOf(sellers []string, day int, at time.Time) (list []client.NewEvent) {
 	var payments []string
 	total := money.Minor(0)
-	for _, seller := range paydaySellers {
+	for _, seller := range sellers {
 		price := money.Minor(1500 + 100*t.dice.IntN(80))
 		if seller == "sel_gus" {
 			price = 80
 		}
-		if seller == "sel_gus" && day > 1 || seller == "sel_eve" && day > 8 {
-			continue
-		}
 		order := fmt.Sprintf("PD-%s-%d", seller, day)
 		payment, amount := "pi_"+order, price.Format("USD")
-		data := map[string]any{"order": order, "currency": "USD", "placed_at": at, "seller": seller,
-			"lines":    []any{map[string]any{"line": 1, "sku": "SKU-" + seller, "quantity": 1, "unit_price": amount}},
+		data := map[string]any{"order": order, "currency": "USD", "placed_at": at, "seller": seller, "channel": []string{"app", "web"}[day%2],
+			"lines":    []any{map[string]any{"line": 1, "sku": fmt.Sprintf("SKU-%s-%d", strings.TrimPrefix(seller, "sel_"), 1+day%4), "quantity": 1, "unit_price": amount}},
 			"payments": []any{map[string]any{"processor": mainProcessor, "payment_id": payment, "amount": amount}}}
 		switch seller {
 		case "sel_ada":
 			data["creators"] = []any{map[string]any{"creator": "cre_ivy", "agency": map[string]any{"id": "mcn_lux", "share": "0.20"}}}
+			data["live_session"] = fmt.Sprintf("LS-ivy-%d", 1+day/3)
 		case "sel_cora":
 			data["creators"] = []any{map[string]any{"creator": "cre_kid"}}
+			data["live_session"] = fmt.Sprintf("LS-kid-%d", 1+day/7)
 		}
 		list = append(list, client.NewEvent{Type: "order.captured", Reference: order, Data: data})
 		payments, total = append(payments, payment), total+price
-		t.delivered[day+1] = append(t.delivered[day+1], order)
+		t.under = append(t.under, order)
 	}
 	return append(list, client.NewEvent{Type: "processor.funds_available", Reference: fmt.Sprintf("PD-funds-%d", day),
 		Data: map[string]any{"processor": mainProcessor, "amount": total.Format("USD"), "currency": "USD", "payment_ids": payments}})
 }
 
-// arrivals are the parcels of the day before.
-func (t *paydayTeller) arrivals(day int, at time.Time) (list []client.NewEvent) {
-	for _, order := range t.delivered[day] {
+// arrivals are the parcels that were on their way.
+func (t *paydayTeller) arrivals(at time.Time) (list []client.NewEvent) {
+	for _, order := range t.under {
 		list = append(list, client.NewEvent{Type: "order.delivered", Reference: order + "-delivered",
 			Data: map[string]any{"order": order, "delivered_at": at.Add(-time.Hour), "parcel": 1, "last_parcel": true}})
 	}
+	t.under = nil
 	return list
 }
 

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"mizan/ledger"
 	"mizan/ledger/money"
@@ -18,6 +19,8 @@ import (
 
 // payday is the month's summary. Amounts are in minor units of the book's currency.
 type payday struct {
+	// begins and ends are the first and the last moment of what was told.
+	begins, ends time.Time
 	// before says that the month had been told by an earlier start.
 	before bool
 	// released counts orders that settled, and applied the debts that a reserve has paid.
@@ -57,7 +60,10 @@ const paydayMost = 1000
 
 // lookAtPayday reads the month.
 func (g *story) lookAtPayday(ctx context.Context, book ledger.Book, last int64) (*payday, error) {
-	m := &payday{runs: map[string]int{}, skipped: map[string]int{}, last: last}
+	m := &payday{begins: g.kept.Month, ends: g.kept.Month.AddDate(0, 0, paydayDays-1), runs: map[string]int{}, skipped: map[string]int{}, last: last}
+	if g.kept.Present.After(m.ends) {
+		m.ends = g.kept.Present
+	}
 	for _, event := range []struct {
 		name  string
 		count *int
@@ -151,7 +157,7 @@ func (m *payday) hold(account string, owed money.Minor) {
 // write prints it.
 func (m *payday) write(out io.Writer) {
 	usd := func(a money.Minor) string { return a.Format("USD") + " USD" }
-	fmt.Fprintf(out, "\nBook %s: a month of payouts, %s to %s\n", paydayCode, paydayBegins.Format("2 January"), paydayBegins.AddDate(0, 0, paydayDays-1).Format("2 January 2006"))
+	fmt.Fprintf(out, "\nBook %s: a month of payouts and what came after it, %s to %s\n", paydayCode, m.begins.Format("2 January 2006"), m.ends.Format("2 January 2006"))
 	if m.before {
 		fmt.Fprintln(out, "  It was told before; since then its payouts go on by the machine's clock.")
 	}

@@ -107,6 +107,9 @@ func writePayeeOrder(w io.Writer, o client.PayeeOrder) error {
 		sides.add(x.Side, x.Amount)
 	}
 	moves := newTable("OCCURRED", "EVENT", "LINE", ">"+o.Currency, "HOW")
+	if o.EarlierMoves > 0 {
+		moves.add("", fmt.Sprintf("%d came before and are not listed", o.EarlierMoves), "", "", "")
+	}
 	for i := range o.Moves {
 		m := &o.Moves[i]
 		moves.add(moment(&m.OccurredAt), m.Event, "", m.Amount, "")
@@ -129,14 +132,11 @@ func writePayeeOrder(w io.Writer, o client.PayeeOrder) error {
 func howOf(steps []client.PayeeStep) string {
 	var all []string
 	for _, s := range steps {
-		switch {
-		case s.Rate != "":
-			all = append(all, fmt.Sprintf("%s of %s is %s, so %s", s.Rate, s.BaseTotal, s.Exact, s.Amount))
-		case s.Weight != "":
-			all = append(all, fmt.Sprintf("%s of %s parts: %s", s.Weight, s.Weights, s.Amount))
-		default:
+		if s.Rate == "" {
 			all = append(all, s.Amount)
+			continue
 		}
+		all = append(all, fmt.Sprintf("%s of %s is %s, so %s", s.Rate, s.BaseTotal, s.Exact, s.Amount))
 	}
 	return strings.Join(all, "; ")
 }

@@ -142,7 +142,7 @@ func TestScenarioEvents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, remote := testService(t)
+	_, remote, v := serveAs(t, pgtest.New(t), serviceConfig{staticKey: testKey, open: true, log: slog.New(slog.DiscardHandler)})
 	acts := 0
 	for _, sc := range scenarios {
 		first, err := sc.seed(t.Context(), remote, nil)
@@ -160,6 +160,11 @@ func TestScenarioEvents(t *testing.T) {
 			t.Errorf("%s again: %+v", sc.Key, again)
 		}
 		acts += len(sc.Events)
+		book, err := v.books.Book(t.Context(), sc.book().Code)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.checkStatements(t, book, time.Now())
 	}
 	if acts < 20 {
 		t.Errorf("only %d transactions are posted as events", acts)

@@ -39,8 +39,11 @@ func startDev(t *testing.T, h home, args ...string) *program {
 	if match == nil {
 		t.Fatalf("mizan dev did not say when it was ready:\n%s", p.output())
 	}
-	// How long it takes is the machine's: a busy one needs many times what an idle one does.
-	t.Logf("ready after %s s", match[1])
+	// A busy machine needs many times what an idle one does, and still not this long.
+	const bound = 60
+	if after, err := strconv.ParseFloat(match[1], 64); err != nil || after > bound {
+		t.Errorf("mizan dev was ready after %s s, want at most %d", match[1], bound)
+	}
 	return p
 }
 

@@ -3,7 +3,10 @@ package main
 // Statements of payees at the command line: what came to their accounts and why, and the same as a file.
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +15,12 @@ import (
 	"strings"
 
 	"mizan/api/client"
+	"mizan/ledger/fault"
+	"mizan/ledger/tabular"
 )
+
+// errStatementBytes means that a file is not what its manifest says.
+var errStatementBytes = fault.New(fault.Internal, "statement-bytes", "The bytes that came are not those of the manifest. Fetch the statement again.")
 
 type statementCmd struct {
 	List statementListCmd `cmd:"" help:"List the statements that were issued to a payee."`
@@ -183,9 +191,9 @@ func (c *statementShowCmd) Run(ctx context.Context, s *surroundings) error {
 
 // writeBelow prints what stands below the line: the tables that have a row.
 func writeBelow(w io.Writer, b client.StatementBelow, currency string) error {
-	held := newTable("HELD", "AMOUNT", "ORDER", "SINCE", "UNTIL", "WAITS FOR")
+	held := newTable("HELD", "AMOUNT", "OF", "SINCE", "UNTIL", "WAITS FOR")
 	for _, h := range b.Held {
-		held.add(strings.Join(append([]string{h.Reason}, h.Categories...), " "), h.Amount, h.Order, moment(h.Since), moment(h.Until), h.WaitsFor)
+		held.add(strings.Join(append([]string{h.Reason}, h.Categories...), " "), h.Amount, cmp.Or(h.Order, h.Campaign), moment(h.Since), moment(h.Until), h.WaitsFor)
 	}
 	for _, o := range b.Others {
 		held.add(o.Bucket+", others", o.Amount)
@@ -227,7 +235,7 @@ func writeStatement(w io.Writer, st client.PayeeStatement, lines []client.PayeeS
 	facts := newTable("STATEMENT", st.ID)
 	facts.add("payee", st.Payee)
 	if st.Payout != "" {
-		facts.add("payout", st.Payout)
+		facts.add("payout", st.Payout+", "+st.PayoutState)
 	}
 	facts.add("days", st.FirstDay+" to "+st.LastDay)
 	facts.add("estimated", st.Headlines.Estimated+" "+st.Currency)
@@ -281,7 +289,13 @@ func (c *statementGetCmd) Run(ctx context.Context, s *surroundings) error {
 			return err
 		}
 	}
-	err = replaceFile(c.Out, func(to io.Writer) error { return c.content(ctx, remote, c.Format, to) })
+	err = replaceFile(c.Out, func(to io.Writer) error {
+		content := func(to io.Writer) error { return c.content(ctx, remote, c.Format, to) }
+		if !c.Manifest {
+			return content(to)
+		}
+		return writeAsManifest(to, manifest.Text, content)
+	})
 	if err == nil && c.Manifest {
 		err = replaceFile(c.Out+manifestSuffix, func(to io.Writer) error {
 			_, err := io.WriteString(to, manifest.Text)
@@ -292,4 +306,20 @@ func (c *statementGetCmd) Run(ctx context.Context, s *surroundings) error {
 		_, err = fmt.Fprintln(s.stdout, c.Out)
 	}
 	return err
+}
+
+// writeAsManifest writes a file and fails with errStatementBytes if it is not the one that a manifest is of.
+func writeAsManifest(to io.Writer, manifest string, content func(io.Writer) error) error {
+	m, err := tabular.ReadManifest(strings.NewReader(manifest))
+	if err != nil {
+		return err
+	}
+	sum := sha256.New()
+	if err := content(io.MultiWriter(to, sum)); err != nil {
+		return err
+	}
+	if hex.EncodeToString(sum.Sum(nil)) != m.SHA256 {
+		return errStatementBytes
+	}
+	return nil
 }

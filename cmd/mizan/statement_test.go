@@ -2,11 +2,30 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
 	"strings"
 	"testing"
 
 	"mizan/api/client"
+	"mizan/ledger/tabular"
 )
+
+// TestStatementIsItsManifests: a file is done only if it is the one that its manifest is of.
+func TestStatementIsItsManifests(t *testing.T) {
+	t.Parallel()
+	sum := sha256.Sum256([]byte("the file"))
+	text := tabular.Manifest{Version: 1, Format: tabular.CSV, Bytes: 8, SHA256: hex.EncodeToString(sum[:])}.JSON()
+	for content, want := range map[string]error{"the file": nil, "another": errStatementBytes} {
+		var b bytes.Buffer
+		err := writeAsManifest(&b, string(text), func(to io.Writer) error { _, err := io.WriteString(to, content); return err })
+		if !errors.Is(err, want) || b.String() != content {
+			t.Errorf("%s: %v, want %v", content, err, want)
+		}
+	}
+}
 
 // TestStatementFigures prints all figures of a statement, also what is on its way.
 func TestStatementFigures(t *testing.T) {

@@ -58,7 +58,7 @@ func newStory(v *service, remote *client.Client) (*story, error) {
 	}
 	return &story{service: v, remote: remote, post: &http.Client{Timeout: 5 * time.Second}, works: map[string]*jobs.Service{}, releases: map[string]*jobs.Service{},
 		evening: evening, night: night, paid: map[string]string{},
-		kept: storiesKept{Ended: map[string]int64{}}}, nil
+		kept: storiesKept{Ended: map[string]int64{}, Month: paydayBegins}}, nil
 }
 
 // worksOf are the jobs of payouts in one book and in no other, or those of them that make money available.

@@ -220,7 +220,7 @@ func (g *story) hold(ctx context.Context, book ledger.Book, h storyHold) error {
 			return err
 		}
 	}
-	_, err = g.payouts.PlaceHold(ctx, storyClerk, book, hold, "The order of the court of "+h.Case+".")
+	_, err = g.payouts.PlaceHold(ctx, storyClerk, book, hold, "The papers of "+h.Case+" ask for it.")
 	return err
 }
 

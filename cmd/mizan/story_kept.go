@@ -24,12 +24,19 @@ var (
 	storiesEnd   = time.Date(2026, 10, 26, 0, 0, 0, 0, time.UTC)
 )
 
+// beforeNow is how long before the present the stories end: acts of people move the clock on by minutes, and it never stands in the future.
+const beforeNow = 30 * time.Minute
+
 // storiesKept is the file's content.
 type storiesKept struct {
 	// Clock is where the clock stood when the last one ended.
 	Clock time.Time `json:"clock"`
 	// Ended has the last sequence of each story that was told to its end.
 	Ended map[string]int64 `json:"ended"`
+	// Month is the first day of the month of payouts, and Present the moment up to which its book is told; zero for no further than the
+	// month. Both follow from when the data directory was begun.
+	Month   time.Time `json:"month,omitzero"`
+	Present time.Time `json:"present,omitzero"`
 	// Over says that all were told, and that the clock goes with the machine's.
 	Over bool `json:"over"`
 }
@@ -52,7 +59,11 @@ func openStories(ctx context.Context, v *service, data string) (*story, error) {
 		if _, err := v.books.Book(ctx, "s1"); err == nil || !errors.Is(err, ledger.ErrBookUnknown) {
 			return nil, err
 		}
-		g.kept = storiesKept{Clock: storiesBegin, Ended: map[string]int64{}}
+		now := g.clock.now()
+		g.kept = storiesKept{Clock: storiesBegin, Ended: map[string]int64{}, Month: paydayFor(now), Present: now.Add(-beforeNow).Truncate(time.Minute)}
+		if err := g.keep(); err != nil {
+			return nil, err
+		}
 	case err != nil:
 		return nil, err
 	default:

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +20,8 @@ import (
 	"mizan/ledger/postgres/pgtest"
 	"mizan/ledger/vault"
 	"mizan/payouts"
+	"mizan/payouts/questions"
+	"mizan/payouts/statements"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -26,12 +29,18 @@ import (
 // testStory serves on a database of the test's own, with a clock that stands and a processor.
 func testStory(t *testing.T) *story {
 	t.Helper()
+	tell, _ := testStoryAt(t)
+	return tell
+}
+
+// testStoryAt is testStory with the address of the service.
+func testStoryAt(t *testing.T) (tell *story, address string) {
+	t.Helper()
 	keys, err := vault.ParseKeys("tests=VEVTVC1PTkxZLU5PVC1BLVNFQ1JFVC1LRVktMDAwMDE=")
 	if err != nil {
 		t.Fatal(err)
 	}
-	tell, _ := storyOn(t, pgtest.New(t), serviceConfig{open: true, vaultKeys: keys})
-	return tell
+	return storyOn(t, pgtest.New(t), serviceConfig{open: true, vaultKeys: keys})
 }
 
 // storyOn is testStory on a database, whose pool it closes.
@@ -116,6 +125,7 @@ func TestStories(t *testing.T) {
 				t.Errorf("%q\n%s", done.wrong, tell.lives(t, sc))
 			}
 			tell.checkNets(t, sc)
+			tell.checkStatements(t, tell.bookOf(t, sc), tell.clock.now())
 			if check := storyChecks[sc.Key]; check != nil {
 				check(t, tell, tell.bookOf(t, sc))
 			}
@@ -145,7 +155,8 @@ func TestNothingIsPostedByHand(t *testing.T) {
 
 func TestPayday(t *testing.T) {
 	t.Parallel()
-	tell := testStory(t)
+	tell, address := testStoryAt(t)
+	tell.kept.Present = paydayBegins.AddDate(0, 0, paydayDays+4).Add(12 * time.Hour)
 	begun := time.Now()
 	month, err := tell.payday(t.Context())
 	t.Logf("told in %s", time.Since(begun))
@@ -171,9 +182,62 @@ func TestPayday(t *testing.T) {
 		t.Fatal(err)
 	}
 	tell.checkPayday(t, book)
+	tell.checkPresent(t, book, address)
 	tell.checkBankday(t, month.bank)
 	if again, err := tell.payday(t.Context()); err != nil || again.last != month.last || !again.before || again.paid != month.paid {
 		t.Errorf("told again: %+v %v", again, err)
+	}
+}
+
+// checkPresent checks what those find who look at the book in its own time: each of them an issued statement of the month that is over,
+// and pages that open; money on its way to the charity and a part that is held; an answer and an open question.
+func (g *story) checkPresent(t *testing.T, book ledger.Book, address string) {
+	t.Helper()
+	if now := g.clock.now(); now.Before(g.kept.Present) || now.After(g.kept.Present.Add(beforeNow)) {
+		t.Errorf("the clock ends at %s, and the present is %s", now, g.kept.Present)
+	}
+	for _, of := range demoPayees {
+		if of.book != paydayCode {
+			continue
+		}
+		token, _, err := (&inside{parts: g.parts, by: operator()}).link(t.Context(), of.book, of.payee)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := enter(t, signInAddress(address, token))
+		for _, at := range []string{"/portal", "/portal/money", "/portal/orders", "/portal/statements", "/portal/settings"} {
+			if status, page := b.do(t, http.MethodGet, address+at, nil); status != http.StatusOK {
+				t.Errorf("%s: %s is answered with %d:\n%s", of.payee, at, status, page)
+			}
+		}
+		if of.who == "guardian" {
+			continue
+		}
+		list, err := g.statements.Statements(t.Context(), book, statements.Query{Payee: of.payee, Limit: 10})
+		if err != nil || len(list) != 1 || list[0].Number != 1 || list[0].Period != 202609 || list[0].Lines == 0 {
+			t.Errorf("%s has the statements %+v, %v", of.payee, list, err)
+		}
+	}
+	relief, err := g.remote.Campaign(t.Context(), paydayCode, reliefCampaign)
+	if err != nil || relief.Totals.Held != "256.04" || relief.Totals.Disbursed != "507.30" || relief.Totals.Refunds != 1 || relief.Totals.Donations != 18 {
+		t.Errorf("the campaign comes to %+v, %v", relief.Totals, err)
+	}
+	// The shares of the other charity are held, and keep nothing of this one's among what waits.
+	waits, err := g.payouts.Waits(t.Context(), book, "ngo_river", payouts.Wait{}, 100)
+	_, share := reliefShare(reliefGifts...)
+	for _, w := range waits {
+		share -= w.Amount
+	}
+	if err != nil || share != 0 {
+		t.Errorf("of the charity waits %+v, %v", waits, err)
+	}
+	for state, want := range map[string]int{questions.Answered: 1, questions.Open: 1} {
+		if list, err := g.questions.In(t.Context(), book, state, questions.Question{}, 10); err != nil || len(list) != want {
+			t.Errorf("%s questions: %+v, %v", state, list, err)
+		}
+	}
+	if pages, err := g.publicPages(t.Context(), book); err != nil || len(pages) != 3 {
+		t.Errorf("public pages: %q, %v", pages, err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,13 +61,13 @@ func TestOpeningLargest(t *testing.T) {
 // seller bears of it is a fee. Who is not the seller can tell neither the platform's margin nor what another payee has.
 func TestOwnOrderWithoutPlatformCosts(t *testing.T) {
 	t.Parallel()
-	const sold, shared = "[{buyer -4497} {platform_in -300} {you 3762} {creators 441} {agencies 189} {fees 337} {tax 68}]", "[{buyer -4497} {platform_in -300} {you 441} {agency 189} {rest 4167}]"
+	const sold, shared = "[{buyer -4497} {platform_in -300} {you 3762} {creators 441} {agencies 189} {fees 337} {tax 68}]", "[{buyer -4497} {you 441} {agency 189} {rest 3867}]"
 	for _, x := range []struct{ name, closed, seller, creator string }{
 		{"opened", "", sold, shared},
 		{"won", `{"dispute":"dp_1","outcome":"won","fee_returned":true}`, sold, shared},
 		{"lost", `{"dispute":"dp_1","outcome":"lost","liable":"seller"}`, "[{you -1500} {fees 1500}]", "[{you 0}]"},
 		{"borne by the platform", `{"dispute":"dp_1","outcome":"lost","liable":"platform"}`,
-			"[{platform_in -4797} {you 3762} {creators 441} {agencies 189} {fees 337} {tax 68}]", "[{platform_in -4797} {you 441} {agency 189} {rest 4167}]"},
+			"[{platform_in -4797} {you 3762} {creators 441} {agencies 189} {fees 337} {tax 68}]", "[{you 441} {agency 189} {rest -630}]"},
 		{"reopened", "again", sold, shared},
 	} {
 		w := newWorkbench(t, "UK", "Europe/London", "GBP")
@@ -112,11 +113,23 @@ func TestLongOwnOrder(t *testing.T) {
 	if told := s.told(); told[mostMoves-1] != "refund.partial -2.20; commission -3.15; agency 0.95" {
 		t.Error(told[mostMoves-1])
 	}
-	if _, _, err := w.OwnOrderAfter(t.Context(), w.book, amy, RefundMade{Order: "UK-1", Full: true}); !errors.Is(err, ErrOrderState) {
+	if _, _, err := w.OwnOrderAfter(t.Context(), w.book, amy, RefundMade{Order: "UK-1", Full: true}); !errors.Is(err, ErrAskedOfLong) {
 		t.Errorf("asked about: %v", err)
 	}
 	if _, _, err := w.OwnOrderAfter(t.Context(), w.book, PayeeRef{"creator", "cre_bob"}, RefundMade{Order: "UK-1", Full: true}); !errors.Is(err, ErrOrderUnknown) {
 		t.Errorf("asked about by another: %v", err)
+	}
+	for n := len(s.Moves); n <= maxOfOrder+pageOfOrder; n += 250 {
+		facts := slices.Repeat([]ledger.Draft{{Event: "order.fact_recorded", Subject: "order:UK-1"}}, 250)
+		if out := w.ledger.Post(t.Context(), w.book, ledger.Submission{Reference: fmt.Sprint("facts-", n), Hash: [32]byte{1}, Drafts: facts}); out.Err != nil {
+			t.Fatal(out.Err)
+		}
+	}
+	if _, err := w.OwnOrder(t.Context(), w.book, PayeeRef{"creator", "cre_bob"}, "UK-1"); !errors.Is(err, ErrOrderUnknown) {
+		t.Errorf("an order that is too long, of others: %v", err)
+	}
+	if _, _, err := w.OwnOrderAfter(t.Context(), w.book, amy, RefundMade{Order: "UK-1", Full: true}); !errors.Is(err, errOwnTooLong) {
+		t.Errorf("an order that is too long: %v", err)
 	}
 }
 

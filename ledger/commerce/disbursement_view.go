@@ -28,14 +28,17 @@ func (s *Service) Disbursements(ctx context.Context, book ledger.Book, ids []str
 	for i, id := range ids {
 		subjects[i] = "disbursement:" + id
 	}
-	stories, err := s.ledger.Stories(ctx, book, subjects, at, maxStory)
+	stories, err := s.storiesOf(ctx, book, subjects, at)
 	if err != nil {
 		return nil, err
 	}
 	all := make(map[string]Disbursement, len(ids))
 	for i, id := range ids {
-		list := stories[subjects[i]]
-		if len(list) == 0 {
+		list, err := stories.of(ctx, subjects[i])
+		switch {
+		case err != nil && passes(ctx, err):
+			return nil, err
+		case err != nil || len(list) == 0:
 			continue
 		}
 		undone := (&order{transactions: list}).undone()

@@ -2,8 +2,11 @@ package commerce
 
 import (
 	"fmt"
+	"math"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestPartsThatComeBackLate follows a part whose disbursement comes back after the next one has gone out: it is ready again until
@@ -82,6 +85,16 @@ func TestPartsThatComeBackLate(t *testing.T) {
 	is("D2", "b", "redirected")
 	is("D3", "b", fmt.Sprint("disbursed ", day))
 	is("D1", "b", first)
+	// What cannot be read together is read one by one.
+	ids := []string{"A1", "A2", "A3", "B1", "B3", "none"}
+	together, err := w.Disbursements(t.Context(), w.book, ids, math.MaxInt64)
+	if err != nil || len(together) != 5 || together["A1"].State != "returned" || together["A3"].State != "paid" {
+		t.Fatalf("%+v, %v", together, err)
+	}
+	w.headsBehind(t)
+	if alone, err := w.Disbursements(t.Context(), w.book, ids, math.MaxInt64); err != nil || !cmp.Equal(together, alone) {
+		t.Errorf("one by one: %v %s", err, cmp.Diff(together, alone))
+	}
 }
 
 // TestPartsThatComeBack follows three donations whose disbursements fail, come back, and arrive in the end: each part has the

@@ -38,6 +38,9 @@ type DueItem struct {
 	Gates []string
 	// Amounts are what waits, by currency, in minor units. One may be below zero: a debt settles too.
 	Amounts map[money.Currency]money.Minor
+	// Payees are the beneficiaries of a donation whose share of it waits still; nil of everything else. While the share of one is held,
+	// those of others may be released.
+	Payees []string
 	// ReserveRate and ReserveDays are what Act keeps of an order that it settles; nil means what the order's rules say. Due leaves
 	// them out.
 	ReserveRate *string
@@ -249,9 +252,13 @@ func (p *planner) dueCampaign(id string) ([]DueItem, error) {
 type waitingShares struct {
 	free, held money.Minor
 	gates      []string
+	payees     []string
 }
 
 func (w *waitingShares) add(b *shareTally, amount money.Minor) {
+	if amount > 0 {
+		w.payees = append(w.payees, b.Payee)
+	}
 	switch {
 	case amount <= 0:
 	case b.Held != "":
@@ -267,7 +274,7 @@ func (w *waitingShares) item(subject string, at time.Time, c money.Currency) []D
 	if w.free == 0 && w.held == 0 {
 		return nil
 	}
-	item := DueItem{Act: ActDonationRelease, Subject: subject, At: at, Gates: []string{}, Amounts: map[money.Currency]money.Minor{c: w.free}}
+	item := DueItem{Act: ActDonationRelease, Subject: subject, At: at, Gates: []string{}, Amounts: map[money.Currency]money.Minor{c: w.free}, Payees: w.payees}
 	if w.free == 0 {
 		item.Gates, item.Amounts[c] = w.gates, w.held
 	}

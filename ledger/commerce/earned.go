@@ -19,7 +19,7 @@ import (
 // that only changes its bucket is nothing. Orders are told apart by the difference of their sheets, all else by its event.
 
 // EarnedVersion is the version of the way in which transactions are told apart. Whoever keeps sums makes them anew when it rises.
-const EarnedVersion = 1
+const EarnedVersion = 2
 
 // KindCharity is the kind of whom donations are for.
 const KindCharity = "charity"
@@ -67,7 +67,8 @@ func (p *EarnedParts) each() [7]*money.Minor {
 
 // EarnedIn tells what each of a page of transactions did to whom, by sequence. Transactions that moved nobody's money are left out.
 // The orders among them are read together, or in halves if that takes longer than one read may. Of a transaction whose order cannot
-// be read what moved is adjusted; unread says which they are, so that one of them does not stop all that come after it.
+// be read what moved is adjusted; unread says which they are, so that one of them does not stop all that come after it. What is unread
+// for postgres.ErrReadTooLong may be read another time.
 func (s *Service) EarnedIn(ctx context.Context, book ledger.Book, page []ledger.Transaction) (all map[int64][]Earned, unread map[int64]error, err error) {
 	all, unread = make(map[int64][]Earned, len(page)), map[int64]error{}
 	var orders []*ledger.Transaction
@@ -129,11 +130,7 @@ func (s *Service) earnedOfOrders(ctx context.Context, book ledger.Book, ts []*le
 		return nil
 	}
 	subjects := slices.DeleteFunc(subjectsOf(ts), func(subject string) bool { return within[subject] != nil })
-	var stories map[string][]ledger.Transaction
-	var err error
-	if len(subjects) > 0 {
-		stories, err = s.ledger.Stories(ctx, book, subjects, ts[len(ts)-1].Sequence, maxStory)
-	}
+	stories, err := s.storiesOf(ctx, book, subjects, ts[len(ts)-1].Sequence)
 	if half := len(ts) / 2; half > 0 && errors.Is(err, postgres.ErrReadTooLong) && ctx.Err() == nil {
 		if err := s.earnedOfOrders(ctx, book, ts[:half], within, all, unread); err != nil {
 			return err
@@ -148,15 +145,14 @@ func (s *Service) earnedOfOrders(ctx context.Context, book ledger.Book, ts []*le
 		return err
 	}
 	for _, t := range ts {
-		story := within[t.Subject]
-		if story == nil {
-			story = stories[t.Subject]
+		if story := within[t.Subject]; story != nil {
+			stories.together[t.Subject] = story
 		}
-		told, err := s.earnedOfOrder(ctx, book, t, story, all[t.Sequence])
+		told, err := s.earnedOfOrder(ctx, book, t, stories, all[t.Sequence])
 		switch {
 		case err == nil:
 			all[t.Sequence] = told
-		case passes(ctx, err):
+		case passes(ctx, err) && (ctx.Err() != nil || !errors.Is(err, postgres.ErrReadTooLong)):
 			return err
 		default:
 			cannotRead(t.Sequence, err, all, unread)
@@ -167,9 +163,6 @@ func (s *Service) earnedOfOrders(ctx context.Context, book ledger.Book, ts []*le
 
 // passes reports whether an error is of the moment or of the database, so that the same read may succeed later.
 func passes(ctx context.Context, err error) bool {
-	if errors.Is(err, postgres.ErrReadTooLong) {
-		return ctx.Err() != nil
-	}
 	return ctx.Err() != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || fault.KindOf(err) == fault.Unavailable || postgres.Failed(err)
 }
 
@@ -183,17 +176,15 @@ func cannotRead(sequence int64, err error, all map[int64][]Earned, unread map[in
 }
 
 // earnedOfOrder tells one transaction of an order apart. An order whose history was changed by hand keeps what its event says.
-func (s *Service) earnedOfOrder(ctx context.Context, book ledger.Book, t *ledger.Transaction, story []ledger.Transaction, moved []Earned) ([]Earned, error) {
+func (s *Service) earnedOfOrder(ctx context.Context, book ledger.Book, t *ledger.Transaction, stories *stories, moved []Earned) ([]Earned, error) {
 	id, _ := orderID(t.Subject)
 	r, _, ok := recordOf(t)
 	if !ok || r.Part != 0 {
 		return moved, nil
 	}
 	x := &explained{event: t.Event}
-	var err error
-	if story == nil {
-		x.order, err = s.load(ctx, book, id, t.Sequence)
-	} else {
+	story, err := stories.of(ctx, t.Subject)
+	if err == nil {
 		x.order, err = s.loaded(ctx, book, id, t.Sequence, story)
 	}
 	switch o := x.order; {

@@ -24,7 +24,7 @@ func (s *Service) Explain(ctx context.Context, book ledger.Book, sequence int64)
 	if err != nil {
 		return nil, err
 	}
-	e, _, err := s.explain(ctx, book, &t, nil)
+	e, _, err := s.explain(ctx, book, &t, &stories{ledger: s.ledger, book: book, upTo: sequence})
 	return e, err
 }
 
@@ -70,21 +70,21 @@ func (s *Service) explainTogether(ctx context.Context, book ledger.Book, sequenc
 		}
 	}
 	slices.Sort(subjects)
-	stories, err := s.ledger.Stories(ctx, book, slices.Compact(subjects), last, maxStory)
+	stories, err := s.storiesOf(ctx, book, slices.Compact(subjects), last)
 	if err != nil {
 		return nil, nil, err
 	}
 	all, shares := make(map[int64]*Explanation, len(ts)), make(map[int64][]Share, len(ts))
 	for n, t := range ts {
-		if all[n], shares[n], err = s.explain(ctx, book, &t, stories[t.Subject]); err != nil {
+		if all[n], shares[n], err = s.explain(ctx, book, &t, stories); err != nil {
 			return nil, nil, err
 		}
 	}
 	return all, shares, nil
 }
 
-// explain is Explain of a transaction; story is what its order has, up to it or further, and nil if that is still to be read.
-func (s *Service) explain(ctx context.Context, book ledger.Book, t *ledger.Transaction, story []ledger.Transaction) (*Explanation, []Share, error) {
+// explain is Explain of a transaction, of whose order the stories tell up to it or further.
+func (s *Service) explain(ctx context.Context, book ledger.Book, t *ledger.Transaction, stories *stories) (*Explanation, []Share, error) {
 	x := &explained{event: t.Event}
 	if t.Reverses != 0 {
 		x.event = ledger.EventReversed
@@ -108,12 +108,11 @@ func (s *Service) explain(ctx context.Context, book ledger.Book, t *ledger.Trans
 		x.order = &order{id: id}
 		return x.expand(), nil, nil
 	}
-	if story == nil {
-		x.order, err = s.load(ctx, book, id, t.Sequence)
-	} else {
-		x.order, err = s.loaded(ctx, book, id, t.Sequence, story)
-	}
+	story, err := stories.of(ctx, t.Subject)
 	if err != nil {
+		return nil, nil, err
+	}
+	if x.order, err = s.loaded(ctx, book, id, t.Sequence, story); err != nil {
 		return nil, nil, err
 	}
 	if r.Part == 0 {

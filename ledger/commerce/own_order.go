@@ -22,7 +22,7 @@ const (
 	SidePartners   = "partners"
 	SideFees       = "fees" // what the platform takes
 	SideTax        = "tax"
-	SideRest       = "rest"     // the seller, the platform's fees, their taxes and other payees together, for whoever is not the seller
+	SideRest       = "rest"     // everybody else together, for whoever is not the seller
 	SideShipping   = "shipping" // carriers
 	SideDeposit    = "deposit"  // commission that is withheld until its tier is known
 	SideDonation   = "donation"
@@ -80,8 +80,9 @@ type OwnOrder struct {
 	Held []OwnBucket
 	// ReserveUntil is when the reserve of the order ends; zero without one.
 	ReserveUntil time.Time
-	// Moves are what changed the share, oldest first, each with its lines, and the facts of the order that post nothing. They are the
-	// newest 200; Earlier is how many came before.
+	// Moves are what changed the share, oldest first, each with its lines, and what else became of the order. Whoever is not the seller
+	// is told of that only how far the order is and what keeps it: the rest is about others. They are those of the newest 200
+	// transactions; Earlier is how many came before.
 	Moves   []OwnMove
 	Earlier int
 	// Credits is the sum of all credits of the payee's available account after the last of this order; 0 if none has come.
@@ -120,8 +121,8 @@ type OwnMove struct {
 
 // OwnLine is one line of a share: what one rule changed it by.
 type OwnLine struct {
-	// Key says what it is: commission, agency, bonus, pledge, sale, platform_discount, tax, duty, donation, exchange, fee, partner,
-	// withheld, beside, or other for what no rule computed.
+	// Key says what it is: sale, platform_discount, tax, commission, deposit, agency, bonus, pledge, partner, fee, refund_fee, withheld,
+	// beside, or other for what no rule computed.
 	Key string
 	// Title is the rule's own title, where rules name themselves; it is that of the contract and is not translated.
 	Title string
@@ -135,15 +136,14 @@ type OwnLine struct {
 
 // OwnStep is one step of a computation.
 type OwnStep struct {
-	// What is the step: the Key of a line, or split for the part of one creator.
+	// What is the step: the Key of a line, or split for one creator's part of a commission that has several. That one tells which part of
+	// the base it comes to, and nothing of the others.
 	What string
 	Base []BaseAmount
 	// Total is the base, Exact the value before rounding, and Amount what it came to.
 	Total, Rate, Exact, Amount string
 	Flat                       string
-	// Weight and Weights are those of a split.
-	Weight, Weights string
-	Rounding        string
+	Rounding                   string
 	// Bound is the bound that decided: min, cap or base.
 	Bound string
 	// Tax is tax on a fee, in Amount or on top of it as TaxMode says.

@@ -2,6 +2,7 @@ package commerce
 
 import (
 	"cmp"
+	"math/big"
 	"slices"
 	"strings"
 
@@ -75,8 +76,7 @@ func (s *sheet) line(key string, st *step, amount money.Minor) OwnLine {
 // how is a step as a payee is told it.
 func (s *sheet) how(what string, st *step) OwnStep {
 	full := s.order.expandStep(st, 0)
-	return OwnStep{What: what, Base: full.Base, Total: full.Total, Rate: full.Rate, Exact: full.Exact, Amount: full.Amount, Flat: full.Flat, Weight: full.Weight, Weights: st.weights,
-		Rounding: full.Rounding, Bound: full.Bound, Tax: full.Tax, TaxMode: full.TaxMode, Remainder: full.Remainder, Parts: full.Parts}
+	return OwnStep{What: what, Base: full.Base, Total: full.Total, Rate: full.Rate, Exact: full.Exact, Amount: full.Amount, Flat: full.Flat, Rounding: full.Rounding, Bound: full.Bound, Tax: full.Tax, TaxMode: full.TaxMode, Remainder: full.Remainder, Parts: full.Parts}
 }
 
 // saleLine is what the buyer pays the seller: goods, shipping and wrapping, with the taxes that the checkout added.
@@ -111,19 +111,61 @@ func (s *sheet) saleLine(total money.Minor) OwnLine {
 	return OwnLine{Key: "sale", After: total, How: []OwnStep{how}}
 }
 
-// commissionLine is a creator's commission: the whole one, and how it is split where there are several creators.
+// commissionLine is a creator's commission: of one that has several creators its own part.
 func (s *sheet) commissionLine(p *cutPart) OwnLine {
 	l := OwnLine{Key: "commission", Rule: "commission", After: p.amount}
 	for i := p.step; i >= 0; i-- {
-		if st := &s.steps[i]; st.receiver == "creators" {
+		st := &s.steps[i]
+		if st.receiver != "creators" {
+			continue
+		}
+		if own := &s.steps[p.step]; own.id == "creator_split" {
+			l.How = append(l.How, s.splitStep(st, own))
+		} else {
 			l.How = append(l.How, s.how("commission", st))
+		}
+		break
+	}
+	return l
+}
+
+// splitStep is one creator's part of a commission as that creator is told it: as a percentage of the base. The whole commission, or the
+// weights, would tell what the others have.
+func (s *sheet) splitStep(whole, own *step) OwnStep {
+	base := s.order.expandStep(whole, 0)
+	out := s.how("split", own)
+	out.Base, out.Total = base.Base, base.Total
+	if rate, ok := partOfBase(whole, own, s.order.unit); ok {
+		out.Rate, out.Exact = rate.String(), rate.Exact(whole.total, s.order.currency)
+	}
+	return out
+}
+
+// partOfBase is the part of a commission's base that one creator's part of the commission comes to: by the rate and the weights where
+// these alone decided, else by the amounts; with as many decimals as lead to the amount. It is false where there is no base.
+func partOfBase(whole, own *step, unit money.Minor) (rate money.Rate, ok bool) {
+	if whole.total <= 0 {
+		return rate, false
+	}
+	part := big.NewRat(int64(own.amount), int64(whole.total))
+	if whole.rated && whole.flat == 0 && whole.bound == "" && len(whole.parts) == 0 {
+		weight, known := new(big.Rat).SetString(own.weight)
+		weights, counted := new(big.Rat).SetString(own.weights)
+		of, rated := new(big.Rat).SetString(whole.rate.String())
+		if known && counted && rated && weights.Sign() > 0 {
+			part = weight.Mul(weight.Quo(weight, weights), of)
+		}
+	}
+	for decimals := 4; decimals <= 12; decimals++ {
+		var err error
+		if rate, err = money.ParseRate(part.FloatString(decimals)); err != nil {
+			return rate, false
+		}
+		if amount, err := rate.Of(whole.total, money.HalfEven, unit); err == nil && amount == own.amount {
 			break
 		}
 	}
-	if st := &s.steps[p.step]; st.id == "creator_split" {
-		l.How = append(l.How, s.how("split", st))
-	}
-	return l
+	return rate, true
 }
 
 // givenLine is what a creator gives away, by the pledge that is computed right before it.

@@ -3,6 +3,8 @@ package commerce
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"strconv"
 
 	"mizan/ledger"
@@ -94,7 +96,7 @@ func (s *Service) ownOrdersAt(ctx context.Context, book ledger.Book, who PayeeRe
 			subjects = append(subjects, lines[i].Subject)
 		}
 	}
-	stories, err := s.ledger.Stories(ctx, book, subjects, 1<<62, maxStory)
+	stories, err := s.storiesOf(ctx, book, subjects, math.MaxInt64)
 	if err != nil {
 		return nil, err
 	}
@@ -105,24 +107,21 @@ func (s *Service) ownOrdersAt(ctx context.Context, book ledger.Book, who PayeeRe
 			continue
 		}
 		id, _ := orderID(subject)
-		if stories[subject] == nil {
-			all, err := s.transactionsOf(ctx, book, id)
-			if err != nil {
-				if !errors.Is(err, errOrderTooLong) {
-					return nil, err
-				}
-				known[subject] = false // it is listed once among the entries that are read together
-				found[i] = &OwnOrderOf{&OwnOrder{Order: id}, err}
-				continue
+		story, err := stories.of(ctx, subject)
+		if err != nil {
+			if !errors.Is(err, errOrderTooLong) {
+				return nil, err
 			}
-			stories[subject] = all
-		}
-		if !firstOf(stories[subject], account, &lines[i]) {
+			known[subject] = false // it is listed once among the entries that are read together
+			found[i] = &OwnOrderOf{&OwnOrder{Order: id}, errOwnTooLong}
 			continue
 		}
-		one, err := s.ownOrder(ctx, book, who, id, stories[subject], false)
+		if !firstOf(story, account, &lines[i]) {
+			continue
+		}
+		one, err := s.ownOrder(ctx, book, who, id, story, false)
 		if err != nil {
-			if ctx.Err() != nil || fault.KindOf(err) == fault.Unavailable {
+			if passes(ctx, err) {
 				return nil, err
 			}
 			one = &OwnOrder{Order: id}
@@ -156,17 +155,18 @@ func creditsOf(story []ledger.Transaction, account ledger.Address) (credits mone
 	return credits
 }
 
-// errAskedOfLong means that an order is too long to be asked about.
-var errAskedOfLong = ErrOrderState.Withf("The order has more than %d transactions, so what a return would change is not computed. Nothing was changed.", mostMoves)
+// ErrAskedOfLong means that an order is too long to be asked about.
+var ErrAskedOfLong = fault.New(fault.Conflict, "return-too-long",
+	fmt.Sprintf("The order has more than %d transactions, so what a return would change is not computed. Nothing was changed. Read the order to see what of it is yours.", mostMoves))
 
 // OwnOrderAfter tells what a refund would do to a payee's share of an order, and leaves nothing behind: the last moves of the share
-// that it returns are those of the refund. It returns ErrOrderUnknown for an order in which the payee has no part, ErrOrderState for
+// that it returns are those of the refund. It returns ErrOrderUnknown for an order in which the payee has no part, ErrAskedOfLong for
 // one of more than 200 transactions, and the refund's own errors.
 func (s *Service) OwnOrderAfter(ctx context.Context, book ledger.Book, who PayeeRef, refund RefundMade) (share *OwnOrder, refunded []ledger.Transaction, err error) {
 	if !ledger.IsSegment(refund.Order) || !ledger.IsSegment(who.ID) {
 		return nil, nil, ErrOrderUnknown
 	}
-	known, err := s.transactionsOf(ctx, book, refund.Order)
+	known, err := s.ownTransactions(ctx, book, who, refund.Order)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -186,7 +186,7 @@ func (s *Service) OwnOrderAfter(ctx context.Context, book ledger.Book, who Payee
 			return nil, nil, none
 		}
 		if err == nil {
-			err = errAskedOfLong
+			err = ErrAskedOfLong
 		}
 		return nil, nil, err
 	}

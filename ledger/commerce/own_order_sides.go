@@ -1,7 +1,6 @@
 package commerce
 
 import (
-	"slices"
 	"strings"
 
 	"mizan/ledger"
@@ -9,9 +8,9 @@ import (
 )
 
 // The sides of an order, as one payee is told them. What processors, banks and carriers charge the platform for itself is not among
-// them: neither the cost nor the cash that it takes with it. A payee that is not the order's seller is told its own sum, its own
-// agency's, and one sum for the seller, the platform's fees, their taxes and everybody else: apart, they would tell the platform's
-// margin or what another payee has. A tax on a fee tells the fee.
+// them: neither the cost nor the cash that it takes with it. A payee that is not the order's seller is told what the buyer paid, its
+// own sum, its agency's, and one sum for everybody else: apart, these would tell the platform's margin or what another payee has. A
+// tax on a fee tells the fee, a discount or donation another's bonus or pledge, and a label what the seller was charged.
 
 // sides adds the order up by role.
 func (v *ownView) sides() {
@@ -110,11 +109,10 @@ func (v *ownView) sideOf(who, account string) string {
 	if v.who.Kind == "seller" && v.who.ID == v.order.seller {
 		return side
 	}
-	switch side {
-	case SideSeller, SideFees, SideTax, SideCreators, SideAgencies, SidePartners:
-		return SideRest
+	if side == SideBuyer || side == SideAgency {
+		return side
 	}
-	return side
+	return SideRest
 }
 
 // plainSideOf is the side of a receiver before any are folded into one.
@@ -132,7 +130,7 @@ func (v *ownView) plainSideOf(kind, id, account string) string {
 	case "creator":
 		return SideCreators
 	case "agency":
-		if v.who.Kind == "creator" && slices.ContainsFunc(v.order.creators, func(c creator) bool { return c.id == v.who.ID && c.agency == id }) {
+		if v.isOwnAgency(id) {
 			return SideAgency
 		}
 		return SideAgencies
@@ -148,4 +146,17 @@ func (v *ownView) plainSideOf(kind, id, account string) string {
 		return SideDonation
 	}
 	return SideOther
+}
+
+// isOwnAgency reports whether an agency is that of the creator that looks and of no other of the order: what it has of several would
+// tell one what it has of the others.
+func (v *ownView) isOwnAgency(id string) bool {
+	own, others := false, false
+	for i := range v.order.creators {
+		if c := &v.order.creators[i]; c.agency == id {
+			isOwn := v.who.Kind == "creator" && c.id == v.who.ID
+			own, others = own || isOwn, others || !isOwn
+		}
+	}
+	return own && !others
 }

@@ -2,10 +2,12 @@ package commerce
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
 	"mizan/ledger"
+	"mizan/ledger/fault"
 	"mizan/ledger/money"
 )
 
@@ -17,24 +19,50 @@ func (s *Service) OwnOrder(ctx context.Context, book ledger.Book, who PayeeRef, 
 	if !ledger.IsSegment(id) || !ledger.IsSegment(who.ID) {
 		return nil, ErrOrderUnknown
 	}
-	all, err := s.transactionsOf(ctx, book, id)
+	all, err := s.ownTransactions(ctx, book, who, id)
 	if err != nil {
 		return nil, err
 	}
 	return s.ownOrder(ctx, book, who, id, all, true)
 }
 
+// errOwnTooLong is errOrderTooLong for a payee of the order.
+var errOwnTooLong = ErrOrderState.Withf("The order has more than %d transactions, so what is yours in it is not told here. Your statements hold every amount of it.", maxOfOrder)
+
+// ownTransactions are the transactions of an order, for one payee: of one that is too long only who has an entry among those that were
+// read is told so.
+func (s *Service) ownTransactions(ctx context.Context, book ledger.Book, who PayeeRef, id string) ([]ledger.Transaction, error) {
+	all, err := s.transactionsOf(ctx, book, id)
+	if errors.Is(err, errOrderTooLong) {
+		if err = ErrOrderUnknown; newOwnView(book, who, id, all).posted() {
+			err = errOwnTooLong
+		}
+	}
+	return all, err
+}
+
 // ownOrder is the share of an order whose transactions are read. Only with moves is it told how it came about.
 func (s *Service) ownOrder(ctx context.Context, book ledger.Book, who PayeeRef, id string, all []ledger.Transaction, moves bool) (*OwnOrder, error) {
-	v := &ownView{who: who, order: &order{book: book, id: id, transactions: all}, share: &OwnOrder{Order: id}}
+	v := newOwnView(book, who, id, all)
+	if !v.posted() { // only the terms can name it; whoever they do not name learns nothing, not even by how long the sheets take
+		terms := newOwnView(book, who, id, all)
+		err := s.replayOwn(ctx, terms, false)
+		switch {
+		case err != nil && (terms.named || ctx.Err() != nil || fault.KindOf(err) == fault.Unavailable):
+			return nil, err
+		case !terms.named:
+			return nil, ErrOrderUnknown
+		}
+	}
 	if err := s.replayOwn(ctx, v, moves); err != nil {
 		return nil, err
 	}
-	if !v.part() {
-		return nil, ErrOrderUnknown
-	}
 	v.describe()
 	return v.share, nil
+}
+
+func newOwnView(book ledger.Book, who PayeeRef, id string, all []ledger.Transaction) *ownView {
+	return &ownView{who: who, order: &order{book: book, id: id, transactions: all}, share: &OwnOrder{Order: id}}
 }
 
 // mostMoves bounds the moves that are told of a share, the newest, and the transactions of an order that can be asked about.
@@ -78,7 +106,9 @@ func (s *Service) replayOwn(ctx context.Context, v *ownView, moves bool) error {
 			after = sheet.linesOf(v.who.Kind + ":" + v.who.ID)
 		}
 		if i >= v.share.Earlier {
-			v.share.Moves = append(v.share.Moves, v.move(t, before, after))
+			if m := v.move(t, before, after); v.tells(t, &m) {
+				v.share.Moves = append(v.share.Moves, m)
+			}
 		}
 		before = after
 	}
@@ -107,11 +137,8 @@ func (v *ownView) bucketOf(a ledger.Address) (bucket string, ok bool) {
 	return bucket, ok && kind == v.who.Kind && id == v.who.ID
 }
 
-// part reports whether the payee has a part in the order.
-func (v *ownView) part() bool {
-	if v.named {
-		return true
-	}
+// posted reports whether something was posted to an account of the payee.
+func (v *ownView) posted() bool {
 	for i := range v.order.transactions {
 		for _, e := range v.order.transactions[i].Entries {
 			if _, own := v.bucketOf(e.Account); own {
@@ -151,6 +178,26 @@ func (v *ownView) move(t *ledger.Transaction, before, after []OwnLine) OwnMove {
 		m.Lines = append(m.Lines, OwnLine{Key: "other", Amount: rest})
 	}
 	return m
+}
+
+// eventsOfAll are the events that every payee of an order is told, also one whose money they leave alone: how far the order is, and what
+// keeps it from settling or ends that.
+var eventsOfAll = []string{eventCaptured, eventCODDelivered, eventOpenedOrder, "order.shipped", "order.delivered", "order.cancelled", "order.cod_refused", eventSettled, eventRemitted,
+	"after_sales.opened", "after_sales.closed", "dispute.opened", "dispute.won", "dispute.lost", "dispute.reopened_won", "exchange.returned", "exchange.captured"}
+
+// tells reports whether the payee is told a move: one of its own, any if it is the order's seller, and otherwise only what concerns all.
+// That there was a bonus, a pledge or a charge is the matter of whom it moved something for.
+func (v *ownView) tells(t *ledger.Transaction, m *OwnMove) bool {
+	if v.who.Kind == "seller" && v.who.ID == v.order.seller || m.Net != 0 || len(m.Lines) > 0 || slices.Contains(eventsOfAll, m.Event) {
+		return true
+	}
+	if m.Event == "donation.from_sale" { // a pledge gives nothing before the order settles
+		r, _, _ := recordOf(t)
+		e, err := storedEvent(r, t)
+		given, ok := e.(*DonationFromSale)
+		return err == nil && ok && v.who == PayeeRef{"creator", given.Creator}
+	}
+	return slices.ContainsFunc(t.Entries, func(e ledger.Entry) bool { _, own := v.bucketOf(e.Account); return own })
 }
 
 // changedLines are the lines that a transaction changed, with what it changed them by. Lines of one rule belong together in their order.

@@ -3,6 +3,7 @@ package commerce
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -160,21 +161,7 @@ func (s *Service) rehearseOne(ctx context.Context, book ledger.Book, set *RuleSe
 	return sums.add("", t.ID(), result)
 }
 
-// transactionsOf reads the transactions of an order.
-func (s *Service) transactionsOf(ctx context.Context, book ledger.Book, id string) (ts []ledger.Transaction, err error) {
-	after := int64(0)
-	for {
-		page, err := s.ledger.Transactions(ctx, book, ledger.TransactionQuery{Subject: orderPrefix + id, After: after, Limit: pageOfOrder})
-		if err != nil {
-			return nil, err
-		}
-		ts = append(ts, page.Transactions...)
-		switch {
-		case !page.More:
-			return ts, nil
-		case len(ts) > maxOfOrder:
-			return nil, errOrderTooLong
-		}
-		after = ts[len(ts)-1].Sequence
-	}
+// transactionsOf reads the transactions of an order. Of one that is too long it returns the first with errOrderTooLong.
+func (s *Service) transactionsOf(ctx context.Context, book ledger.Book, id string) ([]ledger.Transaction, error) {
+	return (&stories{ledger: s.ledger, book: book, upTo: math.MaxInt64}).of(ctx, orderPrefix+id)
 }

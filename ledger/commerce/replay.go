@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 
 	"mizan/ledger"
 )
@@ -24,30 +25,14 @@ var errOrderTooLong = ErrOrderState.Withf("The order has more than %d transactio
 
 // load reads an order's state up to a sequence; 0 means up to now. An order that has no transactions is empty.
 func (s *Service) load(ctx context.Context, book ledger.Book, id string, upTo int64) (*order, error) {
-	o := &order{book: book, id: id}
-	after := int64(0)
-	for {
-		page, err := s.ledger.Transactions(ctx, book, ledger.TransactionQuery{Subject: "order:" + id, After: after, Limit: pageOfOrder})
-		if err != nil {
-			return nil, err
-		}
-		for _, t := range page.Transactions {
-			if upTo != 0 && t.Sequence > upTo {
-				page.More = false
-				break
-			}
-			o.transactions = append(o.transactions, t)
-			after = t.Sequence
-		}
-		if !page.More {
-			break
-		}
-		if len(o.transactions) > maxOfOrder {
-			return nil, errOrderTooLong
-		}
+	if upTo == 0 {
+		upTo = math.MaxInt64
 	}
-	o.last = after
-	return o, s.replay(ctx, o, len(o.transactions))
+	all, err := (&stories{ledger: s.ledger, book: book, upTo: upTo}).of(ctx, orderPrefix+id)
+	if err != nil {
+		return nil, err
+	}
+	return s.loaded(ctx, book, id, upTo, all)
 }
 
 // loaded is load of an order whose transactions are read already, up to the sequence or further.

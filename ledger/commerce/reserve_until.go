@@ -14,17 +14,16 @@ func (s *Service) ReservesUntil(ctx context.Context, book ledger.Book, orders []
 	for i, id := range orders {
 		subjects[i] = "order:" + id
 	}
-	stories, err := s.ledger.Stories(ctx, book, subjects, at, maxStory)
+	stories, err := s.storiesOf(ctx, book, subjects, at)
 	if err != nil {
 		return nil, err
 	}
 	until := make(map[string]time.Time, len(orders))
 	for i, id := range orders {
 		var o *order
-		if story := stories[subjects[i]]; story != nil {
+		story, err := stories.of(ctx, subjects[i])
+		if err == nil {
 			o, err = s.loaded(ctx, book, id, at, story)
-		} else {
-			o, err = s.load(ctx, book, id, at)
 		}
 		switch {
 		case err == nil:

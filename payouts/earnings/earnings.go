@@ -5,6 +5,7 @@ package earnings
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"mizan/ledger"
@@ -34,6 +35,12 @@ type Service struct {
 	now    func() time.Time
 	wait   func(ctx context.Context, until time.Time) error
 	log    *slog.Logger
+	// earnedIn is that of the events, which tests have be slow.
+	earnedIn func(ctx context.Context, book ledger.Book, page []ledger.Transaction) (map[int64][]commerce.Earned, map[int64]error, error)
+
+	mu sync.Mutex
+	// slow is by the book's id where its sums do not come on.
+	slow map[ledger.BookID]slow
 }
 
 // New returns a service.
@@ -41,7 +48,7 @@ func New(o Options) *Service {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{pool: o.Pool, ledger: o.Ledger, events: o.Events, now: o.Now, wait: o.Wait, log: o.Log}
+	return &Service{pool: o.Pool, ledger: o.Ledger, events: o.Events, now: o.Now, wait: o.Wait, log: o.Log, earnedIn: o.Events.EarnedIn, slow: map[ledger.BookID]slow{}}
 }
 
 // By says by what earnings are told apart.

@@ -3,6 +3,7 @@ package earnings
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/money"
+	"mizan/ledger/postgres"
 )
 
 // Following the book: a page of transactions is read and told apart, and then added to the sums in one transaction that moves the
@@ -117,7 +119,13 @@ func (s *Service) followPage(ctx context.Context, book ledger.Book, way *ledger.
 		if len(page.Transactions) == 0 {
 			break
 		}
-		if err := s.tell(ctx, book, page.Transactions, sums); err != nil {
+		if err := s.tell(ctx, book, page.Transactions, sums, s.tooSlow(book, to)); err != nil {
+			if errors.Is(err, postgres.ErrReadTooLong) {
+				if to > c.sequence {
+					break // what came before counts, and the next page begins here
+				}
+				s.slowAfter(book, to)
+			}
 			return 0, c.sequence, fmt.Errorf("earnings after %s: %w", ledger.TransactionID(book.Code, to), err)
 		}
 		counted += int64(len(page.Transactions))
@@ -142,11 +150,46 @@ func (s *Service) followPage(ctx context.Context, book ledger.Book, way *ledger.
 	return counted, to, err
 }
 
-// tell adds a page of transactions to sums.
-func (s *Service) tell(ctx context.Context, book ledger.Book, page []ledger.Transaction, sums sumsOf) error {
-	told, unread, err := s.events.EarnedIn(ctx, book, page)
+// mostSlow is how many times Follow ends at a place because an order could not be read in time, before that order counts as adjusted: what
+// was slow once must not be wrong for good, and what is always slow must not stop all that comes after it.
+const mostSlow = 3
+
+// slow is how many times Follow ended after a sequence.
+type slow struct {
+	after int64
+	times int
+}
+
+// slowAfter counts that Follow ended after a sequence.
+func (s *Service) slowAfter(book ledger.Book, after int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if x := s.slow[book.ID]; x.after == after {
+		s.slow[book.ID] = slow{after, x.times + 1}
+		return
+	}
+	s.slow[book.ID] = slow{after, 1}
+}
+
+// tooSlow reports whether Follow ended after a sequence too often to be tried again.
+func (s *Service) tooSlow(book ledger.Book, after int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.slow[book.ID]
+	return x.after == after && x.times >= mostSlow
+}
+
+// tell adds a page of transactions to sums. Unless it is given up, it returns postgres.ErrReadTooLong if an order of it could not be read
+// in time, and adds nothing.
+func (s *Service) tell(ctx context.Context, book ledger.Book, page []ledger.Transaction, sums sumsOf, givenUp bool) error {
+	told, unread, err := s.earnedIn(ctx, book, page)
 	if err != nil {
 		return err
+	}
+	for _, err := range unread {
+		if !givenUp && errors.Is(err, postgres.ErrReadTooLong) {
+			return err
+		}
 	}
 	for sequence, err := range unread {
 		s.log.Error("a transaction cannot be told apart, so its earnings are counted as adjusted", "transaction", ledger.TransactionID(book.Code, sequence), "err", err)

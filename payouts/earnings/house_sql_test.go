@@ -13,6 +13,7 @@ import (
 
 	"mizan/ledger"
 	"mizan/ledger/commerce"
+	"mizan/ledger/postgres/pgtest"
 )
 
 func ledgerCorrection() ledger.Correction {
@@ -159,11 +160,7 @@ func TestPlans(t *testing.T) {
 		"clear":      {sqlClear, []any{h.book.ID, 100}},
 		"sums":       {sqlSumsOf, []any{h.book.ID, []string{"seller"}, []string{"s8"}, []string{"GBP"}}},
 	} {
-		rows, err := h.db.Pool.Query(t.Context(), "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) "+q.sql, q.args...)
-		h.ok(err)
-		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		h.ok(err)
-		plan := strings.Join(lines, "\n")
+		plan := pgtest.Plan(t, h.db.Pool, q.sql, q.args...)
 		if strings.Contains(plan, "Seq Scan on earnings") || !strings.Contains(plan, "earnings_pkey") || strings.Contains(plan, "Rows Removed by Filter") {
 			t.Errorf("%s reads more than it tells:\n%s", name, plan)
 		}

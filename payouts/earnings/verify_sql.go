@@ -37,8 +37,8 @@ type Proof struct {
 	Rebuilding bool
 }
 
-// Sound reports whether all sums are what moved.
-func (p *Proof) Sound() bool { return len(p.Broken) == 0 }
+// Sound reports whether all sums were compared and are what moved.
+func (p *Proof) Sound() bool { return len(p.Broken) == 0 && p.Skipped == 0 }
 
 const (
 	verifyPage = 500

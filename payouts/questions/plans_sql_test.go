@@ -52,26 +52,8 @@ func TestPlans(t *testing.T) {
 			"answered":          {sqlAnswered, []any{1, "p1"}, 60},
 			"answered, of many": {sqlAnswered, []any{1, "much"}, 150},
 		} {
-			var plan []struct {
-				Plan struct {
-					Hit  int `json:"Shared Hit Blocks"`
-					Read int `json:"Shared Read Blocks"`
-				}
-			}
-			if err := conn.QueryRow(t.Context(), "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+q.sql, q.args...).Scan(&plan); err != nil {
-				t.Fatal(name, err)
-			}
-			n := plan[0].Plan.Hit + plan[0].Plan.Read
-			t.Logf("%s: %d blocks", name, n)
-			rows, err := conn.Query(t.Context(), "EXPLAIN "+q.sql, q.args...)
-			if err != nil {
-				t.Fatal(name, err)
-			}
-			lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-			if err != nil {
-				t.Fatal(name, err)
-			}
-			if text := strings.Join(lines, "\n"); n > q.most && (statistics != "" || name != "of one of many" || n > 12_000) || strings.Contains(text, "Seq Scan") {
+			n := pgtest.Blocks(t, conn, q.sql, q.args...)
+			if text := pgtest.Plan(t, conn, q.sql, q.args...); n > q.most && (statistics != "" || name != "of one of many" || n > 12_000) || strings.Contains(text, "Seq Scan") {
 				t.Errorf("%s reads %d blocks (statistics %q)\n%s", name, n, statistics, text)
 			}
 		}

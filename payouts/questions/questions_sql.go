@@ -143,13 +143,16 @@ func (s *Service) referenced(ctx context.Context, tx pgx.Tx, book ledger.Book, a
 	if err == nil {
 		err = s.openTx(ctx, tx, book, &q)
 	}
+	if err == nil && q.Erased { // nobody can tell any more whether it is the same
+		err = vault.ErrErased
+	}
 	if err == nil && (q.Text != a.Text || q.Payee != a.Payee || q.Kind != a.About.Kind || q.About.ID != a.About.ID || q.Line != a.About.Line) {
 		err = ErrReused
 	}
 	return q, err
 }
 
-// Answer answers an open question. It returns ErrUnknown, ErrText, ErrState, and what the vault refuses.
+// Answer answers an open question. The same answer of the same person again changes nothing, and is a reading. It returns ErrUnknown, ErrText, ErrState, and what the vault refuses.
 func (s *Service) Answer(ctx context.Context, by guard.Actor, book ledger.Book, id, text string) (q Question, err error) {
 	if text, err = plain(text); err != nil {
 		return q, err
@@ -167,10 +170,20 @@ func (s *Service) Answer(ctx context.Context, by guard.Actor, book ledger.Book, 
 		if q, err = one(tx.Query(ctx, sqlLockQuestion, book.ID, id)); err != nil {
 			return err
 		}
+		who := by.Kind + ":" + by.ID
 		if q.State != Open {
-			return ErrState
+			if q.AnsweredBy != who {
+				return ErrState
+			}
+			if err := s.openTx(ctx, tx, book, &q); err != nil {
+				return err
+			}
+			if q.Answer != text {
+				return ErrState
+			}
+			return s.record(ctx, tx, by, book, "payee_question.read", &q)
 		}
-		q.State, q.reply, q.AnsweredBy, q.AnsweredAt = Answered, sealed, by.Kind+":"+by.ID, s.after(q.AskedAt)
+		q.State, q.reply, q.AnsweredBy, q.AnsweredAt = Answered, sealed, who, s.after(q.AskedAt)
 		if _, err := tx.Exec(ctx, sqlAnswer, book.ID, id, q.reply, q.AnsweredBy, q.AnsweredAt); err != nil {
 			return err
 		}

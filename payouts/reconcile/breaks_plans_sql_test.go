@@ -73,15 +73,7 @@ func TestBreakPlans(t *testing.T) {
 		"all":          listed(BreakQuery{AfterSeen: now.AddDate(0, -2, 0), AfterID: "x", Limit: 100}),
 		"cleared":      listed(BreakQuery{States: []State{Cleared}, AfterSeen: now.AddDate(0, -2, 0), AfterID: "x", Limit: 100}),
 	} {
-		rows, err := conn.Query(t.Context(), "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) "+q.sql, q.args...)
-		if err != nil {
-			t.Fatal(name, err)
-		}
-		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			t.Fatal(name, err)
-		}
-		plan := strings.Join(lines, "\n")
+		plan := pgtest.Plan(t, conn, q.sql, q.args...)
 		for _, bad := range []string{"Seq Scan on recon_", "rows=40000", "rows=39990", "Rows Removed by Filter: 39", "Rows Removed by Filter: 40"} {
 			if strings.Contains(plan, bad) {
 				t.Errorf("%s: %s\n%s", name, bad, plan)

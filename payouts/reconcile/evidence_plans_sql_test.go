@@ -92,7 +92,7 @@ func TestEvidencePlans(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, q := range queries {
-			plan := evidencePlan(t, conn, q.sql, q.args)
+			plan := pgtest.Plan(t, conn, q.sql, q.args...)
 			for _, bad := range []string{"Seq Scan on evidence_lines", "Seq Scan on evidence_changes", "Seq Scan on evidence_parts", "Seq Scan on evidence_statements", "Seq Scan on evidence_receipts",
 				"Seq Scan on evidence_payouts", "rows=20000", "rows=199",
 				"rows=100000", "rows=99900", "rows=10000", "Rows Removed by Filter: 9", "rows=2000"} {
@@ -103,17 +103,4 @@ func TestEvidencePlans(t *testing.T) {
 			}
 		}
 	}
-}
-
-func evidencePlan(t *testing.T, conn *pgx.Conn, sql string, args []any) string {
-	t.Helper()
-	rows, err := conn.Query(t.Context(), "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) "+sql, args...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.Join(lines, "\n")
 }

@@ -62,11 +62,11 @@ func TestItemPlans(t *testing.T) {
 				t.Fatal(err)
 			}
 			if strings.HasPrefix(strings.TrimSpace(q.sql), "SELECT") {
-				if n := blocksRead(t, conn, q.sql, q.args); n > 6_000 {
+				if n := pgtest.Blocks(t, conn, q.sql, q.args...); n > 6_000 {
 					t.Errorf("%s reads %d blocks (statistics %q)", name, n, statistics)
 				}
 			}
-			plan := evidencePlan(t, conn, q.sql, q.args)
+			plan := pgtest.Plan(t, conn, q.sql, q.args...)
 			if err := tx.Rollback(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -78,21 +78,6 @@ func TestItemPlans(t *testing.T) {
 			}
 		}
 	}
-}
-
-// blocksRead is how many blocks a query reads, wherever they are.
-func blocksRead(t *testing.T, conn *pgx.Conn, sql string, args []any) (n int) {
-	t.Helper()
-	var plan []struct {
-		Plan struct {
-			Hit  int `json:"Shared Hit Blocks"`
-			Read int `json:"Shared Read Blocks"`
-		}
-	}
-	if err := conn.QueryRow(t.Context(), "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+sql, args...).Scan(&plan); err != nil || len(plan) != 1 {
-		t.Fatal(plan, err)
-	}
-	return plan[0].Plan.Hit + plan[0].Plan.Read
 }
 
 // TestItemsInPages: in pages of any size a run that is made again has the same before it, and a page of what it does not want is none the less

@@ -110,7 +110,7 @@ func (s *Service) disagreements(ctx context.Context, st *Statement) (differ []Di
 		}
 	}
 	for _, a := range list { // in their order
-		if is, left := booked[a.address]; left {
+		if is, left := booked[a.address]; left && (is.balance != 0 || len(list) <= maxAccounts) { // of many, those that were empty are not told of
 			say(a.address, 0, is.balance)
 		}
 	}

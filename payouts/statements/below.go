@@ -69,6 +69,8 @@ type Held struct {
 	Amount money.Minor
 	// Order is the order that it is of; empty where it is of none.
 	Order string
+	// Campaign is the campaign that keeps it; empty where none does.
+	Campaign string
 	// Since is when it was kept first, as the book learned of it; zero where it came bit by bit.
 	Since time.Time
 	// Until is when it becomes available; zero where nobody knows.

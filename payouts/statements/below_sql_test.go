@@ -3,6 +3,7 @@ package statements
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,7 +49,7 @@ func (h *house) below(st *Statement) (list []string) {
 		return at.In(h.book.Location()).Format(time.DateOnly)
 	}
 	for _, x := range b.Held {
-		list = append(list, fmt.Sprintf("%s %s of %q since %s until %s, waits for %q %v", x.Reason, x.Amount.Format(st.Currency), x.Order, day(x.Since), day(x.Until), x.WaitsFor, x.Categories))
+		list = append(list, fmt.Sprintf("%s %s of %q since %s until %s, waits for %q %v", x.Reason, x.Amount.Format(st.Currency), x.Order+x.Campaign, day(x.Since), day(x.Until), x.WaitsFor, x.Categories))
 	}
 	for _, x := range b.Others {
 		list = append(list, fmt.Sprintf("others %s %s", x.Bucket, x.Closing.Format(st.Currency)))
@@ -116,12 +117,13 @@ func TestBelow(t *testing.T) {
 		t.Errorf("the charity (-want +got):\n%s", diff)
 	}
 	st, _ = uk.days("local_c", "GBP")
-	if diff := cmp.Diff([]string{`campaign 42.65 of "" since - until -, waits for "person" []`, "card fees 0.32, of returned gifts 0.07"}, uk.below(st)); diff != "" {
+	if diff := cmp.Diff([]string{`campaign 42.65 of "winter24" since - until -, waits for "person" []`, "card fees 0.32, of returned gifts 0.07"}, uk.below(st)); diff != "" {
 		t.Errorf("the charity that is checked (-want +got):\n%s", diff)
 	}
 }
 
-// TestOfPayout tells of two payouts exactly what each paid, to the cent and on every page, and of somebody else's payout nothing.
+// TestOfPayout tells of payouts exactly what each paid, to the cent and on every page, of orders what their settlement was made of, and of
+// somebody else's payout nothing.
 func TestOfPayout(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, "US", "America/Chicago", "USD")
@@ -133,28 +135,80 @@ func TestOfPayout(t *testing.T) {
 		}
 		h.raw(event, "USD", "assets:processor:available:main", x, "liabilities:creator:available:amy", -x)
 	}
-	pay := func(reference string, amount money.Minor) payouts.Payout {
+	payTo := func(kind, id, reference string, amount money.Minor) payouts.Payout {
 		t.Helper()
 		d, list, err := h.Service.payouts.RequestPayout(t.Context(), finance, h.book, payouts.Request{Reference: reference, Amount: amount, Method: "standard",
-			Holder: payouts.Holder{PayeeKey: payouts.PayeeKey{Kind: "creator", ID: "amy"}, Currency: "USD"}})
+			Holder: payouts.Holder{PayeeKey: payouts.PayeeKey{Kind: kind, ID: id}, Currency: "USD"}})
 		h.ok(err)
 		if len(list) != 1 {
 			t.Fatalf("%s", d.Decision)
 		}
 		return list[0]
 	}
+	pay := func(reference string, amount money.Minor) payouts.Payout {
+		return payTo("creator", "amy", reference, amount)
+	}
 	first := pay("first-of-november", 80_00)
 	second := pay("second-of-november", 0)
+	// A sale of two units of which one goes back before it settles, and a parcel later that settles by itself.
+	h.ready("creator", "zoe", "US", "USD")
+	h.ready("seller", "shop", "US", "USD")
+	h.post("order.captured", "O-1", `{"order":"O-1","currency":"USD","placed_at":"2026-11-20T10:00:00Z","seller":"shop","lines":[{"line":1,"sku":"A","quantity":2,"unit_price":"100.00"}],
+"creators":[{"creator":"zoe","agency":{"id":"mcn","share":"0.20"}}],"commission_rate":"0.10","payments":[{"processor":"main","payment_id":"pi_1","amount":"200.00"}]}`)
+	h.post("charge.recorded", "O-1-ful", `{"kind":"warehouse.fulfilment_charged","party":"shop","order":"O-1","currency":"USD","amount":"3.58"}`)
+	h.post("refund.made", "O-1-r", `{"order":"O-1","refund":"O-1-r","lines":[{"line":1,"quantity":1}],"payment_refund_id":"re_1","shipped":true}`)
+	h.settle("O-1", "0.10", 30)
+	h.post("refund.made", "O-1-s", `{"order":"O-1","refund":"O-1-s","amount":"50.00","payment_refund_id":"re_2","shipped":true}`)
+	h.post("order.captured", "O-1-2", `{"order":"O-1","capture":2,"currency":"USD","placed_at":"2026-11-20T10:00:00Z","seller":"shop","lines":[{"line":2,"sku":"B","quantity":1,"unit_price":"30.00"}],
+"creators":[{"creator":"zoe","agency":{"id":"mcn","share":"0.20"}}],"commission_rate":"0.10","payments":[{"processor":"main","payment_id":"pi_2","amount":"30.00"}]}`)
+	h.settle("O-1", "0", 0)
+	shop, zoe := payTo("seller", "shop", "the-shop", 20_00), payTo("creator", "zoe", "zoe", 0)
+	rest := payTo("seller", "shop", "the-rest", 0)
+	sold := []string{
+		"order.captured sale O-1 200.00 available 200.00",
+		"order.captured fee O-1 -12.00 available 188.00 = 0.06 of 200.00",
+		"order.captured commission O-1 -20.00 available 168.00 = 0.1 of 200.00",
+		"warehouse.fulfilment_charged warehouse O-1 -3.58 available 164.42",
+		"refund.partial sale O-1 -100.00 available 64.42 (200.00 before, 100.00 now)",
+		"refund.partial fee O-1 6.00 available 70.42 = 0.06 of 100.00 (-12.00 before, -6.00 now)",
+		"refund.partial commission O-1 10.00 available 80.42 = 0.1 of 100.00 (-20.00 before, -10.00 now)",
+		"refund.partial fee O-1 -1.20 available 79.22",
+		"order.settled move O-1 -7.92 available 71.30 (pending to reserve)",
+	}
 	for _, x := range []struct {
 		payout payouts.Payout
 		want   []string
 	}{
+		{shop, slices.Concat(sold, []string{
+			"order.settled other_payout O-1 -8.70 available 62.60 (62.60 of 71.30)",
+			"refund.partial sale O-1 -50.00 available 12.60 (100.00 before, 50.00 now)",
+			"refund.partial fee O-1 3.00 available 15.60 = 0.06 of 50.00 (-6.00 before, -3.00 now)",
+			"refund.partial commission O-1 5.00 available 20.60 = 0.1 of 50.00 (-10.00 before, -5.00 now)",
+			"refund.partial fee O-1 -0.60 available 20.00 (-1.20 before, -1.80 now)",
+		})},
+		{rest, slices.Concat(sold, []string{
+			"order.settled other_payout O-1 -62.60 available 8.70 (8.70 of 71.30)",
+			"reserve.released move O-1 4.20 available 12.90 (reserve to available)",
+			"order.captured sale O-1 30.00 available 42.90",
+			"order.captured fee O-1 -1.80 available 41.10 = 0.06 of 80.00 (-3.00 before, -4.80 now)",
+			"order.captured commission O-1 -3.00 available 38.10 = 0.1 of 80.00 (-5.00 before, -8.00 now)",
+		})},
+		{zoe, []string{
+			"order.captured commission O-1 20.00 available 20.00 = 0.1 of 200.00",
+			"order.captured agency_share O-1 -4.00 available 16.00 = 0.2 of 20.00",
+			"refund.partial commission O-1 -10.00 available 6.00 = 0.1 of 100.00 (20.00 before, 10.00 now)",
+			"refund.partial agency_share O-1 2.00 available 8.00 = 0.2 of 10.00 (-4.00 before, -2.00 now)",
+			"refund.partial commission O-1 -5.00 available 3.00 = 0.1 of 50.00 (10.00 before, 5.00 now)",
+			"refund.partial agency_share O-1 1.00 available 4.00 = 0.2 of 5.00 (-2.00 before, -1.00 now)",
+			"order.captured commission O-1 3.00 available 7.00 = 0.1 of 80.00 (5.00 before, 8.00 now)",
+			"order.captured agency_share O-1 -0.60 available 6.40 = 0.2 of 8.00 (-1.00 before, -1.60 now)",
+		}},
 		{first, []string{"test.earned other  50.00 available 50.00", "test.earned other  33.00 available 83.00 (33.00 of 45.00)", "creator.bonus bonus  -3.00 available 80.00"}},
 		{second, []string{"test.earned other  12.00 available 12.00 (12.00 of 45.00)", "test.earned other  30.00 available 42.00", "test.earned other  7.00 available 49.00"}},
 	} {
-		st, err := h.OfPayout(t.Context(), h.book, "amy", x.payout.ID)
+		st, err := h.OfPayout(t.Context(), h.book, x.payout.Holder.ID, x.payout.ID)
 		h.ok(err)
-		if st.Opening() != 0 || st.Closing() != x.payout.Amount+x.payout.Fee || st.Headlines().Paid != x.payout.Amount {
+		if st.Opening() != 0 || st.Closing() != x.payout.Amount+x.payout.Fee || st.Headlines() != (Headlines{InTransit: x.payout.Amount, PaidKnown: true}) {
 			t.Errorf("from %v to %v", st.Opening(), st.Closing())
 		}
 		for _, limit := range []int{1, 2, 100} {
@@ -166,7 +220,7 @@ func TestOfPayout(t *testing.T) {
 				t.Errorf("pages of %d (-want +got):\n%s", limit, diff)
 			}
 		}
-		if name := st.FileName(tabular.CSV); name != "payout-us-amy-"+x.payout.ID+".csv" {
+		if name := st.FileName(tabular.CSV); name != "payout-us-"+x.payout.Holder.ID+"-"+x.payout.ID+".csv" {
 			t.Error(name)
 		}
 		for _, f := range Formats() {
@@ -191,6 +245,11 @@ func TestOfPayout(t *testing.T) {
 	}
 	_, err := h.Service.payouts.Cancel(t.Context(), finance, h.book, second.ID, "asked for")
 	h.ok(err)
+	gone, err := h.OfPayout(t.Context(), h.book, "amy", second.ID)
+	h.ok(err)
+	if gone.Headlines() != (Headlines{PaidKnown: true}) {
+		t.Errorf("of one that was cancelled: %+v", gone.Headlines())
+	}
 	h.set(2026, 12, 3)
 	st, err := h.Issue(t.Context(), h.book, "amy", "USD")
 	h.ok(err)

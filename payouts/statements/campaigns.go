@@ -54,7 +54,7 @@ func (s *Service) campaigns(ctx context.Context, st *Statement, b *Below) error 
 			return err
 		}
 		if then.Held && c.waits > 0 {
-			b.Held = append(b.Held, Held{Reason: HeldCampaign, WaitsFor: WaitsForPerson, Amount: c.waits})
+			b.Held = append(b.Held, Held{Reason: HeldCampaign, WaitsFor: WaitsForPerson, Campaign: c.id, Amount: c.waits})
 		}
 		if !c.moved {
 			continue

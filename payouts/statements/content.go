@@ -113,8 +113,7 @@ func (s *Service) form(ctx context.Context, st *Statement, to io.Writer, row fun
 	if len(last) > 0 {
 		return nil, fmt.Errorf("%w: lines are on a bucket that the statement does not have", errDefect)
 	}
-	fresh := Statement{Currency: st.Currency}
-	sums.into(&fresh)
+	fresh := Statement{Currency: st.Currency, Sums: sums.sums()}
 	tail, err := fresh.tail()
 	if err != nil {
 		return nil, err
@@ -132,7 +131,7 @@ func (s *Service) seal(ctx context.Context, st *Statement) error {
 	if err != nil {
 		return err
 	}
-	sums.into(st)
+	st.take(sums.sums())
 	st.Bytes, st.SHA256 = w.size, hexOf(w.sum.Sum(nil))
 	return nil
 }
@@ -260,10 +259,13 @@ func (s *Service) Measure(ctx context.Context, st *Statement, f tabular.Format, 
 }
 
 // Manifest makes a statement's file without handing it out and returns what can be said of it: rows, the sum of the amounts, bytes and
-// hash. The same statement has the same file each time only if it was issued.
+// hash. An issued statement, a payout and days that are over have the same file each time.
 //
-// Errors: those of Measure.
+// Errors: ErrOpenDays and those of Measure.
 func (s *Service) Manifest(ctx context.Context, st *Statement, f tabular.Format, dialect tabular.Dialect) (tabular.Manifest, error) {
+	if st.open {
+		return tabular.Manifest{}, ErrOpenDays
+	}
 	came, err := s.Measure(ctx, st, f, dialect)
 	if err != nil {
 		return tabular.Manifest{}, err

@@ -30,6 +30,8 @@ type cutting struct {
 	payee string
 	head  Line
 	lines []Line
+	// waiting are, of a settlement in the statement of a payout, the lines that came to wait for it.
+	waiting []Line
 	// sold says that the payee sold what the transaction is about.
 	sold bool
 	// nothing says that it left nothing of what the payee earned by the order, before fees, and something that it left something where

@@ -160,16 +160,26 @@ func TestOneDoesNotStopOthers(t *testing.T) {
 		h.earn(fmt.Sprintf("amy-%02d", i), 100)
 	}
 	h.earn("bea", 100)
+	h.earn("cat", 100)
 	h.set(2026, 12, 20)
 	h.issueAll("amy-00")
 	// One account says of its entries what they do not come to.
 	h.change(`UPDATE entries SET balance_after = balance_after - 3 WHERE sequence BETWEEN 2 AND 22`)
 	r, err := h.IssueDue(t.Context(), payouts.Turn{Book: h.book})
-	if err == nil || strings.Count(err.Error(), "the statement of") != mostFailures || !strings.Contains(err.Error(), "21 payees") || r.Items != 1 {
+	if err == nil || strings.Count(err.Error(), "the statement of") != mostFailures || !strings.Contains(err.Error(), "21 payees") || r.Items != 2 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if _, err := h.Last(t.Context(), h.book, "bea", "GBP"); err != nil {
 		t.Errorf("bea: %v", err)
+	}
+	// A payee with many campaigns that are long over gets its statement, and each of its currencies is known.
+	h.change(`INSERT INTO accounts SELECT (jsonb_populate_record(a, jsonb_build_object('id', 2000000 + n, 'address', 'liabilities:donation:pending:cat:c' || n, 'currency', CASE n WHEN 999 THEN 'EUR' ELSE 'GBP' END))).* FROM accounts a, generate_series(1, 1100) n WHERE a.address = 'liabilities:creator:pending:cat'`,
+		`INSERT INTO balances SELECT (jsonb_populate_record(b, jsonb_build_object('account_id', 2000000 + n, 'last_sequence', 0))).* FROM balances b JOIN accounts a ON a.book_id = b.book_id AND a.id = b.account_id, generate_series(1, 1100) n WHERE a.address = 'liabilities:creator:pending:cat'`)
+	if st, err := h.Days(t.Context(), h.book, "cat", "GBP", "2026-11-01", "2026-12-20"); err != nil || st.Closing() != 100 || len(st.Accounts) != 1 {
+		t.Errorf("of many campaigns: %+v, %v", st, err)
+	}
+	if list, err := h.Currencies(t.Context(), h.book, "cat"); err != nil || len(list) != 2 {
+		t.Errorf("%v, %v", list, err)
 	}
 	// A payee with more accounts than are read.
 	h.change(`INSERT INTO accounts SELECT (jsonb_populate_record(a, jsonb_build_object('id', 1000000 + n, 'address', 'liabilities:donation:pending:amy-00:c' || n))).* FROM accounts a, generate_series(1, 5100) n WHERE a.address = 'liabilities:creator:pending:amy-00'`,
@@ -194,9 +204,7 @@ func TestReinstated(t *testing.T) {
 	add("B", true, false)
 	add("B", false, false)
 	add("A", false, true)
-	var st Statement
-	sums.into(&st)
-	if st.NothingCount != 1 || len(st.Nothing) != 1 || st.Nothing[0].Order != "B" {
+	if st := sums.sums(); st.NothingCount != 1 || len(st.Nothing) != 1 || st.Nothing[0].Order != "B" {
 		t.Errorf("%d, %+v", st.NothingCount, st.Nothing)
 	}
 }

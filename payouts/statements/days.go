@@ -31,8 +31,8 @@ func (s *Service) Days(ctx context.Context, book ledger.Book, payee string, c mo
 	if begin.After(now) || book.DayBegins(to.Year(), to.Month(), to.Day()).After(now) {
 		return nil, ErrRange
 	}
-	st := &Statement{Payee: payee, Currency: c, Kind: Range, FirstDay: first, LastDay: last, IssuedAt: now, book: book}
-	if now.After(end) {
+	st := &Statement{Payee: payee, Currency: c, Kind: Range, FirstDay: first, LastDay: last, IssuedAt: now, book: book, open: !now.After(end)}
+	if !st.open {
 		st.IssuedAt = end.UTC() // days that are over come to the same bytes each time
 	}
 	if st.From, err = s.recordedBefore(ctx, book, begin); err != nil {
@@ -52,6 +52,9 @@ func (s *Service) fill(ctx context.Context, st *Statement) error {
 	}
 	if len(list) == 0 {
 		return ledger.ErrAccountNotOpened
+	}
+	if list, err = s.told(ctx, st.book, list, st.From); err != nil {
+		return err
 	}
 	before, err := s.heldAt(ctx, st.book, list, st.From)
 	if err != nil {

@@ -31,6 +31,7 @@ SELECT x.id, x.payee, x.currency, x.number, x.kind, x.period, x.from_sequence, x
        (x.head::jsonb - 'accounts')::text, (x.tail::jsonb - 'nothing_left')::text, x.issued_at
   FROM statements x
  WHERE x.book_id = $1 AND x.payee = $2 AND ($3 = '' OR x.currency = $3) AND ($4 = '' OR (x.currency, -x.number) > ($4, -$5::bigint))
+   AND ($7::integer = 0 OR x.period = $7)
  ORDER BY x.currency, x.number DESC LIMIT $6`
 
 	sqlIssue = `
@@ -67,6 +68,8 @@ type Query struct {
 	Payee string
 	// Currency is the one wanted; empty for all.
 	Currency money.Currency
+	// Period is the month wanted; 0 for all.
+	Period ledger.Period
 	// AfterCurrency and AfterNumber are those of the last statement already seen.
 	AfterCurrency money.Currency
 	AfterNumber   int64
@@ -78,7 +81,7 @@ type Query struct {
 // They come without their accounts and without the orders of which nothing is left: read one by itself to have its lines made.
 func (s *Service) Statements(ctx context.Context, book ledger.Book, q Query) (list []*Statement, err error) {
 	err = s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, sqlList, book.ID, q.Payee, string(q.Currency), string(q.AfterCurrency), q.AfterNumber, min(max(q.Limit, 1), 1000)+1)
+		rows, err := tx.Query(ctx, sqlList, book.ID, q.Payee, string(q.Currency), string(q.AfterCurrency), q.AfterNumber, min(max(q.Limit, 1), 1000)+1, q.Period)
 		if err != nil {
 			return err
 		}
@@ -160,6 +163,9 @@ func (s *Service) due(ctx context.Context, book ledger.Book, payee string, c mon
 	}
 	list, err = s.accounts(ctx, book, payee, c)
 	if err != nil {
+		return nil, nil, nil, err
+	}
+	if list, err = s.told(ctx, book, list, st.From); err != nil {
 		return nil, nil, nil, err
 	}
 	first, err := s.next(ctx, book, list, st.From, over, 1)

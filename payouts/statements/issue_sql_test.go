@@ -3,6 +3,8 @@ package statements
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -83,6 +85,12 @@ func TestMonths(t *testing.T) {
 	// A range that ends today tells the same lines.
 	st, err := h.Days(t.Context(), h.book, "cre_amy", "GBP", "2026-11-01", "2027-01-31")
 	h.ok(err)
+	if err := h.sumUpTo(t.Context(), st, 3); !errors.Is(err, ErrLong) || st.Summed() || st.Headlines().PaidKnown {
+		t.Errorf("four transactions were summed up as three: %v", err)
+	}
+	if err := h.sumUpTo(t.Context(), st, 4); err != nil || st.Lines != first.Lines+second.Lines || st.NothingCount != 1 || !st.Headlines().PaidKnown {
+		t.Errorf("summed up it is %+v, %v", st.Sums, err)
+	}
 	if all := h.lines(st, 1); len(all) != int(first.Lines+second.Lines) || st.Closing() != 0 || sum(all, func(*Line) bool { return true }) != 0 {
 		t.Errorf("the range has %d lines and closes at %d", len(all), st.Closing())
 	}
@@ -211,6 +219,51 @@ func TestDays(t *testing.T) {
 	}
 	if st, err = h.Days(t.Context(), h.book, "amy", "GBP", "2026-11-20", "2026-11-20"); err != nil || len(h.lines(st, 5)) != 1 || st.Closing() != 100 {
 		t.Errorf("today: %+v, %v", st, err)
+	}
+	h.leavesWhileMade()
+}
+
+// cutOff takes the entries away from whoever reads on when the first bytes of a file have left.
+type cutOff struct {
+	bytes int
+	cut   func()
+}
+
+func (c *cutOff) Write(b []byte) (int, error) {
+	if c.bytes == 0 {
+		c.cut()
+	}
+	c.bytes += len(b)
+	return len(b), nil
+}
+
+// leavesWhileMade has a long statement leave (M09): its beginning leaves before its end is read, so that no more than a part of it is ever
+// in memory, and what cannot be read to its end is never whole. A sheet is put together at its end.
+func (h *house) leavesWhileMade() {
+	h.Helper()
+	draft := ledger.Draft{Event: "test.earned", Lines: []ledger.Line{{Account: "assets:processor:pending:main", Amount: 20, Currency: "GBP"}}}
+	for range 20 {
+		draft.Lines = append(draft.Lines, ledger.Line{Account: "liabilities:creator:pending:long", Amount: -1, Currency: "GBP"})
+	}
+	for n := range 2 {
+		h.ok(h.ledger.Post(h.Context(), h.book, ledger.Submission{Reference: fmt.Sprint("long-", n), Drafts: slices.Repeat([]ledger.Draft{draft}, walkPage)}).Err)
+	}
+	st, err := h.Days(h.Context(), h.book, "long", "GBP", "2026-11-20", "2026-11-20")
+	h.ok(err)
+	super, err := pgx.Connect(h.Context(), h.db.SuperURL)
+	h.ok(err)
+	defer func() { _ = super.Close(h.Context()) }()
+	may := func(sql string) {
+		_, err := super.Exec(h.Context(), sql)
+		h.ok(err)
+	}
+	for _, f := range []tabular.Format{JSON, tabular.CSV, tabular.JSONLines} {
+		whole := len(h.file(st, f))
+		to := &cutOff{cut: func() { may(`REVOKE SELECT ON entries FROM mizan_app`) }}
+		if err := h.Write(h.Context(), st, f, tabular.Dialect{}, to); err == nil || to.bytes == 0 || to.bytes >= whole {
+			h.Errorf("M09: %s: %d of %d bytes left without the entries, %v", f, to.bytes, whole, err)
+		}
+		may(`GRANT SELECT ON entries TO mizan_app`)
 	}
 }
 

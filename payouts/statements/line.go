@@ -52,6 +52,8 @@ const (
 	CodePayout = "payout"
 	// CodePayoutFee is what was kept for a payout, with the tax on it, or given back.
 	CodePayoutFee = "payout_fee"
+	// CodeOtherPayout is what of an order's settlement another payout pays, in the statement of a payout.
+	CodeOtherPayout = "other_payout"
 	// CodeTaxWithheld is tax withheld from the payee for the tax office.
 	CodeTaxWithheld = "tax_withheld"
 )

@@ -114,7 +114,7 @@ func TestCharity(t *testing.T) {
 	st, lines := h.days("ngo_a", "GBP")
 	all := func(*Line) bool { return true }
 	for code, want := range map[string][]string{
-		"donation": {"30.00", "11.71", "62.59"}, "match": {"30.00", "12.00", "48.00", "-12.00"}, "refund": {"-11.71"}, CodePayout: {"-170.59"}, "fee": nil,
+		"donation": {"30.00", "11.71", "62.59"}, "match": {"30.00", "12.00", "48.00", "-12.00"}, "refund": {"-11.71"}, CodePayout: {"-170.59"}, "fee": nil, "agency_share": nil,
 	} {
 		if got := amounts(lines, code, all); !slices.Equal(got, want) {
 			t.Errorf("%s: %v, want %v", code, got, want)

@@ -10,8 +10,9 @@ import (
 )
 
 // The statement of one payout: exactly the money that it paid. An account's credits are used up in their order, so a payout pays those
-// that came since the one before, less what was taken since; the first and the last perhaps in part. It opens with nothing and closes with
-// what left the payee's money: what arrives and the fee for it. It is made on demand and has no number.
+// that came since the one before, less what was taken since; the first and the last perhaps in part. An order that settled is told by what
+// came to wait for it: the sale, the fees, what went back. It opens with nothing and closes with what left the payee's money: what arrives and
+// the fee for it. It is made on demand and has no number, and nothing of it is kept.
 
 // Payout is one payout's lines, on demand.
 const Payout Kind = "payout"
@@ -45,6 +46,17 @@ func (s *Service) OfPayout(ctx context.Context, book ledger.Book, payee, id stri
 	return st, st.write()
 }
 
+// paidPage is how many entries of a payout are read together: each is an order with its story.
+const paidPage = 40
+
+// PaidAs is the kind of payee that the payout of a statement paid; empty for the other kinds of statements.
+func (s *Statement) PaidAs() string {
+	if s.of == nil {
+		return ""
+	}
+	return s.of.Holder.Kind
+}
+
 // walkPayout hands out the transactions with lines of a payout from a place on, cut, until there are no more or yield says so.
 func (s *Service) walkPayout(ctx context.Context, st *Statement, from Place, page int, yield func(*cutting) (more bool, err error)) (map[Bucket]money.Minor, error) {
 	bucket := st.Buckets[0].Bucket
@@ -59,7 +71,7 @@ func (s *Service) walkPayout(ctx context.Context, st *Statement, from Place, pag
 		if err := ctx.Err(); err != nil {
 			return nil, context.Cause(ctx)
 		}
-		list, err := s.payouts.Lines(ctx, st.book, st.of.ID, after, line, page)
+		list, err := s.payouts.Lines(ctx, st.book, st.of.ID, after, line, min(page, paidPage))
 		if err != nil {
 			return nil, err
 		}
@@ -112,18 +124,34 @@ func (s *Service) cutPaid(ctx context.Context, st *Statement, list []payouts.Lin
 		if err != nil {
 			return nil, err
 		}
+		cuttings = append(cuttings, x)
+	}
+	if err := s.readWaiting(ctx, st, cuttings); err != nil {
+		return nil, err
+	}
+	for _, x := range cuttings {
 		all := x.lines
 		x.lines, x.sold, x.nothing, x.something = nil, false, false, false
-		for ; len(list) > 0 && list[0].Sequence == n; list = list[1:] {
+		for ; len(list) > 0 && list[0].Sequence == x.t.Sequence; list = list[1:] {
 			x.paid(all, list[0])
 		}
-		cuttings = append(cuttings, x)
 	}
 	return cuttings, nil
 }
 
-// paid adds what a payout paid of one entry: its lines, or one line for a part of it, which no line alone is.
+// paid adds what a payout paid of one entry: its lines, or one line for a part of it, which no line alone is. Of a settlement it is what the
+// order was made of, and what of it another payout pays.
 func (x *cutting) paid(all []Line, of payouts.Line) {
+	if parts := x.settled(all, of.EntryLine); parts != nil {
+		x.lines = append(x.lines, parts...)
+		if of.Amount != of.Entry {
+			rest := x.head
+			rest.Code, rest.Amount, rest.Entry, rest.RuleVersion = CodeOtherPayout, of.Amount-of.Entry, parts[0].Entry, ""
+			rest.Bucket, rest.account, rest.Note = parts[0].Bucket, parts[0].account, x.note(of.Amount.Format(rest.Currency)+" of "+of.Entry.Format(rest.Currency))
+			x.lines = append(x.lines, rest)
+		}
+		return
+	}
 	var own []Line
 	for _, l := range all {
 		if l.Entry == entryID(x.t, of.EntryLine) {

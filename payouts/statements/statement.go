@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
-	"slices"
 	"strings"
 	"time"
 
@@ -46,14 +45,8 @@ type Statement struct {
 	// Previous is the statement issued before, and PreviousSHA256 its hash in hexadecimal; empty for the first.
 	Previous, PreviousSHA256 string
 	IssuedAt                 time.Time
-	// Lines counts the lines, Totals sum them up, Nothing lists orders of which nothing is left for the payee, and Tax is the memo
-	// about tax; known of issued statements.
-	Lines  int64
-	Totals []Total
-	// Nothing has at most 1,000 orders; NothingCount says how many there are.
-	Nothing      []NothingLeft
-	NothingCount int64
-	Tax          []TaxMemo
+	// Sums are what its lines come to; known of issued statements, and of others once they are summed up.
+	Sums
 	// SHA256 is the hash of the data form in hexadecimal, Bytes its size; empty and 0 on demand.
 	SHA256 string
 	Bytes  int64
@@ -61,8 +54,11 @@ type Statement struct {
 	// Payout is the payout that it is of; nil of the other kinds.
 	Payout *PaidOut
 
-	book   ledger.Book
+	book ledger.Book
+	// open says that its days are not over.
+	open   bool
 	schema int
+	summed bool
 	// of is the payout as it is kept.
 	of *payouts.Payout
 	// head are the bytes of the data form before the lines.
@@ -354,16 +350,25 @@ type Headlines struct {
 	Settled money.Minor
 	// OnHold is held back: reserves, disputes, blocks, deposits and trusts.
 	OnHold money.Minor
-	// Paid left for where the payee is paid, within the statement, and InTransit is on its way there.
+	// Paid left for where the payee is paid, within the statement, and InTransit is on its way there. Of a payout it is one of them by how
+	// the payout stands, or neither if that did not arrive for good.
 	Paid, InTransit money.Minor
-	// PaidKnown says that Paid was added up; of days on demand it is not.
+	// PaidKnown says that Paid was added up; of days on demand it is once they are summed up.
 	PaidKnown bool
 }
 
-// Headlines are the figures at the end of the statement. That of a payout has one only: what it paid.
+// Headlines are the figures at the end of the statement.
 func (s *Statement) Headlines() (h Headlines) {
 	if s.of != nil {
-		return Headlines{Paid: s.of.Amount, PaidKnown: true}
+		h.PaidKnown = true
+		switch s.Payout.StateNow {
+		case payouts.Paid:
+			h.Paid = s.of.Amount
+		case payouts.Failed, payouts.Cancelled, Returned:
+		default:
+			h.InTransit = s.of.Amount
+		}
+		return h
 	}
 	for _, b := range s.Buckets {
 		switch b.Bucket {
@@ -382,92 +387,6 @@ func (s *Statement) Headlines() (h Headlines) {
 			h.Paid -= t.Amount
 		}
 	}
-	h.PaidKnown = s.ID != ""
+	h.PaidKnown = s.Summed()
 	return h
-}
-
-// totals sums lines up while they go by.
-type totals struct {
-	of           map[totalKey]*Total
-	nothing      []NothingLeft
-	nothingCount int64
-	// gone are the orders of which nothing is left so far, to be taken back if something is left again.
-	gone  map[string]bool
-	tax   map[string]*TaxMemo
-	lines int64
-}
-
-type totalKey struct {
-	kind, code string
-	bucket     Bucket
-}
-
-const (
-	// mostNothing bounds the orders that are listed.
-	mostNothing = 1_000
-	// mostGone bounds the orders that are remembered; one above it that comes back stays counted.
-	mostGone = 100_000
-)
-
-func newTotals() *totals {
-	return &totals{of: map[totalKey]*Total{}, gone: map[string]bool{}, tax: map[string]*TaxMemo{}}
-}
-
-func (t *totals) add(x *cutting) {
-	for i := range x.lines {
-		l := &x.lines[i]
-		k := totalKey{l.Type, l.Code, l.Bucket}
-		if t.of[k] == nil {
-			t.of[k] = &Total{Type: l.Type, Code: l.Code, Bucket: l.Bucket}
-		}
-		t.of[k].Lines++
-		t.of[k].Amount += l.Amount
-		t.lines++
-	}
-	switch order := x.head.Order; {
-	case order == "":
-	case x.something && t.gone[order]:
-		delete(t.gone, order)
-		t.nothingCount--
-		t.nothing = slices.DeleteFunc(t.nothing, func(n NothingLeft) bool { return n.Order == order })
-	case x.nothing && !x.something && !t.gone[order]:
-		if len(t.gone) < mostGone {
-			t.gone[order] = true
-		}
-		if t.nothingCount++; len(t.nothing) < mostNothing {
-			t.nothing = append(t.nothing, NothingLeft{order, x.t.Event, x.t.OccurredAt})
-		}
-	}
-	if !x.sold {
-		return
-	}
-	for _, e := range x.t.Entries {
-		rest, ok := strings.CutPrefix(string(e.Account), "liabilities:tax:")
-		if !ok || e.Currency != x.head.Currency || strings.HasPrefix(rest, "withholding:") || strings.HasSuffix(rest, ":on-fees") {
-			continue
-		}
-		if t.tax[rest] == nil {
-			t.tax[rest] = &TaxMemo{Jurisdiction: rest}
-		}
-		if e.Amount < 0 {
-			t.tax[rest].Collected -= e.Amount
-		} else {
-			t.tax[rest].Returned += e.Amount
-		}
-	}
-}
-
-// into hands the sums to the statement, in an order of their own.
-func (t *totals) into(s *Statement) {
-	s.Lines, s.Nothing, s.NothingCount = t.lines, t.nothing, t.nothingCount
-	for _, x := range t.of {
-		s.Totals = append(s.Totals, *x)
-	}
-	for _, x := range t.tax {
-		s.Tax = append(s.Tax, *x)
-	}
-	slices.SortFunc(s.Totals, func(a, b Total) int {
-		return strings.Compare(a.Type+"\x00"+a.Code+"\x00"+string(a.Bucket), b.Type+"\x00"+b.Code+"\x00"+string(b.Bucket))
-	})
-	slices.SortFunc(s.Tax, func(a, b TaxMemo) int { return strings.Compare(a.Jurisdiction, b.Jurisdiction) })
 }

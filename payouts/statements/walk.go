@@ -135,7 +135,7 @@ type Page struct {
 }
 
 // Page returns up to limit lines after a place. Of a statement that was issued the last page is held against what it closes with; only
-// its file is held against its hash.
+// its file is held against its hash. One on demand that is all on one page is summed up with it.
 //
 // Errors: ErrOld, ErrChanged.
 func (s *Service) Page(ctx context.Context, st *Statement, from Place, limit int) (p Page, err error) {
@@ -144,7 +144,9 @@ func (s *Service) Page(ctx context.Context, st *Statement, from Place, limit int
 	}
 	limit = min(max(limit, 1), MaxPage)
 	place := Place{Sequence: max(from.Sequence, st.From), Skip: from.Skip, Number: from.Number}
+	sums := newTotals()
 	held, err := s.walk(ctx, st, from, min(limit+1, walkPage), func(x *cutting) (bool, error) {
+		sums.add(x)
 		for i := range x.lines {
 			if len(p.Lines) == limit {
 				place.Skip += int64(i)
@@ -162,6 +164,9 @@ func (s *Service) Page(ctx context.Context, st *Statement, from Place, limit int
 	}
 	if err != nil {
 		return Page{}, err
+	}
+	if p.Next == nil && from == (Place{}) && !st.Summed() {
+		st.take(sums.sums())
 	}
 	return p, nil
 }

@@ -30,15 +30,16 @@ SELECT a.id, a.address, y.last_sequence
  CROSS JOIN LATERAL (SELECT b.last_sequence FROM balances b WHERE b.book_id = $1 AND b.account_id = a.id LIMIT 1) y
  ORDER BY a.address`
 
+	// With the place of the last account of a currency among those of its path, which tells whether all were looked at.
 	sqlCurrencies = `
-SELECT DISTINCT a.currency
-  FROM (SELECT x.currency FROM unnest($2::text[]) AS p (address)
+SELECT a.currency, max(a.place)
+  FROM (SELECT x.currency, 0 AS place FROM unnest($2::text[]) AS p (address)
          CROSS JOIN LATERAL (SELECT z.currency FROM accounts z WHERE z.book_id = $1 AND z.address = p.address LIMIT 200) x
          UNION ALL
-        SELECT x.currency FROM unnest($3::text[]) AS p (prefix)
-         CROSS JOIN LATERAL (SELECT z.currency FROM accounts z WHERE z.book_id = $1 AND z.address > p.prefix AND z.address < p.prefix || '~'
+        SELECT x.currency, row_number() OVER (PARTITION BY p.prefix ORDER BY x.address, x.currency) FROM unnest($3::text[]) AS p (prefix)
+         CROSS JOIN LATERAL (SELECT z.address, z.currency FROM accounts z WHERE z.book_id = $1 AND z.address > p.prefix AND z.address < p.prefix || '~'
                               ORDER BY z.address, z.currency LIMIT $4) x) a
- ORDER BY a.currency`
+ GROUP BY a.currency ORDER BY a.currency`
 
 	// What accounts held right after a transaction, by the last entry up to it.
 	sqlStandings = `
@@ -79,9 +80,13 @@ WITH RECURSIVE walk AS (
 SELECT w.place FROM walk w WHERE w.place IS NOT NULL AND w.n > 0 ORDER BY w.n`
 )
 
-// maxAccounts bounds the accounts of one payee in one currency. A page of transactions probes each of them for a page of entries, and must
-// stay well below the bound of a reading.
-const maxAccounts = 1_000
+// maxAccounts bounds the accounts that one statement tells of. A page of transactions probes each of them for a page of entries, and must
+// stay well below the bound of a reading. A charity has two for each campaign, for ever: mostAccounts bounds those among which the ones are
+// found that a statement tells of.
+const (
+	maxAccounts  = 1_000
+	mostAccounts = 5_000
+)
 
 // account is an account of a payee.
 type account struct {
@@ -109,11 +114,11 @@ func ownAddresses(payee string) (exact, begin []string) {
 	return exact, begin
 }
 
-// accounts reads the accounts of a payee in a currency, in order of their addresses.
+// accounts reads the accounts of a payee in a currency, in order of their addresses. It returns ErrLarge for more than mostAccounts.
 func (s *Service) accounts(ctx context.Context, book ledger.Book, payee string, c money.Currency) (list []account, err error) {
 	exact, begin := ownAddresses(payee)
 	err = s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, sqlAccounts, book.ID, exact, begin, string(c), maxAccounts+1)
+		rows, err := tx.Query(ctx, sqlAccounts, book.ID, exact, begin, string(c), mostAccounts+1)
 		if err != nil {
 			return err
 		}
@@ -124,21 +129,48 @@ func (s *Service) accounts(ctx context.Context, book ledger.Book, payee string, 
 		})
 		return err
 	})
-	if err == nil && len(list) > maxAccounts {
+	if err == nil && len(list) > mostAccounts {
 		err = ErrLarge
 	}
 	return list, err
 }
 
-// Currencies returns the currencies in which a payee has accounts.
+// told are the accounts that a statement after a sequence tells of: all of them, or of more than maxAccounts those that held something
+// then or moved since. It returns ErrLarge if these are more.
+func (s *Service) told(ctx context.Context, book ledger.Book, list []account, from int64) ([]account, error) {
+	if len(list) <= maxAccounts {
+		return list, nil
+	}
+	still := slices.DeleteFunc(slices.Clone(list), func(a account) bool { return a.last > from })
+	held, err := s.heldAt(ctx, book, still, from)
+	if err != nil {
+		return nil, err
+	}
+	list = slices.DeleteFunc(list, func(a account) bool { return a.last <= from && held[a.id].balance == 0 })
+	if len(list) > maxAccounts {
+		return nil, ErrLarge
+	}
+	return list, nil
+}
+
+// Currencies returns the currencies in which a payee has accounts. It returns ErrLarge if these are more than mostAccounts.
 func (s *Service) Currencies(ctx context.Context, book ledger.Book, payee string) (list []money.Currency, err error) {
 	exact, begin := ownAddresses(payee)
 	err = s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, sqlCurrencies, book.ID, exact, begin, maxAccounts)
+		list = nil
+		rows, err := tx.Query(ctx, sqlCurrencies, book.ID, exact, begin, mostAccounts+1)
 		if err != nil {
 			return err
 		}
-		list, err = pgx.CollectRows(rows, pgx.RowTo[money.Currency])
+		var c money.Currency
+		var place int64
+		_, err = pgx.ForEachRow(rows, []any{&c, &place}, func() error {
+			if place > mostAccounts {
+				return ErrLarge
+			}
+			list = append(list, c)
+			return nil
+		})
 		return err
 	})
 	return list, err

@@ -21,6 +21,9 @@ const (
 	Wide   int64 = 1440
 )
 
+// height is that of the window in which pages are looked at, in pixels.
+const height int64 = 900
+
 // look is one way to look at a page.
 type look struct {
 	width int64
@@ -58,7 +61,7 @@ func (w *Window) CheckStatus(name, path string, status int64) {
 		w.complained()
 		w.Language(language.tag)
 		for i, look := range looks(language.direction) {
-			w.Size(look.width, 900)
+			w.Size(look.width, height)
 			w.Dark(look.dark)
 			if i == 0 {
 				if got := w.Open(path); got != status {
@@ -147,7 +150,7 @@ func (w *Window) withoutScripts(name, path, text string) {
 		w.t.Errorf("%s (%s) is empty", name, path)
 	}
 	w.Language(languages[0].tag)
-	w.Size(Wide, 900)
+	w.Size(Wide, height)
 	set(w, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	w.Open(path)
 	w.opened()
@@ -167,9 +170,12 @@ func (w *Window) shoot(name string, width int64, direction string, dark bool) {
 	if dir == "" {
 		return
 	}
+	// The window is made as high as the page: what Chromium draws beyond its window it may draw shifted where a page runs from right to left.
+	w.Size(width, ask[int64](w, `document.documentElement.scrollHeight`))
+	defer w.Size(width, height)
 	ctx, cancel := context.WithTimeout(w.ctx, patience)
 	defer cancel()
-	shot, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	shot, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	w.must("take a screenshot", err)
 	if dark {
 		direction += "-dark"

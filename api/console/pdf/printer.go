@@ -2,7 +2,8 @@
 // gives it nothing else: no script runs, no request leaves it, no file is read, and of the environment of the service it sees nothing.
 //
 // A page of money must never wait for another, so one is printed at a time, within a bound of time and size. What takes longer is killed with
-// everything that it started.
+// everything that it started. If the service dies meanwhile, the system kills the browser, where it is Linux; the profile, in which there may be
+// pieces of the page, is removed when a service of the same user starts an hour later or after that.
 package pdf
 
 import (
@@ -44,6 +45,11 @@ const (
 	// A browser that was killed may write a little longer: its profile is removed again, so often and after so long.
 	removals   = 50
 	removalGap = 20 * time.Millisecond
+	// profilePrefix is how the names of profiles begin. One that is older than leftAfter is of a service that died: nothing is printed for so long.
+	profilePrefix = "mizan-pdf-"
+	leftAfter     = time.Hour
+	// mostLeft bounds the profiles that one start removes.
+	mostLeft = 1_000
 )
 
 // Paper is what is printed on.
@@ -63,13 +69,17 @@ type Printer struct {
 	within time.Duration
 }
 
-// New returns a printer that uses a browser, Chromium or Chrome, by its path or its name. The error says that there is no such program.
+// New returns a printer that uses a browser, Chromium or Chrome, by its path or its name, and removes the profiles that printers of the same user
+// left behind when they died. The error says that there is no such program, or that no profile can be made.
 func New(program string) (*Printer, error) {
 	path, err := exec.LookPath(program)
 	if err != nil {
 		return nil, err
 	}
 	if path, err = filepath.Abs(path); err != nil {
+		return nil, err
+	}
+	if err := removeLeft(); err != nil {
 		return nil, err
 	}
 	return &Printer{program: path, turn: make(chan struct{}, 1), within: printTime}, nil
@@ -104,7 +114,7 @@ func (p *Printer) Print(ctx context.Context, html []byte, on Paper) ([]byte, err
 func (p *Printer) print(ctx context.Context, html []byte, on Paper) (file []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, p.within)
 	defer cancel()
-	home, err := os.MkdirTemp("", "mizan-pdf-")
+	home, err := os.MkdirTemp("", profilePrefix)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +176,7 @@ func (p *Printer) options(home string, started *atomic.Pointer[exec.Cmd]) []chro
 		chromedp.Flag("proxy-server", "socks5://127.0.0.1:1"), chromedp.Flag("proxy-bypass-list", "<-loopback>"), chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND"),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("no-pings", true), chromedp.Flag("disable-remote-fonts", true), chromedp.Flag("renderer-process-limit", "1"),
 		chromedp.ModifyCmdFunc(func(cmd *exec.Cmd) {
-			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+			cmd.SysProcAttr = ofGroup()
 			cmd.WaitDelay = time.Second
 			cmd.Cancel = func() error {
 				killGroup(cmd.Process.Pid)
@@ -179,6 +189,33 @@ func (p *Printer) options(home string, started *atomic.Pointer[exec.Cmd]) []chro
 // killGroup kills a process with all that it started.
 func killGroup(leader int) {
 	_ = syscall.Kill(-leader, syscall.SIGKILL) // they may have ended by themselves
+}
+
+// removeLeft removes the profiles that nobody uses any more. How old they are is told by one that is made beside them, so by the same clock.
+func removeLeft() error {
+	fresh, err := os.MkdirTemp("", profilePrefix)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(fresh) }() // it is empty; whoever starts next removes it otherwise
+	young, err := os.Lstat(fresh)
+	if err != nil {
+		return err
+	}
+	list, err := filepath.Glob(filepath.Join(os.TempDir(), profilePrefix+"*"))
+	if err != nil {
+		return err
+	}
+	for _, dir := range list[:min(len(list), mostLeft)] {
+		found, err := os.Lstat(dir) // of a link it is the link, which is no directory
+		if err != nil || !found.IsDir() || young.ModTime().Sub(found.ModTime()) < leftAfter {
+			continue
+		}
+		if is, ok := found.Sys().(*syscall.Stat_t); ok && int(is.Uid) == os.Getuid() {
+			_ = os.RemoveAll(dir) // what cannot be removed is tried again at the next start
+		}
+	}
+	return nil
 }
 
 // remove removes a directory in which something may be written for a moment longer.

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -36,17 +37,22 @@ func TestPrint(t *testing.T) {
 		t.Fatalf("%d bytes with %d pages, %v", len(plain), pages(plain), err)
 	}
 	hostile := fmt.Sprintf(`<!doctype html><html lang=en><link rel=stylesheet href="%[1]s/a.css"><style>@import url(%[1]s/b.css); @font-face{font-family:F;src:url(%[1]s/f.woff2)} body{font-family:F;background:url(%[1]s/g.png)}</style>
-<body><img src="%[1]s/i.png"><iframe src="%[1]s/frame"></iframe><iframe src="file:///etc/passwd" width=900 height=900></iframe><object data="%[1]s/o"></object>
+<body><img src="%[1]s/i.png"><iframe src="%[1]s/frame"></iframe><iframe FRAME width=900 height=900></iframe><object data="%[1]s/o"></object>
 <script>document.body.innerHTML = "<p>x</p>".repeat(5000); fetch("%[1]s/fetched")</script><p>One line.</p><meta http-equiv=refresh content="0;url=%[1]s/gone"></body></html>`, server.URL)
-	got, err := p.Print(t.Context(), []byte(hostile), Letter)
+	file := filepath.Join(t.TempDir(), "secret.txt")
+	if err := os.WriteFile(file, []byte(strings.Repeat("root: a line of a file\n", 20)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := p.Print(t.Context(), []byte(strings.Replace(hostile, "FRAME", `src="file://`+file+`"`, 1)), Letter)
 	if err != nil || pages(got) == 0 || pages(got) > 2 {
 		t.Errorf("a page that tries to do more comes out with %d pages, %v", pages(got), err)
 	}
 	if n := asked.Load(); n != 0 {
 		t.Errorf("the browser asked a server %d times", n)
 	}
-	if bytes.Contains(got, []byte("/Width 900")) {
-		t.Error("the page has a picture of a file")
+	without, err := p.Print(t.Context(), []byte(strings.Replace(hostile, "FRAME", "", 1)), Letter)
+	if err != nil || !bytes.Equal(undated.ReplaceAll(got, nil), undated.ReplaceAll(without, nil)) {
+		t.Errorf("a frame with a file is printed in %d bytes, an empty one in %d, %v", len(got), len(without), err)
 	}
 	if left, err := os.ReadDir(temporary); err != nil || len(left) > 0 {
 		t.Errorf("the browser left %v, %v", left, err)
@@ -55,6 +61,9 @@ func TestPrint(t *testing.T) {
 		t.Errorf("a page that is too large: %v", err)
 	}
 }
+
+// undated are the lines of a PDF that say when it was made.
+var undated = regexp.MustCompile(`(?m)^.*(CreationDate|ModDate|/ID).*$`)
 
 // pages counts the pages of a PDF.
 func pages(file []byte) int {
@@ -119,6 +128,40 @@ func alive(pid int) bool {
 	}
 	_, state, _ := strings.Cut(string(stat), ") ")
 	return !strings.HasPrefix(state, "Z") && !strings.HasPrefix(state, "X")
+}
+
+// TestLeftBehind: a printer removes the profiles of printers that died, and nothing else.
+func TestLeftBehind(t *testing.T) {
+	temporary, elsewhere := t.TempDir(), t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, hours := range map[string]time.Duration{"mizan-pdf-died": 2, "mizan-pdf-prints": 0, "other-died": 2} {
+		dir := filepath.Join(temporary, name)
+		if err := os.MkdirAll(filepath.Join(dir, "profile"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		made, err := os.Stat(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := made.ModTime().Add(-hours * time.Hour)
+		if err := os.Chtimes(dir, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(elsewhere, filepath.Join(temporary, "mizan-pdf-link")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(program); err != nil {
+		t.Fatal(err)
+	}
+	left, err := os.ReadDir(temporary)
+	if names := fmt.Sprint(left); err != nil || names != "[L mizan-pdf-link d mizan-pdf-prints/ d other-died/]" {
+		t.Errorf("%s, %v", names, err)
+	}
 }
 
 func TestNoBrowser(t *testing.T) {

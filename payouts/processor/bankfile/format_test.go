@@ -2,6 +2,7 @@ package bankfile
 
 import (
 	"bytes"
+	"encoding/xml"
 	"errors"
 	"flag"
 	"fmt"
@@ -256,6 +257,32 @@ func TestHostileText(t *testing.T) {
 			f.Lines[0].Reference = text
 			if _, err := d.Write(&bytes.Buffer{}, f); text != "" && !errors.Is(err, ErrFile) {
 				t.Errorf("%s: the reference %q was written: %v", name, text, err)
+			}
+		}
+	}
+	// What XML and the fields of a line keep for themselves (G23): every sign that may stand in a name is read again as it was written.
+	for name, d := range debtors {
+		f := fileOf(d, 1, 1, rand.New(rand.NewPCG(1, 1)))
+		f.Lines[0].Creditor.Name, f.Lines[0].Reference = "Tom & Co's (UK)/No-7", "A&B: no. 7,+?"
+		file, _ := write(t, d, f)
+		told := string(file)
+		if d.Format != NACHA {
+			var root element
+			if err := xml.Unmarshal(file, &root); err != nil {
+				t.Fatalf("%s: %v\n%s", name, err, file)
+			}
+			told = root.one("CstmrCdtTrfInitn/PmtInf/CdtTrfTxInf/Cdtr/Nm") + "\n" + root.one("CstmrCdtTrfInitn/PmtInf/CdtTrfTxInf/RmtInf/Ustrd")
+		}
+		want := []string{"Tom & Co's (UK)/No-7", "A&B: no. 7,+?"}
+		switch {
+		case d.sepa():
+			want = []string{"Tom + Co's (UK)/No-7", "A+B: no. 7,+?"}
+		case d.Format == NACHA: // has capitals alone
+			want = []string{"TOM + CO'S (UK)/NO-7", "A+B: NO. 7,+?"}
+		}
+		for _, text := range want {
+			if !strings.Contains(told, text) {
+				t.Errorf("%s: the file says %q and not %q", name, told, text)
 			}
 		}
 	}

@@ -67,15 +67,7 @@ func TestBankPlans(t *testing.T) {
 		"in a file":    {sqlInFile, []any{1, "payee:77", "EUR"}},
 		"steps":        {sqlFileSteps, []any{1, ids[0]}},
 	} {
-		rows, err := conn.Query(t.Context(), "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) "+q.sql, q.args...)
-		if err != nil {
-			t.Fatal(name, err)
-		}
-		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			t.Fatal(name, err)
-		}
-		plan := strings.Join(lines, "\n")
+		plan := pgtest.Plan(t, conn, q.sql, q.args...)
 		for _, bad := range []string{"Seq Scan on bank_", "rows=40000", "rows=39990", "Rows Removed by Filter: 39", "Rows Removed by Filter: 40"} {
 			if strings.Contains(plan, bad) {
 				t.Errorf("%s reads everything:\n%s", name, plan)
