@@ -50,6 +50,7 @@ func TestRailPlans(t *testing.T) {
 		"persons":  {sqlPersonsOf, []any{h.book.ID, h.run, comparedPersons}},
 		"compared": {sqlComparedOf, []any{h.book.ID, h.run, []string{"seller", "seller"}, []string{"sel_77", "sel_78"}, []string{"USD", "USD"}, []string{"dst_1", "dst_2"}}},
 		"before":   {sqlPaidBefore, []any{h.book.ID, []string{"sel_77", "sel_78"}, railStart, payoutsBefore}},
+		"troubles": {sqlTroubles, []any{h.book.ID, h.run, troublesEach}},
 		"reasons":  {sqlRunReasons, []any{h.book.ID, h.run, maxListed}},
 	} {
 		plan := pgtest.Plan(t, h.db.Pool, q.sql, q.args...)

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"html/template"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -125,6 +126,9 @@ func (c *console) render(w http.ResponseWriter, r *http.Request, status int, nam
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Add("Vary", "Accept-Language, Cookie")
+	if a.Refresh > 0 {
+		w.Header().Set("Refresh", strconv.Itoa(a.Refresh))
+	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }
