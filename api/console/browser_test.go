@@ -399,7 +399,7 @@ func (s *street) whyNotPaid(t *testing.T) {
 func (s *street) farAboveTheUsual(t *testing.T) {
 	t.Helper()
 	s.earn("creator", "cre_amy", "available", 300_000)
-	fatima := s.visit(t, s.link(s.person("Fatima", access.Grant{Role: finance, Book: "uk"})))
+	fatima := s.visit(t, s.link(s.person("Fay Finance", access.Grant{Role: finance, Book: "uk"})))
 	fatima.Open(at + "/payout-runs")
 	fatima.Fill(`form[action="`+at+`/payout-runs"] [name="reason"]`, "The month ends.")
 	fatima.Press(`form[action="` + at + `/payout-runs"] button`)
@@ -415,7 +415,7 @@ func (s *street) farAboveTheUsual(t *testing.T) {
 	s.work(s.payouts.CarryOn)
 	fatima.Open(run)
 	fatima.Has("Why it was refused", "Nobody can tell me why it is so much more than the last ones.", "Nadia", "cancelled 1")
-	lena := s.visit(t, s.link(s.person("Lena Audit", access.Grant{Role: access.Auditor, Book: "uk"})))
-	lena.Open(at + "/audit?act=payout_run.refused")
-	lena.Has("Nobody can tell me why it is so much more than the last ones.", strings.TrimPrefix(run, at+"/payout-runs/"))
+	vera := s.visit(t, s.link(s.person("Vera Audit", access.Grant{Role: access.Auditor, Book: "uk"})))
+	vera.Open(at + "/audit?act=payout_run.refused")
+	vera.Has("Nobody can tell me why it is so much more than the last ones.", strings.TrimPrefix(run, at+"/payout-runs/"))
 }

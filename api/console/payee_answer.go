@@ -2,7 +2,9 @@ package console
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,9 +20,8 @@ import (
 // payeeAnswer is that in one currency.
 type payeeAnswer struct {
 	Currency string
-	// Last says what was decided last, with its reasons and the way to the decision; Paid that it was paid.
+	// Last says what was decided last, with its reasons and the way to the decision.
 	Last, Link, Again string
-	Paid              bool
 	Reasons           []toldReason
 	// Next says what the next run is expected to do, NextReasons why it is expected to pay nothing, or not all.
 	Next        string
@@ -46,7 +47,12 @@ func (c *console) answersOf(ctx context.Context, who cashier, p *payeePage) erro
 				return err
 			}
 			l := lines[0]
-			a.Link, a.Paid, a.Reasons = l.Link, l.Pays, l.Reasons
+			a.Link = l.Link
+			var decision payouts.Decision
+			if err := json.Unmarshal(in.Last.Decision, &decision); err != nil {
+				return err
+			}
+			a.Reasons = reasonsOf(decision)
 			if a.Last = t.say("runs.last.unpaid", "day", w.day(in.Last.At)); l.Pays {
 				a.Last = t.say("runs.last.paid", "day", w.day(in.Last.At), "amount", w.amount(in.Last.Amount))
 			} else if !in.Last.LookAt.IsZero() {
@@ -59,10 +65,18 @@ func (c *console) answersOf(ctx context.Context, who cashier, p *payeePage) erro
 			} else {
 				a.Next = t.say("statement.next.none", "day", w.day(in.Next.At))
 			}
+			if sameReasons(a.Reasons, a.NextReasons) {
+				a.NextReasons = nil // they stand above
+			}
 		}
 		p.Answers = append(p.Answers, a)
 	}
 	return nil
+}
+
+// sameReasons reports whether both lists name the same reasons in the same order.
+func sameReasons(a, b []toldReason) bool {
+	return slices.EqualFunc(a, b, func(x, y toldReason) bool { return x.Code == y.Code })
 }
 
 // questionsAsked bounds the questions that the page of a payee shows.

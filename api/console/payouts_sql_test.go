@@ -457,6 +457,15 @@ func TestPayoutAddresses(t *testing.T) {
 			t.Errorf("%s has %d bytes", path, len(p.source))
 		}
 	}
+	policy, err := m.payouts.PolicyAt(t.Context(), m.book, m.now())
+	m.must(err)
+	next := *policy
+	next.Version, next.ValidFrom, next.CoolingOffHours = 2, m.now().Add(240*time.Hour).Truncate(time.Second), policy.CoolingOffHours+24
+	_, err = m.payouts.ActivatePolicy(t.Context(), operator, m.book, string(next.Canonical()), "A longer cooling-off.")
+	m.must(err)
+	b.get(at+"/payout-policies/uk-2", 200).has(t, "to come", "Compare with uk-1", "Different from uk-1", "cooling_off_hours")
+	back := b.get(at+"/payout-policies/uk-1?against=uk-2", 200)
+	back.has(t, "in force", "Different from uk-2", "cooling_off_hours")
 	b.get(at+"/payout-policies/uk-1?against=none", 404)
 	b.get(at+"/payout-policies/uk-1?against=%00", http.StatusBadRequest)
 	b.get(at+"/payout-policies/uk-1", 200).has(t, "in force", "In short", "creator", "All of it", "four eyes above", "run total")
