@@ -11,7 +11,8 @@ import (
 // What somebody looks at before they release a payout run: how it is beside the runs before it, what in it is unlike the usual,
 // and how far its payouts are.
 
-type payoutRunFiguresJSON struct {
+// PayoutRunFiguresJSON are the sums of a run in one currency.
+type PayoutRunFiguresJSON struct {
 	Payouts int64  `json:"payouts" doc:"How many" example:"12"`
 	Sum     string `json:"sum" doc:"What arrives of all of them" example:"1200.00"`
 	Mean    string `json:"mean" doc:"Of one on average, rounded down" example:"100.00"`
@@ -21,13 +22,13 @@ type payoutRunFiguresJSON struct {
 type comparedRunJSON struct {
 	Run       string `json:"run" example:"run_0123456789abcdef"`
 	PlannedAt string `json:"planned_at" format:"date-time"`
-	payoutRunFiguresJSON
+	PayoutRunFiguresJSON
 }
 
 type comparedTotalJSON struct {
 	Currency string `json:"currency" example:"GBP"`
-	payoutRunFiguresJSON
-	Usual   *payoutRunFiguresJSON `json:"usual" doc:"The median of each figure of the earlier runs; null without any"`
+	PayoutRunFiguresJSON
+	Usual   *PayoutRunFiguresJSON `json:"usual,omitempty" doc:"The median of each figure of the earlier runs; left out without any"`
 	Times   string                `json:"times" doc:"How many times the usual sum this one is, with one decimal, rounded down; empty without a usual" example:"3.1"`
 	Earlier []comparedRunJSON     `json:"earlier" nullable:"false" doc:"The last runs before it that paid the currency and were not refused, scheduled or begun by hand, the latest first, at most 8"`
 }
@@ -67,8 +68,8 @@ type PayoutRunProgressJSON struct {
 	DoneAt    *string `json:"done_at" format:"date-time" doc:"About when the last leaves at the pace of the rail; null if nothing is left that may"`
 }
 
-func figuresOf(f payouts.RunFigures, c money.Currency) payoutRunFiguresJSON {
-	return payoutRunFiguresJSON{f.Payouts, f.Sum.Format(c), f.Mean.Format(c), f.Largest.Format(c)}
+func figuresOf(f payouts.RunFigures, c money.Currency) PayoutRunFiguresJSON {
+	return PayoutRunFiguresJSON{f.Payouts, f.Sum.Format(c), f.Mean.Format(c), f.Largest.Format(c)}
 }
 
 // timesOf writes tenths as a number with one decimal; nothing for 0.
@@ -90,7 +91,7 @@ func comparePayoutRun(c *call) (reply, error) {
 	}
 	out := PayoutRunComparisonJSON{Totals: []comparedTotalJSON{}, Outliers: []payoutOutlierJSON{}, Looked: found.Looked, More: found.More}
 	for _, t := range found.Totals {
-		x := comparedTotalJSON{Currency: string(t.Currency), payoutRunFiguresJSON: figuresOf(t.RunFigures, t.Currency), Times: timesOf(t.Tenths), Earlier: []comparedRunJSON{}}
+		x := comparedTotalJSON{Currency: string(t.Currency), PayoutRunFiguresJSON: figuresOf(t.RunFigures, t.Currency), Times: timesOf(t.Tenths), Earlier: []comparedRunJSON{}}
 		for _, e := range t.Earlier {
 			x.Earlier = append(x.Earlier, comparedRunJSON{e.ID, e.Planned.Format(instantFormat), figuresOf(e.RunFigures, t.Currency)})
 		}
