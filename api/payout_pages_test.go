@@ -113,6 +113,17 @@ func TestPayoutPagesShowWhatTheAPIAnswers(t *testing.T) {
 	for _, total := range full["totals"].([]any) {
 		h.shows(staff, at+"/payout-runs/"+id, fmt.Sprintf("%v %v", total.(map[string]any)["amount"], total.(map[string]any)["currency"]))
 	}
+	beside := h.must(200, "GET", "/v1/books/uk/payout-runs/"+id+"/comparison", "").json(t)
+	for _, o := range beside["outliers"].([]any) {
+		one := o.(map[string]any)
+		h.shows(staff, at+"/payout-runs/"+id, fmt.Sprintf("%v %v", one["payee"], one["kind"]), fmt.Sprintf("%v GBP", one["amount"]))
+	}
+	for _, r := range full["reasons"].([]any) {
+		one := r.(map[string]any)
+		h.shows(staff, at+"/payout-runs/"+id, fmt.Sprintf("%s %v %v GBP", strings.ReplaceAll(one["reason"].(string), "-", " "), one["payees"], one["amount"]))
+	}
+	reached := h.must(200, "GET", "/v1/books/uk/payout-runs/"+id+"/progress", "").json(t)
+	h.shows(staff, at+"/payout-runs/"+id, fmt.Sprintf("of %v payout", reached["payouts"]))
 	h.sameDecisions(page, h.rowsOf("/v1/books/uk/payout-runs/"+id+"/decisions?limit=1000"))
 	list := h.rowsOf("/v1/books/uk/payouts?limit=1000")
 	if len(list) == 0 {

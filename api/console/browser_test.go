@@ -302,6 +302,7 @@ func TestJourneysInABrowser(t *testing.T) {
 	omar.Open(s.manual)
 	omar.Has("released", "See who released it")
 
+	s.whyNotPaid(t)
 	lena := s.visit(t, s.link(s.person("Lena", access.Grant{Role: access.Auditor, Book: "uk"})))
 	lena.Open(at + exportsPath)
 	lena.Press(`main a[href="` + at + exportsPath + `/new?report=trial_balance"]`)
@@ -372,10 +373,49 @@ func TestJourneysInABrowser(t *testing.T) {
 	kit.Press(`main a[href="/portal/debts?currency=GBP"]`)
 	kit.Has("Paid off on Nov 26, 2026", "-£3.20 Order KIT-1", "balance after it: -£3.20", "£37.62 Order KIT-2", "balance after it: £34.42")
 
+	s.farAboveTheUsual(t)
 	donor := browsertest.New(t, s.server.URL)
 	donor.Open(s.donated)
 	donor.Has("You gave £106.00 to “Winter kits, camp A”", "LS-501", "NGO A (60%)", "62.59", "NGO B (25%)", "26.08", "Local partner C (15%)", "15.65", "Beneficiaries", "104.32", "98.42%",
 		"Card processing", "1.68", "1.58%", "a tip of £5.00", "its card fee of £0.07", "Charged to your card: £111.00", "£80.00 for your £106.00", "£150.00", "Held: a check that the law demands")
 	donor.Press(`main a[href^="/c/give-winter24"]`)
 	donor.Has("284.32 = 156.00 − 1.68 + 130.00", "241.67", "42.65", "Donations that went back: 1", "20.00")
+}
+
+// whyNotPaid is support finding out why a creator was not paid: three presses and the creator's id, from the desk on.
+func (s *street) whyNotPaid(t *testing.T) {
+	t.Helper()
+	sam := s.visit(t, s.link(s.person("Sam", access.Grant{Role: access.Support, Book: "uk"})))
+	sam.Press(`.places a[href="` + at + `/payout-health"]`)
+	sam.Press(`.chooser a[href="` + at + `/payees"]`)
+	sam.Fill(`[name="from"]`, "cre_bob")
+	sam.Press(`form[action="` + at + `/payees"] button`)
+	sam.Press(`main a[href="` + at + `/payees/cre_bob"]`)
+	sam.Has("Paid, or why not", "Not paid on", "The identity check is not complete.", "Complete the identity check.", "Looked at again on", "Next payout Nothing on")
+}
+
+// farAboveTheUsual is an approver who refuses a run far above those before it, and says why: its author reads that, nobody is paid,
+// and the trail has it.
+func (s *street) farAboveTheUsual(t *testing.T) {
+	t.Helper()
+	s.earn("creator", "cre_amy", "available", 300_000)
+	fatima := s.visit(t, s.link(s.person("Fay Finance", access.Grant{Role: finance, Book: "uk"})))
+	fatima.Open(at + "/payout-runs")
+	fatima.Fill(`form[action="`+at+`/payout-runs"] [name="reason"]`, "The month ends.")
+	fatima.Press(`form[action="` + at + `/payout-runs"] button`)
+	run := fatima.Path()
+	s.work(s.payouts.CarryOn)
+	nadia := s.visit(t, s.link(s.person("Nadia", access.Grant{Role: access.Approver, Book: "uk"})))
+	nadia.Press(`.places a[href="` + at + `/payout-health"]`)
+	nadia.Press(`main a[href="` + run + `"]`)
+	nadia.Has("waits for a second person", "times the usual", "cre_amy creator Far above what is usual for this payee")
+	nadia.Fill(`form[action="`+run+`/refusal"] [name="reason"]`, "Nobody can tell me why it is so much more than the last ones.")
+	nadia.Press(`form[action="` + run + `/refusal"] button`)
+	nadia.Has("refused", "Why it was refused", "Nobody can tell me why")
+	s.work(s.payouts.CarryOn)
+	fatima.Open(run)
+	fatima.Has("Why it was refused", "Nobody can tell me why it is so much more than the last ones.", "Nadia", "cancelled 1")
+	vera := s.visit(t, s.link(s.person("Vera Audit", access.Grant{Role: access.Auditor, Book: "uk"})))
+	vera.Open(at + "/audit?act=payout_run.refused")
+	vera.Has("Nobody can tell me why it is so much more than the last ones.", strings.TrimPrefix(run, at+"/payout-runs/"))
 }

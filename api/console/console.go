@@ -286,6 +286,8 @@ type answer struct {
 	Status int
 	// Onward is where the page goes by itself.
 	Onward string
+	// Refresh is after how many seconds the reader asked the browser to read the page again; 0 for never.
+	Refresh int
 	// Sheet is a stylesheet of the page's own beside that of all; empty for none.
 	Sheet string
 	// Back is where choosing a language leads from a page that a browser does not name to others; empty for all others.

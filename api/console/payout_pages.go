@@ -219,6 +219,7 @@ func (c *console) payoutPages(mux *http.ServeMux) {
 		"/payees/{payee}/hold-ends":    {"payee", write, c.askHoldEnd, c.payee},
 		"/payees/{payee}/destinations": {"payee", write, c.askDestination, c.payee},
 		"/payees/{payee}/checks":       {"payee", write, c.checkDestination, c.payee},
+		"/payees/{payee}/overrides":    {"payee", ask, c.askOverride, c.payee},
 		"/payout-clocks/looks":         {"payout-health", write, c.lookAgain, c.payoutHealth},
 	} {
 		mux.HandleFunc("POST "+at+path, c.payForm(f.name, f.scopes, f.do, f.again))

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"html/template"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -127,6 +128,9 @@ func (c *console) render(w http.ResponseWriter, r *http.Request, status int, nam
 	w.Header().Add("Vary", "Accept-Language, Cookie")
 	if wait := waits[status]; wait != "" {
 		w.Header().Set("Retry-After", wait)
+	}
+	if a.Refresh > 0 {
+		w.Header().Set("Refresh", strconv.Itoa(a.Refresh))
 	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
