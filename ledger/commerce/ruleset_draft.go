@@ -89,6 +89,8 @@ func (p *Policies) Facts() (list []RuleFact) {
 func (r *Rule) Value() string {
 	var list []string
 	switch {
+	case r.Kind == RuleCharge:
+		return "as recorded"
 	case !r.MaxShare.IsZero():
 		list = append(list, "at most "+percent(r.MaxShare))
 	case len(r.Base.Components) > 0 || r.Base.Of != "":
