@@ -15,6 +15,7 @@ import (
 	"mizan/api/console/browsertest"
 	"mizan/ledger"
 	"mizan/ledger/commerce"
+	"mizan/ledger/commerce/intake"
 	"mizan/ledger/guard"
 	"mizan/ledger/vault"
 	"mizan/payouts"
@@ -33,6 +34,8 @@ type street struct {
 	approval, broken, compared, export string
 	// swept is a run of a job that needs a person.
 	swept string
+	// clerk is the page of somebody with a role, carried that of a key.
+	clerk, carried string
 	// donated and gave are the public receipts of a donation to the campaign winter24 of the book give, and of a gift.
 	donated, gave string
 	// statement is that of cre_lou's month, answered is a question of hers about an order with its answer, and asked where the staff finds one that nobody answered.
@@ -86,12 +89,30 @@ func (s *street) payees() {
 // people have roles and keys, and jobs ran, one of them in vain.
 func (s *street) people() {
 	s.t.Helper()
-	_, _, err := s.access.Create(s.t.Context(), operator, access.NewKey{Name: "checkout", Scopes: []access.Scope{access.EventsWrite}, Books: []string{"uk"}})
+	key, _, err := s.access.Create(s.t.Context(), operator, access.NewKey{Name: "checkout", Scopes: []access.Scope{access.EventsWrite}, Books: []string{"uk"}})
 	s.must(err)
+	s.carried, s.clerk = keyAt(key.ID), personAt(s.house.person("Nia New", access.Grant{Role: access.Support, Book: "uk"}).ID)
+	s.came()
 	s.ask(s.book, program, `{"list":[1,2,{"a":"b"}],"why":"An adjustment"}`, "The order was entered twice.")
 	s.runJob("count", int32(s.book.ID))
 	s.failJobs(true)
 	s.swept = s.runJob("sweep", 0).UTC().Format(time.RFC3339Nano)
+}
+
+// came is a rule set of the book's own, a file and a message that wait.
+func (s *street) came() {
+	s.t.Helper()
+	_, _, err := s.rules.Add(s.t.Context(), operator, s.book, []byte(ownRules(s.t, "0.12", s.now().Add(240*time.Hour))))
+	s.must(err)
+	_, _, err = s.intake.Import(s.t.Context(), s.book, intake.ImportOptions{Format: intake.TikTok, Role: "bookkeeper", Seller: "sel_uk"},
+		strings.NewReader("transaction_id,statement_id,currency,subtotal_before_discount,platform_commission,moon_fee,settlement_amount,statement_time\nT-1,ST-1,GBP,10.00,-0.60,-0.40,9.00,2026-11-01\n"))
+	s.must(err)
+	_, err = s.intake.WorkImports(s.t.Context())
+	s.must(err)
+	_, _, err = s.intake.Receive(s.t.Context(), s.book, intake.Message{Source: intake.SourceShopify, MessageID: "b54557e4-bdd9-4b37-8a5f-bf7d70bcd043", Topic: "orders/paid", Origin: "toys.example", Body: []byte(`{"id":1001}`)})
+	s.must(err)
+	_, err = s.intake.Work(s.t.Context())
+	s.must(err)
 }
 
 // reconciled is what banks and processors said, with a break, a suggestion and an export.
@@ -255,12 +276,15 @@ func TestPagesInABrowser(t *testing.T) {
 		"bob": {bob, []named{{"portal-unpaid", "/portal"}, {"portal-waits", "/portal/payees/cre_bob/waits"}, {"portal-decisions", "/portal/payees/cre_bob/decisions"}}},
 		"pat": {pat, []named{{"portal-guardian", "/portal"}}},
 		"staff": {staff, []named{{"desk", "/console"}, {"approvals", at + "/approvals"}, {"approval", s.approval}, {"audit", at + "/audit"}, {"jobs", at + "/jobs"}, {"jobs-installation", "/console/jobs"},
-			{"job", "/console/jobs/sweep/periods/" + s.swept}, {"people", "/console/people"}, {"keys", "/console/keys"},
+			{"job", "/console/jobs/sweep/periods/" + s.swept}, {"people", "/console/people"}, {"keys", "/console/keys"}, {"person", s.clerk}, {"key", s.carried},
 			{"book", "/books/uk"}, {"transactions", "/books/uk/transactions"}, {"transaction", "/books/uk/transactions/uk-1"}, {"accounts", "/books/uk/accounts"}, {"account", "/books/uk/accounts/assets:processor:available:main"}}},
 		"payouts": {s.link(s.person("Omar Finance", everything...)), []named{{"payout-health", at + "/payout-health"}, {"payout-runs", at + "/payout-runs"}, {"payout-run", at + "/payout-runs/" + s.run}, {"payout-run-waits", s.manual},
 			{"decision", at + "/payout-runs/" + s.run + "/decisions/creator:cre_bob:GBP"}, {"payouts", at + "/payouts"}, {"payout", at + "/payouts/" + s.paid}, {"payees", at + "/payees"}, {"payee", at + "/payees/cre_bob"},
 			{"payee-payout", at + "/payees/cre_amy/payout?currency=GBP&amount=123.45"}, {"payout-policy", at + "/payout-policies/uk-1"}, {"bank-files", at + bankFilesPath}, {"debts", at + "/payout-debts"},
 			{"questions", at + questionsPath}, {"question", s.asked}}},
+		"administration": {s.link(s.person("Carla Admin", everything...)), []named{{"rules", at + rulesPath}, {"rule-set", at + rulesPath + "/sets/uk-1"}, {"rule-changes", at + rulesPath + "/changes?from=uk-1&to=contract-1"},
+			{"rule-draft", at + rulesPath + "/draft?like=uk-1"}, {"imports", at + importsPath}, {"import", at + importsPath + "/1"}, {"inbound", at + inboundPath}, {"message", at + inboundPath + "/1"},
+			{"campaigns", "/console/books/give" + campaignsPath}, {"campaign-staff", "/console/books/give" + campaignsPath + "/winter24"}}},
 		"reconciliation": {s.link(s.person("Lena Auditor", everything...)), []named{{"reconciliation", reconAt}, {"recon-runs", reconAt + "/runs"}, {"recon-run", s.compared}, {"recon-source", bankSource}, {"breaks", at + breaksPath}, {"break", s.broken},
 			{"pairings", at + pairingsPath}, {"periods", at + periodsPath}, {"period", at + periodsPath + "/2026-11"}, {"exports", at + exportsPath}, {"export-ask", at + exportsPath + "/new?report=trial_balance"}, {"export", s.export}}},
 	} {
@@ -278,6 +302,64 @@ func TestPagesInABrowser(t *testing.T) {
 			}
 		})
 	}
+}
+
+// administered adds a person, grants finance in one book, makes a key and revokes it; then finance checks a draft of rules, sees winners
+// and losers, asks, and an approver activates it.
+func (s *street) administered(t *testing.T) {
+	t.Helper()
+	boss := s.visit(t, s.link(s.person("Otto Approver", access.Grant{Role: access.Approver})))
+	approve := func(path string) {
+		boss.Open(path)
+		boss.Press(`form[action="` + path + `/approve"] button`)
+		boss.Has("Decided by you")
+	}
+	ada := s.visit(t, s.link(s.person("Ada Admin", access.Grant{Role: access.Admin})))
+	ada.Press(`nav a[href="/console/people"]`)
+	ada.Fill(`form[action="/console/people"] [name="name"]`, "Zoe Zander")
+	ada.Press(`form[action="/console/people"] button`)
+	ada.Has("Zoe Zander", "The person holds no role")
+	zoe := ada.Path()
+	ada.Fill(`form[action$="/grants"] [name="book"]`, "uk")
+	ada.Fill(`form[action$="/grants"] [name="reason"]`, "She joins finance.")
+	ada.Press(`form[action$="/grants"] button`)
+	ada.Has("gets the role finance in the book uk")
+	approve(ada.Path())
+	ada.Open("/console/keys")
+	ada.Fill(`form[action="/console/keys"] [name="name"]`, "checkout of Zoe")
+	ada.Tick(`form[action="/console/keys"] [name="scope"][value="events:write"]`)
+	ada.Fill(`form[action="/console/keys"] [name="books"]`, "uk")
+	ada.Fill(`form[action="/console/keys"] [name="reason"]`, "The shop opens.")
+	ada.Press(`form[action="/console/keys"] button`)
+	ada.Has("may use events:write in the books uk")
+	s.forward(time.Second)
+	approve(ada.Path())
+	ada.Open("/console/keys")
+	ada.Press(`tbody tr:first-child a[href^="/console/keys/"]`)
+	ada.Has("checkout of Zoe")
+	s.forward(time.Second)
+	ada.Press(`form[action$="/rotation"] button`)
+	ada.Has("The new key", "mk_")
+	ada.Fill(`form[action$="/revocation"] [name="reason"]`, "It opens later.")
+	ada.Press(`form[action$="/revocation"] button`)
+	ada.Has("revoked")
+
+	finance := s.visit(t, s.link(access.Staff{ID: strings.TrimPrefix(zoe, "/console/people/")}))
+	finance.Press(`main a[href="` + at + rulesPath + `"]`)
+	finance.Press(`main a[href="` + at + rulesPath + `/draft"]`)
+	draft := strings.Replace(ownRules(t, "0.15", s.now().Add(48*time.Hour)), `"contract"`, `"agreed"`, 1)
+	finance.Fill(`[name="draft"]`, strings.Replace(draft, `"half_even"`, `"sideways"`, 1))
+	finance.Press(`button[value="check"]`)
+	finance.Has("Nothing was asked for")
+	finance.Fill(`[name="draft"]`, draft)
+	finance.Press(`button[value="rehearse"]`)
+	finance.Has("Who gets less", "seller:sel_lou", "rule commission", "15 %")
+	finance.Fill(`[name="reason"]`, "As agreed with the sellers.")
+	finance.Press(`button[value="ask"]`)
+	finance.Has("rules.activate", "agreed-1")
+	approve(finance.Path())
+	finance.Open(at + rulesPath)
+	finance.Has("agreed-1", "to come")
 }
 
 // A payee signs in by a link and reads why a payout did not happen; finance sees the run that waits and somebody else approves it; an auditor asks for an
@@ -303,6 +385,8 @@ func TestJourneysInABrowser(t *testing.T) {
 	omar.Has("released", "See who released it")
 
 	s.whyNotPaid(t)
+	s.administered(t)
+
 	lena := s.visit(t, s.link(s.person("Lena", access.Grant{Role: access.Auditor, Book: "uk"})))
 	lena.Open(at + exportsPath)
 	lena.Press(`main a[href="` + at + exportsPath + `/new?report=trial_balance"]`)

@@ -25,6 +25,7 @@ import (
 	"mizan/api/console/pdf"
 	"mizan/ledger"
 	"mizan/ledger/commerce"
+	"mizan/ledger/commerce/intake"
 	"mizan/ledger/commerce/receipts"
 	"mizan/ledger/guard"
 	"mizan/ledger/vault"
@@ -49,6 +50,10 @@ type Config struct {
 	Trail *guard.Trail
 	// Commerce knows the payees.
 	Commerce *commerce.Service
+	// Rules are the rule sets of the books; nil for no pages about them.
+	Rules *commerce.RuleSets
+	// Intake keeps what comes in from marketplaces, shops and processors; nil for no pages about it.
+	Intake *intake.Service
 	// Vault knows what is stored of people; it may be closed.
 	Vault *vault.Vault
 	// Jobs knows what runs by itself; nil for no pages about it.
@@ -162,6 +167,7 @@ func New(config Config) http.Handler {
 	}
 	c.signInPages(mux)
 	c.staffPages(mux)
+	c.adminPages(mux)
 	mux.HandleFunc("GET /portal", c.page("portal", c.portal))
 	if c.Payouts != nil {
 		c.orderPages(mux)
@@ -207,8 +213,6 @@ func (c *console) bookPages(mux *http.ServeMux) {
 // staffPages are the pages of the staff. Those of a book and those of the installation are the same.
 func (c *console) staffPages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /console", c.page("desk", c.desk))
-	mux.HandleFunc("GET /console/people", c.page("people", c.people))
-	mux.HandleFunc("GET /console/keys", c.page("keys", c.keys))
 	for _, at := range []string{"/console", "/console/books/{book}"} {
 		mux.HandleFunc("GET "+at+"/audit", c.page("audit", c.audit))
 		mux.HandleFunc("GET "+at+"/approvals", c.page("approvals", c.approvals))

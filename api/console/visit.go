@@ -144,6 +144,8 @@ type whose struct {
 	Name, At string
 	// Jobs, Payouts and Reconciles say that there are pages about them.
 	Jobs, Payouts, Reconciles bool
+	// Rules and Intake say the same of administration.
+	Rules, Intake bool
 }
 
 // staffOf returns the visitor and what the page is about, if the visitor has the scope there.
@@ -172,7 +174,8 @@ func (c *console) installation() whose {
 }
 
 func (c *console) whoseBook(book ledger.Book) whose {
-	return whose{guard.Book{ID: int32(book.ID), Code: book.Code}, book.Name, "/console" + bookAddress(book), c.Jobs != nil, c.Payouts != nil, c.Reconcile != nil}
+	return whose{Book: guard.Book{ID: int32(book.ID), Code: book.Code}, Name: book.Name, At: "/console" + bookAddress(book), Jobs: c.Jobs != nil, Payouts: c.Payouts != nil, Reconciles: c.Reconcile != nil,
+		Rules: c.Rules != nil, Intake: c.Intake != nil}
 }
 
 // trail leads back from a page of the staff to where it belongs.
@@ -201,6 +204,7 @@ func (o whose) tabs(p access.Principal, active string) (tabs []tab) {
 	if o.Jobs {
 		add("Jobs", o.At+"/jobs", access.JobsRead)
 	}
+	o.adminTabs(add)
 	if o.Code != "" {
 		add("Trial balance", "/books/"+o.Code, access.BooksRead, access.BalancesRead, access.TransactionsRead)
 		add("Transactions", "/books/"+o.Code+"/transactions", access.TransactionsRead)

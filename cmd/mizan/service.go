@@ -151,7 +151,7 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 		Metrics:        registry,
 		Version:        version(),
 		CursorKey:      config.cursorKey,
-		Console:        console.New(p.consoleConfig(config, now)),
+		Console:        console.New(p.consoleConfig(config, inbound, now)),
 		Docs:           docs.Handler(described),
 		Ready:          func(ctx context.Context) error { return pool.Ping(ctx) },
 	})
@@ -183,9 +183,9 @@ func (v *service) close(ctx context.Context) error {
 }
 
 // consoleConfig is what the pages need.
-func (p *parts) consoleConfig(config serviceConfig, now func() time.Time) console.Config {
+func (p *parts) consoleConfig(config serviceConfig, inbound *intake.Service, now func() time.Time) console.Config {
 	pages := console.Config{
-		Ledger: p.books, Access: p.access, Desk: p.desk, Trail: p.trail, Commerce: p.events, Vault: p.vault, Jobs: p.jobs, Payouts: p.payouts, Bank: p.bank,
+		Ledger: p.books, Access: p.access, Desk: p.desk, Trail: p.trail, Commerce: p.events, Rules: p.rules, Intake: inbound, Vault: p.vault, Jobs: p.jobs, Payouts: p.payouts, Bank: p.bank,
 		Reconcile: p.reconcile, Earnings: p.earnings, Reports: p.reports, Receipts: p.receipts, Statements: p.statements, Questions: p.questions,
 		FormKey: config.sessionKey, Secure: config.secure, Now: now, Version: version(), Open: config.open, Printer: config.printer, Log: config.log,
 		Address: api.ClientAddress,
