@@ -71,6 +71,8 @@ type Config struct {
 	Printer *pdf.Printer
 	// Questions are what payees ask about what they are told; nil for no pages about them. They need Payouts.
 	Questions *questions.Service
+	// Operations are those of the API, of which pages say which they do; none for pages that say nothing of it.
+	Operations []Operation
 	// Issuer is where the staff can sign in; nil for by links only.
 	Issuer Issuer
 	// FormKey authenticates forms, 32 random bytes that replicas share; empty draws one for this process.
@@ -209,6 +211,7 @@ func (c *console) staffPages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /console", c.page("desk", c.desk))
 	mux.HandleFunc("GET /console/people", c.page("people", c.people))
 	mux.HandleFunc("GET /console/keys", c.page("keys", c.keys))
+	c.adjustmentPages(mux)
 	for _, at := range []string{"/console", "/console/books/{book}"} {
 		mux.HandleFunc("GET "+at+"/audit", c.page("audit", c.audit))
 		mux.HandleFunc("GET "+at+"/approvals", c.page("approvals", c.approvals))
@@ -271,7 +274,9 @@ type answer struct {
 	Data   any
 	// Notice is what the reader must know before anything else; Status is 200 unless it is set.
 	Notice *notice
-	Status int
+	// Forecast is what a form would do, for a reader who asked to see it first.
+	Forecast *forecastView
+	Status   int
 	// Onward is where the page goes by itself.
 	Onward string
 	// Sheet is a stylesheet of the page's own beside that of all; empty for none.

@@ -202,6 +202,7 @@ func (o whose) tabs(p access.Principal, active string) (tabs []tab) {
 		add("Jobs", o.At+"/jobs", access.JobsRead)
 	}
 	if o.Code != "" {
+		add("Adjustments", o.At+adjustmentsPath, access.ApprovalsRead, access.TransactionsRead)
 		add("Trial balance", "/books/"+o.Code, access.BooksRead, access.BalancesRead, access.TransactionsRead)
 		add("Transactions", "/books/"+o.Code+"/transactions", access.TransactionsRead)
 	}
