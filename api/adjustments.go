@@ -103,7 +103,9 @@ func inBody(err error) error {
 		f.Pointer = strings.TrimPrefix(f.Pointer, "/payload")
 		fields[i] = f
 	}
-	return known.WithFields(fields...)
+	here := *known
+	here.Fields = fields
+	return &here
 }
 
 // askOrForecast asks for a second person, or only answers what would happen.

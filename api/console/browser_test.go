@@ -254,7 +254,7 @@ func TestPagesInABrowser(t *testing.T) {
 			{"portal-request", "/portal/payees/cre_amy/payout?currency=GBP&amount=100&method=instant"}}},
 		"bob": {bob, []named{{"portal-unpaid", "/portal"}, {"portal-waits", "/portal/payees/cre_bob/waits"}, {"portal-decisions", "/portal/payees/cre_bob/decisions"}}},
 		"pat": {pat, []named{{"portal-guardian", "/portal"}}},
-		"staff": {staff, []named{{"desk", "/console"}, {"approvals", at + "/approvals"}, {"approval", s.approval}, {"audit", at + "/audit"}, {"jobs", at + "/jobs"}, {"jobs-installation", "/console/jobs"},
+		"staff": {staff, []named{{"desk", "/console"}, {"adjustments", at + adjustmentsPath}, {"approvals", at + "/approvals"}, {"approval", s.approval}, {"audit", at + "/audit"}, {"jobs", at + "/jobs"}, {"jobs-installation", "/console/jobs"},
 			{"job", "/console/jobs/sweep/periods/" + s.swept}, {"people", "/console/people"}, {"keys", "/console/keys"},
 			{"book", "/books/uk"}, {"transactions", "/books/uk/transactions"}, {"transaction", "/books/uk/transactions/uk-1"}, {"accounts", "/books/uk/accounts"}, {"account", "/books/uk/accounts/assets:processor:available:main"}}},
 		"payouts": {s.link(s.person("Omar Finance", everything...)), []named{{"payout-health", at + "/payout-health"}, {"payout-runs", at + "/payout-runs"}, {"payout-run", at + "/payout-runs/" + s.run}, {"payout-run-waits", s.manual},
@@ -309,6 +309,8 @@ func TestJourneysInABrowser(t *testing.T) {
 	lena.Fill(`[name="p-to"]`, "2026-11")
 	lena.Press(`form[action="` + at + exportsPath + `"] button`)
 	lena.Has("made", "Download", "from 2026-11")
+
+	s.adjusts(t, omar)
 
 	lou := s.visit(t, s.payeeLink("cre_lou"))
 	lou.Press(`nav a[href="/portal/orders"]`)
@@ -378,4 +380,58 @@ func TestJourneysInABrowser(t *testing.T) {
 		"Card processing", "1.68", "1.58%", "a tip of £5.00", "its card fee of £0.07", "Charged to your card: £111.00", "£80.00 for your £106.00", "£150.00", "Held: a check that the law demands")
 	donor.Press(`main a[href^="/c/give-winter24"]`)
 	donor.Has("284.32 = 156.00 − 1.68 + 130.00", "241.67", "42.65", "Donations that went back: 1", "20.00")
+}
+
+// adjusts has a finance lead find a planted break, look at what giving up on it would post, and ask for it; make an adjustment with a
+// document; and download the month's trial balance. Omar agrees to both.
+func (s *street) adjusts(t *testing.T, omar *browsertest.Window) {
+	t.Helper()
+	list, err := s.reconcile.Breaks(t.Context(), s.book, reconcile.BreakQuery{Open: true, Limit: 100})
+	s.must(err)
+	planted := ""
+	for _, x := range list {
+		if x.Suspense > 0 {
+			planted = at + breaksPath + "/" + x.ID
+		}
+	}
+	agree := func(path string) {
+		t.Helper()
+		omar.Open(path)
+		omar.Press(`form[action="` + path + `/approve"] button`)
+		omar.Has("approved", "Decided by you")
+	}
+	mona := s.visit(t, s.link(s.person("Mona", access.Grant{Role: finance, Book: "uk"})))
+	mona.Open(at + breaksPath)
+	mona.Press(`main a[href="` + planted + `"]`)
+	form := `form[action="` + planted + `/write-off"] `
+	mona.Fill(form+`[name="reason"]`, "The bank does not know either.")
+	mona.Fill(form+`[name="document"]`, "letter-7")
+	mona.Press(form + `[name="preview"]`)
+	mona.Has("What it would do", "nobody was asked", "expenses:bad_debt", "leave suspense")
+	mona.Press(form + `button.against`)
+	agree(mona.Path())
+	mona.Open(planted)
+	mona.Has("written off", "Ended by")
+
+	mona.Open(at + adjustmentsPath)
+	for field, text := range map[string]string{"account1": "expenses:goodwill", "amount1": "5.00", "account2": "liabilities:seller:available:sel_uk", "amount2": "5.00", "reason": "The parcel was ours to lose.", "document": "TICKET-77.pdf"} {
+		mona.Fill(`[name="`+field+`"]`, text)
+	}
+	mona.Press(`[name="preview"]`)
+	mona.Has("What it would do", "It moves money to a payee")
+	mona.Press(`.adjust button:not([name])`)
+	agree(mona.Path())
+	mona.Open(at + adjustmentsPath)
+	mona.Has("manual.adjusted")
+
+	mona.Open(at + periodsPath + "/2026-11")
+	mona.Has("Closing a month means")
+	mona.Press(`.exporting a[href*="report=trial_balance"]`)
+	mona.Press(`form[action="` + at + exportsPath + `"] button`)
+	mona.Has("made", "Download", "from 2026-11")
+	if manifest := mona.Fetched(`main a[href$="/manifest"]`); !strings.Contains(manifest, `"sha256"`) {
+		t.Errorf("the manifest: %s", manifest)
+	}
+	mona.Open(at + periodsPath + "/2026-11")
+	mona.Has("Exports of this month", "Trial balance made")
 }

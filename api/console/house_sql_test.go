@@ -93,7 +93,8 @@ func newHouse(t *testing.T, change ...func(*Config)) *house {
 	}
 	h.trail = guard.NewTrail(db.Pool, h.now)
 	h.vault = vault.New(db.Pool, vault.Options{Now: h.now, Keys: keys, Trail: h.trail})
-	h.events = commerce.New(l, commerce.NewRuleSets(db.Pool, h.now), h.now)
+	rules := commerce.NewRuleSets(db.Pool, h.now)
+	h.events = commerce.New(l, rules, h.now)
 	h.access = access.New(db.Pool, access.Options{Now: h.now, Vault: h.vault, Guardians: func(_ context.Context, book, guardian string) ([]string, error) {
 		if guardian == "gua_pat" {
 			return []string{"cre_minor"}, nil
@@ -115,7 +116,7 @@ func newHouse(t *testing.T, change ...func(*Config)) *house {
 		}
 	})
 	h.desk = guard.NewDesk(db.Pool, h.trail, h.now, append(append(append(h.access.Acts(), h.payouts.Acts()...), h.bank.Acts(func(ctx context.Context, b guard.Book) (ledger.Book, error) { return l.Book(ctx, b.Code) })...),
-		append(append(h.reconcile.Acts(), h.reconcile.CloseActs()...), h.act("test.run", true), h.act("test.whole", false))...))
+		append(append(append(h.reconcile.Acts(), h.reconcile.CloseActs()...), commerce.Acts(h.events, rules, l)...), h.act("test.run", true), h.act("test.whole", false))...))
 	h.jobs = newJobs(h, l)
 	h.questions = questions.New(questions.Options{Pool: db.Pool, Vault: h.vault, Trail: h.trail, Payouts: h.payouts, Statements: h.statements, Now: h.now})
 	config := Config{Questions: h.questions, Receipts: h.receipts, Statements: h.statements, Reconcile: h.reconcile, Earnings: h.earnings, Reports: h.reports, Jobs: h.jobs, Payouts: h.payouts, Bank: h.bank, Ledger: l, Access: h.access, Desk: h.desk, Trail: h.trail, Commerce: h.events, Vault: h.vault, Now: h.now, Version: "9.9.9",
