@@ -275,7 +275,7 @@ func TestPagesInABrowser(t *testing.T) {
 			{"portal-request", "/portal/payees/cre_amy/payout?currency=GBP&amount=100&method=instant"}}},
 		"bob": {bob, []named{{"portal-unpaid", "/portal"}, {"portal-waits", "/portal/payees/cre_bob/waits"}, {"portal-decisions", "/portal/payees/cre_bob/decisions"}}},
 		"pat": {pat, []named{{"portal-guardian", "/portal"}}},
-		"staff": {staff, []named{{"desk", "/console"}, {"approvals", at + "/approvals"}, {"approval", s.approval}, {"audit", at + "/audit"}, {"jobs", at + "/jobs"}, {"jobs-installation", "/console/jobs"},
+		"staff": {staff, []named{{"desk", "/console"}, {"adjustments", at + adjustmentsPath}, {"approvals", at + "/approvals"}, {"approval", s.approval}, {"audit", at + "/audit"}, {"jobs", at + "/jobs"}, {"jobs-installation", "/console/jobs"},
 			{"job", "/console/jobs/sweep/periods/" + s.swept}, {"people", "/console/people"}, {"keys", "/console/keys"}, {"person", s.clerk}, {"key", s.carried},
 			{"book", "/books/uk"}, {"transactions", "/books/uk/transactions"}, {"transaction", "/books/uk/transactions/uk-1"}, {"accounts", "/books/uk/accounts"}, {"account", "/books/uk/accounts/assets:processor:available:main"}}},
 		"payouts": {s.link(s.person("Omar Finance", everything...)), []named{{"payout-health", at + "/payout-health"}, {"payout-runs", at + "/payout-runs"}, {"payout-run", at + "/payout-runs/" + s.run}, {"payout-run-waits", s.manual},
@@ -395,6 +395,8 @@ func TestJourneysInABrowser(t *testing.T) {
 	lena.Press(`form[action="` + at + exportsPath + `"] button`)
 	lena.Has("made", "Download", "from 2026-11")
 
+	s.adjusts(t, omar)
+
 	lou := s.visit(t, s.payeeLink("cre_lou"))
 	lou.Press(`nav a[href="/portal/orders"]`)
 	lou.Has("LOU-1 settled", "£2.21", "LOU-2 on hold")
@@ -502,4 +504,58 @@ func (s *street) farAboveTheUsual(t *testing.T) {
 	vera := s.visit(t, s.link(s.person("Vera Audit", access.Grant{Role: access.Auditor, Book: "uk"})))
 	vera.Open(at + "/audit?act=payout_run.refused")
 	vera.Has("Nobody can tell me why it is so much more than the last ones.", strings.TrimPrefix(run, at+"/payout-runs/"))
+}
+
+// adjusts has a finance lead find a planted break, look at what giving up on it would post, and ask for it; make an adjustment with a
+// document; and download the month's trial balance. Omar agrees to both.
+func (s *street) adjusts(t *testing.T, omar *browsertest.Window) {
+	t.Helper()
+	list, err := s.reconcile.Breaks(t.Context(), s.book, reconcile.BreakQuery{Open: true, Limit: 100})
+	s.must(err)
+	planted := ""
+	for _, x := range list {
+		if x.Suspense > 0 {
+			planted = at + breaksPath + "/" + x.ID
+		}
+	}
+	agree := func(path string) {
+		t.Helper()
+		omar.Open(path)
+		omar.Press(`form[action="` + path + `/approve"] button`)
+		omar.Has("approved", "Decided by you")
+	}
+	mona := s.visit(t, s.link(s.person("Mona", access.Grant{Role: finance, Book: "uk"})))
+	mona.Open(at + breaksPath)
+	mona.Press(`main a[href="` + planted + `"]`)
+	form := `form[action="` + planted + `/write-off"] `
+	mona.Fill(form+`[name="reason"]`, "The bank does not know either.")
+	mona.Fill(form+`[name="document"]`, "letter-7")
+	mona.Press(form + `[name="preview"]`)
+	mona.Has("What it would do", "nobody was asked", "expenses:bad_debt", "leave suspense")
+	mona.Press(form + `button.against`)
+	agree(mona.Path())
+	mona.Open(planted)
+	mona.Has("written off", "Ended by")
+
+	mona.Open(at + adjustmentsPath)
+	for field, text := range map[string]string{"account1": "expenses:goodwill", "amount1": "5.00", "account2": "liabilities:seller:available:sel_uk", "amount2": "5.00", "reason": "The parcel was ours to lose.", "document": "TICKET-77.pdf"} {
+		mona.Fill(`[name="`+field+`"]`, text)
+	}
+	mona.Press(`[name="preview"]`)
+	mona.Has("What it would do", "It moves money to a payee")
+	mona.Press(`.adjust button:not([name])`)
+	agree(mona.Path())
+	mona.Open(at + adjustmentsPath)
+	mona.Has("manual.adjusted")
+
+	mona.Open(at + periodsPath + "/2026-11")
+	mona.Has("Closing a month means")
+	mona.Press(`.exporting a[href*="report=trial_balance"]`)
+	mona.Press(`form[action="` + at + exportsPath + `"] button`)
+	mona.Has("made", "Download", "from 2026-11")
+	if manifest := mona.Fetched(`main a[href$="/manifest"]`); !strings.Contains(manifest, `"sha256"`) {
+		t.Errorf("the manifest: %s", manifest)
+	}
+	mona.Open(at + periodsPath + "/2026-11")
+	mona.Has("Exports of this month", "Trial balance made")
 }

@@ -76,6 +76,8 @@ type Config struct {
 	Printer *pdf.Printer
 	// Questions are what payees ask about what they are told; nil for no pages about them. They need Payouts.
 	Questions *questions.Service
+	// Operations are those of the API, of which pages say which they do; none for pages that say nothing of it.
+	Operations []Operation
 	// Issuer is where the staff can sign in; nil for by links only.
 	Issuer Issuer
 	// FormKey authenticates forms, 32 random bytes that replicas share; empty draws one for this process.
@@ -213,6 +215,7 @@ func (c *console) bookPages(mux *http.ServeMux) {
 // staffPages are the pages of the staff. Those of a book and those of the installation are the same.
 func (c *console) staffPages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /console", c.page("desk", c.desk))
+	c.adjustmentPages(mux)
 	for _, at := range []string{"/console", "/console/books/{book}"} {
 		mux.HandleFunc("GET "+at+"/audit", c.page("audit", c.audit))
 		mux.HandleFunc("GET "+at+"/approvals", c.page("approvals", c.approvals))
@@ -287,7 +290,9 @@ type answer struct {
 	Data   any
 	// Notice is what the reader must know before anything else; Status is 200 unless it is set.
 	Notice *notice
-	Status int
+	// Forecast is what a form would do, for a reader who asked to see it first.
+	Forecast *forecastView
+	Status   int
 	// Onward is where the page goes by itself.
 	Onward string
 	// Refresh is after how many seconds the reader asked the browser to read the page again; 0 for never.

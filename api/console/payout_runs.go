@@ -277,8 +277,7 @@ func (c *console) asked(ctx context.Context, who cashier, act string, payload an
 	if err != nil {
 		return "", err
 	}
-	a, err := c.Desk.Ask(ctx, who.actor(), who.o.Book, guard.Request{Act: act, Payload: content, Reason: form.Get("reason"), Document: form.Get("document")})
-	return who.o.At + "/approvals/" + url.PathEscape(a.ID), err
+	return c.asks(ctx, who, guard.Request{Act: act, Payload: content, Reason: form.Get("reason"), Document: form.Get("document")}, form)
 }
 
 // refuseRun refuses a run that waits: its payouts are cancelled.

@@ -60,7 +60,7 @@ var (
 	// through them again and again, and commands start sooner.
 	templates = sync.OnceValue(func() map[string]*template.Template {
 		return parsePages("welcome", "failure", "books", "book", "transactions", "transaction", "accounts", "account",
-			"sign-in", "link", "onward", "desk", "approvals", "approval", "audit", "jobs", "job", "people", "keys", "portal",
+			"sign-in", "link", "onward", "desk", "adjustments", "approvals", "approval", "audit", "jobs", "job", "people", "keys", "portal",
 			"payout-health", "payout-runs", "payout-run", "decision", "payouts", "payout", "payees", "payee", "payee-decisions", "payout-request", "payout-waits",
 			"payout-policies", "payout-policy", "payout-debts", "treasury-proposals", "bank-files", "bank-file", "bank-report",
 			"recon", "recon-runs", "recon-run", "recon-source", "breaks", "break", "pairings", "periods", "period", "exports", "export-ask", "export",
@@ -81,7 +81,7 @@ func parsePages(names ...string) map[string]*template.Template {
 		"amount": amountHTML, "exact": exactHTML, "ltr": ltrHTML, "address": addressHTML, "at": timeHTML, "day": func(t time.Time) string { return t.Format("2006-01-02") },
 		"say": sayHTML, "ownsubject": ownSubjectHTML, "in": func(l locale.Language, of any) told { return told{l, of} }, "figure": figureHTML, "money": moneyHTML, "sum": func(l locale.Language, a amount) string { return teller{l}.sum(a) }, "count": func(l locale.Language, n int64) string { return l.Count(n) },
 		"thousands": thousands, "plain": plain, "choices": func(words ...string) []string { return words },
-	}).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html", "pages/payout-parts.html", "pages/recon-parts.html", "pages/rule-parts.html", "pages/admin-parts.html", "pages/statement-parts.html"))
+	}).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html", "pages/payout-parts.html", "pages/recon-parts.html", "pages/rule-parts.html", "pages/admin-parts.html", "pages/act-parts.html", "pages/statement-parts.html"))
 	pages := map[string]*template.Template{}
 	for _, name := range names {
 		pages[name] = template.Must(template.Must(base.Clone()).ParseFS(pageFiles, "pages/"+name+".html"))
@@ -105,6 +105,10 @@ type view struct {
 	Menu                []tab
 	Form                string
 	SignedIn, MaySignIn bool
+	// Calls are the operations of the API behind the page.
+	Calls []apiCall
+	// Exports lead to the reports that have what the page shows.
+	Exports []link
 }
 
 // Root is where the trail of a page begins.
@@ -155,6 +159,9 @@ func (c *console) written(r *http.Request, name string, a answer, inline templat
 	if c.Statements != nil && visitor.principal().Kind == access.Payee {
 		t := tellerOf(r.Context())
 		v.Menu = append(v.Menu, tab{link{t.say("statements.title"), statementsAt}, a.Active == "statements"}, tab{link{t.say("downloads.title"), downloadsAt}, a.Active == "downloads"})
+	}
+	if visitor.principal().Kind == access.Person || c.Open {
+		v.Calls, v.Exports = c.callsOf(name, r), c.exportsOf(name, r)
 	}
 	if c.Open {
 		v.Version, v.ReadAt = c.Version, c.Now().UTC()

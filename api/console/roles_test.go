@@ -32,6 +32,7 @@ var staffPagesTested = []staffPage{
 	{"/console/books/BOOK/approvals", []access.Scope{access.ApprovalsRead}, false},
 	{"/console/books/BOOK/approvals/APPROVAL", []access.Scope{access.ApprovalsRead}, false},
 	{"/console/books/BOOK/audit", []access.Scope{access.AuditRead}, false},
+	{"/console/books/BOOK/adjustments", []access.Scope{access.ApprovalsRead}, false},
 	{"/console/approvals", []access.Scope{access.ApprovalsRead}, true},
 	{"/console/audit", []access.Scope{access.AuditRead}, true},
 	{"/console/books/BOOK/jobs", []access.Scope{access.JobsRead}, false},

@@ -206,6 +206,7 @@ func (o whose) tabs(p access.Principal, active string) (tabs []tab) {
 	}
 	o.adminTabs(add)
 	if o.Code != "" {
+		add("Adjustments", o.At+adjustmentsPath, access.ApprovalsRead, access.TransactionsRead)
 		add("Trial balance", "/books/"+o.Code, access.BooksRead, access.BalancesRead, access.TransactionsRead)
 		add("Transactions", "/books/"+o.Code+"/transactions", access.TransactionsRead)
 	}

@@ -188,7 +188,7 @@ func (p *parts) consoleConfig(config serviceConfig, inbound *intake.Service, now
 		Ledger: p.books, Access: p.access, Desk: p.desk, Trail: p.trail, Commerce: p.events, Rules: p.rules, Intake: inbound, Vault: p.vault, Jobs: p.jobs, Payouts: p.payouts, Bank: p.bank,
 		Reconcile: p.reconcile, Earnings: p.earnings, Reports: p.reports, Receipts: p.receipts, Statements: p.statements, Questions: p.questions,
 		FormKey: config.sessionKey, Secure: config.secure, Now: now, Version: version(), Open: config.open, Printer: config.printer, Log: config.log,
-		Address: api.ClientAddress,
+		Address: api.ClientAddress, Operations: api.ConsoleOperations(),
 	}
 	if config.issuer != nil {
 		pages.Issuer = config.issuer
