@@ -202,7 +202,8 @@ func (o whose) tabs(p access.Principal, active string) (tabs []tab) {
 		add("Jobs", o.At+"/jobs", access.JobsRead)
 	}
 	if o.Code != "" {
-		add("Trial balance", "/books/"+o.Code, access.BooksRead, access.BalancesRead, access.TransactionsRead)
+		add("Trial balance", o.At+trialBalancePath, access.BooksRead, access.BalancesRead, access.TransactionsRead)
+		add("Book", "/books/"+o.Code, access.BooksRead, access.BalancesRead, access.TransactionsRead)
 		add("Transactions", "/books/"+o.Code+"/transactions", access.TransactionsRead)
 	}
 	return tabs
