@@ -122,6 +122,7 @@ func Operations() []Operation {
 		bankReportOperations(),
 		evidenceOperations(),
 		evidenceLineOperations(),
+		traceOperations(),
 		reconciliationOperations(),
 		breakOperations(),
 		pairingOperations(),
