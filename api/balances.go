@@ -44,7 +44,7 @@ type listBalancesQuery struct {
 type trialBalanceQuery struct {
 	Period string `json:"period,omitempty" pattern:"^2[0-9]{3}-(0[1-9]|1[0-2])$" doc:"One accounting period; left out, everything up to now" example:"2026-11"`
 	Detail string `json:"detail,omitempty" enum:"row,account" default:"row" doc:"row: by row of the chart, on one page; account: by account, in pages"`
-	Code   int64  `json:"code,omitempty" minimum:"1" maximum:"9999" doc:"Only accounts of this row of the chart, with detail=account; a page may be empty and still have a next one" example:"2110"`
+	Code   int64  `json:"code,omitempty" minimum:"1" maximum:"9999" doc:"One row of the chart, together with detail=account; a page may be empty and still have a next one" example:"2110"`
 	Limit  int    `json:"limit,omitempty" minimum:"1" maximum:"1000" default:"100" doc:"Accounts per page; by row there is one page"`
 	Cursor string `json:"cursor,omitempty" minLength:"1" doc:"next_cursor of the page before"`
 }

@@ -56,7 +56,6 @@ func TestItemPlans(t *testing.T) {
 			"of entry": {sqlEntryItems, []any{1, 1, 1, []int64{8001, 8003}, []int16{0, 0}}},
 			"of line":  {sqlLineItem, []any{1, 1, 1, 8000}},
 			"paired":   {sqlPaired, []any{1, []string{"par_0000000000000001"}}},
-			"breaks":   {sqlBreaksNamed, []any{1, 1, 1, []string{"k7", "k8"}}},
 			"refused":  {sqlRefused, []any{1, 1, 1}},
 			"end":      {sqlEndItems, []any{1, 1, 1, 500, []string{"e", "e"}, []int64{8000, 8002}, []int16{0, 0}, []string{"matched", "matched"}, []string{"", ""}}},
 			"close":    {sqlCloseItems, []any{1, 1, 1, 500, "par_0000000000000001", []int64{8000, 8002}, []int64{8001}, []int16{0}}},
