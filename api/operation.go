@@ -124,6 +124,7 @@ func Operations() []Operation {
 		bankReportOperations(),
 		evidenceOperations(),
 		evidenceLineOperations(),
+		traceOperations(),
 		reconciliationOperations(),
 		breakOperations(),
 		pairingOperations(),

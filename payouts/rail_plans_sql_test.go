@@ -44,6 +44,7 @@ func TestRailPlans(t *testing.T) {
 		"outgoing": {sqlOfOutgoing, []any{"po_77"}},
 		"account":  {sqlAtAccount, []any{"acct_77"}},
 		"paying":   {sqlPaying, []any{h.book.ID, "liabilities:seller:available:sel_1", []int64{50, 100}, "USD"}},
+		"taken":    {sqlTakenBy, []any{h.book.ID, "liabilities:seller:available:sel_1", []int64{50, 100}, "USD", int64(1 << 40)}},
 		"within":   {sqlWithin, []any{h.book.ID, "sel_77", "seller", "USD", past, 10, 40_000, railStart, 51}},
 		"holds at": {sqlHoldsAt, []any{h.book.ID, "sel_77", railStart, maxListed}},
 		"sources":  {sqlKnownSources, []any{h.book.ID, []string{"tr_77", "po_78"}}},

@@ -225,6 +225,14 @@ func (s *street) given() {
 	s.donated, s.gave = s.receipt(book, "donation:D3"), s.receipt(book, "gift:G-1")
 }
 
+// content is the file of an export, by the address of its page; it is made again and held against its manifest.
+func (s *street) content(page string) string {
+	s.t.Helper()
+	var file strings.Builder
+	s.must(s.reports.Content(s.t.Context(), s.book, page[strings.LastIndexByte(page, '/')+1:], &file))
+	return file.String()
+}
+
 // receipt is the address of the public receipt of a subject.
 func (s *street) receipt(book ledger.Book, subject string) string {
 	s.t.Helper()
@@ -277,7 +285,8 @@ func TestPagesInABrowser(t *testing.T) {
 		"pat": {pat, []named{{"portal-guardian", "/portal"}}},
 		"staff": {staff, []named{{"desk", "/console"}, {"adjustments", at + adjustmentsPath}, {"approvals", at + "/approvals"}, {"approval", s.approval}, {"audit", at + "/audit"}, {"jobs", at + "/jobs"}, {"jobs-installation", "/console/jobs"},
 			{"job", "/console/jobs/sweep/periods/" + s.swept}, {"people", "/console/people"}, {"keys", "/console/keys"}, {"person", s.clerk}, {"key", s.carried},
-			{"book", "/books/uk"}, {"transactions", "/books/uk/transactions"}, {"transaction", "/books/uk/transactions/uk-1"}, {"accounts", "/books/uk/accounts"}, {"account", "/books/uk/accounts/assets:processor:available:main"}}},
+			{"book", "/books/uk"}, {"transactions", "/books/uk/transactions"}, {"transaction", "/books/uk/transactions/uk-1"}, {"accounts", "/books/uk/accounts"}, {"account", "/books/uk/accounts/assets:processor:available:main"},
+			{"trial-balance", at + trialBalancePath + "?period=2026-11"}, {"order", at + ordersPath + "/LOU-1"}, {"evidence-line", bankSource + "/lines/1"}}},
 		"payouts": {s.link(s.person("Omar Finance", everything...)), []named{{"payout-health", at + "/payout-health"}, {"payout-runs", at + "/payout-runs"}, {"payout-run", at + "/payout-runs/" + s.run}, {"payout-run-waits", s.manual},
 			{"decision", at + "/payout-runs/" + s.run + "/decisions/creator:cre_bob:GBP"}, {"payouts", at + "/payouts"}, {"payout", at + "/payouts/" + s.paid}, {"payees", at + "/payees"}, {"payee", at + "/payees/cre_bob"},
 			{"payee-payout", at + "/payees/cre_amy/payout?currency=GBP&amount=123.45"}, {"payout-policy", at + "/payout-policies/uk-1"}, {"bank-files", at + bankFilesPath}, {"debts", at + "/payout-debts"},
@@ -396,6 +405,33 @@ func TestJourneysInABrowser(t *testing.T) {
 	lena.Has("made", "Download", "from 2026-11")
 
 	s.adjusts(t, omar)
+
+	// She follows one sale from the trial balance to its trail, and a payout to the line of the processor and back.
+	lena.Open(at + trialBalancePath + "?period=2026-11")
+	lena.Has("Trial balance 2026-11", "ties", "liabilities:creator:available", "Change in 2026-10")
+	lena.Press(`main table a[href*="code=2220"]`)
+	lena.Press(`main table a[href*="creator:available:cre_lou"]`)
+	lena.Has("Opening, credit", "order:LOU-1", "Trial balance 2026-11")
+	lena.Press(`main table.history a`)
+	lena.Has("How it came to be", "order.settled", "Trial balance 2026-11")
+	lena.Press(`main dl a[href="` + at + `/orders/LOU-1"]`)
+	lena.Has("Order LOU-1", "Who gave, and who got", "creator:cre_lou", "platform", "in no payout yet", "What the processor and the bank say")
+	lena.Press(`main a[href*="report=trail"]`)
+	lena.Fill(`[name="format"]`, "csv")
+	lena.Press(`form[action="` + at + exportsPath + `"] button`)
+	lena.Has("Trail", "made", "id LOU-1")
+	trailed := s.content(lena.Path())
+	for _, kind := range []string{"transaction", "entry", "step", "part"} {
+		if !strings.Contains(trailed, "\n"+kind+",uk-") {
+			t.Errorf("the trail of LOU-1 has no row %s:\n%.2000s", kind, trailed)
+		}
+	}
+	lena.Open(at + "/payouts/" + s.paid)
+	lena.Press(`main a[href*="/lines/"]`)
+	lena.Has("What it says", "SHA-256 of the receipt", "payout:"+s.paid)
+	lena.Press(`main table a[href="` + at + `/payouts/` + s.paid + `"]`)
+	lena.Has("What it pays, line by line")
+	lena.HasNot("What you can do")
 
 	lou := s.visit(t, s.payeeLink("cre_lou"))
 	lou.Press(`nav a[href="/portal/orders"]`)

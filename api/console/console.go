@@ -170,6 +170,7 @@ func New(config Config) http.Handler {
 	c.signInPages(mux)
 	c.staffPages(mux)
 	c.adminPages(mux)
+	c.tracePages(mux)
 	mux.HandleFunc("GET /portal", c.page("portal", c.portal))
 	if c.Payouts != nil {
 		c.orderPages(mux)

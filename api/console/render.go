@@ -64,6 +64,7 @@ var (
 			"payout-health", "payout-runs", "payout-run", "decision", "payouts", "payout", "payees", "payee", "payee-decisions", "payout-request", "payout-waits",
 			"payout-policies", "payout-policy", "payout-debts", "treasury-proposals", "bank-files", "bank-file", "bank-report",
 			"recon", "recon-runs", "recon-run", "recon-source", "breaks", "break", "pairings", "periods", "period", "exports", "export-ask", "export",
+			"trial-balance", "order", "evidence-line",
 			"portal-payout", "portal-payouts", "portal-waits", "portal-decisions", "portal-request", "portal-earnings", "portal-orders", "portal-order", "portal-money",
 			"portal-statements", "portal-statement", "portal-downloads",
 			"rules", "rule-set", "rule-changes", "rule-draft", "imports", "import", "inbound", "message", "campaigns", "campaign", "person", "key",

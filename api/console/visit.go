@@ -207,7 +207,8 @@ func (o whose) tabs(p access.Principal, active string) (tabs []tab) {
 	o.adminTabs(add)
 	if o.Code != "" {
 		add("Adjustments", o.At+adjustmentsPath, access.ApprovalsRead, access.TransactionsRead)
-		add("Trial balance", "/books/"+o.Code, access.BooksRead, access.BalancesRead, access.TransactionsRead)
+		add("Trial balance", o.At+trialBalancePath, access.BooksRead, access.BalancesRead, access.TransactionsRead)
+		add("Book", "/books/"+o.Code, access.BooksRead, access.BalancesRead, access.TransactionsRead)
 		add("Transactions", "/books/"+o.Code+"/transactions", access.TransactionsRead)
 	}
 	return tabs

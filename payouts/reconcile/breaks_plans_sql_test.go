@@ -58,6 +58,7 @@ func TestBreakPlans(t *testing.T) {
 		"one":          {sqlBreak, []any{1, ids[0]}},
 		"some":         {sqlBreaksByID, []any{1, ids}},
 		"open of":      {sqlOpenBreaksOf, []any{1, 1, 1}},
+		"named":        {sqlBreaksNamed, []any{1, 1, 1, []string{"i77", "i78"}}},
 		"ended of":     {sqlEndedBreaksOf, []any{1, 1, 1, []string{"i77", "i78"}}},
 		"asking":       {sqlAskingBreaks, []any{1, 1, 1, 9, time.Time{}, "", 200}},
 		"waiting":      {sqlWaitingBreaks, []any{1, "", "", 1000}},
