@@ -91,6 +91,7 @@ func Operations() []Operation {
 	var all []Operation
 	for _, group := range [][]Operation{
 		bookOperations(),
+		healthOperations(),
 		transactionOperations(),
 		correctionOperations(),
 		eventOperations(),

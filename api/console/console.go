@@ -30,6 +30,7 @@ import (
 	"mizan/ledger/vault"
 	"mizan/payouts"
 	"mizan/payouts/earnings"
+	"mizan/payouts/health"
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor/bankfile"
 	"mizan/payouts/questions"
@@ -71,6 +72,8 @@ type Config struct {
 	Printer *pdf.Printer
 	// Questions are what payees ask about what they are told; nil for no pages about them. They need Payouts.
 	Questions *questions.Service
+	// Health reads how books stand; nil for no figures of it.
+	Health *health.Service
 	// Issuer is where the staff can sign in; nil for by links only.
 	Issuer Issuer
 	// FormKey authenticates forms, 32 random bytes that replicas share; empty draws one for this process.
@@ -162,6 +165,7 @@ func New(config Config) http.Handler {
 	}
 	c.signInPages(mux)
 	c.staffPages(mux)
+	c.glancePages(mux)
 	mux.HandleFunc("GET /portal", c.page("portal", c.portal))
 	if c.Payouts != nil {
 		c.orderPages(mux)

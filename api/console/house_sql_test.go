@@ -27,6 +27,7 @@ import (
 	"mizan/ledger/vault"
 	"mizan/payouts"
 	"mizan/payouts/earnings"
+	"mizan/payouts/health"
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor"
 	"mizan/payouts/processor/bankfile"
@@ -60,6 +61,7 @@ type house struct {
 	// statements are those of the house's clock.
 	statements *statements.Service
 	questions  *questions.Service
+	health     *health.Service
 	closed     []func()
 
 	mu sync.Mutex
@@ -118,7 +120,8 @@ func newHouse(t *testing.T, change ...func(*Config)) *house {
 		append(append(h.reconcile.Acts(), h.reconcile.CloseActs()...), h.act("test.run", true), h.act("test.whole", false))...))
 	h.jobs = newJobs(h, l)
 	h.questions = questions.New(questions.Options{Pool: db.Pool, Vault: h.vault, Trail: h.trail, Payouts: h.payouts, Statements: h.statements, Now: h.now})
-	config := Config{Questions: h.questions, Receipts: h.receipts, Statements: h.statements, Reconcile: h.reconcile, Earnings: h.earnings, Reports: h.reports, Jobs: h.jobs, Payouts: h.payouts, Bank: h.bank, Ledger: l, Access: h.access, Desk: h.desk, Trail: h.trail, Commerce: h.events, Vault: h.vault, Now: h.now, Version: "9.9.9",
+	h.health = health.New(health.Options{Ledger: l, Events: h.events, Desk: h.desk, Jobs: h.jobs, Payouts: h.payouts, Reconcile: h.reconcile, Questions: h.questions, Now: h.now})
+	config := Config{Health: h.health, Questions: h.questions, Receipts: h.receipts, Statements: h.statements, Reconcile: h.reconcile, Earnings: h.earnings, Reports: h.reports, Jobs: h.jobs, Payouts: h.payouts, Bank: h.bank, Ledger: l, Access: h.access, Desk: h.desk, Trail: h.trail, Commerce: h.events, Vault: h.vault, Now: h.now, Version: "9.9.9",
 		FormKey: []byte(strings.Repeat("f", 32)), Secure: true}
 	for _, f := range change {
 		f(&config)

@@ -27,6 +27,7 @@ import (
 	"mizan/ledger/postgres"
 	"mizan/ledger/vault"
 	"mizan/payouts"
+	"mizan/payouts/health"
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor"
 )
@@ -120,6 +121,7 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 	newReconcileMetrics(registry, p, now, config.log)
 	newEarningsMetrics(registry, p, config.log)
 	inbound := intake.New(pool, p.books, p.events, intake.Options{Secrets: config.secrets, Now: now, Log: config.log})
+	p.health = p.watching(inbound, now, config.log)
 	var handler http.Handler
 	// The handbook shows the API as the API describes itself. It asks once, and no request comes before the handler is
 	// there.
@@ -143,6 +145,7 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 		Receipts:       p.receipts,
 		Statements:     p.statements,
 		Questions:      p.questions,
+		Health:         p.health,
 		PublicURL:      config.public,
 		Secure:         config.secure,
 		TrustedProxies: config.proxies,
@@ -169,6 +172,12 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 	return v, nil
 }
 
+// watching is what reads how books stand.
+func (p *parts) watching(inbound *intake.Service, now func() time.Time, log *slog.Logger) *health.Service {
+	return health.New(health.Options{Ledger: p.books, Events: p.events, Intake: inbound, Desk: p.desk, Jobs: p.jobs, Payouts: p.payouts, Reconcile: p.reconcile,
+		Questions: p.questions, Now: now, Log: log})
+}
+
 // noticesOf returns what takes the notices of the processor, and nil where there is none.
 func noticesOf(pool *postgres.Pool, now func() time.Time, driver processor.Driver) api.Notices {
 	if driver == nil {
@@ -186,7 +195,7 @@ func (v *service) close(ctx context.Context) error {
 func (p *parts) consoleConfig(config serviceConfig, now func() time.Time) console.Config {
 	pages := console.Config{
 		Ledger: p.books, Access: p.access, Desk: p.desk, Trail: p.trail, Commerce: p.events, Vault: p.vault, Jobs: p.jobs, Payouts: p.payouts, Bank: p.bank,
-		Reconcile: p.reconcile, Earnings: p.earnings, Reports: p.reports, Receipts: p.receipts, Statements: p.statements, Questions: p.questions,
+		Reconcile: p.reconcile, Earnings: p.earnings, Reports: p.reports, Receipts: p.receipts, Statements: p.statements, Questions: p.questions, Health: p.health,
 		FormKey: config.sessionKey, Secure: config.secure, Now: now, Version: version(), Open: config.open, Printer: config.printer, Log: config.log,
 		Address: api.ClientAddress,
 	}
