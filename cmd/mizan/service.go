@@ -120,8 +120,7 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 	counts.watch(p.jobs, now)
 	newReconcileMetrics(registry, p, now, config.log)
 	newEarningsMetrics(registry, p, config.log)
-	inbound := intake.New(pool, p.books, p.events, intake.Options{Secrets: config.secrets, Now: now, Log: config.log})
-	p.health = p.watching(inbound, now, config.log)
+	inbound := p.receiving(pool, now, config)
 	var handler http.Handler
 	// The handbook shows the API as the API describes itself. It asks once, and no request comes before the handler is
 	// there.
@@ -172,10 +171,12 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 	return v, nil
 }
 
-// watching is what reads how books stand.
-func (p *parts) watching(inbound *intake.Service, now func() time.Time, log *slog.Logger) *health.Service {
-	return health.New(health.Options{Ledger: p.books, Events: p.events, Intake: inbound, Desk: p.desk, Jobs: p.jobs, Payouts: p.payouts, Reconcile: p.reconcile,
-		Questions: p.questions, Now: now, Log: log})
+// receiving is what takes messages and imports, with what reads how books stand, which counts those that wait.
+func (p *parts) receiving(pool *postgres.Pool, now func() time.Time, config serviceConfig) *intake.Service {
+	inbound := intake.New(pool, p.books, p.events, intake.Options{Secrets: config.secrets, Now: now, Log: config.log})
+	p.health = health.New(health.Options{Ledger: p.books, Events: p.events, Intake: inbound, Desk: p.desk, Jobs: p.jobs, Payouts: p.payouts, Reconcile: p.reconcile,
+		Questions: p.questions, Now: now, Log: config.log})
+	return inbound
 }
 
 // noticesOf returns what takes the notices of the processor, and nil where there is none.
