@@ -32,6 +32,7 @@ import (
 	"mizan/payouts/questions"
 	"mizan/payouts/reconcile"
 	"mizan/payouts/reports"
+	"mizan/payouts/search"
 	"mizan/payouts/statements"
 )
 
@@ -124,6 +125,7 @@ type service struct {
 	statements *statements.Service
 	questions  *questions.Service
 	health     *health.Service
+	search     *search.Service
 	publicURL  string
 	now        func() time.Time
 	log        *slog.Logger
@@ -151,6 +153,12 @@ func (config *Config) health() *health.Service {
 		Reconcile: config.Reconcile, Questions: config.Questions, Now: config.Now, Log: config.Log})
 }
 
+// search is what searches books.
+func (config *Config) search() *search.Service {
+	return search.New(search.Options{Ledger: config.Ledger, Events: config.Commerce, Desk: config.Desk, Payouts: config.Payouts, Reconcile: config.Reconcile, Reports: config.Reports,
+		Now: config.Now, Log: config.Log})
+}
+
 // New returns the handler of the whole service. It returns an error if the configuration lacks something, or if the
 // registry holds the API's metrics already.
 func New(config Config) (http.Handler, error) {
@@ -176,7 +184,7 @@ func newService(config Config) (*service, error) {
 	s := &service{
 		ledger: config.Ledger, commerce: config.Commerce, rules: config.Rules, intakes: config.Intake, notices: config.Notices, access: config.Access, now: config.Now, log: config.Log, cursorKey: config.CursorKey,
 		desk: config.Desk, trail: config.Trail, vault: config.Vault, jobs: config.Jobs, payouts: config.Payouts, bank: config.Bank, reconcile: config.Reconcile, earnings: config.Earnings, reports: config.Reports, receipts: config.Receipts, statements: config.Statements, questions: config.Questions, publicURL: config.PublicURL,
-		health: config.health(), ready: config.Ready, console: config.Console, docs: config.Docs, proxies: config.TrustedProxies, secure: config.Secure, crossOrigin: http.NewCrossOriginProtection(),
+		health: config.health(), search: config.search(), ready: config.Ready, console: config.Console, docs: config.Docs, proxies: config.TrustedProxies, secure: config.Secure, crossOrigin: http.NewCrossOriginProtection(),
 	}
 	if s.patience = config.Patience; s.patience <= 0 {
 		s.patience = partTime

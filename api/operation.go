@@ -92,6 +92,7 @@ func Operations() []Operation {
 	for _, group := range [][]Operation{
 		bookOperations(),
 		healthOperations(),
+		searchOperations(),
 		transactionOperations(),
 		correctionOperations(),
 		eventOperations(),

@@ -36,6 +36,7 @@ import (
 	"mizan/payouts/questions"
 	"mizan/payouts/reconcile"
 	"mizan/payouts/reports"
+	"mizan/payouts/search"
 	"mizan/payouts/statements"
 )
 
@@ -74,6 +75,8 @@ type Config struct {
 	Questions *questions.Service
 	// Health reads how books stand; nil for no figures of it.
 	Health *health.Service
+	// Search finds what in a book is called so; nil for no search.
+	Search *search.Service
 	// Issuer is where the staff can sign in; nil for by links only.
 	Issuer Issuer
 	// FormKey authenticates forms, 32 random bytes that replicas share; empty draws one for this process.
@@ -166,6 +169,7 @@ func New(config Config) http.Handler {
 	c.signInPages(mux)
 	c.staffPages(mux)
 	c.glancePages(mux)
+	c.searchPages(mux)
 	mux.HandleFunc("GET /portal", c.page("portal", c.portal))
 	if c.Payouts != nil {
 		c.orderPages(mux)

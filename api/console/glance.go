@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"mizan/api/access"
@@ -92,11 +91,7 @@ func (c *console) glanceOf(ctx context.Context, v *visit, o whose, book ledger.B
 			}
 		}
 	}
-	hidden := make([]string, len(report.NotShown))
-	for i, part := range report.NotShown {
-		hidden[i] = t.say("glance.part." + part)
-	}
-	g.Hidden = strings.Join(hidden, ", ")
+	g.Hidden = partWords(t, report.NotShown)
 	return g
 }
 

@@ -30,6 +30,7 @@ import (
 	"mizan/payouts/health"
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor"
+	"mizan/payouts/search"
 )
 
 var (
@@ -179,6 +180,11 @@ func (p *parts) receiving(pool *postgres.Pool, now func() time.Time, config serv
 	return inbound
 }
 
+// searching is what searches books.
+func (p *parts) searching(now func() time.Time, config serviceConfig) *search.Service {
+	return search.New(search.Options{Ledger: p.books, Events: p.events, Desk: p.desk, Payouts: p.payouts, Reconcile: p.reconcile, Reports: p.reports, Now: now, Log: config.log})
+}
+
 // noticesOf returns what takes the notices of the processor, and nil where there is none.
 func noticesOf(pool *postgres.Pool, now func() time.Time, driver processor.Driver) api.Notices {
 	if driver == nil {
@@ -196,7 +202,7 @@ func (v *service) close(ctx context.Context) error {
 func (p *parts) consoleConfig(config serviceConfig, now func() time.Time) console.Config {
 	pages := console.Config{
 		Ledger: p.books, Access: p.access, Desk: p.desk, Trail: p.trail, Commerce: p.events, Vault: p.vault, Jobs: p.jobs, Payouts: p.payouts, Bank: p.bank,
-		Reconcile: p.reconcile, Earnings: p.earnings, Reports: p.reports, Receipts: p.receipts, Statements: p.statements, Questions: p.questions, Health: p.health,
+		Reconcile: p.reconcile, Earnings: p.earnings, Reports: p.reports, Receipts: p.receipts, Statements: p.statements, Questions: p.questions, Health: p.health, Search: p.searching(now, config),
 		FormKey: config.sessionKey, Secure: config.secure, Now: now, Version: version(), Open: config.open, Printer: config.printer, Log: config.log,
 		Address: api.ClientAddress,
 	}
