@@ -93,6 +93,8 @@ func Operations() []Operation {
 	var all []Operation
 	for _, group := range [][]Operation{
 		bookOperations(),
+		healthOperations(),
+		searchOperations(),
 		transactionOperations(),
 		correctionOperations(),
 		eventOperations(),

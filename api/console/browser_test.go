@@ -283,7 +283,7 @@ func TestPagesInABrowser(t *testing.T) {
 			{"portal-request", "/portal/payees/cre_amy/payout?currency=GBP&amount=100&method=instant"}}},
 		"bob": {bob, []named{{"portal-unpaid", "/portal"}, {"portal-waits", "/portal/payees/cre_bob/waits"}, {"portal-decisions", "/portal/payees/cre_bob/decisions"}}},
 		"pat": {pat, []named{{"portal-guardian", "/portal"}}},
-		"staff": {staff, []named{{"desk", "/console"}, {"adjustments", at + adjustmentsPath}, {"approvals", at + "/approvals"}, {"approval", s.approval}, {"audit", at + "/audit"}, {"jobs", at + "/jobs"}, {"jobs-installation", "/console/jobs"},
+		"staff": {staff, []named{{"desk", "/console"}, {"book-glance", at}, {"search", at + "/search?q=500.00"}, {"adjustments", at + adjustmentsPath}, {"approvals", at + "/approvals"}, {"approval", s.approval}, {"audit", at + "/audit"}, {"jobs", at + "/jobs"}, {"jobs-installation", "/console/jobs"},
 			{"job", "/console/jobs/sweep/periods/" + s.swept}, {"people", "/console/people"}, {"keys", "/console/keys"}, {"person", s.clerk}, {"key", s.carried},
 			{"book", "/books/uk"}, {"transactions", "/books/uk/transactions"}, {"transaction", "/books/uk/transactions/uk-1"}, {"accounts", "/books/uk/accounts"}, {"account", "/books/uk/accounts/assets:processor:available:main"},
 			{"trial-balance", at + trialBalancePath + "?period=2026-11"}, {"order", at + ordersPath + "/LOU-1"}, {"evidence-line", bankSource + "/lines/1"}}},
@@ -432,6 +432,22 @@ func TestJourneysInABrowser(t *testing.T) {
 	lena.Press(`main table a[href="` + at + `/payouts/` + s.paid + `"]`)
 	lena.Has("What it pays, line by line")
 	lena.HasNot("What you can do")
+
+	// A buyer's mail names an order: from it to what the creator got, to the creator, and to what was decided.
+	sue := s.visit(t, s.link(s.person("Sue", access.Grant{Role: access.Support, Book: "uk"})))
+	sue.Open(at + "/search")
+	sue.Fill("#q", " LOU-1 ")
+	sue.Press(".seek button")
+	if sue.Path() != "/books/uk/transactions?subject=order%3ALOU-1" {
+		t.Errorf("the order leads to %s", sue.Path())
+	}
+	sue.Has("order.captured", "order:LOU-1")
+	sue.Open(at + "/search?q=cre_lou")
+	sue.Has("cre_lou")
+	sue.Open(at + "/search?q=cre_bob")
+	sue.Has("cre_bob", "identity")
+	sue.Open(at + "/search?q=" + s.paid)
+	sue.Has("cre_amy")
 
 	lou := s.visit(t, s.payeeLink("cre_lou"))
 	lou.Press(`nav a[href="/portal/orders"]`)

@@ -31,11 +31,13 @@ import (
 	"mizan/ledger/vault"
 	"mizan/payouts"
 	"mizan/payouts/earnings"
+	"mizan/payouts/health"
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor/bankfile"
 	"mizan/payouts/questions"
 	"mizan/payouts/reconcile"
 	"mizan/payouts/reports"
+	"mizan/payouts/search"
 	"mizan/payouts/statements"
 )
 
@@ -78,6 +80,10 @@ type Config struct {
 	Questions *questions.Service
 	// Operations are those of the API, of which pages say which they do; none for pages that say nothing of it.
 	Operations []Operation
+	// Health reads how books stand; nil for no figures of it.
+	Health *health.Service
+	// Search finds what in a book is called so; nil for no search.
+	Search *search.Service
 	// Issuer is where the staff can sign in; nil for by links only.
 	Issuer Issuer
 	// FormKey authenticates forms, 32 random bytes that replicas share; empty draws one for this process.
@@ -171,6 +177,8 @@ func New(config Config) http.Handler {
 	c.staffPages(mux)
 	c.adminPages(mux)
 	c.tracePages(mux)
+	c.glancePages(mux)
+	c.searchPages(mux)
 	mux.HandleFunc("GET /portal", c.page("portal", c.portal))
 	if c.Payouts != nil {
 		c.orderPages(mux)

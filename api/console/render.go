@@ -60,7 +60,7 @@ var (
 	// through them again and again, and commands start sooner.
 	templates = sync.OnceValue(func() map[string]*template.Template {
 		return parsePages("welcome", "failure", "books", "book", "transactions", "transaction", "accounts", "account",
-			"sign-in", "link", "onward", "desk", "adjustments", "approvals", "approval", "audit", "jobs", "job", "people", "keys", "portal",
+			"sign-in", "link", "onward", "desk", "adjustments", "book-glance", "search", "approvals", "approval", "audit", "jobs", "job", "people", "keys", "portal",
 			"payout-health", "payout-runs", "payout-run", "decision", "payouts", "payout", "payees", "payee", "payee-decisions", "payout-request", "payout-waits",
 			"payout-policies", "payout-policy", "payout-debts", "treasury-proposals", "bank-files", "bank-file", "bank-report",
 			"recon", "recon-runs", "recon-run", "recon-source", "breaks", "break", "pairings", "periods", "period", "exports", "export-ask", "export",
@@ -103,8 +103,10 @@ type view struct {
 	ReadAt time.Time
 	// Menu is what the visitor finds at the top; Form authenticates the forms of the page; SignedIn and MaySignIn say whether
 	// the visitor has signed in, and whether anybody can.
-	Menu                []tab
-	Form                string
+	Menu []tab
+	Form string
+	// Find is where the box in the bar searches; empty for none.
+	Find                string
 	SignedIn, MaySignIn bool
 	// Calls are the operations of the API behind the page.
 	Calls []apiCall
@@ -146,7 +148,7 @@ func (c *console) render(w http.ResponseWriter, r *http.Request, status int, nam
 func (c *console) written(r *http.Request, name string, a answer, inline template.CSS) ([]byte, error) {
 	visitor := visitOf(r.Context())
 	v := view{answer: a, Lang: locale.English, Direction: direction(r), Style: stylePath, Mark: markPath, Open: c.Open, Menu: visitor.menu(a.Active, tellerOf(r.Context())), Form: c.formToken(visitor),
-		Inline: inline, SignedIn: visitor.home() != "", MaySignIn: c.Access != nil}
+		Find: c.searchBox(r, visitor, name), Inline: inline, SignedIn: visitor.home() != "", MaySignIn: c.Access != nil}
 	if translated[name] && visitor.principal().Kind != access.Person {
 		v.Lang = tellerOf(r.Context()).Language
 		v.Tongues = tongues(v.Lang)

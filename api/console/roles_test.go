@@ -29,6 +29,8 @@ var staffPagesTested = []staffPage{
 	{"/books/BOOK/transactions/BOOK-1", []access.Scope{access.TransactionsRead}, false},
 	{"/books/BOOK/accounts", []access.Scope{access.BalancesRead, access.TransactionsRead}, false},
 	{"/books/BOOK/accounts/" + string(owed), []access.Scope{access.BalancesRead, access.TransactionsRead}, false},
+	{"/console/books/BOOK/search?q=nothing", []access.Scope{access.BooksRead}, false},
+	{"/console/books/BOOK", []access.Scope{access.BooksRead}, false},
 	{"/console/books/BOOK/approvals", []access.Scope{access.ApprovalsRead}, false},
 	{"/console/books/BOOK/approvals/APPROVAL", []access.Scope{access.ApprovalsRead}, false},
 	{"/console/books/BOOK/audit", []access.Scope{access.AuditRead}, false},

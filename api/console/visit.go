@@ -142,6 +142,8 @@ type whose struct {
 	guard.Book
 	// Name is for people; At is the address that the pages begin with.
 	Name, At string
+	// Front is the first page of the book.
+	Front string
 	// Jobs, Payouts and Reconciles say that there are pages about them.
 	Jobs, Payouts, Reconciles bool
 	// Rules and Intake say the same of administration.
@@ -174,8 +176,12 @@ func (c *console) installation() whose {
 }
 
 func (c *console) whoseBook(book ledger.Book) whose {
-	return whose{Book: guard.Book{ID: int32(book.ID), Code: book.Code}, Name: book.Name, At: "/console" + bookAddress(book), Jobs: c.Jobs != nil, Payouts: c.Payouts != nil, Reconciles: c.Reconcile != nil,
+	o := whose{Book: guard.Book{ID: int32(book.ID), Code: book.Code}, Name: book.Name, At: "/console" + bookAddress(book), Jobs: c.Jobs != nil, Payouts: c.Payouts != nil, Reconciles: c.Reconcile != nil,
 		Rules: c.Rules != nil, Intake: c.Intake != nil}
+	if o.Front = o.At; c.Health == nil {
+		o.Front += "/approvals"
+	}
+	return o
 }
 
 // trail leads back from a page of the staff to where it belongs.
@@ -183,7 +189,7 @@ func (o whose) trail(more ...link) []link {
 	if o.Code == "" {
 		return more
 	}
-	return append([]link{{o.Name, "/console/books/" + o.Code + "/approvals"}}, more...)
+	return append([]link{{o.Name, o.Front}}, more...)
 }
 
 // tabs are the other pages of the same book or of the installation that the visitor may see.

@@ -93,6 +93,9 @@ var house = []storey{
 		"ledger/guard", "ledger/commerce", "ledger/commerce/intake", "payouts/processor", "payouts/processor/bankfile", "payouts", "payouts/statements", "payouts/reconcile/evidence"}},
 	{"payouts/reports", "reports read what others recorded up to one place of the book, so that the same question has the same bytes", []string{"ledger/money", "ledger/postgres",
 		"ledger", "ledger/guard", "ledger/commerce", "ledger/tabular", "payouts", "payouts/reconcile"}},
+	{"payouts/health", "how a book stands is read from those who know it, and nothing is kept for good", []string{"ledger/money", "ledger", "ledger/guard", "ledger/commerce",
+		"ledger/commerce/intake", "payouts", "payouts/jobs", "payouts/questions", "payouts/reconcile"}},
+	{"payouts/search", "what has a name is found by those who know it, each by a key", []string{"ledger/money", "ledger", "ledger/guard", "ledger/commerce", "payouts", "payouts/reconcile", "payouts/reports"}},
 	{"api/access", "who may call is decided before any business package is reached",
 		[]string{"ledger/postgres", "ledger/guard", "ledger/vault", "oidc", "oauth2", "jose"}},
 	{"api/access/accesstest", "it lends tests an issuer that shares no code with what checks its tokens", nil},
@@ -101,10 +104,10 @@ var house = []storey{
 	{"api/client", "checkout services link it: it must not bring a database driver along", []string{"ledger/money"}},
 	{"api/docs", "the handbook is text", nil},
 	{"api/console", "pages show what the services answer, by the rights of who looks", []string{"ledger/money", "ledger/locale", "ledger", "ledger/guard", "ledger/vault", "ledger/commerce", "ledger/commerce/intake", "ledger/commerce/receipts", "ledger/tabular",
-		"payouts", "payouts/earnings", "payouts/jobs", "payouts/processor/bankfile", "payouts/reconcile", "payouts/reconcile/evidence", "payouts/questions", "payouts/reports", "payouts/statements", "api/access", "api/console/pdf"}},
+		"payouts", "payouts/earnings", "payouts/health", "payouts/jobs", "payouts/processor/bankfile", "payouts/reconcile", "payouts/reconcile/evidence", "payouts/questions", "payouts/reports", "payouts/search", "payouts/statements", "api/access", "api/console/pdf"}},
 	{"api", "HTTP only: no business rules and no SQL", []string{"ledger/failpoint", "ledger/money", "ledger/locale", "ledger/pan", "ledger", "ledger/guard", "ledger/vault",
-		"ledger/commerce", "ledger/commerce/intake", "ledger/commerce/receipts", "ledger/tabular", "payouts", "payouts/earnings", "payouts/jobs", "payouts/processor", "payouts/processor/bankfile", "payouts/reconcile", "payouts/reconcile/evidence",
-		"payouts/questions", "payouts/reports", "payouts/statements", "api/access", "api/docs", "api/console", "excelize", "huma", "chi", "prometheus"}},
+		"ledger/commerce", "ledger/commerce/intake", "ledger/commerce/receipts", "ledger/tabular", "payouts", "payouts/earnings", "payouts/health", "payouts/jobs", "payouts/processor", "payouts/processor/bankfile", "payouts/reconcile", "payouts/reconcile/evidence",
+		"payouts/questions", "payouts/reports", "payouts/search", "payouts/statements", "api/access", "api/docs", "api/console", "excelize", "huma", "chi", "prometheus"}},
 	{"cmd/mizan", "the only place that knows every part, because it puts them together", []string{"*"}},
 }
 

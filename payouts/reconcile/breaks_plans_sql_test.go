@@ -67,6 +67,7 @@ func TestBreakPlans(t *testing.T) {
 		"suspense age": {sqlSuspenseAge, []any{1, now, []int{1, 7, 30}}},
 		"overdue":      {sqlOverdue, []any{1, now, now, time.Time{}, "", 100}},
 		"health":       {sqlBreakHealth, []any{1, now, now}},
+		"suspended":    {sqlWaiting, []any{1, now}},
 		"steps":        {sqlStepsOf, []any{1, ids[0], 0, 100}},
 		"at":           {sqlBreaksAt, []any{1, 20_000, now.AddDate(0, -2, 0), "", 100}},
 		"pairings":     {sqlPairings, []any{1, "suggested", "", 100}},
