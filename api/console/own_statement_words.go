@@ -39,8 +39,8 @@ type ownStatementPage struct {
 	Buckets  []ownBucket
 	Days     []ownDay
 	Nothing  []ownNothing
-	// NothingWhole says that all were asked for. NothingAll leads to all orders that earn nothing, where the page has some of them. NothingMore says how many more there are than
-	// a statement names.
+	// NothingWhole says that all orders that earn nothing were asked for, NothingAll leads to them from a page that has some, and NothingMore
+	// says how many more there are than a statement names.
 	NothingWhole               bool
 	NothingAll, NothingAllSaid string
 	NothingMore                string

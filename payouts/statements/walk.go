@@ -144,9 +144,14 @@ func (s *Service) Page(ctx context.Context, st *Statement, from Place, limit int
 	}
 	limit = min(max(limit, 1), MaxPage)
 	place := Place{Sequence: max(from.Sequence, st.From), Skip: from.Skip, Number: from.Number}
-	sums := newTotals()
+	var sums *totals
+	if from == (Place{}) && !st.Summed() {
+		sums = newTotals()
+	}
 	held, err := s.walk(ctx, st, from, min(limit+1, walkPage), func(x *cutting) (bool, error) {
-		sums.add(x)
+		if sums != nil {
+			sums.add(x)
+		}
 		for i := range x.lines {
 			if len(p.Lines) == limit {
 				place.Skip += int64(i)
@@ -165,7 +170,7 @@ func (s *Service) Page(ctx context.Context, st *Statement, from Place, limit int
 	if err != nil {
 		return Page{}, err
 	}
-	if p.Next == nil && from == (Place{}) && !st.Summed() {
+	if p.Next == nil && sums != nil {
 		st.take(sums.sums())
 	}
 	return p, nil
