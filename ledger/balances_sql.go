@@ -67,6 +67,18 @@ SELECT a.address, a.currency, a.chart_code, b.debits, b.credits
  CROSS JOIN LATERAL (SELECT y.debits, y.credits FROM balances y WHERE y.book_id = $1 AND y.account_id = a.id LIMIT 1) b
  ORDER BY a.address, a.currency`
 
+	// Each account is probed, and what is below it is a range of its own. The limit bounds each of the two.
+	sqlBalancesUnder = `
+SELECT o.place, a.address, a.currency, a.chart_code, b.debits, b.credits
+  FROM unnest($2::text[]) WITH ORDINALITY AS o (address, place)
+ CROSS JOIN LATERAL ((SELECT x.id, x.address, x.currency, x.chart_code FROM accounts x
+                       WHERE x.book_id = $1 AND x.address = o.address ORDER BY x.currency LIMIT $3)
+                     UNION ALL
+                     (SELECT x.id, x.address, x.currency, x.chart_code FROM accounts x
+                       WHERE x.book_id = $1 AND x.address > o.address || ':' AND x.address < o.address || ';' ORDER BY x.address, x.currency LIMIT $3)) a
+ CROSS JOIN LATERAL (SELECT y.debits, y.credits FROM balances y WHERE y.book_id = $1 AND y.account_id = a.id LIMIT 1) b
+ ORDER BY o.place, a.address, a.currency`
+
 	// An account that did not move after the sequence holds what its balance says. Of another, the entry at or before the
 	// sequence is the first one met walking its primary key backwards. The limit counts accounts, not results: one opened
 	// later has no row and must not end the page early, so it comes back without sums.
@@ -125,6 +137,29 @@ func (l *Ledger) Balances(ctx context.Context, book Book, q BalanceQuery) (page 
 		return page.scan(rows, q.Limit)
 	})
 	return page, err
+}
+
+// BalancesUnder returns the balances of accounts and of all accounts below each, in one read, by the place of each among those given. More says
+// that an account has more than the limit below it, which are left out.
+func (l *Ledger) BalancesUnder(ctx context.Context, book Book, accounts []Address, limit int) (under [][]Balance, more bool, err error) {
+	err = l.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+		under, more = make([][]Balance, len(accounts)), false
+		rows, err := tx.Query(ctx, sqlBalancesUnder, book.ID, accounts, limit+1)
+		if err != nil {
+			return err
+		}
+		var b Balance
+		var place int
+		_, err = pgx.ForEachRow(rows, []any{&place, &b.Account, &b.Currency, &b.Code, &b.Debits, &b.Credits}, func() error {
+			if more = more || len(under[place-1]) >= limit; len(under[place-1]) < limit {
+				b.Normal = StandardChart().rowOf(b.Code, b.Account).Normal
+				under[place-1] = append(under[place-1], b)
+			}
+			return nil
+		})
+		return err
+	})
+	return under, more, err
 }
 
 // sequenceFor decides at which sequence a query is answered, and whether that is the present.

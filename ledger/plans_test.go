@@ -47,6 +47,7 @@ var hotStatements = map[string]struct{ sql, args string }{
 	"history down":         {sqlHistoryDown, `1, 1, 99999999, 0, 10`},
 	"history heads":        {sqlHistoryHeads, `1, '{5,6}', 5, 6`},
 	"balances":             {sqlBalancesNow, `1, 'liabilities:', 'liabilities:~', '', '', '', 10`},
+	"balances under":       {sqlBalancesUnder, `1, '{liabilities:seller:pending:a,liabilities:donation:available:b}', 10`},
 	"balances at":          {sqlBalancesAt, `1, 'liabilities:', 'liabilities:~', '', '', '', 10, 500`},
 	"as of":                {sqlSequenceAsOf, `1, now()`},
 	"head":                 {sqlBookHead, `1`},

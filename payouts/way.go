@@ -2,7 +2,6 @@ package payouts
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -98,34 +97,34 @@ func HoldingPaths(kind string) map[string]string {
 // balancesRead bounds the accounts that are read for one holding of a payee: part of them would be a wrong sum.
 const balancesRead = 10_000
 
-var errManyAccounts = errors.New("a payee has more accounts than are added up")
+// ErrManyAccounts means that a payee has more accounts than are added up.
+var ErrManyAccounts = fault.New(fault.Conflict, "payee-accounts", "The payee has more accounts than are added up. Ask for the balances by account instead.")
 
-// BalancesOf reads the balances of a payee's account below a path of the chart, and of those below it, which are for campaigns. An
-// address that only begins alike belongs to another payee, and others may have any number of those.
-func BalancesOf(ctx context.Context, books *ledger.Ledger, book ledger.Book, path, payee string) (all []ledger.Balance, err error) {
-	own := path + ":" + payee
-	for _, prefix := range []string{own, own + ":"} {
-		q := ledger.BalanceQuery{Prefix: prefix, Limit: 200}
-		for more := true; more; {
-			page, err := books.Balances(ctx, book, q)
-			if err != nil {
-				return nil, err
+// Held reads what a payee holds, by currency and by the name of the holding in HoldingPaths: on the payee's account of each path, and on those
+// below it, which are for campaigns. A currency is there if the payee has an account in it.
+func Held(ctx context.Context, books *ledger.Ledger, book ledger.Book, payee PayeeKey) (map[money.Currency]map[string]money.Minor, error) {
+	var names []string
+	var accounts []ledger.Address
+	for name, path := range HoldingPaths(payee.Kind) {
+		names, accounts = append(names, name), append(accounts, ledger.Address(path+":"+payee.ID))
+	}
+	under, more, err := books.BalancesUnder(ctx, book, accounts, balancesRead)
+	if err == nil && more {
+		err = ErrManyAccounts
+	}
+	if err != nil {
+		return nil, err
+	}
+	held := map[money.Currency]map[string]money.Minor{}
+	for i, list := range under {
+		for _, b := range list {
+			if held[b.Currency] == nil {
+				held[b.Currency] = map[string]money.Minor{}
 			}
-			more = page.More
-			for _, b := range page.Balances {
-				if prefix == own && string(b.Account) != own { // the account itself comes before all that begins like it
-					more = false
-					break
-				}
-				all = append(all, b)
-			}
-			if len(all) > balancesRead {
-				return nil, errManyAccounts
-			}
-			q.AfterAccount, q.AfterCurrency = page.LastAccount, page.LastCurrency
+			held[b.Currency][names[i]] += b.Net()
 		}
 	}
-	return all, nil
+	return held, nil
 }
 
 // earns reports whether payees of the kind are paid by orders.
@@ -148,7 +147,7 @@ type way struct {
 
 // Way tells the way of a payee's money, from a bounded number of rows of each kind.
 func (s *Service) Way(ctx context.Context, book ledger.Book, payee PayeeKey) (*Way, error) {
-	w := way{s: s, book: book, payee: payee, now: s.now(), held: map[money.Currency]map[string]money.Minor{}}
+	w := way{s: s, book: book, payee: payee, now: s.now()}
 	if err := w.read(ctx); err != nil {
 		return nil, err
 	}
@@ -167,17 +166,9 @@ func (w *way) currencies() []money.Currency {
 }
 
 func (w *way) read(ctx context.Context) error {
-	for bucket, path := range HoldingPaths(w.payee.Kind) {
-		balances, err := BalancesOf(ctx, w.s.ledger, w.book, path, w.payee.ID)
-		if err != nil {
-			return err
-		}
-		for _, b := range balances {
-			if w.held[b.Currency] == nil {
-				w.held[b.Currency] = map[string]money.Minor{}
-			}
-			w.held[b.Currency][bucket] += b.Net()
-		}
+	var err error
+	if w.held, err = Held(ctx, w.s.ledger, w.book, w.payee); err != nil {
+		return err
 	}
 	waits, err := w.s.Waits(ctx, w.book, w.payee.ID, Wait{}, waysWaits+1)
 	if err != nil {

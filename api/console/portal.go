@@ -157,27 +157,19 @@ func (c *console) payeeCard(ctx context.Context, book ledger.Book, id string, mo
 
 // holdingsOf reads the payee's accounts, a bounded number of each kind.
 func (c *console) holdingsOf(ctx context.Context, book ledger.Book, card *payeeCard) error {
-	paths := payouts.HoldingPaths(card.Kind)
-	at := map[string]int{}
+	held, err := payouts.Held(ctx, c.Ledger, book, payouts.PayeeKey{Kind: card.Kind, ID: card.ID})
+	if err != nil {
+		return err
+	}
 	say := tellerOf(ctx)
-	for _, name := range holdings {
-		path, ok := paths[name]
-		if !ok {
-			continue
-		}
-		balances, err := payouts.BalancesOf(ctx, c.Ledger, book, path, card.ID)
-		if err != nil {
-			return err
-		}
-		for _, b := range balances {
-			i, ok := at[string(b.Currency)]
-			if !ok {
-				i = len(card.Currencies)
-				at[string(b.Currency)] = i
-				card.Currencies = append(card.Currencies, payeeCurrency{Currency: string(b.Currency), Available: minor(0, b.Currency)})
+	for currency, of := range held {
+		one := payeeCurrency{Currency: string(currency), Available: minor(0, currency)}
+		for _, name := range holdings {
+			if m, ok := of[name]; ok {
+				one.add(name, say.say("portal.holding."+name), say.say("portal.holding."+name+".note"), minor(m, currency))
 			}
-			card.Currencies[i].add(name, say.say("portal.holding."+name), say.say("portal.holding."+name+".note"), minor(b.Net(), b.Currency))
 		}
+		card.Currencies = append(card.Currencies, one)
 	}
 	for i := range card.Currencies {
 		cur := &card.Currencies[i]
