@@ -71,7 +71,8 @@ var hostileOwners = []string{"sel_uk", "sel-uk", "Sel_uk", "sel.uk", "SEL", "sel
 func hostileTransaction(r *rand.Rand, seed uint64, i int) client.NewTransaction {
 	text := func() string { return hostileTexts[r.IntN(len(hostileTexts))] }
 	owner := func() string { return strings.ReplaceAll(hostileOwners[r.IntN(len(hostileOwners))], ":", "-") }
-	tx := client.NewTransaction{Event: "order.captured", Reference: strings.TrimSpace(printableOnly(text()) + fmt.Sprintf(" %x-%x", seed, r.Uint64())),
+	// Letters touch the random digits: sixteen of them alone may be the number of a card, which is refused.
+	tx := client.NewTransaction{Event: "order.captured", Reference: strings.TrimSpace(printableOnly(text()) + fmt.Sprintf(" s%xs-r%xr", seed, r.Uint64())),
 		Subject: "order:" + owner(), Memo: text(), OccurredAt: time.Unix(1_000_000_000+r.Int64N(600_000_000), 0)}
 	tx.Metadata = map[string]string{"note": text(), "a.b": text(), "a-b": text(), "Date": "2001-01-01"}
 	if i >= len(hostileCurrencies) && r.IntN(10) == 0 {
