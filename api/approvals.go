@@ -137,9 +137,9 @@ func approvalsUnder(path, infix, of string, example any) []Operation {
 	list := []Operation{
 		{
 			Method: http.MethodPost, Path: path, ID: "ask-" + infix + "approval", Summary: "Ask for an approval" + of,
-			Description: "What is asked for is judged and its effect computed; nothing happens yet. It stays open for a day. Whoever answers for the key that asks counts as an author too.",
-			Scope:       access.ApprovalsWrite, Body: reflect.TypeFor[NewApproval](), BodyLimit: approvalLimit, Example: example,
-			Answers: []Answer{{Status: 201, Meaning: "It waits for a second person.", Body: one}},
+			Description: "What is asked for is judged and its effect computed; nothing happens yet. With dry_run=true nobody is asked, and the answer is the effect with the entries that would be posted and the balances around them. It stays open for a day. Whoever answers for the key that asks counts as an author too.",
+			Scope:       access.ApprovalsWrite, Query: reflect.TypeFor[forecastQuery](), Body: reflect.TypeFor[NewApproval](), BodyLimit: approvalLimit, Example: example,
+			Answers: []Answer{{Status: 201, Meaning: "It waits for a second person.", Body: one}, {Status: 200, Meaning: "What it would do, for dry_run=true.", Body: reflect.TypeFor[ForecastJSON]()}},
 			Errors:  append([]*fault.Error{guard.ErrActUnknown, guard.ErrApprovalInvalid, guard.ErrApprovalsFull, guard.ErrApprovalNobody}, actErrors...), handle: askApproval,
 		},
 		{
@@ -229,6 +229,10 @@ func (c *call) approvalAt() (*guard.Desk, string, error) {
 }
 
 func askApproval(c *call) (reply, error) {
+	dry := c.query.boolean("dry_run")
+	if c.query.wrong != nil {
+		return reply{}, c.query.wrong
+	}
 	n, err := decodeWith(c, func(d *decoder, at int32) (body NewApproval) {
 		d.object(at, &body)
 		return body
@@ -236,7 +240,7 @@ func askApproval(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return c.ask(guard.Request{Act: n.Act, Payload: n.Payload, Reason: n.Reason, Document: n.Document})
+	return c.askOrForecast(guard.Request{Act: n.Act, Payload: n.Payload, Reason: n.Reason, Document: n.Document}, dry)
 }
 
 // author is the caller as the author of what a second person is asked for. It returns guard.ErrApprovalNobody.

@@ -405,13 +405,14 @@ func retryImport(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	if _, err := decodeWith(c, func(d *decoder, n int32) (r NewRetry) {
+	body, err := decodeWith(c, func(d *decoder, n int32) (r NewRetry) {
 		d.object(n, &r)
 		return r
-	}); err != nil {
+	})
+	if err != nil {
 		return reply{}, err
 	}
-	if i, err = in.RetryImport(c.ctx, c.book, i.ID); err != nil {
+	if i, err = in.RetryImportBy(c.ctx, c.actor(), c.book, i.ID, body.Reason); err != nil {
 		return reply{}, err
 	}
 	return document(http.StatusOK, importOf(&i))

@@ -65,8 +65,10 @@ type importSourceJSON struct {
 	Reads   intake.Source `json:"reads" doc:"How its orders are read"`
 }
 
-// NewRetry is the body that has a message tried again; there is nothing to say in it.
-type NewRetry struct{}
+// NewRetry is the body that has something tried again.
+type NewRetry struct {
+	Reason string `json:"reason,omitempty" maxLength:"2000" doc:"Why; it is kept in the audit trail" example:"The shop is described."`
+}
 
 // NewImportRelease is the body that releases an imported order.
 type NewImportRelease struct {
@@ -260,13 +262,14 @@ func retryInbound(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	if _, err := decodeWith(c, func(d *decoder, n int32) (r NewRetry) {
+	body, err := decodeWith(c, func(d *decoder, n int32) (r NewRetry) {
 		d.object(n, &r)
 		return r
-	}); err != nil {
+	})
+	if err != nil {
 		return reply{}, err
 	}
-	if _, err := in.Retry(c.ctx, c.book, id); err != nil {
+	if _, err := in.RetryBy(c.ctx, c.actor(), c.book, id, body.Reason); err != nil {
 		return reply{}, err
 	}
 	m, err := in.Read(c.ctx, c.actor(), c.book, id)

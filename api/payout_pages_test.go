@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"html"
 	"math/rand/v2"
 	"net/http"
 	"regexp"
@@ -73,7 +74,7 @@ func TestPayoutPagesShowWhatTheAPIAnswers(t *testing.T) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 7))
 	h := open(t, func(c *Config) {
-		c.Console = console.New(console.Config{Ledger: c.Ledger, Access: c.Access, Desk: c.Desk, Trail: c.Trail, Commerce: c.Commerce, Vault: c.Vault, Payouts: c.Payouts, Now: c.Now})
+		c.Console = console.New(console.Config{Ledger: c.Ledger, Access: c.Access, Desk: c.Desk, Trail: c.Trail, Commerce: c.Commerce, Vault: c.Vault, Payouts: c.Payouts, Reconcile: c.Reconcile, Reports: c.Reports, Jobs: c.Jobs, Operations: ConsoleOperations(), Now: c.Now})
 	})
 	book, err := h.ledger.Book(t.Context(), "uk")
 	if err != nil {
@@ -113,6 +114,17 @@ func TestPayoutPagesShowWhatTheAPIAnswers(t *testing.T) {
 	for _, total := range full["totals"].([]any) {
 		h.shows(staff, at+"/payout-runs/"+id, fmt.Sprintf("%v %v", total.(map[string]any)["amount"], total.(map[string]any)["currency"]))
 	}
+	beside := h.must(200, "GET", "/v1/books/uk/payout-runs/"+id+"/comparison", "").json(t)
+	for _, o := range beside["outliers"].([]any) {
+		one := o.(map[string]any)
+		h.shows(staff, at+"/payout-runs/"+id, fmt.Sprintf("%v %v", one["payee"], one["kind"]), fmt.Sprintf("%v GBP", one["amount"]))
+	}
+	for _, r := range full["reasons"].([]any) {
+		one := r.(map[string]any)
+		h.shows(staff, at+"/payout-runs/"+id, fmt.Sprintf("%s %v %v GBP", strings.ReplaceAll(one["reason"].(string), "-", " "), one["payees"], one["amount"]))
+	}
+	reached := h.must(200, "GET", "/v1/books/uk/payout-runs/"+id+"/progress", "").json(t)
+	h.shows(staff, at+"/payout-runs/"+id, fmt.Sprintf("of %v payout", reached["payouts"]))
 	h.sameDecisions(page, h.rowsOf("/v1/books/uk/payout-runs/"+id+"/decisions?limit=1000"))
 	list := h.rowsOf("/v1/books/uk/payouts?limit=1000")
 	if len(list) == 0 {
@@ -120,6 +132,48 @@ func TestPayoutPagesShowWhatTheAPIAnswers(t *testing.T) {
 	}
 	for _, p := range list {
 		h.samePayout(staff, at, p)
+	}
+	h.must(201, "POST", "/v1/books/uk/approvals", `{"act":"sample.counted","payload":`+samplePayload+`,"reason":"For the tests."}`)
+	h.must(201, "POST", "/v1/books/uk/reconciliations", `{"match":"R3"}`)
+	first := list[0]["payee"].(string)
+	h.callsOfPages(staff, "/books/uk", "/books/uk?period=2026-11", "/books/uk/transactions", "/books/uk/transactions/uk-1", "/books/uk/accounts?currency=GBP", "/books/uk/accounts/liabilities:creator:available:"+first+"?currency=GBP",
+		"/console", at+"/approvals", at+"/audit", "/console/audit", at+"/jobs", at+"/adjustments", at+"/payout-health", at+"/payout-runs", at+"/payout-runs/"+id, at+"/payouts?state=created", at+"/payouts/"+list[0]["id"].(string),
+		at+"/payees/"+first, at+"/payees/"+first+"/waits", at+"/payees/"+first+"/decisions", at+"/payout-policies", at+"/payout-debts", at+"/treasury-proposals", at+"/reconciliation", at+"/reconciliation/runs", at+"/breaks",
+		at+"/breaks?state=all&match=1&age=2", at+"/pairings", at+"/periods", at+"/periods/2026-11", at+"/exports", at+"/exports/new?report=trial_balance")
+}
+
+var commandsOfPage = regexp.MustCompile(`<pre dir="ltr"[^>]*>curl -H "Authorization: Bearer \$MIZAN_KEY" "\$MIZAN_URL"'([^']*)'</pre>`)
+
+// callsOfPages sends the reading calls that pages name: each is answered, and what it lists stands on the page.
+func (h *house) callsOfPages(staff string, paths ...string) {
+	h.t.Helper()
+	for _, path := range paths {
+		page := h.shows(staff, path)
+		commands := commandsOfPage.FindAllStringSubmatch(html.UnescapeString(page.body), -1)
+		if len(commands) == 0 {
+			h.t.Errorf("%s names no call", path)
+		}
+		text := pageText(page)
+		for i, command := range commands {
+			a := h.do("GET", command[1], "")
+			if a.StatusCode != http.StatusOK {
+				h.t.Errorf("%s: %s is answered with %d: %.300s", path, command[1], a.StatusCode, a.body)
+				continue
+			}
+			if a.Header.Get("Content-Type") != "application/json" { // a file
+				continue
+			}
+			rows, _ := a.json(h.t)["data"].([]any)
+			for _, row := range rows[:min(len(rows), 10)] {
+				of, _ := row.(map[string]any)
+				if amount, ok := of["amount"].(string); ok && i == 0 && !strings.Contains(text, amount) {
+					h.t.Errorf("%s does not show the amount %s of %s", path, amount, command[1])
+				}
+				if id, ok := of["id"].(string); ok && i == 0 && !strings.Contains(page.body, id) {
+					h.t.Errorf("%s does not show %s of %s", path, id, command[1])
+				}
+			}
+		}
 	}
 }
 

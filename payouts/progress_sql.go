@@ -13,8 +13,10 @@ const (
 	sqlProgress = `
 SELECT count(*) FILTER (WHERE p.state NOT IN ('created', 'sending', 'unknown', 'refused')), count(*) FILTER (WHERE p.state = 'created'),
        count(*) FILTER (WHERE p.state = 'sending'), count(*) FILTER (WHERE p.state = 'unknown'), count(*) FILTER (WHERE p.state = 'refused'),
-       count(*) FILTER (WHERE p.state = 'created' AND p.needs_person AND p.released_at IS NULL)
-  FROM (SELECT x.state, x.needs_person, x.released_at FROM payouts x WHERE x.book_id = $1 AND x.run_id = $2 AND x.id > $3 ORDER BY x.id LIMIT $4) p`
+       count(*) FILTER (WHERE p.state = 'created' AND p.needs_person AND p.released_at IS NULL),
+       count(*) FILTER (WHERE p.state IN ('submitted', 'at_account')), count(*) FILTER (WHERE p.state = 'paid' AND p.returned_at IS NULL),
+       count(*) FILTER (WHERE p.state = 'failed' OR p.returned_at IS NOT NULL), count(*) FILTER (WHERE p.state = 'cancelled')
+  FROM (SELECT x.state, x.needs_person, x.released_at, x.returned_at FROM payouts x WHERE x.book_id = $1 AND x.run_id = $2 AND x.id > $3 ORDER BY x.id LIMIT $4) p`
 	sqlProgressEnd = `
 SELECT coalesce(max(p.id), '') FROM (SELECT x.id FROM payouts x WHERE x.book_id = $1 AND x.run_id = $2 AND x.id > $3 ORDER BY x.id LIMIT $4) p`
 
@@ -42,6 +44,9 @@ type Progress struct {
 	// Sent are those that left, or are over otherwise; the rest is Left, of which Waiting need a second person first.
 	Sent, Left, Waiting       int64
 	Sending, Unknown, Refused int64
+	// Of those sent, InTransit are on their way, Paid have arrived, Failed came back before or after that, and Cancelled were
+	// never sent.
+	InTransit, Paid, Failed, Cancelled int64
 	// DoneAt is when the last will be sent at the pace of the rail, if nothing waits; zero if nothing is left.
 	DoneAt time.Time
 }
@@ -53,13 +58,14 @@ const requestsEach = 3
 // Progress returns how far the payouts of a run are. It reads them in pages, so that no reading lasts long.
 func (s *Service) Progress(ctx context.Context, book ledger.Book, run string) (p Progress, err error) {
 	for after := ""; ; {
-		var sent, created, sending, unknown, refused, waiting int64
+		var sent, created, sending, unknown, refused, waiting, transit, paid, failed, cancelled int64
 		row := s.pool.QueryRow(ctx, sqlProgress, book.ID, run, after, progressPage)
-		if err := row.Scan(&sent, &created, &sending, &unknown, &refused, &waiting); err != nil {
+		if err := row.Scan(&sent, &created, &sending, &unknown, &refused, &waiting, &transit, &paid, &failed, &cancelled); err != nil {
 			return Progress{}, err
 		}
 		p.Sent, p.Left, p.Waiting = p.Sent+sent, p.Left+created+sending+unknown+refused, p.Waiting+waiting
 		p.Sending, p.Unknown, p.Refused = p.Sending+sending, p.Unknown+unknown, p.Refused+refused
+		p.InTransit, p.Paid, p.Failed, p.Cancelled = p.InTransit+transit, p.Paid+paid, p.Failed+failed, p.Cancelled+cancelled
 		if sent+created+sending+unknown+refused < progressPage {
 			break
 		}

@@ -44,9 +44,17 @@ func TestRailPlans(t *testing.T) {
 		"outgoing": {sqlOfOutgoing, []any{"po_77"}},
 		"account":  {sqlAtAccount, []any{"acct_77"}},
 		"paying":   {sqlPaying, []any{h.book.ID, "liabilities:seller:available:sel_1", []int64{50, 100}, "USD"}},
+		"taken":    {sqlTakenBy, []any{h.book.ID, "liabilities:seller:available:sel_1", []int64{50, 100}, "USD", int64(1 << 40)}},
 		"within":   {sqlWithin, []any{h.book.ID, "sel_77", "seller", "USD", past, 10, 40_000, railStart, 51}},
 		"holds at": {sqlHoldsAt, []any{h.book.ID, "sel_77", railStart, maxListed}},
 		"sources":  {sqlKnownSources, []any{h.book.ID, []string{"tr_77", "po_78"}}},
+		"usual":    {sqlUsualRuns, []any{h.book.ID, h.run, "USD", railStart, comparedRuns, usualRuns}},
+		"largest":  {sqlLargestOf, []any{h.book.ID, h.run, "USD", comparedMost}},
+		"persons":  {sqlPersonsOf, []any{h.book.ID, h.run, comparedPersons}},
+		"compared": {sqlComparedOf, []any{h.book.ID, h.run, []string{"seller", "seller"}, []string{"sel_77", "sel_78"}, []string{"USD", "USD"}, []string{"dst_1", "dst_2"}}},
+		"before":   {sqlPaidBefore, []any{h.book.ID, []string{"sel_77", "sel_78"}, railStart, payoutsBefore}},
+		"troubles": {sqlTroubles, []any{h.book.ID, h.run, troublesEach}},
+		"reasons":  {sqlRunReasons, []any{h.book.ID, h.run, maxListed}},
 	} {
 		plan := pgtest.Plan(t, h.db.Pool, q.sql, q.args...)
 		if strings.Contains(plan, "Seq Scan on payout") || strings.Contains(plan, "rows=40000") || strings.Contains(plan, "Rows Removed by Filter: 39") {

@@ -56,6 +56,31 @@ func TestRunDecidesAboutEverybody(t *testing.T) {
 			t.Errorf("%s: %s for %v, want a skip for %s", x.who.place(), d.Verdict, d.Reasons, x.reason)
 		}
 	}
+	counted, err := h.RunReasons(t.Context(), h.book, run.ID)
+	h.must(err)
+	for _, d := range got {
+		for _, code := range d.Reasons {
+			i := slices.IndexFunc(counted, func(r RunReason) bool { return r.Currency == d.Holder.Currency && r.Reason == code })
+			if d.Verdict != VerdictSkip {
+				continue
+			}
+			if i < 0 {
+				t.Fatalf("%s is not counted", code)
+			}
+			counted[i].Payees--
+			if d.Holder == creator {
+				counted[i].Amount -= 150
+			}
+			if d.Holder == nobody {
+				counted[i].Amount -= 900
+			}
+		}
+	}
+	for _, r := range counted {
+		if r.Payees != 0 || r.Amount != 0 {
+			t.Errorf("counted too much: %+v", r)
+		}
+	}
 	list := h.payouts(run.ID)
 	if len(list) != 1 || list[0].Amount != 5000 || list[0].State != Created || list[0].Holder != seller || list[0].NeedsPerson || list[0].LeftAfter != 0 {
 		t.Fatalf("payouts %+v", list)

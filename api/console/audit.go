@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -12,7 +13,8 @@ import (
 	"mizan/ledger/guard"
 )
 
-// The audit trail: who did what with privilege, in order, of a book or of the installation. It shows ids and no names.
+// The audit trail: who did what with privilege, of a book or of the installation, the newest first unless it is asked for from the
+// beginning. It shows ids and no names.
 
 type auditPage struct {
 	Whose whose
@@ -21,6 +23,9 @@ type auditPage struct {
 	// Act, Actor, Object, From and Until are what the list is narrowed to.
 	Act, Actor, Object, From, Until string
 	Narrowed                        bool
+	// Orders choose which end comes first; Oldest says that it is the beginning.
+	Orders []tab
+	Oldest bool
 	// Since leads to the last days.
 	Since       []tab
 	Lines       []auditLine
@@ -56,7 +61,18 @@ func (c *console) audit(ctx context.Context, r *http.Request) (answer, error) {
 	if f.Until, err = dayOf(p.Until, 1); err != nil {
 		return answer{}, err
 	}
-	rows, err := c.Trail.Rows(ctx, o.Book, f, after, auditPerPage+1)
+	order := q.Get("order")
+	if order != "" && order != "oldest" {
+		return answer{}, errQuery
+	}
+	p.Oldest = order == "oldest"
+	var rows []guard.Row
+	if p.Oldest {
+		rows, err = c.Trail.Rows(ctx, o.Book, f, after, auditPerPage+1)
+	} else {
+		rows, err = c.Trail.Latest(ctx, o.Book, f, after, auditPerPage+1)
+		slices.Reverse(rows)
+	}
 	if err != nil {
 		return answer{}, err
 	}
@@ -66,6 +82,12 @@ func (c *console) audit(ctx context.Context, r *http.Request) (answer, error) {
 			narrowed.Set(name, value)
 			p.Narrowed = true
 		}
+	}
+	p.Orders = []tab{{link{"Newest first", address(p.At, narrowed)}, !p.Oldest}}
+	narrowed.Set("order", "oldest")
+	p.Orders = append(p.Orders, tab{link{"Oldest first", address(p.At, narrowed)}, p.Oldest})
+	if !p.Oldest {
+		narrowed.Del("order")
 	}
 	if after > 0 {
 		p.First = address(p.At, narrowed)

@@ -33,7 +33,7 @@ func (who cashier) breakLine(b reconcile.Break, now time.Time) breakLine {
 }
 
 // breakFilter is what a list of breaks is narrowed to, as its address has it.
-type breakFilter struct{ State, Class, Match, Owner, Currency, Age, Reference string }
+type breakFilter struct{ State, Class, Match, Owner, Currency, Age, Reference, Source string }
 
 // choice is an option of a form.
 type choice struct {
@@ -49,6 +49,7 @@ type breaksPage struct {
 	Matches     []choice
 	Currencies  []choice
 	Ages        []choice
+	Sources     []choice
 	Lines       []breakLine
 	Narrowed    bool
 	All         string
@@ -62,7 +63,7 @@ const (
 )
 
 func (f breakFilter) at(path, state, after string) string {
-	return narrowedTo(path, "state", state, "class", f.Class, "match", f.Match, "owner", f.Owner, "currency", f.Currency, "age", f.Age, "ref", f.Reference, "after", after)
+	return narrowedTo(path, "state", state, "class", f.Class, "match", f.Match, "owner", f.Owner, "currency", f.Currency, "age", f.Age, "ref", f.Reference, "source", f.Source, "after", after)
 }
 
 // query reads the filter. It returns errQuery for what is none.
@@ -106,7 +107,7 @@ func (f breakFilter) query(now time.Time) (q reconcile.BreakQuery, err error) {
 
 func (c *console) breaks(ctx context.Context, who cashier, r *http.Request) (answer, error) {
 	given := r.URL.Query()
-	f := breakFilter{given.Get("state"), given.Get("class"), given.Get("match"), given.Get("owner"), given.Get("currency"), given.Get("age"), given.Get("ref")}
+	f := breakFilter{given.Get("state"), given.Get("class"), given.Get("match"), given.Get("owner"), given.Get("currency"), given.Get("age"), given.Get("ref"), given.Get("source")}
 	q, err := f.query(c.Now())
 	if err != nil {
 		return answer{}, err
@@ -118,6 +119,9 @@ func (c *console) breaks(ctx context.Context, who cashier, r *http.Request) (ans
 	}
 	if q.AfterID != "" {
 		p.First = f.at(at, f.State, "")
+	}
+	if q.Source, err = c.sourcesOf(ctx, who, &p); err != nil {
+		return answer{}, err
 	}
 	q.Limit = breaksPerPage + 1
 	list, err := c.Reconcile.Breaks(ctx, who.book, q)
@@ -134,6 +138,23 @@ func (c *console) breaks(ctx context.Context, who cashier, r *http.Request) (ans
 	}
 	p.choices(who.book.Currencies, at)
 	return who.reconciled("Breaks", &p), nil
+}
+
+// sourcesOf offers the sources of the book, and returns the one that the list is narrowed to; 0 for none. A source is named as the API
+// names it, by its kind and name.
+func (c *console) sourcesOf(ctx context.Context, who cashier, p *breaksPage) (chosen int16, err error) {
+	sources, err := c.Reconcile.Sources(ctx, who.book)
+	for _, s := range sources {
+		name := string(s.Kind) + "/" + s.Name
+		if name == p.Filter.Source {
+			chosen = s.ID
+		}
+		p.Sources = append(p.Sources, choice{name, sourceWord(s.Kind, s.Name), name == p.Filter.Source})
+	}
+	if err == nil && p.Filter.Source != "" && chosen == 0 {
+		err = errQuery
+	}
+	return chosen, err
 }
 
 // classOrder is the order in which classes are offered.

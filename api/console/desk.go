@@ -41,7 +41,12 @@ type waitingAt struct {
 
 type deskBook struct {
 	Name, Code, Market string
-	Tabs               []tab
+	// Front is the book's first page.
+	Front string
+	Tabs  []tab
+	// Stands says that its health was read.
+	Stands bool
+	glance
 }
 
 var roleMeanings = map[access.Role]string{
@@ -89,10 +94,16 @@ func (c *console) desk(ctx context.Context, r *http.Request) (answer, error) {
 	} else {
 		p.First = "/console"
 	}
+	bounded, cancel := context.WithTimeout(ctx, glanceBudget)
+	defer cancel()
 	for _, book := range books {
 		o := c.whoseBook(book)
 		about = append(about, o)
-		p.Books = append(p.Books, deskBook{book.Name, book.Code, book.Market, o.tabs(person, "")})
+		d := deskBook{Name: book.Name, Code: book.Code, Market: book.Market, Front: o.Front, Tabs: o.tabs(person, "")}
+		if c.Health != nil {
+			d.Stands, d.glance = true, c.glanceOf(bounded, v, o, book)
+		}
+		p.Books = append(p.Books, d)
 	}
 	for _, o := range about {
 		if err := c.waiting(ctx, v, o, &p); err != nil {

@@ -149,6 +149,9 @@ func (c *console) exportAsk(_ context.Context, who cashier, r *http.Request) (an
 		if r.Method == http.MethodPost {
 			return r.PostForm.Get(name)
 		}
+		if v := r.URL.Query().Get(name); !unusable(v) { // a page that leads here says what it is narrowed to
+			return v
+		}
 		return ""
 	}
 	for _, x := range report.Parameters {

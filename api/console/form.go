@@ -7,6 +7,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"net/http"
+	"strings"
 
 	"mizan/ledger/fault"
 )
@@ -17,6 +18,7 @@ import (
 var (
 	errCrossSite = fault.New(fault.Forbidden, "cross-site", "Another site sent this form, so nothing was done. Open the page here and try again.")
 	errForm      = fault.New(fault.Forbidden, "form-expired", "This form belongs to another session, or yours has ended. Nothing was done. Go back, load the page again, and sign in if it asks you to.")
+	errReason    = fault.New(fault.Malformed, "form-reason", "Say why, so that whoever reads the audit trail understands it. Nothing was done.")
 	errFormRead  = fault.New(fault.Malformed, "form-unreadable", "The form cannot be read. Nothing was done. Load the page again and try once more.")
 )
 
@@ -108,4 +110,13 @@ func (c *console) readForm(w http.ResponseWriter, r *http.Request) error {
 func (c *console) holdsToken(v *visit, given string) bool {
 	want := c.formToken(v)
 	return want != "" && subtle.ConstantTimeCompare([]byte(want), []byte(given)) == 1
+}
+
+// reasonGiven is why the visitor does what a form asks for.
+func reasonGiven(r *http.Request) (string, error) {
+	why := strings.TrimSpace(r.PostForm.Get("reason"))
+	if why == "" {
+		return "", errReason
+	}
+	return why, nil
 }

@@ -54,6 +54,16 @@ func TestBookPage(t *testing.T) {
 	s.get("/books/uk?period=2026-10", 200).has(t, "Total 100.00 100.00 100.00 100.00")
 	s.get("/books/uk?period=2025-01", 200).has(t, "Nothing was posted up to this period")
 	s.get("/books/uk?period=1", 400).has(t, "A period is a month such as 2026-11")
+	s.get("/books/uk/accounts?code=2110&period=2026-11", 200).has(t, string(owed), "Opening", "100.00", "12.50", "87.50")
+	first, second := s.get("/books/uk/accounts/"+string(owed)+"?period=2026-10", 200), s.get("/books/uk/accounts/"+string(owed)+"?period=2026-11", 200)
+	first.has(t, "Opening, credit 0.00", "Credits 100.00", "Closing, credit 100.00", "uk-1")
+	first.hasNot(t, "uk-2")
+	second.has(t, "Opening, credit 100.00", "Closing, credit 87.50", "uk-2")
+	second.hasNot(t, "uk-1")
+	s.get("/books/uk/accounts/"+string(owed)+"?period=2026-11&after=2,500,1250,0", 200).has(t, "Nothing was posted here")
+	for _, wrong := range []string{"?period=2026-13", "?period=2026-11&after=1,1", "?period=2026-11&after=0,1,1,1", "?period=2026-11&after=1,1,-1,1"} {
+		s.get("/books/uk/accounts/"+string(owed)+wrong, 400)
+	}
 	if err := s.ledger.ClosePeriod(t.Context(), uk, 202610); err != nil {
 		t.Fatal(err)
 	}

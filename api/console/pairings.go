@@ -2,8 +2,11 @@ package console
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"slices"
 
+	"mizan/ledger/fault"
 	"mizan/payouts/reconcile"
 )
 
@@ -111,6 +114,27 @@ func (c *console) confirmPairing(ctx context.Context, who cashier, r *http.Reque
 		return err
 	})
 }
+
+// confirmPairings confirms those suggestions of a page that were ticked, one after the other, and says at which it stopped.
+func (c *console) confirmPairings(ctx context.Context, who cashier, r *http.Request) (string, error) {
+	ticked := r.PostForm["pairing"]
+	if len(ticked) == 0 || len(ticked) > pairingsPerPage || slices.ContainsFunc(ticked, unusable) {
+		return "", errNothingTicked
+	}
+	for i, id := range ticked {
+		_, err := c.Reconcile.Confirm(ctx, who.actor(), who.book, id, lined(r.PostForm.Get("note")))
+		var known *fault.Error
+		if errors.As(err, &known) && i > 0 {
+			return "", known.Withf("%s The %d before it were confirmed. %s", id, i, known.Message)
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return who.o.At + pairingsPath, nil
+}
+
+var errNothingTicked = fault.New(fault.Invalid, "nothing-ticked", "Tick the suggestions that belong together, up to a page of them. Nothing was confirmed.")
 
 func (c *console) refusePairing(ctx context.Context, who cashier, r *http.Request) (string, error) {
 	return c.decidePairing(who, r, func(id, note string) error {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"mizan/api/access"
 	"mizan/ledger/commerce"
 	"mizan/ledger/money"
 	"mizan/payouts"
@@ -150,6 +151,12 @@ type payeePage struct {
 	Payouts     []payoutLine
 	MorePayouts string
 	Currencies  []money.Currency
+	// Answers are what support is asked about the payee, by currency; Asked what the payee asked last.
+	Answers []payeeAnswer
+	Asked   []inboxLine
+	MayRead bool
+	// Agreed is the version of what was agreed last, which a proposal follows.
+	Agreed int
 	// NewHold is an id for the hold that the form places, so that it is placed once however often it is sent.
 	NewHold   string
 	MayRetire bool
@@ -160,7 +167,8 @@ func (c *console) payee(ctx context.Context, who cashier, r *http.Request) (answ
 	if unusable(id) {
 		return answer{}, errNoPage
 	}
-	p := payeePage{payHead: c.payHead(who, "Payees"), ID: id, Currencies: who.book.Currencies, NewHold: "hold-" + newToken()}
+	p := payeePage{payHead: c.payHead(who, "Payees"), ID: id, Currencies: who.book.Currencies, NewHold: "hold-" + newToken(),
+		MayRead: mayAll(who.principal(), who.o.Code, access.PersonalRead)}
 	registered, err := c.Commerce.Payee(ctx, who.book, id)
 	switch {
 	case err == nil:
@@ -174,7 +182,7 @@ func (c *console) payee(ctx context.Context, who cashier, r *http.Request) (answ
 	if p.Standing, err = c.Payouts.Standing(ctx, who.book, id); err != nil && !isMissing(err) {
 		return answer{}, err
 	}
-	for _, read := range []func(context.Context, cashier, *payeePage) error{c.moneyOf, c.waysOf, c.heldOf, c.waitsOf, c.termsOf, c.pastOf} {
+	for _, read := range []func(context.Context, cashier, *payeePage) error{c.moneyOf, c.waysOf, c.heldOf, c.waitsOf, c.termsOf, c.pastOf, c.answersOf, c.askedBy} {
 		if err := read(ctx, who, &p); err != nil {
 			return answer{}, err
 		}
@@ -276,6 +284,9 @@ func (c *console) termsOf(ctx context.Context, who cashier, p *payeePage) error 
 	versions, err := c.Payouts.Overrides(ctx, who.book, p.ID)
 	if err != nil {
 		return err
+	}
+	if len(versions) > 0 {
+		p.Agreed = versions[0].Version
 	}
 	for _, a := range versions[:min(len(versions), versionsShown)] {
 		l := overrideLine{Agreed: a, Ends: string(a.Document) == "{}", InForce: a.Version == p.Override.Version}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"mizan/api/access"
 	"mizan/ledger"
 	"mizan/payouts"
 )
@@ -112,6 +113,8 @@ type paidLine struct {
 	Day           string
 	Entry, Amount amount
 	Link, ID      string
+	// About leads to the page of the order or donation; empty without one.
+	About string
 	// Settles leads to the payout whose money came back with the line.
 	SettlesLink string
 	// Part says that only a part of the entry belongs to this payout.
@@ -152,6 +155,10 @@ type payoutPage struct {
 	MayCancel   bool
 	// Again leads to the form that pays it again.
 	Again string
+	// Evidence is what the processor and the bank say of its transactions, for those who may read that; Export leads to its trail as a file.
+	Evidence     []evidenceLine
+	SeesEvidence bool
+	Export       string
 }
 
 func (c *console) payout(ctx context.Context, who cashier, r *http.Request) (answer, error) {
@@ -190,6 +197,9 @@ func (c *console) payout(ctx context.Context, who cashier, r *http.Request) (ans
 	if err := c.linesOf(ctx, who, r.URL.Query().Get("after"), &p); err != nil {
 		return answer{}, err
 	}
+	if err := c.behindPayout(ctx, who, &p); err != nil {
+		return answer{}, err
+	}
 	return who.answered("Payout", &p, link{"Payouts", who.o.At + "/payouts"}), nil
 }
 
@@ -226,6 +236,9 @@ func (c *console) linesOf(ctx context.Context, who cashier, after string, p *pay
 		return err
 	}
 	p.Lines = paidLinesOf(who.book, who.o.At, p.Holder, page.Lines)
+	for i := range p.Lines {
+		p.Lines[i].About = c.subjectPage(ctx, who.book, p.Lines[i].Subject)
+	}
 	p.Whole = sequence == 0 && !page.More
 	var sum payouts.Line
 	for _, l := range page.Lines {
@@ -239,6 +252,21 @@ func (c *console) linesOf(ctx context.Context, who cashier, after string, p *pay
 		p.Next = narrowedTo(p.Link, "after", placeMark(page.AfterSequence, page.AfterLine)) + "#lines"
 	}
 	return nil
+}
+
+// behindPayout adds what the processor and the bank say of the transactions of a payout.
+func (c *console) behindPayout(ctx context.Context, who cashier, p *payoutPage) error {
+	if c.Reports != nil && mayAll(who.principal(), who.o.Code, access.ReportsRead) {
+		p.Export = narrowedTo(who.o.At+exportsPath+"/new", "report", "trail", "p-kind", "payout", "p-id", p.ID)
+	}
+	if p.SeesEvidence = c.seesEvidence(who); !p.SeesEvidence {
+		return nil
+	}
+	page, err := c.Ledger.Transactions(ctx, who.book, ledger.TransactionQuery{Subject: "payout:" + p.ID, Limit: stepsShown})
+	if err == nil {
+		p.Evidence, err = c.evidenceBehind(ctx, who, page.Transactions)
+	}
+	return err
 }
 
 // cameBack reports whether a step says that a payout which had arrived came back.

@@ -48,7 +48,23 @@ type payHead struct {
 	// MayWrite, MayAsk and MayDecide say which forms the visitor finds.
 	MayWrite, MayAsk, MayDecide bool
 	given                       url.Values
+	// from is the last part of the address that a form was sent to.
+	from string
 }
+
+// lastOf is the last part of a path.
+func lastOf(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
+
+// Typed is what was typed into a field of the form that is sent to the address ending so, and was not done.
+func (h *payHead) Typed(form, field string) string {
+	if h.from != form {
+		return ""
+	}
+	return h.given.Get(field)
+}
+
+// From reports whether it is the form that is sent to the address ending so that was not done.
+func (h *payHead) From(form string) bool { return h.from == form }
 
 func (h *payHead) head() *payHead { return h }
 
@@ -133,27 +149,43 @@ func (c *console) payForm(name string, scopes []access.Scope, do payDeed, again 
 // formBy is payForm on a page for those who hold the scope in the book.
 func (c *console) formBy(scope access.Scope, name string, scopes []access.Scope, do payDeed, again payPage) http.HandlerFunc {
 	return c.form(func(w http.ResponseWriter, r *http.Request) error {
-		ctx, cancel := context.WithTimeout(r.Context(), decisionTimeout)
-		defer cancel()
-		who, err := c.readerOf(ctx, r, scope)
-		if err != nil {
-			return err
-		}
-		if !mayAny(who, scopes) {
-			return access.ErrForbidden
-		}
-		to, err := do(ctx, who, r)
-		if err == nil {
-			http.Redirect(w, r, to, http.StatusSeeOther)
-			return nil
-		}
-		return c.again(ctx, w, r, who, name, err, again)
+		return c.sent(w, r, scope, name, scopes, do, again)
 	})
+}
+
+// sent does what a form asks for that was read, as formBy says.
+func (c *console) sent(w http.ResponseWriter, r *http.Request, scope access.Scope, name string, scopes []access.Scope, do payDeed, again payPage) error {
+	ctx, cancel := context.WithTimeout(r.Context(), decisionTimeout)
+	defer cancel()
+	who, err := c.readerOf(ctx, r, scope)
+	if err != nil {
+		return err
+	}
+	if !mayAny(who, scopes) {
+		return access.ErrForbidden
+	}
+	to, err := do(ctx, who, r)
+	if err == nil {
+		http.Redirect(w, r, to, http.StatusSeeOther)
+		return nil
+	}
+	return c.again(ctx, w, r, who, name, err, again)
 }
 
 // again shows the page on which a form stood, with what was typed and why nothing was done.
 func (c *console) again(ctx context.Context, w http.ResponseWriter, r *http.Request, who cashier, name string, err error, page payPage) error {
 	var known *fault.Error
+	var seen shown
+	if errors.As(err, &seen) {
+		a, err := page(ctx, who, r)
+		if err != nil {
+			return err
+		}
+		head := a.Data.(headed).head()
+		head.given, head.from, a.Forecast = r.PostForm, lastOf(r.URL.Path), seen.view
+		c.render(w, r, http.StatusOK, name, a)
+		return nil
+	}
 	if !errors.As(err, &known) || known.Kind == fault.Internal || known.Kind == fault.NotFound {
 		return err
 	}
@@ -161,7 +193,8 @@ func (c *console) again(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	if failed != nil {
 		return failed
 	}
-	a.Data.(headed).head().given = r.PostForm
+	head := a.Data.(headed).head()
+	head.given, head.from = r.PostForm, lastOf(r.URL.Path)
 	a.Status, a.Notice = statusOf(known.Kind), undone(known)
 	c.render(w, r, a.Status, name, a)
 	return nil
@@ -219,6 +252,7 @@ func (c *console) payoutPages(mux *http.ServeMux) {
 		"/payees/{payee}/hold-ends":    {"payee", write, c.askHoldEnd, c.payee},
 		"/payees/{payee}/destinations": {"payee", write, c.askDestination, c.payee},
 		"/payees/{payee}/checks":       {"payee", write, c.checkDestination, c.payee},
+		"/payees/{payee}/overrides":    {"payee", ask, c.askOverride, c.payee},
 		"/payout-clocks/looks":         {"payout-health", write, c.lookAgain, c.payoutHealth},
 	} {
 		mux.HandleFunc("POST "+at+path, c.payForm(f.name, f.scopes, f.do, f.again))

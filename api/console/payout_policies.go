@@ -79,9 +79,33 @@ type payoutPolicyPage struct {
 	// Before is the policy that held before, with what is different.
 	Before      *policyLine
 	Differences []string
+	// Others are policies that it can be compared with.
+	Others []versionChoice
 	// Facts are what holds for everybody, in words: a name and its value.
 	Facts []link
 	Terms []termLine
+}
+
+// versionChoice is a version to choose, and whether it is chosen.
+type versionChoice struct {
+	Value string
+	Here  bool
+}
+
+// policyAgainst is the policy that another one is compared with: the one that is asked for, else the one before it. Its version is
+// empty if there is none.
+func (c *console) policyAgainst(ctx context.Context, who cashier, a payouts.Activated, asked string) (payouts.Activated, error) {
+	if asked != "" {
+		if unusable(asked) {
+			return payouts.Activated{}, errQuery
+		}
+		return c.Payouts.Policy(ctx, who.book, asked)
+	}
+	earlier, _, err := c.Payouts.Policies(ctx, who.book, a.ValidFrom, 1)
+	if err != nil || len(earlier) == 0 || earlier[0].Version == a.Version {
+		return payouts.Activated{}, err
+	}
+	return earlier[0], nil
 }
 
 // termLine is what holds for one kind of payee, in words.
@@ -104,13 +128,22 @@ func (c *console) payoutPolicy(ctx context.Context, who cashier, r *http.Request
 	if parsed, err := payouts.ParsePolicy(a.Document); err == nil {
 		p.Terms, p.Facts = termLines(parsed), policyFacts(parsed)
 	}
-	earlier, _, err := c.Payouts.Policies(ctx, who.book, a.ValidFrom, 1)
+	against, err := c.policyAgainst(ctx, who, a, r.URL.Query().Get("against"))
 	if err != nil {
 		return answer{}, err
 	}
-	if len(earlier) > 0 && earlier[0].Version != a.Version {
-		l := c.policyLine(who, earlier[0], inForce)
-		p.Before, p.Differences = &l, payouts.PolicyDifferences(earlier[0], a)
+	if against.Version != "" {
+		l := c.policyLine(who, against, inForce)
+		p.Before, p.Differences = &l, payouts.PolicyDifferences(against, a)
+	}
+	list, _, err := c.Payouts.Policies(ctx, who.book, time.Time{}, policiesPerPage)
+	if err != nil {
+		return answer{}, err
+	}
+	for _, one := range list {
+		if one.Version != a.Version {
+			p.Others = append(p.Others, versionChoice{one.Version, one.Version == against.Version})
+		}
 	}
 	return who.answered(version, &p, link{"Policies", who.o.At + "/payout-policies"}), nil
 }

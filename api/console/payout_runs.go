@@ -144,6 +144,15 @@ type payoutRunPage struct {
 	Narrowed              bool
 	Decisions             []decisionLine
 	Next, First           string
+	Beside                runBeside
+	Counted               []reasonLine
+	Reached               []reachedLine
+	Troubles              []payoutLine
+	// Refuser is who refused the run.
+	Refuser who
+	// Follow leads to the page that is read again by itself, or back from it; empty where nothing moves.
+	Follow    string
+	Following bool
 }
 
 type reasonChoice struct {
@@ -175,9 +184,29 @@ func (c *console) payoutRun(ctx context.Context, who cashier, r *http.Request) (
 	if err := c.decisionsOf(ctx, who, q.Get("after"), &p); err != nil {
 		return answer{}, err
 	}
+	if err := c.reasonsCounted(ctx, who, &p); err != nil {
+		return answer{}, err
+	}
+	if !p.Narrowed && p.First == "" { // who reads on in the decisions has seen the rest
+		if err := c.comparedTo(ctx, who, &p); err != nil {
+			return answer{}, err
+		}
+		troubles, err := c.Payouts.Troubles(ctx, who.book, id)
+		if err != nil {
+			return answer{}, err
+		}
+		for _, one := range troubles {
+			p.Troubles = append(p.Troubles, payoutLineOf(who.o.At, one))
+		}
+	}
+	p.Reached = reached(p.Progress)
 	_, starter, _ := cutActor(run.StartedBy)
-	p.Begun = c.names(ctx, who.visit, []string{starter})(starter)
-	return who.answered("Payout run", &p, link{"Runs", who.o.At + "/payout-runs"}), nil
+	_, refuser, _ := cutActor(run.RefusedBy)
+	names := c.names(ctx, who.visit, []string{starter, refuser})
+	p.Begun, p.Refuser = names(starter), names(refuser)
+	a := who.answered("Payout run", &p, link{"Runs", who.o.At + "/payout-runs"})
+	a.Refresh = p.followed(q.Get("follow"))
+	return a, nil
 }
 
 // decisionsOf adds a page of the run's decisions.
@@ -248,8 +277,7 @@ func (c *console) asked(ctx context.Context, who cashier, act string, payload an
 	if err != nil {
 		return "", err
 	}
-	a, err := c.Desk.Ask(ctx, who.actor(), who.o.Book, guard.Request{Act: act, Payload: content, Reason: form.Get("reason"), Document: form.Get("document")})
-	return who.o.At + "/approvals/" + url.PathEscape(a.ID), err
+	return c.asks(ctx, who, guard.Request{Act: act, Payload: content, Reason: form.Get("reason"), Document: form.Get("document")}, form)
 }
 
 // refuseRun refuses a run that waits: its payouts are cancelled.

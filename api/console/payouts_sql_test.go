@@ -167,6 +167,17 @@ func TestRunAndPayoutPages(t *testing.T) {
 	p.has(t, run.ID, "by the schedule", "120.00 GBP")
 	one := b.get(at+"/payout-runs/"+run.ID, 200)
 	one.has(t, "Decided 2", "Paid 1", "Not paid, with a reason 1", "Arrives, 1 payout 120.00 GBP", "0 of 1 payout has left or are over", "cre_amy", "cre_bob", "The identity check is not complete", "Complete the identity check")
+	one.has(t, "Why others are not paid", "unverified 1 99.00 GBP", "no destination 1 99.00 GBP", "set apart 1", "Keep this page up to date")
+	if one.header.Get("Refresh") != "" {
+		t.Error("a page that nobody follows is read again")
+	}
+	if followed := b.get(at+"/payout-runs/"+run.ID+"?follow=yes", 200); followed.header.Get("Refresh") != "30" {
+		t.Errorf("a page that somebody follows is read again after %q", followed.header.Get("Refresh"))
+	} else {
+		followed.has(t, "Stop reading it again")
+	}
+	b.get(at+"/payees/cre_bob", 200).has(t, "Paid, or why not", "Not paid on Nov 23, 2026 The identity check is not complete", "Looked at again on Nov 30, 2026", "Next payout Nothing on Nov 30, 2026 as things stand.")
+	b.get(at+"/payees/cre_amy", 200).has(t, "Paid on Nov 23, 2026: £120.00 arrives")
 	b.get(at+"/payout-runs/"+run.ID+"?verdict=skip", 200).hasNot(t, ">cre_amy<")
 	b.get(at+"/payout-runs/"+run.ID+"?reason=unverified", 200).has(t, "cre_bob")
 	b.get(at+"/payout-runs/"+run.ID+"?reason=dust", 200).has(t, "There are none of these")
@@ -243,7 +254,8 @@ func TestRunByHand(t *testing.T) {
 	m.work(m.payouts.CarryOn)
 	one := b.get(to, 200)
 	one.has(t, "waits for a second person", "It was started by hand.", "Ask for a second person", "Arrives, 1 payout 500.00 GBP")
-	one.hasNot(t, "Refuse the run")
+	one.hasNot(t, "Refuse the run", "Keep this page up to date")
+	one.has(t, "Beside the runs before it, GBP", "No run before it paid this currency", "cre_amy creator The first payout to this payee Among the largest of the run", "500.00 GBP")
 	b.get(at+"/payout-health", 200).has(t, "Wait for a second person")
 	asked := b.press(one, to+"/approvals", url.Values{"reason": {"Please look."}}, http.StatusSeeOther).header.Get("Location")
 	b.get(to, 200).has(t, "See what waits for a second person")
@@ -254,7 +266,9 @@ func TestRunByHand(t *testing.T) {
 	approver.press(mine, to+"/refusal", nil, http.StatusBadRequest).has(t, "Nothing was done")
 	approver.press(mine, to+"/refusal", url.Values{"reason": {"Too early."}}, http.StatusSeeOther)
 	m.work(m.payouts.CarryOn)
-	b.get(to, 200).has(t, "refused")
+	b.get(to, 200).has(t, "refused", "Why it was refused Too early. Omar", "cancelled 1")
+	auditor := m.in("Lena", access.Grant{Role: access.Auditor, Book: "uk"})
+	auditor.get(at+"/audit?act=payout_run.refused", 200).has(t, "Too early.", strings.TrimPrefix(to, at+"/payout-runs/"))
 	if po := m.one("cre_amy"); po.State != payouts.Cancelled {
 		t.Errorf("the payout is %s", po.State)
 	}
@@ -424,10 +438,16 @@ func TestPayeePage(t *testing.T) {
 	with.has(t, "acct_amy", "connected", "active", "Look again")
 	b.press(with, payee+"/checks", url.Values{"reason": {"The bank was mended."}}, http.StatusSeeOther)
 
+	other := url.Values{"from": {"2026-12-x"}, "terms": {`{"id":"cre_amy-1","kind":"creator","minimum":{"GBP":"1.00"}}`}, "document": {"contract-1"}, "reason": {"Agreed by mail."}}
+	b.press(p, payee+"/overrides", other, http.StatusBadRequest).has(t, "such as 2026-12-01T00:00", "Agreed by mail.")
+	other.Set("from", "2026-12-01T00:00")
+	terms := b.press(p, payee+"/overrides", other, http.StatusSeeOther).header.Get("Location")
+	approver.get(terms, 200).has(t, "payout_override.set", "Agrees terms of its own with the payee cre_amy", "1.00")
+
 	reader := m.in("Lena", access.Grant{Role: access.Auditor, Book: "uk"})
 	reader.get(payee, 200).hasNot(t, "<textarea", "Place a hold")
 	token := reader.get(at+"/payouts", 200).forms()["/sign-out"]
-	for _, path := range []string{"/standing", "/holds", "/hold-ends", "/destinations", "/checks"} {
+	for _, path := range []string{"/standing", "/holds", "/hold-ends", "/destinations", "/checks", "/overrides"} {
 		reader.post(payee+path, token, http.StatusForbidden)
 	}
 	b.get(at+"/payees/cre_none", 404)
@@ -455,6 +475,17 @@ func TestPayoutAddresses(t *testing.T) {
 			t.Errorf("%s has %d bytes", path, len(p.source))
 		}
 	}
+	policy, err := m.payouts.PolicyAt(t.Context(), m.book, m.now())
+	m.must(err)
+	next := *policy
+	next.Version, next.ValidFrom, next.CoolingOffHours = 2, m.now().Add(240*time.Hour).Truncate(time.Second), policy.CoolingOffHours+24
+	_, err = m.payouts.ActivatePolicy(t.Context(), operator, m.book, string(next.Canonical()), "A longer cooling-off.")
+	m.must(err)
+	b.get(at+"/payout-policies/uk-2", 200).has(t, "to come", "Compare with uk-1", "Different from uk-1", "cooling_off_hours")
+	back := b.get(at+"/payout-policies/uk-1?against=uk-2", 200)
+	back.has(t, "in force", "Different from uk-2", "cooling_off_hours")
+	b.get(at+"/payout-policies/uk-1?against=none", 404)
+	b.get(at+"/payout-policies/uk-1?against=%00", http.StatusBadRequest)
 	b.get(at+"/payout-policies/uk-1", 200).has(t, "in force", "In short", "creator", "All of it", "four eyes above", "run total")
 }
 

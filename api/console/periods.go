@@ -3,14 +3,19 @@ package console
 import (
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"math"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
+	"mizan/api/access"
 	"mizan/ledger"
+	"mizan/ledger/guard"
 	"mizan/payouts/reconcile"
+	"mizan/payouts/reports"
 )
 
 // Months: which are closed, what stands between a month and its close, and the chain of closings.
@@ -125,6 +130,14 @@ type itemLine struct {
 	State   stateWord
 	Blocks  bool
 	Amounts []itemSum
+	// Fix leads to where it is settled; empty for what needs nothing.
+	Fix string
+}
+
+// itemFixes are where blockers of a month are settled, by the code of the item; below the pages of the book.
+var itemFixes = map[string]string{
+	"earlier_months": periodsPath, "processors": reconPath, "banks": reconPath, "channels": reconPath, "sub_ledgers": reconPath, "evidence": reconPath, "completeness": reconPath,
+	"breaks": breaksPath, "suspense": breaksPath, "payouts": "/payout-health", "estimates": adjustmentsPath, "accruals": adjustmentsPath, "clearing": breaksPath,
 }
 
 type itemSum struct {
@@ -145,6 +158,50 @@ type periodPage struct {
 	Rows                []closedLine
 	Totals              document
 	MayClose, MayReopen bool
+	// Approval is where closing or reopening it waits for a second person.
+	Approval string
+	// Exports are those of the month, the latest first.
+	Exports []exportLine
+}
+
+const (
+	// monthExportsLooked bounds the latest exports among which those of a month are looked for.
+	monthExportsLooked = 200
+	monthExportsShown  = 25
+)
+
+// ofMonth finds what is asked about a month, and its exports.
+func (c *console) ofMonth(ctx context.Context, who cashier, p *periodPage) error {
+	if mayAll(who.principal(), who.o.Code, access.ApprovalsRead) {
+		open, _, err := c.listed(ctx, who.o, guard.StateOpen, noTime, "", approvalsLooked)
+		if err != nil {
+			return err
+		}
+		for _, a := range open {
+			var about struct {
+				Period string `json:"period"`
+			}
+			if (a.Act == "period.close" || a.Act == "period.reopen") && json.Unmarshal(a.Payload, &about) == nil && about.Period == p.Period.String() {
+				p.Approval = who.o.At + "/approvals/" + url.PathEscape(a.ID)
+			}
+		}
+	}
+	if c.Reports == nil || !mayAll(who.principal(), who.o.Code, access.ReportsRead) {
+		return nil
+	}
+	list, err := c.Reports.Exports(ctx, who.book, reports.ExportQuery{Limit: monthExportsLooked})
+	if err != nil {
+		return err
+	}
+	month := p.Period.String()
+	for _, e := range list {
+		in := e.Parameters.Text("period") == month || e.Parameters.Text("from") == month && e.Parameters.Text("to") == month ||
+			strings.HasPrefix(e.Parameters.Text("from"), month+"-") && strings.HasPrefix(e.Parameters.Text("to"), month+"-") || strings.HasPrefix(e.Parameters.Text("on"), month+"-")
+		if in && len(p.Exports) < monthExportsShown {
+			p.Exports = append(p.Exports, c.exportLine(who, e))
+		}
+	}
+	return nil
 }
 
 func (c *console) period(ctx context.Context, who cashier, r *http.Request) (answer, error) {
@@ -167,13 +224,16 @@ func (c *console) period(ctx context.Context, who cashier, r *http.Request) (ans
 	for _, i := range p.List.Items {
 		p.add(i)
 	}
+	if err := c.ofMonth(ctx, who, &p); err != nil {
+		return answer{}, err
+	}
 	p.MayClose, p.MayReopen = p.MayAsk && !p.Closed && !p.Hard, p.MayAsk && p.Closed
 	return who.reconciled(month.String(), &p, link{"Periods", who.o.At + periodsPath}), nil
 }
 
 // add adds an item of the checklist.
 func (p *periodPage) add(i reconcile.ChecklistItem) {
-	l := itemLine{ChecklistItem: i, State: itemWords[i.State], Blocks: i.State == reconcile.ItemBlocked}
+	l := itemLine{Fix: p.fixOf(i), ChecklistItem: i, State: itemWords[i.State], Blocks: i.State == reconcile.ItemBlocked}
 	for _, a := range i.Amounts {
 		l.Amounts = append(l.Amounts, itemSum{a.Name, string(a.Currency), signedText(a.Amount, a.Currency)})
 	}
@@ -191,6 +251,15 @@ func (p *periodPage) add(i reconcile.ChecklistItem) {
 		p.Done++
 	}
 	p.Items = append(p.Items, l)
+}
+
+// fixOf leads to where an item that is not done is settled.
+func (p *periodPage) fixOf(i reconcile.ChecklistItem) string {
+	to, ok := itemFixes[i.Code]
+	if !ok || i.State != reconcile.ItemBlocked && i.State != reconcile.ItemWaiting {
+		return ""
+	}
+	return p.At + to
 }
 
 // askClose asks a second person to close a month.

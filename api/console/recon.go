@@ -92,6 +92,7 @@ func (c *console) reconPages(mux *http.ServeMux) {
 		breaksPath + "/{break}/fix-by-return":      {"break", ask, c.askReturn, c.oneBreak},
 		breaksPath + "/{break}/fix-by-accepting":   {"break", ask, c.askAccept, c.oneBreak},
 		breaksPath + "/{break}/write-off":          {"break", ask, c.askWriteOff, c.oneBreak},
+		pairingsPath + "/confirm":                  {"pairings", write, c.confirmPairings, c.pairings},
 		pairingsPath + "/{pairing}/confirm":        {"pairings", write, c.confirmPairing, c.pairings},
 		pairingsPath + "/{pairing}/refuse":         {"pairings", write, c.refusePairing, c.pairings},
 		periodsPath + "/{period}/close":            {"period", ask, c.askClose, c.period},

@@ -137,6 +137,8 @@ func TestBreakPage(t *testing.T) {
 	page.has(t, "Asked the bank.")
 	b.press(page, one+"/reopen", url.Values{"note": {"Not so."}}, http.StatusSeeOther)
 	b.get(at+breaksPath+"?owner=treasury&class="+string(came.Class), 200).has(t, "123.45 GBP", "open")
+	b.get(at+breaksPath+"?source=bank/main", 200).has(t, "123.45 GBP")
+	b.get(at+breaksPath+"?source=bank/none", http.StatusBadRequest)
 	b.get(at+breaksPath+"?state=explained", 200).has(t, "There are none of these")
 	b.get(at+breaksPath+"?age=31", 200).has(t, "No break is like this")
 }
@@ -169,7 +171,12 @@ func TestBreakIsPutRight(t *testing.T) {
 			refused := b.press(page, one+"/fix", reason, http.StatusBadRequest)
 			refused.has(t, "Nothing was done")
 			reason["account1"], reason["amount1"] = []string{"liabilities:customer_refund_due:cus_1"}, []string{"123.45"}
-			asked = b.press(page, one+"/fix", reason, http.StatusSeeOther).header.Get("Location")
+			reason["preview"] = []string{"1"}
+			seen := b.press(page, one+"/fix", reason, http.StatusOK)
+			seen.has(t, "What it would do", "liabilities:suspense", "123.45 0.00", "0.00 123.45", "leave suspense")
+			seen.hasNot(t, "A second person is asked about it already")
+			delete(reason, "preview")
+			asked = b.press(seen, one+"/fix", reason, http.StatusSeeOther).header.Get("Location")
 		}
 		b.get(one, 200).has(t, "A second person is asked about it already")
 		second := m.in("Omar"+x.ID[4:8], access.Grant{Role: access.Approver, Book: "uk"})
@@ -256,7 +263,8 @@ func TestSuggestions(t *testing.T) {
 	ambiguous := m.onlyBreak(reconcile.Ambiguous)
 	one := b.get(at+breaksPath+"/"+ambiguous.ID, 200)
 	one.has(t, "Could belong together")
-	b.press(one, at+pairingsPath+"/"+list[1].ID+"/confirm", nil, http.StatusSeeOther)
+	b.press(page, at+pairingsPath+"/confirm", nil, http.StatusBadRequest).has(t, "Tick the suggestions")
+	b.press(page, at+pairingsPath+"/confirm", url.Values{"pairing": {list[1].ID}, "note": {"All of them."}}, http.StatusSeeOther)
 	b.get(at+pairingsPath+"?state=made", 200).has(t, "made")
 	b.press(page, at+pairingsPath+"/"+list[1].ID+"/confirm", nil, http.StatusConflict).has(t, "Nothing was done")
 }
@@ -278,14 +286,22 @@ func TestPeriodPages(t *testing.T) {
 	b = m.in("Farid", access.Grant{Role: finance, Book: "uk"})
 	second := m.in("Oman", access.Grant{Role: access.Approver, Book: "uk"})
 	page = b.get(november, 200)
-	page.has(t, "Ask to close")
+	page.has(t, "Ask to close", "Closing a month means", "Exports of this month There are none yet.")
 	var accept []string
 	for _, part := range strings.Split(page.source, `name="accept" value="`)[1:] {
 		code, _, _ := strings.Cut(part, `"`)
 		accept = append(accept, code)
 	}
 	b.press(page, november+"/close", url.Values{"reason": {""}}, http.StatusBadRequest).has(t, "Nothing was done")
+	b.press(page, november+"/close", url.Values{"reason": {"November is done."}, "accept": accept, "preview": {"1"}}, http.StatusOK).has(t, "What it would do", "It posts nothing.")
 	asked := b.press(page, november+"/close", url.Values{"reason": {"November is done."}, "accept": accept}, http.StatusSeeOther).header.Get("Location")
+	b.get(november, 200).has(t, "A second person is asked about it already.")
+	trial := b.get(at+exportsPath+"/new?p-from=2026-11&p-to=2026-11&report=trial_balance", 200)
+	if !strings.Contains(trial.source, `value="2026-11"`) || !strings.Contains(page.source, "/new?p-from=2026-11&amp;p-to=2026-11&amp;report=trial_balance") {
+		t.Error("the page of a month does not lead to its trial balance")
+	}
+	b.press(trial, at+exportsPath, url.Values{"p-from": {"2026-11"}, "p-to": {"2026-11"}, "format": {"csv"}, "language": {"en"}}, http.StatusSeeOther)
+	b.get(november, 200).has(t, "Exports of this month Trial balance made")
 	second.press(second.get(asked, 200), asked+"/approve", nil, http.StatusSeeOther)
 	closed := b.get(november, 200)
 	closed.has(t, "closed", "Closings of this month", "November is done.", "Control totals")

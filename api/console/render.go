@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"html/template"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -59,12 +60,14 @@ var (
 	// through them again and again, and commands start sooner.
 	templates = sync.OnceValue(func() map[string]*template.Template {
 		return parsePages("welcome", "failure", "books", "book", "transactions", "transaction", "accounts", "account",
-			"sign-in", "link", "onward", "desk", "approvals", "approval", "audit", "jobs", "job", "people", "keys", "portal",
+			"sign-in", "link", "onward", "desk", "adjustments", "book-glance", "search", "approvals", "approval", "audit", "jobs", "job", "people", "keys", "portal",
 			"payout-health", "payout-runs", "payout-run", "decision", "payouts", "payout", "payees", "payee", "payee-decisions", "payout-request", "payout-waits",
 			"payout-policies", "payout-policy", "payout-debts", "treasury-proposals", "bank-files", "bank-file", "bank-report",
 			"recon", "recon-runs", "recon-run", "recon-source", "breaks", "break", "pairings", "periods", "period", "exports", "export-ask", "export",
+			"trial-balance", "order", "evidence-line",
 			"portal-payout", "portal-payouts", "portal-waits", "portal-decisions", "portal-request", "portal-earnings", "portal-orders", "portal-order", "portal-money",
 			"portal-statements", "portal-statement", "portal-downloads",
+			"rules", "rule-set", "rule-changes", "rule-draft", "imports", "import", "inbound", "message", "campaigns", "campaign", "person", "key",
 			"portal-questions", "portal-question", "portal-ask", "questions", "question", "portal-settings", "portal-debt")
 	})
 )
@@ -79,7 +82,7 @@ func parsePages(names ...string) map[string]*template.Template {
 		"amount": amountHTML, "exact": exactHTML, "ltr": ltrHTML, "address": addressHTML, "at": timeHTML, "day": func(t time.Time) string { return t.Format("2006-01-02") },
 		"say": sayHTML, "ownsubject": ownSubjectHTML, "in": func(l locale.Language, of any) told { return told{l, of} }, "figure": figureHTML, "money": moneyHTML, "sum": func(l locale.Language, a amount) string { return teller{l}.sum(a) }, "count": func(l locale.Language, n int64) string { return l.Count(n) },
 		"thousands": thousands, "plain": plain, "choices": func(words ...string) []string { return words },
-	}).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html", "pages/payout-parts.html", "pages/recon-parts.html", "pages/statement-parts.html"))
+	}).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html", "pages/payout-parts.html", "pages/recon-parts.html", "pages/rule-parts.html", "pages/admin-parts.html", "pages/act-parts.html", "pages/statement-parts.html"))
 	pages := map[string]*template.Template{}
 	for _, name := range names {
 		pages[name] = template.Must(template.Must(base.Clone()).ParseFS(pageFiles, "pages/"+name+".html"))
@@ -100,9 +103,15 @@ type view struct {
 	ReadAt time.Time
 	// Menu is what the visitor finds at the top; Form authenticates the forms of the page; SignedIn and MaySignIn say whether
 	// the visitor has signed in, and whether anybody can.
-	Menu                []tab
-	Form                string
+	Menu []tab
+	Form string
+	// Find is where the box in the bar searches; empty for none.
+	Find                string
 	SignedIn, MaySignIn bool
+	// Calls are the operations of the API behind the page.
+	Calls []apiCall
+	// Exports lead to the reports that have what the page shows.
+	Exports []link
 }
 
 // Root is where the trail of a page begins.
@@ -128,6 +137,9 @@ func (c *console) render(w http.ResponseWriter, r *http.Request, status int, nam
 	if wait := waits[status]; wait != "" {
 		w.Header().Set("Retry-After", wait)
 	}
+	if a.Refresh > 0 {
+		w.Header().Set("Refresh", strconv.Itoa(a.Refresh))
+	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }
@@ -136,7 +148,7 @@ func (c *console) render(w http.ResponseWriter, r *http.Request, status int, nam
 func (c *console) written(r *http.Request, name string, a answer, inline template.CSS) ([]byte, error) {
 	visitor := visitOf(r.Context())
 	v := view{answer: a, Lang: locale.English, Direction: direction(r), Style: stylePath, Mark: markPath, Open: c.Open, Menu: visitor.menu(a.Active, tellerOf(r.Context())), Form: c.formToken(visitor),
-		Inline: inline, SignedIn: visitor.home() != "", MaySignIn: c.Access != nil}
+		Find: c.searchBox(r, visitor, name), Inline: inline, SignedIn: visitor.home() != "", MaySignIn: c.Access != nil}
 	if translated[name] && visitor.principal().Kind != access.Person {
 		v.Lang = tellerOf(r.Context()).Language
 		v.Tongues = tongues(v.Lang)
@@ -150,6 +162,9 @@ func (c *console) written(r *http.Request, name string, a answer, inline templat
 	if c.Statements != nil && visitor.principal().Kind == access.Payee {
 		t := tellerOf(r.Context())
 		v.Menu = append(v.Menu, tab{link{t.say("statements.title"), statementsAt}, a.Active == "statements"}, tab{link{t.say("downloads.title"), downloadsAt}, a.Active == "downloads"})
+	}
+	if visitor.principal().Kind == access.Person || c.Open {
+		v.Calls, v.Exports = c.callsOf(name, r), c.exportsOf(name, r)
 	}
 	if c.Open {
 		v.Version, v.ReadAt = c.Version, c.Now().UTC()

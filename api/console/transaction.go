@@ -3,13 +3,16 @@ package console
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"net/url"
 	"sort"
 	"strconv"
 	"time"
 
+	"mizan/api/access"
 	"mizan/ledger"
+	"mizan/ledger/commerce"
 )
 
 // A transaction's own page: what the book knows about it, and its entries.
@@ -28,6 +31,14 @@ type transactionPage struct {
 	// Links lead to the transactions this one corrects and is corrected by.
 	Links       []relation
 	Next, First string
+	// Why is how it came to be; nil where nobody can compute it again. Reasons are those of the entries shown, by line.
+	Why     *commerce.Explanation
+	Reasons map[int]string
+	// About leads to the page of the order, donation or payout that it is about; empty without one.
+	About string
+	// Evidence is what the processor and the bank say of it, for those who may read that.
+	Evidence     []evidenceLine
+	SeesEvidence bool
 }
 
 type pair struct{ Key, Value string }
@@ -46,6 +57,8 @@ type entryLine struct {
 	Currency      string
 	ExternalRef   string
 	Debit, Credit amount
+	// Row is the name of its row of the chart.
+	Row string
 	// Balance is the account's balance after the entry, positive on its normal side.
 	Balance amount
 	Normal  ledger.Side
@@ -97,7 +110,52 @@ func (c *console) transaction(ctx context.Context, r *http.Request) (answer, err
 	if p.Links, err = c.relations(ctx, book, t); err != nil {
 		return answer{}, err
 	}
-	return answer{Title: t.ID(), Trail: trail(book, link{"Transactions", listAddress(book, nil)}), Active: "transactions", Data: p}, nil
+	month, err := monthAsked(r)
+	if err != nil {
+		return answer{}, err
+	}
+	if err := c.explained(ctx, r, book, t, &p); err != nil {
+		return answer{}, err
+	}
+	return answer{Title: t.ID(), Trail: trail(book, append(c.monthTrail(ctx, book, month), link{"Transactions", listAddress(book, nil)})...), Active: "transactions", Data: p}, nil
+}
+
+// explained adds why the entries are what they are, what the transaction is about, and what others say of it.
+func (c *console) explained(ctx context.Context, r *http.Request, book ledger.Book, t ledger.Transaction, p *transactionPage) (err error) {
+	for i := range p.Entries {
+		if row, err := c.Ledger.Chart().Resolve(p.Entries[i].Account); err == nil {
+			p.Entries[i].Row = row.Meaning
+		}
+	}
+	if c.Commerce == nil {
+		return nil
+	}
+	p.Why, err = c.Commerce.Explain(ctx, book, t.Sequence)
+	switch {
+	case errors.Is(err, commerce.ErrOrderEdited):
+		p.Why = nil
+	case err != nil:
+		return err
+	default:
+		p.Reasons = make(map[int]string, len(p.Entries))
+		for i, e := range p.Why.Entries {
+			p.Reasons[t.Entries[i].Line] = e.Text
+		}
+	}
+	p.About = c.subjectPage(ctx, book, t.Subject)
+	if c.Access == nil || visitOf(ctx).principal().Kind != access.Person {
+		return nil
+	}
+	who, err := c.readerOf(ctx, r, access.ReconciliationRead)
+	if isMissing(err) || c.Reconcile == nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	p.SeesEvidence = true
+	p.Evidence, err = c.evidenceBehind(ctx, who, []ledger.Transaction{t})
+	return err
 }
 
 // show takes one page of the entries.

@@ -142,8 +142,12 @@ type whose struct {
 	guard.Book
 	// Name is for people; At is the address that the pages begin with.
 	Name, At string
+	// Front is the first page of the book.
+	Front string
 	// Jobs, Payouts and Reconciles say that there are pages about them.
 	Jobs, Payouts, Reconciles bool
+	// Rules and Intake say the same of administration.
+	Rules, Intake bool
 }
 
 // staffOf returns the visitor and what the page is about, if the visitor has the scope there.
@@ -172,7 +176,12 @@ func (c *console) installation() whose {
 }
 
 func (c *console) whoseBook(book ledger.Book) whose {
-	return whose{guard.Book{ID: int32(book.ID), Code: book.Code}, book.Name, "/console" + bookAddress(book), c.Jobs != nil, c.Payouts != nil, c.Reconcile != nil}
+	o := whose{Book: guard.Book{ID: int32(book.ID), Code: book.Code}, Name: book.Name, At: "/console" + bookAddress(book), Jobs: c.Jobs != nil, Payouts: c.Payouts != nil, Reconciles: c.Reconcile != nil,
+		Rules: c.Rules != nil, Intake: c.Intake != nil}
+	if o.Front = o.At; c.Health == nil {
+		o.Front += "/approvals"
+	}
+	return o
 }
 
 // trail leads back from a page of the staff to where it belongs.
@@ -180,7 +189,7 @@ func (o whose) trail(more ...link) []link {
 	if o.Code == "" {
 		return more
 	}
-	return append([]link{{o.Name, "/console/books/" + o.Code + "/approvals"}}, more...)
+	return append([]link{{o.Name, o.Front}}, more...)
 }
 
 // tabs are the other pages of the same book or of the installation that the visitor may see.
@@ -201,8 +210,11 @@ func (o whose) tabs(p access.Principal, active string) (tabs []tab) {
 	if o.Jobs {
 		add("Jobs", o.At+"/jobs", access.JobsRead)
 	}
+	o.adminTabs(add)
 	if o.Code != "" {
-		add("Trial balance", "/books/"+o.Code, access.BooksRead, access.BalancesRead, access.TransactionsRead)
+		add("Adjustments", o.At+adjustmentsPath, access.ApprovalsRead, access.TransactionsRead)
+		add("Trial balance", o.At+trialBalancePath, access.BooksRead, access.BalancesRead, access.TransactionsRead)
+		add("Book", "/books/"+o.Code, access.BooksRead, access.BalancesRead, access.TransactionsRead)
 		add("Transactions", "/books/"+o.Code+"/transactions", access.TransactionsRead)
 	}
 	return tabs

@@ -213,7 +213,7 @@ func (b *pagesBench) pages(ctx context.Context) (list []page, err error) {
 	for _, p := range [][2]string{
 		{"book", books}, {"transactions", books + "/transactions"}, {"one transaction", books + "/transactions/bench-100"}, {"accounts", books + "/accounts"},
 		{"a hot account", books + "/accounts/assets:processor:pending:main"}, {"an account of many entries", books + "/accounts/liabilities:seller:pending:" + longSeller},
-		{"desk", "/console"}, {"people", "/console/people"}, {"audit trail", at + "/audit"}, {"approvals", at + "/approvals"}, {"jobs", at + "/jobs"},
+		{"desk", "/console"}, {"a book at a glance", at}, {"search for an amount", "/v1/books/bench/search?q=12.34"}, {"people", "/console/people"}, {"audit trail", at + "/audit"}, {"approvals", at + "/approvals"}, {"jobs", at + "/jobs"},
 		{"payout health", at + "/payout-health"}, {"payout runs", at + "/payout-runs"}, {"one payout run", at + "/payout-runs/" + run}, {"payouts", at + "/payouts"},
 		{"payees", at + "/payees"}, {"a busy payee", at + "/payees/" + busyCreator}, {"a payee with a long history", at + "/payees/" + longSeller},
 		{"what waits of a payee", at + "/payees/" + busyCreator + "/waits"}, {"decisions about a payee", at + "/payees/" + busyCreator + "/decisions"}, {"debts", at + "/payout-debts"},

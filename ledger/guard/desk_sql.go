@@ -127,6 +127,20 @@ func (d *Desk) prepare(ctx context.Context, act *Act, book Book, r Request) (pre
 	return prepared{r, effect, rendered}, nil
 }
 
+// Preview computes what an act would do, as Ask does, and records nothing. The payload is returned in the form that would be kept.
+// It returns ErrActUnknown, ErrApprovalInvalid, or what the act says against it.
+func (d *Desk) Preview(ctx context.Context, book Book, name string, payload json.RawMessage) (kept json.RawMessage, effect Effect, err error) {
+	act, err := d.act(name)
+	if err != nil {
+		return nil, Effect{}, err
+	}
+	if fields := act.place(book, payload); fields != nil {
+		return nil, Effect{}, ErrApprovalInvalid.WithFields(fields...)
+	}
+	p, err := d.prepare(ctx, act, book, Request{Act: name, Payload: payload})
+	return p.Payload, p.effect, err
+}
+
 // Ask records a request and returns it with its effect. It returns ErrActUnknown, ErrApprovalInvalid, ErrApprovalsFull, or
 // what the act says against it.
 func (d *Desk) Ask(ctx context.Context, by Actor, book Book, r Request) (Approval, error) {

@@ -74,6 +74,8 @@ func TestEvidencePlans(t *testing.T) {
 		"lines":         {sqlLines, []any{1, 1, 500, 1 << 40, 100}},
 		"lines of days": {sqlLinesDay, []any{1, 1, at, 0, 100, at, at.Add(24 * time.Hour)}},
 		"lines by key":  {sqlLinesKey, []any{1, 1, "ch_7", 0, 100}},
+		"lines named":   {sqlLinesNamed, []any{1, 1, []string{"ch_7", "txn_8"}}},
+		"lines by no.":  {sqlLinesNumbered, []any{1, 1, []int64{7, 8}}},
 		"line by id":    {sqlLinesID, []any{1, 1, "txn_7"}},
 		"line":          {sqlLine, []any{1, 1, 7}},
 		"changes":       {sqlChangesOf, []any{1, 1, 7}},

@@ -191,6 +191,14 @@ func (w *Window) Unfold(selector string) {
 	}
 }
 
+// Tick presses a box of a form, which leads nowhere.
+func (w *Window) Tick(selector string) {
+	w.t.Helper()
+	if !ask[bool](w, fmt.Sprintf(`(box => { box?.click(); return box?.checked === true })(document.querySelector(%q))`, selector)) {
+		w.t.Errorf("%s has no box to tick at %s", selector, w.Path())
+	}
+}
+
 // Drawn is what each element that a CSS selector finds shows, in the order in which it is drawn from left to right and without spaces: in a
 // line with letters of both directions that is another order than the one in which it is written.
 func (w *Window) Drawn(selector string) []string {

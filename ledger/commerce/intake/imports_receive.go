@@ -135,19 +135,3 @@ func (s *Service) ImportRows(ctx context.Context, book ledger.Book, id int64, st
 	}
 	return s.store.rows(ctx, book.ID, id, state, after, limit)
 }
-
-// RetryImport has the parked rows of an import tried again, or returns ErrNothingParked.
-func (s *Service) RetryImport(ctx context.Context, book ledger.Book, id int64) (Import, error) {
-	if _, err := s.store.importOf(ctx, book.ID, id); err != nil {
-		return Import{}, err
-	}
-	again, err := s.store.retryImport(ctx, book.ID, id, s.moment())
-	if err == nil && !again {
-		err = ErrNothingParked
-	}
-	if err != nil {
-		return Import{}, err
-	}
-	s.nudgeImports()
-	return s.store.importOf(ctx, book.ID, id)
-}

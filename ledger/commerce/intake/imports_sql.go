@@ -226,11 +226,6 @@ func (s store) endImport(ctx context.Context, book ledger.BookID, i *Import) err
 	return s.held(ctx, sqlEndImport, book, i.ID, i.attempts)
 }
 
-func (s store) retryImport(ctx context.Context, book ledger.BookID, id int64, now time.Time) (bool, error) {
-	tag, err := s.pool.Exec(ctx, sqlRetryImport, book, id, now)
-	return err == nil && tag.RowsAffected() == 1, err
-}
-
 // part returns a part of a stored file, or io.EOF after the last one.
 func (s store) part(ctx context.Context, book ledger.BookID, id int64, part int) (content []byte, err error) {
 	err = s.pool.QueryRow(ctx, sqlPart, book, id, part).Scan(&content)

@@ -125,10 +125,10 @@ func TestImports(t *testing.T) {
 		t.Errorf("%+v", changed)
 	}
 	held = b.state()
-	if _, err := b.RetryImport(t.Context(), b.book, mixed.ID); err != nil {
+	if _, err := b.RetryImportBy(t.Context(), tester, b.book, mixed.ID, "corrected"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.RetryImport(t.Context(), b.book, mixed.ID); fault.CodeOf(err) != ErrNothingParked.Code {
+	if _, err := b.RetryImportBy(t.Context(), tester, b.book, mixed.ID, "corrected"); fault.CodeOf(err) != ErrNothingParked.Code {
 		t.Errorf("a second retry: %v", err)
 	}
 	b.applyFiles(b.Service)
@@ -158,7 +158,7 @@ func TestRetriedRows(t *testing.T) {
 	b.wantImport(id, "done 0 0 0 3 0 2820 0")
 	b.putApplied(asBookkeeper, settlementHead+"T-2"+row+"2026-11-01\nT-3,ST-1,1,USD,10.00,-0.50,,9.50,\n")
 	b.forward(30 * 24 * time.Hour)
-	if _, err := b.RetryImport(t.Context(), b.book, id); err != nil {
+	if _, err := b.RetryImportBy(t.Context(), tester, b.book, id, "corrected"); err != nil {
 		t.Fatal(err)
 	}
 	b.applyFiles(b.Service)

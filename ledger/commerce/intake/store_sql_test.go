@@ -63,7 +63,7 @@ func TestIgnoredAndApplied(t *testing.T) {
 	if _, err := b.Describe(t.Context(), tester, b.book, SourceShopify, source); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Retry(t.Context(), b.book, id); err != nil {
+	if _, err := b.RetryBy(t.Context(), tester, b.book, id, "corrected"); err != nil {
 		t.Fatal(err)
 	}
 	b.work(b.Service)

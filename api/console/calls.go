@@ -1,0 +1,227 @@
+package console
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"mizan/api/access"
+	"mizan/ledger"
+)
+
+// Everything that a page shows and does is an operation of the API. A page says which, as commands that can be copied: they read
+// the service's address from MIZAN_URL and a key from MIZAN_KEY. They are made from the API's own table of operations.
+
+// Operation is an operation of the API, as commands name it.
+type Operation struct {
+	ID, Method, Path string
+	// Params are the names that may stand in its query; Body is a body that works, empty for none.
+	Params []string
+	Body   string
+}
+
+// pageCall is an operation behind a page.
+type pageCall struct {
+	// ID names the operation. Those of approvals, the trail and jobs have another name for the installation.
+	ID string
+	// Path are parameters of the operation's path that have another name in the page's address, as pairs; Query are fixed parameters.
+	Path, Query []string
+	// Body is what is sent instead of the operation's example; {break} and the like are filled from the page's address.
+	Body string
+}
+
+const waitsForSecond = `,"reason":"Why, for the second person"`
+
+// pageCalls are the operations behind each page, what it reads before what its forms do.
+var pageCalls = map[string][]pageCall{
+	"books": {{ID: "list-books"}}, "book": {{ID: "get-trial-balance"}, {ID: "get-book"}}, "accounts": {{ID: "list-balances"}}, "account": {{ID: "list-entries"}},
+	"transactions": {{ID: "list-transactions"}}, "transaction": {{ID: "get-transaction"}}, "desk": {{ID: "get-me"}}, "people": {{ID: "list-people"}}, "keys": {{ID: "list-keys"}},
+	"adjustments":     {{ID: "list-transactions", Query: []string{"event", "manual.adjusted", "order", "desc"}}, {ID: "list-approvals", Query: []string{"state", "open"}}, {ID: "ask-adjustment"}},
+	"approvals":       {{ID: "list-approvals"}},
+	"approval":        {{ID: "get-approval", Path: []string{"approval", "id"}}, {ID: "approve-approval", Path: []string{"approval", "id"}, Body: `{"hash":"the hash that you have looked at"}`}, {ID: "refuse-approval", Path: []string{"approval", "id"}, Body: `{"reason":"Why not"}`}},
+	"audit":           {{ID: "list-audit"}, {ID: "export-audit"}},
+	"jobs":            {{ID: "list-jobs"}},
+	"job":             {{ID: "list-job-attempts"}, {ID: "run-job"}},
+	"payout-health":   {{ID: "list-payout-clocks"}},
+	"payout-runs":     {{ID: "list-payout-runs"}, {ID: "start-payout-run"}},
+	"payout-run":      {{ID: "get-payout-run"}, {ID: "list-payout-decisions"}, {ID: "refuse-payout-run", Body: `{"reason":"Why not"}`}},
+	"payouts":         {{ID: "list-payouts"}},
+	"payout":          {{ID: "get-payout"}, {ID: "list-payout-lines"}, {ID: "cancel-payout", Body: `{"reason":"Why not"}`}},
+	"payees":          {{ID: "list-standings"}},
+	"payee":           {{ID: "get-payee"}, {ID: "get-standing"}, {ID: "list-destinations"}, {ID: "list-payee-holds"}, {ID: "change-standing"}, {ID: "place-hold"}},
+	"payee-decisions": {{ID: "list-payee-payout-decisions"}}, "payout-waits": {{ID: "list-payee-waits"}}, "payout-request": {{ID: "quote-payout"}, {ID: "request-payout"}},
+	"payout-policies": {{ID: "list-payout-policies"}}, "payout-policy": {{ID: "get-payout-policy"}}, "payout-debts": {{ID: "list-payout-debts"}}, "treasury-proposals": {{ID: "list-treasury-proposals"}},
+	"bank-files": {{ID: "list-bank-files"}, {ID: "make-bank-files"}}, "bank-file": {{ID: "get-bank-file"}, {ID: "list-bank-payments"}}, "bank-report": {{ID: "get-bank-report"}},
+	"recon":        {{ID: "list-evidence-sources"}, {ID: "read-break-ageing"}, {ID: "reconcile"}},
+	"recon-runs":   {{ID: "list-reconciliations"}},
+	"recon-run":    {{ID: "get-reconciliation", Path: []string{"comparison", "run"}}, {ID: "replay-reconciliation", Path: []string{"comparison", "run"}}},
+	"recon-source": {{ID: "get-evidence-source"}, {ID: "list-evidence-lines"}},
+	"breaks":       {{ID: "list-breaks"}},
+	"break": {{ID: "get-break"}, {ID: "explain-break"}, {ID: "assign-break"}, {ID: "reopen-break"},
+		{ID: "ask-approval", Query: []string{"dry_run", "true"}, Body: `{"act":"break.fix","payload":{"break":"{break}","lines":[{"account":"expenses:processor_fee","direction":"debit","amount":"1.00"}]}` + waitsForSecond + `,"document":"DOC-1"}`},
+		{ID: "ask-approval", Query: []string{"dry_run", "true"}, Body: `{"act":"break.write_off","payload":{"break":"{break}","to":"expenses:bad_debt"}` + waitsForSecond + `,"document":"DOC-1"}`}},
+	"pairings": {{ID: "list-pairings"}, {ID: "confirm-pairing"}, {ID: "refuse-pairing"}},
+	"periods":  {{ID: "list-chain-of-closings"}, {ID: "list-periods"}},
+	"period": {{ID: "read-checklist", Path: []string{"month", "period"}}, {ID: "list-closings", Path: []string{"month", "period"}},
+		{ID: "ask-approval", Body: `{"act":"period.close","payload":{"period":"{period}"}` + waitsForSecond + `}`}, {ID: "ask-approval", Body: `{"act":"period.reopen","payload":{"period":"{period}"}` + waitsForSecond + `}`}},
+	"exports":    {{ID: "list-exports"}, {ID: "list-reports"}, {ID: "ask-export"}},
+	"export-ask": {{ID: "list-reports"}, {ID: "ask-export"}},
+	"export":     {{ID: "get-export"}, {ID: "get-export-content"}},
+	"questions":  {{ID: "list-questions"}},
+}
+
+// apiCall is an operation behind a page, as a command.
+type apiCall struct {
+	Method, Path, Command string
+}
+
+// callsOf are the operations behind a page, as its address has it.
+func (c *console) callsOf(name string, r *http.Request) (list []apiCall) {
+	for _, p := range pageCalls[name] {
+		op, ok := c.operation(p.ID, r.PathValue("book") != "")
+		if ok {
+			list = append(list, commandOf(op, p, name, r))
+		}
+	}
+	return list
+}
+
+// operation finds an operation by its name; those that exist for the installation too have it in their name.
+func (c *console) operation(id string, ofBook bool) (Operation, bool) {
+	named := func(id string) int {
+		return slices.IndexFunc(c.Operations, func(op Operation) bool { return op.ID == id })
+	}
+	i := named(id)
+	if i >= 0 && !ofBook && strings.Contains(c.Operations[i].Path, "{book}") {
+		verb, noun, _ := strings.Cut(id, "-")
+		i = named(verb + "-installation-" + noun)
+	}
+	if i < 0 {
+		return Operation{}, false
+	}
+	return c.Operations[i], true
+}
+
+// commandOf is the command for an operation. What stands in single quotes holds none, and so can be pasted into a shell.
+func commandOf(op Operation, p pageCall, name string, r *http.Request) apiCall {
+	path, body := op.Path, p.Body
+	if body == "" {
+		body = op.Body
+	}
+	for _, part := range strings.Split(op.Path, "/") {
+		param, ok := strings.CutPrefix(part, "{")
+		if param, _, ok = strings.Cut(param, "}"); !ok {
+			continue
+		}
+		from := param
+		if i := slices.Index(p.Path, param); i >= 0 {
+			from = p.Path[i+1]
+		}
+		if v := r.PathValue(from); v != "" {
+			path = strings.Replace(path, "{"+param+"}", url.PathEscape(v), 1)
+			body = strings.ReplaceAll(body, "{"+from+"}", v)
+		}
+	}
+	for _, param := range []string{"break", "period"} {
+		body = strings.ReplaceAll(body, "{"+param+"}", r.PathValue(param))
+	}
+	query := url.Values{}
+	for i := 0; i+1 < len(p.Query); i += 2 {
+		query.Set(p.Query[i], p.Query[i+1])
+	}
+	if op.Method == http.MethodGet && len(p.Query) == 0 {
+		for param, v := range askedOf(name, r.URL.Query()) {
+			if slices.Contains(op.Params, param) && v != "" {
+				query.Set(param, v)
+			}
+		}
+	}
+	command := `curl -H "Authorization: Bearer $MIZAN_KEY" `
+	if op.Method != http.MethodGet {
+		command = "curl -X " + op.Method + ` -H "Authorization: Bearer $MIZAN_KEY" `
+		if body != "" {
+			command += `-H "Content-Type: application/json" -d '` + strings.ReplaceAll(body, "'", `'\''`) + `' `
+		}
+	}
+	return apiCall{op.Method, path, command + `"$MIZAN_URL"'` + strings.ReplaceAll(address(path, query), "'", "%27") + "'"}
+}
+
+// askedOf is what a page's address narrows it to, in the words of the API.
+func askedOf(name string, given url.Values) map[string]string {
+	asked := map[string]string{}
+	for param := range given {
+		if param != "cursor" && param != "limit" && param != "after" {
+			asked[param] = given.Get(param)
+		}
+	}
+	switch name {
+	case "transactions":
+		if asked["reference"] == "" {
+			asked["order"] = "desc"
+		}
+	case "account":
+		asked["order"] = "desc"
+	case "approvals":
+		if asked["state"] == "" {
+			asked["state"] = "open"
+		}
+	case "breaks":
+		if asked["min_age_days"] = asked["age"]; asked["match"] != "" {
+			asked["match"] = "R" + asked["match"]
+		}
+		switch asked["state"] {
+		case stateOpen:
+			asked["open"] = "true"
+		case stateAll:
+			delete(asked, "state")
+		}
+	}
+	return asked
+}
+
+// pageExport is a report that has what a page shows; Given are its parameters, as pairs of a name and what it is: a name in the page's
+// address, "month" for the month that the page is about or the present one, and "today", "first" and "last" for days.
+type pageExport struct {
+	Report string
+	Given  []string
+}
+
+// pageExports are the reports behind each page. What has no report is read over the API.
+var pageExports = map[string][]pageExport{
+	"book": {{"trial_balance", []string{"from", "month", "to", "month"}}}, "account": {{"general_ledger", []string{"account", "address"}}},
+	"transactions": {{"general_journal", []string{"from", "month", "to", "month"}}}, "adjustments": {{"general_journal", []string{"from", "month", "to", "month"}}},
+	"breaks": {{"breaks", []string{"on", "today"}}}, "payouts": {{"payout_register", []string{"from", "first", "to", "last"}}},
+	"period": {{"trial_balance", []string{"from", "month", "to", "month"}}, {"general_journal", []string{"from", "month", "to", "month"}}, {"payout_register", []string{"from", "first", "to", "last"}},
+		{"breaks", []string{"on", "last"}}, {"tax", []string{"from", "month", "to", "month"}}, {"fees", []string{"from", "month", "to", "month"}}},
+}
+
+// exportsOf lead to the reports behind a page, narrowed as the page is.
+func (c *console) exportsOf(name string, r *http.Request) (list []link) {
+	code := r.PathValue("book")
+	if c.Reports == nil || code == "" || !mayAll(visitOf(r.Context()).principal(), code, access.ReportsRead) {
+		return nil
+	}
+	now := c.Now().UTC()
+	month, err := ledger.ParsePeriod(cmp.Or(r.PathValue("period"), r.URL.Query().Get("period"), now.Format("2006-01")))
+	if err != nil {
+		return nil
+	}
+	first := time.Date(int(month)/100, time.Month(int(month)%100), 1, 0, 0, 0, 0, time.UTC)
+	values := map[string]string{"month": month.String(), "today": now.Format(time.DateOnly), "first": first.Format(time.DateOnly), "last": first.AddDate(0, 1, -1).Format(time.DateOnly),
+		"address": r.PathValue("address")}
+	for _, p := range pageExports[name] {
+		report, ok := reportNamed(p.Report)
+		if !ok {
+			continue
+		}
+		pairs := []string{"report", p.Report}
+		for i := 0; i+1 < len(p.Given); i += 2 {
+			pairs = append(pairs, "p-"+p.Given[i], values[p.Given[i+1]])
+		}
+		list = append(list, link{report.Title, narrowedTo("/console/books/"+url.PathEscape(code)+exportsPath+"/new", pairs...)})
+	}
+	return list
+}

@@ -1,0 +1,268 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"mizan/api/access"
+	"mizan/ledger"
+	"mizan/ledger/commerce"
+	"mizan/ledger/money"
+	"mizan/payouts"
+	"mizan/payouts/reconcile"
+)
+
+// One order or donation as the staff see it: where the buyer's money went, receiver by receiver, what happened to it in time, which
+// payouts paid its parts, and what the processor and the bank say of each of its transactions.
+
+// waterLine is a receiver of the waterfall, with the accounts that it is made of.
+type waterLine struct {
+	Who    string
+	Bar    ownSide
+	Amount amount
+	Parts  []waterPart
+}
+
+type waterPart struct {
+	Account ledger.Address
+	Link    string
+	Amount  amount
+}
+
+// happenedLine is a transaction of the order.
+type happenedLine struct {
+	ID, Link, Event, Summary string
+	At                       time.Time
+	Posted                   bool
+}
+
+// partLine is a part of the order that became available to a payee, and the payout that it went out with.
+type partLine struct {
+	Payee, PayeeLink   string
+	Amount             amount
+	From               link
+	Payout, PayoutLink string
+	State              stateWord
+	PaidAt             time.Time
+}
+
+// evidenceLine is an entry on an account of a source, and what the source says of it.
+type evidenceLine struct {
+	Transaction link
+	Source      link
+	Account     ledger.Address
+	Amount      amount
+	Standing    stateWord
+	Basis       string
+	Lines       []saidLine
+	Breaks      []breakLink
+}
+
+// saidLine is a line of a source.
+type saidLine struct {
+	Key, Link string
+	Number    int64
+	Net       amount
+	Day       string
+}
+
+type breakLink struct {
+	Link, Class string
+	State       stateWord
+}
+
+type orderPage struct {
+	Tabs                   []tab
+	Order                  *commerce.Order
+	Donation               *commerce.Donation
+	ID                     string
+	Kind                   string
+	Paid, Returned, Refund amount
+	Currency               money.Currency
+	Waterfall              []waterLine
+	Zero                   amount
+	Happened               []happenedLine
+	Parts                  []partLine
+	Evidence               []evidenceLine
+	// SeesPayouts and SeesEvidence say that the visitor may read of them.
+	SeesPayouts, SeesEvidence bool
+	All                       string
+	Export                    string
+}
+
+// ordersPath is where orders of a book stand.
+const ordersPath = "/orders"
+
+// mostTraced bounds the transactions of an order that a page follows to payouts and evidence.
+const mostTraced = 200
+
+func (c *console) orderOfBook(ctx context.Context, who cashier, r *http.Request) (answer, error) {
+	id := r.PathValue("order")
+	if !ledger.IsSegment(id) {
+		return answer{}, errNoPage
+	}
+	o, err := c.Commerce.Order(ctx, who.book, id)
+	if err != nil {
+		return answer{}, err
+	}
+	p := orderPage{ID: id, Kind: "order", Order: o, Currency: money.Currency(o.Currency)}
+	p.Paid, p.Returned, p.Refund = decimal(o.Paid, p.Currency), decimal(o.Returned, p.Currency), decimal(o.Refundable, p.Currency)
+	p.pour(who, o.Waterfall)
+	var sequences []int64
+	for _, t := range o.Transactions {
+		p.Happened = append(p.Happened, happenedLine{ID: t.ID, Link: bookAddress(who.book) + "/transactions/" + t.ID, Event: t.Event, At: t.OccurredAt, Posted: t.Posted})
+		if n, err := ledger.ParseTransactionID(who.book.Code, t.ID); err == nil {
+			sequences = append(sequences, n)
+		}
+	}
+	return c.traced(ctx, who, &p, sequences)
+}
+
+func (c *console) donationOfBook(ctx context.Context, who cashier, r *http.Request) (answer, error) {
+	id := r.PathValue("donation")
+	if !ledger.IsSegment(id) {
+		return answer{}, errNoPage
+	}
+	d, err := c.Commerce.Donation(ctx, who.book, id)
+	if err != nil {
+		return answer{}, err
+	}
+	p := orderPage{ID: id, Kind: "donation", Donation: d, Currency: money.Currency(d.Currency)}
+	p.Paid = decimal(d.Charged, p.Currency)
+	var sequences []int64
+	for _, t := range d.Record {
+		p.Happened = append(p.Happened, happenedLine{ID: t.ID, Link: bookAddress(who.book) + "/transactions/" + t.ID, Event: t.Event, At: t.At, Posted: true})
+		if n, err := ledger.ParseTransactionID(who.book.Code, t.ID); err == nil {
+			sequences = append(sequences, n)
+		}
+	}
+	return c.traced(ctx, who, &p, sequences)
+}
+
+// traced completes the page with what became of the transactions.
+func (c *console) traced(ctx context.Context, who cashier, p *orderPage, sequences []int64) (answer, error) {
+	p.Tabs, p.All = who.o.tabs(who.principal(), ""), listAddress(who.book, url.Values{"subject": {p.Kind + ":" + p.ID}})
+	sequences = sequences[:min(len(sequences), mostTraced)]
+	why, err := c.Commerce.ExplainAll(ctx, who.book, sequences)
+	switch {
+	case err == nil:
+		for i, n := range sequences {
+			if why[n] != nil {
+				p.Happened[i].Summary = why[n].Summary
+			}
+		}
+	case !errors.Is(err, commerce.ErrOrderEdited): // the entries stand, though nobody can compute them again
+		return answer{}, err
+	}
+	found, err := c.Ledger.BySequence(ctx, who.book, sequences)
+	if err != nil {
+		return answer{}, err
+	}
+	var list []ledger.Transaction
+	for _, n := range slices.Sorted(slices.Values(sequences)) {
+		list = append(list, found[n])
+	}
+	if p.SeesPayouts = c.Payouts != nil && mayAll(who.principal(), who.o.Code, access.PayoutsRead); p.SeesPayouts {
+		if p.Parts, err = c.partsOf(ctx, who, list); err != nil {
+			return answer{}, err
+		}
+	}
+	if p.SeesEvidence = c.seesEvidence(who); p.SeesEvidence {
+		if p.Evidence, err = c.evidenceBehind(ctx, who, list); err != nil {
+			return answer{}, err
+		}
+	}
+	if c.Reports != nil && mayAll(who.principal(), who.o.Code, access.ReportsRead) {
+		p.Export = narrowedTo(who.o.At+exportsPath+"/new", "report", "trail", "p-kind", p.Kind, "p-id", p.ID)
+	}
+	return answer{Title: words(p.Kind) + " " + p.ID, Trail: []link{{who.o.Name, bookAddress(who.book)}, {"Transactions", listAddress(who.book, nil)}}, Active: "desk", Data: p}, nil
+}
+
+// seesEvidence reports whether the visitor may read what sources say.
+func (c *console) seesEvidence(who cashier) bool {
+	return c.Reconcile != nil && mayAll(who.principal(), who.o.Code, access.ReconciliationRead)
+}
+
+// decimal reads an amount that a service wrote, which may be below zero; nothing if it is none.
+func decimal(text string, c money.Currency) amount { return signedText(reconcile.Amount(text), c) }
+
+// pour lays the waterfall out: what was given fills the width, and what each got is cut off it, as payees see it.
+func (p *orderPage) pour(who cashier, receivers []commerce.Receiver) {
+	own := commerce.OwnOrder{}
+	p.Zero = minor(0, p.Currency)
+	for _, r := range receivers {
+		net := decimal(r.Net, p.Currency)
+		if net.Value == nil {
+			continue
+		}
+		p.Zero.Value.Add(p.Zero.Value, net.Value)
+		own.Sides = append(own.Sides, commerce.OwnSide{Side: r.Who, Amount: money.Minor(net.Value.Int64())})
+	}
+	for _, row := range pouredSides(own.Sides) {
+		i := slices.IndexFunc(receivers, func(r commerce.Receiver) bool { return r.Who == row.Side })
+		l := waterLine{Who: row.Side, Bar: row, Amount: decimal(receivers[i].Net, p.Currency)}
+		for _, x := range receivers[i].Parts {
+			l.Parts = append(l.Parts, waterPart{ledger.Address(x.Account), accountAddress(who.book, ledger.Address(x.Account), p.Currency), decimal(x.Amount, p.Currency)})
+		}
+		p.Waterfall = append(p.Waterfall, l)
+	}
+}
+
+// partsOf are the parts that transactions made available, and what paid them.
+func (c *console) partsOf(ctx context.Context, who cashier, list []ledger.Transaction) (lines []partLine, err error) {
+	parts, err := c.Payouts.PaidParts(ctx, who.book, list)
+	for _, x := range parts {
+		l := partLine{Payee: x.Holder.ID, PayeeLink: who.o.At + "/payees/" + url.PathEscape(x.Holder.ID), Amount: minor(x.Amount, x.Holder.Currency),
+			From: link{ledger.TransactionID(who.book.Code, x.Sequence), transactionAddress(who.book, x.Sequence)}}
+		if x.Paid.Payout != "" {
+			l.Payout, l.PayoutLink, l.PaidAt = x.Paid.Payout, who.o.At+"/payouts/"+x.Paid.Payout, x.Paid.PaidAt
+			l.State = wordOf(payouts.Payout{State: x.Paid.State, ReturnedAt: x.Paid.ReturnedAt})
+		}
+		lines = append(lines, l)
+	}
+	return lines, err
+}
+
+var standingWords = map[string]stateWord{reconcile.StandingAgrees: {"agrees", "done"}, reconcile.StandingOpen: {"open", "failed"}, reconcile.StandingWaits: {"waits for a run", "open"}}
+
+// evidenceBehind are what sources say of the entries of transactions.
+func (c *console) evidenceBehind(ctx context.Context, who cashier, list []ledger.Transaction) (lines []evidenceLine, err error) {
+	behind, err := c.Reconcile.Behind(ctx, who.book, list)
+	for _, b := range behind {
+		l := evidenceLine{Transaction: link{ledger.TransactionID(who.book.Code, b.Sequence), transactionAddress(who.book, b.Sequence)}, Account: b.Entry.Account,
+			Source: link{sourceWord(b.Source.Kind, b.Source.Name), who.sourceAt(b.Source.Kind, b.Source.Name)}, Amount: minor(b.Entry.Amount, b.Entry.Currency),
+			Standing: standingWords[b.Standing], Basis: strings.ReplaceAll(b.Basis, "_", " "), Breaks: who.breakLinks(b.Breaks)}
+		for _, x := range b.Lines {
+			l.Lines = append(l.Lines, saidLine{Key: x.Key, Number: x.Number, Link: who.lineAt(b.Source, x.Number), Net: minor(x.Net, x.Currency), Day: reconcile.Day(who.book, x.MovedAt)})
+		}
+		lines = append(lines, l)
+	}
+	return lines, err
+}
+
+func (who cashier) breakLinks(list []reconcile.BreakName) (links []breakLink) {
+	for _, b := range list {
+		links = append(links, breakLink{who.breakAt(b.ID), wordOfClass(b.Class).Name, wordOfBreak(b.State)})
+	}
+	return links
+}
+
+// subjectPage leads to the page of what a transaction is about: an order, a donation or a payout; empty where there is none.
+func (c *console) subjectPage(ctx context.Context, book ledger.Book, subject string) string {
+	kind, id, ok := strings.Cut(subject, ":")
+	p, at := visitOf(ctx).principal(), "/console"+bookAddress(book)
+	switch {
+	case !ok || c.Access == nil:
+		return ""
+	case (kind == "order" || kind == "donation") && mayAll(p, book.Code, access.TransactionsRead):
+		return at + "/" + kind + "s/" + url.PathEscape(id)
+	case kind == "payout" && c.Payouts != nil && mayAll(p, book.Code, access.PayoutsRead):
+		return at + "/payouts/" + url.PathEscape(id)
+	}
+	return ""
+}
