@@ -10,13 +10,12 @@ import (
 	"sync"
 	"time"
 
-	"mizan/api/access"
 	"mizan/ledger/fault"
 	"mizan/ledger/locale"
 )
 
-// A page for payees and for everybody is written in the reader's language: the one that ?lang= asks for, else the one that the
-// reader chose at the foot of a page, else the one that the browser prefers. Pages of the staff are written in English.
+// A page is written in the reader's language: the one that ?lang= asks for, else the one that the
+// reader chose at the foot of a page, else the one that the browser prefers.
 
 //go:embed words/*/*.json
 var wordFiles embed.FS
@@ -29,15 +28,6 @@ var phrases = sync.OnceValue(func() *locale.Catalogue {
 	}
 	return c
 })
-
-// translated are the pages that are written in the reader's language.
-var translated = map[string]bool{
-	"welcome": true, "failure": true, "sign-in": true, "link": true, "onward": true,
-	"portal": true, "portal-payout": true, "portal-payouts": true, "portal-waits": true, "portal-decisions": true, "portal-request": true, "portal-earnings": true,
-	"portal-orders": true, "portal-order": true, "portal-money": true,
-	"portal-statements": true, "portal-statement": true, "portal-downloads": true,
-	"portal-questions": true, "portal-question": true, "portal-ask": true, "portal-settings": true, "portal-debt": true,
-}
 
 const (
 	// languageLifetime is how long a browser remembers the language that its reader chose.
@@ -78,10 +68,10 @@ func (c *console) languageAsked(r *http.Request) locale.Language {
 // teller says things to one reader.
 type teller struct{ locale.Language }
 
-// tellerOf returns who speaks to the reader of a page. The staff read English.
+// tellerOf returns who speaks to the reader of a page.
 func tellerOf(ctx context.Context) teller {
 	l, ok := ctx.Value(languageKey{}).(locale.Language)
-	if !ok || visitOf(ctx).principal().Kind == access.Person {
+	if !ok {
 		return teller{locale.English}
 	}
 	return teller{l}

@@ -111,7 +111,7 @@ func TestLanguageOfAPage(t *testing.T) {
 	staff := h.in("Fatima", access.Grant{Role: access.Finance, Book: "uk"})
 	staff.header.Set("Accept-Language", "ar")
 	p = staff.get("/console?lang=ar", 200)
-	if !strings.Contains(p.source, `<html lang="en" dir="rtl">`) || strings.Contains(p.source, `action="/language"`) {
+	if !strings.Contains(p.source, `<html lang="ar" dir="rtl">`) || !strings.Contains(p.source, `action="/language"`) {
 		t.Errorf("a page of the staff: %.200s", p.source)
 	}
 }

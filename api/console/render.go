@@ -8,7 +8,6 @@ import (
 	"html/template"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -93,7 +92,7 @@ func parsePages(names ...string) map[string]*template.Template {
 // view is what the layout is given.
 type view struct {
 	answer
-	// Lang is what the page is written in; Tongues are the languages it can be read in, none for a page in English only.
+	// Lang is what the page is written in; Tongues are the languages it can be read in.
 	Lang                            locale.Language
 	Tongues                         []tongue
 	Direction, Style, Mark, Version string
@@ -147,15 +146,9 @@ func (c *console) render(w http.ResponseWriter, r *http.Request, status int, nam
 // written is a page as bytes; with a style inside, it is whole by itself.
 func (c *console) written(r *http.Request, name string, a answer, inline template.CSS) ([]byte, error) {
 	visitor := visitOf(r.Context())
-	v := view{answer: a, Lang: locale.English, Direction: direction(r), Style: stylePath, Mark: markPath, Open: c.Open, Menu: visitor.menu(a.Active, tellerOf(r.Context())), Form: c.formToken(visitor),
+	lang := tellerOf(r.Context()).Language
+	v := view{answer: a, Lang: lang, Tongues: tongues(lang), Direction: direction(r, lang), Style: stylePath, Mark: markPath, Open: c.Open, Menu: visitor.menu(a.Active, tellerOf(r.Context())), Form: c.formToken(visitor),
 		Find: c.searchBox(r, visitor, name), Inline: inline, SignedIn: visitor.home() != "", MaySignIn: c.Access != nil}
-	if translated[name] && visitor.principal().Kind != access.Person {
-		v.Lang = tellerOf(r.Context()).Language
-		v.Tongues = tongues(v.Lang)
-		if asked := r.URL.Query().Get("dir"); asked != "ltr" && asked != "rtl" {
-			v.Direction = v.Lang.Direction()
-		}
-	}
 	if c.Earnings != nil && visitor.principal().Kind == access.Payee {
 		v.Menu = append(v.Menu, tab{link{tellerOf(r.Context()).say("earnings.title"), "/portal/earnings"}, a.Active == "earnings"})
 	}
@@ -174,22 +167,10 @@ func (c *console) written(r *http.Request, name string, a answer, inline templat
 	return body.Bytes(), err
 }
 
-// rightToLeft are the languages of readers who expect pages to run from right to left.
-var rightToLeft = map[string]bool{"ar": true, "he": true, "fa": true, "ur": true}
-
-// direction is the direction of the page: what ?dir= asks for, else what the reader's first language asks for.
-func direction(r *http.Request) string {
-	switch r.URL.Query().Get("dir") {
-	case "rtl":
-		return "rtl"
-	case "ltr":
-		return "ltr"
+// direction is the direction of the page: what ?dir= asks for, else that of its language.
+func direction(r *http.Request, l locale.Language) string {
+	if asked := r.URL.Query().Get("dir"); asked == "rtl" || asked == "ltr" {
+		return asked
 	}
-	first, _, _ := strings.Cut(r.Header.Get("Accept-Language"), ",")
-	first, _, _ = strings.Cut(first, ";")
-	language, _, _ := strings.Cut(strings.TrimSpace(first), "-")
-	if rightToLeft[strings.ToLower(language)] {
-		return "rtl"
-	}
-	return "ltr"
+	return l.Direction()
 }
