@@ -115,13 +115,11 @@ type view struct {
 
 // Root is where the trail of a page begins.
 func (v view) Root() link {
-	if v.SignedIn && !v.Open {
-		return link{"Desk", "/console"}
+	t := teller{v.Lang}
+	if v.SignedIn && (!v.Open || v.Active == "desk") {
+		return link{t.say("shared.menu.desk"), "/console"}
 	}
-	if v.SignedIn && v.Active == "desk" {
-		return link{"Desk", "/console"}
-	}
-	return link{"Books", "/"}
+	return link{t.say("shared.menu.books"), "/"}
 }
 
 func (c *console) render(w http.ResponseWriter, r *http.Request, status int, name string, a answer) {
