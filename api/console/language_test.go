@@ -4,14 +4,17 @@ import (
 	"io/fs"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
 	"mizan/api/access"
+	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/locale"
 	"mizan/ledger/vault"
 	"mizan/payouts"
+	"mizan/payouts/reports"
 )
 
 // Every language says everything that English says, with the same places, and nothing else.
@@ -149,6 +152,21 @@ func TestReasonsHaveWords(t *testing.T) {
 	for _, code := range []string{payouts.TwoFourEyes, payouts.TwoFirst, payouts.TwoManual} {
 		if got, want := english.say("second."+code), payouts.SecondPersonText(code); got != want {
 			t.Errorf("%s: %q, and the payouts say %q", code, got, want)
+		}
+	}
+	for _, row := range ledger.StandardChart().Rows() {
+		if got := english.say("chart." + strconv.Itoa(row.Code)); got != row.Meaning {
+			t.Errorf("row %d: %q, and the chart says %q", row.Code, got, row.Meaning)
+		}
+	}
+	for _, r := range commerce.AdjustmentReasons() {
+		if got := english.say("acts.reason." + r.Code); got != r.Meaning {
+			t.Errorf("%s: %q, and adjustments say %q", r.Code, got, r.Meaning)
+		}
+	}
+	for _, r := range reports.Reports() {
+		if got := english.say("acts.report." + r.Name); got != r.Title {
+			t.Errorf("%s: %q, and the report says %q", r.Name, got, r.Title)
 		}
 	}
 	for state := range ownStates {
