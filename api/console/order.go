@@ -83,10 +83,11 @@ type disputeLine struct {
 	Said    []string
 }
 
-// shareLine is a part of a donation.
+// shareLine is a part of a donation, and the disbursements that it went out with.
 type shareLine struct {
-	Who, State string
-	Amount     amount
+	Who, State    string
+	Amount        amount
+	Disbursements []link
 }
 
 type orderPage struct {
@@ -121,6 +122,9 @@ const (
 
 // mostTraced bounds the transactions of an order that a page follows to payouts and evidence.
 const mostTraced = 200
+
+// mostDisbursed bounds the disbursements of a part of a donation, and the transactions of each.
+const mostDisbursed = 20
 
 func (c *console) orderOfBook(ctx context.Context, who cashier, r *http.Request) (answer, error) {
 	id := r.PathValue("order")
@@ -178,11 +182,36 @@ func (c *console) donationOfBook(ctx context.Context, who cashier, r *http.Reque
 			sequences = append(sequences, n)
 		}
 	}
-	return c.traced(ctx, who, &p, sequences)
+	passed, err := c.disbursed(ctx, who, &p)
+	if err != nil {
+		return answer{}, err
+	}
+	return c.traced(ctx, who, &p, sequences, passed...)
+}
+
+// disbursed tells which disbursements the parts of a donation went out with, and returns the transactions of these.
+func (c *console) disbursed(ctx context.Context, who cashier, p *orderPage) (passed []ledger.Transaction, err error) {
+	seen := map[string]bool{}
+	for i, share := range p.Donation.Shares {
+		for _, id := range share.Disbursements[:min(len(share.Disbursements), mostDisbursed)] {
+			subject := "disbursement:" + id
+			p.Shares[i].Disbursements = append(p.Shares[i].Disbursements, link{id, listAddress(who.book, url.Values{"subject": {subject}})})
+			if seen[subject] {
+				continue
+			}
+			seen[subject] = true
+			page, err := c.Ledger.Transactions(ctx, who.book, ledger.TransactionQuery{Subject: subject, Limit: mostDisbursed})
+			if err != nil {
+				return nil, err
+			}
+			passed = append(passed, page.Transactions...)
+		}
+	}
+	return passed, nil
 }
 
 // traced completes the page with what became of the transactions.
-func (c *console) traced(ctx context.Context, who cashier, p *orderPage, sequences []int64) (answer, error) {
+func (c *console) traced(ctx context.Context, who cashier, p *orderPage, sequences []int64, passed ...ledger.Transaction) (answer, error) {
 	t := who.o.teller
 	p.Tabs, p.All = who.o.tabs(who.principal(), ""), listAddress(who.book, url.Values{"subject": {p.Kind + ":" + p.ID}})
 	sequences = sequences[:min(len(sequences), mostTraced)]
@@ -205,13 +234,13 @@ func (c *console) traced(ctx context.Context, who cashier, p *orderPage, sequenc
 	for _, n := range slices.Sorted(slices.Values(sequences)) {
 		list = append(list, found[n])
 	}
-	if p.SeesPayouts = c.Payouts != nil && mayAll(who.principal(), who.o.Code, access.PayoutsRead); p.SeesPayouts {
+	if p.SeesPayouts = p.Order != nil && c.Payouts != nil && mayAll(who.principal(), who.o.Code, access.PayoutsRead); p.SeesPayouts {
 		if p.Parts, err = c.partsOf(ctx, who, list); err != nil {
 			return answer{}, err
 		}
 	}
 	if p.SeesEvidence = c.seesEvidence(who); p.SeesEvidence {
-		if p.Evidence, err = c.evidenceBehind(ctx, who, list); err != nil {
+		if p.Evidence, err = c.evidenceBehind(ctx, who, append(list, passed...)); err != nil {
 			return answer{}, err
 		}
 	}
