@@ -18,8 +18,7 @@ var terms = []struct {
 	apart []string
 }{
 	{"payout", `\bpayouts?\b`, map[locale.Language]string{"ar": "صرف|دفع", "zh": "打款|提现", "id": "pencairan|cairkan", "vi": "chi trả|rút", "th": "โอน|ถอน|จ่ายครั้ง", "ms": "bayaran|bayar keluar", "fil": "payout"}, nil},
-	{"trial balance", `\btrial balances?\b`, map[locale.Language]string{"ar": "ميزان المراجعة|موازين المراجعة|ميزان مراجعة", "zh": "试算平衡表", "id": "neraca saldo", "vi": "bảng cân đối thử", "th": "งบทดลอง", "ms": "imbangan duga", "fil": "trial balance"}, nil},
-	{"balance", `(?:^|[^l] |[^ \w])balances?\b`, map[locale.Language]string{"ar": "رصيد|أرصد", "zh": "余额", "id": "saldo", "vi": "số dư", "th": "ยอด", "ms": "baki", "fil": "balanse"}, nil},
+	{"balance", `\bbalances?\b`, map[locale.Language]string{"ar": "رصيد|أرصد", "zh": "余额", "id": "saldo", "vi": "số dư", "th": "ยอด", "ms": "baki", "fil": "balanse"}, nil},
 	{"available", `\bavailable\b`, map[locale.Language]string{"ar": "متاح", "zh": "可用|可使用|可提", "id": "tersedia", "vi": "khả dụng", "th": "ถอนได้", "ms": "tersedia", "fil": "magagamit|magamit"}, []string{"portal.holding.pending.note"}},
 	{"reserve", `\breserves?\b`, map[locale.Language]string{"ar": "احتياط", "zh": "准备金", "id": "cadangan", "vi": "dự phòng", "th": "สำรอง", "ms": "rizab", "fil": "reserba"}, nil},
 	{"hold", `\bon hold\b|\b(a|the|this|no|every|each|place|placed|lift|its|by) holds?\b|^holds\b|\bheld( for|[.:]|$)`, map[locale.Language]string{"ar": "موقوف|إيقاف|محتجز|يُحتجز|احتجاز", "zh": "冻结|暂扣", "id": "tahan|penahanan", "vi": "giữ", "th": "ระงับ|พัก|กัน", "ms": "tahan|penahanan", "fil": "hold"}, []string{"statement.print.long"}},
