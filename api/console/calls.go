@@ -10,6 +10,7 @@ import (
 
 	"mizan/api/access"
 	"mizan/ledger"
+	"mizan/payouts/reports"
 )
 
 // Everything that a page shows and does is an operation of the API. A page says which, as commands that can be copied: they read
@@ -198,6 +199,14 @@ var pageExports = map[string][]pageExport{
 		{"breaks", []string{"on", "last"}}, {"tax", []string{"from", "month", "to", "month"}}, {"fees", []string{"from", "month", "to", "month"}}},
 }
 
+// report names a report.
+func (t teller) report(r reports.Report) string {
+	if key := "acts.report." + r.Name; phrases().Has(key) {
+		return t.say(key)
+	}
+	return r.Title
+}
+
 // exportsOf lead to the reports behind a page, narrowed as the page is.
 func (c *console) exportsOf(name string, r *http.Request) (list []link) {
 	code := r.PathValue("book")
@@ -221,7 +230,7 @@ func (c *console) exportsOf(name string, r *http.Request) (list []link) {
 		for i := 0; i+1 < len(p.Given); i += 2 {
 			pairs = append(pairs, "p-"+p.Given[i], values[p.Given[i+1]])
 		}
-		list = append(list, link{report.Title, narrowedTo("/console/books/"+url.PathEscape(code)+exportsPath+"/new", pairs...)})
+		list = append(list, link{tellerOf(r.Context()).report(report), narrowedTo("/console/books/"+url.PathEscape(code)+exportsPath+"/new", pairs...)})
 	}
 	return list
 }
