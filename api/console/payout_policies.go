@@ -59,7 +59,7 @@ func (c *console) payoutPolicies(ctx context.Context, who cashier, r *http.Reque
 	if err != nil {
 		return answer{}, err
 	}
-	p := payoutPoliciesPage{payHead: c.payHead(who, "Policies")}
+	p := payoutPoliciesPage{payHead: c.payHead(who, "policies")}
 	if !before.IsZero() {
 		p.First = at
 	}
@@ -69,7 +69,7 @@ func (c *console) payoutPolicies(ctx context.Context, who cashier, r *http.Reque
 	for _, a := range list {
 		p.Lines = append(p.Lines, c.policyLine(who, a, inForce))
 	}
-	return who.answered("Payout policies", &p), nil
+	return who.answered(who.t.say("paying.policies"), &p), nil
 }
 
 type payoutPolicyPage struct {
@@ -124,9 +124,9 @@ func (c *console) payoutPolicy(ctx context.Context, who cashier, r *http.Request
 	if err != nil {
 		return answer{}, err
 	}
-	p := payoutPolicyPage{payHead: c.payHead(who, "Policies"), Policy: c.policyLine(who, a, inForce), Document: documentUpTo(a.Document, longDocumentLines)}
+	p := payoutPolicyPage{payHead: c.payHead(who, "policies"), Policy: c.policyLine(who, a, inForce), Document: documentUpTo(a.Document, longDocumentLines)}
 	if parsed, err := payouts.ParsePolicy(a.Document); err == nil {
-		p.Terms, p.Facts = termLines(parsed), policyFacts(parsed)
+		p.Terms, p.Facts = who.t.terms(parsed), who.t.policyFacts(parsed)
 	}
 	against, err := c.policyAgainst(ctx, who, a, r.URL.Query().Get("against"))
 	if err != nil {
@@ -145,5 +145,5 @@ func (c *console) payoutPolicy(ctx context.Context, who cashier, r *http.Request
 			p.Others = append(p.Others, versionChoice{one.Version, one.Version == against.Version})
 		}
 	}
-	return who.answered(version, &p, link{"Policies", who.o.At + "/payout-policies"}), nil
+	return who.answered(version, &p, link{who.t.say("paying.policies"), who.o.At + "/payout-policies"}), nil
 }
