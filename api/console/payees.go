@@ -5,11 +5,14 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"mizan/api/access"
 	"mizan/ledger/commerce"
 	"mizan/ledger/money"
+	"mizan/ledger/tabular"
 	"mizan/payouts"
+	"mizan/payouts/statements"
 )
 
 // Payees, for the staff: how they stand, where they are paid, what holds their money back, and what was decided about them.
@@ -160,6 +163,34 @@ type payeePage struct {
 	// NewHold is an id for the hold that the form places, so that it is placed once however often it is sent.
 	NewHold   string
 	MayRetire bool
+	// Statements are the latest that were issued, for those who may read balances; SeesStatements says so.
+	Statements     []issuedLine
+	SeesStatements bool
+}
+
+// issuedLine is a statement of a payee with the files that it can be had as.
+type issuedLine struct {
+	Number           int64
+	Period, Currency string
+	Closing          amount
+	Formats          []link
+}
+
+// statedOf adds the latest statements of the payee. Their files are those of the API, which knows the visitor by the same session.
+func (c *console) statedOf(ctx context.Context, who cashier, p *payeePage) error {
+	if p.SeesStatements = c.Statements != nil && p.Registered && mayAll(who.principal(), who.o.Code, access.BalancesRead); !p.SeesStatements {
+		return nil
+	}
+	list, err := c.Statements.Statements(ctx, who.book, statements.Query{Payee: p.ID, Limit: issuedShown})
+	for _, s := range list[:min(len(list), issuedShown)] {
+		at := "/v1/books/" + who.o.Code + "/payees/" + p.ID + "/statements/" + s.ID
+		l := issuedLine{Number: s.Number, Period: s.Period.String(), Currency: string(s.Currency), Closing: sumOf(s.Closing(), s.Currency)}
+		for _, f := range []tabular.Format{tabular.CSV, tabular.XLSX, statements.JSON} {
+			l.Formats = append(l.Formats, link{strings.ToUpper(string(f)), narrowedTo(at+"/content", "format", string(f))})
+		}
+		p.Statements = append(p.Statements, l)
+	}
+	return err
 }
 
 func (c *console) payee(ctx context.Context, who cashier, r *http.Request) (answer, error) {
@@ -182,7 +213,7 @@ func (c *console) payee(ctx context.Context, who cashier, r *http.Request) (answ
 	if p.Standing, err = c.Payouts.Standing(ctx, who.book, id); err != nil && !isMissing(err) {
 		return answer{}, err
 	}
-	for _, read := range []func(context.Context, cashier, *payeePage) error{c.moneyOf, c.waysOf, c.heldOf, c.waitsOf, c.termsOf, c.pastOf, c.answersOf, c.askedBy} {
+	for _, read := range []func(context.Context, cashier, *payeePage) error{c.moneyOf, c.waysOf, c.heldOf, c.waitsOf, c.termsOf, c.pastOf, c.answersOf, c.askedBy, c.statedOf} {
 		if err := read(ctx, who, &p); err != nil {
 			return answer{}, err
 		}

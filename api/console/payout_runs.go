@@ -155,6 +155,9 @@ type payoutRunPage struct {
 	Following bool
 }
 
+// Exactly is up to how many payouts in one place are counted one by one.
+func (p *payoutRunPage) Exactly() int { return payouts.ProgressExact }
+
 type reasonChoice struct {
 	Code, Word string
 	Here       bool
