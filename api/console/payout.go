@@ -8,6 +8,7 @@ import (
 
 	"mizan/api/access"
 	"mizan/ledger"
+	"mizan/ledger/locale"
 	"mizan/payouts"
 )
 
@@ -235,6 +236,9 @@ func (c *console) linesOf(ctx context.Context, who cashier, after string, p *pay
 	}
 	p.Lines = paidLinesOf(who.book, who.o.At, p.Holder, page.Lines)
 	for i := range p.Lines {
+		if who.t.Language != locale.English { // the English name is that of the API
+			p.Lines[i].Event = who.t.word("event", page.Lines[i].Event)
+		}
 		p.Lines[i].About = c.subjectPage(ctx, who.book, p.Lines[i].Subject)
 	}
 	p.Whole = sequence == 0 && !page.More

@@ -147,6 +147,7 @@ func (c *console) askPolicy(ctx context.Context, who cashier, r *http.Request) (
 // changes say what of two policies is not the same.
 func (t teller) changes(list []payouts.Change) (lines []string) {
 	for _, c := range list {
+		c.Place, c.Was, c.Is = plain(c.Place), plain(c.Was), plain(c.Is)
 		switch {
 		case c.Place == "":
 			lines = append(lines, t.say("paying.change.more"))

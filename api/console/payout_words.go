@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"mizan/ledger/locale"
 	"mizan/ledger/money"
 	"mizan/payouts"
 )
@@ -84,7 +85,7 @@ type toldReason struct{ Code, Text, Detail, Change string }
 // staffReasons are the reasons of a decision in words, the most important first, with the exact figures and all that is particular to us.
 func (t teller) staffReasons(d payouts.Decision) (list []toldReason) {
 	for _, r := range d.Reasons {
-		one := toldReason{Code: r.Code, Text: r.Code, Detail: t.coded("payees.category", r.Detail)}
+		one := toldReason{Code: r.Code, Text: r.Code, Detail: t.detail(r.Detail)}
 		if key := "reason." + r.Code; phrases().Has(key) {
 			amount, limit, at := t.say("reason.some_money"), t.say("reason.no_limit"), t.say("reason.later")
 			if d.Currency.Known() && r.Amount != 0 {
@@ -104,6 +105,14 @@ func (t teller) staffReasons(d payouts.Decision) (list []toldReason) {
 		list = append(list, one)
 	}
 	return list
+}
+
+// detail says what is particular to a reason: the category of a hold, or where the money is.
+func (t teller) detail(detail string) string {
+	if key := "portal.holding." + detail; t.Language != locale.English && phrases().Has(key) {
+		return t.say(key)
+	}
+	return t.coded("payees.category", detail)
 }
 
 // reason is a reason's name, for lists of reasons to choose from.
