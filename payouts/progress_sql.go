@@ -2,7 +2,10 @@ package payouts
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"mizan/ledger"
 )
@@ -10,15 +13,30 @@ import (
 // How far the payouts of a run are, and how the payouts of a book do.
 
 const (
-	sqlProgress = `
-SELECT count(*) FILTER (WHERE p.state NOT IN ('created', 'sending', 'unknown', 'refused')), count(*) FILTER (WHERE p.state = 'created'),
-       count(*) FILTER (WHERE p.state = 'sending'), count(*) FILTER (WHERE p.state = 'unknown'), count(*) FILTER (WHERE p.state = 'refused'),
-       count(*) FILTER (WHERE p.state = 'created' AND p.needs_person AND p.released_at IS NULL),
-       count(*) FILTER (WHERE p.state IN ('submitted', 'at_account')), count(*) FILTER (WHERE p.state = 'paid' AND p.returned_at IS NULL),
-       count(*) FILTER (WHERE p.state = 'failed' OR p.returned_at IS NOT NULL), count(*) FILTER (WHERE p.state = 'cancelled')
-  FROM (SELECT x.state, x.needs_person, x.released_at, x.returned_at FROM payouts x WHERE x.book_id = $1 AND x.run_id = $2 AND x.id > $3 ORDER BY x.id LIMIT $4) p`
-	sqlProgressEnd = `
-SELECT coalesce(max(p.id), '') FROM (SELECT x.id FROM payouts x WHERE x.book_id = $1 AND x.run_id = $2 AND x.id > $3 ORDER BY x.id LIMIT $4) p`
+	sqlProgressTotal = `
+SELECT r.created_at, coalesce((SELECT sum(t.payouts) FROM payout_run_totals t WHERE t.book_id = r.book_id AND t.run_id = r.id), 0)::bigint
+  FROM payout_runs r WHERE r.book_id = $1 AND r.id = $2`
+
+	sqlProgressSample = `
+SELECT p.place, count(*) FROM (
+    SELECT CASE WHEN x.state = 'created' AND x.needs_person AND x.released_at IS NULL THEN 'waiting' WHEN x.returned_at IS NOT NULL THEN 'failed'
+                WHEN x.state IN ('submitted', 'at_account') THEN 'transit' ELSE x.state END AS place
+      FROM payouts x WHERE x.book_id = $1 AND x.run_id = $2 ORDER BY x.id LIMIT $3) p
+ GROUP BY p.place`
+
+	// Each row reads the beginning of an index of its own: of the run what is not sent, of the book what stands in a state.
+	sqlProgressFew = `SELECT 'waiting', count(*), count(*) FILTER (WHERE x.waits)` + progressOfRun + `
+ UNION ALL SELECT 'created', count(*), count(*) FILTER (WHERE NOT x.waits)` + progressOfRun + `
+ UNION ALL ` + progressOfState + `
+ UNION ALL SELECT 'failed', count(*), count(*) FILTER (WHERE x.run_id = $2)
+  FROM (SELECT p.run_id FROM payouts p WHERE p.book_id = $1 AND (p.state = 'failed' OR p.returned_at IS NOT NULL) AND p.changed_at >= $4 ORDER BY p.changed_at, p.id LIMIT $3) x`
+
+	progressOfRun = `
+  FROM (SELECT p.needs_person AND p.released_at IS NULL AS waits FROM payouts p WHERE p.book_id = $1 AND p.run_id = $2 AND p.state = 'created' ORDER BY p.id LIMIT $3) x`
+	progressOfState = `SELECT CASE WHEN s.state IN ('submitted', 'at_account') THEN 'transit' ELSE s.state END, c.seen, c.mine
+  FROM unnest(ARRAY['sending', 'unknown', 'refused', 'submitted', 'at_account', 'cancelled']) s (state),
+       LATERAL (SELECT count(*) AS seen, count(*) FILTER (WHERE x.run_id = $2) AS mine
+                  FROM (SELECT p.run_id FROM payouts p WHERE p.book_id = $1 AND p.state = s.state AND p.created_at >= $4 ORDER BY p.created_at, p.id LIMIT $3) x) c`
 
 	// Only payouts that are not over are counted, which an index of their own holds.
 	sqlHealth = `
@@ -34,7 +52,10 @@ SELECT count(*), min(u.created_at) FROM (
 )
 
 const (
-	progressPage = 50_000
+	// progressSample is how many payouts of a run are looked at. Their ids are random, so that the first stand for all. Of a run with
+	// more, up to progressFew that stand in a place are counted one by one.
+	progressSample = 10_000
+	progressFew    = 5_000
 	// healthMost bounds what is counted of the payouts that were not sent.
 	healthMost = 100_000
 )
@@ -49,30 +70,36 @@ type Progress struct {
 	InTransit, Paid, Failed, Cancelled int64
 	// DoneAt is when the last will be sent at the pace of the rail, if nothing waits; zero if nothing is left.
 	DoneAt time.Time
+	// Estimated says that numbers above ProgressExact are told from a part of the payouts, to about one in a hundred. Only the total is exact then.
+	Estimated bool
 }
+
+// ProgressExact is up to how many payouts in one place Progress counts whatever the size of the run. Of a run with up to twice as many
+// every number is exact.
+const ProgressExact = progressFew
 
 // requestsEach is how many requests sending one payout takes at least: the transfer, reading its entry, and the first look at
 // what became of it.
 const requestsEach = 3
 
-// Progress returns how far the payouts of a run are. It reads them in pages, so that no reading lasts long.
-func (s *Service) Progress(ctx context.Context, book ledger.Book, run string) (p Progress, err error) {
-	for after := ""; ; {
-		var sent, created, sending, unknown, refused, waiting, transit, paid, failed, cancelled int64
-		row := s.pool.QueryRow(ctx, sqlProgress, book.ID, run, after, progressPage)
-		if err := row.Scan(&sent, &created, &sending, &unknown, &refused, &waiting, &transit, &paid, &failed, &cancelled); err != nil {
-			return Progress{}, err
-		}
-		p.Sent, p.Left, p.Waiting = p.Sent+sent, p.Left+created+sending+unknown+refused, p.Waiting+waiting
-		p.Sending, p.Unknown, p.Refused = p.Sending+sending, p.Unknown+unknown, p.Refused+refused
-		p.InTransit, p.Paid, p.Failed, p.Cancelled = p.InTransit+transit, p.Paid+paid, p.Failed+failed, p.Cancelled+cancelled
-		if sent+created+sending+unknown+refused < progressPage {
-			break
-		}
-		if err := s.pool.QueryRow(ctx, sqlProgressEnd, book.ID, run, after, progressPage).Scan(&after); err != nil {
-			return Progress{}, err
-		}
+// Progress returns how far the payouts of a run are. What it reads is bounded, however many the run has.
+func (s *Service) Progress(ctx context.Context, book ledger.Book, run string) (Progress, error) {
+	return s.progressOf(ctx, book, run, progressSample, progressFew)
+}
+
+func (s *Service) progressOf(ctx context.Context, book ledger.Book, run string, sample, few int) (p Progress, err error) {
+	var places map[string]int64
+	err = s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+		places, p.Estimated, err = placesTx(ctx, tx, book, run, sample, few)
+		return err
+	})
+	if err != nil {
+		return Progress{}, err
 	}
+	p.Waiting, p.Sending, p.Unknown, p.Refused = places["waiting"], places["sending"], places["unknown"], places["refused"]
+	p.InTransit, p.Paid, p.Failed, p.Cancelled = places["transit"], places["paid"], places["failed"], places["cancelled"]
+	p.Left = p.Waiting + places["created"] + p.Sending + p.Unknown + p.Refused
+	p.Sent = p.InTransit + p.Paid + p.Failed + p.Cancelled
 	pace := s.rails[RailConnected].pace()
 	for _, name := range s.railNames() {
 		pace = min(pace, s.rails[name].pace())
@@ -81,6 +108,69 @@ func (s *Service) Progress(ctx context.Context, book ledger.Book, run string) (p
 		p.DoneAt = s.now().Add(time.Duration(n*requestsEach) * time.Second / time.Duration(pace))
 	}
 	return p, nil
+}
+
+// placesTx counts the payouts of a run by where they stand, and says whether numbers are estimated. The total is kept. Of a run with more
+// than the sample, places with few payouts are counted, and the others share what remains as the sample does.
+func placesTx(ctx context.Context, tx pgx.Tx, book ledger.Book, run string, sample, few int) (places map[string]int64, estimated bool, err error) {
+	places = map[string]int64{}
+	var begun time.Time
+	var total int64
+	if err := tx.QueryRow(ctx, sqlProgressTotal, book.ID, run).Scan(&begun, &total); err != nil {
+		if errors.Is(err, pgx.ErrNoRows) {
+			return places, false, nil
+		}
+		return nil, false, err
+	}
+	var place string
+	var seen, mine int64
+	rows, err := tx.Query(ctx, sqlProgressSample, book.ID, run, sample)
+	if err != nil {
+		return nil, false, err
+	}
+	looked := map[string]int64{}
+	if _, err := pgx.ForEachRow(rows, []any{&place, &seen}, func() error { looked[place] = seen; return nil }); err != nil {
+		return nil, false, err
+	}
+	if total <= int64(sample) {
+		return looked, false, nil
+	}
+	many := map[string]bool{"paid": true}
+	if rows, err = tx.Query(ctx, sqlProgressFew, book.ID, run, few, begun); err != nil {
+		return nil, false, err
+	}
+	if _, err := pgx.ForEachRow(rows, []any{&place, &seen, &mine}, func() error {
+		if seen >= int64(few) {
+			many[place] = true
+		}
+		places[place] += mine
+		return nil
+	}); err != nil {
+		return nil, false, err
+	}
+	rest, inSample := total, int64(0)
+	for place, n := range places {
+		if !many[place] {
+			rest -= n
+		}
+	}
+	for place := range many {
+		inSample += looked[place]
+	}
+	return shared(places, many, looked, max(rest, 0), inSample), len(many) > 1, nil
+}
+
+// shared gives the places with many payouts what remains of the total, as the sample has them. Payouts that arrived take what does not divide.
+func shared(places map[string]int64, many map[string]bool, looked map[string]int64, rest, inSample int64) map[string]int64 {
+	left := rest
+	for place := range many {
+		if place != "paid" && inSample > 0 {
+			places[place] = rest * looked[place] / inSample
+			left -= places[place]
+		}
+	}
+	places["paid"] = left
+	return places
 }
 
 // Health are numbers by which people see that payouts do not go on by themselves.

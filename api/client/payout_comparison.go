@@ -65,4 +65,6 @@ type PayoutRunProgress struct {
 	Cancelled int64 `json:"cancelled"`
 	// DoneAt is about when the last leaves; nil if nothing is left.
 	DoneAt *time.Time `json:"done_at"`
+	// Estimated says that numbers of 5,000 and more are told from a part of the payouts; Payouts is exact.
+	Estimated bool `json:"estimated"`
 }

@@ -54,7 +54,7 @@ var pageCalls = map[string][]pageCall{
 	"payees":          {{ID: "list-standings"}},
 	"payee":           {{ID: "get-payee"}, {ID: "get-standing"}, {ID: "list-destinations"}, {ID: "list-payee-holds"}, {ID: "change-standing"}, {ID: "place-hold"}},
 	"payee-decisions": {{ID: "list-payee-payout-decisions"}}, "payout-waits": {{ID: "list-payee-waits"}}, "payout-request": {{ID: "quote-payout"}, {ID: "request-payout"}},
-	"payout-policies": {{ID: "list-payout-policies"}}, "payout-policy": {{ID: "get-payout-policy"}}, "payout-debts": {{ID: "list-payout-debts"}}, "treasury-proposals": {{ID: "list-treasury-proposals"}},
+	"payout-policies": {{ID: "list-payout-policies"}, {ID: "list-book-payout-overrides"}}, "payout-policy": {{ID: "get-payout-policy"}}, "payout-debts": {{ID: "list-payout-debts"}}, "treasury-proposals": {{ID: "list-treasury-proposals"}},
 	"bank-files": {{ID: "list-bank-files"}, {ID: "make-bank-files"}}, "bank-file": {{ID: "get-bank-file"}, {ID: "list-bank-payments"}}, "bank-report": {{ID: "get-bank-report"}},
 	"recon":        {{ID: "list-evidence-sources"}, {ID: "read-break-ageing"}, {ID: "reconcile"}},
 	"recon-runs":   {{ID: "list-reconciliations"}},

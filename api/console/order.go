@@ -288,7 +288,7 @@ func (c *console) partsOf(ctx context.Context, who cashier, list []ledger.Transa
 			From: link{ledger.TransactionID(who.book.Code, x.Sequence), transactionAddress(who.book, x.Sequence)}}
 		if x.Paid.Payout != "" {
 			l.Payout, l.PayoutLink, l.PaidAt = x.Paid.Payout, who.o.At+"/payouts/"+x.Paid.Payout, x.Paid.PaidAt
-			l.State = wordOf(payouts.Payout{State: x.Paid.State, ReturnedAt: x.Paid.ReturnedAt})
+			l.State = who.t.payout(payouts.Payout{State: x.Paid.State, ReturnedAt: x.Paid.ReturnedAt})
 		}
 		lines = append(lines, l)
 	}

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"mizan/ledger/locale"
 	"mizan/payouts"
 	"mizan/payouts/questions"
 )
@@ -37,7 +36,7 @@ func (c *console) answersOf(ctx context.Context, who cashier, p *payeePage) erro
 	if err != nil {
 		return err
 	}
-	t := teller{locale.English}
+	t := who.t
 	for _, in := range way.Currencies {
 		w := orderWords{language: t.Language, currency: in.Currency, zone: who.book.Location()}
 		a := payeeAnswer{Currency: string(in.Currency), Last: t.say("runs.last.none"), Next: t.say("runs.next.none")}
@@ -52,7 +51,7 @@ func (c *console) answersOf(ctx context.Context, who cashier, p *payeePage) erro
 			if err := json.Unmarshal(in.Last.Decision, &decision); err != nil {
 				return err
 			}
-			a.Reasons = reasonsOf(decision)
+			a.Reasons = t.staffReasons(decision)
 			if a.Last = t.say("runs.last.unpaid", "day", w.day(in.Last.At)); l.Pays {
 				a.Last = t.say("runs.last.paid", "day", w.day(in.Last.At), "amount", w.amount(in.Last.Amount))
 			} else if !in.Last.LookAt.IsZero() {
@@ -60,7 +59,7 @@ func (c *console) answersOf(ctx context.Context, who cashier, p *payeePage) erro
 			}
 		}
 		if in.Next.Expect != payouts.ExpectUnknown {
-			if a.NextReasons = reasonsOf(in.Next.Decision); in.Next.Decision.Verdict == payouts.VerdictPay {
+			if a.NextReasons = t.staffReasons(in.Next.Decision); in.Next.Decision.Verdict == payouts.VerdictPay {
 				a.Next = w.nextPayout(in.Next)
 			} else {
 				a.Next = t.say("statement.next.none", "day", w.day(in.Next.At))

@@ -217,6 +217,23 @@ func TestPolicyDifferences(t *testing.T) {
 	_, err = m.payouts.SetOverride(t.Context(), operator, m.book, agreed, "Fridays.")
 	m.must(err)
 	b.get(at+"/payees/sel_x", 200).hasNot(t, "weekday")
+	b.get(at+"/payout-policies", 200).has(t, "Agreed with single payees", "sel_x cadence", "to come")
+	b.get(at+"/payout-policies?payees-after=sel_x", 200).has(t, "Nothing is agreed with single payees.")
+	b.get(at+"/payout-policies?payees-after=%00", http.StatusBadRequest)
+	b.get(at+"/payout-policies/uk-2", 200).hasNot(t, "Propose the next policy")
+	lead, action := m.in("Fay", access.Grant{Role: access.Finance}), at+"/payout-policies/uk-2/next"
+	page := lead.get(at+"/payout-policies/uk-2", 200)
+	page.has(t, "Propose the next policy", `"version": 3`)
+	next["version"], next["valid_from"], next["cooling_off_hours"] = 3, today.Add(96*time.Hour).Format(time.RFC3339), 120
+	document, err = json.Marshal(next)
+	m.must(err)
+	proposed := url.Values{"policy": {string(document)}, "reason": {"Longer still."}, "preview": {"1"}}
+	lead.press(page, action, proposed, 200).has(t, "96 becomes 120", "nobody was asked", "Longer still.")
+	proposed.Del("preview")
+	if to := lead.press(page, action, proposed, 303).header.Get("Location"); !strings.HasPrefix(to, at+"/approvals/") {
+		t.Errorf("the proposal leads to %s", to)
+	}
+	lead.press(page, action, url.Values{"policy": {"{"}, "reason": {"x"}}, 400).has(t, "Nothing was done")
 	m.forward(72 * time.Hour)
 	b = m.in("Omar", access.Grant{Role: access.Auditor})
 	b.get(at+"/payout-policies/uk-2", 200).has(t, "in force")

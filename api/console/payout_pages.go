@@ -28,9 +28,13 @@ const (
 	linesPerPage     = 100
 	stepsShown       = 200
 	policiesPerPage  = 25
-	debtsPerPage     = 50
-	waitsPerPage     = 50
-	latestOfPayee    = 8
+	// exceptionsPerPage bounds the payees with terms of their own that stand below the policies.
+	exceptionsPerPage = 50
+	// issuedShown bounds the statements of a payee that its page leads to.
+	issuedShown   = 6
+	debtsPerPage  = 50
+	waitsPerPage  = 50
+	latestOfPayee = 8
 	// versionsShown bounds destinations, holds and exceptions of one payee.
 	versionsShown = 50
 	// approvalsLooked bounds the open approvals among which a run's is looked for.
@@ -43,8 +47,10 @@ type payHead struct {
 	Tabs  []tab
 	// Pages are the other pages about payouts of the book; At is what their addresses begin with.
 	Pages []tab
-	At    string
-	Form  string
+	// PagesName says what those are.
+	PagesName string
+	At        string
+	Form      string
 	// MayWrite, MayAsk and MayDecide say which forms the visitor finds.
 	MayWrite, MayAsk, MayDecide bool
 	given                       url.Values
@@ -79,6 +85,8 @@ type cashier struct {
 	*visit
 	o    whose
 	book ledger.Book
+	// t speaks the visitor's language.
+	t teller
 }
 
 // cashierOf returns the visitor if they may read payouts of the book.
@@ -93,30 +101,30 @@ func (c *console) readerOf(ctx context.Context, r *http.Request, scope access.Sc
 		return cashier{}, err
 	}
 	book, err := c.Ledger.Book(ctx, o.Code)
-	return cashier{v, o, book}, err
+	return cashier{v, o, book, tellerOf(ctx)}, err
 }
 
-// payoutTabs are the pages about payouts, in the order in which people need them.
-var payoutTabs = []link{{"Overview", "/payout-health"}, {"Runs", "/payout-runs"}, {"Payouts", "/payouts"}, {"Bank files", bankFilesPath}, {"Payees", "/payees"}, {"Questions", questionsPath}, {"Policies", "/payout-policies"},
-	{"Debts", "/payout-debts"}, {"Proposals", "/treasury-proposals"}}
+// payoutTabs are the pages about payouts by the last part of their words' key, in the order in which people need them.
+var payoutTabs = []link{{"overview", "/payout-health"}, {"runs", "/payout-runs"}, {"payouts", "/payouts"}, {"bank_files", bankFilesPath}, {"payees", "/payees"}, {"questions", questionsPath}, {"policies", "/payout-policies"},
+	{"debts", "/payout-debts"}, {"proposals", "/treasury-proposals"}}
 
-// payHead begins a page; active is the text of its tab.
+// payHead begins a page; active is the name of its tab.
 func (c *console) payHead(who cashier, active string) payHead {
 	p := who.principal()
-	h := payHead{Whose: who.o, Tabs: who.o.tabs(p, "Payouts"), At: who.o.At, Form: c.formToken(who.visit), MayWrite: mayAll(p, who.o.Code, access.PayoutsWrite),
+	h := payHead{Whose: who.o, Tabs: who.o.tabs(p, "Payouts"), At: who.o.At, Form: c.formToken(who.visit), PagesName: who.t.say("paying.pages"), MayWrite: mayAll(p, who.o.Code, access.PayoutsWrite),
 		MayAsk: mayAll(p, who.o.Code, access.ApprovalsWrite), MayDecide: mayAll(p, who.o.Code, access.ApprovalsDecide)}
 	for _, t := range payoutTabs {
 		if t.Address == bankFilesPath && c.Bank == nil || t.Address == questionsPath && c.Questions == nil {
 			continue
 		}
-		h.Pages = append(h.Pages, tab{link{t.Text, who.o.At + t.Address}, t.Text == active})
+		h.Pages = append(h.Pages, tab{link{who.t.say("paying.tab." + t.Text), who.o.At + t.Address}, t.Text == active})
 	}
 	return h
 }
 
 // answered is the answer with a page about payouts.
 func (who cashier) answered(title string, data headed, more ...link) answer {
-	return answer{Title: title, Trail: who.o.trail(append([]link{{"Payouts", who.o.At + "/payout-health"}}, more...)...), Active: "desk", Data: data}
+	return answer{Title: title, Trail: who.o.trail(append([]link{{who.t.say("paying.payouts"), who.o.At + "/payout-health"}}, more...)...), Active: "desk", Data: data}
 }
 
 // payPage reads a page about payouts.
@@ -195,7 +203,7 @@ func (c *console) again(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	}
 	head := a.Data.(headed).head()
 	head.given, head.from = r.PostForm, lastOf(r.URL.Path)
-	a.Status, a.Notice = statusOf(known.Kind), undone(known)
+	a.Status, a.Notice = statusOf(known.Kind), who.t.undone(known)
 	c.render(w, r, a.Status, name, a)
 	return nil
 }
@@ -242,18 +250,19 @@ func (c *console) payoutPages(mux *http.ServeMux) {
 		do     payDeed
 		again  payPage
 	}{
-		"/payout-runs":                 {"payout-runs", write, c.startRun, c.payoutRuns},
-		"/payout-runs/{run}/approvals": {"payout-run", ask, c.askRelease, c.payoutRun},
-		"/payout-runs/{run}/refusal":   {"payout-run", []access.Scope{access.ApprovalsDecide}, c.refuseRun, c.payoutRun},
-		"/payouts/{payout}/cancel":     {"payout", write, c.cancelPayout, c.payout},
-		"/payees/{payee}/payouts":      {"payout-request", write, c.requestPayout, c.payoutRequest},
-		"/payees/{payee}/standing":     {"payee", write, c.changeStanding, c.payee},
-		"/payees/{payee}/holds":        {"payee", write, c.placeHold, c.payee},
-		"/payees/{payee}/hold-ends":    {"payee", write, c.askHoldEnd, c.payee},
-		"/payees/{payee}/destinations": {"payee", write, c.askDestination, c.payee},
-		"/payees/{payee}/checks":       {"payee", write, c.checkDestination, c.payee},
-		"/payees/{payee}/overrides":    {"payee", ask, c.askOverride, c.payee},
-		"/payout-clocks/looks":         {"payout-health", write, c.lookAgain, c.payoutHealth},
+		"/payout-runs":                    {"payout-runs", write, c.startRun, c.payoutRuns},
+		"/payout-runs/{run}/approvals":    {"payout-run", ask, c.askRelease, c.payoutRun},
+		"/payout-runs/{run}/refusal":      {"payout-run", []access.Scope{access.ApprovalsDecide}, c.refuseRun, c.payoutRun},
+		"/payouts/{payout}/cancel":        {"payout", write, c.cancelPayout, c.payout},
+		"/payees/{payee}/payouts":         {"payout-request", write, c.requestPayout, c.payoutRequest},
+		"/payees/{payee}/standing":        {"payee", write, c.changeStanding, c.payee},
+		"/payees/{payee}/holds":           {"payee", write, c.placeHold, c.payee},
+		"/payees/{payee}/hold-ends":       {"payee", write, c.askHoldEnd, c.payee},
+		"/payees/{payee}/destinations":    {"payee", write, c.askDestination, c.payee},
+		"/payees/{payee}/checks":          {"payee", write, c.checkDestination, c.payee},
+		"/payees/{payee}/overrides":       {"payee", ask, c.askOverride, c.payee},
+		"/payout-policies/{version}/next": {"payout-policy", ask, c.askPolicy, c.payoutPolicy},
+		"/payout-clocks/looks":            {"payout-health", write, c.lookAgain, c.payoutHealth},
 	} {
 		mux.HandleFunc("POST "+at+path, c.payForm(f.name, f.scopes, f.do, f.again))
 	}

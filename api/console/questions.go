@@ -88,7 +88,7 @@ func (c *console) inbox(ctx context.Context, who cashier, r *http.Request) (answ
 	if _, known := questionStates[state]; !known {
 		return answer{}, errQuery
 	}
-	p := inboxPage{payHead: c.payHead(who, "Questions"), MayRead: mayAll(who.principal(), who.o.Code, access.PersonalRead)}
+	p := inboxPage{payHead: c.payHead(who, "questions"), MayRead: mayAll(who.principal(), who.o.Code, access.PersonalRead)}
 	for _, s := range questions.States() {
 		p.States = append(p.States, tab{link{teller{locale.English}.questionState(s).Word, narrowedTo(at, "state", s)}, s == state})
 	}
@@ -120,7 +120,7 @@ func (c *console) inboxQuestion(ctx context.Context, who cashier, r *http.Reques
 	if err != nil {
 		return answer{}, err
 	}
-	p := inboxQuestionPage{payHead: c.payHead(who, "Questions"), inboxLine: c.inboxLineOf(who, q), At: who.o.At + questionsPath + "/" + q.ID + "/answer"}
+	p := inboxQuestionPage{payHead: c.payHead(who, "questions"), inboxLine: c.inboxLineOf(who, q), At: who.o.At + questionsPath + "/" + q.ID + "/answer"}
 	p.MayAnswer = p.MayWrite && q.State == questions.Open && !q.Erased
 	return who.answered("Question", &p, link{"Questions", who.o.At + questionsPath}), nil
 }

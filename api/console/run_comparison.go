@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"mizan/ledger/locale"
 	"mizan/ledger/money"
 	"mizan/payouts"
 )
@@ -92,7 +91,7 @@ func (c *console) comparedTo(ctx context.Context, who cashier, p *payoutRunPage)
 		}
 		p.Beside.Totals = append(p.Beside.Totals, x)
 	}
-	t := teller{locale.English}
+	t := who.t
 	for _, o := range found.Outliers {
 		x := outlierLine{Holder: o.Holder, Link: who.o.At + "/payees/" + o.Holder.ID, Amount: sumOf(o.Amount, o.Holder.Currency), Usual: sumOf(o.Usual, o.Holder.Currency), Runs: o.Runs,
 			Times: tenths(o.Tenths), Changed: t.day(o.Changed, who.book.Location())}
@@ -108,7 +107,7 @@ func (c *console) comparedTo(ctx context.Context, who cashier, p *payoutRunPage)
 func (c *console) reasonsCounted(ctx context.Context, who cashier, p *payoutRunPage) error {
 	list, err := c.Payouts.RunReasons(ctx, who.book, p.Run.ID)
 	for _, r := range list[:min(len(list), reasonsShown)] {
-		p.Counted = append(p.Counted, reasonLine{Word: reasonWord(r.Reason), Link: narrowedTo(p.Run.Link, "verdict", payouts.VerdictSkip, "reason", r.Reason) + "#decisions", Currency: string(r.Currency),
+		p.Counted = append(p.Counted, reasonLine{Word: who.t.reason(r.Reason), Link: narrowedTo(p.Run.Link, "verdict", payouts.VerdictSkip, "reason", r.Reason) + "#decisions", Currency: string(r.Currency),
 			Payees: r.Payees, Amount: sumOf(r.Amount, r.Currency), Here: r.Reason == p.Reason})
 	}
 	return err
@@ -124,7 +123,7 @@ type reachedLine struct {
 }
 
 // reached are the states in which payouts of a run are.
-func reached(p payouts.Progress) (list []reachedLine) {
+func (t teller) reached(p payouts.Progress) (list []reachedLine) {
 	for _, x := range []struct {
 		state string
 		count int64
@@ -133,9 +132,9 @@ func reached(p payouts.Progress) (list []reachedLine) {
 		switch {
 		case x.count == 0:
 		case x.state == "":
-			list = append(list, reachedLine{stateWord{"waits for a second person", "open"}, x.count})
+			list = append(list, reachedLine{stateWord{t.say("paying.is.waits"), "open"}, x.count})
 		default:
-			list = append(list, reachedLine{stepWord(x.state), x.count})
+			list = append(list, reachedLine{t.step(x.state), x.count})
 		}
 	}
 	return list
