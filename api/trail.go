@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"time"
 
@@ -43,7 +44,7 @@ type auditActorJSON struct {
 }
 
 type auditListJSON struct {
-	Data       []auditRowJSON `json:"data" nullable:"false" doc:"In the order in which it was done"`
+	Data       []auditRowJSON `json:"data" nullable:"false" doc:"In the order in which it was done, unless order asks for the newest first"`
 	NextCursor *string        `json:"next_cursor" doc:"Send it as cursor for the next page, with the same filters; null on the last one"`
 }
 
@@ -53,6 +54,7 @@ type auditQuery struct {
 	Object string `json:"object,omitempty" maxLength:"255" doc:"Only what was done to this" example:"key:abcdefghijkl"`
 	From   string `json:"from,omitempty" format:"date-time" doc:"Only what was recorded from this moment on" example:"2026-11-01T00:00:00Z"`
 	Until  string `json:"until,omitempty" format:"date-time" doc:"and before this one" example:"2026-12-01T00:00:00Z"`
+	Order  string `json:"order,omitempty" enum:"asc,desc" default:"asc" doc:"asc: the oldest first; desc: the newest first"`
 	Limit  int    `json:"limit,omitempty" minimum:"1" maximum:"1000" default:"100"`
 	Cursor string `json:"cursor,omitempty" minLength:"1" doc:"next_cursor of the page before"`
 }
@@ -130,6 +132,7 @@ func listAudit(c *call) (reply, error) {
 			c.query.invalid(name, "text", "This is longer than any that is recorded.")
 		}
 	}
+	newest := c.query.descending()
 	if at := c.position(1); at != nil {
 		if after, err = strconv.ParseInt(at[0], 10, 64); err != nil {
 			return reply{}, ErrCursor
@@ -139,6 +142,11 @@ func listAudit(c *call) (reply, error) {
 		return reply{}, c.query.wrong
 	}
 	rows, more, err := oneMore(limit, func(limit int) ([]guard.Row, error) {
+		if newest {
+			rows, err := trail.Latest(c.ctx, c.guarded(), filter, after, limit)
+			slices.Reverse(rows)
+			return rows, err
+		}
 		return trail.Rows(c.ctx, c.guarded(), filter, after, limit)
 	})
 	if err != nil {
