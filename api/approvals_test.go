@@ -177,6 +177,16 @@ func TestTrail(t *testing.T) {
 			t.Errorf("%s finds %d, want %d", query, len(got), want)
 		}
 	}
+	narrow := h.must(200, "GET", trail+"/export?act=approval.&actor="+h.financeID, "")
+	if n := strings.Count(narrow.body, "\n"); n != 7 || strings.Count(narrow.body, `"act":"approval.asked"`) != 7 {
+		t.Errorf("an export that is narrowed has %d rows: %s", n, narrow.body)
+	}
+	if last := h.must(200, "GET", trail+"?order=desc&limit=1", ""); !strings.Contains(last.body, `"after":{"after":0,"act":"approval.","actor":"`+h.financeID+`"}`) {
+		t.Errorf("the trail does not tell what was taken: %s", last.body)
+	}
+	if a := h.must(200, "GET", trail+"/export?act=no.act", ""); a.body != "" {
+		t.Errorf("an export of nothing: %s", a.body)
+	}
 	for _, value := range injections {
 		for _, name := range []string{"act", "actor", "object", "from", "until"} {
 			if a := h.do("GET", trail+"?"+url.Values{name: {value}}.Encode(), ""); a.StatusCode >= 500 || a.StatusCode == 200 && strings.Contains(a.body, `"sequence"`) {

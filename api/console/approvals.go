@@ -33,6 +33,8 @@ type approvalLine struct {
 	Left                 string
 	// Mine says that the visitor wrote or edited it.
 	Mine bool
+	// Refused is why it was refused, empty otherwise.
+	Refused string
 }
 
 // who is somebody as pages name them.
@@ -60,7 +62,7 @@ type approvalsPage struct {
 	Next, First             string
 }
 
-var approvalStates = []string{guard.StateOpen, guard.StateDone, guard.StateRefused, guard.StateWithdrawn, guard.StateExpired}
+var approvalStates = []string{guard.StateOpen, guard.StateDone, guard.StateRefused, guard.StateWithdrawn, guard.StateExpired, stateAll}
 
 func (c *console) approvals(ctx context.Context, r *http.Request) (answer, error) {
 	v, o, err := c.staffOf(ctx, r, access.ApprovalsRead)
@@ -78,13 +80,16 @@ func (c *console) approvals(ctx context.Context, r *http.Request) (answer, error
 		p.States = append(p.States, tab{link{t.say("approvals.pick." + state), narrowedTo(p.At, "state", state, "act", p.Act, "author", p.Author)}, state == p.State})
 	}
 	self := v.principal().ID
-	p.Mine = tab{link{t.say("approvals.find.mine"), narrowedTo(p.At, "state", p.State, "act", p.Act, "author", self)}, p.Author == self}
+	p.Mine = tab{link{t.say("approvals.find.mine"), narrowedTo(p.At, "state", stateAll, "act", p.Act, "author", self)}, p.Author == self}
 	for _, act := range c.Desk.Acts() {
 		if act.OfBook == (o.Code != "") {
 			p.Acts = append(p.Acts, choice{Value: act.Name, Text: cmp.Or(actName(t, act.Name), act.Name)})
 		}
 	}
 	search := guard.Search{State: p.State, Act: p.Act, Author: p.Author, Newest: true}
+	if p.State == stateAll {
+		search.State = ""
+	}
 	list, next, err := c.Desk.Find(ctx, o.Book, search, guard.Place{At: before, ID: beforeID}, approvalsPerPage)
 	if err != nil {
 		return answer{}, err
@@ -138,8 +143,12 @@ func (c *console) approvalLines(ctx context.Context, v *visit, o whose, list []g
 	}
 	names, t := c.names(ctx, v, ids), tellerOf(ctx)
 	for _, a := range list {
-		lines = append(lines, approvalLine{ID: a.ID, Link: o.At + "/approvals/" + url.PathEscape(a.ID), Act: a.Act, Name: actName(t, a.Act), Summary: a.Effect.Summary, State: a.State,
-			Author: names(nameable(a.Author)), CreatedAt: a.CreatedAt, ExpiresAt: a.ExpiresAt, Left: timeLeft(t, c.Now(), a.ExpiresAt), Mine: isAuthor(a, v.principal())})
+		line := approvalLine{ID: a.ID, Link: o.At + "/approvals/" + url.PathEscape(a.ID), Act: a.Act, Name: actName(t, a.Act), Summary: a.Effect.Summary, State: a.State,
+			Author: names(nameable(a.Author)), CreatedAt: a.CreatedAt, ExpiresAt: a.ExpiresAt, Left: timeLeft(t, c.Now(), a.ExpiresAt), Mine: isAuthor(a, v.principal())}
+		if a.State == guard.StateRefused {
+			line.Refused = a.Decision
+		}
+		lines = append(lines, line)
 	}
 	return lines, nil
 }

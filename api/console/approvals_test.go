@@ -76,6 +76,12 @@ func TestRefuseAndWithdraw(t *testing.T) {
 	}
 	b.press(p, at+"/refuse", url.Values{"reason": {"not the right account"}}, http.StatusSeeOther)
 	b.get(at, 200).has(t, "refused", "not the right account")
+	mine := asker.get("/console/books/uk/approvals", 200)
+	own := "/console/books/uk/approvals?" + url.Values{"author": {asker.id}, "state": {"all"}}.Encode()
+	if !slices.Contains(mine.Links, own) {
+		t.Errorf("the list does not lead to one's own requests: %v", mine.Links)
+	}
+	asker.get(own, 200).has(t, "refused", "not the right account", "waiting")
 	asker.get("/console/books/uk/approvals?state=refused&author="+asker.id, 200).has(t, "refused")
 	// Whoever asked reads who refused it, and why, in any language.
 	asker.get(at, 200).has(t, "Decided by Adam", "Reason of the decision not the right account")
