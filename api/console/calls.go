@@ -166,9 +166,26 @@ func askedOf(name string, given url.Values) map[string]string {
 	case "account":
 		asked["order"] = "desc"
 	case "approvals":
-		if asked["state"] == "" {
+		switch asked["state"] {
+		case "":
 			asked["state"] = "open"
+		case stateAll:
+			delete(asked, "state")
 		}
+		asked["order"] = "desc"
+	case "audit", "jobs":
+		if asked["order"] != "oldest" {
+			asked["order"] = "desc"
+		} else {
+			delete(asked, "order")
+		}
+		for param, days := range map[string]int{"from": 0, "until": 1} {
+			if day, err := dayOf(asked[param], days); err == nil && !day.IsZero() {
+				asked[param] = day.Format(time.RFC3339)
+			}
+		}
+	case "imports", "inbound":
+		asked["order"] = "desc"
 	case "breaks":
 		if asked["min_age_days"] = asked["age"]; asked["match"] != "" {
 			asked["match"] = "R" + asked["match"]
