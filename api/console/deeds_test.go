@@ -14,18 +14,18 @@ import (
 	"mizan/ledger/guard"
 )
 
-// deedOf is what a form of the staff leaves in the trail: the row of an act. A form that changes and shows nothing that is kept from
+// deedOf is what a form of the staff leaves in the trail: the row of an act, or of one that begins so if it ends in a dot. A form that changes and shows nothing that is kept from
 // others leaves none, and says why.
 type deedOf struct{ act, none string }
 
 // staffForms are all forms of the staff. What a form asks a second person for is told when it is asked, and again when it is done.
 var staffForms = map[string]deedOf{
 	"/console/approvals/{id}/approve": {act: "approval.approved"}, "/console/approvals/{id}/refuse": {act: "approval.refused"}, "/console/approvals/{id}/withdraw": {act: "approval.withdrawn"},
-	"/console/jobs/{job}/runs": {act: "job.run_again"}, "/console/people": {act: "person.added"}, "/console/people/{person}/grants": {act: "approval.asked"},
+	"/console/jobs/{job}/runs": {act: "job."}, "/console/people": {act: "person.added"}, "/console/people/{person}/grants": {act: "approval.asked"},
 	"/console/people/{person}/revocations": {act: "role.revoked"}, "/console/people/{person}/session-ends": {act: "sessions.ended"}, "/console/people/{person}/deactivation": {act: "person.deactivated"},
 	"/console/keys": {act: "approval.asked"}, "/console/keys/{key}/revocation": {act: "key.revoked"}, "/console/keys/{key}/rotation": {act: "key.rotated"},
 	"/adjustments": {act: "approval.asked"}, "/approvals/{id}/approve": {act: "approval.approved"}, "/approvals/{id}/refuse": {act: "approval.refused"},
-	"/approvals/{id}/withdraw": {act: "approval.withdrawn"}, "/jobs/{job}/runs": {act: "job.run_again"},
+	"/approvals/{id}/withdraw": {act: "approval.withdrawn"}, "/jobs/{job}/runs": {act: "job."},
 	"/bank-files": {act: "bank_file.made"}, "/bank-files/{currency}/{number}/content": {act: "bank_file.fetched"}, "/bank-files/{currency}/{number}/sent": {act: "bank_file.sent"},
 	"/bank-files/{currency}/{number}/void": {act: "bank_file.withdrawn"}, "/bank-files/{currency}/{number}/approvals": {act: "approval.asked"}, "/bank-reports": {act: "bank_report.taken"},
 	"/campaigns": {act: "approval.asked"}, "/campaigns/{campaign}/versions": {act: "approval.asked"}, "/exports": {act: "export.asked"}, "/exports/{export}/content": {act: "export.fetched"},
@@ -33,7 +33,7 @@ var staffForms = map[string]deedOf{
 	"/payout-runs": {act: "payout_run.started"}, "/payout-runs/{run}/approvals": {act: "approval.asked"}, "/payout-runs/{run}/refusal": {act: "payout_run.refused"},
 	"/payouts/{payout}/cancel": {act: "payout.cancelled"}, "/payees/{payee}/payouts": {act: "payout.requested"}, "/payees/{payee}/standing": {act: "payee.standing_changed"},
 	"/payees/{payee}/holds": {act: "payout_hold.placed"}, "/payees/{payee}/hold-ends": {act: "approval.asked"}, "/payees/{payee}/destinations": {act: "approval.asked"},
-	"/payees/{payee}/checks": {act: "payout_destination.changed"}, "/payees/{payee}/overrides": {act: "approval.asked"}, "/payout-clocks/looks": {act: "payout_clock.looked_again"},
+	"/payees/{payee}/checks": {act: "payout_destination."}, "/payees/{payee}/overrides": {act: "approval.asked"}, "/payout-clocks/looks": {act: "payout_clock.looked_again"},
 	"/questions/{question}/answer":                     {act: "payee_question.answered"},
 	"/reconciliation/inside":                           {act: "reconciliation.run"},
 	"/reconciliation/sources":                          {act: "evidence.source_set"},
