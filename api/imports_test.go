@@ -100,6 +100,9 @@ func TestFilesOverHTTP(t *testing.T) {
 	if ids := h.walk("/v1/books/uk/imports?limit=1", func(i map[string]any) string { return i["state"].(string) }); len(ids) != 4 {
 		t.Errorf("imports: %v", ids)
 	}
+	if told := h.must(200, "GET", "/v1/books/uk/audit?act=import.taken", "").json(t)["data"].([]any); len(told) != 4 {
+		t.Errorf("the trail tells of %d files: %v", len(told), told)
+	}
 	if list := h.must(200, "GET", "/v1/books/uk/balances", "").body; !strings.Contains(list, `"250.00"`) && !strings.Contains(list, `"251.00"`) {
 		t.Errorf("balances: %s", list)
 	}
