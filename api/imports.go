@@ -204,7 +204,7 @@ func importUpload(c *call) (reply, error) {
 	if dry {
 		i, breaks, err = in.DryRunImport(c.ctx, c.book, o, body)
 	} else {
-		i, fresh, err = in.Import(c.ctx, c.book, o, body)
+		i, fresh, err = in.ImportBy(c.ctx, c.actor(), c.book, o, body)
 	}
 	if err != nil {
 		return reply{}, err

@@ -105,6 +105,9 @@ func TestFilesOverHTTP(t *testing.T) {
 	if slices.Reverse(newest); !slices.Equal(newest, oldest) {
 		t.Errorf("%v from the beginning, %v from the end", oldest, newest)
 	}
+	if told := h.must(200, "GET", "/v1/books/uk/audit?act=import.taken", "").json(t)["data"].([]any); len(told) != 4 {
+		t.Errorf("the trail tells of %d files: %v", len(told), told)
+	}
 	if list := h.must(200, "GET", "/v1/books/uk/balances", "").body; !strings.Contains(list, `"250.00"`) && !strings.Contains(list, `"251.00"`) {
 		t.Errorf("balances: %s", list)
 	}

@@ -132,7 +132,8 @@ func newHouse(t *testing.T, change ...func(*Config)) *house {
 	for _, f := range change {
 		f(&config)
 	}
-	h.site = &site{t, l, New(config)}
+	h.site = &site{t, l, nil}
+	h.Handler = h.watch(New(config))
 	return h
 }
 

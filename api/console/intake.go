@@ -268,7 +268,7 @@ func (c *console) uploadImport(w http.ResponseWriter, r *http.Request) error {
 	if given["dry"] != "" {
 		return c.tryImport(ctx, w, r, who, o, file)
 	}
-	i, _, err := c.Intake.Import(ctx, who.book, o, file)
+	i, _, err := c.Intake.ImportBy(ctx, who.actor(), who.book, o, file)
 	if err == nil {
 		http.Redirect(w, r, who.o.At+importsPath+"/"+strconv.FormatInt(i.ID, 10), http.StatusSeeOther)
 		return nil
