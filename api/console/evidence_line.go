@@ -61,9 +61,9 @@ func (c *console) evidenceLine(ctx context.Context, who cashier, r *http.Request
 	if err != nil {
 		return answer{}, err
 	}
-	p := evidenceLinePage{payHead: c.reconHead(who, "Overview"), Source: link{sourceWord(s.Kind, s.Name), who.sourceAt(s.Kind, s.Name)}, Line: said,
+	p := evidenceLinePage{payHead: c.reconHead(tellerOf(ctx), who, reconPath), Source: link{tellerOf(ctx).sourceWord(s.Kind, s.Name), who.sourceAt(s.Kind, s.Name)}, Line: said,
 		Gross: minor(said.Gross, said.Currency), Fee: minor(said.Fee, said.Currency), Net: minor(said.Net, said.Currency), Day: reconcile.Day(who.book, said.MovedAt),
-		Standing: standingWords[said.Standing], Basis: strings.ReplaceAll(said.Basis, "_", " "), Breaks: who.breakLinks(said.Breaks)}
+		Standing: standingWords[said.Standing], Basis: strings.ReplaceAll(said.Basis, "_", " "), Breaks: who.breakLinks(tellerOf(ctx), said.Breaks)}
 	if p.Receipt, err = c.Reconcile.Receipt(ctx, who.book, s, said.Receipt); err != nil {
 		return answer{}, err
 	}
@@ -99,5 +99,5 @@ func (c *console) evidenceLine(ctx context.Context, who cashier, r *http.Request
 		}
 		p.Entries = append(p.Entries, l)
 	}
-	return who.reconciled("Line "+strconv.FormatInt(number, 10), &p, p.Source), nil
+	return who.reconciled(tellerOf(ctx), "Line "+strconv.FormatInt(number, 10), &p, p.Source), nil
 }

@@ -348,7 +348,7 @@ type messageLine struct {
 
 func (c *console) messageLine(t teller, who cashier, m intake.Message) messageLine {
 	l := messageLine{Message: m, Link: who.o.At + inboundPath + "/" + strconv.FormatInt(m.ID, 10), Look: stateWord{t.say("admin.message." + string(m.State)), messageLooks[m.State]},
-		Age: agoWords(m.ReceivedAt, c.Now())}
+		Age: t.ago(m.ReceivedAt, c.Now())}
 	if m.About != "" {
 		l.About = who.subjectAt("order:" + m.About)
 	}
