@@ -34,7 +34,7 @@ type ruleChangesJSON struct {
 type ruleCheckJSON struct {
 	RuleSet   string             `json:"rule_set" doc:"The id that it would have" example:"contract-1"`
 	Known     bool               `json:"known" doc:"The book has it already, byte for byte"`
-	Before    string             `json:"before" doc:"The set that would hold at its valid_from without it; empty if none would" example:"uk-1"`
+	Before    string             `json:"before" doc:"The set that holds at its valid_from so far, itself if it is known; empty if none does" example:"uk-1"`
 	Changes   []ruleChangeJSON   `json:"changes" nullable:"false" doc:"What it would change of that"`
 	Warnings  []string           `json:"warnings" nullable:"false" doc:"What deserves a second look"`
 	Sentences []ruleSentenceJSON `json:"sentences" nullable:"false" doc:"Each rule as one sentence"`

@@ -88,7 +88,7 @@ type RuleCheck struct {
 	// RuleSet is the id that it would have; Known says that the book has it already, byte for byte.
 	RuleSet string `json:"rule_set"`
 	Known   bool   `json:"known"`
-	// Before is the set that would hold without it; empty if none would.
+	// Before is the set that holds at its valid_from so far, itself if it is known; empty if none does.
 	Before   string       `json:"before"`
 	Changes  []RuleChange `json:"changes"`
 	Warnings []string     `json:"warnings"`

@@ -89,7 +89,7 @@ func TestAdjustment(t *testing.T) {
 	lead.file(page, here, with("sha256", "abc"), "", "", http.StatusBadRequest).has(t, "Nothing was done")
 	seen := lead.file(page, here, with("preview", "1"), `C:\files\ticket 77.pdf`, "a document", http.StatusOK)
 	seen.has(t, "What it would do", "50.00 55.00", "0.00 5.00", "It moves money to a payee", "only a fact may leave it below zero")
-	if head() != before || strings.Contains(lead.get(at+"/approvals", 200).source, "transaction.post") {
+	if head() != before || strings.Contains(lead.get(at+"/approvals", 200).source, `class="card"`) {
 		t.Error("looking at it left something behind")
 	}
 	held := func(field string) string {

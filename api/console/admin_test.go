@@ -17,6 +17,7 @@ import (
 	"mizan/ledger/commerce"
 	"mizan/ledger/commerce/intake"
 	"mizan/ledger/guard"
+	"mizan/ledger/locale"
 	"mizan/ledger/money"
 )
 
@@ -88,6 +89,12 @@ func ownRules(t *testing.T, rate string, from time.Time) string {
 func TestRulesAreDraftedRehearsedAndActivated(t *testing.T) {
 	t.Parallel()
 	m := newMarket(t)
+	// Every act has a name in words, and means on pages what it means over the API.
+	for _, act := range m.desk.Acts() {
+		if english := (teller{locale.English}); !strings.HasPrefix(act.Name, "test.") && (actName(english, act.Name) == "" || actSays(english, "approvals.meaning.", act.Name) != act.Meaning) {
+			t.Errorf("%s is called %q and means %q, not %q", act.Name, actName(english, act.Name), actSays(english, "approvals.meaning.", act.Name), act.Meaning)
+		}
+	}
 	for _, p := range []commerce.Payee{{ID: "cre_amy", Kind: "creator"}, {ID: "sel_uk", Kind: "seller"}, {ID: "mcn_ldn", Kind: "agency"}} {
 		m.register(m.book, p)
 	}
