@@ -155,8 +155,8 @@ func commandOf(op Operation, p pageCall, name string, r *http.Request) apiCall {
 		body = op.Body
 	}
 	for _, part := range strings.Split(op.Path, "/") {
-		param, ok := strings.CutPrefix(part, "{")
-		if param, _, ok = strings.Cut(param, "}"); !ok {
+		param, _, ok := strings.Cut(strings.TrimPrefix(part, "{"), "}")
+		if !ok {
 			continue
 		}
 		from := param
