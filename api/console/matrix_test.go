@@ -57,8 +57,8 @@ func (s *street) viewers() map[string]viewer {
 // withoutView are the templates that no address of the street shows, with where they are looked at instead.
 var withoutView = map[string]string{"books": "an open console alone, by TestFirstPage", "failure": "the page that is missing", "onward": "a step of signing in at an issuer, by TestIssuer"}
 
-// Every page reads well in a browser: narrow and wide, in both directions, light and dark, and without scripts. Every form on them is one of
-// which is known what it leaves in the trail.
+// Every page reads well in a browser: narrow and wide, in both directions, light and dark, and without scripts. Those of the staff say nothing in
+// English to an Arabic reader, and every form on them is one of which is known what it leaves in the trail.
 func TestPagesInABrowser(t *testing.T) {
 	t.Parallel()
 	s := newStreet(t)
@@ -87,6 +87,10 @@ func TestPagesInABrowser(t *testing.T) {
 			}
 		})
 	}
+	t.Run("arabic", func(t *testing.T) {
+		t.Parallel()
+		s.saysInArabic(t, ofStaff(viewers))
+	})
 	t.Run("forms", func(t *testing.T) {
 		t.Parallel()
 		b, forms := s.in("Fay Forms", everything...), 0
