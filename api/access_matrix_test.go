@@ -291,6 +291,8 @@ func (f *fixture) path(op *Operation, book string, objects map[string]string) st
 		path += "?from=" + day + "&to=" + day
 	case "quote-payout":
 		path += "?kind=creator&currency=GBP"
+	case "compare-rule-sets":
+		path += "?from=uk-1"
 	}
 	for name, value := range objects {
 		if op.ID == "explain-transaction" && value == f.own["id"] {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -99,6 +100,13 @@ func TestFilesOverHTTP(t *testing.T) {
 	}
 	if ids := h.walk("/v1/books/uk/imports?limit=1", func(i map[string]any) string { return i["state"].(string) }); len(ids) != 4 {
 		t.Errorf("imports: %v", ids)
+	}
+	oldest, newest := h.walk("/v1/books/uk/imports?limit=3", field("id")), h.walk("/v1/books/uk/imports?limit=3&order=desc", field("id"))
+	if slices.Reverse(newest); !slices.Equal(newest, oldest) {
+		t.Errorf("%v from the beginning, %v from the end", oldest, newest)
+	}
+	if told := h.must(200, "GET", "/v1/books/uk/audit?act=import.taken", "").json(t)["data"].([]any); len(told) != 4 {
+		t.Errorf("the trail tells of %d files: %v", len(told), told)
 	}
 	if list := h.must(200, "GET", "/v1/books/uk/balances", "").body; !strings.Contains(list, `"250.00"`) && !strings.Contains(list, `"251.00"`) {
 		t.Errorf("balances: %s", list)

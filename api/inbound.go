@@ -57,6 +57,7 @@ type inboundQuery struct {
 	Cursor string `json:"cursor,omitempty" minLength:"1" doc:"next_cursor of the page before"`
 	State  string `json:"state,omitempty" enum:"received,applied,parked,ignored" doc:"Only messages of this state"`
 	Source string `json:"source,omitempty" enum:"shopify,stripe" doc:"Only messages of this source"`
+	Order  string `json:"order,omitempty" enum:"asc,desc" default:"asc" doc:"asc: the oldest first; desc: the newest first"`
 }
 
 type importSourceJSON struct {
@@ -211,12 +212,16 @@ func listInbound(c *call) (reply, error) {
 		after, _ = strconv.ParseInt(at[0], 10, 64)
 	}
 	q := intake.Query{State: intake.State(c.query.choice("state", "", "received", "applied", "parked", "ignored")), Source: c.query.choice("source", "", "shopify", "stripe"), After: after}
+	read := in.Messages
+	if c.query.descending() {
+		read = in.LatestMessages
+	}
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong
 	}
 	list, more, err := oneMore(limit, func(limit int) ([]intake.Message, error) {
 		q.Limit = limit
-		return in.Messages(c.ctx, c.book, q)
+		return read(c.ctx, c.book, q)
 	})
 	if err != nil {
 		return reply{}, err

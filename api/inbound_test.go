@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -76,6 +77,10 @@ func TestShopOverHTTP(t *testing.T) {
 	}
 	if n := len(h.must(200, "GET", "/v1/books/uk/inbound?state=applied", "").json(t)["data"].([]any)); n != 2 {
 		t.Errorf("%d are applied", n)
+	}
+	oldest, newest := h.walk("/v1/books/uk/inbound?limit=1", field("id")), h.walk("/v1/books/uk/inbound?order=desc&limit=1", field("id"))
+	if slices.Reverse(newest); len(oldest) != 2 || !slices.Equal(newest, oldest) {
+		t.Errorf("%v from the beginning, %v from the end", oldest, newest)
 	}
 	balances := h.must(200, "GET", "/v1/books/uk/balances", "").body
 	for _, want := range []string{`"2.52"`, `"0.63"`, `"-3.15"`} {

@@ -132,7 +132,7 @@ func Operations() []Operation {
 		pairingOperations(),
 		monthOperations(),
 		exportOperations(),
-		ruleSetOperations(),
+		ruleSetOperations(), ruleChangeOperations(),
 		inboundOperations(),
 		noticeOperations(),
 		importOperations(),

@@ -74,7 +74,9 @@ func TestPayoutPagesShowWhatTheAPIAnswers(t *testing.T) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 7))
 	h := open(t, func(c *Config) {
-		c.Console = console.New(console.Config{Ledger: c.Ledger, Access: c.Access, Desk: c.Desk, Trail: c.Trail, Commerce: c.Commerce, Vault: c.Vault, Payouts: c.Payouts, Reconcile: c.Reconcile, Reports: c.Reports, Jobs: c.Jobs, Operations: ConsoleOperations(), Now: c.Now})
+		c.Console = console.New(console.Config{Ledger: c.Ledger, Access: c.Access, Desk: c.Desk, Trail: c.Trail, Commerce: c.Commerce, Vault: c.Vault, Payouts: c.Payouts, Reconcile: c.Reconcile, Reports: c.Reports, Jobs: c.Jobs, Operations: ConsoleOperations(), Now: c.Now,
+			Rules: c.Rules, Intake: c.Intake, Health: c.health(), Questions: c.Questions, Bank: c.Bank,
+			Search: c.search()})
 	})
 	book, err := h.ledger.Book(t.Context(), "uk")
 	if err != nil {
@@ -136,10 +138,78 @@ func TestPayoutPagesShowWhatTheAPIAnswers(t *testing.T) {
 	h.must(201, "POST", "/v1/books/uk/approvals", `{"act":"sample.counted","payload":`+samplePayload+`,"reason":"For the tests."}`)
 	h.must(201, "POST", "/v1/books/uk/reconciliations", `{"match":"R3"}`)
 	first := list[0]["payee"].(string)
+	h.sameTrialBalance(staff, at)
+	h.sameHealth(staff, at)
 	h.callsOfPages(staff, "/books/uk", "/books/uk?period=2026-11", "/books/uk/transactions", "/books/uk/transactions/uk-1", "/books/uk/accounts?currency=GBP", "/books/uk/accounts/liabilities:creator:available:"+first+"?currency=GBP",
 		"/console", at+"/approvals", at+"/audit", "/console/audit", at+"/jobs", at+"/adjustments", at+"/payout-health", at+"/payout-runs", at+"/payout-runs/"+id, at+"/payouts?state=created", at+"/payouts/"+list[0]["id"].(string),
 		at+"/payees/"+first, at+"/payees/"+first+"/waits", at+"/payees/"+first+"/decisions", at+"/payout-policies", at+"/payout-debts", at+"/treasury-proposals", at+"/reconciliation", at+"/reconciliation/runs", at+"/breaks",
-		at+"/breaks?state=all&match=1&age=2", at+"/pairings", at+"/periods", at+"/periods/2026-11", at+"/exports", at+"/exports/new?report=trial_balance")
+		at+"/breaks?state=all&match=1&age=2", at+"/pairings", at+"/periods", at+"/periods/2026-11", at+"/exports", at+"/exports/new?report=trial_balance",
+		at, at+"/search?q=GBP", at+"/trial-balance?period=2026-11", at+"/payout-runs/"+id+"/decisions/creator:"+first+":GBP", at+"/payees/"+first+"/payout?currency=GBP&kind=creator", at+"/questions", at+"/bank-files",
+		at+"/rules", at+"/rules/sets/uk-1", at+"/rules/changes?from=uk-1&to=uk-1", at+"/imports", at+"/inbound", at+"/campaigns", "/console/approvals", "/console/jobs")
+}
+
+var (
+	rowsOfTrial  = regexp.MustCompile(`(?s)<tr[^>]*>\s*<td class="code">(\d+)</td>.*?</tr>`)
+	cellsOfTrial = regexp.MustCompile(`(?s)<td class="end money">(.*?)</td>`)
+)
+
+// sameTrialBalance compares the rows of a month's page with the API's. The page has an amount on the side of its root, the API on that of
+// its row.
+func (h *house) sameTrialBalance(staff, at string) {
+	h.t.Helper()
+	shown := map[string][]string{}
+	for _, m := range rowsOfTrial.FindAllStringSubmatch(h.shows(staff, at+"/trial-balance?period=2026-11").body, -1) {
+		for _, cell := range cellsOfTrial.FindAllStringSubmatch(m[0], -1) {
+			shown[m[1]] = append(shown[m[1]], strings.ReplaceAll(strings.TrimSpace(pageTags.ReplaceAllString(cell[1], "")), ",", ""))
+		}
+	}
+	rows := h.rowsOf("/v1/books/uk/trial-balance?period=2026-11")
+	for _, row := range rows {
+		code := fmt.Sprint(row["code"])
+		var want []string
+		for _, name := range []string{"opening_balance", "debits", "credits", "balance"} {
+			amount := row[name].(string)
+			owns := strings.HasPrefix(row["account"].(string), "assets") || strings.HasPrefix(row["account"].(string), "expenses")
+			if turned := owns != (row["normal_side"] == "debit") && strings.HasSuffix(name, "balance"); turned && amount != "0.00" {
+				amount = strings.TrimPrefix("-"+amount, "--")
+			}
+			want = append(want, amount)
+		}
+		got := shown[code]
+		for i, text := range got {
+			if text == "" || text == "–" {
+				got[i] = "0.00"
+			}
+		}
+		if len(got) != 6 || !slices.Equal(got[:4], want) {
+			h.t.Errorf("row %s is %v on the page and %v by the API", code, got, want)
+		}
+	}
+	if len(rows) == 0 || len(rows) != len(shown) {
+		h.t.Errorf("the API has %d rows, the page %d", len(rows), len(shown))
+	}
+}
+
+// sameHealth compares what a book's page says of its health with the API.
+func (h *house) sameHealth(staff, at string) {
+	h.t.Helper()
+	figures := h.must(200, "GET", "/v1/books/uk/health", "").json(h.t)["figures"].([]any)
+	var wanted []string
+	for _, x := range figures {
+		figure := x.(map[string]any)
+		if figure["state"] == "unread" {
+			continue
+		}
+		wanted = append(wanted, figure["name"].(string))
+		for _, sum := range figure["amounts"].([]any) {
+			of := sum.(map[string]any)
+			wanted = append(wanted, fmt.Sprintf("%v %v", of["amount"], of["currency"]))
+		}
+	}
+	h.shows(staff, at, wanted...)
+	if len(wanted) < 10 {
+		h.t.Errorf("only %d figures are compared", len(wanted))
+	}
 }
 
 var commandsOfPage = regexp.MustCompile(`<pre dir="ltr"[^>]*>curl -H "Authorization: Bearer \$MIZAN_KEY" "\$MIZAN_URL"'([^']*)'</pre>`)

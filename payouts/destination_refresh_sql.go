@@ -22,7 +22,7 @@ func (s *Service) Refresh(ctx context.Context, book ledger.Book, id string) (Des
 	return s.RefreshBy(ctx, guard.Actor{Kind: guard.System, ID: "payouts"}, book, id, "The account was read at the processor.")
 }
 
-// RefreshBy is Refresh, asked for by somebody with a reason.
+// RefreshBy is Refresh, asked for by somebody with a reason, which the trail has also where nothing was found to have changed.
 func (s *Service) RefreshBy(ctx context.Context, by guard.Actor, book ledger.Book, id, why string) (out Destination, err error) {
 	seen, err := s.Destination(ctx, book, id)
 	if err != nil || seen.State == DestinationRetired {
@@ -48,8 +48,14 @@ func (s *Service) RefreshBy(ctx context.Context, by guard.Actor, book ledger.Boo
 			out = now
 			return nil
 		}
-		if out, err = s.refreshed(within(ctx, tx), book, now, f, s.now()); err != nil || same(out, now) {
+		if out, err = s.refreshed(within(ctx, tx), book, now, f, s.now()); err != nil {
 			return err
+		}
+		if same(out, now) {
+			if by.Kind == guard.System {
+				return nil
+			}
+			return s.tellTx(ctx, tx, guard.Deed{Actor: by, Why: why}, book, "payout_destination.checked", "payee:"+now.Payee, nil, now.mark())
 		}
 		if err := s.moveDestinationTx(ctx, tx, guard.Deed{Actor: by, Why: why}, book, now, out); err != nil {
 			return err

@@ -188,6 +188,22 @@ func (c *Client) Approvals(ctx context.Context, book, state string) iter.Seq2[Ap
 	return walk[Approval](ctx, c, under(book, "approvals"), query)
 }
 
+// ApprovalSearch narrows a list of approvals. What is empty narrows nothing.
+type ApprovalSearch struct {
+	State, Act string
+	// Author is the id of a person or a key that wrote or edited them.
+	Author string
+}
+
+// LatestApprovals lists the approvals that the search chooses, the newest first.
+func (c *Client) LatestApprovals(ctx context.Context, book string, s ApprovalSearch) iter.Seq2[Approval, error] {
+	query := newestFirst()
+	set(query, "state", s.State)
+	set(query, "act", s.Act)
+	set(query, "author", s.Author)
+	return walk[Approval](ctx, c, under(book, "approvals"), query)
+}
+
 // EditApproval replaces what an open approval asks for; version is the one that was read.
 func (c *Client) EditApproval(ctx context.Context, book, id string, version int, n NewApproval) (Approval, error) {
 	var a Approval

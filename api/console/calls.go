@@ -10,6 +10,7 @@ import (
 
 	"mizan/api/access"
 	"mizan/ledger"
+	"mizan/payouts/reports"
 )
 
 // Everything that a page shows and does is an operation of the API. A page says which, as commands that can be copied: they read
@@ -29,48 +30,73 @@ type pageCall struct {
 	ID string
 	// Path are parameters of the operation's path that have another name in the page's address, as pairs; Query are fixed parameters.
 	Path, Query []string
+	// Needs is a name in the page's address without which the operation is not told; empty for one that always is.
+	Needs string
 	// Body is what is sent instead of the operation's example; {break} and the like are filled from the page's address.
 	Body string
 }
 
 const waitsForSecond = `,"reason":"Why, for the second person"`
 
+// askedFor is the body that asks a second person to agree to an act.
+func askedFor(act, payload string) string {
+	return `{"act":"` + act + `","payload":` + payload + waitsForSecond
+}
+
 // pageCalls are the operations behind each page, what it reads before what its forms do.
 var pageCalls = map[string][]pageCall{
 	"books": {{ID: "list-books"}}, "book": {{ID: "get-trial-balance"}, {ID: "get-book"}}, "accounts": {{ID: "list-balances"}}, "account": {{ID: "list-entries"}},
-	"transactions": {{ID: "list-transactions"}}, "transaction": {{ID: "get-transaction"}}, "desk": {{ID: "get-me"}}, "people": {{ID: "list-people"}}, "keys": {{ID: "list-keys"}},
+	"transactions": {{ID: "list-transactions"}}, "transaction": {{ID: "get-transaction"}, {ID: "explain-transaction"}, {ID: "list-transaction-evidence"}},
+	"desk": {{ID: "get-me"}}, "search": {{ID: "search-book"}},
+	"book-glance":     {{ID: "get-health"}, {ID: "get-coverage"}, {ID: "get-safeguarding"}, {ID: "list-approvals", Query: []string{"state", "open"}}},
+	"trial-balance":   {{ID: "get-trial-balance"}, {ID: "list-periods"}},
+	"order":           {{ID: "get-order", Needs: "order"}, {ID: "list-order-payouts", Needs: "order"}, {ID: "get-donation", Needs: "donation"}},
+	"evidence-line":   {{ID: "get-evidence-line", Path: []string{"number", "line"}}, {ID: "list-line-entries", Path: []string{"number", "line"}}},
 	"adjustments":     {{ID: "list-transactions", Query: []string{"event", "manual.adjusted", "order", "desc"}}, {ID: "list-approvals", Query: []string{"state", "open"}}, {ID: "ask-adjustment"}},
 	"approvals":       {{ID: "list-approvals"}},
-	"approval":        {{ID: "get-approval", Path: []string{"approval", "id"}}, {ID: "approve-approval", Path: []string{"approval", "id"}, Body: `{"hash":"the hash that you have looked at"}`}, {ID: "refuse-approval", Path: []string{"approval", "id"}, Body: `{"reason":"Why not"}`}},
+	"approval":        {{ID: "get-approval", Path: []string{"approval", "id"}}, {ID: "approve-approval", Path: []string{"approval", "id"}, Body: `{"hash":"the hash that you have looked at"}`}, {ID: "refuse-approval", Path: []string{"approval", "id"}, Body: `{"reason":"Why not"}`}, {ID: "withdraw-approval", Path: []string{"approval", "id"}, Body: `{"reason":"Why not"}`}},
 	"audit":           {{ID: "list-audit"}, {ID: "export-audit"}},
-	"jobs":            {{ID: "list-jobs"}},
+	"jobs":            {{ID: "list-jobs"}, {ID: "list-job-periods"}},
 	"job":             {{ID: "list-job-attempts"}, {ID: "run-job"}},
-	"payout-health":   {{ID: "list-payout-clocks"}},
+	"people":          {{ID: "list-people"}, {ID: "add-person"}},
+	"person":          {{ID: "get-person"}, {ID: "ask-approval", Body: askedFor("people.grant", `{"person":"{person}","role":"support","book":"uk"}`) + `}`}, {ID: "revoke-role"}, {ID: "end-sessions"}, {ID: "deactivate-person"}},
+	"keys":            {{ID: "list-keys"}, {ID: "ask-approval", Body: askedFor("key.grant", `{"name":"checkout","scopes":["events:write"],"books":["uk"],"owner":"the person who answers for it"}`) + `}`}},
+	"key":             {{ID: "list-keys"}, {ID: "rotate-key"}, {ID: "revoke-key"}},
+	"payout-health":   {{ID: "list-payout-clocks"}, {ID: "look-at-payout-clock"}},
 	"payout-runs":     {{ID: "list-payout-runs"}, {ID: "start-payout-run"}},
-	"payout-run":      {{ID: "get-payout-run"}, {ID: "list-payout-decisions"}, {ID: "refuse-payout-run", Body: `{"reason":"Why not"}`}},
+	"payout-run":      {{ID: "get-payout-run"}, {ID: "compare-payout-run"}, {ID: "get-payout-run-progress"}, {ID: "list-payout-decisions"}, {ID: "ask-approval", Body: askedFor("payout_run.release", `{"run":"{run}"}`) + `}`}, {ID: "refuse-payout-run", Body: `{"reason":"Why not"}`}},
+	"decision":        {{ID: "replay-payout-decision"}, {ID: "list-payout-decisions"}},
 	"payouts":         {{ID: "list-payouts"}},
 	"payout":          {{ID: "get-payout"}, {ID: "list-payout-lines"}, {ID: "cancel-payout", Body: `{"reason":"Why not"}`}},
 	"payees":          {{ID: "list-standings"}},
-	"payee":           {{ID: "get-payee"}, {ID: "get-standing"}, {ID: "list-destinations"}, {ID: "list-payee-holds"}, {ID: "change-standing"}, {ID: "place-hold"}},
+	"payee":           {{ID: "get-payee"}, {ID: "get-standing"}, {ID: "list-destinations"}, {ID: "list-payee-holds"}, {ID: "list-payee-payouts"}, {ID: "list-payee-payout-decisions"}, {ID: "list-payout-overrides"}, {ID: "change-standing"}, {ID: "place-hold"}},
 	"payee-decisions": {{ID: "list-payee-payout-decisions"}}, "payout-waits": {{ID: "list-payee-waits"}}, "payout-request": {{ID: "quote-payout"}, {ID: "request-payout"}},
 	"payout-policies": {{ID: "list-payout-policies"}, {ID: "list-book-payout-overrides"}}, "payout-policy": {{ID: "get-payout-policy"}}, "payout-debts": {{ID: "list-payout-debts"}}, "treasury-proposals": {{ID: "list-treasury-proposals"}},
-	"bank-files": {{ID: "list-bank-files"}, {ID: "make-bank-files"}}, "bank-file": {{ID: "get-bank-file"}, {ID: "list-bank-payments"}}, "bank-report": {{ID: "get-bank-report"}},
-	"recon":        {{ID: "list-evidence-sources"}, {ID: "read-break-ageing"}, {ID: "reconcile"}},
+	"bank-files": {{ID: "list-bank-files"}, {ID: "list-bank-reports"}, {ID: "make-bank-files"}, {ID: "take-bank-report"}},
+	"bank-file":  {{ID: "get-bank-file"}, {ID: "list-bank-payments"}, {ID: "fetch-bank-file"}, {ID: "send-bank-file"}, {ID: "void-bank-file"}}, "bank-report": {{ID: "get-bank-report"}, {ID: "list-bank-report-items"}},
+	"recon":        {{ID: "list-evidence-sources"}, {ID: "read-break-ageing"}, {ID: "reconcile"}, {ID: "set-evidence-source"}},
 	"recon-runs":   {{ID: "list-reconciliations"}},
-	"recon-run":    {{ID: "get-reconciliation", Path: []string{"comparison", "run"}}, {ID: "replay-reconciliation", Path: []string{"comparison", "run"}}},
-	"recon-source": {{ID: "get-evidence-source"}, {ID: "list-evidence-lines"}},
+	"recon-run":    {{ID: "get-reconciliation", Path: []string{"comparison", "run"}}, {ID: "get-reconciliation-document", Path: []string{"comparison", "run"}}, {ID: "replay-reconciliation", Path: []string{"comparison", "run"}}},
+	"recon-source": {{ID: "get-evidence-source"}, {ID: "list-evidence-lines"}, {ID: "list-receipts"}, {ID: "list-statements"}, {ID: "take-statement"}, {ID: "pull-processor"}},
 	"breaks":       {{ID: "list-breaks"}},
 	"break": {{ID: "get-break"}, {ID: "explain-break"}, {ID: "assign-break"}, {ID: "reopen-break"},
-		{ID: "ask-approval", Query: []string{"dry_run", "true"}, Body: `{"act":"break.fix","payload":{"break":"{break}","lines":[{"account":"expenses:processor_fee","direction":"debit","amount":"1.00"}]}` + waitsForSecond + `,"document":"DOC-1"}`},
-		{ID: "ask-approval", Query: []string{"dry_run", "true"}, Body: `{"act":"break.write_off","payload":{"break":"{break}","to":"expenses:bad_debt"}` + waitsForSecond + `,"document":"DOC-1"}`}},
+		{ID: "ask-approval", Query: []string{"dry_run", "true"}, Body: askedFor("break.fix", `{"break":"{break}","lines":[{"account":"expenses:processor_fee","direction":"debit","amount":"1.00"}]}`) + `,"document":"DOC-1"}`},
+		{ID: "ask-approval", Query: []string{"dry_run", "true"}, Body: askedFor("break.write_off", `{"break":"{break}","to":"expenses:bad_debt"}`) + `,"document":"DOC-1"}`}},
 	"pairings": {{ID: "list-pairings"}, {ID: "confirm-pairing"}, {ID: "refuse-pairing"}},
 	"periods":  {{ID: "list-chain-of-closings"}, {ID: "list-periods"}},
 	"period": {{ID: "read-checklist", Path: []string{"month", "period"}}, {ID: "list-closings", Path: []string{"month", "period"}},
-		{ID: "ask-approval", Body: `{"act":"period.close","payload":{"period":"{period}"}` + waitsForSecond + `}`}, {ID: "ask-approval", Body: `{"act":"period.reopen","payload":{"period":"{period}"}` + waitsForSecond + `}`}},
+		{ID: "ask-approval", Body: askedFor("period.close", `{"period":"{period}"}`) + `}`}, {ID: "ask-approval", Body: askedFor("period.reopen", `{"period":"{period}"}`) + `}`}},
 	"exports":    {{ID: "list-exports"}, {ID: "list-reports"}, {ID: "ask-export"}},
 	"export-ask": {{ID: "list-reports"}, {ID: "ask-export"}},
 	"export":     {{ID: "get-export"}, {ID: "get-export-content"}},
-	"questions":  {{ID: "list-questions"}},
+	"questions":  {{ID: "list-questions"}}, "question": {{ID: "list-questions"}, {ID: "answer-question"}},
+	"rules": {{ID: "list-rule-sets"}}, "rule-set": {{ID: "get-rule-set"}},
+	"rule-changes": {{ID: "get-rule-set", Path: []string{"set", "from"}}, {ID: "get-rule-set", Path: []string{"set", "to"}}},
+	"rule-draft":   {{ID: "get-rule-set", Path: []string{"set", "like"}, Needs: "like"}, {ID: "rehearse-rules"}, {ID: "ask-approval", Body: askedFor("rules.activate", `{"document":"the rule set, as JSON in a string"}`) + `}`}},
+	"imports":      {{ID: "list-imports"}, {ID: "import-file"}}, "import": {{ID: "get-import"}, {ID: "list-import-rows"}, {ID: "retry-import"}},
+	"inbound": {{ID: "list-inbound"}}, "message": {{ID: "get-inbound"}, {ID: "retry-inbound"}},
+	"campaigns": {{ID: "list-campaigns"}, {ID: "ask-approval", Body: askedFor("campaign.publish", `{"version":1,"campaign":{"id":"winter24","kind":"humanitarian","currency":"GBP","platform_fee":"0","fee_quote":{"rate":"0.014","flat":"0.20"},"refund_window_days":14,"beneficiaries":[{"payee":"ngo_a","weight":"1"}]}}`) + `}`}},
+	"campaign":  {{ID: "get-campaign"}, {ID: "ask-approval", Body: askedFor("campaign.publish", `{"version":2,"campaign":{"id":"{campaign}","kind":"humanitarian","currency":"GBP","platform_fee":"0","fee_quote":{"rate":"0.014","flat":"0.20"},"refund_window_days":14,"beneficiaries":[{"payee":"ngo_a","weight":"1"}]}}`) + `}`}},
 }
 
 // apiCall is an operation behind a page, as a command.
@@ -81,12 +107,30 @@ type apiCall struct {
 // callsOf are the operations behind a page, as its address has it.
 func (c *console) callsOf(name string, r *http.Request) (list []apiCall) {
 	for _, p := range pageCalls[name] {
-		op, ok := c.operation(p.ID, r.PathValue("book") != "")
-		if ok {
+		if p.Needs != "" && givenIn(r, p.Needs) == "" {
+			continue
+		}
+		if op, ok := c.operation(p.ID, r.PathValue("book") != ""); ok {
 			list = append(list, commandOf(op, p, name, r))
 		}
 	}
 	return list
+}
+
+// givenIn is what a page's address gives under a name, in its path or else in its query; empty for nothing.
+func givenIn(r *http.Request, name string) string {
+	return cmp.Or(r.PathValue(name), r.URL.Query().Get(name))
+}
+
+// knowsCalls panics if a page names an operation that does not exist: that is a defect of the program.
+func (c *console) knowsCalls() {
+	for page, calls := range pageCalls {
+		for _, call := range calls {
+			if _, ok := c.operation(call.ID, true); !ok {
+				panic("console: the page " + page + " names the operation " + call.ID + ", which does not exist")
+			}
+		}
+	}
 }
 
 // operation finds an operation by its name; those that exist for the installation too have it in their name.
@@ -120,12 +164,12 @@ func commandOf(op Operation, p pageCall, name string, r *http.Request) apiCall {
 		if i := slices.Index(p.Path, param); i >= 0 {
 			from = p.Path[i+1]
 		}
-		if v := r.PathValue(from); v != "" {
+		if v := givenIn(r, from); v != "" {
 			path = strings.Replace(path, "{"+param+"}", url.PathEscape(v), 1)
 			body = strings.ReplaceAll(body, "{"+from+"}", v)
 		}
 	}
-	for _, param := range []string{"break", "period"} {
+	for _, param := range []string{"break", "period", "run", "person", "campaign"} {
 		body = strings.ReplaceAll(body, "{"+param+"}", r.PathValue(param))
 	}
 	query := url.Values{}
@@ -133,7 +177,7 @@ func commandOf(op Operation, p pageCall, name string, r *http.Request) apiCall {
 		query.Set(p.Query[i], p.Query[i+1])
 	}
 	if op.Method == http.MethodGet && len(p.Query) == 0 {
-		for param, v := range askedOf(name, r.URL.Query()) {
+		for param, v := range askedOf(name, r) {
 			if slices.Contains(op.Params, param) && v != "" {
 				query.Set(param, v)
 			}
@@ -150,8 +194,8 @@ func commandOf(op Operation, p pageCall, name string, r *http.Request) apiCall {
 }
 
 // askedOf is what a page's address narrows it to, in the words of the API.
-func askedOf(name string, given url.Values) map[string]string {
-	asked := map[string]string{}
+func askedOf(name string, r *http.Request) map[string]string {
+	given, asked := r.URL.Query(), map[string]string{}
 	for param := range given {
 		if param != "cursor" && param != "limit" && param != "after" {
 			asked[param] = given.Get(param)
@@ -165,8 +209,29 @@ func askedOf(name string, given url.Values) map[string]string {
 	case "account":
 		asked["order"] = "desc"
 	case "approvals":
-		if asked["state"] == "" {
+		switch asked["state"] {
+		case "":
 			asked["state"] = "open"
+		case stateAll:
+			delete(asked, "state")
+		}
+		asked["order"] = "desc"
+	case "audit", "jobs":
+		if asked["order"] != "oldest" {
+			asked["order"] = "desc"
+		} else {
+			delete(asked, "order")
+		}
+		for param, days := range map[string]int{"from": 0, "until": 1} {
+			if day, err := dayOf(asked[param], days); err == nil && !day.IsZero() {
+				asked[param] = day.Format(time.RFC3339)
+			}
+		}
+	case "imports", "inbound":
+		asked["order"] = "desc"
+	case "decision":
+		if h, err := holderAt(r.PathValue("holder")); err == nil {
+			asked["kind"], asked["payee"], asked["currency"] = h.Kind, h.ID, string(h.Currency)
 		}
 	case "breaks":
 		if asked["min_age_days"] = asked["age"]; asked["match"] != "" {
@@ -192,10 +257,20 @@ type pageExport struct {
 // pageExports are the reports behind each page. What has no report is read over the API.
 var pageExports = map[string][]pageExport{
 	"book": {{"trial_balance", []string{"from", "month", "to", "month"}}}, "account": {{"general_ledger", []string{"account", "address"}}},
+	"accounts": {{"trial_balance", []string{"from", "month", "to", "month"}}}, "book-glance": {{"coverage", nil}, {"safeguarding", nil}},
+	"payout-runs": {{"payout_register", []string{"from", "first", "to", "last"}}}, "recon": {{"breaks", []string{"on", "today"}}}, "campaigns": {{"safeguarding", nil}}, "campaign": {{"safeguarding", nil}},
 	"transactions": {{"general_journal", []string{"from", "month", "to", "month"}}}, "adjustments": {{"general_journal", []string{"from", "month", "to", "month"}}},
 	"breaks": {{"breaks", []string{"on", "today"}}}, "payouts": {{"payout_register", []string{"from", "first", "to", "last"}}},
 	"period": {{"trial_balance", []string{"from", "month", "to", "month"}}, {"general_journal", []string{"from", "month", "to", "month"}}, {"payout_register", []string{"from", "first", "to", "last"}},
 		{"breaks", []string{"on", "last"}}, {"tax", []string{"from", "month", "to", "month"}}, {"fees", []string{"from", "month", "to", "month"}}},
+}
+
+// report names a report.
+func (t teller) report(r reports.Report) string {
+	if key := "acts.report." + r.Name; phrases().Has(key) {
+		return t.say(key)
+	}
+	return r.Title
 }
 
 // exportsOf lead to the reports behind a page, narrowed as the page is.
@@ -221,7 +296,7 @@ func (c *console) exportsOf(name string, r *http.Request) (list []link) {
 		for i := 0; i+1 < len(p.Given); i += 2 {
 			pairs = append(pairs, "p-"+p.Given[i], values[p.Given[i+1]])
 		}
-		list = append(list, link{report.Title, narrowedTo("/console/books/"+url.PathEscape(code)+exportsPath+"/new", pairs...)})
+		list = append(list, link{tellerOf(r.Context()).report(report), narrowedTo("/console/books/"+url.PathEscape(code)+exportsPath+"/new", pairs...)})
 	}
 	return list
 }

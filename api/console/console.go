@@ -143,7 +143,7 @@ type console struct {
 }
 
 // New returns a handler for /, /books, /console, /portal, /sign-in, /sign-out and below, /r, /c, /language, and /assets. It panics if what an
-// open console or one with sign-in needs is missing: that is a defect of the program.
+// open console or one with sign-in needs is missing, or if a page names an operation that Operations lack: that is a defect of the program.
 func New(config Config) http.Handler {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
@@ -153,6 +153,9 @@ func New(config Config) http.Handler {
 		rand.Read(config.FormKey) // never fails: the program ends instead
 	}
 	c := &console{config, http.NewCrossOriginProtection(), make(chan struct{}, uploadsAtOnce)}
+	if len(config.Operations) > 0 {
+		c.knowsCalls()
+	}
 	mux := http.NewServeMux()
 	for path, a := range assets {
 		mux.Handle("GET "+path, a)

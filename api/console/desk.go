@@ -111,7 +111,7 @@ func (c *console) desk(ctx context.Context, r *http.Request) (answer, error) {
 		}
 	}
 	p.Clear = p.Clear && len(p.Waiting) == 0
-	return answer{Title: "Desk", Active: "desk", Data: p}, nil
+	return answer{Title: tellerOf(ctx).say("books.desk.title"), Active: "desk", Data: p}, nil
 }
 
 // waiting adds what waits for a second person in a book or in the installation.

@@ -26,9 +26,9 @@ type document struct {
 type documentLine struct {
 	Name, Value string
 	// Word is the key of what stands for a value that is not written as it is, such as nothing.
-	Word string
-	Head        bool
-	Depth       int
+	Word  string
+	Head  bool
+	Depth int
 }
 
 const (

@@ -268,7 +268,7 @@ func (c *console) uploadImport(w http.ResponseWriter, r *http.Request) error {
 	if given["dry"] != "" {
 		return c.tryImport(ctx, w, r, who, o, file)
 	}
-	i, _, err := c.Intake.Import(ctx, who.book, o, file)
+	i, _, err := c.Intake.ImportBy(ctx, who.actor(), who.book, o, file)
 	if err == nil {
 		http.Redirect(w, r, who.o.At+importsPath+"/"+strconv.FormatInt(i.ID, 10), http.StatusSeeOther)
 		return nil
@@ -348,7 +348,7 @@ type messageLine struct {
 
 func (c *console) messageLine(t teller, who cashier, m intake.Message) messageLine {
 	l := messageLine{Message: m, Link: who.o.At + inboundPath + "/" + strconv.FormatInt(m.ID, 10), Look: stateWord{t.say("admin.message." + string(m.State)), messageLooks[m.State]},
-		Age: agoWords(m.ReceivedAt, c.Now())}
+		Age: sinceThen(t, m.ReceivedAt, c.Now())}
 	if m.About != "" {
 		l.About = who.subjectAt("order:" + m.About)
 	}
@@ -356,6 +356,18 @@ func (c *console) messageLine(t teller, who cashier, m intake.Message) messageLi
 		l.Event = address("/books/"+who.o.Code+"/transactions", map[string][]string{"reference": {m.Reference}})
 	}
 	return l
+}
+
+// sinceThen says how long ago something was.
+func sinceThen(t teller, at, now time.Time) string {
+	switch hours := int(now.Sub(at) / time.Hour); {
+	case hours < 1:
+		return t.say("admin.ago.hour")
+	case hours < 48:
+		return t.say("admin.ago.hours", "count", hours)
+	default:
+		return t.say("admin.ago.days", "count", hours/24)
+	}
 }
 
 type inboundPage struct {

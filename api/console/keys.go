@@ -76,7 +76,7 @@ func (c *console) keys(ctx context.Context, who cashier, _ *http.Request) (answe
 		}
 		p.Keys = append(p.Keys, c.keyLine(who, list[i]))
 	}
-	return answer{Title: "Keys", Active: "keys", Data: &p}, nil
+	return answer{Title: tellerOf(ctx).say("admin.keys"), Active: "keys", Data: &p}, nil
 }
 
 // Picked says whether a scope was chosen on a form that could not be done.
@@ -154,7 +154,7 @@ func (c *console) keyShown(who cashier, k access.Key) answer {
 	if k.RotatedFrom != "" {
 		p.From = keyAt(k.RotatedFrom)
 	}
-	return answer{Title: plain(k.Name), Trail: []link{{"Keys", "/console/keys"}}, Active: "keys", Data: &p}
+	return answer{Title: plain(k.Name), Trail: []link{{who.o.teller.say("admin.keys"), "/console/keys"}}, Active: "keys", Data: &p}
 }
 
 // revokeKey ends a key for good.

@@ -39,6 +39,9 @@ type heldRole struct {
 	ExpiresAt time.Time
 }
 
+// Until is when the role ends.
+func (r heldRole) Until() string { return r.ExpiresAt.UTC().Format(time.DateTime) }
+
 // personPages are the pages about people and keys, and their forms.
 func (c *console) personPages(mux *http.ServeMux) {
 	const person, key = "/console/people/{person}", "/console/keys/{key}"
@@ -128,14 +131,31 @@ func (c *console) people(ctx context.Context, who cashier, r *http.Request) (ans
 		list = list[:peoplePerPage]
 		p.Next = "/console/people?" + url.Values{"after": {list[peoplePerPage-1].ID}}.Encode()
 	}
-	if p.Vacant, err = c.Access.Vacancies(ctx); err != nil {
+	if p.Vacant, err = c.vacant(ctx); err != nil {
 		return answer{}, err
 	}
 	// Auditors read everything but personal data.
 	for _, s := range list {
 		p.People = append(p.People, personLineOf(s, p.MayWrite, c.Now()))
 	}
-	return answer{Title: "People", Active: "people", Data: &p}, nil
+	return answer{Title: tellerOf(ctx).say("admin.people"), Active: "people", Data: &p}, nil
+}
+
+// vacant says for what nobody is left, in the visitor's language.
+func (c *console) vacant(ctx context.Context) (said []string, err error) {
+	list, err := c.Access.Vacant(ctx)
+	t := tellerOf(ctx)
+	for _, v := range list {
+		switch books := strings.Join(v.Books, ", "); {
+		case books == "":
+			said = append(said, t.say("admin.vacant."+string(v.Role)))
+		case v.More:
+			said = append(said, t.say("admin.vacant.books_more", "books", books))
+		default:
+			said = append(said, t.say("admin.vacant.books", "books", books))
+		}
+	}
+	return said, err
 }
 
 func personLineOf(s access.Staff, named bool, now time.Time) personLine {
@@ -192,6 +212,7 @@ func (c *console) person(ctx context.Context, who cashier, r *http.Request) (ans
 	if err != nil {
 		return answer{}, err
 	}
+	t := tellerOf(ctx)
 	p := personPage{payHead: c.wholeHead(who), At: personAt(s.ID), Left: s.DeactivatedAt, AddedBy: s.CreatedBy, Self: s.ID == who.principal().ID}
 	p.Person = personLineOf(s, p.MayWrite, c.Now())
 	for i := len(s.Grants) - 1; i >= 0; i-- { // the newest first
@@ -200,26 +221,26 @@ func (c *console) person(ctx context.Context, who cashier, r *http.Request) (ans
 			break
 		}
 		g := s.Grants[i]
-		l := grantLine{HeldGrant: g, Meaning: roleMeanings[g.Role], Current: g.RevokedAt.IsZero() && (g.ExpiresAt.IsZero() || c.Now().Before(g.ExpiresAt))}
+		l := grantLine{HeldGrant: g, Meaning: t.say("admin.means." + string(g.Role)), Current: g.RevokedAt.IsZero() && (g.ExpiresAt.IsZero() || c.Now().Before(g.ExpiresAt))}
 		if g.Approval != "" && mayAll(who.principal(), "", access.ApprovalsRead) {
 			l.ApprovalLink = "/console/approvals/" + url.PathEscape(g.Approval)
 		}
 		p.Grants = append(p.Grants, l)
 	}
 	for _, role := range access.Roles() {
-		p.Roles = append(p.Roles, choice{Value: string(role), Text: string(role) + ": " + roleMeanings[role]})
+		p.Roles = append(p.Roles, choice{Value: string(role), Text: string(role) + ": " + t.say("admin.means."+string(role))})
 	}
 	if mayAll(who.principal(), "", access.AuditRead) {
 		p.Audit = narrowedTo("/console/audit", "object", "person:"+s.ID)
 	}
-	if p.Vacant, err = c.Access.Vacancies(ctx); err != nil {
+	if p.Vacant, err = c.vacant(ctx); err != nil {
 		return answer{}, err
 	}
 	title := s.ID
 	if p.Person.Who.Name != "" {
 		title = plain(p.Person.Who.Name)
 	}
-	return answer{Title: title, Trail: []link{{"People", "/console/people"}}, Active: "people", Data: &p}, nil
+	return answer{Title: title, Trail: []link{{t.say("admin.people"), "/console/people"}}, Active: "people", Data: &p}, nil
 }
 
 // addPerson adds somebody of the staff, without any role.

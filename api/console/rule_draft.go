@@ -170,7 +170,8 @@ func (c *console) renderDraft(w http.ResponseWriter, r *http.Request, a answer, 
 	if !errors.As(err, &known) {
 		return err
 	}
-	a.Status, a.Notice = statusOf(known.Kind), &notice{Heading: tellerOf(r.Context()).say("rules.draft.undone"), Message: known.Message}
+	t := tellerOf(r.Context())
+	a.Status, a.Notice = statusOf(known.Kind), &notice{Heading: t.say("rules.draft.undone"), Message: t.problem(known)}
 	if p := a.Data.(*ruleDraftPage); len(p.Problems) == 0 {
 		for _, f := range known.Fields {
 			a.Notice.Fields = append(a.Notice.Fields, f.Message)

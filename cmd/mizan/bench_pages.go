@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"runtime/pprof"
 	"slices"
@@ -34,6 +35,7 @@ type benchPagesCmd struct {
 	Partition int64  `help:"Transactions in a partition. A smaller one gives a small book as many partitions as a large one has." default:"500000"`
 	Verify    bool   `help:"Verify the book when it is filled, but for content hashes, and the sums of earnings and the payouts in it."`
 	Chromium  string `help:"Program, Chromium or Chrome, that makes statements as PDF. Without it none is asked for." placeholder:"PROGRAM"`
+	Only      string `help:"Ask only for pages whose names match this expression, and neither download nor post." placeholder:"REGEXP"`
 	Profile   string `help:"Write a CPU profile of asking for the pages to this file." type:"path"`
 	JSON      bool   `name:"json" help:"Print the results as JSON."`
 	Scratch   string `help:"Directory for the throw-away server's data; a temporary one if empty." type:"path"`
@@ -94,12 +96,16 @@ func (c *benchPagesCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	case c.Posted != 0 && (c.Posted < 100 || c.Posted > 1_000_000):
 		return usageError("--posted is 0, or 100 to 1,000,000.")
 	}
+	if _, err := regexp.Compile(c.Only); err != nil {
+		return usageError("--only is no regular expression.")
+	}
 	if c.Again && c.Scratch == "" {
 		return usageError("--again needs --scratch, with what an earlier run left there.")
 	}
 	if _, err := printerOf(c.Chromium); err != nil {
 		return err
 	}
+	boundMemory(s)
 	dir := c.Scratch
 	if dir == "" {
 		if dir, err = os.MkdirTemp("", "mizan-bench-"); err != nil {
@@ -172,7 +178,7 @@ func (b *pagesBench) run(ctx context.Context) error {
 	if err := b.signIn(ctx); err != nil {
 		return err
 	}
-	if err := b.look(ctx); err != nil {
+	if err := b.look(ctx); err != nil || b.options.Only != "" {
 		return err
 	}
 	if err := b.downloads(ctx); err != nil {
@@ -193,6 +199,9 @@ func (b *pagesBench) look(ctx context.Context) error {
 	list, err := b.pages(ctx)
 	if err != nil {
 		return err
+	}
+	if only := regexp.MustCompile(b.options.Only); b.options.Only != "" {
+		list = slices.DeleteFunc(list, func(p page) bool { return !only.MatchString(p.name) })
 	}
 	fmt.Fprintf(b.progress, "asking for %d pages …\n", len(list))
 	if b.options.Profile != "" {

@@ -90,6 +90,16 @@ func TestRulesSession(t *testing.T) {
 	if err != nil || len(list) != 2 || list[1].ID != "contract-1" || list[1].State != "next" || !list[1].ValidFrom.Equal(from) {
 		t.Errorf("%+v %v", list, err)
 	}
+	check, err := remote.CheckRules(t.Context(), "uk", []byte(document))
+	if err != nil || check.RuleSet != "contract-1" || !check.Known || check.Before != "uk-1" || len(check.Changes) == 0 || len(check.Sentences) != 1 {
+		t.Errorf("%+v %v", check, err)
+	}
+	if changes, err := remote.RuleChanges(t.Context(), "uk", "uk-1", "contract-1"); err != nil || !reflect.DeepEqual(changes, check.Changes) {
+		t.Errorf("%+v %v, the check says %+v", changes, err, check.Changes)
+	}
+	if told, err := client.Collect(remote.Audit(t.Context(), "uk", client.AuditQuery{Newest: true}), 1); err != nil || len(told) != 1 || told[0].Act != "rules.added" || told[0].Object != "rule_set:contract-1" {
+		t.Errorf("the newest of the trail: %+v %v", told, err)
+	}
 	again, err := remote.AddRuleSet(t.Context(), "uk", []byte(document))
 	if err != nil || !again.Replayed || len(again.Sentences) != 1 {
 		t.Errorf("%+v %v", again, err)

@@ -120,6 +120,14 @@ func TestApprovedActs(t *testing.T) {
 			}
 			return err
 		}},
+		{ActPublishCampaign, `{"version":1,"campaign":{"id":"relief","kind":"humanitarian","currency":"GBP","beneficiaries":[{"payee":"ngo_a","weight":"1","name":"Shelter Now"}],` +
+			`"fee_quote":{"rate":"0.029"},"refund_window_days":14}}`, "Publishes version 1 of the campaign relief in the book uk", "", 1, func() error {
+			versions, err := d.CampaignVersions(t.Context(), d.book, "relief")
+			if err == nil && (len(versions) != 1 || versions[0].Kind != "humanitarian") {
+				err = fmt.Errorf("the campaign is %+v", versions)
+			}
+			return err
+		}},
 	} {
 		before := d.sequence(t)
 		a := d.ask(t, x.act, x.payload)

@@ -114,7 +114,7 @@ func (w *workbench) checkThreeAgree(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var sequences []int64
+	var list []ledger.Transaction
 	parts := map[string]map[PayeeRef]bool{}
 	bySequence, corrected := map[int64]*ledger.Transaction{}, map[string]bool{}
 	for i := range page.Transactions {
@@ -123,7 +123,7 @@ func (w *workbench) checkThreeAgree(t testing.TB) {
 		if !isOrder {
 			continue
 		}
-		sequences, bySequence[x.Sequence] = append(sequences, x.Sequence), x
+		list, bySequence[x.Sequence] = append(list, *x), x
 		corrected[id] = corrected[id] || x.Reverses != 0
 		for _, e := range x.Entries {
 			if kind, _, who, ok := splitPayee(e.Account); ok && slices.Contains([]string{"seller", "creator", "agency", "partner"}, kind) {
@@ -134,7 +134,7 @@ func (w *workbench) checkThreeAgree(t testing.TB) {
 			}
 		}
 	}
-	_, shares, err := w.ExplainShares(t.Context(), w.book, sequences)
+	_, shares, err := w.ExplainShares(t.Context(), w.book, list)
 	if err != nil {
 		t.Fatal(err)
 	}

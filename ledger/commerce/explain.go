@@ -31,19 +31,31 @@ func (s *Service) Explain(ctx context.Context, book ledger.Book, sequence int64)
 // ExplainAll is Explain of some hundred transactions, by their sequences. What they need is read together, or in halves if that takes
 // longer than one read may.
 func (s *Service) ExplainAll(ctx context.Context, book ledger.Book, sequences []int64) (map[int64]*Explanation, error) {
-	all, _, err := s.ExplainShares(ctx, book, sequences)
+	read, err := s.ledger.BySequence(ctx, book, sequences)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]ledger.Transaction, 0, len(sequences))
+	for _, n := range sequences {
+		t, known := read[n]
+		if !known {
+			return nil, ledger.ErrTransactionUnknown
+		}
+		list = append(list, t)
+	}
+	all, _, err := s.ExplainShares(ctx, book, list)
 	return all, err
 }
 
-// ExplainShares is ExplainAll with the shares of the sales that the transactions are of: what the money of each payee is made of, before
-// and after. A transaction that no sheet is computed for has none.
-func (s *Service) ExplainShares(ctx context.Context, book ledger.Book, sequences []int64) (map[int64]*Explanation, map[int64][]Share, error) {
-	all, shares, err := s.explainTogether(ctx, book, sequences)
-	if half := len(sequences) / 2; half > 0 && errors.Is(err, postgres.ErrReadTooLong) && ctx.Err() == nil {
-		if all, shares, err = s.ExplainShares(ctx, book, sequences[:half]); err != nil {
+// ExplainShares is ExplainAll of transactions that were read, with the shares of the sales that they are of: what the money of each payee is
+// made of, before and after. A transaction that no sheet is computed for has none.
+func (s *Service) ExplainShares(ctx context.Context, book ledger.Book, list []ledger.Transaction) (map[int64]*Explanation, map[int64][]Share, error) {
+	all, shares, err := s.explainTogether(ctx, book, list)
+	if half := len(list) / 2; half > 0 && errors.Is(err, postgres.ErrReadTooLong) && ctx.Err() == nil {
+		if all, shares, err = s.ExplainShares(ctx, book, list[:half]); err != nil {
 			return nil, nil, err
 		}
-		rest, more, err := s.ExplainShares(ctx, book, sequences[half:])
+		rest, more, err := s.ExplainShares(ctx, book, list[half:])
 		if err != nil {
 			return nil, nil, err
 		}
@@ -53,20 +65,12 @@ func (s *Service) ExplainShares(ctx context.Context, book ledger.Book, sequences
 	return all, shares, err
 }
 
-func (s *Service) explainTogether(ctx context.Context, book ledger.Book, sequences []int64) (map[int64]*Explanation, map[int64][]Share, error) {
-	ts, err := s.ledger.BySequence(ctx, book, sequences)
-	if err != nil {
-		return nil, nil, err
-	}
+func (s *Service) explainTogether(ctx context.Context, book ledger.Book, list []ledger.Transaction) (map[int64]*Explanation, map[int64][]Share, error) {
 	var subjects []string
 	last := int64(0)
-	for _, n := range sequences {
-		t, known := ts[n]
-		if !known {
-			return nil, nil, ledger.ErrTransactionUnknown
-		}
-		if _, isOrder := orderID(t.Subject); isOrder {
-			subjects, last = append(subjects, t.Subject), max(last, n)
+	for i := range list {
+		if _, isOrder := orderID(list[i].Subject); isOrder {
+			subjects, last = append(subjects, list[i].Subject), max(last, list[i].Sequence)
 		}
 	}
 	slices.Sort(subjects)
@@ -74,9 +78,10 @@ func (s *Service) explainTogether(ctx context.Context, book ledger.Book, sequenc
 	if err != nil {
 		return nil, nil, err
 	}
-	all, shares := make(map[int64]*Explanation, len(ts)), make(map[int64][]Share, len(ts))
-	for n, t := range ts {
-		if all[n], shares[n], err = s.explain(ctx, book, &t, stories); err != nil {
+	all, shares := make(map[int64]*Explanation, len(list)), make(map[int64][]Share, len(list))
+	for i := range list {
+		t := &list[i]
+		if all[t.Sequence], shares[t.Sequence], err = s.explain(ctx, book, t, stories); err != nil {
 			return nil, nil, err
 		}
 	}

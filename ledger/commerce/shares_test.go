@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"mizan/ledger"
 	"mizan/ledger/money"
 )
 
@@ -43,7 +44,11 @@ func TestSharesOfS2(t *testing.T) {
 	w.post(t, "order.captured", "UK-1-c1", s2Sale)
 	w.post(t, "refund.made", "RF-1", `{"order":"UK-1","refund":"RF-1","full":false,"lines":[{"line":1,"quantity":1}],"shipping":"keep","fault":"seller","to":"original","payment_refund_id":"re_1","shipped":true}`)
 	var got []string
-	_, shares, err := w.ExplainShares(t.Context(), w.book, []int64{1, 2})
+	page, err := w.ledger.Transactions(t.Context(), w.book, ledger.TransactionQuery{Limit: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shares, err := w.ExplainShares(t.Context(), w.book, page.Transactions)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,7 @@
 package guard
 
+import "time"
+
 // Query shows tests the statement of a filter.
 func (f Filter) Query(book Book, after, before int64, limit int) (string, []any) {
 	return f.query(book, after, before, limit)
@@ -11,5 +13,14 @@ func (r *Row) Sum() [32]byte { return r.sum() }
 // SetMost changes how many approvals of a book may be open.
 func (d *Desk) SetMost(n int) { d.maxOpen = n }
 
-// Lists are the statements that list approvals.
-var Lists = []string{sqlApprovals, sqlApprovalsOfState, sqlApprovalsOpen, sqlApprovalsExpired}
+// Statements shows tests how approvals are found: the page, and the last approval that it looked through.
+func (s Search) Statements(now time.Time) (found, last string, given any) {
+	found, last, given, err := s.statements(now)
+	if err != nil {
+		panic(err)
+	}
+	return found, last, given
+}
+
+// Looked is how many approvals a page looks through.
+const Looked = looked

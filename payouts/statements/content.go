@@ -79,7 +79,7 @@ func (s *Service) form(ctx context.Context, st *Statement, to io.Writer, row fun
 	for _, b := range st.Buckets {
 		last[b.Bucket] = b.Opening
 	}
-	_, err := s.walk(ctx, st, Place{}, walkPage, func(x *cutting) (bool, error) {
+	_, err := s.walk(ctx, st, Place{}, always(walkPage), func(x *cutting) (bool, error) {
 		for i := range x.lines {
 			l := &x.lines[i]
 			b, err := json.Marshal(l.json())

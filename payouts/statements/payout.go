@@ -58,7 +58,7 @@ func (s *Statement) PaidAs() string {
 }
 
 // walkPayout hands out the transactions with lines of a payout from a place on, cut, until there are no more or yield says so.
-func (s *Service) walkPayout(ctx context.Context, st *Statement, from Place, page int, yield func(*cutting) (more bool, err error)) (map[Bucket]money.Minor, error) {
+func (s *Service) walkPayout(ctx context.Context, st *Statement, from Place, page pace, yield func(*cutting) (more bool, err error)) (map[Bucket]money.Minor, error) {
 	bucket := st.Buckets[0].Bucket
 	sum, err := s.payouts.PaidUpTo(ctx, st.book, *st.of, from.Sequence)
 	if err != nil {
@@ -71,7 +71,7 @@ func (s *Service) walkPayout(ctx context.Context, st *Statement, from Place, pag
 		if err := ctx.Err(); err != nil {
 			return nil, context.Cause(ctx)
 		}
-		list, err := s.payouts.Lines(ctx, st.book, st.of.ID, after, line, min(page, paidPage))
+		list, err := s.payouts.Lines(ctx, st.book, st.of.ID, after, line, min(page(), paidPage))
 		if err != nil {
 			return nil, err
 		}

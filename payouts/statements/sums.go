@@ -55,7 +55,7 @@ func (s *Service) Sum(ctx context.Context, st *Statement) error {
 // sumUpTo is Sum of at most some transactions.
 func (s *Service) sumUpTo(ctx context.Context, st *Statement, most int) error {
 	sums, left, long := newTotals(), most, false
-	held, err := s.walk(ctx, st, Place{}, walkPage, func(x *cutting) (bool, error) {
+	held, err := s.walk(ctx, st, Place{}, always(walkPage), func(x *cutting) (bool, error) {
 		long = left == 0
 		left--
 		if !long {

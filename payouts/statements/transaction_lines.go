@@ -15,7 +15,7 @@ func (s *Service) TransactionLines(ctx context.Context, st *Statement, sequence 
 	if sequence <= st.From || sequence > st.To {
 		return nil, nil
 	}
-	_, err = s.walk(ctx, st, Place{Sequence: sequence - 1}, 1, func(x *cutting) (bool, error) {
+	_, err = s.walk(ctx, st, Place{Sequence: sequence - 1}, always(1), func(x *cutting) (bool, error) {
 		if x.t.Sequence == sequence {
 			lines = x.lines
 		}

@@ -27,9 +27,15 @@ type Place struct {
 	Number int64
 }
 
+// pace is how many transactions are read next.
+type pace func() int
+
+// always reads so many every time.
+func always(n int) pace { return func() int { return n } }
+
 // walk hands out the transactions of a statement from a place on, cut, until there are no more or yield says so. It returns what the
 // buckets hold after the last one.
-func (s *Service) walk(ctx context.Context, st *Statement, from Place, page int, yield func(*cutting) (more bool, err error)) (held map[Bucket]money.Minor, err error) {
+func (s *Service) walk(ctx context.Context, st *Statement, from Place, page pace, yield func(*cutting) (more bool, err error)) (held map[Bucket]money.Minor, err error) {
 	if st.of != nil {
 		return s.walkPayout(ctx, st, from, page, yield)
 	}
@@ -47,7 +53,7 @@ func (s *Service) walk(ctx context.Context, st *Statement, from Place, page int,
 		if err := ctx.Err(); err != nil {
 			return nil, context.Cause(ctx)
 		}
-		sequences, err := s.next(ctx, st.book, list, after, st.To, page)
+		sequences, err := s.next(ctx, st.book, list, after, st.To, page())
 		if err != nil || len(sequences) == 0 {
 			return held, err
 		}
@@ -81,7 +87,15 @@ func (s *Service) cutter(ctx context.Context, st *Statement, sequences []int64) 
 	if err != nil {
 		return nil, err
 	}
-	reasons, shares, err := s.events.ExplainShares(ctx, st.book, sequences)
+	list := make([]ledger.Transaction, 0, len(sequences))
+	for _, n := range sequences {
+		t, known := transactions[n]
+		if !known {
+			return nil, ledger.ErrTransactionUnknown
+		}
+		list = append(list, t)
+	}
+	reasons, shares, err := s.events.ExplainShares(ctx, st.book, list)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +162,16 @@ func (s *Service) Page(ctx context.Context, st *Statement, from Place, limit int
 	if from == (Place{}) && !st.Summed() {
 		sums = newTotals()
 	}
-	held, err := s.walk(ctx, st, from, min(limit+1, walkPage), func(x *cutting) (bool, error) {
+	// A transaction has two lines more often than one, and cutting those of the next page would be for nothing.
+	seen, lines := 0, 0
+	enough := func() int {
+		if seen == 0 {
+			return min(limit/2+1, walkPage)
+		}
+		return min((limit+1-len(p.Lines))*seen/max(lines, 1)+1, walkPage)
+	}
+	held, err := s.walk(ctx, st, from, enough, func(x *cutting) (bool, error) {
+		seen, lines = seen+1, lines+len(x.lines)
 		if sums != nil {
 			sums.add(x)
 		}

@@ -32,6 +32,8 @@ type Window struct {
 	complaints []string
 	// document is the answer that the page in the window came from.
 	document *network.Response
+	// presses counts what was pressed.
+	presses int
 }
 
 // New opens a window on the site at base, such as http://127.0.0.1:18080. It closes with the test.
@@ -235,7 +237,11 @@ func (w *Window) Press(selector string) {
 	defer cancel()
 	_, err := chromedp.RunResponse(ctx, chromedp.Click(chromedp.CSS(selector)))
 	w.must("press "+selector+" on the page "+w.Path(), err)
+	w.presses++
 }
+
+// Presses is how often Press led to a page in this window.
+func (w *Window) Presses() int { return w.presses }
 
 // Fetched is the file that a link leads to, as the browser gets it with its cookies. It demands that the link is there and that its answer is
 // one to be saved.

@@ -25,6 +25,9 @@ func TestPlans(t *testing.T) {
 		{sqlOrderIgnored, "1, 'shopify', 'shopify.1', 'orders/paid'", "inbound_messages_about", 2},
 		{sqlMessagesOf, "1, 0, '', 100, 'parked'", "inbound_messages_state", 1},
 		{sqlRowsOf, "1, 1, 0, 9, 100, 'parked'", "import_rows_state", 1},
+		{newestFirst(sqlMessagesOf), "1, 9, '', 100, 'parked'", "Index Scan Backward using inbound_messages_state", 1},
+		{newestFirst(sqlMessages), "1, 9, '', 100", "Index Scan Backward using inbound_messages_pkey", 1},
+		{newestFirst(sqlImports), "1, 9, 100", "Index Scan Backward using imports_pkey", 1},
 	} {
 		results, err := conn.PgConn().Exec(t.Context(), "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; DEALLOCATE ALL; "+
 			"PREPARE planned AS "+c.sql+"; EXPLAIN (COSTS OFF) EXECUTE planned ("+c.values+")").ReadAll()
