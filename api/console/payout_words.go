@@ -123,24 +123,6 @@ func (t teller) reason(code string) string {
 	return strings.ReplaceAll(code, "-", " ")
 }
 
-// since says how long something stands.
-func (t teller) since(now, from time.Time) string {
-	switch d := now.Sub(from); {
-	case from.IsZero():
-		return ""
-	case d <= 0:
-		return t.say("paying.age.now")
-	case d < time.Minute:
-		return t.say("paying.age.moment")
-	case d < 2*time.Hour:
-		return t.say("paying.age.minutes", "n", int(d/time.Minute))
-	case d < 48*time.Hour:
-		return t.say("paying.age.hours", "n", int(d/time.Hour))
-	default:
-		return t.say("paying.age.days", "n", int(d/(24*time.Hour)))
-	}
-}
-
 // eventWords says an event: order.settled is "Order settled".
 func eventWords(event string) string {
 	text := strings.NewReplacer(".", " ", "_", " ").Replace(event)
