@@ -220,23 +220,23 @@ func (s *service) route(version string) error {
 	s.router = chi.NewRouter()
 	s.router.NotFound(s.elsewhere)
 	s.router.MethodNotAllowed(s.otherMethod)
-	described := humachi.New(s.router, openAPIConfig(version))
-	for _, op := range Operations() {
-		d := describe(&op, described.OpenAPI().Components.Schemas)
-		described.OpenAPI().AddOperation(d)
+	d, err := describedAs(version)
+	if err != nil {
+		return err
+	}
+	s.spec = d.spec
+	adapter := humachi.NewAdapter(s.router)
+	for i, op := range Operations() {
 		handler := s.serve(&op)
-		described.Adapter().Handle(d, handler)
+		adapter.Handle(d.operations[i], handler)
 		if op.Method == http.MethodGet {
 			// net/http sends the headers of the same answer and drops its body.
-			head := *d
+			head := *d.operations[i]
 			head.Method = http.MethodHead
-			described.Adapter().Handle(&head, handler)
+			adapter.Handle(&head, handler)
 		}
 	}
-	openAnswers(described.OpenAPI().Components.Schemas)
-	var err error
-	s.spec, err = described.OpenAPI().MarshalJSON()
-	return err
+	return nil
 }
 
 // elsewhere serves what is no operation: the handbook, the console, or a problem.

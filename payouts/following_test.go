@@ -98,7 +98,7 @@ func TestNoticesHaveOneEffect(t *testing.T) {
 	}
 	wg.Wait()
 	h.want(id, Paid, "")
-	if got := h.outcomes(); got[""] != 0 || got[noticeLooked] == 0 || got[noticeNobodys] == 0 {
+	if got := h.outcomes(); got[""] != 0 || got[noticeLooked] == 0 || got[noticeBuyers] == 0 {
 		t.Errorf("%v", got)
 	}
 	if n := strings.Count(h.steps(id), " paid "); n != 1 {

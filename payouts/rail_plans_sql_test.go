@@ -26,7 +26,10 @@ func TestRailPlans(t *testing.T) {
 		INSERT INTO payout_steps (book_id, payout, number, state, at, sequence) SELECT p.book_id, p.id, 1, 'created', p.created_at, p.created_sequence FROM payouts p WHERE p.created_sequence % 10 = 7;
 		INSERT INTO payout_holds (book_id, id, kind, payee, currency, effect, category, case_id, placed_at, released_at, document)
 		SELECT (SELECT id FROM books), 'hold_' || n, 'seller', 'sel_' || n % 4000, '', 'pause', 'review', 'case', timestamptz '2026-03-01' + n * interval '1 second', '2027-03-01', 'd' FROM generate_series(1, 40000) n;
-		ANALYZE payouts, payout_steps, payout_holds`)
+		INSERT INTO payout_destinations (book_id, id, payee, rail, account, currencies, mode, state, name_match, created_at, active_since, changed_at)
+		SELECT (SELECT id FROM books), 'dst_' || lpad(n::text, 16, '0'), 'sel_' || n, 'connected', 'acct_' || n % 4000, '{USD}', 'manual', 'retired', 'match', '2026-03-01', '2026-03-01', '2026-03-01'
+		FROM generate_series(1, 40000) n;
+		ANALYZE payouts, payout_steps, payout_holds, payout_destinations`)
 	past := railStart.Add(-90 * 24 * time.Hour)
 	rails := []string{"connected"}
 	for name, q := range map[string]struct {
@@ -43,6 +46,7 @@ func TestRailPlans(t *testing.T) {
 		"transfer": {sqlOfTransfer, []any{"tr_77"}},
 		"outgoing": {sqlOfOutgoing, []any{"po_77"}},
 		"account":  {sqlAtAccount, []any{"acct_77"}},
+		"paid to":  {sqlDestinationsAt, []any{"acct_77", rails}},
 		"paying":   {sqlPaying, []any{h.book.ID, "liabilities:seller:available:sel_1", []int64{50, 100}, "USD"}},
 		"taken":    {sqlTakenBy, []any{h.book.ID, "liabilities:seller:available:sel_1", []int64{50, 100}, "USD", int64(1 << 40)}},
 		"within":   {sqlWithin, []any{h.book.ID, "sel_77", "seller", "USD", past, 10, 40_000, railStart, 51}},

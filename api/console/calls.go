@@ -10,7 +10,7 @@ import (
 
 	"mizan/api/access"
 	"mizan/ledger"
-	"mizan/payouts/reports"
+	"mizan/payouts/reconcile"
 )
 
 // Everything that a page shows and does is an operation of the API. A page says which, as commands that can be copied: they read
@@ -248,7 +248,8 @@ func askedOf(name string, r *http.Request) map[string]string {
 }
 
 // pageExport is a report that has what a page shows; Given are its parameters, as pairs of a name and what it is: a name in the page's
-// address, "month" for the month that the page is about or the present one, and "today", "first" and "last" for days.
+// address, "month" for the month that the page is about or the present one, "today", "first" and "last" for days,
+// and "standing" for whether a list has breaks that are open or that ended.
 type pageExport struct {
 	Report string
 	Given  []string
@@ -260,17 +261,20 @@ var pageExports = map[string][]pageExport{
 	"accounts": {{"trial_balance", []string{"from", "month", "to", "month"}}}, "book-glance": {{"coverage", nil}, {"safeguarding", nil}},
 	"payout-runs": {{"payout_register", []string{"from", "first", "to", "last"}}}, "recon": {{"breaks", []string{"on", "today"}}}, "campaigns": {{"safeguarding", nil}}, "campaign": {{"safeguarding", nil}},
 	"transactions": {{"general_journal", []string{"from", "month", "to", "month"}}}, "adjustments": {{"general_journal", []string{"from", "month", "to", "month"}}},
-	"breaks": {{"breaks", []string{"on", "today"}}}, "payouts": {{"payout_register", []string{"from", "first", "to", "last"}}},
+	"breaks": {{"breaks", []string{"on", "today", "standing", "standing"}}}, "payouts": {{"payout_register", []string{"from", "first", "to", "last"}}},
 	"period": {{"trial_balance", []string{"from", "month", "to", "month"}}, {"general_journal", []string{"from", "month", "to", "month"}}, {"payout_register", []string{"from", "first", "to", "last"}},
 		{"breaks", []string{"on", "last"}}, {"tax", []string{"from", "month", "to", "month"}}, {"fees", []string{"from", "month", "to", "month"}}},
 }
 
-// report names a report.
-func (t teller) report(r reports.Report) string {
-	if key := "acts.report." + r.Name; phrases().Has(key) {
-		return t.say(key)
+// standingOf is how the breaks of a list stand, as the report of breaks has it; nothing for a list that has both.
+func standingOf(state string) string {
+	switch reconcile.State(state) {
+	case stateOpen, reconcile.Open, reconcile.Explained:
+		return "open"
+	case reconcile.Fixed, reconcile.WrittenOff, reconcile.Cleared:
+		return "ended"
 	}
-	return r.Title
+	return ""
 }
 
 // exportsOf lead to the reports behind a page, narrowed as the page is.
@@ -286,7 +290,7 @@ func (c *console) exportsOf(name string, r *http.Request) (list []link) {
 	}
 	first := time.Date(int(month)/100, time.Month(int(month)%100), 1, 0, 0, 0, 0, time.UTC)
 	values := map[string]string{"month": month.String(), "today": now.Format(time.DateOnly), "first": first.Format(time.DateOnly), "last": first.AddDate(0, 1, -1).Format(time.DateOnly),
-		"address": r.PathValue("address")}
+		"address": r.PathValue("address"), "standing": standingOf(r.URL.Query().Get("state"))}
 	for _, p := range pageExports[name] {
 		report, ok := reportNamed(p.Report)
 		if !ok {
@@ -296,7 +300,8 @@ func (c *console) exportsOf(name string, r *http.Request) (list []link) {
 		for i := 0; i+1 < len(p.Given); i += 2 {
 			pairs = append(pairs, "p-"+p.Given[i], values[p.Given[i+1]])
 		}
-		list = append(list, link{tellerOf(r.Context()).report(report), narrowedTo("/console/books/"+url.PathEscape(code)+exportsPath+"/new", pairs...)})
+		title, _ := tellerOf(r.Context()).report(report)
+		list = append(list, link{title, narrowedTo("/console/books/"+url.PathEscape(code)+exportsPath+"/new", pairs...)})
 	}
 	return list
 }

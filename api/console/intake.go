@@ -348,7 +348,7 @@ type messageLine struct {
 
 func (c *console) messageLine(t teller, who cashier, m intake.Message) messageLine {
 	l := messageLine{Message: m, Link: who.o.At + inboundPath + "/" + strconv.FormatInt(m.ID, 10), Look: stateWord{t.say("admin.message." + string(m.State)), messageLooks[m.State]},
-		Age: sinceThen(t, m.ReceivedAt, c.Now())}
+		Age: t.ago(m.ReceivedAt, c.Now())}
 	if m.About != "" {
 		l.About = who.subjectAt("order:" + m.About)
 	}
@@ -356,18 +356,6 @@ func (c *console) messageLine(t teller, who cashier, m intake.Message) messageLi
 		l.Event = address("/books/"+who.o.Code+"/transactions", map[string][]string{"reference": {m.Reference}})
 	}
 	return l
-}
-
-// sinceThen says how long ago something was.
-func sinceThen(t teller, at, now time.Time) string {
-	switch hours := int(now.Sub(at) / time.Hour); {
-	case hours < 1:
-		return t.say("admin.ago.hour")
-	case hours < 48:
-		return t.say("admin.ago.hours", "count", hours)
-	default:
-		return t.say("admin.ago.days", "count", hours/24)
-	}
 }
 
 type inboundPage struct {

@@ -321,11 +321,12 @@ func (t teller) gate(gate string) string {
 
 // evidenceBehind are what sources say of the entries of transactions.
 func (c *console) evidenceBehind(ctx context.Context, who cashier, list []ledger.Transaction) (lines []evidenceLine, err error) {
+	t := tellerOf(ctx)
 	behind, err := c.Reconcile.Behind(ctx, who.book, list)
 	for _, b := range behind {
 		l := evidenceLine{Transaction: link{ledger.TransactionID(who.book.Code, b.Sequence), transactionAddress(who.book, b.Sequence)}, Account: b.Entry.Account,
-			Source: link{sourceWord(b.Source.Kind, b.Source.Name), who.sourceAt(b.Source.Kind, b.Source.Name)}, Amount: minor(b.Entry.Amount, b.Entry.Currency),
-			Standing: who.o.teller.standing(b.Standing), Basis: who.o.teller.named("trace.basis", b.Basis), Breaks: who.breakLinks(b.Breaks)}
+			Source: link{t.sourceWord(b.Source.Kind, b.Source.Name), who.sourceAt(b.Source.Kind, b.Source.Name)}, Amount: minor(b.Entry.Amount, b.Entry.Currency),
+			Standing: who.o.teller.standing(b.Standing), Basis: who.o.teller.named("trace.basis", b.Basis), Breaks: who.breakLinks(t, b.Breaks)}
 		for _, x := range b.Lines {
 			l.Lines = append(l.Lines, saidLine{Key: x.Key, Number: x.Number, Link: who.lineAt(b.Source, x.Number), Net: minor(x.Net, x.Currency), Day: reconcile.Day(who.book, x.MovedAt)})
 		}
@@ -334,9 +335,9 @@ func (c *console) evidenceBehind(ctx context.Context, who cashier, list []ledger
 	return lines, err
 }
 
-func (who cashier) breakLinks(list []reconcile.BreakName) (links []breakLink) {
+func (who cashier) breakLinks(t teller, list []reconcile.BreakName) (links []breakLink) {
 	for _, b := range list {
-		links = append(links, breakLink{who.breakAt(b.ID), wordOfClass(b.Class).Name, wordOfBreak(b.State)})
+		links = append(links, breakLink{who.breakAt(b.ID), t.classWord(b.Class).Name, t.breakState(b.State)})
 	}
 	return links
 }

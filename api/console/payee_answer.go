@@ -88,7 +88,7 @@ func (c *console) askedBy(ctx context.Context, who cashier, p *payeePage) error 
 	}
 	list, err := c.Questions.Of(ctx, who.book, p.ID, questions.Question{}, questionsAsked)
 	for _, q := range list {
-		p.Asked = append(p.Asked, c.inboxLineOf(who, q))
+		p.Asked = append(p.Asked, inboxLineOf(tellerOf(ctx), who, q))
 	}
 	return err
 }

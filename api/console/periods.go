@@ -48,11 +48,11 @@ type periodsPage struct {
 	Next, First string
 }
 
-func closedWord(act string) stateWord {
+func (t teller) closed(act string) stateWord {
 	if act == "reopen" {
-		return stateWord{"opened again", "open"}
+		return stateWord{t.say("close.state.reopened"), "open"}
 	}
-	return stateWord{"closed", "done"}
+	return stateWord{t.say("close.state.closed"), "done"}
 }
 
 // closedLines lay out rows of the chain.
@@ -61,11 +61,11 @@ func (c *console) closedLines(ctx context.Context, who cashier, rows []reconcile
 	for _, x := range rows {
 		ids = append(ids, actorID(x.Preparer), actorID(x.Approver))
 	}
-	name := c.names(ctx, who.visit, ids)
+	t, name := tellerOf(ctx), c.names(ctx, who.visit, ids)
 	for _, x := range rows {
 		lines = append(lines, closedLine{Closing: x, Link: who.o.At + periodsPath + "/" + x.Period.String(), ApprovalLink: who.o.At + "/approvals/" + url.PathEscape(x.Approval),
 			Preparer: name(actorID(x.Preparer)), Approver: name(actorID(x.Approver)), Hash: hex.EncodeToString(x.Hash[:]), Previous: hex.EncodeToString(x.Previous[:]),
-			Totals: hex.EncodeToString(x.Totals[:]), Word: closedWord(x.Act), First: x.Number == 1})
+			Totals: hex.EncodeToString(x.Totals[:]), Word: t.closed(x.Act), First: x.Number == 1})
 	}
 	return lines
 }
@@ -77,7 +77,8 @@ func (c *console) monthOf(book ledger.Book) ledger.Period {
 }
 
 func (c *console) periods(ctx context.Context, who cashier, r *http.Request) (answer, error) {
-	p := periodsPage{payHead: c.reconHead(who, "Periods")}
+	t := tellerOf(ctx)
+	p := periodsPage{payHead: c.reconHead(t, who, periodsPath)}
 	head, err := c.Ledger.Head(ctx, who.book)
 	if err != nil {
 		return answer{}, err
@@ -112,16 +113,16 @@ func (c *console) periods(ctx context.Context, who cashier, r *http.Request) (an
 	}
 	last := c.closedLines(ctx, who, rows)
 	for _, m := range months {
-		l := periodLine{Period: m, Link: who.o.At + periodsPath + "/" + m.String(), State: stateWord{"open", "open"}, Current: m >= now}
+		l := periodLine{Period: m, Link: who.o.At + periodsPath + "/" + m.String(), State: stateWord{t.say("close.state.open"), "open"}, Current: m >= now}
 		if m < head.FirstOpenPeriod {
-			l.State = stateWord{"closed", "done"}
+			l.State = t.closed("close")
 		}
 		if i := slices.IndexFunc(last, func(x closedLine) bool { return x.Period == m }); i >= 0 {
 			l.Last = &last[i]
 		}
 		p.Lines = append(p.Lines, l)
 	}
-	return who.reconciled("Periods", &p), nil
+	return who.reconciled(t, t.say("close.periods"), &p), nil
 }
 
 // itemLine is an item of a checklist.
@@ -130,6 +131,8 @@ type itemLine struct {
 	State   stateWord
 	Blocks  bool
 	Amounts []itemSum
+	// Named is what keeps it from being done, each with where it is looked at.
+	Named []link
 	// Fix leads to where it is settled; empty for what needs nothing.
 	Fix string
 }
@@ -171,7 +174,7 @@ const (
 )
 
 // ofMonth finds what is asked about a month, and its exports.
-func (c *console) ofMonth(ctx context.Context, who cashier, p *periodPage) error {
+func (c *console) ofMonth(ctx context.Context, t teller, who cashier, p *periodPage) error {
 	if mayAll(who.principal(), who.o.Code, access.ApprovalsRead) {
 		open, _, err := c.listed(ctx, who.o, guard.StateOpen, noTime, "", approvalsLooked)
 		if err != nil {
@@ -198,7 +201,7 @@ func (c *console) ofMonth(ctx context.Context, who cashier, p *periodPage) error
 		in := e.Parameters.Text("period") == month || e.Parameters.Text("from") == month && e.Parameters.Text("to") == month ||
 			strings.HasPrefix(e.Parameters.Text("from"), month+"-") && strings.HasPrefix(e.Parameters.Text("to"), month+"-") || strings.HasPrefix(e.Parameters.Text("on"), month+"-")
 		if in && len(p.Exports) < monthExportsShown {
-			p.Exports = append(p.Exports, c.exportLine(who, e))
+			p.Exports = append(p.Exports, c.exportLine(t, who, e))
 		}
 	}
 	return nil
@@ -209,7 +212,8 @@ func (c *console) period(ctx context.Context, who cashier, r *http.Request) (ans
 	if err != nil {
 		return answer{}, err
 	}
-	p := periodPage{payHead: c.reconHead(who, "Periods"), Period: month}
+	t := tellerOf(ctx)
+	p := periodPage{payHead: c.reconHead(t, who, periodsPath), Period: month}
 	if p.List, err = c.Reconcile.Checklist(ctx, who.book, month); err != nil {
 		return answer{}, err
 	}
@@ -222,20 +226,25 @@ func (c *console) period(ctx context.Context, who cashier, r *http.Request) (ans
 		p.Totals = documentUpTo(rows[0].Document, longDocumentLines)
 	}
 	for _, i := range p.List.Items {
-		p.add(i)
+		p.add(t, i)
 	}
-	if err := c.ofMonth(ctx, who, &p); err != nil {
+	if err := c.ofMonth(ctx, t, who, &p); err != nil {
 		return answer{}, err
 	}
-	p.MayClose, p.MayReopen = p.MayAsk && !p.Closed && !p.Hard, p.MayAsk && p.Closed
-	return who.reconciled(month.String(), &p, link{"Periods", who.o.At + periodsPath}), nil
+	ask := p.MayAsk && p.Approval == "" // who is asked already decides first
+	p.MayClose, p.MayReopen = ask && !p.Closed && !p.Hard, ask && p.Closed
+	return who.reconciled(t, month.String(), &p, link{t.say("close.periods"), who.o.At + periodsPath}), nil
 }
 
 // add adds an item of the checklist.
-func (p *periodPage) add(i reconcile.ChecklistItem) {
-	l := itemLine{Fix: p.fixOf(i), ChecklistItem: i, State: itemWords[i.State], Blocks: i.State == reconcile.ItemBlocked}
+func (p *periodPage) add(t teller, i reconcile.ChecklistItem) {
+	l := itemLine{Fix: p.fixOf(i), ChecklistItem: i, State: t.itemState(i.State), Blocks: i.State == reconcile.ItemBlocked}
+	l.Title, l.Detail = t.itemTold(i)
+	for _, name := range i.Names {
+		l.Named = append(l.Named, p.named(t, i.Code, name))
+	}
 	for _, a := range i.Amounts {
-		l.Amounts = append(l.Amounts, itemSum{a.Name, string(a.Currency), signedText(a.Amount, a.Currency)})
+		l.Amounts = append(l.Amounts, itemSum{t.itemAmount(i.Code, a.Name), string(a.Currency), signedText(a.Amount, a.Currency)})
 	}
 	switch i.State {
 	case reconcile.ItemBlocked:
@@ -251,6 +260,24 @@ func (p *periodPage) add(i reconcile.ChecklistItem) {
 		p.Done++
 	}
 	p.Items = append(p.Items, l)
+}
+
+// named is something that an item names, and where it is looked at; no address for what has no page.
+func (p *periodPage) named(t teller, item, name string) link {
+	switch item {
+	case "earlier_months":
+		return link{name, p.At + periodsPath + "/" + name}
+	case "breaks", "suspense": // a match and a class of its breaks, or an account
+		if match, class, ok := strings.Cut(name, " "); ok {
+			return link{t.classWord(reconcile.Class(class)).Name, narrowedTo(p.At+breaksPath, "match", strings.TrimPrefix(match, "R"), "class", class)}
+		}
+	case "processors", "banks", "channels":
+		return link{name, p.At + reconPath + "/sources/" + strings.TrimSuffix(item, "s") + "/" + url.PathEscape(name)}
+	}
+	if account, currency, _ := strings.Cut(name, " "); strings.Contains(account, ":") {
+		return link{name, narrowedTo("/books/"+p.Whose.Code+"/accounts/"+account, "currency", currency)}
+	}
+	return link{Text: name}
 }
 
 // fixOf leads to where an item that is not done is settled.

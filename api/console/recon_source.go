@@ -78,9 +78,10 @@ func (c *console) reconSource(ctx context.Context, who cashier, r *http.Request)
 	if err != nil {
 		return answer{}, err
 	}
-	p := reconSourcePage{payHead: c.reconHead(who, "Overview"), Accounts: s.Settings.Accounts, Uploads: s.Kind == reconcile.KindBank,
+	t := tellerOf(ctx)
+	p := reconSourcePage{payHead: c.reconHead(t, who, reconPath), Accounts: s.Settings.Accounts, Uploads: s.Kind == reconcile.KindBank,
 		Unproved: s.Kind == reconcile.KindChannel || s.Settings.Shared}
-	if p.Source, err = c.reconSourceLine(ctx, who, s, newest); err != nil {
+	if p.Source, err = c.reconSourceLine(ctx, t, who, s, newest); err != nil {
 		return answer{}, err
 	}
 	before, err := positive(r.URL.Query().Get("before"))
@@ -99,7 +100,7 @@ func (c *console) reconSource(ctx context.Context, who cashier, r *http.Request)
 			return answer{}, err
 		}
 	}
-	return who.reconciled(p.Source.Word, &p), nil
+	return who.reconciled(t, p.Source.Word, &p), nil
 }
 
 func (c *console) receiptsOf(ctx context.Context, who cashier, s reconcile.Source, before int64, p *reconSourcePage) error {
@@ -159,7 +160,7 @@ func (c *console) gapsOf(ctx context.Context, who cashier, s reconcile.Source, p
 			p.MoreGaps++
 			continue
 		}
-		p.Gaps = append(p.Gaps, gapLine{g, g.Detail(), minor(g.Amount, g.Currency)})
+		p.Gaps = append(p.Gaps, gapLine{g, tellerOf(ctx).gap(g), minor(g.Amount, g.Currency)})
 	}
 	return err
 }

@@ -12,10 +12,12 @@ import (
 	"time"
 
 	"mizan/api/access"
+	"mizan/ledger/locale"
 	"mizan/ledger/money"
 	"mizan/ledger/tabular"
 	"mizan/payouts/reconcile"
 	"mizan/payouts/reconcile/evidence"
+	"mizan/payouts/reports"
 )
 
 const (
@@ -129,9 +131,34 @@ func TestBreakPage(t *testing.T) {
 	page = b.get(one, 200)
 	page.has(t, "given to somebody", "treasury")
 	b.press(page, one+"/explain", url.Values{"note": {"<script>alert(1)</script>"}, "by": {"soon"}}, http.StatusBadRequest).has(t, "by which day", "<script>alert(1)</script>")
-	b.press(page, one+"/explain", url.Values{"note": {"<script>alert(1)</script>\r\nsecond"}, "document": {"doc-7"}, "by": {"2026-12-24"}}, http.StatusSeeOther)
+	b.press(page, one+"/explain", url.Values{"note": {"x"}, "by": {"soon"}, "list": {"source=bank/main"}}, http.StatusBadRequest).has(t, "Nothing was done", "by which day")
+	to := b.press(page, one+"/explain", url.Values{"note": {"<script>alert(1)</script>\r\nsecond"}, "document": {"doc-7"}, "by": {"2026-12-24"}, "list": {"source=bank/main"}}, http.StatusSeeOther).header.Get("Location")
+	page = b.get(to, 200)
+	page.has(t, "It is explained", "It posted nothing.", "explained", "<script>alert(1)</script>", "doc-7")
+	// What comes next is the next one of the list that the page was opened from, and the list ends.
+	seen := []string{came.ID}
+	for range list {
+		next, _, ok := strings.Cut(page.source, `" accesskey="n"`)
+		if !ok {
+			break
+		}
+		next = strings.ReplaceAll(next[strings.LastIndex(next, `href="`)+len(`href="`):], "&amp;", "&")
+		if !strings.HasSuffix(next, "?source=bank%2Fmain") {
+			t.Fatalf("the next break is at %s", next)
+		}
+		page = b.get(next, 200)
+		seen = append(seen, next)
+	}
+	page.has(t, "This is the last break of the list.", "Back to the list")
+	if first := b.get(at+breaksPath+"?source=bank/main", 200); !strings.Contains(first.source, one+"?source=bank%2Fmain") || len(seen) > len(list) {
+		t.Errorf("the list leads to %v", seen)
+	}
+	b.get(one+"?done=other", 200).hasNot(t, "It is explained")
+	for _, wrong := range []string{"?state=lost", "?source=bank/none", "?age=x"} {
+		b.get(one+wrong, http.StatusBadRequest)
+	}
+	b.get(one+"?lang=ar", 200).has(t, "ما يقوله الطرف الآخر", "مفسَّر", "العودة إلى القائمة")
 	page = b.get(one, 200)
-	page.has(t, "explained", "<script>alert(1)</script>", "doc-7")
 	b.press(page, one+"/note", url.Values{"note": {"Asked the bank."}}, http.StatusSeeOther)
 	page = b.get(one, 200)
 	page.has(t, "Asked the bank.")
@@ -280,8 +307,21 @@ func TestPeriodPages(t *testing.T) {
 	november := at + periodsPath + "/2026-11"
 	page := b.get(november, 200)
 	page.has(t, "Checklist", "blocks the close", "Accept as it stands")
+	list, err := m.reconcile.Checklist(t.Context(), m.book, 202611)
+	m.must(err)
+	for _, i := range list.Items { // other languages say an item by its code
+		if said := (teller{locale.English}).say("close.item." + i.Code); said != i.Title {
+			t.Errorf("%s: %q, and the checklist says %q", i.Code, said, i.Title)
+		}
+		for _, l := range locale.Languages {
+			if _, detail := (teller{l}).itemTold(i); detail == "" || l != locale.English && detail == i.Detail {
+				t.Errorf("%s says %q of %s", l, detail, i.Code)
+			}
+		}
+	}
+	b.get(november+"?lang=ar", 200).has(t, "قائمة التحقق", "يمنع الإغلاق")
 	m.forward(30 * 24 * time.Hour)
-	_, err := m.reconcile.CompareInside(t.Context(), m.turn(), m.book)
+	_, err = m.reconcile.CompareInside(t.Context(), m.turn(), m.book)
 	m.must(err)
 	b = m.in("Farid", access.Grant{Role: finance, Book: "uk"})
 	second := m.in("Oman", access.Grant{Role: access.Approver, Book: "uk"})
@@ -295,7 +335,9 @@ func TestPeriodPages(t *testing.T) {
 	b.press(page, november+"/close", url.Values{"reason": {""}}, http.StatusBadRequest).has(t, "Nothing was done")
 	b.press(page, november+"/close", url.Values{"reason": {"November is done."}, "accept": accept, "preview": {"1"}}, http.StatusOK).has(t, "What it would do", "It posts nothing.")
 	asked := b.press(page, november+"/close", url.Values{"reason": {"November is done."}, "accept": accept}, http.StatusSeeOther).header.Get("Location")
-	b.get(november, 200).has(t, "A second person is asked about it already.")
+	waits := b.get(november, 200)
+	waits.has(t, "A second person is asked about it already.")
+	waits.hasNot(t, "Ask to close")
 	trial := b.get(at+exportsPath+"/new?p-from=2026-11&p-to=2026-11&report=trial_balance", 200)
 	if !strings.Contains(trial.source, `value="2026-11"`) || !strings.Contains(page.source, "/new?p-from=2026-11&amp;p-to=2026-11&amp;report=trial_balance") {
 		t.Error("the page of a month does not lead to its trial balance")
@@ -399,5 +441,64 @@ func TestReconciliationOfOthers(t *testing.T) {
 	}
 	for _, path := range []string{breaksPath + "/brk_none", breaksPath + "/%00", reconPath + "/runs/rec_none", reconPath + "/runs/%00/document", periodsPath + "/2026-13", periodsPath + "/x"} {
 		b.get(at+path, 404)
+	}
+}
+
+// What reconciliation and reports call by a code has words: those of reports are the reports' own in English.
+func TestReconciliationHasWords(t *testing.T) {
+	t.Parallel()
+	english, thai := teller{locale.English}, teller{locale.Thai}
+	for _, class := range classOrder {
+		if w := english.classWord(class); w.Means == "" || w.Next == "" || w == thai.classWord(class) {
+			t.Errorf("the class %s is %+v", class, w)
+		}
+	}
+	for _, r := range reports.Reports() {
+		if title := english.say("export.report." + r.Name); title != r.Title {
+			t.Errorf("%s: %q, and the report says %q", r.Name, title, r.Title)
+		}
+		if title, means := thai.report(r); title == r.Title || means == r.Meaning {
+			t.Errorf("the report %s has no words", r.Name)
+		}
+		for _, p := range r.Parameters {
+			if word, means := thai.parameter(p); word == words(p.Name) || means == "" || means == p.Meaning {
+				t.Errorf("the parameter %s of %s is %q, %q", p.Name, r.Name, word, means)
+			}
+		}
+		for _, x := range r.Columns {
+			if key := "export.kind." + x.Kind.String(); !phrases().Has(key) {
+				t.Errorf("%s has no words", key)
+			}
+		}
+	}
+	var keys []string
+	for state := range breakLooks {
+		keys = append(keys, "break.state."+string(state))
+	}
+	for step := range breakStepLooks {
+		keys = append(keys, "break.step."+step)
+	}
+	for state := range itemLooks {
+		keys = append(keys, "close.item.state."+string(state), "close.says."+string(state))
+	}
+	for _, did := range breakDeeds {
+		keys = append(keys, "break.did."+did, "break.did."+did+".note")
+	}
+	for _, name := range categoryOrder {
+		keys = append(keys, "recon.kind."+name)
+	}
+	for _, kind := range []string{reconcile.GapBalance, reconcile.GapMissing, reconcile.GapContradiction} {
+		keys = append(keys, "recon.gap."+kind)
+	}
+	for _, m := range matches {
+		keys = append(keys, fmt.Sprintf("recon.match.r%d", m))
+	}
+	for _, s := range pairingStates {
+		keys = append(keys, "break.pairing.state."+s.state)
+	}
+	for _, key := range keys {
+		if !phrases().Has(key) {
+			t.Errorf("%s has no words", key)
+		}
 	}
 }

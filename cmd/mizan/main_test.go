@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"mizan/ledger/postgres/pgtest"
 )
 
 // asProgram makes the test binary be mizan itself.
@@ -30,7 +32,13 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	for _, made := range []string{migratedParent, failpointsParent} {
+		if made != "" {
+			_ = os.RemoveAll(made) // it lies in the directory for temporary files
+		}
+	}
+	os.Exit(code)
 }
 
 // outcome is what one command line came to.
@@ -66,7 +74,10 @@ func (o outcome) want(t *testing.T, code int, words ...string) outcome {
 
 // home is a directory with a copy of the program, and the user who works there.
 type home struct {
-	dir        string
+	dir string
+	// data is where databases are kept, in memory if there is room: what is killed here is programs, and none of them loses what it wrote
+	// to a file.
+	data       string
 	credential *syscall.Credential // nil for this user
 }
 
@@ -97,7 +108,7 @@ func newHome(t *testing.T, credential *syscall.Credential) home {
 			t.Error(err)
 		}
 	})
-	h := home{dir: dir, credential: credential}
+	h := home{dir: dir, data: dir, credential: credential}
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +129,35 @@ func newHome(t *testing.T, credential *syscall.Credential) home {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	if memory := pgtest.MemoryDir(); memory != "" {
+		h.keepIn(t, memory)
+	}
 	return h
+}
+
+// keepIn has the home keep its databases below another directory, those of mizan dev too.
+func (h *home) keepIn(t *testing.T, parent string) {
+	t.Helper()
+	var err error
+	if h.data, err = os.MkdirTemp(parent, "mizan-test-"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(h.data); err != nil {
+			t.Error(err)
+		}
+	})
+	dev := filepath.Join(h.data, ".mizan")
+	if err := errors.Join(os.Chmod(h.data, 0o755), os.Mkdir(dev, 0o755), os.Symlink(dev, filepath.Join(h.dir, ".mizan"))); err != nil {
+		t.Fatal(err)
+	}
+	if h.credential != nil {
+		for _, path := range []string{h.data, dev} {
+			if err := os.Chown(path, int(h.credential.Uid), int(h.credential.Gid)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }
 
 // copyFile links where it can, because the program is large.
@@ -148,7 +187,7 @@ func copyFile(t *testing.T, from, to string) {
 func (h home) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = h.dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "LC_ALL=C"}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "LC_ALL=C", "TMPDIR=" + h.data}
 	if bin := os.Getenv("MIZAN_POSTGRES_BIN"); bin != "" {
 		cmd.Env = append(cmd.Env, "MIZAN_POSTGRES_BIN="+bin)
 	}

@@ -14,7 +14,7 @@ import (
 func TestServe(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, nil)
-	server, err := postgres.StartServer(t.Context(), postgres.ServerConfig{DataDir: filepath.Join(h.dir, "server"), Durable: true, SharedBuffers: "32MB"})
+	server, err := postgres.StartServer(t.Context(), postgres.ServerConfig{DataDir: filepath.Join(h.data, "server"), Durable: true, SharedBuffers: "32MB"})
 	if err != nil {
 		t.Fatal(err)
 	}

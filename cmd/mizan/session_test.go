@@ -133,7 +133,7 @@ func testKeysOfAStoppedService(t *testing.T, h home, p *program) {
 func TestDevRefusals(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, nil)
-	p := startDev(t, h, "--api-key", testKey)
+	p := startMigratedDev(t, h, "--api-key", testKey)
 	data := filepath.Join(h.dir, ".mizan")
 	if _, err := os.Stat(devKeyFile(data)); !os.IsNotExist(err) {
 		t.Errorf("with --api-key no development key is needed, but there is one (%v)", err)
@@ -221,7 +221,7 @@ func TestDevSeedsOnce(t *testing.T) {
 func TestStopIsComplete(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, nil)
-	p := startDev(t, h)
+	p := startMigratedDev(t, h)
 	begun := time.Now()
 	p.stop(t)
 	t.Logf("stopped after %s", time.Since(begun).Round(time.Millisecond))
@@ -234,7 +234,7 @@ func TestStopIsComplete(t *testing.T) {
 func TestSecondSignalEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, nil)
-	p := startDev(t, h)
+	p := startMigratedDev(t, h)
 	createShop(t, h, p)
 	tell(t, h, p, sale, "post", "shop").want(t, exitDone, "recorded")
 	key, err := readSecret(devKeyFile(filepath.Join(h.dir, ".mizan")))
@@ -289,7 +289,7 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 func TestPostgresDies(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, nil)
-	p := startDev(t, h)
+	p := startMigratedDev(t, h)
 	createShop(t, h, p)
 	tell(t, h, p, sale, "post", "shop").want(t, exitDone, "recorded")
 	file, err := os.ReadFile(filepath.Join(h.dir, ".mizan", "postgres", "postmaster.pid"))

@@ -157,7 +157,7 @@ func TestDevHasAProcessor(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, nil)
 	data := filepath.Join(h.dir, ".mizan")
-	p := startDev(t, h)
+	p := startMigratedDev(t, h)
 	simulated := func() (address, key string) {
 		t.Helper()
 		_, rest, found := strings.Cut(p.output(), "Processor  ")

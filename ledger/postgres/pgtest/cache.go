@@ -39,7 +39,7 @@ func copyOfTemplate(ctx context.Context, bin postgres.Binaries) (string, error) 
 		return "", err
 	}
 	defer lock.Close()
-	dir, err := os.MkdirTemp(copyParent(), "mizan-pgtest-")
+	dir, err := os.MkdirTemp(MemoryDir(), "mizan-pgtest-")
 	if err != nil {
 		// The memory file system may be closed to this user.
 		dir, err = os.MkdirTemp("", "mizan-pgtest-")

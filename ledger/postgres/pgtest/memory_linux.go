@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// copyParent returns the directory for the copies: the memory file system if it has room, unless TMPDIR says otherwise,
-// and "" for the usual one. A container's /dev/shm of 64 MB is not room.
-func copyParent() string {
+// MemoryDir returns the directory for data that need not outlive a test: the memory file system if it has room, unless TMPDIR says
+// otherwise, and "" for the usual one. A container's /dev/shm of 64 MB is not room. Programs may not be allowed to run from there.
+func MemoryDir() string {
 	const shm, room = "/dev/shm", 4 << 30
 	var stat syscall.Statfs_t
 	if os.Getenv("TMPDIR") != "" || syscall.Statfs(shm, &stat) != nil {
