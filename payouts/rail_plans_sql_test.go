@@ -59,6 +59,9 @@ func TestRailPlans(t *testing.T) {
 		"before":   {sqlPaidBefore, []any{h.book.ID, []string{"sel_77", "sel_78"}, railStart, payoutsBefore}},
 		"troubles": {sqlTroubles, []any{h.book.ID, h.run, troublesEach}},
 		"reasons":  {sqlRunReasons, []any{h.book.ID, h.run, maxListed}},
+		"sample":   {sqlProgressSample, []any{h.book.ID, h.run, 100}},
+		"few":      {sqlProgressFew, []any{h.book.ID, h.run, 50, past}},
+		"agreed":   {sqlExceptions, []any{h.book.ID, "sel_77", 51}},
 	} {
 		plan := pgtest.Plan(t, h.db.Pool, q.sql, q.args...)
 		if strings.Contains(plan, "Seq Scan on payout") || strings.Contains(plan, "rows=40000") || strings.Contains(plan, "Rows Removed by Filter: 39") {

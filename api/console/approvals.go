@@ -190,9 +190,6 @@ func (c *console) names(ctx context.Context, v *visit, ids []string) func(id str
 	}
 }
 
-// left is timeLeft in English.
-func left(now, until time.Time) string { return timeLeft(teller{locale.English}, now, until) }
-
 // timeLeft says how long something still has.
 func timeLeft(t teller, now, until time.Time) string {
 	switch d := until.Sub(now); {

@@ -33,7 +33,7 @@ var staffForms = map[string]deedOf{
 	"/payout-runs": {act: "payout_run.started"}, "/payout-runs/{run}/approvals": {act: "approval.asked"}, "/payout-runs/{run}/refusal": {act: "payout_run.refused"},
 	"/payouts/{payout}/cancel": {act: "payout.cancelled"}, "/payees/{payee}/payouts": {act: "payout.requested"}, "/payees/{payee}/standing": {act: "payee.standing_changed"},
 	"/payees/{payee}/holds": {act: "payout_hold.placed"}, "/payees/{payee}/hold-ends": {act: "approval.asked"}, "/payees/{payee}/destinations": {act: "approval.asked"},
-	"/payees/{payee}/checks": {act: "payout_destination."}, "/payees/{payee}/overrides": {act: "approval.asked"}, "/payout-clocks/looks": {act: "payout_clock.looked_again"},
+	"/payees/{payee}/checks": {act: "payout_destination."}, "/payees/{payee}/overrides": {act: "approval.asked"}, "/payout-clocks/looks": {act: "payout_clock.looked_again"}, "/payout-policies/{version}/next": {act: "approval.asked"},
 	"/questions/{question}/answer":                     {act: "payee_question.answered"},
 	"/reconciliation/inside":                           {act: "reconciliation.run"},
 	"/reconciliation/sources":                          {act: "evidence.source_set"},

@@ -170,7 +170,6 @@ type payeePage struct {
 
 // issuedLine is a statement of a payee with the files that it can be had as.
 type issuedLine struct {
-	Number           int64
 	Period, Currency string
 	Closing          amount
 	Formats          []link
@@ -184,7 +183,7 @@ func (c *console) statedOf(ctx context.Context, who cashier, p *payeePage) error
 	list, err := c.Statements.Statements(ctx, who.book, statements.Query{Payee: p.ID, Limit: issuedShown})
 	for _, s := range list[:min(len(list), issuedShown)] {
 		at := "/v1/books/" + who.o.Code + "/payees/" + p.ID + "/statements/" + s.ID
-		l := issuedLine{Number: s.Number, Period: s.Period.String(), Currency: string(s.Currency), Closing: sumOf(s.Closing(), s.Currency)}
+		l := issuedLine{Period: s.Period.String(), Currency: string(s.Currency), Closing: sumOf(s.Closing(), s.Currency)}
 		for _, f := range []tabular.Format{tabular.CSV, tabular.XLSX, statements.JSON} {
 			l.Formats = append(l.Formats, link{strings.ToUpper(string(f)), narrowedTo(at+"/content", "format", string(f))})
 		}

@@ -3,7 +3,6 @@ package console
 import (
 	"strconv"
 	"strings"
-	"time"
 
 	"mizan/ledger/locale"
 	"mizan/ledger/money"
@@ -130,18 +129,6 @@ func eventWords(event string) string {
 		return ""
 	}
 	return strings.ToUpper(text[:1]) + text[1:]
-}
-
-// ago says how long something stands.
-func ago(now, since time.Time) string {
-	if since.IsZero() {
-		return ""
-	}
-	text, ok := strings.CutSuffix(left(since, now), " left")
-	if !ok {
-		return "just now"
-	}
-	return "for " + text
 }
 
 // typed reads an amount that somebody typed; nothing is zero.
