@@ -94,7 +94,7 @@ func (c *console) accounts(ctx context.Context, r *http.Request) (answer, error)
 	if page.More {
 		p.Next = here(page.LastAccount, page.LastCurrency)
 	}
-	title := "Accounts"
+	title := tellerOf(ctx).say("trace.accounts")
 	if p.Row != nil {
 		title = p.Row.Path
 	}

@@ -71,6 +71,7 @@ type adjustmentsPage struct {
 
 func (c *console) adjustments(ctx context.Context, who cashier, r *http.Request) (answer, error) {
 	p := adjustmentsPage{payHead: c.payHead(who, ""), Reference: r.PostForm.Get("reference"), Document: strings.TrimSpace(r.PostForm.Get("document")), SHA256: r.PostForm.Get("sha256")}
+	t := tellerOf(ctx)
 	p.Tabs = who.o.tabs(who.principal(), "Adjustments")
 	if p.Reference == "" {
 		p.Reference = newReference(c.Now().In(who.book.Location()))
@@ -80,10 +81,10 @@ func (c *console) adjustments(ctx context.Context, who cashier, r *http.Request)
 		if x.OwnerRequired {
 			at += ":"
 		}
-		p.Accounts = append(p.Accounts, choice{Value: at, Text: x.Meaning})
+		p.Accounts = append(p.Accounts, choice{Value: at, Text: t.meaning(x.Code, x.Meaning)})
 	}
 	for _, x := range commerce.AdjustmentReasons() {
-		p.Reasons = append(p.Reasons, choice{x.Code, x.Meaning, x.Code == r.PostForm.Get("reason_code")})
+		p.Reasons = append(p.Reasons, choice{x.Code, t.say("acts.reason." + x.Code), x.Code == r.PostForm.Get("reason_code")})
 	}
 	for i := range adjustmentLines {
 		n := strconv.Itoa(i + 1)
@@ -110,7 +111,7 @@ func (c *console) adjustments(ctx context.Context, who cashier, r *http.Request)
 	if p.MayRead = mayAll(who.principal(), who.o.Code, access.TransactionsRead); p.MayRead {
 		err = c.adjusted(ctx, who, r, &p)
 	}
-	return answer{Title: tellerOf(ctx).say("acts.title"), Trail: who.o.trail(), Active: "desk", Data: &p}, err
+	return answer{Title: t.say("acts.title"), Trail: who.o.trail(), Active: "desk", Data: &p}, err
 }
 
 // adjusted adds what was posted by hand, the newest first.

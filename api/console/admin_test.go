@@ -366,6 +366,10 @@ func TestCampaignsArePublished(t *testing.T) {
 	omar.press(omar.get(asked, 200), asked+"/approve", nil, 303)
 	b.get(list, 200).has(t, "kits Winter kits", "humanitarian")
 	m.happened(m.book, "donation.received", "gave", `{"donation":"D1","campaign":"kits","currency":"GBP","amount":"100.00","payments":[{"processor":"main","payment_id":"pi_D1","amount":"100.00"}]}`)
+	b.get(at+donationsPath+"/D1", 200).has(t, "Donation D1", "kits", "ngo_a pending", "card processing", "donation.received")
+	if _, found := b.send(http.MethodGet, at+"/search?q=D1", nil); found.header.Get("Location") != at+donationsPath+"/D1" {
+		t.Errorf("a donation that is searched for leads to %q", found.header.Get("Location"))
+	}
 	one := list + "/kits"
 	p = b.get(one, 200)
 	now, err := m.events.Campaign(t.Context(), m.book, "kits")

@@ -14,6 +14,7 @@ import (
 	"mizan/api/access"
 	"mizan/ledger"
 	"mizan/ledger/guard"
+	"mizan/ledger/locale"
 	"mizan/ledger/vault"
 )
 
@@ -38,6 +39,8 @@ type who struct {
 	Name, ID string
 	// Erased says that the person's name was erased; You that it is the visitor.
 	Erased, You bool
+	// Lang is what the visitor reads.
+	Lang locale.Language
 }
 
 type approvalsPage struct {
@@ -152,9 +155,10 @@ func (c *console) names(ctx context.Context, v *visit, ids []string) func(id str
 			}
 		}
 	}
+	lang := tellerOf(ctx).Language
 	return func(id string) who {
 		name := found["person:"+id]
-		return who{Name: name, ID: id, Erased: name == vault.Erased, You: id != "" && (id == p.ID || id == p.Person)}
+		return who{Name: name, ID: id, Erased: name == vault.Erased, You: id != "" && (id == p.ID || id == p.Person), Lang: lang}
 	}
 }
 

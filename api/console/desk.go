@@ -75,7 +75,7 @@ func (c *console) desk(ctx context.Context, r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	p := deskPage{Who: who{Name: self.Name, ID: self.ID}, Mail: self.Email}
+	p := deskPage{Who: who{Name: self.Name, ID: self.ID, Lang: tellerOf(ctx).Language}, Mail: self.Email}
 	for _, g := range person.Grants {
 		p.Roles = append(p.Roles, roleLineOf(g))
 	}
@@ -88,7 +88,7 @@ func (c *console) desk(ctx context.Context, r *http.Request) (answer, error) {
 	}
 	about := []whose{}
 	if after == "" {
-		whole := c.installation()
+		whole := c.installation(ctx)
 		p.Installation = whole.tabs(person, "")
 		about = append(about, whole)
 	} else {
@@ -97,7 +97,7 @@ func (c *console) desk(ctx context.Context, r *http.Request) (answer, error) {
 	bounded, cancel := context.WithTimeout(ctx, glanceBudget)
 	defer cancel()
 	for _, book := range books {
-		o := c.whoseBook(book)
+		o := c.whoseBook(ctx, book)
 		about = append(about, o)
 		d := deskBook{Name: book.Name, Code: book.Code, Market: book.Market, Front: o.Front, Tabs: o.tabs(person, "")}
 		if c.Health != nil {
@@ -111,7 +111,7 @@ func (c *console) desk(ctx context.Context, r *http.Request) (answer, error) {
 		}
 	}
 	p.Clear = p.Clear && len(p.Waiting) == 0
-	return answer{Title: "Desk", Active: "desk", Data: p}, nil
+	return answer{Title: tellerOf(ctx).say("books.desk.title"), Active: "desk", Data: p}, nil
 }
 
 // waiting adds what waits for a second person in a book or in the installation.

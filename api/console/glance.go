@@ -8,6 +8,7 @@ import (
 
 	"mizan/api/access"
 	"mizan/ledger"
+	"mizan/ledger/guard"
 	"mizan/payouts/health"
 )
 
@@ -75,9 +76,12 @@ func (c *console) glanceOf(ctx context.Context, v *visit, o whose, book ledger.B
 	}
 	now := c.Now()
 	for _, f := range report.Figures {
-		line := glanceFigure{Figure: f, Title: t.say("glance.figure." + f.Code), Means: t.say("glance.means." + f.Code), Link: c.glanceLink(p, o, f), For: ago(now, f.Since)}
+		line := glanceFigure{Figure: f, Title: t.say("glance.figure." + f.Code), Means: t.say("glance.means." + f.Code), Link: glanceLinkOf(p, o, f), For: t.since(now, f.Since)}
 		for _, a := range f.Amounts {
 			line.Sums = append(line.Sums, minor(a.Minor, a.Currency))
+		}
+		if f.Code == health.ApprovalsOpen && f.Count > 0 {
+			g.Needs = append(g.Needs, c.toDecide(ctx, p, o, t)...)
 		}
 		switch f.State {
 		case health.Act, health.Unread:
@@ -95,29 +99,65 @@ func (c *console) glanceOf(ctx context.Context, v *visit, o whose, book ledger.B
 	return g
 }
 
-// glanceLinks lead from figures to pages of the staff, below the book.
-var glanceLinks = map[string]string{
-	health.Suspense: reconPath, health.PayoutsUnknown: "/payouts?state=unknown", health.PayoutsRefused: "/payouts?state=refused", health.PayoutsAtAccount: "/payouts?state=at_account",
-	health.PayoutsUnsent: "/payouts?state=created", health.PayoutsUnderWay: "/payouts?state=submitted", health.RunsWaiting: "/payout-runs?state=waiting", health.ClocksParked: "/payout-health",
-	health.BreaksOpen: breaksPath, health.BreaksOverdue: breaksPath, health.EvidenceOld: reconPath, health.MonthsOpen: periodsPath, health.JobsParked: "/jobs", health.JobsLate: "/jobs",
-	health.ApprovalsOpen: "/approvals", health.QuestionsOpen: questionsPath,
+// toDecide is what waits for a second person and may be decided by this one, who did not write it; nothing if there is none. It is
+// counted among as many as the page of adjustments looks through.
+func (c *console) toDecide(ctx context.Context, p access.Principal, o whose, t teller) []glanceFigure {
+	if !mayAll(p, o.Code, access.ApprovalsRead, access.ApprovalsDecide) {
+		return nil
+	}
+	list, more, err := c.listed(ctx, o, guard.StateOpen, noTime, "", approvalsLooked)
+	if err != nil { // the figure of all that wait stands beside it
+		return nil
+	}
+	f := glanceFigure{Title: t.say("glance.decide"), Means: t.say("glance.decide.means"), Link: o.At + "/approvals"}
+	f.Code, f.State, f.AtLeast = health.ApprovalsOpen, health.Act, more
+	for _, a := range list {
+		if isAuthor(a, p) {
+			continue
+		}
+		if f.Count++; f.Count == 1 { // the oldest come first
+			f.Since = a.CreatedAt
+		}
+	}
+	if f.Count == 0 {
+		return nil
+	}
+	f.For = t.since(c.Now(), f.Since)
+	return []glanceFigure{f}
 }
 
-// glanceLink leads to where a figure is looked at; empty where there is no page, or not for the visitor.
-func (c *console) glanceLink(p access.Principal, o whose, f health.Figure) string {
+// glanceLink is a page of the staff below the book, and what it takes to open it.
+type glanceLink struct {
+	at    string
+	scope access.Scope
+}
+
+var glanceLinks = map[string]glanceLink{
+	health.Suspense: {reconPath, access.ReconciliationRead}, health.BreaksOpen: {breaksPath, access.ReconciliationRead}, health.BreaksOverdue: {breaksPath, access.ReconciliationRead},
+	health.EvidenceOld: {reconPath, access.ReconciliationRead}, health.MonthsOpen: {periodsPath, access.ReconciliationRead},
+	health.PayoutsUnknown: {"/payouts?state=unknown", access.PayoutsRead}, health.PayoutsRefused: {"/payouts?state=refused", access.PayoutsRead},
+	health.PayoutsAtAccount: {"/payouts?state=at_account", access.PayoutsRead}, health.PayoutsUnsent: {"/payouts?state=created", access.PayoutsRead},
+	health.PayoutsUnderWay: {"/payouts?state=submitted", access.PayoutsRead}, health.RunsWaiting: {"/payout-runs?state=waiting", access.PayoutsRead},
+	health.ClocksParked: {"/payout-health", access.PayoutsRead}, health.QuestionsOpen: {questionsPath, access.PayoutsRead},
+	health.JobsParked: {"/jobs", access.JobsRead}, health.JobsLate: {"/jobs", access.JobsRead}, health.ApprovalsOpen: {"/approvals", access.ApprovalsRead},
+	health.MessagesParked: {inboundPath + "?state=parked", access.InboundRead}, health.ImportsParked: {importsPath, access.InboundRead},
+}
+
+// glanceLinkOf leads to where a figure is looked at; empty where there is no page, or not for the visitor.
+func glanceLinkOf(p access.Principal, o whose, f health.Figure) string {
 	switch f.Code {
 	case health.Coverage, health.OwnMoney, health.Safeguarding, health.WrongSide:
 		if mayAll(p, o.Code, access.BooksRead, access.BalancesRead, access.TransactionsRead) {
 			return "/books/" + url.PathEscape(o.Code)
 		}
 		return ""
-	case health.MonthsOpen:
-		if len(f.Names) > 0 {
-			return o.At + periodsPath + "/" + f.Names[0]
-		}
 	}
-	if at := glanceLinks[f.Code]; at != "" {
-		return o.At + at
+	to, ok := glanceLinks[f.Code]
+	if !ok || !mayAll(p, o.Code, to.scope) {
+		return ""
 	}
-	return ""
+	if f.Code == health.MonthsOpen && len(f.Names) > 0 {
+		return o.At + periodsPath + "/" + f.Names[0]
+	}
+	return o.At + to.at
 }

@@ -35,9 +35,18 @@ func TestGlance(t *testing.T) {
 	if !strings.Contains(page.source, `<a href="`+at+`/approvals">Approvals</a>`) {
 		t.Error("the approvals that wait lead nowhere")
 	}
-	admin.get(at, http.StatusOK).has(t, "Not shown, because your roles do not include it: balances, payouts, reconciliation.", "Jobs that failed")
+	admin.get(at, http.StatusOK).has(t, "Not shown, because your roles do not include it: balances, payouts, reconciliation, imports.", "Jobs that failed")
 	admin.get(at, http.StatusOK).hasNot(t, "Coverage")
 	finance.get("/console", http.StatusOK).has(t, "Souk UK", "nothing to do", "Approvals 1")
+	omar := h.in("Omar", access.Grant{Role: access.Approver})
+	omar.get(at, http.StatusOK).has(t, "Needs a person now For you to decide 1", "Approvals")
+	omar.get("/console", http.StatusOK).has(t, "For you to decide 1")
+	finance.get(at, http.StatusOK).hasNot(t, "For you to decide")
+	for _, to := range []string{inboundPath + "?state=parked", importsPath} {
+		if leads := `href="` + at + to + `"`; !strings.Contains(page.source, leads) || strings.Contains(admin.get(at, http.StatusOK).source, leads) {
+			t.Errorf("%s is not for those alone who may read what comes in", to)
+		}
+	}
 	h.searched(finance, admin)
 	// Others' money is missing once more is owed than is there, and a month that is over waits to be closed.
 	h.post(uk, "b", sale(owed, pending, 300, "GBP"))

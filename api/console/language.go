@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -86,6 +87,41 @@ func (t teller) word(group, code string) string {
 		return t.say(key)
 	}
 	return eventWords(code)
+}
+
+// named says what a code means, and the code in plain words where nobody wrote down what it means.
+func (t teller) named(group, code string) string {
+	if key := group + "." + code; phrases().Has(key) {
+		return t.say(key)
+	}
+	return words(code)
+}
+
+// meaning says what a row of the chart means; said is what the chart itself says.
+func (t teller) meaning(code int, said string) string {
+	if key := "chart." + strconv.Itoa(code); t.Language != locale.English && phrases().Has(key) {
+		return t.say(key)
+	}
+	return said
+}
+
+// since says for how long something has been so; nothing if nobody knows since when.
+func (t teller) since(now, at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	switch d := now.Sub(at); {
+	case d <= 0:
+		return t.say("glance.since.now")
+	case d < time.Minute:
+		return t.say("glance.since.moment")
+	case d < 2*time.Hour:
+		return t.say("glance.since.minutes", "count", int(d/time.Minute))
+	case d < 48*time.Hour:
+		return t.say("glance.since.hours", "count", int(d/time.Hour))
+	default:
+		return t.say("glance.since.days", "count", int(d/(24*time.Hour)))
+	}
 }
 
 // day writes a day by the clocks of the zone; nothing for no day.

@@ -76,12 +76,31 @@ type breakLink struct {
 	State       stateWord
 }
 
+// disputeLine is a dispute of the order: how it stands, and who bears it once it was lost.
+type disputeLine struct {
+	Dispute string
+	Amount  amount
+	Said    []string
+}
+
+// shareLine is a part of a donation, and the disbursements that it went out with.
+type shareLine struct {
+	Who, State    string
+	Amount        amount
+	Disbursements []link
+}
+
 type orderPage struct {
-	Tabs                   []tab
-	Order                  *commerce.Order
-	Donation               *commerce.Donation
-	ID                     string
-	Kind                   string
+	Tabs     []tab
+	Order    *commerce.Order
+	Donation *commerce.Donation
+	ID       string
+	Kind     string
+	// State is the order's in words, and Gates what it waits for.
+	State                  string
+	Gates                  []string
+	Disputes               []disputeLine
+	Shares, Layers         []shareLine
 	Paid, Returned, Refund amount
 	Currency               money.Currency
 	Waterfall              []waterLine
@@ -95,11 +114,17 @@ type orderPage struct {
 	Export                    string
 }
 
-// ordersPath is where orders of a book stand.
-const ordersPath = "/orders"
+// Where orders and donations of a book stand.
+const (
+	ordersPath    = "/orders"
+	donationsPath = "/donations"
+)
 
 // mostTraced bounds the transactions of an order that a page follows to payouts and evidence.
 const mostTraced = 200
+
+// mostDisbursed bounds the disbursements of a part of a donation, and the transactions of each.
+const mostDisbursed = 20
 
 func (c *console) orderOfBook(ctx context.Context, who cashier, r *http.Request) (answer, error) {
 	id := r.PathValue("order")
@@ -110,8 +135,18 @@ func (c *console) orderOfBook(ctx context.Context, who cashier, r *http.Request)
 	if err != nil {
 		return answer{}, err
 	}
-	p := orderPage{ID: id, Kind: "order", Order: o, Currency: money.Currency(o.Currency)}
+	p := orderPage{ID: id, Kind: "order", Order: o, State: who.o.teller.named("trace.order", o.State), Currency: money.Currency(o.Currency)}
 	p.Paid, p.Returned, p.Refund = decimal(o.Paid, p.Currency), decimal(o.Returned, p.Currency), decimal(o.Refundable, p.Currency)
+	for _, g := range o.Gates {
+		p.Gates = append(p.Gates, who.o.teller.gate(g))
+	}
+	for _, d := range o.Disputes {
+		said := []string{who.o.teller.named("trace.dispute", d.State)}
+		if d.Liable != "" {
+			said = append(said, who.o.teller.party(d.Liable))
+		}
+		p.Disputes = append(p.Disputes, disputeLine{Dispute: d.Dispute, Amount: decimal(d.Amount, p.Currency), Said: said})
+	}
 	p.pour(who, o.Waterfall)
 	var sequences []int64
 	for _, t := range o.Transactions {
@@ -134,6 +169,12 @@ func (c *console) donationOfBook(ctx context.Context, who cashier, r *http.Reque
 	}
 	p := orderPage{ID: id, Kind: "donation", Donation: d, Currency: money.Currency(d.Currency)}
 	p.Paid = decimal(d.Charged, p.Currency)
+	for _, x := range d.Shares {
+		p.Shares = append(p.Shares, shareLine{Who: x.Payee, State: who.o.teller.named("trace.share", x.State), Amount: decimal(x.Amount, p.Currency)})
+	}
+	for _, x := range d.Layers {
+		p.Layers = append(p.Layers, shareLine{Who: who.o.teller.named("trace.layer", x.Layer), Amount: decimal(x.Amount, p.Currency)})
+	}
 	var sequences []int64
 	for _, t := range d.Record {
 		p.Happened = append(p.Happened, happenedLine{ID: t.ID, Link: bookAddress(who.book) + "/transactions/" + t.ID, Event: t.Event, At: t.At, Posted: true})
@@ -141,11 +182,37 @@ func (c *console) donationOfBook(ctx context.Context, who cashier, r *http.Reque
 			sequences = append(sequences, n)
 		}
 	}
-	return c.traced(ctx, who, &p, sequences)
+	passed, err := c.disbursed(ctx, who, &p)
+	if err != nil {
+		return answer{}, err
+	}
+	return c.traced(ctx, who, &p, sequences, passed...)
+}
+
+// disbursed tells which disbursements the parts of a donation went out with, and returns the transactions of these.
+func (c *console) disbursed(ctx context.Context, who cashier, p *orderPage) (passed []ledger.Transaction, err error) {
+	seen := map[string]bool{}
+	for i, share := range p.Donation.Shares {
+		for _, id := range share.Disbursements[:min(len(share.Disbursements), mostDisbursed)] {
+			subject := "disbursement:" + id
+			p.Shares[i].Disbursements = append(p.Shares[i].Disbursements, link{id, listAddress(who.book, url.Values{"subject": {subject}})})
+			if seen[subject] {
+				continue
+			}
+			seen[subject] = true
+			page, err := c.Ledger.Transactions(ctx, who.book, ledger.TransactionQuery{Subject: subject, Limit: mostDisbursed})
+			if err != nil {
+				return nil, err
+			}
+			passed = append(passed, page.Transactions...)
+		}
+	}
+	return passed, nil
 }
 
 // traced completes the page with what became of the transactions.
-func (c *console) traced(ctx context.Context, who cashier, p *orderPage, sequences []int64) (answer, error) {
+func (c *console) traced(ctx context.Context, who cashier, p *orderPage, sequences []int64, passed ...ledger.Transaction) (answer, error) {
+	t := who.o.teller
 	p.Tabs, p.All = who.o.tabs(who.principal(), ""), listAddress(who.book, url.Values{"subject": {p.Kind + ":" + p.ID}})
 	sequences = sequences[:min(len(sequences), mostTraced)]
 	why, err := c.Commerce.ExplainAll(ctx, who.book, sequences)
@@ -167,20 +234,20 @@ func (c *console) traced(ctx context.Context, who cashier, p *orderPage, sequenc
 	for _, n := range slices.Sorted(slices.Values(sequences)) {
 		list = append(list, found[n])
 	}
-	if p.SeesPayouts = c.Payouts != nil && mayAll(who.principal(), who.o.Code, access.PayoutsRead); p.SeesPayouts {
+	if p.SeesPayouts = p.Order != nil && c.Payouts != nil && mayAll(who.principal(), who.o.Code, access.PayoutsRead); p.SeesPayouts {
 		if p.Parts, err = c.partsOf(ctx, who, list); err != nil {
 			return answer{}, err
 		}
 	}
 	if p.SeesEvidence = c.seesEvidence(who); p.SeesEvidence {
-		if p.Evidence, err = c.evidenceBehind(ctx, who, list); err != nil {
+		if p.Evidence, err = c.evidenceBehind(ctx, who, append(list, passed...)); err != nil {
 			return answer{}, err
 		}
 	}
 	if c.Reports != nil && mayAll(who.principal(), who.o.Code, access.ReportsRead) {
 		p.Export = narrowedTo(who.o.At+exportsPath+"/new", "report", "trail", "p-kind", p.Kind, "p-id", p.ID)
 	}
-	return answer{Title: words(p.Kind) + " " + p.ID, Trail: []link{{who.o.Name, bookAddress(who.book)}, {"Transactions", listAddress(who.book, nil)}}, Active: "desk", Data: p}, nil
+	return answer{Title: t.say("trace.kind."+p.Kind) + " " + p.ID, Trail: []link{{who.o.Name, bookAddress(who.book)}, {t.say("shared.transactions"), listAddress(who.book, nil)}}, Active: "desk", Data: p}, nil
 }
 
 // seesEvidence reports whether the visitor may read what sources say.
@@ -205,7 +272,7 @@ func (p *orderPage) pour(who cashier, receivers []commerce.Receiver) {
 	}
 	for _, row := range pouredSides(own.Sides) {
 		i := slices.IndexFunc(receivers, func(r commerce.Receiver) bool { return r.Who == row.Side })
-		l := waterLine{Who: row.Side, Bar: row, Amount: decimal(receivers[i].Net, p.Currency)}
+		l := waterLine{Who: who.o.teller.party(row.Side), Bar: row, Amount: decimal(receivers[i].Net, p.Currency)}
 		for _, x := range receivers[i].Parts {
 			l.Parts = append(l.Parts, waterPart{ledger.Address(x.Account), accountAddress(who.book, ledger.Address(x.Account), p.Currency), decimal(x.Amount, p.Currency)})
 		}
@@ -228,7 +295,29 @@ func (c *console) partsOf(ctx context.Context, who cashier, list []ledger.Transa
 	return lines, err
 }
 
-var standingWords = map[string]stateWord{reconcile.StandingAgrees: {"agrees", "done"}, reconcile.StandingOpen: {"open", "failed"}, reconcile.StandingWaits: {"waits for a run", "open"}}
+var standingLooks = map[string]string{reconcile.StandingAgrees: "done", reconcile.StandingOpen: "failed", reconcile.StandingWaits: "open"}
+
+// standing says how a line or an entry stands against the other side.
+func (t teller) standing(code string) stateWord {
+	return stateWord{t.named("trace.standing", code), standingLooks[code]}
+}
+
+// party names whom money came from or went to. One of many keeps its id, such as creator:cre_amy.
+func (t teller) party(who string) string {
+	if strings.Contains(who, ":") {
+		return who
+	}
+	return t.named("trace.party", who)
+}
+
+// gate says what an order waits for; what nobody wrote down stays a code.
+func (t teller) gate(gate string) string {
+	kind, id, _ := strings.Cut(gate, ":")
+	if key := "trace.gate." + kind; phrases().Has(key) {
+		return t.say(key, "id", id)
+	}
+	return gate
+}
 
 // evidenceBehind are what sources say of the entries of transactions.
 func (c *console) evidenceBehind(ctx context.Context, who cashier, list []ledger.Transaction) (lines []evidenceLine, err error) {
@@ -237,7 +326,7 @@ func (c *console) evidenceBehind(ctx context.Context, who cashier, list []ledger
 	for _, b := range behind {
 		l := evidenceLine{Transaction: link{ledger.TransactionID(who.book.Code, b.Sequence), transactionAddress(who.book, b.Sequence)}, Account: b.Entry.Account,
 			Source: link{t.sourceWord(b.Source.Kind, b.Source.Name), who.sourceAt(b.Source.Kind, b.Source.Name)}, Amount: minor(b.Entry.Amount, b.Entry.Currency),
-			Standing: standingWords[b.Standing], Basis: strings.ReplaceAll(b.Basis, "_", " "), Breaks: who.breakLinks(t, b.Breaks)}
+			Standing: who.o.teller.standing(b.Standing), Basis: who.o.teller.named("trace.basis", b.Basis), Breaks: who.breakLinks(t, b.Breaks)}
 		for _, x := range b.Lines {
 			l.Lines = append(l.Lines, saidLine{Key: x.Key, Number: x.Number, Link: who.lineAt(b.Source, x.Number), Net: minor(x.Net, x.Currency), Day: reconcile.Day(who.book, x.MovedAt)})
 		}

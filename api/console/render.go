@@ -79,7 +79,7 @@ func hashedPath(name, extension string, content []byte) string {
 func parsePages(names ...string) map[string]*template.Template {
 	base := template.Must(template.New("layout.html").Funcs(template.FuncMap{
 		"amount": amountHTML, "exact": exactHTML, "ltr": ltrHTML, "address": addressHTML, "at": timeHTML, "day": func(t time.Time) string { return t.Format("2006-01-02") },
-		"say": sayHTML, "ownsubject": ownSubjectHTML, "in": func(l locale.Language, of any) told { return told{l, of} }, "figure": figureHTML, "money": moneyHTML, "sum": func(l locale.Language, a amount) string { return teller{l}.sum(a) }, "count": func(l locale.Language, n int64) string { return l.Count(n) },
+		"say": sayHTML, "meaning": func(l locale.Language, code int, said string) string { return teller{l}.meaning(code, said) }, "ownsubject": ownSubjectHTML, "in": func(l locale.Language, of any) told { return told{l, of} }, "figure": figureHTML, "money": moneyHTML, "sum": func(l locale.Language, a amount) string { return teller{l}.sum(a) }, "count": func(l locale.Language, n int64) string { return l.Count(n) },
 		"thousands": thousands, "plain": plain, "choices": func(words ...string) []string { return words },
 	}).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html", "pages/payout-parts.html", "pages/recon-parts.html", "pages/rule-parts.html", "pages/admin-parts.html", "pages/act-parts.html", "pages/statement-parts.html"))
 	pages := map[string]*template.Template{}
@@ -115,13 +115,11 @@ type view struct {
 
 // Root is where the trail of a page begins.
 func (v view) Root() link {
-	if v.SignedIn && !v.Open {
-		return link{"Desk", "/console"}
+	t := teller{v.Lang}
+	if v.SignedIn && (!v.Open || v.Active == "desk") {
+		return link{t.say("shared.menu.desk"), "/console"}
 	}
-	if v.SignedIn && v.Active == "desk" {
-		return link{"Desk", "/console"}
-	}
-	return link{"Books", "/"}
+	return link{t.say("shared.menu.books"), "/"}
 }
 
 func (c *console) render(w http.ResponseWriter, r *http.Request, status int, name string, a answer) {

@@ -103,8 +103,11 @@ func searchLink(who cashier, h search.Hit) string {
 	id, books := url.PathEscape(h.ID), "/books/"+url.PathEscape(who.o.Code)
 	switch h.Kind {
 	case search.Order:
-		return narrowedTo(books+"/transactions", "subject", "order:"+h.ID)
+		return who.o.At + ordersPath + "/" + id
 	case search.Subject:
+		if gift, ok := strings.CutPrefix(h.ID, "donation:"); ok {
+			return who.o.At + donationsPath + "/" + url.PathEscape(gift)
+		}
 		return narrowedTo(books+"/transactions", "subject", h.ID)
 	case search.Transaction:
 		return books + "/transactions/" + id
@@ -119,7 +122,7 @@ func searchLink(who cashier, h search.Hit) string {
 		return who.o.At + "/payout-runs/" + id
 	case search.EvidenceLine:
 		kind, name, _ := strings.Cut(h.Source, "/")
-		return who.sourceAt(reconcile.Kind(kind), name)
+		return who.lineAt(reconcile.Source{Kind: reconcile.Kind(kind), Name: name}, h.Line)
 	case search.Break:
 		return who.o.At + breaksPath + "/" + id
 	case search.Comparison:

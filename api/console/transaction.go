@@ -117,14 +117,14 @@ func (c *console) transaction(ctx context.Context, r *http.Request) (answer, err
 	if err := c.explained(ctx, r, book, t, &p); err != nil {
 		return answer{}, err
 	}
-	return answer{Title: t.ID(), Trail: trail(book, append(c.monthTrail(ctx, book, month), link{"Transactions", listAddress(book, nil)})...), Active: "transactions", Data: p}, nil
+	return answer{Title: t.ID(), Trail: trail(book, append(c.monthTrail(ctx, book, month), link{tellerOf(ctx).say("shared.transactions"), listAddress(book, nil)})...), Active: "transactions", Data: p}, nil
 }
 
 // explained adds why the entries are what they are, what the transaction is about, and what others say of it.
 func (c *console) explained(ctx context.Context, r *http.Request, book ledger.Book, t ledger.Transaction, p *transactionPage) (err error) {
 	for i := range p.Entries {
 		if row, err := c.Ledger.Chart().Resolve(p.Entries[i].Account); err == nil {
-			p.Entries[i].Row = row.Meaning
+			p.Entries[i].Row = tellerOf(ctx).meaning(row.Code, row.Meaning)
 		}
 	}
 	if c.Commerce == nil {
@@ -183,11 +183,11 @@ func (c *console) relations(ctx context.Context, book ledger.Book, t ledger.Tran
 	}
 	var out []relation
 	for _, x := range []struct {
-		name     string
+		key      string
 		sequence int64
-	}{{"Reverses", t.Reverses}, {"Posts again", t.Reposts}, {"Reversed by", links.ReversedBy}, {"Posted again as", links.RepostedBy}} {
+	}{{"books.relation.reverses", t.Reverses}, {"books.relation.reposts", t.Reposts}, {"books.relation.reversed_by", links.ReversedBy}, {"books.relation.reposted_by", links.RepostedBy}} {
 		if x.sequence != 0 {
-			out = append(out, relation{x.name, link{ledger.TransactionID(book.Code, x.sequence), transactionAddress(book, x.sequence)}})
+			out = append(out, relation{tellerOf(ctx).say(x.key), link{ledger.TransactionID(book.Code, x.sequence), transactionAddress(book, x.sequence)}})
 		}
 	}
 	return out, nil

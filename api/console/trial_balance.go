@@ -25,7 +25,7 @@ func (c *console) tracePages(mux *http.ServeMux) {
 	books := []access.Scope{access.BooksRead, access.BalancesRead, access.TransactionsRead}
 	mux.HandleFunc("GET "+at+trialBalancePath, c.readByAll(books, "trial-balance", c.trialBalance))
 	mux.HandleFunc("GET "+at+ordersPath+"/{order}", c.readBy(access.TransactionsRead, "order", c.orderOfBook))
-	mux.HandleFunc("GET "+at+"/donations/{donation}", c.readBy(access.TransactionsRead, "order", c.donationOfBook))
+	mux.HandleFunc("GET "+at+donationsPath+"/{donation}", c.readBy(access.TransactionsRead, "order", c.donationOfBook))
 	if c.Reconcile != nil {
 		mux.HandleFunc("GET "+at+reconPath+"/sources/{kind}/{name}/lines/{line}", c.readBy(access.ReconciliationRead, "evidence-line", c.evidenceLine))
 	}
@@ -142,7 +142,7 @@ func (c *console) trialBalance(ctx context.Context, who cashier, r *http.Request
 	p.AtSequence = now.AtSequence
 	p.sheets(c.Ledger.Chart(), now, before)
 	p.choose(currency)
-	return answer{Title: "Trial balance " + p.Period.String(), Trail: []link{{who.o.Name, bookAddress(who.book)}}, Active: "desk", Data: &p}, nil
+	return answer{Title: tellerOf(ctx).say("trace.month_tb", "month", p.Period.String()), Trail: []link{{who.o.Name, bookAddress(who.book)}}, Active: "desk", Data: &p}, nil
 }
 
 // monthBefore is the month before one.
@@ -266,5 +266,5 @@ func (c *console) monthTrail(ctx context.Context, book ledger.Book, p ledger.Per
 	if p == 0 || c.Access == nil || !mayAll(visitOf(ctx).principal(), book.Code, access.BooksRead, access.BalancesRead, access.TransactionsRead) {
 		return nil
 	}
-	return []link{{"Trial balance " + p.String(), narrowedTo("/console"+bookAddress(book)+trialBalancePath, "period", p.String())}}
+	return []link{{tellerOf(ctx).say("trace.month_tb", "month", p.String()), narrowedTo("/console"+bookAddress(book)+trialBalancePath, "period", p.String())}}
 }

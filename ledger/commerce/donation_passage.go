@@ -2,6 +2,7 @@ package commerce
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"mizan/ledger"
@@ -19,6 +20,9 @@ const maxPassages = 20
 type shareMoments struct {
 	released, paid   *time.Time
 	sent, redirected bool
+	// release is the reference of the event that released it, and disbursements are those that it went out with, one after the other.
+	release       string
+	disbursements []string
 }
 
 // tallyRecord is a record of a campaign's tally.
@@ -115,7 +119,7 @@ func (w *tallyWalk) momentsOf(payee string, number, received int64, last tallyRe
 	if err != nil {
 		return m, err
 	}
-	m.released = &released.OccurredAt
+	m.released, m.release = &released.OccurredAt, released.Reference
 	if now.Disbursed < number {
 		return m, nil
 	}
@@ -134,6 +138,7 @@ func (w *tallyWalk) follow(m *shareMoments, payee string, number int64, sent, la
 		if err != nil || told == nil {
 			return err
 		}
+		m.disbursements = append(m.disbursements, strings.TrimPrefix(told.subject, "disbursement:"))
 		back := told.first("donation.disbursement_failed")
 		if back == nil {
 			back = told.first("donation.disbursement_returned")
@@ -162,7 +167,7 @@ func (w *tallyWalk) follow(m *shareMoments, payee string, number int64, sent, la
 				return err
 			}
 			if away.tally.of(payee).DisbursedStep <= step {
-				*m = shareMoments{redirected: true}
+				*m = shareMoments{redirected: true, release: m.release, disbursements: m.disbursements}
 				return nil
 			}
 		}

@@ -48,6 +48,9 @@ type DonationShare struct {
 	Reason     string     `json:"reason,omitempty" doc:"Why it is held, or who got it instead"`
 	ReleasedAt *time.Time `json:"released_at,omitempty" format:"date-time"`
 	PaidAt     *time.Time `json:"disbursed_at,omitempty" format:"date-time"`
+	// Release is the reference of the event that released it, empty before; Disbursements are those it went out with, the first first.
+	Release       string   `json:"-"`
+	Disbursements []string `json:"-"`
 }
 
 // DonationLayer is one line of the whole gift.
@@ -240,7 +243,7 @@ func (g *givenStored) readShares(out *Donation, t *tally, told *story, moments m
 			out.Shares = append(out.Shares, x)
 			continue
 		}
-		x.ReleasedAt, x.PaidAt = m.released, m.paid
+		x.ReleasedAt, x.PaidAt, x.Release, x.Disbursements = m.released, m.paid, m.release, m.disbursements
 		switch {
 		case m.redirected:
 			x.State, x.Reason = "redirected", b.Redirected

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -33,7 +34,7 @@ var ErrTrailLarge = ErrReportLarge.Withf("More than %d transactions are about th
 func trailReport() Report {
 	return Report{Name: "trail", Title: "Trail", Schema: 1,
 		Meaning: "All that leads from one order, donation or payout to the lines of the processor and the bank and back: a row for each transaction with its content hash, for each of its entries with " +
-			"the reason, for each step of the computation, for each part that a payout took or line that it pays, and for each line of evidence with the SHA-256 of its receipt. It tells what was known when it was asked for.",
+			"the reason, for each step of the computation, for each part that a payout or disbursement took or line that it pays, and for each line of evidence with the SHA-256 of its receipt. It tells what was known when it was asked for.",
 		Parameters: []Parameter{
 			{Name: "kind", Kind: OfChoice, Choices: []string{"order", "donation", "payout"}, Needed: true, Meaning: "what it is the trail of"},
 			{Name: "id", Kind: OfCode, Needed: true, Meaning: "its id"},
@@ -72,7 +73,7 @@ const (
 )
 
 func (q *Query) trail(ctx context.Context, yield func(tabular.Row) error) error {
-	all, err := q.aboutSubject(ctx)
+	all, gift, err := q.aboutSubject(ctx)
 	if err != nil {
 		return err
 	}
@@ -84,6 +85,13 @@ func (q *Query) trail(ctx context.Context, yield func(tabular.Row) error) error 
 			return err
 		}
 		return q.tellEvidence(ctx, all, yield)
+	}
+	if gift != nil {
+		passed, err := q.tellGift(ctx, gift, yield)
+		if err != nil {
+			return err
+		}
+		return q.tellEvidence(ctx, append(all, passed...), yield)
 	}
 	parts, err := q.s.payouts.PartsTaken(ctx, q.Book, all, q.AtSequence)
 	if err != nil {
@@ -114,8 +122,57 @@ func (q *Query) trail(ctx context.Context, yield func(tabular.Row) error) error 
 	return q.tellEvidence(ctx, all, yield)
 }
 
-// aboutSubject are the transactions that the trail begins with.
-func (q *Query) aboutSubject(ctx context.Context) ([]ledger.Transaction, error) {
+// tellGift tells the parts of a donation, what released each, and the disbursements that it went out with, and returns the
+// transactions of these.
+func (q *Query) tellGift(ctx context.Context, d *commerce.Donation, yield func(tabular.Row) error) (passed []ledger.Transaction, err error) {
+	looked := map[string][]ledger.Transaction{}
+	look := func(name string, read func(context.Context, string) ([]ledger.Transaction, error)) ([]ledger.Transaction, error) {
+		list, known := looked[name]
+		if known || name == "" {
+			return list, nil
+		}
+		list, err := read(ctx, name)
+		looked[name], passed = list, append(passed, list...)
+		return list, err
+	}
+	c := money.Currency(d.Currency)
+	for _, share := range d.Shares {
+		if _, err := look(share.Release, q.byReference); err != nil {
+			return nil, err
+		}
+		taken := ""
+		for _, id := range share.Disbursements[:min(len(share.Disbursements), trailPayouts)] {
+			list, err := look("disbursement:"+id, q.bySubject)
+			if err != nil {
+				return nil, err
+			}
+			if taken == "" && len(list) > 0 {
+				taken = id
+			}
+		}
+		amount, err := money.ParseAmount(share.Amount, c)
+		if err != nil {
+			return nil, err
+		}
+		row := q.trailOf("part", d.Sequence)
+		row[trailAccount], row[trailCurrency] = tabular.Text("liabilities:donation:available:"+share.Payee+":"+d.Campaign), tabular.Text(d.Currency)
+		row[trailAmount], row[trailPayout] = tabular.Money(amount, c), tabular.Text(taken)
+		if err := yield(row); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(passed, func(a, b ledger.Transaction) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	return passed, q.tellTransactions(ctx, passed, yield)
+}
+
+// byReference are the transactions of one event that move money, up to the query's place.
+func (q *Query) byReference(ctx context.Context, reference string) ([]ledger.Transaction, error) {
+	list, err := q.s.ledger.ByReference(ctx, q.Book, reference)
+	return slices.DeleteFunc(list, func(t ledger.Transaction) bool { return t.Sequence > q.AtSequence || len(t.Entries) == 0 }), err
+}
+
+// aboutSubject are the transactions that the trail begins with, and the donation if it is about one.
+func (q *Query) aboutSubject(ctx context.Context) ([]ledger.Transaction, *commerce.Donation, error) {
 	id := q.Text("id")
 	var sequences []int64
 	take := func(name string) {
@@ -123,11 +180,12 @@ func (q *Query) aboutSubject(ctx context.Context) ([]ledger.Transaction, error) 
 			sequences = append(sequences, n)
 		}
 	}
+	var gift *commerce.Donation
 	switch q.Text("kind") {
 	case "order":
 		o, err := q.s.events.Order(ctx, q.Book, id)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, t := range o.Transactions {
 			take(t.ID)
@@ -135,29 +193,31 @@ func (q *Query) aboutSubject(ctx context.Context) ([]ledger.Transaction, error) 
 	case "donation":
 		d, err := q.s.events.Donation(ctx, q.Book, id)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
+		gift = d
 		for _, t := range d.Record {
 			take(t.ID)
 		}
 	default:
 		if _, err := q.s.payouts.Payout(ctx, q.Book, id); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		return q.bySubject(ctx, "payout:"+id)
+		list, err := q.bySubject(ctx, "payout:"+id)
+		return list, nil, err
 	}
 	if len(sequences) > trailTransactions {
-		return nil, ErrTrailLarge
+		return nil, nil, ErrTrailLarge
 	}
 	found, err := q.s.ledger.BySequence(ctx, q.Book, sequences)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	list := make([]ledger.Transaction, 0, len(found))
 	for _, n := range slices.Sorted(slices.Values(sequences)) {
 		list = append(list, found[n])
 	}
-	return list, nil
+	return list, gift, nil
 }
 
 // bySubject are the transactions about something, up to the query's place.

@@ -145,7 +145,7 @@ func (s *Service) reconciliation(ctx context.Context, a *asked) (hits []Hit, err
 			lines = append(lines, of...)
 		}
 		for _, l := range lines {
-			hits = append(hits, Hit{Kind: EvidenceLine, ID: l.ID, Source: string(source.Kind) + "/" + source.Name, State: l.Category, About: l.Key, At: l.MovedAt.UTC(),
+			hits = append(hits, Hit{Kind: EvidenceLine, ID: l.ID, Source: string(source.Kind) + "/" + source.Name, Line: l.Number, State: l.Category, About: l.Key, At: l.MovedAt.UTC(),
 				Sum: &payouts.Sum{Currency: l.Currency, Amount: l.Net}})
 		}
 	}

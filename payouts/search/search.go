@@ -46,8 +46,9 @@ func Kinds() []string { return slices.Clone(kindOrder) }
 type Hit struct {
 	// Kind says what it is, and ID names it in its book.
 	Kind, ID string
-	// Source is the source of a line, as kind/name; empty otherwise.
+	// Source is the source of a line, as kind/name, and Line its number there; empty otherwise.
 	Source string
+	Line   int64
 	// Sum is what it is about, nil where it is about no one sum.
 	Sum *payouts.Sum
 	// State is how it stands and About what tells it apart, both empty where there is no such thing. At is when it happened.
