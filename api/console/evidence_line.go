@@ -60,9 +60,9 @@ func (c *console) evidenceLine(ctx context.Context, who cashier, r *http.Request
 	if err != nil {
 		return answer{}, err
 	}
-	p := evidenceLinePage{payHead: c.reconHead(tellerOf(ctx), who, reconPath), Source: link{tellerOf(ctx).sourceWord(s.Kind, s.Name), who.sourceAt(s.Kind, s.Name)}, Line: said,
+	p := evidenceLinePage{payHead: c.reconHead(who.o.teller, who, reconPath), Source: link{who.o.teller.sourceWord(s.Kind, s.Name), who.sourceAt(s.Kind, s.Name)}, Line: said,
 		Gross: minor(said.Gross, said.Currency), Fee: minor(said.Fee, said.Currency), Net: minor(said.Net, said.Currency), Day: reconcile.Day(who.book, said.MovedAt),
-		Standing: who.o.teller.standing(said.Standing), Basis: who.o.teller.named("trace.basis", said.Basis), Breaks: who.breakLinks(tellerOf(ctx), said.Breaks)}
+		Standing: who.o.teller.standing(said.Standing), Basis: who.o.teller.named("trace.basis", said.Basis), Breaks: who.breakLinks(who.o.teller, said.Breaks)}
 	if p.Receipt, err = c.Reconcile.Receipt(ctx, who.book, s, said.Receipt); err != nil {
 		return answer{}, err
 	}
@@ -98,5 +98,5 @@ func (c *console) evidenceLine(ctx context.Context, who cashier, r *http.Request
 		}
 		p.Entries = append(p.Entries, l)
 	}
-	return who.reconciled(tellerOf(ctx), who.o.teller.say("trace.line_n", "n", strconv.FormatInt(number, 10)), &p, p.Source), nil
+	return who.reconciled(who.o.teller, who.o.teller.say("trace.line_n", "n", strconv.FormatInt(number, 10)), &p, p.Source), nil
 }

@@ -165,7 +165,7 @@ func TestReasonsHaveWords(t *testing.T) {
 		}
 	}
 	for _, r := range reports.Reports() {
-		if got := english.say("acts.report." + r.Name); got != r.Title {
+		if got := english.say("export.report." + r.Name); got != r.Title {
 			t.Errorf("%s: %q, and the report says %q", r.Name, got, r.Title)
 		}
 	}
