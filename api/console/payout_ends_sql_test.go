@@ -72,10 +72,10 @@ func TestReturnedAndPaidAgain(t *testing.T) {
 	page.has(t, "This can be paid now", "first payout to this account", "Pay 300.00 GBP")
 	to := b.press(page, at+"/payees/cre_amy/payouts", nil, http.StatusSeeOther).header.Get("Location")
 	second := b.get(to, 200)
-	second.has(t, "Pays "+first.ID+" again", "waits for a second person", "came back")
+	second.has(t, "Pays again: "+first.ID, "waits for a second person", "came back")
 	told("settled", to[strings.LastIndex(to, "/")+1:], "It went into a payout: being prepared.")
 	chain := b.get(at+"/payouts/"+first.ID, 200)
-	chain.has(t, "Paid again by "+to[strings.LastIndex(to, "/")+1:])
+	chain.has(t, "Paid again by: "+to[strings.LastIndex(to, "/")+1:])
 	chain.hasNot(t, "Pay it again")
 	b.press(page, at+"/payees/cre_amy/payouts", url.Values{"reference": {newToken()}}, http.StatusConflict).has(t, "Nothing was done")
 

@@ -106,9 +106,12 @@ func (t teller) staffReasons(d payouts.Decision) (list []toldReason) {
 	return list
 }
 
-// detail says what is particular to a reason: the category of a hold, or where the money is.
+// detail says what is particular to a reason: the category of a hold, whether the payee is known, or where the money is.
 func (t teller) detail(detail string) string {
 	if key := "portal.holding." + detail; t.Language != locale.English && phrases().Has(key) {
+		return t.say(key)
+	}
+	if key := "payees.identity." + detail; phrases().Has(key) {
 		return t.say(key)
 	}
 	return t.coded("payees.category", detail)

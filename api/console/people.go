@@ -61,7 +61,7 @@ func (c *console) personPages(mux *http.ServeMux) {
 // staffMember is a visitor of a page that concerns no book. What they may do there each page says.
 func (c *console) staffMember(ctx context.Context) (cashier, error) {
 	v, err := member(ctx, access.Person)
-	return cashier{visit: v, o: c.installation(ctx)}, err
+	return cashier{visit: v, o: c.installation(ctx), t: tellerOf(ctx)}, err
 }
 
 // ofStaff makes a page for the staff.
