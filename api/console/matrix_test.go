@@ -37,7 +37,7 @@ func (s *street) viewers() map[string]viewer {
 			{"portal-request", "/portal/payees/cre_amy/payout?currency=GBP&amount=100&method=instant"}}},
 		"bob": {bob, []named{{"portal.unpaid", "/portal"}, {"portal-waits", "/portal/payees/cre_bob/waits"}, {"portal-decisions", "/portal/payees/cre_bob/decisions"}}},
 		"pat": {pat, []named{{"portal.guardian", "/portal"}}},
-		"staff": {staff, []named{{"desk", "/console"}, {"book-glance", at}, {"search", at + "/search?q=500.00"}, {"adjustments", at + adjustmentsPath}, {"approvals", at + "/approvals"}, {"approval", s.approval}, {"audit", at + "/audit"}, {"jobs", at + "/jobs"},
+		"staff": {staff, []named{{"desk", "/console"}, {"book-glance", at}, {"search", at + "/search?q=500.00"}, {"adjustments", at + adjustmentsPath}, {"approvals", at + "/approvals"}, {"approval", s.approval}, {"audit", at + "/audit?order=oldest"}, {"jobs", at + "/jobs"},
 			{"job", "/console/jobs/sweep/periods/" + s.swept}, {"people", "/console/people"}, {"keys", "/console/keys"}, {"person", s.clerk}, {"key", s.carried},
 			{"book", "/books/uk"}, {"transactions", "/books/uk/transactions"}, {"transaction", "/books/uk/transactions/uk-1"}, {"accounts", "/books/uk/accounts"}, {"account", "/books/uk/accounts/assets:processor:available:main"},
 			{"trial-balance", at + trialBalancePath + "?period=2026-11"}, {"order", at + ordersPath + "/LOU-1"}, {"evidence-line", bankSource + "/lines/1"}}},
