@@ -95,6 +95,8 @@ type Config struct {
 	IntakeBytes int64
 	// Patience is how long the reader of a file may take for one part of it; ten minutes if it is zero.
 	Patience time.Duration
+	// LookPatience is how long one figure of a book's health and one part of a search may take; a second and a half if it is zero.
+	LookPatience time.Duration
 	// TrustedProxies are the networks of the proxies whose X-Forwarded-For is believed; nobody else's is.
 	TrustedProxies []netip.Prefix
 	// Secure says that browsers come by TLS, as they do in production: sessions have the cookie that only TLS carries, and
@@ -150,13 +152,13 @@ func (config *Config) health() *health.Service {
 		return config.Health
 	}
 	return health.New(health.Options{Ledger: config.Ledger, Events: config.Commerce, Intake: config.Intake, Desk: config.Desk, Jobs: config.Jobs, Payouts: config.Payouts,
-		Reconcile: config.Reconcile, Questions: config.Questions, Now: config.Now, Log: config.Log})
+		Reconcile: config.Reconcile, Questions: config.Questions, Now: config.Now, Patience: config.LookPatience, Log: config.Log})
 }
 
 // search is what searches books.
 func (config *Config) search() *search.Service {
 	return search.New(search.Options{Ledger: config.Ledger, Events: config.Commerce, Desk: config.Desk, Payouts: config.Payouts, Reconcile: config.Reconcile, Reports: config.Reports,
-		Now: config.Now, Log: config.Log})
+		Now: config.Now, Patience: config.LookPatience, Log: config.Log})
 }
 
 // New returns the handler of the whole service. It returns an error if the configuration lacks something, or if the

@@ -29,7 +29,7 @@ type healthFigureJSON struct {
 	AtLeast bool               `json:"at_least" doc:"There may be more: counting ended there"`
 	Amounts []healthAmountJSON `json:"amounts" nullable:"false" doc:"Sums by currency, in the order of the book"`
 	Since   *string            `json:"since" format:"date-time" doc:"When the oldest of them began; null where there is none or nobody knows"`
-	Names   []string           `json:"names" nullable:"false" doc:"What it is about: accounts, sources, jobs or months, at most 20"`
+	Names   []string           `json:"names" nullable:"false" doc:"What it is about: rows of the chart, sources, jobs or months, at most 20"`
 	See     string             `json:"see" doc:"The operation that tells more" example:"/v1/books/uk/coverage"`
 }
 

@@ -126,8 +126,8 @@ func newHouse(t *testing.T, change ...func(*Config)) *house {
 		append(append(append(h.reconcile.Acts(), h.reconcile.CloseActs()...), commerce.Acts(h.events, h.rules, l)...), h.act("test.run", true), h.act("test.whole", false))...))
 	h.jobs = newJobs(h, l)
 	h.questions = questions.New(questions.Options{Pool: db.Pool, Vault: h.vault, Trail: h.trail, Payouts: h.payouts, Statements: h.statements, Now: h.now})
-	h.health = health.New(health.Options{Ledger: l, Events: h.events, Desk: h.desk, Intake: h.intake, Jobs: h.jobs, Payouts: h.payouts, Reconcile: h.reconcile, Questions: h.questions, Now: h.now})
-	config := Config{Rules: h.rules, Intake: h.intake, Health: h.health, Search: search.New(search.Options{Ledger: l, Events: h.events, Desk: h.desk, Payouts: h.payouts, Reconcile: h.reconcile, Reports: h.reports, Now: h.now}), Questions: h.questions, Receipts: h.receipts, Statements: h.statements, Reconcile: h.reconcile, Earnings: h.earnings, Reports: h.reports, Jobs: h.jobs, Payouts: h.payouts, Bank: h.bank, Ledger: l, Access: h.access, Desk: h.desk, Trail: h.trail, Commerce: h.events, Vault: h.vault, Now: h.now, Version: "9.9.9",
+	h.health = health.New(health.Options{Ledger: l, Events: h.events, Desk: h.desk, Intake: h.intake, Jobs: h.jobs, Payouts: h.payouts, Reconcile: h.reconcile, Questions: h.questions, Now: h.now, Patience: time.Minute})
+	config := Config{Rules: h.rules, Intake: h.intake, Health: h.health, Search: search.New(search.Options{Ledger: l, Events: h.events, Desk: h.desk, Payouts: h.payouts, Reconcile: h.reconcile, Reports: h.reports, Now: h.now, Patience: time.Minute}), Questions: h.questions, Receipts: h.receipts, Statements: h.statements, Reconcile: h.reconcile, Earnings: h.earnings, Reports: h.reports, Jobs: h.jobs, Payouts: h.payouts, Bank: h.bank, Ledger: l, Access: h.access, Desk: h.desk, Trail: h.trail, Commerce: h.events, Vault: h.vault, Now: h.now, Version: "9.9.9",
 		FormKey: []byte(strings.Repeat("f", 32)), Secure: true}
 	for _, f := range change {
 		f(&config)

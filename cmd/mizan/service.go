@@ -75,6 +75,8 @@ type serviceConfig struct {
 	withoutJobs, pollOnly bool
 	// jobsLater starts the jobs not before startJobs.
 	jobsLater bool
+	// lookPatience is how long one figure of a book's health and one part of a search may take; 0 for the usual.
+	lookPatience time.Duration
 	// clock is one that can be moved, for development and tests; nil for the one handed in. It is trusted however far it is
 	// from the database's.
 	clock *clock
@@ -146,6 +148,7 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 		Statements:     p.statements,
 		Questions:      p.questions,
 		Health:         p.health,
+		LookPatience:   config.lookPatience,
 		PublicURL:      config.public,
 		Secure:         config.secure,
 		TrustedProxies: config.proxies,
@@ -176,13 +179,14 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 func (p *parts) receiving(pool *postgres.Pool, now func() time.Time, config serviceConfig) *intake.Service {
 	inbound := intake.New(pool, p.books, p.events, intake.Options{Secrets: config.secrets, Now: now, Log: config.log})
 	p.health = health.New(health.Options{Ledger: p.books, Events: p.events, Intake: inbound, Desk: p.desk, Jobs: p.jobs, Payouts: p.payouts, Reconcile: p.reconcile,
-		Questions: p.questions, Now: now, Log: config.log})
+		Questions: p.questions, Now: now, Patience: config.lookPatience, Log: config.log})
 	return inbound
 }
 
 // searching is what searches books.
 func (p *parts) searching(now func() time.Time, config serviceConfig) *search.Service {
-	return search.New(search.Options{Ledger: p.books, Events: p.events, Desk: p.desk, Payouts: p.payouts, Reconcile: p.reconcile, Reports: p.reports, Now: now, Log: config.log})
+	return search.New(search.Options{Ledger: p.books, Events: p.events, Desk: p.desk, Payouts: p.payouts, Reconcile: p.reconcile, Reports: p.reports, Now: now, Patience: config.lookPatience,
+		Log: config.log})
 }
 
 // noticesOf returns what takes the notices of the processor, and nil where there is none.

@@ -59,7 +59,7 @@ type Figure struct {
 	Amounts []Amount
 	// Since is when the oldest of them began; zero where there is none, or nobody knows.
 	Since time.Time
-	// Names are what it is about: accounts, sources, jobs or months, at most 20 of them.
+	// Names are what it is about: rows of the chart, sources, jobs or months, at most 20 of them.
 	Names []string
 	// Reason is the code of why it could not be read, empty otherwise.
 	Reason string
@@ -104,8 +104,8 @@ func (r Report) Figure(code string) *Figure {
 }
 
 const (
-	// patience is how long a figure may take.
-	patience = 1500 * time.Millisecond
+	// usualPatience is how long a figure may take where nobody says otherwise.
+	usualPatience = 1500 * time.Millisecond
 	// atOnce bounds the figures of one report that are read at the same time, so that a report leaves connections for others.
 	atOnce = 4
 	// maxNames bounds the names of a figure.
@@ -124,6 +124,8 @@ type Options struct {
 	Questions *questions.Service
 	// Now is the clock.
 	Now func() time.Time
+	// Patience is how long a figure may take; a second and a half if it is zero.
+	Patience time.Duration
 	// Log receives why a figure could not be read; nil discards it.
 	Log *slog.Logger
 }
@@ -146,6 +148,9 @@ type reader struct {
 func New(o Options) *Service {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Patience == 0 {
+		o.Patience = usualPatience
 	}
 	s := &Service{Options: o}
 	s.readers = []reader{
@@ -207,7 +212,7 @@ func (s *Service) Of(ctx context.Context, book ledger.Book, may func(part string
 
 // figures reads figures within their time.
 func (s *Service) figures(ctx context.Context, book ledger.Book, r reader) []Figure {
-	bounded, cancel := context.WithTimeout(ctx, patience)
+	bounded, cancel := context.WithTimeout(ctx, s.Patience)
 	defer cancel()
 	list, err := r.read(bounded, book)
 	if err == nil {

@@ -79,7 +79,8 @@ func (s *Service) safeguarding(ctx context.Context, book ledger.Book) ([]Figure,
 	return []Figure{f}, nil
 }
 
-// wrongSide judges as the trial balance does: rows whose floor is an alarm and whose balance is on the other side.
+// wrongSide looks for rows of the chart that mirror the world and whose balance is on the other side. A payee's row below zero is a
+// debt, and what only decisions move never gets there.
 func (s *Service) wrongSide(ctx context.Context, book ledger.Book) ([]Figure, error) {
 	tb, err := s.Ledger.TrialBalance(ctx, book, 0)
 	if err != nil {
@@ -95,7 +96,7 @@ func (s *Service) wrongSide(ctx context.Context, book ledger.Book) ([]Figure, er
 		case -1:
 			side = ledger.Credit
 		}
-		if c := chart.Row(row.Code); c != nil && side != row.Normal && c.Floor != ledger.FloorNone {
+		if c := chart.Row(row.Code); c != nil && side != row.Normal && c.Floor == ledger.FloorMirror {
 			f.Count++
 			f.State = Act
 			f.named(string(row.Account))

@@ -88,8 +88,8 @@ const (
 	amountDays = 90
 	// sourcesSearched bounds the sources whose lines are asked.
 	sourcesSearched = 50
-	// patience is how long one part may take.
-	patience = 1500 * time.Millisecond
+	// usualPatience is how long one part may take where nobody says otherwise.
+	usualPatience = 1500 * time.Millisecond
 )
 
 // Options are what a service asks. What is nil finds nothing.
@@ -102,6 +102,8 @@ type Options struct {
 	Reports   *reports.Service
 	// Now is the clock.
 	Now func() time.Time
+	// Patience is how long one part may take; a second and a half if it is zero.
+	Patience time.Duration
 	// Log receives why a part could not answer; nil discards it.
 	Log *slog.Logger
 }
@@ -131,6 +133,9 @@ type asked struct {
 func New(o Options) *Service {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Patience == 0 {
+		o.Patience = usualPatience
 	}
 	s := &Service{Options: o}
 	s.probes = []probe{{"transactions", s.transactions}, {"payees", s.payees}}
@@ -164,7 +169,7 @@ func (s *Service) Find(ctx context.Context, book ledger.Book, query string, may 
 			out.NotShown = append(out.NotShown, p.part)
 			continue
 		}
-		bounded, cancel := context.WithTimeout(ctx, patience)
+		bounded, cancel := context.WithTimeout(ctx, s.Patience)
 		hits, err := p.ask(bounded, a)
 		cancel()
 		if err != nil {
