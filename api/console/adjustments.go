@@ -94,18 +94,12 @@ func (c *console) adjustments(ctx context.Context, who cashier, r *http.Request)
 		}
 		p.Lines = append(p.Lines, l)
 	}
-	open, _, err := c.listed(ctx, who.o, guard.StateOpen, noTime, "", approvalsLooked)
+	open, next, err := c.Desk.Find(ctx, who.o.Book, guard.Search{State: guard.StateOpen, Act: commerce.ActAdjust}, guard.Place{}, approvalsPerPage)
 	if err != nil {
 		return answer{}, err
 	}
-	var mine []guard.Approval
-	for _, a := range open {
-		if a.Act == commerce.ActAdjust {
-			mine = append(mine, a)
-		}
-	}
-	p.MoreWaiting = len(mine) > approvalsPerPage
-	if p.Waiting, err = c.approvalLines(ctx, who.visit, who.o, mine[:min(len(mine), approvalsPerPage)]); err != nil {
+	p.MoreWaiting = next.ID != ""
+	if p.Waiting, err = c.approvalLines(ctx, who.visit, who.o, open); err != nil {
 		return answer{}, err
 	}
 	if p.MayRead = mayAll(who.principal(), who.o.Code, access.TransactionsRead); p.MayRead {
@@ -165,8 +159,8 @@ func (c *console) readDocumentForm(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return errFormRead.Because(err)
 	}
-	given := url.Values{}
-	for range maxParts {
+	given, sum, name := url.Values{}, "", ""
+	for n := 0; ; n++ {
 		part, err := parts.NextPart()
 		if err == io.EOF {
 			break
@@ -174,29 +168,30 @@ func (c *console) readDocumentForm(w http.ResponseWriter, r *http.Request) error
 		if err != nil {
 			return errFormRead.Because(err)
 		}
-		if len(given) > 0 && !c.holdsToken(v, given.Get(tokenField)) {
+		if n == maxParts {
+			return errFormRead
+		}
+		// Nothing else is read of a form that does not begin with its token.
+		if part.FormName() != tokenField && !c.holdsToken(v, given.Get(tokenField)) {
 			return errForm
 		}
 		if part.FormName() == "file" {
 			if part.FileName() == "" {
 				continue
 			}
-			sum := sha256.New()
-			n, err := io.Copy(sum, io.LimitReader(part, maxDocument+1))
+			digest := sha256.New()
+			size, err := io.Copy(digest, io.LimitReader(part, maxDocument+1))
 			switch {
 			case err != nil:
 				return errFormRead.Because(err)
-			case n > maxDocument:
+			case size > maxDocument:
 				return errDocumentLarge
 			}
-			given.Set("sha256", hex.EncodeToString(sum.Sum(nil)))
-			if strings.TrimSpace(given.Get("document")) == "" {
-				given.Set("document", path.Base(strings.ReplaceAll(part.FileName(), `\`, "/")))
-			}
+			sum, name = hex.EncodeToString(digest.Sum(nil)), path.Base(strings.ReplaceAll(part.FileName(), `\`, "/"))
 			continue
 		}
-		text, err := io.ReadAll(io.LimitReader(part, maxForm))
-		if err != nil {
+		text, err := io.ReadAll(io.LimitReader(part, maxForm+1))
+		if err != nil || len(text) > maxForm {
 			return errFormRead.Because(err)
 		}
 		given.Set(part.FormName(), string(text))
@@ -204,8 +199,25 @@ func (c *console) readDocumentForm(w http.ResponseWriter, r *http.Request) error
 	if !c.holdsToken(v, given.Get(tokenField)) {
 		return errForm
 	}
+	settleDocument(given, sum, name)
 	r.PostForm, r.Form = given, given
 	return nil
+}
+
+// settleDocument settles which document a form names, whose hash is sum and whose name is name if a file came with it. The form says what its
+// page held of the document that came before, so that the name of one never stands with the hash of another.
+func settleDocument(given url.Values, sum, name string) {
+	typed, hash := strings.TrimSpace(given.Get("document")), strings.TrimSpace(given.Get("sha256"))
+	heldName, heldHash := strings.TrimSpace(given.Get("held_document")), given.Get("held_sha256")
+	switch {
+	case sum != "":
+		given.Set("sha256", sum)
+		if typed == "" || typed == heldName && sum != heldHash {
+			given.Set("document", name)
+		}
+	case typed != heldName && hash == heldHash:
+		given.Del("sha256")
+	}
 }
 
 func (c *console) askAdjustment(ctx context.Context, who cashier, r *http.Request) (string, error) {

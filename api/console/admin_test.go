@@ -386,6 +386,10 @@ func TestCampaignsArePublished(t *testing.T) {
 	omar.press(omar.get(asked, 200), asked+"/approve", nil, 303)
 	now, err = m.events.Campaign(t.Context(), m.book, "kits")
 	m.must(err)
+	// A form that was begun before would take back what the campaign promises since.
+	p = b.press(p, one+"/versions", url.Values{"name": {"Winter kits"}, "beneficiaries": {"ngo_a 1"}, "window": {"14"}, "fee": {"0"}, "rate": {"0"}, "reason": {"Late."}}, 409)
+	p.has(t, "Nothing was done", "promises something newer")
+	b.post(one+"/versions", p.served(one+"/versions"), 409)
 	if len(now.Versions) != 2 || now.Versions[1].Beneficiaries[0].Payee != "ngo_b" {
 		t.Errorf("the versions are %+v", now.Versions)
 	}

@@ -124,14 +124,42 @@ func (c *console) oneBreak(ctx context.Context, who cashier, r *http.Request) (a
 		return answer{}, err
 	}
 	a := who.reconciled(t, t.say("break.one"), &p, link{t.say("break.list"), p.Back})
-	if did := r.URL.Query().Get("done"); slices.Contains(breakDeeds, did) {
-		a.Notice = &notice{Heading: t.say("break.did." + did), Message: t.say("break.did." + did + ".note"), Good: true}
+	if did := r.URL.Query().Get("done"); did != "" {
+		so, err := c.didLast(ctx, who, r, b, did)
+		if err != nil {
+			return answer{}, err
+		}
+		if so {
+			a.Notice = &notice{Heading: t.say("break.did." + did), Message: t.say("break.did." + did + ".note"), Good: true}
+		}
 	}
 	return a, nil
 }
 
-// breakDeeds are the forms after which the page of a break says what became of it.
-var breakDeeds = []string{"explain", "assign", "note", "reopen", "confirm", "refuse"}
+// breakDeeds are the forms after which the page of a break says what became of it, with the steps that they take.
+var breakDeeds = map[string]string{"explain": reconcile.StepExplained, "assign": reconcile.StepAssigned, "note": reconcile.StepNoted, "reopen": reconcile.StepReopened}
+
+// pairingDeeds are those about a suggestion, with the states in which they leave it. They take no step.
+var pairingDeeds = map[string]string{"confirm": pairingMade, "refuse": pairingRefused}
+
+// didLast reports whether what an address says was done is the last thing that the visitor and nobody after them did. An address is
+// kept, sent and loaded again.
+func (c *console) didLast(ctx context.Context, who cashier, r *http.Request, b reconcile.Break, did string) (bool, error) {
+	if step, ok := breakDeeds[did]; ok {
+		last, err := c.Reconcile.Steps(ctx, who.book, b.ID, b.Step-1, 1)
+		return len(last) == 1 && last[0].Act == step && actorID(last[0].By) == who.principal().ID, err
+	}
+	state, ok := pairingDeeds[did]
+	id := r.URL.Query().Get("pairing")
+	if !ok || id == "" || unusable(id) {
+		return false, nil
+	}
+	p, err := c.Reconcile.Pairing(ctx, who.book, id)
+	if isMissing(err) {
+		return false, nil
+	}
+	return p.State == state && actorID(p.DecidedBy) == who.principal().ID, err
+}
 
 // besideBreak finds what follows a break in the list that its page was opened from. A list from which it is gone goes on at the same
 // place.
@@ -268,15 +296,13 @@ func (c *console) breakApproval(ctx context.Context, who cashier, b reconcile.Br
 	if b.Ended() || !mayAll(who.principal(), who.o.Code, access.ApprovalsRead) {
 		return nil
 	}
-	open, _, err := c.listed(ctx, who.o, guard.StateOpen, noTime, "", approvalsLooked)
-	for _, a := range open {
+	var err error
+	p.Approval, err = c.openAbout(ctx, who.o, func(a guard.Approval) bool {
 		var about struct {
 			Break string `json:"break"`
 		}
-		if (a.Act == reconcile.ActFix || a.Act == reconcile.ActWriteOff) && json.Unmarshal(a.Payload, &about) == nil && about.Break == b.ID {
-			p.Approval = who.o.At + "/approvals/" + a.ID
-		}
-	}
+		return json.Unmarshal(a.Payload, &about) == nil && about.Break == b.ID
+	}, reconcile.ActFix, reconcile.ActWriteOff)
 	return err
 }
 

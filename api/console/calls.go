@@ -283,7 +283,14 @@ func (c *console) exportsOf(name string, r *http.Request) (list []link) {
 	if c.Reports == nil || code == "" || !mayAll(visitOf(r.Context()).principal(), code, access.ReportsRead) {
 		return nil
 	}
-	now := c.Now().UTC()
+	if len(pageExports[name]) == 0 {
+		return nil
+	}
+	book, err := c.Ledger.Book(r.Context(), code)
+	if err != nil {
+		return nil
+	}
+	now := c.Now().In(book.Location())
 	month, err := ledger.ParsePeriod(cmp.Or(r.PathValue("period"), r.URL.Query().Get("period"), now.Format("2006-01")))
 	if err != nil {
 		return nil

@@ -11,6 +11,7 @@ import (
 	"mizan/api/access"
 	"mizan/ledger"
 	"mizan/ledger/commerce"
+	"mizan/ledger/fault"
 	"mizan/ledger/money"
 )
 
@@ -94,7 +95,7 @@ func (c *console) campaignForm(who cashier, last *commerce.CampaignVersion) camp
 		lines = append(lines, strings.TrimSpace(b.Payee+" "+b.Weight+" "+b.Name))
 	}
 	f.Fields = map[string]string{"name": last.Name, "beneficiaries": strings.Join(lines, "\n"), "alternates": strings.Join(last.Alternates, " "), "fee": last.PlatformFee, "rate": last.FeeQuote.Rate,
-		"flat": last.FeeQuote.Flat, "window": strconv.Itoa(last.RefundWindowDays)}
+		"flat": last.FeeQuote.Flat, "window": strconv.Itoa(last.RefundWindowDays), "after": strconv.Itoa(last.Version)}
 	return f
 }
 
@@ -187,8 +188,16 @@ func (c *console) askVersion(ctx context.Context, who cashier, r *http.Request) 
 		return "", err
 	}
 	last := versions[len(versions)-1]
+	if after, err := strconv.Atoi(r.PostForm.Get("after")); err != nil || after < 1 {
+		return "", errFormRead
+	} else if after != last.Version {
+		return "", errCampaignSeen
+	}
 	return c.askPublished(ctx, who, r.PostForm, last.CampaignPublished, last.Version+1)
 }
+
+// errCampaignSeen refuses a form that was begun from another version than the latest: it would take back what that one promises.
+var errCampaignSeen = fault.New(fault.Conflict, "campaign-version", "The campaign promises something newer than what this form began with. Load its page again and begin from that.")
 
 func (c *console) askPublished(ctx context.Context, who cashier, f url.Values, d commerce.CampaignPublished, version int) (string, error) {
 	d.Name, d.PlatformFee = strings.TrimSpace(f.Get("name")), strings.TrimSpace(f.Get("fee"))

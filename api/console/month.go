@@ -2,6 +2,9 @@ package console
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"math/big"
 	"net/http"
 	"net/url"
@@ -76,6 +79,10 @@ func (c *console) accountOfMonth(ctx context.Context, r *http.Request, p account
 		if q.AfterSequence, q.AfterLine, q.SeenDebits, q.SeenCredits, err = placeOfMonth(text); err != nil {
 			return answer{}, err
 		}
+		// What the pages before came to ends the list, so it counts only as this console wrote it. Without it no list ends too early.
+		if !hmac.Equal([]byte(r.URL.Query().Get("seen")), []byte(c.seenOfMonth(p, currency, text))) {
+			q.SeenDebits, q.SeenCredits = 0, 0
+		}
 	}
 	page, err := c.Ledger.Month(ctx, p.Book, q)
 	if err != nil {
@@ -87,7 +94,8 @@ func (c *console) accountOfMonth(ctx context.Context, r *http.Request, p account
 		p.First = line.Link
 	}
 	if page.More {
-		p.Next = line.Link + "&after=" + placeMark(page.AfterSequence, page.AfterLine) + "," + strconv.FormatInt(page.SeenDebits, 10) + "," + strconv.FormatInt(page.SeenCredits, 10)
+		after := placeMark(page.AfterSequence, page.AfterLine) + "," + strconv.FormatInt(page.SeenDebits, 10) + "," + strconv.FormatInt(page.SeenCredits, 10)
+		p.Next = line.Link + "&after=" + after + "&seen=" + c.seenOfMonth(p, page.Currency, after)
 	}
 	p.fill(page.Lines)
 	for i := range p.Lines {
@@ -95,6 +103,13 @@ func (c *console) accountOfMonth(ctx context.Context, r *http.Request, p account
 	}
 	back := append(c.monthTrail(ctx, p.Book, p.Period), link{p.Row.Path, ofMonth(rowAddressOf(p.Book, p.Row, page.Currency), p.Period)})
 	return answer{Title: string(p.Account) + " " + p.Period.String(), Active: "accounts", Trail: trail(p.Book, back...), Data: p}, nil
+}
+
+// seenOfMonth authenticates a place in the entries of an account that count in a month.
+func (c *console) seenOfMonth(p accountPage, currency money.Currency, after string) string {
+	mac := hmac.New(sha256.New, c.FormKey)
+	mac.Write([]byte("mizan month 1\x00" + strings.Join([]string{p.Book.Code, string(p.Account), string(currency), p.Period.String(), after}, "\x00")))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
 // placeOfMonth reads "sequence,line,debits,credits" from an address.

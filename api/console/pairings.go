@@ -2,8 +2,8 @@ package console
 
 import (
 	"context"
-	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"mizan/ledger/fault"
@@ -116,23 +116,17 @@ func (c *console) confirmPairing(ctx context.Context, who cashier, r *http.Reque
 	})
 }
 
-// confirmPairings confirms those suggestions of a page that were ticked, one after the other, and says at which it stopped.
+// confirmPairings confirms those suggestions of a page that were ticked, every one of them or none.
 func (c *console) confirmPairings(ctx context.Context, who cashier, r *http.Request) (string, error) {
 	ticked := r.PostForm["pairing"]
 	if len(ticked) == 0 || len(ticked) > pairingsPerPage || slices.ContainsFunc(ticked, unusable) {
 		return "", errNothingTicked
 	}
-	for i, id := range ticked {
-		_, err := c.Reconcile.Confirm(ctx, who.actor(), who.book, id, lined(r.PostForm.Get("note")))
-		var known *fault.Error
-		if errors.As(err, &known) && i > 0 {
-			return "", known.Withf("%s The %d before it were confirmed. %s", id, i, known.Message)
-		}
-		if err != nil {
-			return "", err
-		}
+	err := c.Reconcile.ConfirmAll(ctx, who.actor(), who.book, ticked, lined(r.PostForm.Get("note")))
+	if isMissing(err) {
+		err = reconcile.ErrPairingState // the page has others, and says so
 	}
-	return who.o.At + pairingsPath, nil
+	return who.o.At + pairingsPath, err
 }
 
 var errNothingTicked = fault.New(fault.Invalid, "nothing-ticked", "Tick the suggestions that belong together, up to a page of them. Nothing was confirmed.")
@@ -152,7 +146,7 @@ func (c *console) decidePairing(who cashier, r *http.Request, did string, do fun
 	}
 	to := who.o.At + pairingsPath
 	if back != "" {
-		to = who.breakAfter(r, back, did)
+		to = who.breakAfter(r, back, did) + "&pairing=" + url.QueryEscape(id)
 	}
 	return to, do(id, lined(r.PostForm.Get("note")))
 }

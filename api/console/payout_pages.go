@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -67,6 +68,11 @@ func (h *payHead) Typed(form, field string) string {
 		return ""
 	}
 	return h.given.Get(field)
+}
+
+// Ticked reports whether a box of the form that is sent to the address ending so was ticked, and it was not done.
+func (h *payHead) Ticked(form, field, value string) bool {
+	return h.from == form && slices.Contains(h.given[field], value)
 }
 
 // From reports whether it is the form that is sent to the address ending so that was not done.

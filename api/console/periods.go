@@ -176,17 +176,15 @@ const (
 // ofMonth finds what is asked about a month, and its exports.
 func (c *console) ofMonth(ctx context.Context, t teller, who cashier, p *periodPage) error {
 	if mayAll(who.principal(), who.o.Code, access.ApprovalsRead) {
-		open, _, err := c.listed(ctx, who.o, guard.StateOpen, noTime, "", approvalsLooked)
-		if err != nil {
-			return err
-		}
-		for _, a := range open {
+		var err error
+		p.Approval, err = c.openAbout(ctx, who.o, func(a guard.Approval) bool {
 			var about struct {
 				Period string `json:"period"`
 			}
-			if (a.Act == "period.close" || a.Act == "period.reopen") && json.Unmarshal(a.Payload, &about) == nil && about.Period == p.Period.String() {
-				p.Approval = who.o.At + "/approvals/" + url.PathEscape(a.ID)
-			}
+			return json.Unmarshal(a.Payload, &about) == nil && about.Period == p.Period.String()
+		}, "period.close", "period.reopen")
+		if err != nil {
+			return err
 		}
 	}
 	if c.Reports == nil || !mayAll(who.principal(), who.o.Code, access.ReportsRead) {
@@ -205,6 +203,27 @@ func (c *console) ofMonth(ctx context.Context, t teller, who cashier, p *periodP
 		}
 	}
 	return nil
+}
+
+// openAbout leads to the open approval of one of the acts that is the one looked for; empty for none. As many are looked through as may be
+// open at once.
+func (c *console) openAbout(ctx context.Context, o whose, is func(guard.Approval) bool, acts ...string) (string, error) {
+	for _, act := range acts {
+		for from := (guard.Place{}); ; {
+			open, next, err := c.Desk.Find(ctx, o.Book, guard.Search{State: guard.StateOpen, Act: act}, from, approvalsLooked)
+			if err != nil {
+				return "", err
+			}
+			if i := slices.IndexFunc(open, is); i >= 0 {
+				return o.At + "/approvals/" + url.PathEscape(open[i].ID), nil
+			}
+			if next.ID == "" {
+				break
+			}
+			from = next
+		}
+	}
+	return "", nil
 }
 
 func (c *console) period(ctx context.Context, who cashier, r *http.Request) (answer, error) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mizan/api/access"
+	"mizan/ledger"
 	"mizan/ledger/locale"
 	"mizan/ledger/money"
 	"mizan/ledger/tabular"
@@ -162,6 +163,7 @@ func TestBreakPage(t *testing.T) {
 	b.press(page, one+"/note", url.Values{"note": {"Asked the bank."}}, http.StatusSeeOther)
 	page = b.get(one, 200)
 	page.has(t, "Asked the bank.")
+	b.get(to, 200).hasNot(t, "It is explained")
 	b.press(page, one+"/reopen", url.Values{"note": {"Not so."}}, http.StatusSeeOther)
 	b.get(at+breaksPath+"?owner=treasury&class="+string(came.Class), 200).has(t, "123.45 GBP", "open")
 	b.get(at+breaksPath+"?source=bank/main", 200).has(t, "123.45 GBP")
@@ -202,8 +204,14 @@ func TestBreakIsPutRight(t *testing.T) {
 			seen := b.press(page, one+"/fix", reason, http.StatusOK)
 			seen.has(t, "What it would do", "liabilities:suspense", "123.45 0.00", "0.00 123.45", "leave suspense")
 			seen.hasNot(t, "A second person is asked about it already")
-			delete(reason, "preview")
-			asked = b.press(seen, one+"/fix", reason, http.StatusSeeOther).header.Get("Location")
+			// The page serves the form as it was sent, the sides of its lines too.
+			again := seen.served(one + "/fix")
+			again["preview"], again["direction2"] = []string{"1"}, []string{"debit"}
+			again = b.post(one+"/fix", again, http.StatusOK).served(one + "/fix")
+			if sides := again.Get("direction1") + again.Get("direction2") + again.Get("direction3"); sides != "creditdebitcredit" || again.Get("amount1") != "123.45" {
+				t.Errorf("the form is served with %v", again)
+			}
+			asked = b.post(one+"/fix", again, http.StatusSeeOther).header.Get("Location")
 		}
 		b.get(one, 200).has(t, "A second person is asked about it already")
 		second := m.in("Omar"+x.ID[4:8], access.Grant{Role: access.Approver, Book: "uk"})
@@ -282,12 +290,23 @@ func TestSuggestions(t *testing.T) {
 	page := b.get(at+pairingsPath, 200)
 	page.has(t, "one line, one entry", "the same amount near the same day", "123.45 GBP", "E2E-B")
 	page.hasNot(t, "What the source says otherwise")
+	// Both have the same line, so that they cannot both be: then none is made, and none of those with one that is gone.
+	together := at + pairingsPath + "/confirm"
+	b.press(page, together, url.Values{"pairing": {list[0].ID, list[1].ID}}, http.StatusConflict).has(t, "Nothing was done", "cannot be made any more")
+	b.press(page, together, url.Values{"pairing": {list[0].ID, "par_none"}}, http.StatusConflict).has(t, "Nothing was done")
+	if still, err := m.reconcile.Pairings(t.Context(), m.book, pairingSuggested, "", 10); err != nil || len(still) != 2 {
+		t.Fatalf("%d suggestions are left, %v", len(still), err)
+	}
 	m.saidOtherwise(m.book, list[0])
 	page = b.get(at+pairingsPath, 200)
 	page.has(t, "What the source says otherwise", "fee 0.00 1.25")
-	b.press(page, at+pairingsPath+"/"+list[0].ID+"/refuse", url.Values{"note": {"<i>no</i>"}}, http.StatusSeeOther)
-	b.get(at+pairingsPath+"?state=refused", 200).has(t, "<i>no</i>", "refused")
 	ambiguous := m.onlyBreak(reconcile.Ambiguous)
+	to := b.press(page, at+pairingsPath+"/"+list[0].ID+"/refuse", url.Values{"note": {"<i>no</i>"}, "break": {ambiguous.ID}}, http.StatusSeeOther).header.Get("Location")
+	b.get(to, 200).has(t, phrases().Say(locale.English, "break.did.refuse"))
+	for _, other := range []string{strings.Replace(to, list[0].ID, list[1].ID, 1), strings.Replace(to, "done=refuse", "done=confirm", 1)} {
+		b.get(other, 200).hasNot(t, phrases().Say(locale.English, "break.did.refuse"), phrases().Say(locale.English, "break.did.confirm"))
+	}
+	b.get(at+pairingsPath+"?state=refused", 200).has(t, "<i>no</i>", "refused")
 	one := b.get(at+breaksPath+"/"+ambiguous.ID, 200)
 	one.has(t, "Could belong together")
 	b.press(page, at+pairingsPath+"/confirm", nil, http.StatusBadRequest).has(t, "Tick the suggestions")
@@ -333,8 +352,21 @@ func TestPeriodPages(t *testing.T) {
 		accept = append(accept, code)
 	}
 	b.press(page, november+"/close", url.Values{"reason": {""}}, http.StatusBadRequest).has(t, "Nothing was done")
-	b.press(page, november+"/close", url.Values{"reason": {"November is done."}, "accept": accept, "preview": {"1"}}, http.StatusOK).has(t, "What it would do", "It posts nothing.")
-	asked := b.press(page, november+"/close", url.Values{"reason": {"November is done."}, "accept": accept}, http.StatusSeeOther).header.Get("Location")
+	seen := b.press(page, november+"/close", url.Values{"reason": {"November is done."}, "accept": accept, "preview": {"1"}}, http.StatusOK)
+	seen.has(t, "What it would do", "It posts nothing.")
+	again := seen.served(november + "/close")
+	if len(accept) == 0 || len(again["accept"]) != len(accept) {
+		t.Errorf("of %v the page keeps %v ticked", accept, again["accept"])
+	}
+	// However much else waits, what waits about the month is found, and so are adjustments.
+	for i := range approvalsLooked + 1 {
+		m.ask(m.book, program, fmt.Sprintf(`{"x":%d}`, i), "It waits.")
+	}
+	asked := b.post(november+"/close", again, http.StatusSeeOther).header.Get("Location")
+	const adjusting = at + adjustmentsPath
+	b.file(b.get(adjusting, 200), adjusting, url.Values{"reference": {"adj-1"}, "reason_code": {"goodwill"}, "reason": {"Ours."}, "document": {"d-1"}, "account1": {"expenses:goodwill"}, "direction1": {"debit"}, "amount1": {"5.00"}, "currency1": {"GBP"},
+		"account2": {"liabilities:seller:available:sel_uk"}, "direction2": {"credit"}, "amount2": {"5.00"}, "currency2": {"GBP"}}, "", "", http.StatusSeeOther)
+	b.get(adjusting, 200).hasNot(t, "No adjustment waits.")
 	waits := b.get(november, 200)
 	waits.has(t, "A second person is asked about it already.")
 	waits.hasNot(t, "Ask to close")
@@ -398,6 +430,14 @@ func TestExportPages(t *testing.T) {
 	}
 	b.get(at+exportsPath+"/new?report=none", 400)
 	b.get(at+exportsPath+"/exp_none", 404)
+	// Months and days are those of the book: at three in the morning of December in Jakarta it is not November.
+	_, _, err = m.ledger.CreateBook(t.Context(), ledger.NewBook{Code: "jk", Name: "Souk Jakarta", Currencies: []money.Currency{"IDR"}, TimeZone: "Asia/Jakarta", Market: "ID"})
+	m.must(err)
+	m.forward(time.Date(2026, 11, 30, 20, 0, 0, 0, time.UTC).Sub(m.now()))
+	inJakarta := m.in("Farah", access.Grant{Role: finance, Book: "jk"}).get("/console/books/jk"+breaksPath, 200)
+	if !strings.Contains(inJakarta.source, "p-on=2026-12-01") {
+		t.Errorf("the list of breaks leads to no report of today:\n%s", inJakarta.source)
+	}
 }
 
 // Whoever has no right to it finds no form and cannot send it; another book's things look missing; no address is a fault.
