@@ -179,11 +179,19 @@ func TestLineOfAPointer(t *testing.T) {
 			t.Errorf("%s is on line %d, want %d", pointer, got, want)
 		}
 	}
-	if got := lineOfPointer("{", "/a"); got > 1 {
-		t.Errorf("of a broken document: %d", got)
-	}
-	if got := lineOfPointer(strings.Repeat("[", 100_000), "/0/0"); got > 1 {
-		t.Errorf("of a deep document: %d", got)
+	for name, x := range map[string]struct {
+		text, pointer string
+		want          int
+	}{
+		"broken":              {"\n{", "/a", 2},
+		"broken in its value": {"{\n\"a\":\n[\n", "/a/0", 3},
+		"none":                {"", "/a", 0},
+		"deep":                {strings.Repeat("[\n", 100_000), "/0/0", 3},
+		"deeper than is read": {strings.Repeat("[\n", 100_000), strings.Repeat("/0", 90), 65},
+	} {
+		if got := lineOfPointer(x.text, x.pointer); got != x.want {
+			t.Errorf("%s: line %d, want %d", name, got, x.want)
+		}
 	}
 }
 

@@ -2,7 +2,11 @@ package console
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"fmt"
 	"io"
+	"mime"
+	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -125,7 +129,7 @@ func (x *watched) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x.mu.Lock()
-	again := x.sent[form] || form == ""
+	again := x.sent[form]
 	x.sent[form] = true
 	x.mu.Unlock()
 	if after := x.rows(r, d.act); after == 0 || after == before && !again {
@@ -133,17 +137,30 @@ func (x *watched) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// formOf is a form as it is sent; empty for one with a file, which may say the same in other words.
+// formOf is a form as it is sent, by its hash. What parts a form with a file is made up for each sending, so that its parts are what counts.
 func (x *watched) formOf(r *http.Request) string {
-	if r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
-		return ""
-	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return ""
+		x.h.t.Errorf("the form %s cannot be read: %v", r.URL.Path, err)
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	return r.URL.Path + "\x00" + string(body)
+	said := sha256.New()
+	if kind, of, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == "multipart/form-data" {
+		for parts := multipart.NewReader(bytes.NewReader(body), of["boundary"]); ; {
+			part, err := parts.NextPart()
+			if err != nil {
+				break
+			}
+			content, _ := io.ReadAll(part)
+			if part.FormName() == tokenField { // each session has its own
+				continue
+			}
+			fmt.Fprintf(said, "%q %q %x\n", part.FormName(), part.FileName(), sha256.Sum256(content))
+		}
+	} else {
+		_, _ = said.Write(body)
+	}
+	return r.URL.Path + "\x00" + string(said.Sum(nil))
 }
 
 // rows counts the rows of an act in the trail of the book that a form is about, or of the installation.

@@ -18,8 +18,14 @@ type viewer struct {
 	pages []named
 }
 
-// everything is all that a visitor of the staff may see and do.
-var everything = []access.Grant{{Role: access.Admin}, {Role: access.Auditor}, {Role: finance}}
+// everything is all that a visitor of the staff may see and do, but for deciding what somebody else asked for: that is what approves sees.
+var (
+	everything = []access.Grant{{Role: access.Admin}, {Role: access.Auditor}, {Role: finance}}
+	approves   = []access.Grant{{Role: access.Approver}}
+)
+
+// approver is the viewer whose pages are shown to an approver.
+const approver = "approver"
 
 // viewers are who looks at which pages, so that every page there is is looked at.
 func (s *street) viewers() map[string]viewer {
@@ -46,6 +52,7 @@ func (s *street) viewers() map[string]viewer {
 			{"payout-request", at + "/payees/cre_amy/payout?currency=GBP&amount=123.45"}, {"payout-policy", at + "/payout-policies/uk-1"}, {"bank-files", at + bankFilesPath}, {"bank-file", firstOfBank}, {"bank-report", s.reported}, {"payout-waits", at + "/payees/cre_amy/waits"}, {"payee-decisions", at + "/payees/cre_bob/decisions"},
 			{"payout-policies", at + "/payout-policies"}, {"treasury-proposals", at + "/treasury-proposals"}, {"payout-debts", at + "/payout-debts"},
 			{"questions", at + questionsPath}, {"question", s.asked}}},
+		approver: {s.link(s.person("Olga Approver", approves...)), []named{{"desk.decides", "/console"}, {"book-glance.decides", at}, {"approval.decides", s.approval}, {"payout-run.decides", s.manual}}},
 		"administration": {s.link(s.person("Carla Admin", everything...)), []named{{"rules", at + rulesPath}, {"rule-set", at + rulesPath + "/sets/uk-1"}, {"rule-changes", at + rulesPath + "/changes?from=uk-1&to=contract-1"},
 			{"rule-draft", at + rulesPath + "/draft?like=uk-1"}, {"imports", at + importsPath}, {"import", at + importsPath + "/1"}, {"inbound", at + inboundPath}, {"message", at + inboundPath + "/1"},
 			{"campaigns", "/console/books/give" + campaignsPath}, {"campaign", "/console/books/give" + campaignsPath + "/winter24"}}},
@@ -89,20 +96,36 @@ func TestPagesInABrowser(t *testing.T) {
 	}
 	t.Run("arabic", func(t *testing.T) {
 		t.Parallel()
-		s.saysInArabic(t, ofStaff(viewers))
+		s.saysInArabic(t, s.in("Ruth Reader", everything...), ofStaff(viewers))
+		s.saysInArabic(t, s.in("Rita Reader", approves...), viewers[approver].pages)
 	})
 	t.Run("forms", func(t *testing.T) {
 		t.Parallel()
-		b, forms := s.in("Fay Forms", everything...), 0
-		for _, p := range ofStaff(viewers) {
-			for action := range b.get(p.path, 200).forms() {
-				if strings.HasPrefix(action, "/console/") {
-					forms++
-					if _, known := deedFor(action); !known {
-						t.Errorf("%s has the form %s, which is in no table of what forms leave in the trail", p.path, action)
+		forms := 0
+		look := func(b *browser, pages []named) (actions []string) {
+			for _, p := range pages {
+				for action := range b.get(p.path, 200).forms() {
+					if strings.HasPrefix(action, "/console/") {
+						actions = append(actions, action)
+						if _, known := deedFor(action); !known {
+							t.Errorf("%s has the form %s, which is in no table of what forms leave in the trail", p.path, action)
+						}
 					}
 				}
 			}
+			forms += len(actions)
+			return actions
+		}
+		look(s.in("Fay Forms", everything...), ofStaff(viewers))
+		b := s.in("Faris Forms", approves...)
+		decides := look(b, viewers[approver].pages)
+		for _, action := range []string{s.approval + "/approve", s.approval + "/refuse", s.manual + "/refusal"} {
+			if !slices.Contains(decides, action) {
+				t.Errorf("an approver has the forms %q, and not %s", decides, action)
+			}
+		}
+		for _, path := range []string{"/console", at} {
+			b.get(path, 200).has(t, "For you to decide")
 		}
 		if forms < 40 {
 			t.Errorf("only %d forms were found", forms)
@@ -110,9 +133,12 @@ func TestPagesInABrowser(t *testing.T) {
 	})
 }
 
-// ofStaff are the pages of the staff among those that are looked at.
+// ofStaff are the pages of the staff among those that are looked at, but for an approver's.
 func ofStaff(viewers map[string]viewer) (list []named) {
-	for _, x := range viewers {
+	for who, x := range viewers {
+		if who == approver {
+			continue
+		}
 		for _, p := range x.pages {
 			if strings.HasPrefix(p.path, "/console") || strings.HasPrefix(p.path, "/books/") {
 				list = append(list, p)

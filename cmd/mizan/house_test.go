@@ -30,7 +30,7 @@ type production struct {
 
 func newProduction(t *testing.T) production {
 	t.Helper()
-	h := newHome(t, nil)
+	h := newHome(t)
 	server := h.startMigrated(t, postgres.ServerConfig{SharedBuffers: "32MB"})
 	p := production{home: h, super: server.URL("postgres", "mizan"), env: map[string]string{"MIZAN_ADMIN_DATABASE_URL": server.URL("postgres", "postgres"),
 		"MIZAN_OWNER_DATABASE_URL": server.URL("mizan_owner", "mizan"), "MIZAN_DATABASE_URL": server.URL("mizan_app", "mizan")}}

@@ -33,10 +33,12 @@ func TestMain(m *testing.M) {
 		main()
 	}
 	code := m.Run()
-	for _, made := range []string{migratedParent, failpointsParent} {
-		if made != "" {
-			_ = os.RemoveAll(made) // it lies in the directory for temporary files
-		}
+	// They lie in the directory for temporary files, or in memory.
+	if failpointsParent != "" {
+		_ = os.RemoveAll(failpointsParent)
+	}
+	if removeMigrated != nil {
+		_ = removeMigrated()
 	}
 	os.Exit(code)
 }
@@ -81,7 +83,8 @@ type home struct {
 	credential *syscall.Credential // nil for this user
 }
 
-// forEachUser runs the test in a new home as this user and, if that is root, as an ordinary user too.
+// forEachUser runs the test in a new home as this user and, if that is root, as an ordinary user too. Nothing is made there beforehand,
+// on any machine, so that a first start is what somebody sees who just got the program.
 func forEachUser(t *testing.T, test func(t *testing.T, h home)) {
 	t.Helper()
 	users := map[string]*syscall.Credential{"this user": nil}
@@ -91,13 +94,32 @@ func forEachUser(t *testing.T, test func(t *testing.T, h home)) {
 	for name, credential := range users {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, newHome(t, credential))
+			test(t, bareHome(t, credential))
 		})
 	}
 }
 
-// newHome makes the directory. t.TempDir is closed to other users.
-func newHome(t *testing.T, credential *syscall.Credential) home {
+// newHome makes a home of this user that keeps its databases in memory if there is room.
+func newHome(t *testing.T) home {
+	t.Helper()
+	h := bareHome(t, nil)
+	if pgtest.MemoryDir() != "" {
+		h.keepInMemory(t)
+	}
+	return h
+}
+
+// campaignHome is newHome, but on disk for a whole campaign: several of its databases run at once, and grow for hours.
+func campaignHome(t *testing.T, long bool) home {
+	t.Helper()
+	if long {
+		return bareHome(t, nil)
+	}
+	return newHome(t)
+}
+
+// bareHome makes the directory, which has all that it keeps on disk. t.TempDir is closed to other users.
+func bareHome(t *testing.T, credential *syscall.Credential) home {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "mizan-test-")
 	if err != nil {
@@ -129,34 +151,25 @@ func newHome(t *testing.T, credential *syscall.Credential) home {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if memory := pgtest.MemoryDir(); memory != "" {
-		h.keepIn(t, memory)
-	}
 	return h
 }
 
-// keepIn has the home keep its databases below another directory, those of mizan dev too.
-func (h *home) keepIn(t *testing.T, parent string) {
+// keepInMemory has the home keep its databases there, those of mizan dev too.
+func (h *home) keepInMemory(t *testing.T) {
 	t.Helper()
-	var err error
-	if h.data, err = os.MkdirTemp(parent, "mizan-test-"); err != nil {
+	data, remove, err := pgtest.Scratch("mizan-test")
+	if err != nil {
 		t.Fatal(err)
 	}
+	h.data = data
 	t.Cleanup(func() {
-		if err := os.RemoveAll(h.data); err != nil {
+		if err := remove(); err != nil {
 			t.Error(err)
 		}
 	})
-	dev := filepath.Join(h.data, ".mizan")
-	if err := errors.Join(os.Chmod(h.data, 0o755), os.Mkdir(dev, 0o755), os.Symlink(dev, filepath.Join(h.dir, ".mizan"))); err != nil {
+	dev := filepath.Join(data, ".mizan")
+	if err := errors.Join(os.Chmod(data, 0o755), os.Mkdir(dev, 0o755), os.Symlink(dev, filepath.Join(h.dir, ".mizan"))); err != nil {
 		t.Fatal(err)
-	}
-	if h.credential != nil {
-		for _, path := range []string{h.data, dev} {
-			if err := os.Chown(path, int(h.credential.Uid), int(h.credential.Gid)); err != nil {
-				t.Fatal(err)
-			}
-		}
 	}
 }
 

@@ -18,21 +18,23 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// migratedParent is the directory that the data were made in, empty if nobody needed them.
-var migratedParent string
+// removeMigrated removes the directory that the data were made in; nil if nobody needed them.
+var removeMigrated func() error
 
 // migratedData returns the directory of the data.
 var migratedData = sync.OnceValues(func() (data string, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if migratedParent, err = os.MkdirTemp(pgtest.MemoryDir(), "mizan-test-data-"); err != nil {
+	parent, remove, err := pgtest.Scratch("mizan-test-data")
+	if err != nil {
 		return "", err
 	}
+	removeMigrated = remove
 	// The server runs as another user if we are root.
-	if err := os.Chmod(migratedParent, 0o711); err != nil {
+	if err := os.Chmod(parent, 0o711); err != nil {
 		return "", err
 	}
-	data = filepath.Join(migratedParent, "data")
+	data = filepath.Join(parent, "data")
 	server, err := postgres.StartServer(ctx, postgres.ServerConfig{DataDir: data, SharedBuffers: "32MB"})
 	if err != nil {
 		return "", err

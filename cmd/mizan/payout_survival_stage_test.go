@@ -68,7 +68,7 @@ type payHouse struct {
 
 func newPayHouse(t *testing.T, r *tally) *payHouse {
 	t.Helper()
-	h := &payHouse{home: newHome(t, nil), tally: r}
+	h := &payHouse{home: campaignHome(t, *payoutSurvivalLong), tally: r}
 	h.home.withFailpoints(t)
 	h.server = h.home.startMigrated(t, postgres.ServerConfig{SharedBuffers: "64MB", MaxConnections: 200})
 	return h

@@ -13,7 +13,7 @@ import (
 
 func TestServe(t *testing.T) {
 	t.Parallel()
-	h := newHome(t, nil)
+	h := newHome(t)
 	server, err := postgres.StartServer(t.Context(), postgres.ServerConfig{DataDir: filepath.Join(h.data, "server"), Durable: true, SharedBuffers: "32MB"})
 	if err != nil {
 		t.Fatal(err)

@@ -39,7 +39,7 @@ type stage struct {
 // newStage starts the database and builds the program.
 func newStage(t *testing.T, r *tally) *stage {
 	t.Helper()
-	s := &stage{logbook: newLogbook(r), home: newHome(t, nil), rng: rand.New(rand.NewPCG(r.seed, 0))}
+	s := &stage{logbook: newLogbook(r), home: campaignHome(t, *survivalLong), rng: rand.New(rand.NewPCG(r.seed, 0))}
 	s.home.withFailpoints(t)
 	s.home.migrated(t, "server")
 	s.startServer(t)

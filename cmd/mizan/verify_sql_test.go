@@ -14,7 +14,7 @@ import (
 // TestVerifyCommand verifies books beside the service that serves them, keeps a checkpoint, and finds what was changed.
 func TestVerifyCommand(t *testing.T) {
 	t.Parallel()
-	server := newHome(t, nil).startMigrated(t, postgres.ServerConfig{SharedBuffers: "32MB"})
+	server := newHome(t).startMigrated(t, postgres.ServerConfig{SharedBuffers: "32MB"})
 	super := server.URL("postgres", "mizan")
 	env := map[string]string{"MIZAN_OWNER_DATABASE_URL": server.URL("mizan_owner", "mizan"), "MIZAN_DATABASE_URL": server.URL("mizan_app", "mizan")}
 	mizan(t, env, "", "verify").want(t, exitDone)

@@ -53,6 +53,7 @@ type Desk struct {
 	acts     []Act
 	deciding chan struct{}
 	maxOpen  int
+	looked   int
 }
 
 // NewDesk returns the desk for the acts. It panics if two have the same name, or one has none that may stand in the trail,
@@ -70,7 +71,7 @@ func NewDesk(pool *postgres.Pool, trail *Trail, now func() time.Time, acts []Act
 	}
 	// One connection is left for what acts read while they run.
 	most := max(min(maxDeciding, int(pool.Config().MaxConns)-1), 1)
-	return &Desk{pool: pool, trail: trail, now: now, acts: acts, deciding: make(chan struct{}, most), maxOpen: maxOpen}
+	return &Desk{pool: pool, trail: trail, now: now, acts: acts, deciding: make(chan struct{}, most), maxOpen: maxOpen, looked: looked}
 }
 
 // Acts returns the acts in order of their names.

@@ -159,10 +159,11 @@ func TestApprovals(t *testing.T) {
 	}
 }
 
-// finds compares what searches find, from both ends and page by page, with what of the list fits.
+// finds compares what searches find, from both ends and page by page, with what of the list fits. A page looks through so few that
+// narrow searches have pages without any.
 func (o *office) finds(of []guard.Approval) {
 	o.t.Helper()
-	hits := 0
+	desk, hits, empty := o.LookThrough(7), 0, 0
 	for _, s := range []guard.Search{{}, {State: guard.StateDone}, {State: guard.StateExpired}, {Act: "thing.moved"}, {Act: "thing."}, {Author: of[0].Authors[0]}, {Author: "pe_nobody"},
 		{State: guard.StateOpen, Act: "thing.moved", Author: of[len(of)-1].Authors[0]}, {Act: "x\x00"}} {
 		var want []string
@@ -175,13 +176,19 @@ func (o *office) finds(of []guard.Approval) {
 		hits += len(want)
 		for _, s.Newest = range []bool{false, true} {
 			var got []string
-			for place, more := (guard.Place{}), true; more; more = place.ID != "" {
-				list, next, err := o.Find(o.t.Context(), uk, s, place, 5)
+			for place, pages := (guard.Place{}), 0; pages == 0 || place.ID != ""; pages++ {
+				if pages > len(of) {
+					o.t.Fatalf("%+v: its pages have no end", s)
+				}
+				list, next, err := desk.Find(o.t.Context(), uk, s, place, 5)
 				if err != nil {
 					o.t.Fatal(err)
 				}
 				for _, a := range list {
 					got = append(got, a.CreatedAt.Format(time.RFC3339Nano)+a.ID)
+				}
+				if len(list) == 0 && next.ID != "" {
+					empty++
 				}
 				place = next
 			}
@@ -193,6 +200,9 @@ func (o *office) finds(of []guard.Approval) {
 	}
 	if hits < 2*len(of) {
 		o.t.Errorf("only %d fit: the searches prove nothing", hits)
+	}
+	if empty == 0 {
+		o.t.Error("no page without any was followed by another")
 	}
 }
 

@@ -13,6 +13,13 @@ func (r *Row) Sum() [32]byte { return r.sum() }
 // SetMost changes how many approvals of a book may be open.
 func (d *Desk) SetMost(n int) { d.maxOpen = n }
 
+// LookThrough is the desk with another number of approvals that a page looks through.
+func (d *Desk) LookThrough(n int) *Desk {
+	other := *d
+	other.looked = n
+	return &other
+}
+
 // Statements shows tests how approvals are found: the page, and the last approval that it looked through.
 func (s Search) Statements(now time.Time) (found, last string, given any) {
 	found, last, given, err := s.statements(now)
@@ -21,6 +28,3 @@ func (s Search) Statements(now time.Time) (found, last string, given any) {
 	}
 	return found, last, given
 }
-
-// Looked is how many approvals a page looks through.
-const Looked = looked

@@ -30,7 +30,7 @@ type Place struct {
 	ID string
 }
 
-// looked bounds the approvals that one page looks through. No more are open than maxOpen, so a page looks through all of those.
+// looked bounds the approvals that one page looks through, in the field of a desk. No more are open than maxOpen, so a page looks through all of those.
 const looked = 2000
 
 const (
@@ -101,7 +101,7 @@ func (d *Desk) Find(ctx context.Context, book Book, s Search, after Place, limit
 		return nil, Place{}, err
 	}
 	limit = min(max(limit, 1), maxApprovals)
-	from := []any{book.ID, storable(after.At), after.ID, looked}
+	from := []any{book.ID, storable(after.At), after.ID, d.looked}
 	args, lastArgs := append(from[:4:4], s.Act, s.Author, limit+1), from
 	if given != nil {
 		args, lastArgs = append(args, given), append(from[:4:4], given)
