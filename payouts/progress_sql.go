@@ -44,9 +44,11 @@ SELECT count(*) FILTER (WHERE p.state = 'unknown'), min(p.changed_at) FILTER (WH
        count(*) FILTER (WHERE p.state = 'at_account'), min(p.changed_at) FILTER (WHERE p.state = 'at_account'),
        count(*) FILTER (WHERE p.state = 'refused'), count(*) FILTER (WHERE p.state = 'refused' AND p.look_at IS NULL)
   FROM payouts p WHERE p.book_id = $1 AND p.state IN ('unknown', 'at_account', 'refused')`
+	// A payout may be sent once a person released it, or all of its run, or else once its run was planned.
 	sqlHealthUnsent = `
-SELECT count(*), min(u.created_at) FROM (
-    SELECT p.created_at FROM payouts p JOIN payout_runs r ON r.book_id = p.book_id AND r.id = p.run_id
+SELECT count(*), min(u.since) FROM (
+    SELECT coalesce(p.released_at, CASE WHEN r.needs <> '{}' THEN coalesce((SELECT a.decided_at FROM approvals a WHERE a.book_id = r.book_id AND a.id = r.approval), r.ended_at) END, r.planned_at, p.created_at) AS since
+      FROM payouts p JOIN payout_runs r ON r.book_id = p.book_id AND r.id = p.run_id
      WHERE p.book_id = $1 AND p.state = 'created' AND (NOT p.needs_person OR p.released_at IS NOT NULL) AND ` + runSends + `
      LIMIT $2) u`
 )
@@ -70,12 +72,13 @@ type Progress struct {
 	InTransit, Paid, Failed, Cancelled int64
 	// DoneAt is when the last will be sent at the pace of the rail, if nothing waits; zero if nothing is left.
 	DoneAt time.Time
-	// Estimated says that numbers above ProgressExact are told from a part of the payouts, to about one in a hundred. Only the total is exact then.
+	// Estimated says that numbers of places with ProgressExact payouts or more, as it counts them, are told from a part of the payouts, to about one in a hundred. Only the total is exact then.
 	Estimated bool
 }
 
-// ProgressExact is up to how many payouts in one place Progress counts whatever the size of the run. Of a run with up to twice as many
-// every number is exact.
+// ProgressExact is up to how many payouts in one place Progress counts whatever the size of the run: of those that are not sent yet
+// up to so many of the run, of those in any other place as long as the whole book has fewer there of this run and those since. Of a run with up to twice as
+// many every number is exact.
 const ProgressExact = progressFew
 
 // requestsEach is how many requests sending one payout takes at least: the transfer, reading its entry, and the first look at
@@ -183,7 +186,7 @@ type Health struct {
 	OldestAtAccount time.Time
 	// Refused are payouts that the rail did not take; Stuck those of them that need a person.
 	Refused, Stuck int64
-	// Unsent are payouts that may be sent, counted up to 100,000, the oldest created at OldestUnsent.
+	// Unsent are payouts that may be sent, counted up to 100,000, the first of them since OldestUnsent.
 	Unsent       int64
 	OldestUnsent time.Time
 }

@@ -60,6 +60,9 @@ func TestRailPlans(t *testing.T) {
 		"troubles": {sqlTroubles, []any{h.book.ID, h.run, troublesEach}},
 		"reasons":  {sqlRunReasons, []any{h.book.ID, h.run, maxListed}},
 		"sample":   {sqlProgressSample, []any{h.book.ID, h.run, 100}},
+		"total":    {sqlProgressTotal, []any{h.book.ID, h.run}},
+		"to send":  {sqlHealthUnsent, []any{h.book.ID, healthMost}},
+		"amounts":  {sqlFindAmounts, []any{h.book.ID, past, runsSearched, []string{"USD", "EUR"}, []int64{101, 100}, 20}},
 		"few":      {sqlProgressFew, []any{h.book.ID, h.run, 50, past}},
 		"agreed":   {sqlExceptions, []any{h.book.ID, "sel_77", 51}},
 	} {

@@ -88,6 +88,9 @@ SELECT b.id, b.class, b.state FROM unnest($4::text[]) AS k (name)
 // nearEntries bounds the entries of each account before and after a line's moment among which those that it names are looked for.
 const nearEntries = 3_000
 
+// mostBehind bounds the lines behind an entry.
+const mostBehind = 20
+
 // The standings of an entry or a line against the other side.
 const (
 	// StandingAgrees: a run found that both sides say the same.
@@ -112,6 +115,8 @@ type Behind struct {
 	Lines []Line
 	// Breaks are the differences that were found under its name, at most 10, ended ones too.
 	Breaks []BreakName
+	// named are the lines by each name of the entry, whatever was paired.
+	named [][]Line
 }
 
 // BreakName names a break.
@@ -169,7 +174,7 @@ func (s *Service) Behind(ctx context.Context, book ledger.Book, transactions []l
 }
 
 // BehindAt is Behind with what was known at a moment, and without what runs and people say of it, which may change: lines that had been
-// taken, each under its receipt, and pairings that had been made. So it says the same for ever.
+// taken, each under its receipt, and pairings that had been made; an entry that was paired later has the lines of its own name. So it says the same for ever.
 func (s *Service) BehindAt(ctx context.Context, book ledger.Book, transactions []ledger.Transaction, at time.Time) ([]Behind, map[ReceiptOf]Receipt, error) {
 	list, err := s.Behind(ctx, book, transactions)
 	if err != nil {
@@ -185,26 +190,42 @@ func (s *Service) BehindAt(ctx context.Context, book ledger.Book, transactions [
 				return nil, nil, err
 			}
 			if since == nil || since.After(at) {
-				b.Lines = nil
+				b.Pairing = ""
 			}
 		}
-		kept := b.Lines[:0]
-		for _, l := range b.Lines {
-			of := ReceiptOf{b.Source.ID, l.Receipt}
-			r, known := receipts[of]
-			if !known {
-				if r, err = s.Receipt(ctx, book, b.Source, l.Receipt); err != nil {
-					return nil, nil, err
-				}
-				receipts[of] = r
+		known := b.named // as it was before the pairing, and before lines came under a name that goes before another
+		if b.Pairing != "" {
+			known = [][]Line{b.Lines}
+		}
+		b.Lines = nil
+		for _, lines := range known {
+			if len(b.Lines) > 0 {
+				break
 			}
-			if !r.RecordedAt.After(at) {
-				kept = append(kept, l)
+			if b.Lines, err = s.takenBy(ctx, book, b.Source, lines, at, receipts); err != nil {
+				return nil, nil, err
 			}
 		}
-		b.Lines = kept
 	}
 	return list, receipts, nil
+}
+
+// takenBy are the lines, of some of a source, that had been taken at a moment. It adds their receipts to those that were read.
+func (s *Service) takenBy(ctx context.Context, book ledger.Book, x Source, lines []Line, at time.Time, receipts map[ReceiptOf]Receipt) (taken []Line, err error) {
+	for _, l := range lines {
+		of := ReceiptOf{x.ID, l.Receipt}
+		r, known := receipts[of]
+		if !known {
+			if r, err = s.Receipt(ctx, book, x, l.Receipt); err != nil {
+				return nil, err
+			}
+			receipts[of] = r
+		}
+		if !r.RecordedAt.After(at) {
+			taken = append(taken, l)
+		}
+	}
+	return taken, nil
 }
 
 // ReceiptOf names a receipt of a source.
@@ -258,8 +279,9 @@ func (s *Service) lookBehind(ctx context.Context, book ledger.Book, x Source, un
 				b.Pairing = at.pairing
 			}
 			for _, name := range names[b.Entry.ExternalRef] {
-				if len(b.Lines) == 0 {
-					b.Lines = named[name]
+				lines := named[name][:min(len(named[name]), mostBehind)]
+				if b.named = append(b.named, lines); len(b.Lines) == 0 {
+					b.Lines = lines
 				}
 			}
 			switch {
@@ -272,9 +294,7 @@ func (s *Service) lookBehind(ctx context.Context, book ledger.Book, x Source, un
 			default:
 				b.Standing = StandingWaits
 			}
-			if len(b.Lines) > 20 {
-				b.Lines = b.Lines[:20]
-			}
+			b.Lines = b.Lines[:min(len(b.Lines), mostBehind)]
 			if known {
 				if b.Breaks, err = breaksNamed(ctx, tx, book, x, append(names[b.Entry.ExternalRef], entryKey(EntryID{b.Sequence, b.Entry.Line}))); err != nil {
 					return err

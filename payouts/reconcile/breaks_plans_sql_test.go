@@ -70,6 +70,7 @@ func TestBreakPlans(t *testing.T) {
 		"suspended":    {sqlWaiting, []any{1, now}},
 		"steps":        {sqlStepsOf, []any{1, ids[0], 0, 100}},
 		"at":           {sqlBreaksAt, []any{1, 20_000, now.AddDate(0, -2, 0), "", 100}},
+		"paired at":    {sqlPairedAt, []any{1, "par_0000000000000077"}},
 		"pairings":     {sqlPairings, []any{1, "suggested", "", 100}},
 		"newest open":  listed(BreakQuery{Open: true, Limit: 100}),
 		"all":          listed(BreakQuery{AfterSeen: now.AddDate(0, -2, 0), AfterID: "x", Limit: 100}),

@@ -230,7 +230,7 @@ func total(rows []map[string]tabular.Value, name string, c money.Currency) (sum 
 func (h *businessHouse) campaign(id string) int64 {
 	h.Helper()
 	var c commerce.CampaignPublished
-	h.ok(json.Unmarshal([]byte(`{"id":"`+id+`","kind":"humanitarian","currency":"GBP","beneficiaries":[{"payee":"a","weight":"2"},{"payee":"b","weight":"1"}],"fee_quote":{"rate":"0.014","flat":"0.20"},"refund_window_days":0}`), &c))
+	h.ok(json.Unmarshal([]byte(`{"id":"`+id+`","kind":"humanitarian","currency":"GBP","beneficiaries":[{"payee":"a","weight":"2"},{"payee":"b","weight":"1"}],"alternates":["c"],"fee_quote":{"rate":"0.014","flat":"0.20"},"refund_window_days":0}`), &c))
 	r := h.events.Publish(h.Context(), h.book, c)
 	h.ok(r.Err)
 	return r.Transactions[0].Sequence

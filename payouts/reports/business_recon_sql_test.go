@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -306,5 +307,57 @@ VALUES ($1, 'par_0000000000000001', 2, 2, 'one_to_one', 'person', 'made', 'x', '
 	}
 	if released.Sequence != given+1 {
 		t.Errorf("the release is %d, and what was given ends at %d", released.Sequence, given)
+	}
+	h.giftsMadeAgain()
+}
+
+// giftsMadeAgain makes the trails of gifts again after one went back, the other to an alternate, and a line was paired: what was told stays.
+func (h *businessHouse) giftsMadeAgain() {
+	t := h.T
+	t.Helper()
+	at, files := h.head(), map[string]string{}
+	again := func(after string) {
+		t.Helper()
+		for _, id := range []string{"D1", "D2"} {
+			_, file := h.reported("trail", at, "kind", "donation", "id", id)
+			if before, known := files[id]; known && file != before {
+				t.Errorf("%s after %s (-was +again):\n%s", id, after, cmp.Diff(before, file))
+			}
+			files[id] = file
+		}
+	}
+	again("")
+	if strings.Count(files["D2"], "donation.released") == 0 || strings.Count(files["D2"], "donation.disbursed") == 0 {
+		t.Errorf("too little is told of D2:\n%s", files["D2"])
+	}
+	h.post("donation.received", "D3", `{"donation":"D3","campaign":"c1","currency":"GBP","amount":"20.00","donor":"d3","payments":[{"processor":"main","payment_id":"pi_3","amount":"20.00"}]}`)
+	again("another gift")
+	h.post("donation.disputed", "dispute", `{"donation":"D2","dispute":"DP-1","fee":"15.00"}`)
+	again("a dispute")
+	h.post("donation.disputed", "dispute-3", `{"donation":"D3","dispute":"DP-3","fee":"15.00"}`)
+	h.post("donation.received", "D4", `{"donation":"D4","campaign":"c1","currency":"GBP","amount":"20.00","donor":"d4","payments":[{"processor":"main","payment_id":"pi_4","amount":"20.00"}]}`)
+	h.post("donation.safeguarded", "safe-4", `{"movement":"S4","campaign":"c1","amount":"13.01"}`)
+	h.post("donation.safeguard_landed", "landed-4", `{"movement":"S4"}`)
+	h.post("donation.released", "released-4", `{"campaign":"c1"}`)
+	if rows := h.report("trail", h.head(), "kind", "donation", "id", "D3"); slices.ContainsFunc(rows, func(row map[string]tabular.Value) bool { return row["event"].Text() == "donation.released" }) {
+		t.Errorf("D3 went back before it was released: %v", cells(told(rows, "transaction"), "event"))
+	}
+	h.post("donation.redirected", "away", `{"redirection":"R1","campaign":"c1","from":"b","to":"c","reason":"closed","document":"DOC-1"}`)
+	again("a redirection")
+	h.set(2026, 12, 23)
+	h.post("donation.disbursed", "sent-2", `{"disbursement":"DB-2","campaign":"c1","beneficiary":"c"}`)
+	h.set(2026, 12, 22)
+	again("the alternate's disbursement")
+	// On the next day somebody pairs the entry that has a line of its own name with another line.
+	h.line(1, 2, "txn_2", "pi_9", "charge", 3000, 0)
+	h.exec(`INSERT INTO recon_items (book_id, match, source_id, side, a, b, key, currency, debits, credits, day, open_from, open_until, how, pairing)
+SELECT $1, 1, 1, 'l', e.sequence, e.line, 'pi_1', 'GBP', 3000, 0, '2026-12-20'::date, 1, 2, 'confirmed', 'par_0000000000000002' FROM entries e WHERE e.book_id = $1 AND e.external_ref = 'pi_1'
+ UNION ALL SELECT $1, 1, 1, 'e', 2, 0, 'pi_9', 'GBP', 3000, 0, '2026-12-20', 1, 2, 'confirmed', 'par_0000000000000002'`)
+	h.exec(`INSERT INTO recon_pairings (book_id, id, match, source_id, kind, basis, state, identity, members, run, decided_by, decided_at)
+VALUES ($1, 'par_0000000000000002', 1, 1, 'one_to_one', 'person', 'made', 'y', '{}', 1, 'per_1', $2)`, h.clock().AddDate(0, 0, 1))
+	again("a pairing")
+	h.set(2026, 12, 24)
+	if rows := told(h.report("trail", h.head(), "kind", "donation", "id", "D1"), "evidence"); len(rows) == 0 || rows[0]["source_line_id"].Text() != "txn_2" {
+		t.Errorf("after the pairing: %v", cells(rows, "source", "source_line_id"))
 	}
 }

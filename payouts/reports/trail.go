@@ -136,6 +136,10 @@ func (q *Query) tellGift(ctx context.Context, d *commerce.Donation, yield func(t
 		return list, err
 	}
 	c := money.Currency(d.Currency)
+	received, err := ledger.ParseTransactionID(q.Book.Code, d.Record[0].ID) // the campaign's last transaction becomes another
+	if err != nil {
+		return nil, err
+	}
 	for _, share := range d.Shares {
 		if _, err := look(share.Release, q.byReference); err != nil {
 			return nil, err
@@ -154,7 +158,7 @@ func (q *Query) tellGift(ctx context.Context, d *commerce.Donation, yield func(t
 		if err != nil {
 			return nil, err
 		}
-		row := q.trailOf("part", d.Sequence)
+		row := q.trailOf("part", received)
 		row[trailAccount], row[trailCurrency] = tabular.Text("liabilities:donation:available:"+share.Payee+":"+d.Campaign), tabular.Text(d.Currency)
 		row[trailAmount], row[trailPayout] = tabular.Money(amount, c), tabular.Text(taken)
 		if err := yield(row); err != nil {
