@@ -250,6 +250,8 @@ func TestRunByHand(t *testing.T) {
 	b := m.in("Fatima", access.Grant{Role: finance, Book: "uk"})
 	p := b.get(at+"/payout-runs", 200)
 	b.press(p, at+"/payout-runs", nil, http.StatusBadRequest).has(t, "Nothing was done", "Say why")
+	long := strings.Repeat("ก", 2000)
+	b.press(p, at+"/payout-runs", url.Values{"reason": {long}}, http.StatusBadRequest).has(t, "Say why, in 1 to 2,000 bytes", long)
 	to := b.press(p, at+"/payout-runs", url.Values{"reason": {"The bank was closed."}}, http.StatusSeeOther).header.Get("Location")
 	b.get(to, 200).has(t, "being planned", "started by hand", "The bank was closed.")
 	b.press(p, at+"/payout-runs", url.Values{"reason": {"Twice."}}, http.StatusConflict).has(t, "being planned", "Twice.")
