@@ -101,12 +101,12 @@ func inboundOperations() []Operation {
 		},
 		{
 			Method: http.MethodGet, Path: "/v1/books/{book}/inbound/messages/{message}", ID: "get-inbound", Group: "Imports", Summary: "Read an inbound message",
-			Description: "With its body as it came, which may hold personal data of buyers.", Scope: access.InboundRead,
+			Description: "With its body as it came, which may hold personal data of buyers.", Scope: access.InboundRead, Also: access.PersonalRead,
 			Answers: []Answer{{Status: 200, Meaning: "The message.", Body: full}}, Errors: []*fault.Error{intake.ErrMessageUnknown}, handle: getInbound,
 		},
 		{
 			Method: http.MethodPost, Path: "/v1/books/{book}/inbound/messages/{message}/retry", ID: "retry-inbound", Group: "Imports", Summary: "Try an inbound message again",
-			Description: "It is taken up at once. Do it after correcting why it was parked.", Scope: access.InboundWrite,
+			Description: "It is taken up at once. Do it after correcting why it was parked. The answer holds the body.", Scope: access.InboundWrite, Also: access.PersonalRead,
 			Body: reflect.TypeFor[NewRetry](), BodyLimit: bodyLimit, Example: map[string]any{},
 			Answers: []Answer{{Status: 200, Meaning: "It is tried again.", Body: full}},
 			Errors:  []*fault.Error{intake.ErrMessageUnknown, intake.ErrMessageDone}, handle: retryInbound,

@@ -3,6 +3,7 @@ package console
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"maps"
 	"mime/multipart"
 	"net/http"
@@ -343,10 +344,11 @@ func TestWhatComesIn(t *testing.T) {
 	b.press(p, message+"/retries", nil, 400).has(t, "Say why")
 	b.press(p, message+"/retries", url.Values{"reason": {"The shop is described."}}, 303)
 	otto := m.in("Otto", access.Grant{Role: access.Auditor, Book: "uk"})
-	otto.get(message, 200).hasNot(t, message+"/retries")
+	otto.get(message, 200).hasNot(t, message+"/retries", message+"/body")
 	token := otto.get(message, 200).forms()["/sign-out"]
 	token.Set("reason", "r")
 	otto.post(message+"/retries", token, 403)
+	otto.post(message+"/body", token, 403).hasNot(t, jobCanary)
 	otto.post(one+"/retries", token, 403)
 	rows, err := m.trail.Rows(t.Context(), guard.Book{ID: int32(m.book.ID), Code: "uk"}, guard.Filter{Actor: b.id}, 0, 100)
 	m.must(err)
@@ -404,4 +406,38 @@ func TestCampaignsArePublished(t *testing.T) {
 	b.get(list+"/none", 404)
 	token := omar.get(one, 200).forms()["/sign-out"]
 	omar.post(one+"/versions", token, 403)
+}
+
+// unread is a body that tells that somebody reads it.
+type unread struct{ read bool }
+
+func (u *unread) Read([]byte) (int, error) {
+	u.read = true
+	return 0, io.ErrUnexpectedEOF
+}
+
+// Of a file that somebody sends who may not nothing is read, so that nobody waits for it.
+func TestUploadsOfStrangers(t *testing.T) {
+	t.Parallel()
+	h := newMarket(t)
+	stranger, sam := h.browser(), h.in("Sam", access.Grant{Role: access.Support, Book: "uk"})
+	stranger.get("/sign-in", 200)
+	for _, path := range []string{at + importsPath, at + "/bank-reports", at + rulesPath + "/draft", at + reconPath + "/sources/bank/main/statements"} {
+		for name, b := range map[string]*browser{"a stranger": stranger, "support": sam} {
+			body := &unread{}
+			r := httptest.NewRequest(http.MethodPost, path, body)
+			r.Header.Set("Content-Type", "multipart/form-data; boundary=b")
+			r.Header.Set("Origin", "https://"+testHost)
+			r.Header.Set("Sec-Fetch-Site", "same-origin")
+			r.Host = testHost
+			for _, c := range b.cookies {
+				r.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value})
+			}
+			answer := httptest.NewRecorder()
+			h.ServeHTTP(answer, r)
+			if strangers := name == "a stranger"; answer.Code != 403 && (strangers || answer.Code != 404) || body.read {
+				t.Errorf("%s at %s: %d, read %v", name, path, answer.Code, body.read)
+			}
+		}
+	}
 }

@@ -426,22 +426,18 @@ func (c *console) takeBankReport(w http.ResponseWriter, r *http.Request) {
 func (c *console) uploadBankReport(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), uploadTime)
 	defer cancel()
-	select { // a report is held whole while it is taken
-	case c.uploading <- struct{}{}:
-		defer func() { <-c.uploading }()
-	case <-ctx.Done():
-		return ctx.Err()
+	who, err := c.uploader(ctx, r, access.PayoutsRead, access.PayoutsWrite)
+	if err != nil {
+		return err
 	}
+	done, err := holding(ctx, c.uploading) // a report is held whole while it is taken
+	if err != nil {
+		return err
+	}
+	defer done()
 	currency, file, err := c.readUpload(ctx, w, r)
 	if err != nil {
 		return err
-	}
-	who, err := c.cashierOf(ctx, r)
-	if err != nil {
-		return err
-	}
-	if !mayAll(who.principal(), who.o.Code, access.PayoutsWrite) {
-		return access.ErrForbidden
 	}
 	report, err := c.Bank.TakeReport(ctx, who.book, currency, file, who.actor())
 	if errors.As(err, new(*http.MaxBytesError)) {

@@ -138,8 +138,8 @@ const policy = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri '
 type console struct {
 	Config
 	crossOrigin *http.CrossOriginProtection
-	// uploading holds a place for each file that is being taken.
-	uploading chan struct{}
+	// uploading holds a place for each file that is being taken, drafting one for each draft of rules that is being judged.
+	uploading, drafting chan struct{}
 }
 
 // New returns a handler for /, /books, /console, /portal, /sign-in, /sign-out and below, /r, /c, /language, and /assets. It panics if what an
@@ -152,7 +152,7 @@ func New(config Config) http.Handler {
 		config.FormKey = make([]byte, 32)
 		rand.Read(config.FormKey) // never fails: the program ends instead
 	}
-	c := &console{config, http.NewCrossOriginProtection(), make(chan struct{}, uploadsAtOnce)}
+	c := &console{config, http.NewCrossOriginProtection(), make(chan struct{}, uploadsAtOnce), make(chan struct{}, uploadsAtOnce)}
 	if len(config.Operations) > 0 {
 		c.knowsCalls()
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"net/http"
 	"strconv"
-	"time"
 
 	"mizan/api/access"
 	"mizan/ledger"
@@ -31,20 +30,18 @@ type backLine struct {
 
 type evidenceLinePage struct {
 	payHead
-	Source           link
-	Line             reconcile.Said
-	Gross, Fee, Net  amount
-	Day              string
-	Standing         stateWord
-	Basis            string
-	Breaks           []breakLink
-	Entries          []backLine
-	Receipt          reconcile.Receipt
-	Digest           string
-	Previous, Next   string
-	Said             string
-	AvailableOn      time.Time
-	MayReadOfPersons bool
+	Source          link
+	Line            reconcile.Said
+	Gross, Fee, Net amount
+	Day             string
+	Standing        stateWord
+	Basis           string
+	Breaks          []breakLink
+	Entries         []backLine
+	Receipt         reconcile.Receipt
+	Digest          string
+	Previous, Next  string
+	Said            string
 }
 
 func (c *console) evidenceLine(ctx context.Context, who cashier, r *http.Request) (answer, error) {

@@ -242,22 +242,18 @@ func (c *console) takeImport(w http.ResponseWriter, r *http.Request) {
 func (c *console) uploadImport(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), importTime)
 	defer cancel()
-	select { // files come in a few at a time
-	case c.uploading <- struct{}{}:
-		defer func() { <-c.uploading }()
-	case <-ctx.Done():
-		return ctx.Err()
+	who, err := c.uploader(ctx, r, access.InboundRead, access.InboundWrite)
+	if err != nil {
+		return err
 	}
+	done, err := holding(ctx, c.uploading) // files come in a few at a time
+	if err != nil {
+		return err
+	}
+	defer done()
 	given, file, err := c.readImport(ctx, w, r)
 	if err != nil {
 		return err
-	}
-	who, err := c.readerOf(ctx, r, access.InboundRead)
-	if err != nil {
-		return err
-	}
-	if !mayAll(who.principal(), who.o.Code, access.InboundWrite) {
-		return access.ErrForbidden
 	}
 	r.PostForm = map[string][]string{}
 	for name, value := range given {
@@ -405,6 +401,8 @@ type messagePage struct {
 	Read, Cut, Binary bool
 	Body              string
 	MayRetry          bool
+	// MayOpen says that the visitor may read the body.
+	MayOpen bool
 }
 
 // message shows what is known of a message without its body, which holds what shops know of their buyers.
@@ -424,6 +422,7 @@ func (c *console) message(ctx context.Context, who cashier, r *http.Request) (an
 func (c *console) messageOf(ctx context.Context, who cashier, m intake.Message) answer {
 	t, at := tellerOf(ctx), who.o.At+inboundPath
 	p := messagePage{payHead: c.intakeHead(ctx, who, inboundPath), At: at + "/" + strconv.FormatInt(m.ID, 10), Message: c.messageLine(t, who, m), Hash: hex.EncodeToString(m.SHA256[:])}
+	p.MayOpen = mayAll(who.principal(), who.o.Code, access.PersonalRead)
 	p.MayRetry = p.MayWrite && m.State == intake.Parked
 	if m.Body != nil {
 		p.Read, p.Binary = true, !utf8.Valid(m.Body)
@@ -444,6 +443,9 @@ func (c *console) messageBody(w http.ResponseWriter, r *http.Request) error {
 	who, err := c.readerOf(ctx, r, access.InboundRead)
 	if err != nil {
 		return err
+	}
+	if !mayAll(who.principal(), who.o.Code, access.PersonalRead) {
+		return access.ErrForbidden
 	}
 	id, err := importID(r.PathValue("message"))
 	if err != nil {

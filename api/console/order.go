@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -91,6 +90,8 @@ type shareLine struct {
 }
 
 type orderPage struct {
+	// NoWhy says that how it came about cannot be explained.
+	NoWhy    bool
 	Tabs     []tab
 	Order    *commerce.Order
 	Donation *commerce.Donation
@@ -223,8 +224,10 @@ func (c *console) traced(ctx context.Context, who cashier, p *orderPage, sequenc
 				p.Happened[i].Summary = why[n].Summary
 			}
 		}
-	case !errors.Is(err, commerce.ErrOrderEdited): // the entries stand, though nobody can compute them again
+	case c.unexplained(ctx, err, p.Kind+":"+p.ID):
 		return answer{}, err
+	default:
+		p.NoWhy = true
 	}
 	found, err := c.Ledger.BySequence(ctx, who.book, sequences)
 	if err != nil {

@@ -53,7 +53,7 @@ func (c *console) answersOf(ctx context.Context, who cashier, p *payeePage) erro
 			}
 			a.Reasons = t.staffReasons(decision)
 			if a.Last = t.say("runs.last.unpaid", "day", w.day(in.Last.At)); l.Pays {
-				a.Last = t.say("runs.last.paid", "day", w.day(in.Last.At), "amount", w.amount(in.Last.Amount))
+				a.Last = w.lastPaying(t, &in)
 			} else if !in.Last.LookAt.IsZero() {
 				a.Again = t.say("runs.again", "day", w.day(in.Last.LookAt))
 			}
@@ -71,6 +71,32 @@ func (c *console) answersOf(ctx context.Context, who cashier, p *payeePage) erro
 		p.Answers = append(p.Answers, a)
 	}
 	return nil
+}
+
+// lastPaying says what became of the last decision where it was to pay.
+func (w orderWords) lastPaying(t teller, in *payouts.WayIn) string {
+	key, state := "runs.last.stands", t.run(in.LastRun).Word
+	switch {
+	case in.LastPaid():
+		key = "runs.last.paid"
+	case in.LastRun == payouts.RunRefused:
+		key = "runs.last.refused"
+	case in.LastRun != payouts.RunWaiting && len(in.Made) > 0:
+		state = w.payoutsStand(in.Made, func(p payouts.Payout) string { return t.payout(p).Word })
+	}
+	return t.say(key, "day", w.day(in.Last.At), "amount", w.amount(in.Last.Amount), "state", state)
+}
+
+// payoutsStand says how the payouts of one decision stand: in one word if all stand alike, else each with its amount.
+func (w orderWords) payoutsStand(list []payouts.Payout, word func(payouts.Payout) string) string {
+	first, alike, each := word(list[0]), true, []string{}
+	for _, p := range list {
+		alike, each = alike && word(p) == first, append(each, w.amount(p.Amount)+" "+word(p))
+	}
+	if alike {
+		return first
+	}
+	return strings.Join(each, "; ")
 }
 
 // sameReasons reports whether both lists name the same reasons in the same order.

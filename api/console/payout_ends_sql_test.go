@@ -49,6 +49,10 @@ func TestReturnedAndPaidAgain(t *testing.T) {
 	first := m.one("cre_amy")
 	told("settled", first.ID, "It went into a payout: returned.")
 	b := m.in("Fatima", access.Grant{Role: finance, Book: "uk"})
+	answered := b.get(at+"/payees/cre_amy", 200)
+	answered.has(t, "£300.00 was to be paid on", ": returned")
+	answered.hasNot(t, "arrived")
+	m.payee(m.book, "cre_amy").get("/portal/money", 200).has(t, "It is: returned.")
 	p := b.get(at+"/payouts/"+first.ID, 200)
 	p.has(t, "returned", "The bank sent it back", "came back", "account_closed", "Pay it again")
 	again := regexp.MustCompile(`href="([^"]*retry=[^"]*)"`).FindStringSubmatch(p.source)
@@ -224,6 +228,12 @@ func TestPolicyDifferences(t *testing.T) {
 	lead, action := m.in("Fay", access.Grant{Role: access.Finance}), at+"/payout-policies/uk-2/next"
 	page := lead.get(at+"/payout-policies/uk-2", 200)
 	page.has(t, "Propose the next policy", `"version": 3`)
+	large := page.forms()[action]
+	large.Set("policy", strings.Repeat("{\n", 40_000))
+	large.Set("reason", "r")
+	if _, told := lead.send(http.MethodPost, action, large); strings.Contains(told.Text, "cannot be read. Nothing") || !strings.Contains(told.Text, "Nothing was") {
+		t.Errorf("a long policy: %.200s", told.Text)
+	}
 	next["version"], next["valid_from"], next["cooling_off_hours"] = 3, today.Add(96*time.Hour).Format(time.RFC3339), 120
 	document, err = json.Marshal(next)
 	m.must(err)

@@ -256,19 +256,19 @@ func (c *console) payoutPages(mux *http.ServeMux) {
 		do     payDeed
 		again  payPage
 	}{
-		"/payout-runs":                    {"payout-runs", write, c.startRun, c.payoutRuns},
-		"/payout-runs/{run}/approvals":    {"payout-run", ask, c.askRelease, c.payoutRun},
-		"/payout-runs/{run}/refusal":      {"payout-run", []access.Scope{access.ApprovalsDecide}, c.refuseRun, c.payoutRun},
-		"/payouts/{payout}/cancel":        {"payout", write, c.cancelPayout, c.payout},
-		"/payees/{payee}/payouts":         {"payout-request", write, c.requestPayout, c.payoutRequest},
-		"/payees/{payee}/standing":        {"payee", write, c.changeStanding, c.payee},
-		"/payees/{payee}/holds":           {"payee", write, c.placeHold, c.payee},
-		"/payees/{payee}/hold-ends":       {"payee", write, c.askHoldEnd, c.payee},
-		"/payees/{payee}/destinations":    {"payee", write, c.askDestination, c.payee},
-		"/payees/{payee}/checks":          {"payee", write, c.checkDestination, c.payee},
-		"/payees/{payee}/overrides":       {"payee", ask, c.askOverride, c.payee},
-		"/payout-policies/{version}/next": {"payout-policy", ask, c.askPolicy, c.payoutPolicy},
-		"/payout-clocks/looks":            {"payout-health", write, c.lookAgain, c.payoutHealth},
+		"/payout-runs":                 {"payout-runs", write, c.startRun, c.payoutRuns},
+		"/payout-runs/{run}/approvals": {"payout-run", ask, c.askRelease, c.payoutRun},
+		"/payout-runs/{run}/refusal":   {"payout-run", []access.Scope{access.ApprovalsDecide}, c.refuseRun, c.payoutRun},
+		"/payouts/{payout}/cancel":     {"payout", write, c.cancelPayout, c.payout},
+		"/payees/{payee}/payouts":      {"payout-request", write, c.requestPayout, c.payoutRequest},
+		"/payees/{payee}/standing":     {"payee", write, c.changeStanding, c.payee},
+		"/payees/{payee}/holds":        {"payee", write, c.placeHold, c.payee},
+		"/payees/{payee}/hold-ends":    {"payee", write, c.askHoldEnd, c.payee},
+		"/payees/{payee}/destinations": {"payee", write, c.askDestination, c.payee},
+		"/payees/{payee}/checks":       {"payee", write, c.checkDestination, c.payee},
+		"/payees/{payee}/overrides":    {"payee", ask, c.askOverride, c.payee},
+		policyForm:                     {"payout-policy", ask, c.askPolicy, c.payoutPolicy},
+		"/payout-clocks/looks":         {"payout-health", write, c.lookAgain, c.payoutHealth},
 	} {
 		mux.HandleFunc("POST "+at+path, c.payForm(f.name, f.scopes, f.do, f.again))
 	}

@@ -124,7 +124,7 @@ type payoutPolicyPage struct {
 	Draft string
 }
 
-// nextPolicy is a policy as its own next version, which begins with the month after the next.
+// nextPolicy is a policy as its own next version, which begins with the first of the next month.
 func (c *console) nextPolicy(book ledger.Book, p *payouts.Policy, taken []payouts.Activated) string {
 	next := *p
 	for next.Version++; slices.ContainsFunc(taken, func(a payouts.Activated) bool { return a.Version == next.Name() }); {

@@ -177,7 +177,7 @@ func TestRunAndPayoutPages(t *testing.T) {
 		followed.has(t, "Stop reading it again")
 	}
 	b.get(at+"/payees/cre_bob", 200).has(t, "Paid, or why not", "Not paid on Nov 23, 2026 The identity check is not complete", "Looked at again on Nov 30, 2026", "Next payout Nothing on Nov 30, 2026 as things stand.")
-	b.get(at+"/payees/cre_amy", 200).has(t, "Paid on Nov 23, 2026: £120.00 arrives")
+	b.get(at+"/payees/cre_amy", 200).has(t, "£120.00 was to be paid on Nov 23, 2026: set apart")
 	b.get(at+"/payout-runs/"+run.ID+"?verdict=skip", 200).hasNot(t, ">cre_amy<")
 	b.get(at+"/payout-runs/"+run.ID+"?reason=unverified", 200).has(t, "cre_bob")
 	b.get(at+"/payout-runs/"+run.ID+"?reason=dust", 200).has(t, "There are none of these")
@@ -198,6 +198,7 @@ func TestRunAndPayoutPages(t *testing.T) {
 	}
 	paid(month, 0)
 	sent := m.payee(m.book, "cre_amy")
+	sent.get("/portal/money", 200).has(t, "£120.00 is to be paid. It is: on its way.")
 	sent.get("/portal", 200).has(t, "Being paid out 120.00")
 	sent.get("/portal/statements/days?currency=GBP", 200).has(t, "Paid £0.00", "£120.00 more is on its way.")
 	m.forward(72 * time.Hour)
@@ -205,6 +206,7 @@ func TestRunAndPayoutPages(t *testing.T) {
 	b = m.in("Lena", access.Grant{Role: access.Auditor, Book: "uk"})
 	done := b.get(at+"/payouts/"+po.ID, 200)
 	done.has(t, "paid", "It arrived.")
+	b.get(at+"/payees/cre_amy", 200).has(t, "Paid on Nov 23, 2026: £120.00 arrived")
 	paid(month, 12000)
 	paid(m.now().Add(time.Hour), 0)
 	done.hasNot(t, "<textarea")
@@ -248,6 +250,8 @@ func TestRunByHand(t *testing.T) {
 	b := m.in("Fatima", access.Grant{Role: finance, Book: "uk"})
 	p := b.get(at+"/payout-runs", 200)
 	b.press(p, at+"/payout-runs", nil, http.StatusBadRequest).has(t, "Nothing was done", "Say why")
+	long := strings.Repeat("ก", 2000)
+	b.press(p, at+"/payout-runs", url.Values{"reason": {long}}, http.StatusBadRequest).has(t, "Say why, in 1 to 2,000 bytes", long)
 	to := b.press(p, at+"/payout-runs", url.Values{"reason": {"The bank was closed."}}, http.StatusSeeOther).header.Get("Location")
 	b.get(to, 200).has(t, "being planned", "started by hand", "The bank was closed.")
 	b.press(p, at+"/payout-runs", url.Values{"reason": {"Twice."}}, http.StatusConflict).has(t, "being planned", "Twice.")
@@ -259,6 +263,7 @@ func TestRunByHand(t *testing.T) {
 	b.get(at+"/payout-health", 200).has(t, "Wait for a second person")
 	asked := b.press(one, to+"/approvals", url.Values{"reason": {"Please look."}}, http.StatusSeeOther).header.Get("Location")
 	b.get(to, 200).has(t, "See what waits for a second person")
+	b.get(at+"/payees/cre_amy", 200).has(t, "£500.00 was to be paid on", ": waits for a second person")
 	approver := m.in("Omar", access.Grant{Role: access.Approver, Book: "uk"})
 	approver.get(asked, 200).has(t, "payout_run.release", "500.00")
 	mine := approver.get(to, 200)
@@ -269,6 +274,9 @@ func TestRunByHand(t *testing.T) {
 	b.get(to, 200).has(t, "refused", "Why it was refused Too early. Omar", "cancelled 1")
 	auditor := m.in("Lena", access.Grant{Role: access.Auditor, Book: "uk"})
 	auditor.get(at+"/audit?act=payout_run.refused", 200).has(t, "Too early.", strings.TrimPrefix(to, at+"/payout-runs/"))
+	refused := b.get(at+"/payees/cre_amy", 200)
+	refused.has(t, "Not paid: the run of", "was refused, which would have paid £500.00")
+	refused.hasNot(t, "Paid on")
 	if po := m.one("cre_amy"); po.State != payouts.Cancelled {
 		t.Errorf("the payout is %s", po.State)
 	}

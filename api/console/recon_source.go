@@ -218,22 +218,18 @@ func (c *console) takeStatement(w http.ResponseWriter, r *http.Request) {
 func (c *console) uploadStatement(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), uploadTime)
 	defer cancel()
-	select { // a statement is held whole while it is taken
-	case c.uploading <- struct{}{}:
-		defer func() { <-c.uploading }()
-	case <-ctx.Done():
-		return ctx.Err()
+	who, err := c.uploader(ctx, r, access.ReconciliationRead, access.ReconciliationWrite)
+	if err != nil {
+		return err
 	}
+	done, err := holding(ctx, c.uploading) // a statement is held whole while it is taken
+	if err != nil {
+		return err
+	}
+	defer done()
 	_, file, err := c.readUpload(ctx, w, r)
 	if err != nil {
 		return err
-	}
-	who, err := c.readerOf(ctx, r, access.ReconciliationRead)
-	if err != nil {
-		return err
-	}
-	if !mayAll(who.principal(), who.o.Code, access.ReconciliationWrite) {
-		return access.ErrForbidden
 	}
 	s, err := c.sourceOf(ctx, who, r)
 	if err != nil {

@@ -113,17 +113,16 @@ func (c *console) judgeDraft(w http.ResponseWriter, r *http.Request) {
 func (c *console) judgedDraft(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), uploadTime)
 	defer cancel()
-	select { // a draft is held whole while it is judged
-	case c.uploading <- struct{}{}:
-		defer func() { <-c.uploading }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	text, err := c.readDraft(w, r)
+	who, err := c.uploader(ctx, r, access.RulesRead, drafters...)
 	if err != nil {
 		return err
 	}
-	who, err := c.readerOf(ctx, r, access.RulesRead)
+	done, err := holding(ctx, c.drafting) // a draft is held whole while it is judged
+	if err != nil {
+		return err
+	}
+	defer done()
+	text, err := c.readDraft(w, r)
 	if err != nil {
 		return err
 	}
@@ -186,9 +185,6 @@ func (c *console) readDraft(w http.ResponseWriter, r *http.Request) (string, err
 	v := visitOf(r.Context())
 	if v.failed != nil {
 		return "", v.failed
-	}
-	if v.principal().Kind != access.Person {
-		return "", errForm
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, formOfDraft)
 	if err := r.ParseMultipartForm(formOfDraft); err != nil {
@@ -423,7 +419,7 @@ func (who cashier) rehearsedLines(sums []commerce.RehearsedSum) []rehearsedLine 
 			i = len(lines)
 			at[k] = i
 			l := rehearsedLine{Who: s.Who, Currency: s.Currency, Now: minor(0, s.Currency), Proposed: minor(0, s.Currency), Difference: minor(0, s.Currency)}
-			if _, id, ok := strings.Cut(s.Who, ":"); ok && who.o.Payouts && !strings.Contains(id, ":") {
+			if kind, id, ok := strings.Cut(s.Who, ":"); ok && who.o.Payouts && isEarner(kind) && !strings.Contains(id, ":") {
 				l.Link = who.o.At + "/payees/" + id
 			}
 			lines = append(lines, l)

@@ -38,13 +38,15 @@ func (c *console) searchPages(mux *http.ServeMux) {
 	if c.Search == nil {
 		return
 	}
-	list := c.readBy(access.BooksRead, "search", c.search)
 	mux.HandleFunc("GET /console/books/{book}"+searchPath, func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), pageTimeout)
 		defer cancel()
-		if who, err := c.readerOf(ctx, r, access.BooksRead); err == nil {
-			if found, asked, err := c.find(ctx, who, r); err == nil && asked {
-				if only := found.Only(); only != nil && len(found.Unread) == 0 {
+		who, failed := c.readerOf(ctx, r, access.BooksRead)
+		var found search.Found
+		var asked bool
+		if failed == nil {
+			if found, asked, failed = c.find(ctx, who, r); failed == nil && asked && len(found.Unread) == 0 {
+				if only := found.Only(); only != nil {
 					if to := searchLink(who, *only); to != "" {
 						http.Redirect(w, r, to, http.StatusSeeOther)
 						return
@@ -52,7 +54,12 @@ func (c *console) searchPages(mux *http.ServeMux) {
 				}
 			}
 		}
-		list(w, r)
+		c.page("search", func(ctx context.Context, _ *http.Request) (answer, error) {
+			if failed != nil {
+				return answer{}, failed
+			}
+			return c.search(ctx, who, found, asked), nil
+		})(w, r)
 	})
 }
 
@@ -71,11 +78,8 @@ func (who cashier) mayRead(part string) bool {
 	return mayAll(who.principal(), who.o.Code, access.Scope(part+":read"))
 }
 
-func (c *console) search(ctx context.Context, who cashier, r *http.Request) (answer, error) {
-	found, asked, err := c.find(ctx, who, r)
-	if err != nil {
-		return answer{}, err
-	}
+// search shows what was found.
+func (c *console) search(ctx context.Context, who cashier, found search.Found, asked bool) answer {
 	t := tellerOf(ctx)
 	p := searchPage{Whose: who.o, Tabs: who.o.tabs(who.principal(), ""), At: who.o.At + searchPath, Query: found.Query, Asked: asked, Found: found}
 	for _, h := range found.Hits {
@@ -86,7 +90,7 @@ func (c *console) search(ctx context.Context, who cashier, r *http.Request) (ans
 		p.Lines = append(p.Lines, l)
 	}
 	p.Hidden, p.Unread = partWords(t, found.NotShown), partWords(t, found.Unread)
-	return answer{Title: t.say("glance.search"), Active: "desk", Trail: who.o.trail(), Data: &p}, nil
+	return answer{Title: t.say("glance.search"), Active: "desk", Trail: who.o.trail(), Data: &p}
 }
 
 // partWords names parts of a book.

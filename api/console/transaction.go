@@ -3,7 +3,6 @@ package console
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"net/http"
 	"net/url"
 	"sort"
@@ -13,6 +12,7 @@ import (
 	"mizan/api/access"
 	"mizan/ledger"
 	"mizan/ledger/commerce"
+	"mizan/ledger/fault"
 )
 
 // A transaction's own page: what the book knows about it, and its entries.
@@ -34,6 +34,8 @@ type transactionPage struct {
 	// Why is how it came to be; nil where nobody can compute it again. Reasons are those of the entries shown, by line.
 	Why     *commerce.Explanation
 	Reasons map[int]string
+	// NoWhy says that it was asked for and cannot be given.
+	NoWhy bool
 	// About leads to the page of the order, donation or payout that it is about; empty without one.
 	About string
 	// Evidence is what the processor and the bank say of it, for those who may read that.
@@ -131,12 +133,11 @@ func (c *console) explained(ctx context.Context, r *http.Request, book ledger.Bo
 		return nil
 	}
 	p.Why, err = c.Commerce.Explain(ctx, book, t.Sequence)
-	switch {
-	case errors.Is(err, commerce.ErrOrderEdited):
-		p.Why = nil
-	case err != nil:
-		return err
-	default:
+	if err != nil {
+		if p.Why, p.NoWhy = nil, true; c.unexplained(ctx, err, t.ID()) {
+			return err
+		}
+	} else {
 		p.Reasons = make(map[int]string, len(p.Entries))
 		for i, e := range p.Why.Entries {
 			p.Reasons[t.Entries[i].Line] = e.Text
@@ -156,6 +157,18 @@ func (c *console) explained(ctx context.Context, r *http.Request, book ledger.Bo
 	p.SeesEvidence = true
 	p.Evidence, err = c.evidenceBehind(ctx, who, []ledger.Transaction{t})
 	return err
+}
+
+// unexplained reports whether a page ends because something cannot be explained: where the book cannot be reached now. Else its entries
+// stand, though nobody can compute them again; what is no refusal is logged.
+func (c *console) unexplained(ctx context.Context, err error, what string) bool {
+	if ctx.Err() != nil || fault.KindOf(err) == fault.Unavailable {
+		return true
+	}
+	if !isRefusal(err) && c.Log != nil {
+		c.Log.Error("something cannot be explained", "what", what, "err", err)
+	}
+	return false
 }
 
 // show takes one page of the entries.
