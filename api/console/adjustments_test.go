@@ -142,7 +142,10 @@ func TestAdjustment(t *testing.T) {
 	keeps(other, map[string]string{"document": ""}, "", "", "", "")
 	// A form that does not begin with its token, or has too many fields, is not read.
 	token := start.forms()[here].Get("form")
-	lead.parts(here, func(form *multipart.Writer) { writeFile(form, "a.pdf", "a"); _ = form.WriteField("form", token) }, http.StatusForbidden)
+	lead.parts(here, func(form *multipart.Writer) {
+		writeFile(form, "a.pdf", strings.Repeat("a", maxDocument+1))
+		_ = form.WriteField("form", token)
+	}, http.StatusForbidden)
 	many := url.Values{"preview": {"1"}}
 	for k, v := range typed {
 		many[k] = v
