@@ -28,5 +28,5 @@ func (s *Service) ImportsParked(ctx context.Context, book ledger.Book) (n int64,
 	if at != nil {
 		oldest = at.UTC()
 	}
-	return n, oldest, more && n > 0, nil
+	return n, oldest, more, nil
 }
