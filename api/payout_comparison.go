@@ -41,8 +41,9 @@ type payoutOutlierJSON struct {
 	Usual    string   `json:"usual" doc:"The median of what the payee's last runs paid it; empty if none did" example:"96.00"`
 	Runs     int      `json:"runs" doc:"Of how many runs, at most 8" example:"8"`
 	Times    string   `json:"times" doc:"How many times its usual; empty without a usual" example:"5.0"`
-	Why      []string `json:"why" nullable:"false" enum:"unusual,first,destination,largest" doc:"unusual: at least three times its own usual; first: nothing was paid to it before; destination: where it is paid changed in the 30 days before the run; largest: one of the three largest in the currency"`
-	Changed  *string  `json:"destination_changed" format:"date-time" doc:"When the destination changed, if that is why"`
+	Why      []string `json:"why" nullable:"false" enum:"unusual,first,destination,largest" doc:"unusual: at least three times its own usual; first: nothing was paid to it before that did not come back; destination: where it is paid changed, or came into effect, in the 30 days before the run; largest: one of the three largest in the currency"`
+	Changed  *string  `json:"destination_changed" format:"date-time" doc:"When the destination was changed, if that is why; null where only since when it is in effect is known"`
+	InEffect *string  `json:"destination_in_effect" format:"date-time" doc:"Since when the destination is in effect as it is, its cooling-off over, if that is why"`
 }
 
 // PayoutRunComparisonJSON is a run beside the usual.
@@ -104,7 +105,7 @@ func comparePayoutRun(c *call) (reply, error) {
 	}
 	for _, o := range found.Outliers {
 		x := payoutOutlierJSON{Kind: o.Holder.Kind, Payee: o.Holder.ID, Currency: string(o.Holder.Currency), Amount: o.Amount.Format(o.Holder.Currency), Runs: o.Runs,
-			Times: timesOf(o.Tenths), Why: o.Why, Changed: instantOf(o.Changed)}
+			Times: timesOf(o.Tenths), Why: o.Why, Changed: instantOf(o.Changed), InEffect: instantOf(o.InEffect)}
 		if o.Runs > 0 {
 			x.Usual = o.Usual.Format(o.Holder.Currency)
 		}

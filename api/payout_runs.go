@@ -54,7 +54,7 @@ type payoutRunListJSON struct {
 type PayoutRunFullJSON struct {
 	PayoutRunJSON
 	Totals  []payoutRunTotalJSON  `json:"totals" nullable:"false" doc:"What it created, by currency"`
-	Reasons []payoutRunReasonJSON `json:"reasons" nullable:"false" doc:"Why it does not pay, by currency, the reason of most payees first. A payee with several reasons counts under each"`
+	Reasons []payoutRunReasonJSON `json:"reasons" doc:"Why it does not pay, by currency, the reason of most payees first. A payee with several reasons counts under each. Null of a run whose reasons were not all counted as it was planned; its decisions have them"`
 }
 
 type payoutRunReasonJSON struct {
@@ -159,11 +159,14 @@ func (c *call) fullRun(status int, s *payouts.Service, r payouts.Run) (reply, er
 	if err != nil {
 		return reply{}, err
 	}
-	reasons, err := s.RunReasons(c.ctx, c.book, r.ID)
+	reasons, whole, err := s.RunReasons(c.ctx, c.book, r.ID)
 	if err != nil {
 		return reply{}, err
 	}
-	out := PayoutRunFullJSON{payoutRunOf(r), []payoutRunTotalJSON{}, []payoutRunReasonJSON{}}
+	out := PayoutRunFullJSON{payoutRunOf(r), []payoutRunTotalJSON{}, nil}
+	if whole {
+		out.Reasons = []payoutRunReasonJSON{}
+	}
 	for _, x := range reasons {
 		out.Reasons = append(out.Reasons, payoutRunReasonJSON{string(x.Currency), x.Reason, x.Payees, x.Amount.Format(x.Currency)})
 	}

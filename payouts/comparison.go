@@ -18,8 +18,10 @@ const (
 	comparedMost = 300
 	// comparedPersons bounds those of them that need a person.
 	comparedPersons = 100
-	// payoutsBefore is how many earlier payouts of a payee are read to know what is usual for it.
+	// payoutsBefore is how many earlier payouts of a payee that arrived, or may yet, are read to know what is usual for it, of the last
+	// payoutsSeen that were made.
 	payoutsBefore = 24
+	payoutsSeen   = 200
 	// outliersMost bounds the payouts that a comparison names.
 	outliersMost = 50
 	// largestNamed is how many payouts of each currency are named because no other is larger.
@@ -33,7 +35,7 @@ const (
 // Why a payout is named.
 const (
 	OutlierUnusual     = "unusual"     // at least three times the payee's own usual
-	OutlierFirst       = "first"       // nothing was paid to the payee before
+	OutlierFirst       = "first"       // nothing left for the payee before and stayed away
 	OutlierDestination = "destination" // the payee was paid before, and where it is paid changed in the 30 days before the run
 	OutlierLargest     = "largest"     // one of the three largest in its currency
 )
@@ -75,8 +77,10 @@ type Outlier struct {
 	Tenths int64
 	// Why has at least one of the Outlier words.
 	Why []string
-	// Changed is when the destination changed last, zero unless that is why.
-	Changed time.Time
+	// InEffect is since when the destination is in effect as it is, its cooling-off over; zero unless that is why. Changed is when it was
+	// changed, zero where only the end of the cooling-off is known.
+	InEffect, Changed time.Time
+	created           time.Time
 }
 
 // Comparison is a run beside the usual.
@@ -150,7 +154,7 @@ func (o *Outlier) judge(b before, rank int, changed, since time.Time) {
 	if !b.paid {
 		o.Why = append(o.Why, OutlierFirst)
 	} else if changed.After(since) {
-		o.Why, o.Changed = append(o.Why, OutlierDestination), changed
+		o.Why, o.InEffect = append(o.Why, OutlierDestination), changed
 	}
 	if rank >= 0 && rank < largestNamed {
 		o.Why = append(o.Why, OutlierLargest)

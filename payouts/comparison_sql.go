@@ -36,10 +36,12 @@ SELECT w.n, coalesce(d.amount, 0), t.created_at, t.cooling_until
                       WHERE x.book_id = $1 AND x.run_id = $2 AND x.kind = w.kind AND x.payee = w.payee AND x.currency = w.currency LIMIT 1) d ON true
   LEFT JOIN LATERAL (SELECT x.created_at, x.cooling_until FROM payout_destinations x WHERE x.book_id = $1 AND x.id = w.destination LIMIT 1) t ON true
  ORDER BY w.n`
+	// What waits, was refused or came back was never paid: only what left and stayed away counts.
 	sqlPaidBefore = `
-SELECT w.n, p.run_id, p.kind, p.currency, p.amount, p.state FROM unnest($2::text[]) WITH ORDINALITY AS w (payee, n)
- CROSS JOIN LATERAL (SELECT x.run_id, x.kind, x.currency, x.amount, x.state FROM payouts x
-                      WHERE x.book_id = $1 AND x.payee = w.payee AND x.created_at < $3 ORDER BY x.created_at DESC, x.id DESC LIMIT $4) p`
+SELECT w.n, p.run_id, p.kind, p.currency, p.amount FROM unnest($2::text[]) WITH ORDINALITY AS w (payee, n)
+ CROSS JOIN LATERAL (SELECT x.run_id, x.kind, x.currency, x.amount
+                      FROM (SELECT y.* FROM payouts y WHERE y.book_id = $1 AND y.payee = w.payee AND y.created_at < $3 ORDER BY y.created_at DESC, y.id DESC LIMIT $4) x
+                     WHERE x.state IN ('submitted', 'at_account', 'paid') AND x.returned_at IS NULL ORDER BY x.created_at DESC, x.id DESC LIMIT $5) p`
 )
 
 // compared is a payee of the run while it is looked at.
@@ -47,8 +49,9 @@ type compared struct {
 	Outlier
 	destination string
 	rank        int
-	changed     time.Time
-	before      before
+	// created is since when the destination is there, changed when it came into effect as it is.
+	created, changed time.Time
+	before           before
 }
 
 // Compare puts a run beside the usual. Of a run of one payout there is nothing to compare: the comparison is empty then. It
@@ -92,6 +95,11 @@ func (s *Service) Compare(ctx context.Context, book ledger.Book, id string) (c C
 			return err
 		}
 		c.name(list, run.CreatedAt.Add(-changedLately))
+		for i := range c.Outliers {
+			if err := s.changedAt(within(ctx, tx), book, &c.Outliers[i]); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
 	return c, err
@@ -152,7 +160,7 @@ func paidBeforeTx(ctx context.Context, tx pgx.Tx, book ledger.Book, run Run, lis
 	}
 	if _, err = pgx.ForEachRow(rows, []any{&n, &amount, &created, &cooling}, func() error {
 		x := &list[n-1]
-		x.Amount, x.changed = max(x.Amount, amount), whenOf(created)
+		x.Amount, x.created, x.changed = max(x.Amount, amount), whenOf(created), whenOf(created)
 		if until := whenOf(cooling); until.After(x.changed) {
 			x.changed = until
 		}
@@ -160,17 +168,14 @@ func paidBeforeTx(ctx context.Context, tx pgx.Tx, book ledger.Book, run Run, lis
 	}); err != nil {
 		return err
 	}
-	var id, kind, state string
+	var id, kind string
 	var currency money.Currency
 	last := make([]string, len(list))
-	if rows, err = tx.Query(ctx, sqlPaidBefore, book.ID, payees, run.CreatedAt, payoutsBefore); err != nil {
+	if rows, err = tx.Query(ctx, sqlPaidBefore, book.ID, payees, run.CreatedAt, payoutsSeen, payoutsBefore); err != nil {
 		return err
 	}
-	_, err = pgx.ForEachRow(rows, []any{&n, &id, &kind, &currency, &amount, &state}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&n, &id, &kind, &currency, &amount}, func() error {
 		x := &list[n-1]
-		if state == Cancelled || state == Failed {
-			return nil
-		}
 		x.before.paid = true
 		switch runs := x.before.runs; {
 		case kind != x.Holder.Kind || currency != x.Holder.Currency:
@@ -184,12 +189,30 @@ func paidBeforeTx(ctx context.Context, tx pgx.Tx, book ledger.Book, run Run, lis
 	return err
 }
 
+// changedAt says when the destination of an outlier changed, if that is known: where the cooling-off is the one that began as the
+// destination was set. One that is longer began when the bank behind the account was exchanged, of which only the end is kept.
+func (s *Service) changedAt(ctx context.Context, book ledger.Book, o *Outlier) error {
+	switch {
+	case o.InEffect.IsZero():
+		return nil
+	case o.InEffect.Equal(o.created):
+		o.Changed = o.created
+		return nil
+	}
+	until, err := s.coolingUntil(ctx, book, o.Holder.ID, o.created)
+	if err == nil && until.Equal(o.InEffect) {
+		o.Changed = o.created
+	}
+	return err
+}
+
 // name adds the payouts that somebody should look at.
 func (c *Comparison) name(list []compared, since time.Time) {
 	c.Looked = len(list)
 	for i := range list {
 		x := &list[i]
 		if x.judge(x.before, x.rank, x.changed, since); len(x.Why) > 0 {
+			x.Outlier.created = x.created
 			c.Outliers = append(c.Outliers, x.Outlier)
 		}
 	}

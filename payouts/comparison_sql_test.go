@@ -21,6 +21,16 @@ func TestComparison(t *testing.T) {
 	for _, id := range []string{"sel_a", "sel_b", "sel_c", "sel_d"} {
 		h.ready(usd("seller", id), true)
 	}
+	// What a run pays counts as paid once it has left and did not come back.
+	arrived := func(run Run) {
+		t.Helper()
+		for _, set := range []string{"state = 'sending'", "state = 'submitted', submitted_at = created_at", "state = 'paid', paid_at = created_at"} {
+			h.must(h.db.Pool.Tx(t.Context(), func(tx pgx.Tx) error {
+				_, err := tx.Exec(t.Context(), `UPDATE payouts SET `+set+` WHERE book_id = $1 AND run_id = $2`, h.book.ID, run.ID)
+				return err
+			}))
+		}
+	}
 	day := runsStart
 	var earlier []Run
 	for week, paid := range []map[string]money.Minor{{"sel_a": 1000, "sel_b": 3000}, {"sel_a": 1200, "sel_c": 4000, "sel_d": 200}, {"sel_a": 900, "sel_b": 1000}, {"sel_b": 5000, "sel_c": 5000, "sel_d": 300}} {
@@ -31,6 +41,7 @@ func TestComparison(t *testing.T) {
 		if run.Paid != int64(len(paid)) {
 			t.Fatalf("week %d: %+v", week, run)
 		}
+		arrived(run)
 		earlier, day = append(earlier, run), day.AddDate(0, 0, 7)
 	}
 	first, err := h.Compare(t.Context(), h.book, earlier[0].ID)
@@ -75,14 +86,49 @@ func TestComparison(t *testing.T) {
 	for _, o := range c.Outliers {
 		got = append(got, fmt.Sprintf("%s %d usual %d of %d, %d tenths: %s", o.Holder.ID, o.Amount, o.Usual, o.Runs, o.Tenths, strings.Join(o.Why, " ")))
 	}
-	if !slices.Equal(got, want) || !c.Outliers[0].Changed.Equal(day.Add(-24*time.Hour)) {
+	if !slices.Equal(got, want) || !c.Outliers[0].InEffect.Equal(day.Add(-24*time.Hour)) || !c.Outliers[0].Changed.IsZero() {
 		t.Errorf("outliers\n%s", strings.Join(got, "\n"))
+	}
+	policy, err := h.PolicyFor(t.Context(), h.book, "sel_c", day)
+	h.must(err)
+	set := Outlier{Holder: usd("seller", "sel_c"), InEffect: policy.CoolingOffEnds(day), created: day}
+	h.must(h.changedAt(t.Context(), h.book, &set))
+	if !set.Changed.Equal(day) || !set.InEffect.After(day) {
+		t.Errorf("the end of the cooling-off passes for the change: %+v", set)
 	}
 	// What is refused says nothing about what is usual, and a run before is compared with those before it alone.
 	again, err := h.Compare(t.Context(), h.book, earlier[1].ID)
 	h.must(err)
 	if len(again.Totals) != 1 || len(again.Totals[0].Earlier) != 1 || again.Totals[0].Tenths != 13 {
 		t.Errorf("the second run: %+v", again)
+	}
+	// What waits in the run before, and what came back, was not paid: both are looked at as the first.
+	h.move(usd("creator", "cre_new"), "available", 1200)
+	h.move(usd("seller", "sel_d"), "available", 250)
+	next := h.runOn(day.AddDate(0, 0, 7))
+	why := func(payee string) (why []string) {
+		t.Helper()
+		c, err := h.Compare(t.Context(), h.book, next.ID)
+		h.must(err)
+		for _, o := range c.Outliers {
+			if o.Holder.ID == payee {
+				why = o.Why
+			}
+		}
+		return why
+	}
+	if got := why("cre_new"); !slices.Contains(got, OutlierFirst) {
+		t.Errorf("a first payout waits: %v", got)
+	}
+	if got := why("sel_d"); slices.Contains(got, OutlierFirst) {
+		t.Errorf("paid before: %v", got)
+	}
+	h.must(h.db.Pool.Tx(t.Context(), func(tx pgx.Tx) error {
+		_, err := tx.Exec(t.Context(), `UPDATE payouts SET returned_at = paid_at WHERE book_id = $1 AND payee = 'sel_d' AND state = 'paid'`, h.book.ID)
+		return err
+	}))
+	if got := why("sel_d"); !slices.Contains(got, OutlierFirst) {
+		t.Errorf("what was paid before came back: %v", got)
 	}
 	if _, err := h.Compare(t.Context(), h.book, "run_none"); !errors.Is(err, ErrRunUnknown) {
 		t.Errorf("no run: %v", err)

@@ -24,10 +24,10 @@ SELECT ` + payoutColumns + ` FROM unnest(ARRAY[$2]::text[]) AS w (name) CROSS JO
 
 	sqlFindAmounts = `
 SELECT ` + payoutColumns + `
-  FROM (SELECT y.id FROM payout_runs y WHERE y.book_id = $1 AND y.created_at >= $2 ORDER BY y.created_at DESC, y.id DESC LIMIT $3) r
+  FROM (SELECT y.id, y.created_at FROM payout_runs y WHERE y.book_id = $1 AND y.created_at >= $2 ORDER BY y.created_at DESC, y.id DESC LIMIT $3) r
  CROSS JOIN unnest($4::text[], $5::bigint[]) AS w (currency, amount)
- CROSS JOIN LATERAL (SELECT x.* FROM payouts x WHERE x.book_id = $1 AND x.run_id = r.id AND x.currency = w.currency AND x.amount = w.amount LIMIT $6) p
- LIMIT $6`
+ CROSS JOIN LATERAL (SELECT x.* FROM payouts x WHERE x.book_id = $1 AND x.run_id = r.id AND x.currency = w.currency AND x.amount = w.amount ORDER BY x.id LIMIT $6) p
+ ORDER BY r.created_at DESC, r.id DESC, p.id LIMIT $6`
 )
 
 // runsSearched is among how many of the latest runs amounts are looked for.
@@ -55,7 +55,8 @@ func (s *Service) Named(ctx context.Context, book ledger.Book, name string, limi
 	return list[:min(len(list), pageOf(limit))], err
 }
 
-// OfAmount returns up to limit payouts of which one of the sums arrives, of the latest 200 runs since a moment.
+// OfAmount returns up to limit payouts of which one of the sums arrives, of the latest 200 runs since a moment, those of
+// the latest run first.
 func (s *Service) OfAmount(ctx context.Context, book ledger.Book, sums []Sum, since time.Time, limit int) (list []Payout, err error) {
 	currencies, amounts := make([]string, len(sums)), make([]int64, len(sums))
 	for i, x := range sums {

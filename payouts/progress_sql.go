@@ -3,6 +3,8 @@ package payouts
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,11 +19,12 @@ const (
 SELECT r.created_at, coalesce((SELECT sum(t.payouts) FROM payout_run_totals t WHERE t.book_id = r.book_id AND t.run_id = r.id), 0)::bigint
   FROM payout_runs r WHERE r.book_id = $1 AND r.id = $2`
 
+	// Payouts leave in the order of their ids, so that the first say nothing of the rest: some are read from each range of ids.
 	sqlProgressSample = `
-SELECT p.place, count(*) FROM (
+SELECT p.place, count(*) FROM unnest($4::text[], $5::text[]) w (since, until), LATERAL (
     SELECT CASE WHEN x.state = 'created' AND x.needs_person AND x.released_at IS NULL THEN 'waiting' WHEN x.returned_at IS NOT NULL THEN 'failed'
                 WHEN x.state IN ('submitted', 'at_account') THEN 'transit' ELSE x.state END AS place
-      FROM payouts x WHERE x.book_id = $1 AND x.run_id = $2 ORDER BY x.id LIMIT $3) p
+      FROM payouts x WHERE x.book_id = $1 AND x.run_id = $2 AND x.id >= w.since AND x.id < w.until ORDER BY x.id LIMIT $3) p
  GROUP BY p.place`
 
 	// Each row reads the beginning of an index of its own: of the run what is not sent, of the book what stands in a state.
@@ -54,9 +57,10 @@ SELECT count(*), min(u.since) FROM (
 )
 
 const (
-	// progressSample is how many payouts of a run are looked at. Their ids are random, so that the first stand for all. Of a run with
+	// progressSample is how many payouts of a run are looked at, as many in each of progressRanges ranges of their ids. Of a run with
 	// more, up to progressFew that stand in a place are counted one by one.
 	progressSample = 10_000
+	progressRanges = 128
 	progressFew    = 5_000
 	// healthMost bounds what is counted of the payouts that were not sent.
 	healthMost = 100_000
@@ -127,7 +131,12 @@ func placesTx(ctx context.Context, tx pgx.Tx, book ledger.Book, run string, samp
 	}
 	var place string
 	var seen, mine int64
-	rows, err := tx.Query(ctx, sqlProgressSample, book.ID, run, sample)
+	since, until, each := []string{""}, []string{idsEnd}, sample
+	if total > int64(sample) {
+		since, until = idRanges("po", progressRanges)
+		each = max(sample/progressRanges, 1)
+	}
+	rows, err := tx.Query(ctx, sqlProgressSample, book.ID, run, each, since, until)
 	if err != nil {
 		return nil, false, err
 	}
@@ -163,14 +172,20 @@ func placesTx(ctx context.Context, tx pgx.Tx, book ledger.Book, run string, samp
 	return shared(places, many, looked, max(rest, 0), inSample), len(many) > 1, nil
 }
 
-// shared gives the places with many payouts what remains of the total, as the sample has them. Payouts that arrived take what does not divide.
+// shared gives the places with many payouts what remains of the total, as the sample has them, and none fewer than were counted in it.
+// Payouts that arrived take what does not divide.
 func shared(places map[string]int64, many map[string]bool, looked map[string]int64, rest, inSample int64) map[string]int64 {
 	left := rest
-	for place := range many {
-		if place != "paid" && inSample > 0 {
-			places[place] = rest * looked[place] / inSample
-			left -= places[place]
+	for _, place := range slices.Sorted(maps.Keys(many)) {
+		if place == "paid" {
+			continue
 		}
+		n := places[place]
+		if inSample > 0 {
+			n = max(n, rest*looked[place]/inSample)
+		}
+		places[place] = min(n, left)
+		left -= places[place]
 	}
 	places["paid"] = left
 	return places

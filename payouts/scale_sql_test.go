@@ -78,6 +78,16 @@ SELECT $1, 'dst_' || lpad(g::text, 16, '0'), 's' || g, 'connected', 'acct_' || g
 			t.Errorf("with up to %d counted one by one: %+v", x.few, p)
 		}
 	}
+	// A third that is over lies first by id, as what is sent does, and stands for nothing but itself.
+	for _, p := range h.payouts(run.ID)[7 : n*4/15] {
+		_, err := h.Cancel(t.Context(), finance, h.book, p.ID, "a mistake")
+		h.must(err)
+	}
+	third, err := h.progressOf(t.Context(), h.book, run.ID, 200, 50)
+	h.must(err)
+	if want := int64(n * 4 / 15); !third.Estimated || third.Left+third.Sent != n*4/5 || third.Cancelled < want-want/5 || third.Cancelled > want+want/5 || third.Paid > 40 {
+		t.Errorf("with the first third over, %d: %+v", want, third)
+	}
 	for reason, want := range map[string]int{ReasonNothing: n / 5, ReasonNoDestination: n / 10, ReasonDebt: 0} {
 		found, after := 0, (*Decided)(nil)
 		for {

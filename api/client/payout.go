@@ -113,7 +113,7 @@ type PayoutRun struct {
 	// RefusedBy is who refused the run, and Refusal why.
 	RefusedBy string `json:"refused_by"`
 	Refusal   string `json:"refusal"`
-	// Reasons are why the run does not pay, of one run only.
+	// Reasons are why the run does not pay, of one run only; nil where not all were counted.
 	Reasons []PayoutRunReason `json:"reasons,omitempty"`
 }
 

@@ -35,11 +35,13 @@ type PayoutOutlier struct {
 	Currency string `json:"currency"`
 	Amount   string `json:"amount"`
 	// Usual is the median of what the payee's last runs paid, empty if there was none; Times is as for the run.
-	Usual              string     `json:"usual"`
-	Runs               int        `json:"runs"`
-	Times              string     `json:"times"`
-	Why                []string   `json:"why"`
-	DestinationChanged *time.Time `json:"destination_changed"`
+	Usual string   `json:"usual"`
+	Runs  int      `json:"runs"`
+	Times string   `json:"times"`
+	Why   []string `json:"why"`
+	// DestinationChanged is when the destination was changed, nil where only DestinationInEffect, since when it counts, is known.
+	DestinationChanged  *time.Time `json:"destination_changed"`
+	DestinationInEffect *time.Time `json:"destination_in_effect"`
 }
 
 // PayoutRunComparison is a run beside the usual.

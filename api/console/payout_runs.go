@@ -146,8 +146,10 @@ type payoutRunPage struct {
 	Next, First           string
 	Beside                runBeside
 	Counted               []reasonLine
-	Reached               []reachedLine
-	Troubles              []payoutLine
+	// Uncounted says that the reasons of the run are not known as a whole.
+	Uncounted bool
+	Reached   []reachedLine
+	Troubles  []payoutLine
 	// Refuser is who refused the run.
 	Refuser who
 	// Follow leads to the page that is read again by itself, or back from it; empty where nothing moves.

@@ -95,7 +95,13 @@ func (c *console) comparedTo(ctx context.Context, who cashier, p *payoutRunPage)
 	for _, o := range found.Outliers {
 		x := outlierLine{Holder: o.Holder, Link: who.o.At + "/payees/" + o.Holder.ID, Amount: sumOf(o.Amount, o.Holder.Currency), Usual: sumOf(o.Usual, o.Holder.Currency), Runs: o.Runs,
 			Times: tenths(o.Tenths), Changed: t.day(o.Changed, who.book.Location())}
+		if o.Changed.IsZero() && !o.InEffect.IsZero() {
+			x.Changed = t.day(o.InEffect, who.book.Location())
+		}
 		for _, why := range o.Why {
+			if why == payouts.OutlierDestination && o.Changed.IsZero() {
+				why = "destination_since"
+			}
 			x.Why = append(x.Why, t.say("runs.why."+why, "day", x.Changed))
 		}
 		p.Beside.Outliers = append(p.Beside.Outliers, x)
@@ -105,7 +111,8 @@ func (c *console) comparedTo(ctx context.Context, who cashier, p *payoutRunPage)
 
 // reasonsCounted adds why the run does not pay, with how many payees for each reason.
 func (c *console) reasonsCounted(ctx context.Context, who cashier, p *payoutRunPage) error {
-	list, err := c.Payouts.RunReasons(ctx, who.book, p.Run.ID)
+	list, whole, err := c.Payouts.RunReasons(ctx, who.book, p.Run.ID)
+	p.Uncounted = !whole
 	for _, r := range list[:min(len(list), reasonsShown)] {
 		p.Counted = append(p.Counted, reasonLine{Word: who.t.reason(r.Reason), Link: narrowedTo(p.Run.Link, "verdict", payouts.VerdictSkip, "reason", r.Reason) + "#decisions", Currency: string(r.Currency),
 			Payees: r.Payees, Amount: sumOf(r.Amount, r.Currency), Here: r.Reason == p.Reason})

@@ -8,17 +8,22 @@ CREATE TABLE payout_run_reasons (
     run_id   text    COLLATE "C" NOT NULL,
     currency text    COLLATE "C" NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
     reason   text    COLLATE "C" NOT NULL CHECK (reason ~ '^[a-z][a-z-]{0,63}$'),
-    payees   bigint  NOT NULL CHECK (payees >= 0),
-    amount   bigint  NOT NULL CHECK (amount >= 0),
+    payees      bigint NOT NULL CHECK (payees >= 0),
+    named_first bigint NOT NULL CHECK (named_first BETWEEN 0 AND payees),
+    amount      bigint NOT NULL CHECK (amount >= 0),
     CONSTRAINT payout_run_reasons_pkey PRIMARY KEY (book_id, run_id, currency, reason),
     CONSTRAINT payout_run_reasons_of FOREIGN KEY (book_id, run_id) REFERENCES payout_runs (book_id, id)
 ) WITH (fillfactor = 50);
 COMMENT ON COLUMN payout_run_reasons.payees IS 'decisions not to pay that name the reason; one that names several counts under each';
+COMMENT ON COLUMN payout_run_reasons.named_first IS 'those of them that name it first; of a run that was counted whole, they add up to the decisions not to pay';
 COMMENT ON COLUMN payout_run_reasons.amount IS 'what of these payees'' money could have been paid at most, in minor units';
 
+-- No row is read under this lock: what the constraints say of the rows that are there is checked later, beside the work that goes on.
 ALTER TABLE payout_runs
-    ADD COLUMN refused_by text COLLATE "C" NOT NULL DEFAULT '' CHECK (octet_length(refused_by) <= 128),
-    ADD COLUMN refusal    text NOT NULL DEFAULT '' CHECK (octet_length(refusal) <= 2000);
+    ADD COLUMN refused_by text COLLATE "C" NOT NULL DEFAULT '',
+    ADD COLUMN refusal    text NOT NULL DEFAULT '',
+    ADD CONSTRAINT payout_runs_refused_by CHECK (octet_length(refused_by) <= 128) NOT VALID,
+    ADD CONSTRAINT payout_runs_refusal CHECK (octet_length(refusal) <= 2000) NOT VALID;
 COMMENT ON COLUMN payout_runs.refused_by IS 'who refused the run; empty for a run that was not refused';
 COMMENT ON COLUMN payout_runs.refusal IS 'why, in the words of whoever refused it';
 
@@ -48,5 +53,5 @@ END $$;
 -- +goose StatementEnd
 
 REVOKE ALL ON payout_run_reasons FROM PUBLIC;
-GRANT SELECT, INSERT, UPDATE (payees, amount) ON payout_run_reasons TO mizan_app;
+GRANT SELECT, INSERT, UPDATE (payees, named_first, amount) ON payout_run_reasons TO mizan_app;
 GRANT UPDATE (refused_by, refusal) ON payout_runs TO mizan_app;

@@ -68,7 +68,9 @@ func (s *Service) messages(ctx context.Context, book ledger.Book) ([]Figure, err
 func (s *Service) imports(ctx context.Context, book ledger.Book) ([]Figure, error) {
 	n, oldest, more, err := s.Intake.ImportsParked(ctx, book)
 	f := counted(ImportsParked, n, oldest, Act)
-	f.AtLeast = more
+	if f.AtLeast = more; more && n == 0 {
+		f.State = Watch
+	}
 	return []Figure{f}, err
 }
 

@@ -21,12 +21,16 @@ const importsLooked = 1_000
 // ImportsParked counts the imports of a book that have parked rows, of the newest 1,000, and says when the oldest of them came. More
 // says that there are older imports, at which nobody looked.
 func (s *Service) ImportsParked(ctx context.Context, book ledger.Book) (n int64, oldest time.Time, more bool, err error) {
+	return s.importsParked(ctx, book, importsLooked)
+}
+
+func (s *Service) importsParked(ctx context.Context, book ledger.Book, looked int) (n int64, oldest time.Time, more bool, err error) {
 	var at *time.Time
-	if err := s.store.pool.QueryRow(ctx, sqlImportsParked, book.ID, importsLooked).Scan(&n, &at, &more); err != nil {
+	if err := s.store.pool.QueryRow(ctx, sqlImportsParked, book.ID, looked).Scan(&n, &at, &more); err != nil {
 		return 0, time.Time{}, false, err
 	}
 	if at != nil {
 		oldest = at.UTC()
 	}
-	return n, oldest, more && n > 0, nil
+	return n, oldest, more, nil
 }

@@ -136,6 +136,12 @@ func TestImports(t *testing.T) {
 	if got := b.state(); got != held {
 		t.Errorf("the retry changed %s to %s", held, got)
 	}
+	// Those that nobody looked at are told of also where none of the newest is parked.
+	b.put(asBookkeeper, settlement(900, 905))
+	b.applyFiles(b.Service)
+	if n, _, more, err := b.importsParked(t.Context(), b.book, 1); err != nil || n != 0 || !more {
+		t.Errorf("of the newest import: %d parked, more %t, %v", n, more, err)
+	}
 	other := asBookkeeper
 	other.Seller = "sel_other"
 	b.wantImport(b.putApplied(other, settlement(1, 3)), "done 0 0 0 0 3 28200 0")
