@@ -128,7 +128,7 @@ func TestAdjustmentsTakeTwo(t *testing.T) {
 	// It tells balances, so whoever may ask and reads none is told nothing.
 	_, admin := h.staff("admin@uk")
 	owned := func(scopes ...access.Scope) string {
-		_, key, err := h.access.Create(t.Context(), personActor(h.financeID), access.NewKey{Name: "tries", Scopes: scopes, Books: []string{"uk"}, Owner: h.financeID})
+		_, key, err := h.access.Create(t.Context(), personActor(h.financeID), access.NewKey{Name: "tries", Scopes: scopes, Books: []string{"uk"}})
 		if err != nil {
 			t.Fatal(err)
 		}
