@@ -51,13 +51,13 @@ type forecastEntryJSON struct {
 
 // forecastQuery is what asking for a second person may be given in the address.
 type forecastQuery struct {
-	DryRun bool `json:"dry_run,omitempty" default:"false" doc:"true: answer what it would do now, and ask nobody"`
+	DryRun bool `json:"dry_run,omitempty" default:"false" doc:"true: answer what it would do now, and ask nobody; in a book the scope balances:read is needed too"`
 }
 
 func adjustmentOperations() []Operation {
 	return []Operation{{
 		Method: http.MethodPost, Path: "/v1/books/{book}/adjustments", ID: "ask-adjustment", Group: "Approvals", Summary: "Ask for an adjustment by hand",
-		Description: "Asks a second person to post the entries as manual.adjusted. The reason's code and the document's name and hash stay with them for ever. With dry_run=true it answers the entries with the balances before and after, and asks nobody. " +
+		Description: "Asks a second person to post the entries as manual.adjusted. The reason's code and the document's name and hash stay with them for ever. With dry_run=true it answers the entries with the balances before and after, and asks nobody; that needs the scope balances:read too. " +
 			"Whoever asks answers for it as an author, and cannot approve it.",
 		Scope: access.ApprovalsWrite, Query: reflect.TypeFor[forecastQuery](), Body: reflect.TypeFor[NewAdjustment](), BodyLimit: approvalLimit,
 		Example: map[string]any{"reference": "adj-2026-11-1", "reason_code": "goodwill", "reason": "The fee of September was waived.", "document": "TICKET-77.pdf", "entries": []map[string]any{
@@ -117,7 +117,22 @@ func (c *call) askOrForecast(r guard.Request, dry bool) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	if err := c.mayForecast(); err != nil {
+		return reply{}, err
+	}
 	return forecast(c.ctx, desk, c.guarded(), r)
+}
+
+// mayForecast allows to be told what an act would do by those only who could ask for it. In a book that tells balances, before and
+// after, of any account that is named, and no approval remains that would show who looked: so it is for those who read balances anyway.
+func (c *call) mayForecast() error {
+	if _, err := c.author(); err != nil {
+		return err
+	}
+	if c.book.Code == "" {
+		return nil
+	}
+	return c.principal.Allow(access.BalancesRead, c.book.Code)
 }
 
 // forecast answers what a request for a second person would do.

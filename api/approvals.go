@@ -140,7 +140,7 @@ func approvalsUnder(path, infix, of string, example any) []Operation {
 	list := []Operation{
 		{
 			Method: http.MethodPost, Path: path, ID: "ask-" + infix + "approval", Summary: "Ask for an approval" + of,
-			Description: "What is asked for is judged and its effect computed; nothing happens yet. With dry_run=true nobody is asked, and the answer is the effect with the entries that would be posted and the balances around them. It stays open for a day. Whoever answers for the key that asks counts as an author too.",
+			Description: "What is asked for is judged and its effect computed; nothing happens yet. With dry_run=true nobody is asked, and the answer is the effect with the entries that would be posted and the balances around them; in a book that needs the scope balances:read too. It stays open for a day. Whoever answers for the key that asks counts as an author too.",
 			Scope:       access.ApprovalsWrite, Query: reflect.TypeFor[forecastQuery](), Body: reflect.TypeFor[NewApproval](), BodyLimit: approvalLimit, Example: example,
 			Answers: []Answer{{Status: 201, Meaning: "It waits for a second person.", Body: one}, {Status: 200, Meaning: "What it would do, for dry_run=true.", Body: reflect.TypeFor[ForecastJSON]()}},
 			Errors:  append([]*fault.Error{guard.ErrActUnknown, guard.ErrApprovalInvalid, guard.ErrApprovalsFull, guard.ErrApprovalNobody}, actErrors...), handle: askApproval,
@@ -200,7 +200,7 @@ var actErrors = slicesOf(slicesOf(eventErrors, vaultErrors...),
 	access.ErrPersonInvalid, access.ErrPersonUnknown, access.ErrKeyInvalid,
 	ledger.ErrPeriod, ledger.ErrPeriodOrder, ledger.ErrTransactionUnknown, ledger.ErrAlreadyReversed, ledger.ErrReversalOfReversal, ledger.ErrNothingToReverse,
 	commerce.ErrRuleSetInvalid, commerce.ErrRuleSetPast, commerce.ErrRuleSetMarket, commerce.ErrRuleSetExists, commerce.ErrRuleSetsFull,
-	commerce.ErrPayeeUnknown, commerce.ErrPayeeVersion, commerce.ErrGuardian)
+	commerce.ErrPayeeUnknown, commerce.ErrPayeeVersion, commerce.ErrGuardian, commerce.ErrCampaignVersion)
 
 // slicesOf is a copy of the list with more at its end.
 func slicesOf(list []*fault.Error, more ...*fault.Error) []*fault.Error {

@@ -19,6 +19,7 @@ import (
 	"mizan/api/access"
 	"mizan/ledger/commerce/intake"
 	"mizan/ledger/fault"
+	"mizan/ledger/guard"
 	"mizan/ledger/money"
 )
 
@@ -176,7 +177,7 @@ func importOperations() []Operation {
 			Description: "They are taken up at once. Do it after correcting why they were parked. Changed rows stay as they are.",
 			Body:        reflect.TypeFor[NewRetry](), BodyLimit: bodyLimit, Example: map[string]any{},
 			Answers: []Answer{{Status: 200, Meaning: "They are tried again.", Body: full}},
-			Errors:  []*fault.Error{intake.ErrImportUnknown, intake.ErrNothingParked}, handle: retryImport,
+			Errors:  []*fault.Error{intake.ErrImportUnknown, intake.ErrNothingParked, guard.ErrDeedInvalid}, handle: retryImport,
 		},
 	}
 }

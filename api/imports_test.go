@@ -78,6 +78,11 @@ func TestFilesOverHTTP(t *testing.T) {
 	if fmt.Sprint(rows) != "[4T-3unknown-field 5T-4date-impossible]" {
 		t.Errorf("parked: %v", rows)
 	}
+	for _, reason := range []string{strings.Repeat("م", 1500), "a\u202eb"} {
+		if a := h.do("POST", path+"/retry", `{"reason":"`+reason+`"}`); a.code() != "audit-invalid" || !strings.Contains(a.body, `"/reason"`) {
+			t.Errorf("a reason that cannot be kept: %d %s", a.StatusCode, a.body)
+		}
+	}
 	if v := h.must(200, "POST", path+"/retry", "{}").json(t); v["state"] != "applying" {
 		t.Errorf("retry: %v", v)
 	}

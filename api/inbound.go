@@ -13,6 +13,7 @@ import (
 	"mizan/ledger/commerce"
 	"mizan/ledger/commerce/intake"
 	"mizan/ledger/fault"
+	"mizan/ledger/guard"
 )
 
 // Inbound: messages that shops and processors send by themselves, what became of them, how a shop is read, and the release
@@ -109,7 +110,7 @@ func inboundOperations() []Operation {
 			Description: "It is taken up at once. Do it after correcting why it was parked. The answer holds the body.", Scope: access.InboundWrite, Also: access.PersonalRead,
 			Body: reflect.TypeFor[NewRetry](), BodyLimit: bodyLimit, Example: map[string]any{},
 			Answers: []Answer{{Status: 200, Meaning: "It is tried again.", Body: full}},
-			Errors:  []*fault.Error{intake.ErrMessageUnknown, intake.ErrMessageDone}, handle: retryInbound,
+			Errors:  []*fault.Error{intake.ErrMessageUnknown, intake.ErrMessageDone, guard.ErrDeedInvalid}, handle: retryInbound,
 		},
 		{
 			Method: http.MethodPost, Path: "/v1/books/{book}/import_sources/{source}", ID: "describe-source", Group: "Imports", Summary: "Say how a shop's orders are read",

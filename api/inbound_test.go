@@ -98,6 +98,9 @@ func TestShopOverHTTP(t *testing.T) {
 	if raw, err := base64.StdEncoding.DecodeString(one["body"].(string)); err != nil || string(raw) != refund {
 		t.Errorf("the body is not kept as it came: %s, %v", raw, err)
 	}
+	if a := h.do("POST", "/v1/books/uk/inbound/messages/"+one["id"].(string)+"/retry", `{"reason":"`+strings.Repeat("م", 1500)+`"}`); a.code() != "audit-invalid" || !strings.Contains(a.body, `"/reason"`) {
+		t.Errorf("a reason that cannot be kept: %d %s", a.StatusCode, a.body)
+	}
 	h.refused(409, "inbound-done", "POST", "/v1/books/uk/inbound/messages/"+one["id"].(string)+"/retry", `{}`)
 	h.refused(404, "inbound-unknown", "GET", "/v1/books/uk/inbound/messages/999", "")
 }

@@ -37,7 +37,7 @@ type searchJSON struct {
 	Since    *string         `json:"amounts_since" format:"date-time" doc:"From when on amounts were looked for; null if the query is none"`
 	Searched []string        `json:"searched" nullable:"false" doc:"The parts that were asked"`
 	NotShown []string        `json:"not_shown" nullable:"false" doc:"Parts that the caller may not read"`
-	Unread   []string        `json:"unread" nullable:"false" doc:"Parts that did not answer in time"`
+	Unread   []string        `json:"unread" nullable:"false" doc:"Parts that did not answer in time, or not to the end; what they found by then is listed"`
 }
 
 func searchOperations() []Operation {

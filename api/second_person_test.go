@@ -107,7 +107,7 @@ func TestEntriesDoNotBorrowTheNameOfAnApproval(t *testing.T) {
 	}
 }
 
-// An adjustment is tried out by anybody who may ask, with the balances around each entry, and asked for; it is posted by somebody else's
+// An adjustment is tried out by anybody who may ask and reads balances, with the balances around each entry, and asked for; it is posted by somebody else's
 // consent only.
 func TestAdjustmentsTakeTwo(t *testing.T) {
 	t.Parallel()
@@ -115,7 +115,7 @@ func TestAdjustmentsTakeTwo(t *testing.T) {
 	const path = "/v1/books/uk/adjustments"
 	body := `{"reference":"adj-1","reason_code":"goodwill","reason":"Waived.","document":"T-77.pdf","document_sha256":"` + strings.Repeat("a", 64) + `","entries":[
 	 {"account":"expenses:goodwill","direction":"debit","amount":"5.00","currency":"GBP"},{"account":"liabilities:seller:available:sel_uk","direction":"credit","amount":"5.00","currency":"GBP"}]}`
-	for was, is := range map[string]string{`"goodwill","reason"`: `"because","reason"`, `"T-77.pdf"`: `""`, `"5.00","currency":"GBP"},{`: `"4.00","currency":"GBP"},{`, `"debit"`: `"up"`, `expenses:goodwill`: `expenses:none`, strings.Repeat("a", 64): "a"} {
+	for was, is := range map[string]string{`"goodwill","reason"`: `"because","reason"`, `"T-77.pdf"`: `""`, `T-77.pdf"`: `T-77.pdf sha256:` + strings.Repeat("b", 64) + `"`, `"5.00","currency":"GBP"},{`: `"4.00","currency":"GBP"},{`, `"debit"`: `"up"`, `expenses:goodwill`: `expenses:none`, strings.Repeat("a", 64): "a"} {
 		if a := h.by(h.finance, "POST", path, strings.Replace(body, was, is, 1)); a.StatusCode != 422 || strings.Contains(a.body, "/payload/") {
 			t.Errorf("%s: %d %s", is, a.StatusCode, a.body)
 		}
@@ -123,6 +123,34 @@ func TestAdjustmentsTakeTwo(t *testing.T) {
 	for session, want := range map[string]int{h.auditor: 403, h.approver: 403} {
 		if a := h.by(session, "POST", path+"?dry_run=true", body); a.StatusCode != want {
 			t.Errorf("tried by others: %d %s", a.StatusCode, a.body)
+		}
+	}
+	// It tells balances, so whoever may ask and reads none is told nothing.
+	_, admin := h.staff("admin@uk")
+	owned := func(scopes ...access.Scope) string {
+		_, key, err := h.access.Create(t.Context(), personActor(h.financeID), access.NewKey{Name: "tries", Scopes: scopes, Books: []string{"uk"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	_, loose := h.key(access.NewKey{Scopes: []access.Scope{access.ApprovalsWrite, access.BalancesRead}, Books: []string{"uk"}})
+	blind, sees := owned(access.ApprovalsWrite), owned(access.ApprovalsWrite, access.BalancesRead)
+	act := `{"act":"transaction.post","payload":{"reference":"x","event":"manual.adjusted","entries":` + body[strings.Index(body, "[\n"):] + `,"reason":"x","document":"d"}`
+	for door, sent := range map[string]string{path: body, "/v1/books/uk/approvals": act} {
+		for who, x := range map[string]struct {
+			a    answer
+			code string
+		}{
+			"an admin": {h.by(admin, "POST", door+"?dry_run=true", sent), "forbidden"}, "a key that reads no balances": {h.as(blind, "POST", door+"?dry_run=true", sent), "forbidden"},
+			"a key of nobody": {h.as(loose, "POST", door+"?dry_run=true", sent), "approval-nobody"},
+		} {
+			if x.a.code() != x.code || strings.Contains(x.a.body, "balance_before") {
+				t.Errorf("%s tries %s: %d %s", who, door, x.a.StatusCode, x.a.body)
+			}
+		}
+		if a := h.as(sees, "POST", door+"?dry_run=true", sent); a.StatusCode != 200 || !strings.Contains(a.body, "balance_before") {
+			t.Errorf("a key that reads balances tries %s: %d %s", door, a.StatusCode, a.body)
 		}
 	}
 	tried := h.by(h.finance, "POST", path+"?dry_run=true", body)

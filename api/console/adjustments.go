@@ -65,8 +65,9 @@ type adjustmentsPage struct {
 	Waiting          []approvalLine
 	MoreWaiting      bool
 	Posted           []transactionLine
-	MayRead          bool
-	Next, First      string
+	// MayRead and MayPreview say whether the visitor sees what was posted, and what an adjustment would do.
+	MayRead, MayPreview bool
+	Next, First         string
 }
 
 func (c *console) adjustments(ctx context.Context, who cashier, r *http.Request) (answer, error) {
@@ -102,6 +103,7 @@ func (c *console) adjustments(ctx context.Context, who cashier, r *http.Request)
 	if p.Waiting, err = c.approvalLines(ctx, who.visit, who.o, open); err != nil {
 		return answer{}, err
 	}
+	p.MayPreview = mayAll(who.principal(), who.o.Code, access.BalancesRead)
 	if p.MayRead = mayAll(who.principal(), who.o.Code, access.TransactionsRead); p.MayRead {
 		err = c.adjusted(ctx, who, r, &p)
 	}
@@ -277,6 +279,9 @@ func (c *console) asks(ctx context.Context, who cashier, q guard.Request, form u
 	if !form.Has("preview") {
 		a, err := c.Desk.Ask(ctx, who.actor(), who.o.Book, q)
 		return who.o.At + "/approvals/" + url.PathEscape(a.ID), err
+	}
+	if err := who.principal().Allow(access.BalancesRead, who.o.Code); err != nil { // it shows balances, and leaves no trace
+		return "", err
 	}
 	_, e, err := c.Desk.Preview(ctx, who.o.Book, q.Act, q.Payload)
 	if err != nil {

@@ -169,6 +169,11 @@ func TestAdjustment(t *testing.T) {
 	if len(page1.Transactions) != 1 || page1.Transactions[0].Metadata["document_sha256"] != held("sha256") || page1.Transactions[0].Metadata["reason"] != "goodwill" {
 		t.Errorf("posted: %+v", page1.Transactions)
 	}
+	// An admin asks, and sees no money.
+	admin := m.in("Adam", access.Grant{Role: access.Admin, Book: "uk"})
+	blank := admin.get(here, 200)
+	blank.hasNot(t, `name="preview"`)
+	admin.file(blank, here, with("preview", "1"), "t.pdf", "x", http.StatusForbidden).hasNot(t, "What it would do", "55.00")
 	// An auditor reads and does not ask.
 	m.in("Auda", access.Grant{Role: access.Auditor, Book: "uk"}).get(here, 200).hasNot(t, `enctype="multipart/form-data"`)
 }

@@ -68,6 +68,9 @@ var (
 	hexDigest    = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
+// documentHash stands between the name of a document and its hash, where both are told in one line.
+const documentHash = " sha256:"
+
 // Request is what a second person is asked for: the act ActAdjust with the entries, the reason and the document. The reason's code and
 // the document's name and hash are kept with the transaction. It returns guard.ErrApprovalInvalid, whose pointers begin with
 // /payload where the entries are meant.
@@ -82,6 +85,9 @@ func (a Adjustment) Request() (guard.Request, error) {
 	if !documentName.MatchString(a.Document) {
 		wrong("/document", "required", "Name the document that shows why, in at most 180 characters of plain ASCII.")
 	}
+	if strings.Contains(" "+a.Document, documentHash) { // the second person would take it for the hash of the file, and none is kept
+		wrong("/document", "digest", "The name cannot hold a hash. Give the document's SHA-256 in its own field.")
+	}
 	if a.SHA256 != "" && !hexDigest.MatchString(a.SHA256) {
 		wrong("/document_sha256", "digest", "The document's hash is its SHA-256 in 64 hexadecimal digits, in small letters.")
 	}
@@ -92,7 +98,7 @@ func (a Adjustment) Request() (guard.Request, error) {
 	r := guard.Request{Act: ActAdjust, Reason: a.Reason, Document: a.Document}
 	if a.SHA256 != "" {
 		p.Metadata["document_sha256"] = a.SHA256
-		r.Document += " sha256:" + a.SHA256
+		r.Document += documentHash + a.SHA256
 	}
 	if !a.OccurredAt.IsZero() {
 		at := a.OccurredAt.UTC()

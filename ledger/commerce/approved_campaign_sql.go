@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"mizan/ledger"
 	"mizan/ledger/fault"
 	"mizan/ledger/guard"
 	"mizan/ledger/postgres"
@@ -35,6 +36,16 @@ func readCampaign(payload json.RawMessage) (p campaignPayload, err error) {
 	return p, err
 }
 
+// recorded are the terms that the event recorded, which must have the number that people are told. A version that a program posted as
+// an event took a number and not the reference that belongs to it, so the number that comes next may be a later one.
+func (p *campaignPayload) recorded(r *Result) (*campaignTerms, error) {
+	terms, err := termsOf(&r.Transactions[0])
+	if err == nil && terms.Version != p.Version {
+		err = ErrCampaignVersion.Withf("It would be version %d of the campaign, and not %d. Look at the versions that there are, and publish the next one.", terms.Version, p.Version)
+	}
+	return terms, err
+}
+
 func (x *approved) campaignEffect(ctx context.Context, b guard.Book, payload json.RawMessage) (json.RawMessage, guard.Effect, error) {
 	book, err := x.book(ctx, b)
 	if err != nil {
@@ -48,13 +59,15 @@ func (x *approved) campaignEffect(ctx context.Context, b guard.Book, payload jso
 	switch {
 	case err != nil:
 		return nil, guard.Effect{}, err
-	case fault.CodeOf(results[0].Err) == ErrCampaignExists.Code, results[0].Replayed:
+	case results[0].Replayed:
 		return nil, guard.Effect{}, errNothingToApprove
+	case fault.CodeOf(results[0].Err) == ledger.ErrReferenceReused.Code:
+		return nil, guard.Effect{}, ErrCampaignVersion.Withf("Version %d of the campaign is recorded with other content. Publish the next one.", p.Version)
 	case results[0].Err != nil:
 		return nil, guard.Effect{}, payloadFaults(results[0].Err)
 	}
 	e := guard.Effect{Summary: fmt.Sprintf("Publishes version %d of the campaign %s in the book %s, for the donations given from then on.", p.Version, p.Campaign.ID, book.Code), Count: len(p.Campaign.Beneficiaries)}
-	terms, err := termsOf(&results[0].Transactions[0])
+	terms, err := p.recorded(&results[0])
 	if err != nil {
 		return nil, guard.Effect{}, err
 	}
@@ -76,6 +89,9 @@ func (x *approved) publishCampaign(ctx context.Context, tx pgx.Tx, a guard.Appro
 	results, err := x.service.PostTx(ctx, tx, book, []Event{p.event()})
 	if err != nil {
 		return nil, payloadFaults(err)
+	}
+	if _, err := p.recorded(&results[0]); err != nil {
+		return nil, err
 	}
 	out := recordedResult{Object: "campaign:" + p.Campaign.ID, Replayed: results[0].Replayed, Transactions: []string{}}
 	for i := range results[0].Transactions {

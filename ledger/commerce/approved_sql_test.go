@@ -172,6 +172,39 @@ func TestApprovedActs(t *testing.T) {
 	d.verified(t)
 }
 
+// TestApprovedVersion: who approves a version of a campaign publishes that version, and no later one that took its number meanwhile.
+func TestApprovedVersion(t *testing.T) {
+	t.Parallel()
+	d := newApprovalDesk(t, pgtest.MaxConns(2))
+	c := CampaignPublished{ID: "relief", Kind: "humanitarian", Currency: "GBP", Beneficiaries: []CampaignBeneficiary{{Payee: "ngo_a", Weight: "1"}}, FeeQuote: CampaignQuote{Rate: "0.029"}, RefundWindowDays: 14}
+	payload := func(version, days int) string {
+		c := c
+		c.RefundWindowDays = days
+		text, err := json.Marshal(campaignPayload{version, c})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	asked := d.ask(t, ActPublishCampaign, payload(1, 14))
+	if r := d.Post(t.Context(), d.book, Event{Type: eventPublished, Reference: "of-a-program", Data: &c}); r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	before := d.sequence(t)
+	if _, err := d.approve(t, asked); fault.CodeOf(err) != ErrCampaignVersion.Code || d.sequence(t) != before {
+		t.Errorf("a version that came meanwhile: %v", err)
+	}
+	if _, err := d.try(t, ActPublishCampaign, payload(1, 7)); fault.CodeOf(err) != ErrCampaignVersion.Code {
+		t.Errorf("a number that is taken: %v", err)
+	}
+	if _, err := d.approve(t, d.ask(t, ActPublishCampaign, payload(2, 7))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.try(t, ActPublishCampaign, payload(2, 9)); fault.CodeOf(err) != ErrCampaignVersion.Code {
+		t.Errorf("other content of a version that was approved: %v", err)
+	}
+}
+
 // TestApprovedOnce: fifty approve the same write-off at once, on three connections and at two desks: it is posted once.
 func TestApprovedOnce(t *testing.T) {
 	t.Parallel()

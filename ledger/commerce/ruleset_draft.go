@@ -30,8 +30,15 @@ func (r *RuleSets) Judge(ctx context.Context, book ledger.Book, content []byte) 
 		return nil, err
 	}
 	d := &Draft{Set: set, Known: known}
-	r.forget(book) // the memory is exact about now, and not about a moment to come
-	before, err := r.InForce(ctx, book, set.ValidFrom)
+	// The memory is exact about now, and not about a moment to come. It stays as it is meanwhile: postings go on by it.
+	r.mu.Lock()
+	memory := r.read[book.ID]
+	r.mu.Unlock()
+	fresh, err := r.load(ctx, book, memory)
+	if err != nil {
+		return nil, err
+	}
+	before, err := fresh.inForce(book, set.ValidFrom)
 	switch code := fault.CodeOf(err); {
 	case code == ErrRulesMissing.Code || code == ErrRulesUnsigned.Code:
 		return d, nil

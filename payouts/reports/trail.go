@@ -87,7 +87,7 @@ func (q *Query) trail(ctx context.Context, yield func(tabular.Row) error) error 
 		return q.tellEvidence(ctx, all, yield)
 	}
 	if gift != nil {
-		passed, err := q.tellGift(ctx, gift, yield)
+		passed, err := q.tellGift(ctx, gift, all[0].Sequence, yield)
 		if err != nil {
 			return err
 		}
@@ -122,9 +122,9 @@ func (q *Query) trail(ctx context.Context, yield func(tabular.Row) error) error 
 	return q.tellEvidence(ctx, all, yield)
 }
 
-// tellGift tells the parts of a donation, what released each, and the disbursements that it went out with, and returns the
-// transactions of these.
-func (q *Query) tellGift(ctx context.Context, d *commerce.Donation, yield func(tabular.Row) error) (passed []ledger.Transaction, err error) {
+// tellGift tells the parts of a donation, which the given transaction made, what released each, and the disbursements that it went out
+// with, and returns the transactions of these.
+func (q *Query) tellGift(ctx context.Context, d *commerce.Donation, given int64, yield func(tabular.Row) error) (passed []ledger.Transaction, err error) {
 	looked := map[string][]ledger.Transaction{}
 	look := func(name string, read func(context.Context, string) ([]ledger.Transaction, error)) ([]ledger.Transaction, error) {
 		list, known := looked[name]
@@ -136,10 +136,6 @@ func (q *Query) tellGift(ctx context.Context, d *commerce.Donation, yield func(t
 		return list, err
 	}
 	c := money.Currency(d.Currency)
-	received, err := ledger.ParseTransactionID(q.Book.Code, d.Record[0].ID) // the campaign's last transaction becomes another
-	if err != nil {
-		return nil, err
-	}
 	for _, share := range d.Shares {
 		if _, err := look(share.Release, q.byReference); err != nil {
 			return nil, err
@@ -158,7 +154,7 @@ func (q *Query) tellGift(ctx context.Context, d *commerce.Donation, yield func(t
 		if err != nil {
 			return nil, err
 		}
-		row := q.trailOf("part", received)
+		row := q.trailOf("part", given)
 		row[trailAccount], row[trailCurrency] = tabular.Text("liabilities:donation:available:"+share.Payee+":"+d.Campaign), tabular.Text(d.Currency)
 		row[trailAmount], row[trailPayout] = tabular.Money(amount, c), tabular.Text(taken)
 		if err := yield(row); err != nil {
@@ -202,6 +198,9 @@ func (q *Query) aboutSubject(ctx context.Context) ([]ledger.Transaction, *commer
 		gift = d
 		for _, t := range d.Record {
 			take(t.ID)
+		}
+		if len(sequences) == 0 { // it was given after the query's place
+			return nil, nil, commerce.ErrDonationUnknown
 		}
 	default:
 		if _, err := q.s.payouts.Payout(ctx, q.Book, id); err != nil {

@@ -2,6 +2,7 @@ package search
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -35,12 +36,12 @@ func (s *Service) transactions(ctx context.Context, a *asked) (hits []Hit, err e
 		case err == nil:
 			add(t)
 		case none(err) != nil:
-			return nil, err
+			return hits, err
 		}
 	}
 	named, err := s.Ledger.ByReference(ctx, a.book, a.query)
 	if none(err) != nil {
-		return nil, err
+		return hits, err
 	}
 	for _, t := range named {
 		add(t)
@@ -55,7 +56,7 @@ func (s *Service) transactions(ctx context.Context, a *asked) (hits []Hit, err e
 	for _, subject := range subjects {
 		page, err := s.Ledger.Transactions(ctx, a.book, ledger.TransactionQuery{Subject: subject, Limit: 1})
 		if none(err) != nil {
-			return nil, err
+			return hits, err
 		}
 		for _, t := range page.Transactions {
 			h := Hit{Kind: Subject, ID: subject, State: t.Event, At: t.RecordedAt}
@@ -77,8 +78,10 @@ func (s *Service) payees(ctx context.Context, a *asked) ([]Hit, error) {
 }
 
 func (s *Service) payouts(ctx context.Context, a *asked) (hits []Hit, err error) {
-	add := func(p payouts.Payout) {
-		hits = append(hits, Hit{Kind: Payout, ID: p.ID, State: p.State, About: p.Holder.ID, At: p.CreatedAt, Sum: &payouts.Sum{Currency: p.Holder.Currency, Amount: p.Amount}})
+	add := func(list ...payouts.Payout) {
+		for _, p := range list {
+			hits = with(hits, Hit{Kind: Payout, ID: p.ID, State: p.State, About: p.Holder.ID, At: p.CreatedAt, Sum: &payouts.Sum{Currency: p.Holder.Currency, Amount: p.Amount}})
+		}
 	}
 	switch p, err := s.Payouts.Payout(ctx, a.book, a.query); {
 	case err == nil:
@@ -90,27 +93,35 @@ func (s *Service) payouts(ctx context.Context, a *asked) (hits []Hit, err error)
 	case err == nil:
 		hits = append(hits, Hit{Kind: PayoutRun, ID: r.ID, State: r.State, About: r.Trigger, At: r.CreatedAt})
 	case none(err) != nil:
-		return nil, err
+		return hits, err
 	}
-	list, err := s.Payouts.Named(ctx, a.book, a.query, perKind+1)
+	named, err := s.Payouts.Named(ctx, a.book, a.query, perKind+1)
 	if none(err) != nil {
-		return nil, err
+		return hits, err
 	}
+	add(named...)
 	if len(a.sums) > 0 {
 		of, err := s.Payouts.OfAmount(ctx, a.book, a.sums, a.since, perKind+1)
 		if err != nil {
-			return nil, err
+			return hits, err
 		}
-		list = append(list, of...)
-	}
-	for _, p := range list {
-		if len(hits) == 0 || hits[0].ID != p.ID {
-			add(p)
-		}
+		add(of...)
 	}
 	return hits, nil
 }
 
+// with adds a hit that is not among them yet: one thing may be found by its name and by its amount.
+func with(hits []Hit, h Hit) []Hit {
+	if slices.ContainsFunc(hits, func(x Hit) bool {
+		return x.Kind == h.Kind && x.ID == h.ID && x.Source == h.Source && x.Line == h.Line
+	}) {
+		return hits
+	}
+	return append(hits, h)
+}
+
+// reconciliation asks every source for names first: looking for amounts may take longer than there is time, and finds what is meant less
+// surely.
 func (s *Service) reconciliation(ctx context.Context, a *asked) (hits []Hit, err error) {
 	switch b, err := s.Reconcile.Break(ctx, a.book, a.query); {
 	case err == nil:
@@ -122,32 +133,39 @@ func (s *Service) reconciliation(ctx context.Context, a *asked) (hits []Hit, err
 	case err == nil:
 		hits = append(hits, Hit{Kind: Comparison, ID: r.ID, About: "R" + strconv.Itoa(int(r.Match)), At: r.RecordedAt})
 	case none(err) != nil:
-		return nil, err
+		return hits, err
 	}
 	sources, err := s.Reconcile.Sources(ctx, a.book)
 	if err != nil {
-		return nil, err
+		return hits, err
+	}
+	sources = sources[:min(len(sources), sourcesSearched)]
+	add := func(source reconcile.Source, lines []reconcile.Line) {
+		for _, l := range lines {
+			hits = with(hits, Hit{Kind: EvidenceLine, ID: l.ID, Source: string(source.Kind) + "/" + source.Name, Line: l.Number, State: l.Category, About: l.Key, At: l.MovedAt.UTC(),
+				Sum: &payouts.Sum{Currency: l.Currency, Amount: l.Net}})
+		}
+	}
+	for _, source := range sources {
+		lines, err := s.Reconcile.NamedLines(ctx, a.book, source, a.query, perKind+1)
+		if none(err) != nil {
+			return hits, err
+		}
+		add(source, lines)
+	}
+	if len(a.sums) == 0 {
+		return hits, nil
 	}
 	sums := make([]reconcile.Sum, len(a.sums))
 	for i, x := range a.sums {
 		sums[i] = reconcile.Sum(x)
 	}
-	for _, source := range sources[:min(len(sources), sourcesSearched)] {
-		lines, err := s.Reconcile.NamedLines(ctx, a.book, source, a.query, perKind+1)
-		if none(err) != nil {
-			return nil, err
+	for _, source := range sources {
+		lines, err := s.Reconcile.LinesOfAmount(ctx, a.book, source, sums, a.since, perKind+1)
+		if err != nil {
+			return hits, err
 		}
-		if len(sums) > 0 {
-			of, err := s.Reconcile.LinesOfAmount(ctx, a.book, source, sums, a.since, perKind+1)
-			if err != nil {
-				return nil, err
-			}
-			lines = append(lines, of...)
-		}
-		for _, l := range lines {
-			hits = append(hits, Hit{Kind: EvidenceLine, ID: l.ID, Source: string(source.Kind) + "/" + source.Name, Line: l.Number, State: l.Category, About: l.Key, At: l.MovedAt.UTC(),
-				Sum: &payouts.Sum{Currency: l.Currency, Amount: l.Net}})
-		}
+		add(source, lines)
 	}
 	return hits, nil
 }

@@ -65,7 +65,8 @@ type Found struct {
 	Hits []Hit
 	// More says that a kind has more than are listed.
 	More bool
-	// Searched are the parts that were asked, NotShown those that the reader may not see, and Unread those that did not answer in time.
+	// Searched are the parts that were asked, NotShown those that the reader may not see, and Unread those that did
+	// not answer in time, or not to the end: what they found by then is among the hits.
 	Searched, NotShown, Unread []string
 	// Since is from when on amounts were looked for; zero if none was.
 	Since time.Time
@@ -114,7 +115,7 @@ type Service struct {
 	probes []probe
 }
 
-// probe asks one part.
+// probe asks one part. What is found before an error counts: hits by a name come before those by an amount.
 type probe struct {
 	part string
 	ask  func(ctx context.Context, a *asked) ([]Hit, error)
@@ -175,9 +176,9 @@ func (s *Service) Find(ctx context.Context, book ledger.Book, query string, may 
 		if err != nil {
 			s.Log.Warn("a part could not be searched", "book", book.Code, "part", p.part, "err", err)
 			out.Unread = append(out.Unread, p.part)
-			continue
+		} else {
+			out.Searched = append(out.Searched, p.part)
 		}
-		out.Searched = append(out.Searched, p.part)
 		out.Hits = append(out.Hits, hits...)
 	}
 	slices.SortStableFunc(out.Hits, func(a, b Hit) int { return slices.Index(kindOrder, a.Kind) - slices.Index(kindOrder, b.Kind) })

@@ -12,8 +12,12 @@ import (
 
 // Trying again what is parked is asked for by somebody, for a reason, and the trail says so.
 
-// RetryBy has a message tried again at once, with a row of the trail in the same transaction. It returns ErrMessageUnknown or ErrMessageDone.
+// RetryBy has a message tried again at once, with a row of the trail in the same transaction. It returns ErrMessageUnknown,
+// ErrMessageDone or guard.ErrDeedInvalid.
 func (s *Service) RetryBy(ctx context.Context, by guard.Actor, book ledger.Book, id int64, why string) (Message, error) {
+	if err := guard.CheckReason(why); err != nil {
+		return Message{}, err
+	}
 	if _, err := s.store.message(ctx, book.ID, id); err != nil {
 		return Message{}, err
 	}
@@ -35,8 +39,11 @@ func (s *Service) RetryBy(ctx context.Context, by guard.Actor, book ledger.Book,
 }
 
 // RetryImportBy has the parked rows of an import tried again, with a row of the trail in the same transaction. It returns
-// ErrImportUnknown or ErrNothingParked.
+// ErrImportUnknown, ErrNothingParked or guard.ErrDeedInvalid.
 func (s *Service) RetryImportBy(ctx context.Context, by guard.Actor, book ledger.Book, id int64, why string) (Import, error) {
+	if err := guard.CheckReason(why); err != nil {
+		return Import{}, err
+	}
 	if _, err := s.store.importOf(ctx, book.ID, id); err != nil {
 		return Import{}, err
 	}
