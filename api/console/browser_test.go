@@ -439,7 +439,7 @@ func TestJourneysInABrowser(t *testing.T) {
 	kit.Press(`main a[href$="/statement"]`)
 	kit.Has("Payout of Nov 30, 2026", "Return shipping -3.20", "uk-26/1 -3.20 -3.20", "Closing balance £34.42")
 	kit.Press(`nav a[href="/portal/money"]`)
-	kit.Has("Available Paid with the next payout. £0.00", "Looked at last on Nov 30, 2026: £34.42")
+	kit.Has("Available Paid with the next payout. £0.00", "Looked at last on Nov 30, 2026: £34.42 was paid.")
 	kit.HasNot("You owe")
 	kit.Press(`main a[href="/portal/debts?currency=GBP"]`)
 	kit.Has("Paid off on Nov 26, 2026", "-£3.20 Order KIT-1", "balance after it: -£3.20", "£37.62 Order KIT-2", "balance after it: £34.42")
