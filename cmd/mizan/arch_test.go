@@ -93,7 +93,7 @@ var house = []storey{
 		"ledger/guard", "ledger/commerce", "ledger/commerce/intake", "payouts/processor", "payouts/processor/bankfile", "payouts", "payouts/statements", "payouts/reconcile/evidence"}},
 	{"payouts/reports", "reports read what others recorded up to one place of the book, so that the same question has the same bytes", []string{"ledger/money", "ledger/postgres",
 		"ledger", "ledger/guard", "ledger/commerce", "ledger/tabular", "payouts", "payouts/reconcile"}},
-	{"payouts/health", "how a book stands is read from those who know it, and nothing is kept for good", []string{"ledger/money", "ledger", "ledger/guard", "ledger/commerce",
+	{"payouts/health", "how a book stands is read from those who know it, and nothing is kept for good", []string{"ledger/money", "ledger/postgres", "ledger", "ledger/guard", "ledger/commerce",
 		"ledger/commerce/intake", "payouts", "payouts/jobs", "payouts/questions", "payouts/reconcile"}},
 	{"payouts/search", "what has a name is found by those who know it, each by a key", []string{"ledger/money", "ledger", "ledger/guard", "ledger/commerce", "payouts", "payouts/reconcile", "payouts/reports"}},
 	{"api/access", "who may call is decided before any business package is reached",

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
 )
 
 // A process that was killed leaves its directory, which the next one removes; one that lives keeps its own, and so does whoever has a
@@ -17,12 +16,15 @@ func TestLeftoversArePruned(t *testing.T) {
 	if parent := os.Getenv(inChild); parent != "" {
 		dir, _, err := scratchIn(parent, "mizan-test")
 		fmt.Println(dir, err)
-		time.Sleep(time.Minute) // it is killed before
+		_, _ = os.Stdin.Read(make([]byte, 1)) // nothing comes: it is killed
 	}
 	t.Parallel()
 	parent := t.TempDir()
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestLeftoversArePruned$")
 	child.Env = append(os.Environ(), inChild+"="+parent)
+	if _, err := child.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
 	said, err := child.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
