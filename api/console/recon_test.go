@@ -521,7 +521,7 @@ func TestReconciliationHasWords(t *testing.T) {
 	for state := range itemLooks {
 		keys = append(keys, "close.item.state."+string(state), "close.says."+string(state))
 	}
-	for _, did := range breakDeeds {
+	for did := range breakDeeds {
 		keys = append(keys, "break.did."+did, "break.did."+did+".note")
 	}
 	for _, name := range categoryOrder {
