@@ -282,6 +282,8 @@ func (f *fixture) path(op *Operation, book string, objects map[string]string) st
 		path += "?format=tiktok&role=bookkeeper&seller=sel_uk"
 	}
 	switch op.ID {
+	case "search-book":
+		path += "?q=UK-1001"
 	case "replay-payout-decision":
 		path += "?kind=creator&payee=cre_amy&currency=GBP"
 	case "get-days-manifest": // of days that are over
@@ -289,6 +291,8 @@ func (f *fixture) path(op *Operation, book string, objects map[string]string) st
 		path += "?from=" + day + "&to=" + day
 	case "quote-payout":
 		path += "?kind=creator&currency=GBP"
+	case "compare-rule-sets":
+		path += "?from=uk-1"
 	}
 	for name, value := range objects {
 		if op.ID == "explain-transaction" && value == f.own["id"] {

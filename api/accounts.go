@@ -32,7 +32,8 @@ type accountEntryListJSON struct {
 
 type listEntriesQuery struct {
 	Currency string `json:"currency,omitempty" pattern:"^[A-Z]{3}$" doc:"Needed if the account exists in several currencies" example:"GBP"`
-	Order    string `json:"order,omitempty" enum:"asc,desc" default:"asc" doc:"asc: the oldest first; desc: the newest first"`
+	Period   string `json:"period,omitempty" pattern:"^2[0-9]{3}-(0[1-9]|1[0-2])$" doc:"Only what counts in this accounting period, the oldest first; a page may be empty and still have a next one" example:"2026-11"`
+	Order    string `json:"order,omitempty" enum:"asc,desc" default:"asc" doc:"asc: the oldest first; desc: the newest first, not together with period"`
 	Limit    int    `json:"limit,omitempty" minimum:"1" maximum:"1000" default:"100"`
 	Cursor   string `json:"cursor,omitempty" minLength:"1" doc:"next_cursor of the page before"`
 }
@@ -51,6 +52,13 @@ func listEntries(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, ledger.ErrAddress.At("path:address", ledger.ErrAddress.Code, ledger.ErrAddress.Message)
 	}
+	period := c.query.period()
+	if period != 0 && c.query.descending() {
+		c.query.invalid("order", "exclusive", "The entries of a period are listed the oldest first. Leave order out.")
+	}
+	if period != 0 {
+		return monthEntries(c, address, period)
+	}
 	q := ledger.HistoryQuery{Account: address, Currency: c.query.currency(), Descending: c.query.descending(), Limit: c.query.limit()}
 	if at := c.position(3); at != nil && at[0] == string(address) {
 		q.AfterSequence, _ = strconv.ParseInt(at[1], 10, 64) // the MAC vouches for it
@@ -66,17 +74,51 @@ func listEntries(c *call) (reply, error) {
 		return reply{}, err
 	}
 	lines, more := page.Lines, page.More
-	out := accountEntryListJSON{Data: make([]accountEntryJSON, len(lines))}
+	out := accountEntryListJSON{Data: c.accountEntries(lines)}
+	if more {
+		last := lines[len(lines)-1]
+		next := c.nextCursor(string(address), strconv.FormatInt(last.Sequence, 10), strconv.Itoa(last.Line))
+		out.NextCursor = &next
+	}
+	return document(http.StatusOK, out)
+}
+
+func (c *call) accountEntries(lines []ledger.HistoryLine) []accountEntryJSON {
+	out := make([]accountEntryJSON, len(lines))
 	for i, l := range lines {
-		out.Data[i] = accountEntryJSON{
+		out[i] = accountEntryJSON{
 			Transaction: ledger.TransactionID(c.book.Code, l.Sequence), Sequence: l.Sequence, EntryJSON: entryOf(l.Entry),
 			Reference: l.Reference, Event: l.Event, Subject: l.Subject, Memo: l.Memo,
 			OccurredAt: l.OccurredAt.UTC().Format(instantFormat), RecordedAt: l.RecordedAt.UTC().Format(instantFormat), Period: l.Period.String(),
 		}
 	}
-	if more {
-		last := lines[len(lines)-1]
-		next := c.nextCursor(string(address), strconv.FormatInt(last.Sequence, 10), strconv.Itoa(last.Line))
+	return out
+}
+
+// monthEntries lists what counts in a period on an account.
+func monthEntries(c *call, address ledger.Address, period ledger.Period) (reply, error) {
+	q := ledger.MonthQuery{Account: address, Currency: c.query.currency(), Period: period, Limit: c.query.limit()}
+	if at := c.position(6); at != nil && at[0] == string(address) && at[1] == period.String() {
+		for i, to := range []*int64{&q.AfterSequence, nil, &q.SeenDebits, &q.SeenCredits} {
+			if to != nil {
+				*to, _ = strconv.ParseInt(at[i+2], 10, 64) // the MAC vouches for it
+			}
+		}
+		q.AfterLine, _ = strconv.Atoi(at[3])
+	} else if at != nil {
+		c.query.fail(ErrCursor)
+	}
+	if c.query.wrong != nil {
+		return reply{}, c.query.wrong
+	}
+	page, err := c.service.ledger.Month(c.ctx, c.book, q)
+	if err != nil {
+		return reply{}, err
+	}
+	out := accountEntryListJSON{Data: c.accountEntries(page.Lines)}
+	if page.More {
+		next := c.nextCursor(string(address), period.String(), strconv.FormatInt(page.AfterSequence, 10), strconv.Itoa(page.AfterLine),
+			strconv.FormatInt(page.SeenDebits, 10), strconv.FormatInt(page.SeenCredits, 10))
 		out.NextCursor = &next
 	}
 	return document(http.StatusOK, out)

@@ -26,11 +26,13 @@ import (
 	"mizan/ledger/vault"
 	"mizan/payouts"
 	"mizan/payouts/earnings"
+	"mizan/payouts/health"
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor/bankfile"
 	"mizan/payouts/questions"
 	"mizan/payouts/reconcile"
 	"mizan/payouts/reports"
+	"mizan/payouts/search"
 	"mizan/payouts/statements"
 )
 
@@ -65,6 +67,8 @@ type Config struct {
 	Statements *statements.Service
 	// Questions are what payees ask about what they are told; without it nobody can ask.
 	Questions *questions.Service
+	// Health reads how books stand; without it they are read from all that is given here.
+	Health *health.Service
 	// Reports answers reports and keeps exports; without it there are none.
 	Reports *reports.Service
 	// Receipts knows what is public; without it nothing is.
@@ -91,6 +95,8 @@ type Config struct {
 	IntakeBytes int64
 	// Patience is how long the reader of a file may take for one part of it; ten minutes if it is zero.
 	Patience time.Duration
+	// LookPatience is how long one figure of a book's health and one part of a search may take; a second and a half if it is zero.
+	LookPatience time.Duration
 	// TrustedProxies are the networks of the proxies whose X-Forwarded-For is believed; nobody else's is.
 	TrustedProxies []netip.Prefix
 	// Secure says that browsers come by TLS, as they do in production: sessions have the cookie that only TLS carries, and
@@ -120,6 +126,8 @@ type service struct {
 	receipts   *receipts.Service
 	statements *statements.Service
 	questions  *questions.Service
+	health     *health.Service
+	search     *search.Service
 	publicURL  string
 	now        func() time.Time
 	log        *slog.Logger
@@ -136,6 +144,21 @@ type service struct {
 	secure     bool
 	// crossOrigin tells what a browser sends for this service's own pages from what another site made it send.
 	crossOrigin *http.CrossOriginProtection
+}
+
+// health is what reads the health of books.
+func (config *Config) health() *health.Service {
+	if config.Health != nil {
+		return config.Health
+	}
+	return health.New(health.Options{Ledger: config.Ledger, Events: config.Commerce, Intake: config.Intake, Desk: config.Desk, Jobs: config.Jobs, Payouts: config.Payouts,
+		Reconcile: config.Reconcile, Questions: config.Questions, Now: config.Now, Patience: config.LookPatience, Log: config.Log})
+}
+
+// search is what searches books.
+func (config *Config) search() *search.Service {
+	return search.New(search.Options{Ledger: config.Ledger, Events: config.Commerce, Desk: config.Desk, Payouts: config.Payouts, Reconcile: config.Reconcile, Reports: config.Reports,
+		Now: config.Now, Patience: config.LookPatience, Log: config.Log})
 }
 
 // New returns the handler of the whole service. It returns an error if the configuration lacks something, or if the
@@ -163,7 +186,7 @@ func newService(config Config) (*service, error) {
 	s := &service{
 		ledger: config.Ledger, commerce: config.Commerce, rules: config.Rules, intakes: config.Intake, notices: config.Notices, access: config.Access, now: config.Now, log: config.Log, cursorKey: config.CursorKey,
 		desk: config.Desk, trail: config.Trail, vault: config.Vault, jobs: config.Jobs, payouts: config.Payouts, bank: config.Bank, reconcile: config.Reconcile, earnings: config.Earnings, reports: config.Reports, receipts: config.Receipts, statements: config.Statements, questions: config.Questions, publicURL: config.PublicURL,
-		ready: config.Ready, console: config.Console, docs: config.Docs, proxies: config.TrustedProxies, secure: config.Secure, crossOrigin: http.NewCrossOriginProtection(),
+		health: config.health(), search: config.search(), ready: config.Ready, console: config.Console, docs: config.Docs, proxies: config.TrustedProxies, secure: config.Secure, crossOrigin: http.NewCrossOriginProtection(),
 	}
 	if s.patience = config.Patience; s.patience <= 0 {
 		s.patience = partTime
@@ -199,23 +222,23 @@ func (s *service) route(version string) error {
 	s.router = chi.NewRouter()
 	s.router.NotFound(s.elsewhere)
 	s.router.MethodNotAllowed(s.otherMethod)
-	described := humachi.New(s.router, openAPIConfig(version))
-	for _, op := range Operations() {
-		d := describe(&op, described.OpenAPI().Components.Schemas)
-		described.OpenAPI().AddOperation(d)
+	d, err := describedAs(version)
+	if err != nil {
+		return err
+	}
+	s.spec = d.spec
+	adapter := humachi.NewAdapter(s.router)
+	for i, op := range Operations() {
 		handler := s.serve(&op)
-		described.Adapter().Handle(d, handler)
+		adapter.Handle(d.operations[i], handler)
 		if op.Method == http.MethodGet {
 			// net/http sends the headers of the same answer and drops its body.
-			head := *d
+			head := *d.operations[i]
 			head.Method = http.MethodHead
-			described.Adapter().Handle(&head, handler)
+			adapter.Handle(&head, handler)
 		}
 	}
-	openAnswers(described.OpenAPI().Components.Schemas)
-	var err error
-	s.spec, err = described.OpenAPI().MarshalJSON()
-	return err
+	return nil
 }
 
 // elsewhere serves what is no operation: the handbook, the console, or a problem.

@@ -96,12 +96,15 @@ type actorJSON struct {
 }
 
 type approvalListJSON struct {
-	Data       []ApprovalJSON `json:"data" nullable:"false" doc:"The oldest first"`
-	NextCursor *string        `json:"next_cursor" doc:"Send it as cursor for the next page; null on the last one"`
+	Data       []ApprovalJSON `json:"data" nullable:"false" doc:"The oldest first, unless order asks for the newest"`
+	NextCursor *string        `json:"next_cursor" doc:"Send it as cursor for the next page, with the same filters; null on the last one"`
 }
 
 type approvalQuery struct {
 	State  string `json:"state,omitempty" enum:"open,done,refused,withdrawn,expired" doc:"Only those of this state"`
+	Act    string `json:"act,omitempty" maxLength:"64" doc:"Only those that ask for this act" example:"period.close"`
+	Author string `json:"author,omitempty" maxLength:"128" doc:"Only those that the person or the key of this id wrote or edited" example:"per_0123456789abcdef"`
+	Order  string `json:"order,omitempty" enum:"asc,desc" default:"asc" doc:"asc: the oldest first; desc: the newest first"`
 	Limit  int    `json:"limit,omitempty" minimum:"1" maximum:"1000" default:"100"`
 	Cursor string `json:"cursor,omitempty" minLength:"1" doc:"next_cursor of the page before"`
 }
@@ -137,14 +140,15 @@ func approvalsUnder(path, infix, of string, example any) []Operation {
 	list := []Operation{
 		{
 			Method: http.MethodPost, Path: path, ID: "ask-" + infix + "approval", Summary: "Ask for an approval" + of,
-			Description: "What is asked for is judged and its effect computed; nothing happens yet. It stays open for a day. Whoever answers for the key that asks counts as an author too.",
-			Scope:       access.ApprovalsWrite, Body: reflect.TypeFor[NewApproval](), BodyLimit: approvalLimit, Example: example,
-			Answers: []Answer{{Status: 201, Meaning: "It waits for a second person.", Body: one}},
+			Description: "What is asked for is judged and its effect computed; nothing happens yet. With dry_run=true nobody is asked, and the answer is the effect with the entries that would be posted and the balances around them; in a book that needs the scope balances:read too. It stays open for a day. Whoever answers for the key that asks counts as an author too.",
+			Scope:       access.ApprovalsWrite, Query: reflect.TypeFor[forecastQuery](), Body: reflect.TypeFor[NewApproval](), BodyLimit: approvalLimit, Example: example,
+			Answers: []Answer{{Status: 201, Meaning: "It waits for a second person.", Body: one}, {Status: 200, Meaning: "What it would do, for dry_run=true.", Body: reflect.TypeFor[ForecastJSON]()}},
 			Errors:  append([]*fault.Error{guard.ErrActUnknown, guard.ErrApprovalInvalid, guard.ErrApprovalsFull, guard.ErrApprovalNobody}, actErrors...), handle: askApproval,
 		},
 		{
 			Method: http.MethodGet, Path: path, ID: "list-" + infix + "approvals", Summary: "List approvals" + of,
-			Scope: access.ApprovalsRead, Query: reflect.TypeFor[approvalQuery](),
+			Description: "A page that act or author narrows may have few approvals, or none, before the last.",
+			Scope:       access.ApprovalsRead, Query: reflect.TypeFor[approvalQuery](),
 			Answers: []Answer{{Status: 200, Meaning: "A page of approvals.", Body: reflect.TypeFor[approvalListJSON]()}},
 			Errors:  []*fault.Error{ErrCursor, ledger.ErrInvalid}, handle: listApprovals,
 		},
@@ -196,7 +200,7 @@ var actErrors = slicesOf(slicesOf(eventErrors, vaultErrors...),
 	access.ErrPersonInvalid, access.ErrPersonUnknown, access.ErrKeyInvalid,
 	ledger.ErrPeriod, ledger.ErrPeriodOrder, ledger.ErrTransactionUnknown, ledger.ErrAlreadyReversed, ledger.ErrReversalOfReversal, ledger.ErrNothingToReverse,
 	commerce.ErrRuleSetInvalid, commerce.ErrRuleSetPast, commerce.ErrRuleSetMarket, commerce.ErrRuleSetExists, commerce.ErrRuleSetsFull,
-	commerce.ErrPayeeUnknown, commerce.ErrPayeeVersion, commerce.ErrGuardian)
+	commerce.ErrPayeeUnknown, commerce.ErrPayeeVersion, commerce.ErrGuardian, commerce.ErrCampaignVersion)
 
 // slicesOf is a copy of the list with more at its end.
 func slicesOf(list []*fault.Error, more ...*fault.Error) []*fault.Error {
@@ -229,6 +233,10 @@ func (c *call) approvalAt() (*guard.Desk, string, error) {
 }
 
 func askApproval(c *call) (reply, error) {
+	dry := c.query.boolean("dry_run")
+	if c.query.wrong != nil {
+		return reply{}, c.query.wrong
+	}
 	n, err := decodeWith(c, func(d *decoder, at int32) (body NewApproval) {
 		d.object(at, &body)
 		return body
@@ -236,7 +244,7 @@ func askApproval(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return c.ask(guard.Request{Act: n.Act, Payload: n.Payload, Reason: n.Reason, Document: n.Document})
+	return c.askOrForecast(guard.Request{Act: n.Act, Payload: n.Payload, Reason: n.Reason, Document: n.Document}, dry)
 }
 
 // author is the caller as the author of what a second person is asked for. It returns guard.ErrApprovalNobody.
@@ -270,24 +278,27 @@ func listApprovals(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	limit, after, afterID := c.query.limit(), time.Time{}, ""
-	state := c.query.text("state")
-	if state != "" {
-		state = c.query.choice("state", guard.StateOpen, guard.StateDone, guard.StateRefused, guard.StateWithdrawn, guard.StateExpired)
+	limit, after := c.query.limit(), guard.Place{}
+	search := guard.Search{State: c.query.text("state"), Act: c.query.text("act"), Author: c.query.text("author"), Newest: c.query.descending()}
+	if search.State != "" {
+		search.State = c.query.choice("state", guard.StateOpen, guard.StateDone, guard.StateRefused, guard.StateWithdrawn, guard.StateExpired)
+	}
+	for name, most := range map[string]int{"act": 64, "author": 128} {
+		if len(c.query.text(name)) > most {
+			c.query.invalid(name, "text", "This is longer than any that is recorded.")
+		}
 	}
 	if at := c.position(2); at != nil {
 		micros, err := strconv.ParseInt(at[0], 10, 64)
 		if err != nil {
 			return reply{}, ErrCursor
 		}
-		after, afterID = time.UnixMicro(micros).UTC(), at[1]
+		after = guard.Place{At: time.UnixMicro(micros).UTC(), ID: at[1]}
 	}
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong
 	}
-	list, more, err := oneMore(limit, func(limit int) ([]guard.Approval, error) {
-		return desk.Approvals(c.ctx, c.guarded(), state, after, afterID, limit)
-	})
+	list, next, err := desk.Find(c.ctx, c.guarded(), search, after, limit)
 	if err != nil {
 		return reply{}, err
 	}
@@ -295,9 +306,8 @@ func listApprovals(c *call) (reply, error) {
 	for i, a := range list {
 		out.Data[i] = approvalOf(a)
 	}
-	if more {
-		last := list[len(list)-1]
-		cursor := c.nextCursor(strconv.FormatInt(last.CreatedAt.UnixMicro(), 10), last.ID)
+	if next.ID != "" {
+		cursor := c.nextCursor(strconv.FormatInt(next.At.UnixMicro(), 10), next.ID)
 		out.NextCursor = &cursor
 	}
 	return document(http.StatusOK, out)

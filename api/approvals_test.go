@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -104,7 +105,17 @@ func TestApprovalLists(t *testing.T) {
 	if got := h.walk("/v1/approvals?state=open", field("act")); len(got) != 1 || got[0] != "sample.installed" {
 		t.Errorf("the installation's: %v", got)
 	}
-	h.refused(422, "validation-failed", "GET", "/v1/books/uk/approvals?state=lost", "")
+	if got := h.walk("/v1/books/uk/approvals?limit=2&order=desc", field("id")); len(got) != 5 || got[0] != asked[4] || got[4] != asked[0] {
+		t.Errorf("the newest first: %v, want %v from its end", got, asked)
+	}
+	for query, want := range map[string]int{"act=sample.counted&state=open": 4, "act=no.act": 0, "author=" + h.financeID: 5, "author=per_nobody": 0, "author=" + h.financeID + "&state=withdrawn&order=desc": 1} {
+		if got := h.walk("/v1/books/uk/approvals?limit=1&"+query, field("id")); len(got) != want {
+			t.Errorf("%s: %v, want %d", query, got, want)
+		}
+	}
+	for _, bad := range []string{"state=lost", "order=newest", "act=" + strings.Repeat("a", 65), "author=" + strings.Repeat("a", 129)} {
+		h.refused(422, "validation-failed", "GET", "/v1/books/uk/approvals?"+bad, "")
+	}
 	h.clock.forward(25 * time.Hour)
 	if got := h.walk("/v1/books/uk/approvals?state=expired", field("id")); len(got) != 4 {
 		t.Errorf("expired: %v", got)
@@ -124,6 +135,10 @@ func TestTrail(t *testing.T) {
 	}
 	const trail = "/v1/books/uk/audit"
 	all := h.walk(trail+"?limit=3", field("sequence"))
+	back := h.walk(trail+"?limit=3&order=desc&act=approval.", field("sequence"))
+	if slices.Reverse(back); !slices.Equal(back, h.walk(trail+"?limit=3&act=approval.", field("sequence"))) {
+		t.Errorf("the end of the trail first: %v", back)
+	}
 	export := h.must(200, "GET", trail+"/export", "")
 	if got := export.Header.Get("Content-Type"); got != ndjson {
 		t.Errorf("an export is %s", got)
@@ -161,6 +176,16 @@ func TestTrail(t *testing.T) {
 		if got := h.walk(trail+"?limit=2&"+query, field("act")); len(got) != want {
 			t.Errorf("%s finds %d, want %d", query, len(got), want)
 		}
+	}
+	narrow := h.must(200, "GET", trail+"/export?act=approval.&actor="+h.financeID, "")
+	if n := strings.Count(narrow.body, "\n"); n != 7 || strings.Count(narrow.body, `"act":"approval.asked"`) != 7 {
+		t.Errorf("an export that is narrowed has %d rows: %s", n, narrow.body)
+	}
+	if last := h.must(200, "GET", trail+"?order=desc&limit=1", ""); !strings.Contains(last.body, `"after":{"after":0,"act":"approval.","actor":"`+h.financeID+`"}`) {
+		t.Errorf("the trail does not tell what was taken: %s", last.body)
+	}
+	if a := h.must(200, "GET", trail+"/export?act=no.act", ""); a.body != "" {
+		t.Errorf("an export of nothing: %s", a.body)
 	}
 	for _, value := range injections {
 		for _, name := range []string{"act", "actor", "object", "from", "until"} {

@@ -44,6 +44,7 @@ type listBalancesQuery struct {
 type trialBalanceQuery struct {
 	Period string `json:"period,omitempty" pattern:"^2[0-9]{3}-(0[1-9]|1[0-2])$" doc:"One accounting period; left out, everything up to now" example:"2026-11"`
 	Detail string `json:"detail,omitempty" enum:"row,account" default:"row" doc:"row: by row of the chart, on one page; account: by account, in pages"`
+	Code   int64  `json:"code,omitempty" minimum:"1" maximum:"9999" doc:"One row of the chart, together with detail=account; a page may be empty and still have a next one" example:"2110"`
 	Limit  int    `json:"limit,omitempty" minimum:"1" maximum:"1000" default:"100" doc:"Accounts per page; by row there is one page"`
 	Cursor string `json:"cursor,omitempty" minLength:"1" doc:"next_cursor of the page before"`
 }
@@ -135,6 +136,10 @@ func listBalances(c *call) (reply, error) {
 
 func getTrialBalance(c *call) (reply, error) {
 	period, byAccount, limit := c.query.period(), c.query.choice("detail", "row", "account") == "account", c.query.limit()
+	row := c.service.ledger.Chart().Row(int(c.query.integer("code", 1, 9999, 0)))
+	if c.query.text("code") != "" && (row == nil || !byAccount) {
+		c.query.invalid("code", "chart-code", "Send the number of a row of the chart, together with detail=account.")
+	}
 	var after ledger.Address
 	var afterCurrency money.Currency
 	if at := c.position(2); at != nil {
@@ -148,7 +153,13 @@ func getTrialBalance(c *call) (reply, error) {
 		return reply{}, err
 	}
 	out := trialBalanceJSON{Period: period.String(), AtSequence: rows.AtSequence, Totals: totalsOf(rows.Rows, byAccount), Data: []trialRowJSON{}}
-	if byAccount {
+	switch {
+	case byAccount && row != nil:
+		if rows, err = c.service.ledger.TrialBalanceOfRow(c.ctx, c.book, period, row, "", after, afterCurrency, limit); err != nil {
+			return reply{}, err
+		}
+		out.AtSequence = rows.AtSequence
+	case byAccount:
 		if rows, err = c.service.ledger.TrialBalanceByAccount(c.ctx, c.book, period, after, afterCurrency, limit); err != nil {
 			return reply{}, err
 		}
@@ -158,8 +169,11 @@ func getTrialBalance(c *call) (reply, error) {
 		out.Data = append(out.Data, trialRowOf(r, period))
 	}
 	if rows.More {
-		last := rows.Rows[len(rows.Rows)-1]
-		next := c.nextCursor(string(last.Account), string(last.Currency))
+		if row == nil {
+			last := rows.Rows[len(rows.Rows)-1]
+			rows.LastAccount, rows.LastCurrency = last.Account, last.Currency
+		}
+		next := c.nextCursor(string(rows.LastAccount), string(rows.LastCurrency))
 		out.NextCursor = &next
 	}
 	return document(http.StatusOK, out)

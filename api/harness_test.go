@@ -155,6 +155,8 @@ func open(t testing.TB, change ...func(*Config)) *house {
 	config := Config{
 		Jobs: h.jobs, Payouts: h.payouts, Bank: h.bank, Reconcile: h.reconcile, Earnings: h.earnings, Reports: answers, Receipts: receipts.New(receipts.Options{Pool: h.db.Pool, Ledger: h.ledger, Events: events, Now: h.clock.now}), Statements: h.statements, Questions: questions.New(questions.Options{Pool: h.db.Pool, Vault: h.vault, Trail: trail, Payouts: h.payouts, Statements: h.statements, Now: h.clock.now}), Ledger: h.ledger, Commerce: events, Intake: h.intake, Rules: rules, Access: h.access, Desk: desk, Trail: trail, Vault: h.vault, Now: h.clock.now, CursorKey: []byte("cursor-key-of-the-tests"),
 		Log: slog.New(slog.NewJSONHandler(h.log, nil)), Version: "test",
+		// No answer depends on how fast the machine is.
+		LookPatience: time.Minute,
 	}
 	for _, c := range change {
 		c(&config)

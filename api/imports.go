@@ -19,6 +19,7 @@ import (
 	"mizan/api/access"
 	"mizan/ledger/commerce/intake"
 	"mizan/ledger/fault"
+	"mizan/ledger/guard"
 	"mizan/ledger/money"
 )
 
@@ -60,6 +61,7 @@ type importQuery struct {
 }
 
 type importsQuery struct {
+	Order  string `json:"order,omitempty" enum:"asc,desc" default:"asc" doc:"asc: the oldest first; desc: the newest first"`
 	Limit  int    `json:"limit,omitempty" minimum:"1" maximum:"1000" default:"100"`
 	Cursor string `json:"cursor,omitempty" minLength:"1" doc:"next_cursor of the page before"`
 }
@@ -155,7 +157,7 @@ func importOperations() []Operation {
 		},
 		{
 			Method: http.MethodGet, Path: "/v1/books/{book}/imports", ID: "list-imports", Group: "Imports", Summary: "List imported files",
-			Description: "Oldest first.", Scope: access.InboundRead, Query: reflect.TypeFor[importsQuery](),
+			Description: "Oldest first, unless order asks for the newest.", Scope: access.InboundRead, Query: reflect.TypeFor[importsQuery](),
 			Answers: []Answer{{Status: 200, Meaning: "A page of imports.", Body: reflect.TypeFor[importListJSON]()}},
 			Errors:  []*fault.Error{ErrCursor}, handle: listImports,
 		},
@@ -175,7 +177,7 @@ func importOperations() []Operation {
 			Description: "They are taken up at once. Do it after correcting why they were parked. Changed rows stay as they are.",
 			Body:        reflect.TypeFor[NewRetry](), BodyLimit: bodyLimit, Example: map[string]any{},
 			Answers: []Answer{{Status: 200, Meaning: "They are tried again.", Body: full}},
-			Errors:  []*fault.Error{intake.ErrImportUnknown, intake.ErrNothingParked}, handle: retryImport,
+			Errors:  []*fault.Error{intake.ErrImportUnknown, intake.ErrNothingParked, guard.ErrDeedInvalid}, handle: retryImport,
 		},
 	}
 }
@@ -203,7 +205,7 @@ func importUpload(c *call) (reply, error) {
 	if dry {
 		i, breaks, err = in.DryRunImport(c.ctx, c.book, o, body)
 	} else {
-		i, fresh, err = in.Import(c.ctx, c.book, o, body)
+		i, fresh, err = in.ImportBy(c.ctx, c.actor(), c.book, o, body)
 	}
 	if err != nil {
 		return reply{}, err
@@ -333,10 +335,14 @@ func listImports(c *call) (reply, error) {
 	if at := c.position(1); at != nil {
 		after, _ = strconv.ParseInt(at[0], 10, 64)
 	}
+	read := in.Imports
+	if c.query.descending() {
+		read = in.LatestImports
+	}
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong
 	}
-	list, more, err := oneMore(limit, func(limit int) ([]intake.Import, error) { return in.Imports(c.ctx, c.book, after, limit) })
+	list, more, err := oneMore(limit, func(limit int) ([]intake.Import, error) { return read(c.ctx, c.book, after, limit) })
 	if err != nil {
 		return reply{}, err
 	}
@@ -405,13 +411,14 @@ func retryImport(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	if _, err := decodeWith(c, func(d *decoder, n int32) (r NewRetry) {
+	body, err := decodeWith(c, func(d *decoder, n int32) (r NewRetry) {
 		d.object(n, &r)
 		return r
-	}); err != nil {
+	})
+	if err != nil {
 		return reply{}, err
 	}
-	if i, err = in.RetryImport(c.ctx, c.book, i.ID); err != nil {
+	if i, err = in.RetryImportBy(c.ctx, c.actor(), c.book, i.ID, body.Reason); err != nil {
 		return reply{}, err
 	}
 	return document(http.StatusOK, importOf(&i))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,6 +78,11 @@ func TestFilesOverHTTP(t *testing.T) {
 	if fmt.Sprint(rows) != "[4T-3unknown-field 5T-4date-impossible]" {
 		t.Errorf("parked: %v", rows)
 	}
+	for _, reason := range []string{strings.Repeat("م", 1500), "a\u202eb"} {
+		if a := h.do("POST", path+"/retry", `{"reason":"`+reason+`"}`); a.code() != "audit-invalid" || !strings.Contains(a.body, `"/reason"`) {
+			t.Errorf("a reason that cannot be kept: %d %s", a.StatusCode, a.body)
+		}
+	}
 	if v := h.must(200, "POST", path+"/retry", "{}").json(t); v["state"] != "applying" {
 		t.Errorf("retry: %v", v)
 	}
@@ -99,6 +105,13 @@ func TestFilesOverHTTP(t *testing.T) {
 	}
 	if ids := h.walk("/v1/books/uk/imports?limit=1", func(i map[string]any) string { return i["state"].(string) }); len(ids) != 4 {
 		t.Errorf("imports: %v", ids)
+	}
+	oldest, newest := h.walk("/v1/books/uk/imports?limit=3", field("id")), h.walk("/v1/books/uk/imports?limit=3&order=desc", field("id"))
+	if slices.Reverse(newest); !slices.Equal(newest, oldest) {
+		t.Errorf("%v from the beginning, %v from the end", oldest, newest)
+	}
+	if told := h.must(200, "GET", "/v1/books/uk/audit?act=import.taken", "").json(t)["data"].([]any); len(told) != 4 {
+		t.Errorf("the trail tells of %d files: %v", len(told), told)
 	}
 	if list := h.must(200, "GET", "/v1/books/uk/balances", "").body; !strings.Contains(list, `"250.00"`) && !strings.Contains(list, `"251.00"`) {
 		t.Errorf("balances: %s", list)

@@ -13,6 +13,7 @@ import (
 	"mizan/ledger/commerce"
 	"mizan/ledger/commerce/intake"
 	"mizan/ledger/fault"
+	"mizan/ledger/guard"
 )
 
 // Inbound: messages that shops and processors send by themselves, what became of them, how a shop is read, and the release
@@ -57,6 +58,7 @@ type inboundQuery struct {
 	Cursor string `json:"cursor,omitempty" minLength:"1" doc:"next_cursor of the page before"`
 	State  string `json:"state,omitempty" enum:"received,applied,parked,ignored" doc:"Only messages of this state"`
 	Source string `json:"source,omitempty" enum:"shopify,stripe" doc:"Only messages of this source"`
+	Order  string `json:"order,omitempty" enum:"asc,desc" default:"asc" doc:"asc: the oldest first; desc: the newest first"`
 }
 
 type importSourceJSON struct {
@@ -65,8 +67,10 @@ type importSourceJSON struct {
 	Reads   intake.Source `json:"reads" doc:"How its orders are read"`
 }
 
-// NewRetry is the body that has a message tried again; there is nothing to say in it.
-type NewRetry struct{}
+// NewRetry is the body that has something tried again.
+type NewRetry struct {
+	Reason string `json:"reason,omitempty" maxLength:"2000" doc:"Why; it is kept in the audit trail" example:"The shop is described."`
+}
 
 // NewImportRelease is the body that releases an imported order.
 type NewImportRelease struct {
@@ -98,15 +102,15 @@ func inboundOperations() []Operation {
 		},
 		{
 			Method: http.MethodGet, Path: "/v1/books/{book}/inbound/messages/{message}", ID: "get-inbound", Group: "Imports", Summary: "Read an inbound message",
-			Description: "With its body as it came, which may hold personal data of buyers.", Scope: access.InboundRead,
+			Description: "With its body as it came, which may hold personal data of buyers.", Scope: access.InboundRead, Also: access.PersonalRead,
 			Answers: []Answer{{Status: 200, Meaning: "The message.", Body: full}}, Errors: []*fault.Error{intake.ErrMessageUnknown}, handle: getInbound,
 		},
 		{
 			Method: http.MethodPost, Path: "/v1/books/{book}/inbound/messages/{message}/retry", ID: "retry-inbound", Group: "Imports", Summary: "Try an inbound message again",
-			Description: "It is taken up at once. Do it after correcting why it was parked.", Scope: access.InboundWrite,
+			Description: "It is taken up at once. Do it after correcting why it was parked. The answer holds the body.", Scope: access.InboundWrite, Also: access.PersonalRead,
 			Body: reflect.TypeFor[NewRetry](), BodyLimit: bodyLimit, Example: map[string]any{},
 			Answers: []Answer{{Status: 200, Meaning: "It is tried again.", Body: full}},
-			Errors:  []*fault.Error{intake.ErrMessageUnknown, intake.ErrMessageDone}, handle: retryInbound,
+			Errors:  []*fault.Error{intake.ErrMessageUnknown, intake.ErrMessageDone, guard.ErrDeedInvalid}, handle: retryInbound,
 		},
 		{
 			Method: http.MethodPost, Path: "/v1/books/{book}/import_sources/{source}", ID: "describe-source", Group: "Imports", Summary: "Say how a shop's orders are read",
@@ -209,12 +213,16 @@ func listInbound(c *call) (reply, error) {
 		after, _ = strconv.ParseInt(at[0], 10, 64)
 	}
 	q := intake.Query{State: intake.State(c.query.choice("state", "", "received", "applied", "parked", "ignored")), Source: c.query.choice("source", "", "shopify", "stripe"), After: after}
+	read := in.Messages
+	if c.query.descending() {
+		read = in.LatestMessages
+	}
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong
 	}
 	list, more, err := oneMore(limit, func(limit int) ([]intake.Message, error) {
 		q.Limit = limit
-		return in.Messages(c.ctx, c.book, q)
+		return read(c.ctx, c.book, q)
 	})
 	if err != nil {
 		return reply{}, err
@@ -260,13 +268,14 @@ func retryInbound(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	if _, err := decodeWith(c, func(d *decoder, n int32) (r NewRetry) {
+	body, err := decodeWith(c, func(d *decoder, n int32) (r NewRetry) {
 		d.object(n, &r)
 		return r
-	}); err != nil {
+	})
+	if err != nil {
 		return reply{}, err
 	}
-	if _, err := in.Retry(c.ctx, c.book, id); err != nil {
+	if _, err := in.RetryBy(c.ctx, c.actor(), c.book, id, body.Reason); err != nil {
 		return reply{}, err
 	}
 	m, err := in.Read(c.ctx, c.actor(), c.book, id)

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +78,10 @@ func TestShopOverHTTP(t *testing.T) {
 	if n := len(h.must(200, "GET", "/v1/books/uk/inbound?state=applied", "").json(t)["data"].([]any)); n != 2 {
 		t.Errorf("%d are applied", n)
 	}
+	oldest, newest := h.walk("/v1/books/uk/inbound?limit=1", field("id")), h.walk("/v1/books/uk/inbound?order=desc&limit=1", field("id"))
+	if slices.Reverse(newest); len(oldest) != 2 || !slices.Equal(newest, oldest) {
+		t.Errorf("%v from the beginning, %v from the end", oldest, newest)
+	}
 	balances := h.must(200, "GET", "/v1/books/uk/balances", "").body
 	for _, want := range []string{`"2.52"`, `"0.63"`, `"-3.15"`} {
 		if !strings.Contains(balances, want) {
@@ -92,6 +97,9 @@ func TestShopOverHTTP(t *testing.T) {
 	one := h.must(200, "GET", "/v1/books/uk/inbound/messages/"+parked[0].(map[string]any)["id"].(string), "").json(t)
 	if raw, err := base64.StdEncoding.DecodeString(one["body"].(string)); err != nil || string(raw) != refund {
 		t.Errorf("the body is not kept as it came: %s, %v", raw, err)
+	}
+	if a := h.do("POST", "/v1/books/uk/inbound/messages/"+one["id"].(string)+"/retry", `{"reason":"`+strings.Repeat("م", 1500)+`"}`); a.code() != "audit-invalid" || !strings.Contains(a.body, `"/reason"`) {
+		t.Errorf("a reason that cannot be kept: %d %s", a.StatusCode, a.body)
 	}
 	h.refused(409, "inbound-done", "POST", "/v1/books/uk/inbound/messages/"+one["id"].(string)+"/retry", `{}`)
 	h.refused(404, "inbound-unknown", "GET", "/v1/books/uk/inbound/messages/999", "")

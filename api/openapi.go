@@ -6,8 +6,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"github.com/go-chi/chi/v5"
 )
 
 // The OpenAPI 3.1 document, made from the table of operations and the documented structs. What is served at
@@ -17,6 +20,43 @@ const securityName = "key"
 
 // schemaPrefix is where named schemas stand in the document.
 const schemaPrefix = "#/components/schemas/"
+
+// description is the document and its operations, in the order of Operations. It is the same for all services of a process and takes long
+// to make, so that it is made once.
+type description struct {
+	spec       []byte
+	operations []*huma.Operation
+}
+
+var (
+	describing sync.Mutex
+	// lastDescribed is the description under its version: a process has one.
+	lastDescribed *description
+	lastVersion   string
+)
+
+// describedAs returns the description that names the version.
+func describedAs(version string) (*description, error) {
+	describing.Lock()
+	defer describing.Unlock()
+	if lastDescribed != nil && lastVersion == version {
+		return lastDescribed, nil
+	}
+	document := humachi.New(chi.NewRouter(), openAPIConfig(version)).OpenAPI()
+	d := &description{}
+	for _, op := range Operations() {
+		described := describe(&op, document.Components.Schemas)
+		document.AddOperation(described)
+		d.operations = append(d.operations, described)
+	}
+	openAnswers(document.Components.Schemas)
+	var err error
+	if d.spec, err = document.MarshalJSON(); err != nil {
+		return nil, err
+	}
+	lastDescribed, lastVersion = d, version
+	return d, nil
+}
 
 func openAPIConfig(version string) huma.Config {
 	if version == "" {

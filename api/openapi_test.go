@@ -319,7 +319,7 @@ func TestBodiesDocumented(t *testing.T) {
 			reflect.TypeFor[NewClosing](), reflect.TypeFor[NewRetention](), reflect.TypeFor[NewJobRun](), reflect.TypeFor[NewPayout](), reflect.TypeFor[NewLook](),
 			reflect.TypeFor[ChangedStanding](), reflect.TypeFor[NewPayoutDestination](), reflect.TypeFor[NewPayeeHold](), reflect.TypeFor[HoldRelease](), reflect.TypeFor[NewBankAccount](),
 			reflect.TypeFor[NewReconciliation](), reflect.TypeFor[NewExport](), reflect.TypeFor[NewEvidenceSource](), reflect.TypeFor[NewBreakOwner](),
-			reflect.TypeFor[NewBreakExplanation](), reflect.TypeFor[NewReceipt](), reflect.TypeFor[NewBreakNote](), reflect.TypeFor[NewPairingDecision](), reflect.TypeFor[NewQuestion](), reflect.TypeFor[NewAnswer](), reflect.TypeFor[ClosedQuestion]():
+			reflect.TypeFor[NewBreakExplanation](), reflect.TypeFor[NewReceipt](), reflect.TypeFor[NewBreakNote](), reflect.TypeFor[NewPairingDecision](), reflect.TypeFor[NewQuestion](), reflect.TypeFor[NewAnswer](), reflect.TypeFor[ClosedQuestion](), reflect.TypeFor[NewAdjustment]():
 			d.object(0, reflect.New(op.Body).Interface())
 		case reflect.TypeFor[NewEvent](), reflect.TypeFor[NewEventBatch](), reflect.TypeFor[NewRuleSet](), reflect.TypeFor[PolicyDocument](),
 			reflect.TypeFor[map[string]any](), reflect.TypeFor[intake.Source](), reflect.TypeFor[importFile](), reflect.TypeFor[bankReportBody](), reflect.TypeFor[statementBody]():

@@ -1,12 +1,14 @@
 package api
 
 import (
+	"encoding/json"
 	"net/http"
 	"reflect"
 	"strings"
 	"time"
 
 	"mizan/api/access"
+	"mizan/api/console"
 	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/fault"
@@ -91,6 +93,8 @@ func Operations() []Operation {
 	var all []Operation
 	for _, group := range [][]Operation{
 		bookOperations(),
+		healthOperations(),
+		searchOperations(),
 		transactionOperations(),
 		correctionOperations(),
 		eventOperations(),
@@ -122,12 +126,13 @@ func Operations() []Operation {
 		bankReportOperations(),
 		evidenceOperations(),
 		evidenceLineOperations(),
+		traceOperations(),
 		reconciliationOperations(),
 		breakOperations(),
 		pairingOperations(),
 		monthOperations(),
 		exportOperations(),
-		ruleSetOperations(),
+		ruleSetOperations(), ruleChangeOperations(),
 		inboundOperations(),
 		noticeOperations(),
 		importOperations(),
@@ -139,6 +144,7 @@ func Operations() []Operation {
 		verificationOperations(),
 		currencyOperations(),
 		approvalOperations(),
+		adjustmentOperations(),
 		auditOperations(),
 		jobOperations(),
 		keyOperations(),
@@ -152,6 +158,21 @@ func Operations() []Operation {
 		all[i].allowed = parameterNames(all[i].Query)
 	}
 	return all
+}
+
+// ConsoleOperations are the operations as the console's pages name them.
+func ConsoleOperations() []console.Operation {
+	var list []console.Operation
+	for _, op := range Operations() {
+		of := console.Operation{ID: op.ID, Method: op.Method, Path: op.Path, Params: op.allowed}
+		if op.Example != nil {
+			if body, err := json.Marshal(op.Example); err == nil { // a test sends every example
+				of.Body = string(body)
+			}
+		}
+		list = append(list, of)
+	}
+	return list
 }
 
 // ofBook reports whether the operation is about one book, which then stands in its path.

@@ -215,4 +215,8 @@ func TestPayoutPoliciesOverHTTP(t *testing.T) {
 	if list := h.must(200, "GET", "/v1/books/uk/payees/cre_amy/payout_overrides", "").json(t)["data"].([]any); len(list) != 1 {
 		t.Errorf("agreed: %v", list)
 	}
+	all := h.must(200, "GET", "/v1/books/uk/payout_overrides?limit=1", "").json(t)
+	if list := all["data"].([]any); len(list) != 1 || list[0].(map[string]any)["payee"] != "cre_amy" || all["next_cursor"] != nil {
+		t.Errorf("agreed in the book: %v", all)
+	}
 }

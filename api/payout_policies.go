@@ -63,8 +63,8 @@ type OverrideJSON struct {
 }
 
 type overrideListJSON struct {
-	Data       []OverrideJSON `json:"data" nullable:"false" doc:"The latest first"`
-	NextCursor *string        `json:"next_cursor" doc:"Always null"`
+	Data       []OverrideJSON `json:"data" nullable:"false" doc:"Of one payee the latest first, of a book by the payee's id"`
+	NextCursor *string        `json:"next_cursor" doc:"Send it as cursor for the next page; null on the last"`
 }
 
 func payoutPolicyOperations() []Operation {
@@ -96,6 +96,12 @@ func payoutPolicyOperations() []Operation {
 			Method: http.MethodGet, Path: "/v1/books/{book}/payees/{payee}/payout_overrides", ID: "list-payout-overrides", Group: "Payout policies", Summary: "List what was agreed with a payee",
 			Scope:   access.PayoutsRead,
 			Answers: []Answer{{Status: 200, Meaning: "What was agreed.", Body: reflect.TypeFor[overrideListJSON]()}}, Errors: []*fault.Error{commerce.ErrPayeeUnknown, ErrNotReady}, handle: listPayoutOverrides,
+		},
+		{
+			Method: http.MethodGet, Path: "/v1/books/{book}/payout_overrides", ID: "list-book-payout-overrides", Group: "Payout policies", Summary: "List what was agreed with single payees",
+			Description: "What was agreed last with each payee, by the payee's id. An empty document says that what was agreed ended.",
+			Scope:       access.PayoutsRead, Query: reflect.TypeFor[pageQuery](),
+			Answers: []Answer{{Status: 200, Meaning: "A page of payees.", Body: reflect.TypeFor[overrideListJSON]()}}, Errors: []*fault.Error{ErrCursor, ErrNotReady}, handle: listBookOverrides,
 		},
 	}
 }
@@ -214,9 +220,37 @@ func listPayoutOverrides(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	return document(http.StatusOK, overridesOf(list))
+}
+
+func overridesOf(list []payouts.Agreed) overrideListJSON {
 	out := overrideListJSON{Data: make([]OverrideJSON, len(list))}
 	for i, a := range list {
 		out.Data[i] = OverrideJSON{Payee: a.Payee, Version: a.Version, ValidFrom: a.ValidFrom.Format(instantFormat), RecordedAt: a.RecordedAt.Format(instantFormat), Approval: a.Approval, Document: a.Document}
+	}
+	return out
+}
+
+func listBookOverrides(c *call) (reply, error) {
+	s, err := c.paying()
+	if err != nil {
+		return reply{}, err
+	}
+	limit, after := c.query.limit(), ""
+	if at := c.position(1); at != nil {
+		after = at[0]
+	}
+	if c.query.wrong != nil {
+		return reply{}, c.query.wrong
+	}
+	list, more, err := s.Exceptions(c.ctx, c.book, after, limit)
+	if err != nil {
+		return reply{}, err
+	}
+	out := overridesOf(list)
+	if more {
+		cursor := c.nextCursor(list[len(list)-1].Payee)
+		out.NextCursor = &cursor
 	}
 	return document(http.StatusOK, out)
 }

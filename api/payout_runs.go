@@ -41,6 +41,8 @@ type PayoutRunJSON struct {
 	CreatedAt  string   `json:"created_at" format:"date-time"`
 	PlannedAt  *string  `json:"planned_at" format:"date-time" doc:"When everybody was decided about"`
 	EndedAt    *string  `json:"ended_at" format:"date-time" doc:"When nothing of it waited any more"`
+	RefusedBy  string   `json:"refused_by" doc:"Who refused it; empty for a run that was not refused" example:"person:per_0123456789abcdef"`
+	Refusal    string   `json:"refusal" doc:"Why it was refused" example:"Three times the usual."`
 }
 
 type payoutRunListJSON struct {
@@ -51,7 +53,15 @@ type payoutRunListJSON struct {
 // PayoutRunFullJSON is a run with its totals.
 type PayoutRunFullJSON struct {
 	PayoutRunJSON
-	Totals []payoutRunTotalJSON `json:"totals" nullable:"false" doc:"What it created, by currency"`
+	Totals  []payoutRunTotalJSON  `json:"totals" nullable:"false" doc:"What it created, by currency"`
+	Reasons []payoutRunReasonJSON `json:"reasons" doc:"Why it does not pay, by currency, the reason of most payees first. A payee with several reasons counts under each. Null of a run whose reasons were not all counted as it was planned; its decisions have them"`
+}
+
+type payoutRunReasonJSON struct {
+	Currency string `json:"currency" example:"GBP"`
+	Reason   string `json:"reason" example:"below-minimum"`
+	Payees   int64  `json:"payees" doc:"Decisions not to pay that name it" example:"12"`
+	Amount   string `json:"amount" doc:"What could have been paid to them at most" example:"48.20"`
 }
 
 type payoutRunQuery struct {
@@ -106,6 +116,15 @@ func payoutRunOperations() []Operation {
 			Answers: []Answer{{Status: 200, Meaning: "Refused.", Body: one}}, Errors: append([]*fault.Error{payouts.ErrRunState, payouts.ErrRunReason}, unknown...), handle: refusePayoutRun,
 		},
 		{
+			Method: http.MethodGet, Path: base + "/{run}/comparison", ID: "compare-payout-run", Summary: "Compare a payout run with those before it",
+			Description: "Its figures beside the median of the last runs, and the payouts that somebody should look at: far above the payee's own usual, the first to a payee, to a destination that changed, and the largest. They are looked for among the 300 largest payouts and 100 that need a person. A run of one payout that was asked for has nothing to compare.",
+			Scope:       access.PayoutsRead, Answers: []Answer{{Status: 200, Meaning: "The run beside the usual.", Body: reflect.TypeFor[PayoutRunComparisonJSON]()}}, Errors: unknown, handle: comparePayoutRun,
+		},
+		{
+			Method: http.MethodGet, Path: base + "/{run}/progress", ID: "get-payout-run-progress", Summary: "Read how far the payouts of a run are", Scope: access.PayoutsRead,
+			Answers: []Answer{{Status: 200, Meaning: "How many payouts stand where.", Body: reflect.TypeFor[PayoutRunProgressJSON]()}}, Errors: unknown, handle: getPayoutRunProgress,
+		},
+		{
 			Method: http.MethodGet, Path: base + "/{run}/decisions", ID: "list-payout-decisions", Summary: "List the decisions of a run",
 			Description: "One for everybody who had a balance.", Scope: access.PayoutsRead, Query: reflect.TypeFor[payoutDecisionQuery](),
 			Answers: []Answer{{Status: 200, Meaning: "A page of decisions.", Body: reflect.TypeFor[payoutDecisionListJSON]()}}, Errors: append([]*fault.Error{ErrCursor, ledger.ErrInvalid}, unknown...), handle: listPayoutDecisions,
@@ -127,7 +146,7 @@ func payoutRunOperations() []Operation {
 func payoutRunOf(r payouts.Run) PayoutRunJSON {
 	out := PayoutRunJSON{ID: r.ID, Trigger: r.Trigger, Period: optionalInstant(r.Period), CutOff: r.CutOff.Format(instantFormat), AtSequence: r.AtSequence, State: r.State, Reason: r.Reason,
 		Decided: r.Decided, Paid: r.Paid, Skipped: r.Skipped, Needs: r.Needs, Approval: r.Approval, StartedBy: r.StartedBy, CreatedAt: r.CreatedAt.Format(instantFormat),
-		PlannedAt: optionalInstant(r.PlannedAt), EndedAt: optionalInstant(r.EndedAt)}
+		PlannedAt: optionalInstant(r.PlannedAt), EndedAt: optionalInstant(r.EndedAt), RefusedBy: r.RefusedBy, Refusal: r.Refusal}
 	if out.Needs == nil {
 		out.Needs = []string{}
 	}
@@ -140,7 +159,17 @@ func (c *call) fullRun(status int, s *payouts.Service, r payouts.Run) (reply, er
 	if err != nil {
 		return reply{}, err
 	}
-	out := PayoutRunFullJSON{payoutRunOf(r), []payoutRunTotalJSON{}}
+	reasons, whole, err := s.RunReasons(c.ctx, c.book, r.ID)
+	if err != nil {
+		return reply{}, err
+	}
+	out := PayoutRunFullJSON{payoutRunOf(r), []payoutRunTotalJSON{}, nil}
+	if whole {
+		out.Reasons = []payoutRunReasonJSON{}
+	}
+	for _, x := range reasons {
+		out.Reasons = append(out.Reasons, payoutRunReasonJSON{string(x.Currency), x.Reason, x.Payees, x.Amount.Format(x.Currency)})
+	}
 	for _, t := range totals {
 		out.Totals = append(out.Totals, payoutRunTotalJSON{string(t.Currency), t.Payouts, t.Amount.Format(t.Currency), t.Fee.Format(t.Currency)})
 	}

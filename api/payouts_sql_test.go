@@ -172,4 +172,12 @@ func TestPayoutsOverHTTP(t *testing.T) {
 	started := h.must(202, "POST", "/v1/books/uk/payout-runs", `{"reason":"The bank was closed."}`).json(t)
 	h.must(409, "POST", "/v1/books/uk/payout-runs", `{"reason":"And again."}`)
 	h.must(409, "POST", "/v1/books/uk/payout-runs/"+started["id"].(string)+"/refusal", `{"reason":"It is being planned."}`)
+	if got := h.must(200, "GET", "/v1/books/uk/payout-runs/"+run+"/progress", "").json(t); got["payouts"] != 1.0 || got["cancelled"] != 1.0 || got["waiting"] != 0.0 || got["done_at"] != nil {
+		t.Errorf("progress %v", got)
+	}
+	if got := h.must(200, "GET", "/v1/books/uk/payout-runs/"+run+"/comparison", "").json(t); len(got["totals"].([]any)) != 0 || len(got["outliers"].([]any)) != 0 {
+		t.Errorf("a run of one payout is compared: %v", got)
+	}
+	h.refused(404, "payout-run-unknown", "GET", "/v1/books/uk/payout-runs/run_none/comparison", "")
+	h.refused(404, "payout-run-unknown", "GET", "/v1/books/uk/payout-runs/run_none/progress", "")
 }

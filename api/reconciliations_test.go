@@ -61,6 +61,7 @@ func TestReconciliationOverHTTP(t *testing.T) {
 	if b["class"] != "unknown_receipt" || b["amount"] != "12.34" || b["source"] != "bank/main" || b["currency"] != "GBP" {
 		t.Errorf("break %v", b)
 	}
+	h.leadsBack()
 	h.dealsWith(b)
 	for path, want := range map[string]int{"?open=true": 0, "?state=fixed": 1, "?class=unknown_receipt": 1, "?match=R2&source=bank/main": 1, "?match=R1": 0, "?source=bank/other": 0, "?owner=payments": 1,
 		"?min_age_days=1": 0, "?min_age_days=0": 1, "?ref=" + url.QueryEscape(b["left"].(string)): 1, "?currency=JPY": 0} {
@@ -76,6 +77,24 @@ func TestReconciliationOverHTTP(t *testing.T) {
 	again := h.by(h.auditor, "POST", comparisons+"/"+run.json(t)["id"].(string)+"/replay", `{}`)
 	if again.json(t)["same"] != true || again.json(t)["digest"] != run.json(t)["digest"] {
 		t.Errorf("replay after the fix: %s", again.body)
+	}
+}
+
+// leadsBack follows the line to the entry that put it into suspense, and that entry to the line.
+func (h *judge) leadsBack() {
+	h.t.Helper()
+	entries := h.by(h.auditor, "GET", bankSource+"/lines/1/entries", "")
+	entry := first(h.t, entries)
+	if entry["account"] != "assets:bank:operating:main" || entry["amount"] != "12.34" {
+		h.t.Errorf("the entries of the line: %s", entries.body)
+	}
+	evidence := h.by(h.auditor, "GET", fmt.Sprintf("/v1/books/uk/transactions/%v/evidence", entry["transaction"]), "")
+	behind := first(h.t, evidence)
+	if lines := behind["lines"].([]any); len(lines) != 1 || lines[0].(map[string]any)["number"] != 1.0 || lines[0].(map[string]any)["net"] != "12.34" || behind["source_name"] != "main" {
+		h.t.Errorf("the evidence of the entry: %s", evidence.body)
+	}
+	if a := h.by(h.auditor, "GET", bankSource+"/lines/2/entries", ""); a.code() != "evidence-line-unknown" {
+		h.t.Errorf("no line: %d %s", a.StatusCode, a.body)
 	}
 }
 

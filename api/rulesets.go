@@ -193,11 +193,7 @@ func (c *call) ruleSet(status int, id string) (reply, error) {
 		if s.ID() != id {
 			continue
 		}
-		out := ruleSetFullJSON{RuleSetJSON: ruleSetOf(s), Sentences: make([]ruleSentenceJSON, len(s.Rules)), Document: ruleSetDocument{s.RuleSet}}
-		for i := range s.Rules {
-			r := &s.Rules[i]
-			out.Sentences[i] = ruleSentenceJSON{Rule: r.ID, Sentence: r.Sentence(), Source: r.Source}
-		}
+		out := ruleSetFullJSON{RuleSetJSON: ruleSetOf(s), Sentences: ruleSentencesOf(s.RuleSet), Document: ruleSetDocument{s.RuleSet}}
 		return document(status, out)
 	}
 	return reply{}, commerce.ErrRuleSetUnknown

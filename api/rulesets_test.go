@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -46,7 +47,26 @@ func TestRuleSetsOverHTTP(t *testing.T) {
 	from := `"valid_from":"2030-01-01T00:00:00Z"`
 	soon := `"valid_from":"` + start.Add(11*time.Minute).Format("2006-01-02T15:04:05Z") + `"`
 	body := " " + ownRuleSet(t, from, soon) + "\n"
+	// The draft is checked, which stores nothing.
+	checked := h.must(200, "POST", ruleSets+"/check", body).json(t)
+	if checked["rule_set"] != "contract-1" || checked["known"] != false || checked["before"] != "uk-1" || len(checked["changes"].([]any)) == 0 || len(checked["sentences"].([]any)) != 1 {
+		t.Errorf("checked: %v", checked)
+	}
+	h.refused(422, "rule-set-invalid", "POST", ruleSets+"/check", strings.Replace(body, `"rate":"0.08"`, `"rate":"1.08"`, 1))
+	h.refused(404, "rule-set-unknown", "GET", ruleSets+"/contract-1/changes?from=uk-1", "")
 	added := h.must(201, "POST", ruleSets, body)
+	if again := h.must(200, "POST", ruleSets+"/check", body).json(t); again["known"] != true {
+		t.Errorf("what the book has: %v", again)
+	}
+	changes := h.must(200, "GET", ruleSets+"/contract-1/changes?from=uk-1", "").json(t)["data"]
+	if !reflect.DeepEqual(changes, checked["changes"]) {
+		t.Errorf("the check says %v and the sets %v", checked["changes"], changes)
+	}
+	if none := h.must(200, "GET", ruleSets+"/uk-1/changes?from=uk-1", "").json(t)["data"].([]any); len(none) != 0 {
+		t.Errorf("a set and itself: %v", none)
+	}
+	h.refused(404, "rule-set-unknown", "GET", ruleSets+"/uk-1/changes?from=nope-1", "")
+	h.refused(422, "validation-failed", "GET", ruleSets+"/uk-1/changes", "")
 	again := h.must(200, "POST", ruleSets, body)
 	if added.body != again.body || again.Header.Get("Idempotent-Replayed") != "true" || added.Header.Get("Idempotent-Replayed") != "" {
 		t.Errorf("again it is %s", again.body)

@@ -107,6 +107,90 @@ func TestEntriesDoNotBorrowTheNameOfAnApproval(t *testing.T) {
 	}
 }
 
+// An adjustment is tried out by anybody who may ask and reads balances, with the balances around each entry, and asked for; it is posted by somebody else's
+// consent only.
+func TestAdjustmentsTakeTwo(t *testing.T) {
+	t.Parallel()
+	h := newJudge(t)
+	const path = "/v1/books/uk/adjustments"
+	body := `{"reference":"adj-1","reason_code":"goodwill","reason":"Waived.","document":"T-77.pdf","document_sha256":"` + strings.Repeat("a", 64) + `","entries":[
+	 {"account":"expenses:goodwill","direction":"debit","amount":"5.00","currency":"GBP"},{"account":"liabilities:seller:available:sel_uk","direction":"credit","amount":"5.00","currency":"GBP"}]}`
+	for was, is := range map[string]string{`"goodwill","reason"`: `"because","reason"`, `"T-77.pdf"`: `""`, `T-77.pdf"`: `T-77.pdf sha256:` + strings.Repeat("b", 64) + `"`, `"5.00","currency":"GBP"},{`: `"4.00","currency":"GBP"},{`, `"debit"`: `"up"`, `expenses:goodwill`: `expenses:none`, strings.Repeat("a", 64): "a"} {
+		if a := h.by(h.finance, "POST", path, strings.Replace(body, was, is, 1)); a.StatusCode != 422 || strings.Contains(a.body, "/payload/") {
+			t.Errorf("%s: %d %s", is, a.StatusCode, a.body)
+		}
+	}
+	for session, want := range map[string]int{h.auditor: 403, h.approver: 403} {
+		if a := h.by(session, "POST", path+"?dry_run=true", body); a.StatusCode != want {
+			t.Errorf("tried by others: %d %s", a.StatusCode, a.body)
+		}
+	}
+	// It tells balances, so whoever may ask and reads none is told nothing.
+	_, admin := h.staff("admin@uk")
+	owned := func(scopes ...access.Scope) string {
+		_, key, err := h.access.Create(t.Context(), personActor(h.financeID), access.NewKey{Name: "tries", Scopes: scopes, Books: []string{"uk"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	_, loose := h.key(access.NewKey{Scopes: []access.Scope{access.ApprovalsWrite, access.BalancesRead}, Books: []string{"uk"}})
+	blind, sees := owned(access.ApprovalsWrite), owned(access.ApprovalsWrite, access.BalancesRead)
+	act := `{"act":"transaction.post","payload":{"reference":"x","event":"manual.adjusted","entries":` + body[strings.Index(body, "[\n"):] + `,"reason":"x","document":"d"}`
+	for door, sent := range map[string]string{path: body, "/v1/books/uk/approvals": act} {
+		for who, x := range map[string]struct {
+			a    answer
+			code string
+		}{
+			"an admin": {h.by(admin, "POST", door+"?dry_run=true", sent), "forbidden"}, "a key that reads no balances": {h.as(blind, "POST", door+"?dry_run=true", sent), "forbidden"},
+			"a key of nobody": {h.as(loose, "POST", door+"?dry_run=true", sent), "approval-nobody"},
+		} {
+			if x.a.code() != x.code || strings.Contains(x.a.body, "balance_before") {
+				t.Errorf("%s tries %s: %d %s", who, door, x.a.StatusCode, x.a.body)
+			}
+		}
+		if a := h.as(sees, "POST", door+"?dry_run=true", sent); a.StatusCode != 200 || !strings.Contains(a.body, "balance_before") {
+			t.Errorf("a key that reads balances tries %s: %d %s", door, a.StatusCode, a.body)
+		}
+	}
+	tried := h.by(h.finance, "POST", path+"?dry_run=true", body)
+	entries, _ := tried.json(t)["entries"].([]any)
+	if tried.StatusCode != 200 || len(entries) != 2 || entries[1].(map[string]any)["floor"] != "payee" {
+		t.Fatalf("tried out: %d %s", tried.StatusCode, tried.body)
+	}
+	if n := len(h.by(h.finance, "GET", "/v1/books/uk/approvals?state=open", "").json(t)["data"].([]any)); n != 0 {
+		t.Errorf("%d approvals are open after it was tried out", n)
+	}
+	generic := h.by(h.finance, "POST", "/v1/books/uk/approvals?dry_run=true", `{"act":"transaction.post","payload":`+string(mustJSON(t, tried.json(t)["payload"]))+`,"reason":"x","document":"d"}`)
+	if generic.StatusCode != 200 || string(mustJSON(t, generic.json(t)["entries"])) != string(mustJSON(t, tried.json(t)["entries"])) {
+		t.Errorf("the same by its act: %d %s", generic.StatusCode, generic.body)
+	}
+	asked := h.by(h.finance, "POST", path, body)
+	if asked.StatusCode != 201 {
+		t.Fatalf("asked: %d %s", asked.StatusCode, asked.body)
+	}
+	v := asked.json(t)
+	if a := h.consent(h.finance, v["id"].(string), v["hash"].(string)); a.StatusCode != 403 {
+		t.Errorf("approved by the author: %d %s", a.StatusCode, a.body)
+	}
+	if a := h.consent(h.approver, v["id"].(string), v["hash"].(string)); a.StatusCode != 200 {
+		t.Fatalf("approved: %d %s", a.StatusCode, a.body)
+	}
+	after := entries[1].(map[string]any)["balance_after"]
+	if held := h.must(200, "GET", "/v1/books/uk/balances?prefix=liabilities:seller:available:sel_uk", "").json(t)["data"].([]any)[0].(map[string]any)["balance"]; held != after {
+		t.Errorf("the account holds %v instead of the %v that was shown", held, after)
+	}
+}
+
+func mustJSON(t *testing.T, v any) []byte {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 // What a book begins with is money out of nothing, so the names of two people in a document are not enough.
 func TestOpeningsTakeTwo(t *testing.T) {
 	t.Parallel()

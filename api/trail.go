@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"time"
 
@@ -43,7 +44,7 @@ type auditActorJSON struct {
 }
 
 type auditListJSON struct {
-	Data       []auditRowJSON `json:"data" nullable:"false" doc:"In the order in which it was done"`
+	Data       []auditRowJSON `json:"data" nullable:"false" doc:"In the order in which it was done, unless order asks for the newest first"`
 	NextCursor *string        `json:"next_cursor" doc:"Send it as cursor for the next page, with the same filters; null on the last one"`
 }
 
@@ -53,12 +54,18 @@ type auditQuery struct {
 	Object string `json:"object,omitempty" maxLength:"255" doc:"Only what was done to this" example:"key:abcdefghijkl"`
 	From   string `json:"from,omitempty" format:"date-time" doc:"Only what was recorded from this moment on" example:"2026-11-01T00:00:00Z"`
 	Until  string `json:"until,omitempty" format:"date-time" doc:"and before this one" example:"2026-12-01T00:00:00Z"`
+	Order  string `json:"order,omitempty" enum:"asc,desc" default:"asc" doc:"asc: the oldest first; desc: the newest first"`
 	Limit  int    `json:"limit,omitempty" minimum:"1" maximum:"1000" default:"100"`
 	Cursor string `json:"cursor,omitempty" minLength:"1" doc:"next_cursor of the page before"`
 }
 
 type auditExportQuery struct {
-	After int64 `json:"after,omitempty" minimum:"0" default:"0" doc:"Begin after the row of this sequence"`
+	Act    string `json:"act,omitempty" maxLength:"64" doc:"Only this act; one that ends in a dot stands for all that begin with it" example:"key."`
+	Actor  string `json:"actor,omitempty" maxLength:"128" doc:"Only what the key, person or payee of this id did"`
+	Object string `json:"object,omitempty" maxLength:"255" doc:"Only what was done to this" example:"key:abcdefghijkl"`
+	From   string `json:"from,omitempty" format:"date-time" doc:"Only what was recorded from this moment on" example:"2026-11-01T00:00:00Z"`
+	Until  string `json:"until,omitempty" format:"date-time" doc:"and before this one" example:"2026-12-01T00:00:00Z"`
+	After  int64  `json:"after,omitempty" minimum:"0" default:"0" doc:"Begin after the row of this sequence"`
 }
 
 type auditVerificationJSON struct {
@@ -92,7 +99,7 @@ func auditUnder(path, infix, of string) []Operation {
 		},
 		{
 			Method: http.MethodGet, Path: path + "/export", ID: "export-" + infix + "audit", Summary: "Export the audit trail" + of,
-			Description: "The export is recorded in the trail it is of. One row a line, at most 50,000 in an answer. Ask again with after set to the last sequence, until an answer is empty. An answer that breaks off has no orderly end of its HTTP body.",
+			Description: "The export is recorded in the trail it is of. One row a line, at most 50,000 in an answer. Ask again with after set to the last sequence and the same filters, until an answer is empty. An answer that breaks off has no orderly end of its HTTP body.",
 			Query:       reflect.TypeFor[auditExportQuery](),
 			Answers:     []Answer{{Status: 200, Meaning: "The rows.", Media: ndjson}}, Errors: []*fault.Error{ErrNotReady}, handle: exportAudit,
 		},
@@ -117,19 +124,24 @@ func (c *call) trail() (*guard.Trail, error) {
 	return c.service.trail, nil
 }
 
-func listAudit(c *call) (reply, error) {
-	trail, err := c.trail()
-	if err != nil {
-		return reply{}, err
-	}
-	limit, after := c.query.limit(), int64(0)
-	filter := guard.Filter{Act: c.query.text("act"), Actor: c.query.text("actor"), Object: c.query.text("object"),
-		From: c.query.moment("from", time.Time{}), Until: c.query.moment("until", time.Time{})}
+// auditFilter is what the query narrows the trail to.
+func (c *call) auditFilter() guard.Filter {
 	for name, most := range map[string]int{"act": 64, "actor": 128, "object": 255} {
 		if len(c.query.text(name)) > most {
 			c.query.invalid(name, "text", "This is longer than any that is recorded.")
 		}
 	}
+	return guard.Filter{Act: c.query.text("act"), Actor: c.query.text("actor"), Object: c.query.text("object"),
+		From: c.query.moment("from", time.Time{}), Until: c.query.moment("until", time.Time{})}
+}
+
+func listAudit(c *call) (reply, error) {
+	trail, err := c.trail()
+	if err != nil {
+		return reply{}, err
+	}
+	limit, after, filter := c.query.limit(), int64(0), c.auditFilter()
+	newest := c.query.descending()
 	if at := c.position(1); at != nil {
 		if after, err = strconv.ParseInt(at[0], 10, 64); err != nil {
 			return reply{}, ErrCursor
@@ -139,6 +151,11 @@ func listAudit(c *call) (reply, error) {
 		return reply{}, c.query.wrong
 	}
 	rows, more, err := oneMore(limit, func(limit int) ([]guard.Row, error) {
+		if newest {
+			rows, err := trail.Latest(c.ctx, c.guarded(), filter, after, limit)
+			slices.Reverse(rows)
+			return rows, err
+		}
 		return trail.Rows(c.ctx, c.guarded(), filter, after, limit)
 	})
 	if err != nil {
@@ -162,18 +179,18 @@ func exportAudit(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	after := c.query.integer("after", 0, 1<<62, 0)
+	after, filter := c.query.integer("after", 0, 1<<62, 0), c.auditFilter()
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong
 	}
-	if any, err := trail.Taken(c.ctx, c.actor(), c.guarded(), after); err != nil {
+	if any, err := trail.Taken(c.ctx, c.actor(), c.guarded(), filter, after); err != nil {
 		return reply{}, err
 	} else if !any {
 		return reply{status: http.StatusOK, media: ndjson}, nil
 	}
 	for written := 0; written < exportRows; {
 		c.startClock()
-		rows, err := trail.Rows(c.ctx, c.guarded(), guard.Filter{}, after, exportPage)
+		rows, err := trail.Rows(c.ctx, c.guarded(), filter, after, exportPage)
 		if err == nil && len(rows) > 0 {
 			after = rows[len(rows)-1].Sequence
 			err = c.writeRows(rows)

@@ -249,8 +249,11 @@ type TrialBalance struct {
 	// Period is the month it is for, 0 for everything up to now.
 	Period Period
 	Rows   []TrialRow
-	// More says that further accounts follow; only by account.
-	More bool
+	// More says that further accounts follow; only by account. LastAccount and LastCurrency are where to go on in a trial balance of
+	// one row of the chart.
+	More         bool
+	LastAccount  Address
+	LastCurrency money.Currency
 }
 
 const (

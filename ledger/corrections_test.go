@@ -166,6 +166,15 @@ func TestBackdatedReversalCountsEverywhere(t *testing.T) {
 				t.Errorf("the two trial balances of %s differ: %+v, %+v", period, r, a)
 			}
 			debits, credits = debits+r.Debits.Int64(), credits+r.Credits.Int64()
+			row := b.Chart().Row(r.Code)
+			of, err := b.TrialBalanceOfRow(t.Context(), b.book, period, row, "", "", "", 100)
+			if err != nil || len(of.Rows) != 1 || of.Rows[0].Account != byAccount.Rows[i].Account || of.Rows[0].Closing().Cmp(r.Closing()) != 0 {
+				t.Errorf("the accounts of %s in %s: %+v, %v", row.Path, period, of, err)
+			}
+			month := entriesOfMonth(t, b, byAccount.Rows[i].Account, period)
+			if month[0] != r.Debits.Int64() || month[1] != r.Credits.Int64() {
+				t.Errorf("the entries of %s in %s come to %v, the trial balance says %s and %s", byAccount.Rows[i].Account, period, month, r.Debits, r.Credits)
+			}
 		}
 		return debits, credits
 	}
@@ -197,6 +206,28 @@ func TestBackdatedReversalCountsEverywhere(t *testing.T) {
 		t.Errorf("December turned over %d and %d, want nothing", debits, credits)
 	}
 	checkInvariants(t, b.db)
+}
+
+// entriesOfMonth adds up what counts in a month on an account, an entry at a time.
+func entriesOfMonth(t *testing.T, b *bundle, account ledger.Address, period ledger.Period) (sums [2]int64) {
+	t.Helper()
+	q := ledger.MonthQuery{Account: account, Period: period, Limit: 1}
+	for {
+		page, err := b.Month(t.Context(), b.book, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range page.Lines {
+			if l.Period != period {
+				t.Errorf("%s: an entry of %s stands in %s", account, l.Period, period)
+			}
+			sums[0], sums[1] = sums[0]+int64(max(l.Amount, 0)), sums[1]+int64(max(-l.Amount, 0))
+		}
+		if !page.More {
+			return sums
+		}
+		q.AfterSequence, q.AfterLine, q.SeenDebits, q.SeenCredits = page.AfterSequence, page.AfterLine, page.SeenDebits, page.SeenCredits
+	}
 }
 
 // TestSelfPostingKeepsTheBalance posts from an account to itself, first ever and later, and reverses it (peers 35): two

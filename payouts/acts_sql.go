@@ -243,8 +243,41 @@ const (
 	maxDifference  = 300
 )
 
+// Change is a value of a document that is not the same in another: Was is empty for one that comes, and Is for one that goes.
+type Change struct {
+	// Place is where it stands, such as /kinds/seller/minimum/USD.
+	Place, Was, Is string
+}
+
 // differences lists what of two JSON documents is not the same, a line each, in order of the places.
-func differences(before, after []byte) []string {
+func differences(before, after []byte) (lines []string) {
+	for _, c := range changesOf(before, after) {
+		line := ""
+		switch {
+		case c.Place == "":
+			line = "and more, which is not listed"
+		case c.Was == "":
+			line = c.Place + " comes: " + c.Is
+		case c.Is == "":
+			line = c.Place + " goes: " + c.Was
+		default:
+			line = c.Place + ": " + c.Was + " becomes " + c.Is
+		}
+		lines = append(lines, cut(line))
+	}
+	return lines
+}
+
+// cut bounds a text that people read.
+func cut(text string) string {
+	if len(text) <= maxDifference {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxDifference], "") + "…"
+}
+
+// changesOf lists what of two documents is not the same, in the order of the places.
+func changesOf(before, after []byte) (out []Change) {
 	old, next := map[string]string{}, map[string]string{}
 	flatten(before, old)
 	flatten(after, next)
@@ -255,28 +288,15 @@ func differences(before, after []byte) []string {
 		}
 	}
 	slices.Sort(places)
-	var out []string
 	for _, place := range places {
-		was, had := old[place]
-		is, has := next[place]
-		line := ""
-		switch {
-		case had && has && was == is:
+		was, is := old[place], next[place]
+		if was == is {
 			continue
-		case !had:
-			line = place + " comes: " + is
-		case !has:
-			line = place + " goes: " + was
-		default:
-			line = place + ": " + was + " becomes " + is
 		}
 		if len(out) == maxDifferences {
-			return append(out, "and more, which is not listed")
+			return append(out, Change{})
 		}
-		if len(line) > maxDifference {
-			line = strings.ToValidUTF8(line[:maxDifference], "") + "…"
-		}
-		out = append(out, line)
+		out = append(out, Change{place, cut(was), cut(is)})
 	}
 	return out
 }
@@ -300,7 +320,9 @@ func flatten(document []byte, into map[string]string) {
 			text, _ := json.Marshal(v) // what was decoded can be written
 			into[place] = string(text)
 		default:
-			into[place] = fmt.Sprint(v)
+			if into[place] = fmt.Sprint(v); into[place] == "" {
+				into[place] = `""` // nothing at all is a value that is not there
+			}
 		}
 	}
 	walk("", content)

@@ -30,7 +30,7 @@ func (s *Service) DebtsOf(ctx context.Context, book ledger.Book, payee PayeeKey)
 	return pgx.CollectRows(rows, scanDebt)
 }
 
-// PolicyDifferences lists what of two policies is not the same, a line each, at most 200.
-func PolicyDifferences(before, after Activated) []string {
-	return differences(before.Document, after.Document)
+// PolicyChanges lists what of two policies is not the same, at most 200. One without a place says that there are more.
+func PolicyChanges(before, after Activated) []Change {
+	return changesOf(before.Document, after.Document)
 }

@@ -50,8 +50,10 @@ func keepDecisionsTx(ctx context.Context, tx pgx.Tx, book ledger.Book, run strin
 		rows = append(rows, []any{book.ID, run, c.Kind, c.ID, c.Currency, c.decision.Verdict, c.decision.Amount, c.decision.Fee, reasons,
 			unless(c.decision.LookedAtAgain), c.policy.Name(), string(c.inputs.Canonical()), string(c.decision.Canonical()), c.inputs.Run.DecidedAt})
 	}
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{"payout_decisions"}, decisionColumnsNew, pgx.CopyFromRows(rows))
-	return err
+	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"payout_decisions"}, decisionColumnsNew, pgx.CopyFromRows(rows)); err != nil {
+		return err
+	}
+	return countReasonsTx(ctx, tx, book, run, list)
 }
 
 // keepPolicyTx keeps the document of a policy under its name.

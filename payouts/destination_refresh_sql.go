@@ -22,11 +22,23 @@ func (s *Service) Refresh(ctx context.Context, book ledger.Book, id string) (Des
 	return s.RefreshBy(ctx, guard.Actor{Kind: guard.System, ID: "payouts"}, book, id, "The account was read at the processor.")
 }
 
-// RefreshBy is Refresh, asked for by somebody with a reason.
+// RefreshBy is Refresh, asked for by somebody with a reason, which the trail has also where nothing was found to have changed,
+// where somebody else changed it meanwhile, and of one that retired.
 func (s *Service) RefreshBy(ctx context.Context, by guard.Actor, book ledger.Book, id, why string) (out Destination, err error) {
 	seen, err := s.Destination(ctx, book, id)
-	if err != nil || seen.State == DestinationRetired {
+	checked := func(tx pgx.Tx, d Destination) error {
+		if by.Kind == guard.System {
+			return nil
+		}
+		return s.tellTx(ctx, tx, guard.Deed{Actor: by, Why: why}, book, "payout_destination.checked", "payee:"+d.Payee, nil, d.mark())
+	}
+	switch {
+	case err != nil:
 		return seen, err
+	case seen.State == DestinationRetired && by.Kind != guard.System:
+		return seen, s.pool.TxRetry(ctx, func(tx pgx.Tx) error { return checked(tx, seen) })
+	case seen.State == DestinationRetired:
+		return seen, nil
 	}
 	f, err := s.findAccount(ctx, book, seen.Payee, seen.Rail, seen.Account, seen.Currencies)
 	switch {
@@ -46,10 +58,13 @@ func (s *Service) RefreshBy(ctx context.Context, by guard.Actor, book ledger.Boo
 		// What was read is older than what somebody has written meanwhile: that stands, and the next refresh looks again.
 		if now.State == DestinationRetired || !now.ChangedAt.Equal(seen.ChangedAt) {
 			out = now
-			return nil
+			return checked(tx, now)
 		}
-		if out, err = s.refreshed(within(ctx, tx), book, now, f, s.now()); err != nil || same(out, now) {
+		if out, err = s.refreshed(within(ctx, tx), book, now, f, s.now()); err != nil {
 			return err
+		}
+		if same(out, now) {
+			return checked(tx, now)
 		}
 		if err := s.moveDestinationTx(ctx, tx, guard.Deed{Actor: by, Why: why}, book, now, out); err != nil {
 			return err

@@ -237,6 +237,10 @@ func TestARefreshTakesOverWhatTheProcessorSays(t *testing.T) {
 	if got, err := h.Refresh(t.Context(), h.book, d.ID); err != nil || got.State != DestinationRetired {
 		t.Errorf("a retired one: %+v %v", got, err)
 	}
+	rows = len(h.told("payout_destination."))
+	if got, err := h.RefreshBy(t.Context(), ann, h.book, d.ID, "The payee asked."); err != nil || got.State != DestinationRetired || len(h.told("payout_destination.")) != rows+1 {
+		t.Errorf("a person's look at a retired one: %+v %v, %d rows told", got, err, len(h.told("payout_destination."))-rows)
+	}
 	h.tx(func(tx pgx.Tx) error { return h.disableTx(t.Context(), tx, guard.Deed{Actor: ann}, h.book, d.ID, "x") })
 	if got, err := h.Destination(t.Context(), h.book, d.ID); err != nil || got.State != DestinationRetired {
 		t.Errorf("a retired one disabled: %+v %v", got, err)

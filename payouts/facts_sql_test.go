@@ -132,6 +132,11 @@ func TestFactsAreLookedUpByIndexes(t *testing.T) {
 		"destinations": {sqlFactDestinations, []any{h.book.ID, []string{"a"}}, "payout_destinations_"},
 		"holds":        {sqlFactHolds, []any{h.book.ID, []string{"seller"}, []string{"a"}}, "payout_holds_standing"},
 		"short":        {sqlFactShort, []any{h.book.ID, []string{"seller"}, []string{"a"}}, "payout_holds_standing"},
+		"transfer":     {sqlFindNamed, []any{h.book.ID, "a", 20}, "payouts_transfer"},
+		"outgoing":     {sqlFindNamed, []any{h.book.ID, "a", 20}, "payouts_outgoing"},
+		"arrived":      {sqlFindNamed, []any{h.book.ID, "a", 20}, "payouts_arrived_as"},
+		"trace":        {sqlFindNamed, []any{h.book.ID, "a", 20}, "payouts_trace"},
+		"under way":    {sqlUnderWay, []any{h.book.ID, underWayMost, "2026-11-20"}, "payouts_state"},
 		"overrides":    {sqlFactOverrides, []any{h.book.ID, []string{"a"}, houseStart}, "payout_overrides_pkey"},
 	} {
 		rows, err := h.db.Pool.Query(t.Context(), "EXPLAIN "+x.sql, x.args...)

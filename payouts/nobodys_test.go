@@ -8,7 +8,8 @@ import (
 	"mizan/payouts/processor"
 )
 
-// TestNoticesOfNobodyAreTold: of each notice that concerns nothing here people are told once, and how many there were.
+// TestNoticesOfNobodyAreTold: of each notice that concerns nothing here people are told once, and how many there were. Of buyers'
+// payments and of accounts that are no longer paid to they are told nothing.
 func TestNoticesOfNobodyAreTold(t *testing.T) {
 	t.Parallel()
 	h, deliver := noticed(t)
@@ -16,6 +17,9 @@ func TestNoticesOfNobodyAreTold(t *testing.T) {
 	if err := h.drain(10000); err != nil { // money leaves that nobody here has sent
 		t.Fatal(err)
 	}
+	h.account("sel_x", "acct_x", "manual")
+	h.account("sel_x", "acct_y", "manual")
+	h.announced("evt_retired", "account.external_account.updated", "ba_1", "bank_account", "acct_x")
 	deliver()
 	r, err := h.ReadNotices(t.Context(), h.turn())
 	nobodys := h.outcomes()[noticeNobodys]
@@ -26,7 +30,8 @@ func TestNoticesOfNobodyAreTold(t *testing.T) {
 		t.Errorf("%q, %v", r.Text, err)
 	}
 	said := h.logged.String()
-	if n := strings.Count(said, "concerns nothing that is known here"); n != nobodys || !strings.Contains(said, "type=transfer.created") {
+	if n := strings.Count(said, "concerns nothing that is known here"); n != nobodys || !strings.Contains(said, "type=transfer.created") || h.outcomes()[noticeBuyers] != 1 ||
+		strings.Contains(said, "type=charge") || strings.Contains(said, "type=account.external_account.updated") {
 		t.Errorf("told %d times of %d:\n%s", n, nobodys, said)
 	}
 }

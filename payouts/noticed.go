@@ -20,6 +20,8 @@ const (
 	noticeLooked  = "looked"
 	noticeRead    = "account-read"
 	noticeNobodys = "nobodys"
+	// noticeBuyers is about a buyer's payment, of which events tell, and nothing of payouts follows from it.
+	noticeBuyers = "buyers"
 )
 
 // noticePages bounds the pages of notices that one turn reads.
@@ -27,7 +29,7 @@ const noticePages = 50
 
 // subject is what a notice is about, as far as it is known.
 type subject struct {
-	// kind is payout, destination, or nothing.
+	// kind is payout, destination, buyer, or nothing.
 	kind string
 	// ids are the book's, others those of other books, which may have the same account.
 	ids    []string
@@ -135,6 +137,8 @@ func (s *Service) handle(ctx context.Context, t Turn, m Notice) (outcome string,
 		return "", nil, err
 	}
 	switch {
+	case about.kind == "buyer":
+		outcome = noticeBuyers
 	case about.kind != "" && len(about.ids) == 0:
 		return "", nil, nil // another book's work takes it
 	case about.kind == "destination":
@@ -202,9 +206,14 @@ func (s *Service) about(ctx context.Context, t Turn, m Notice) (subject, error) 
 		}
 		// A payout that the processor makes by itself carries whatever is at the account.
 		return s.payoutsAt(ctx, t, m.Account)
+	case slices.ContainsFunc(buyersTypes, func(p string) bool { return strings.HasPrefix(m.Type, p) }):
+		return subject{kind: "buyer"}, nil
 	}
 	return subject{}, nil
 }
+
+// buyersTypes begin the types of notices about what buyers pay, get back and dispute.
+var buyersTypes = []string{"charge.", "payment_intent.", "refund."}
 
 // account is the connected account that a notice of an account is about.
 func (m *Notice) account() string {

@@ -22,10 +22,11 @@ SELECT p.book_id, b.code, p.id FROM books b
   JOIN LATERAL (SELECT x.book_id, x.id FROM payouts x
                  WHERE x.book_id = b.id AND x.rail_account = $1 AND x.state IN ('submitted', 'at_account', 'paid') AND x.returned_at IS NULL AND x.look_at IS NOT NULL
                  ORDER BY x.id LIMIT 1000) p ON true LIMIT 1000`
-	sqlOfID           = `SELECT p.book_id, b.code, p.id FROM books b JOIN payouts p ON p.book_id = b.id AND p.id = $1 LIMIT 1`
+	sqlOfID = `SELECT p.book_id, b.code, p.id FROM books b JOIN payouts p ON p.book_id = b.id AND p.id = $1 LIMIT 1`
+	// One that was retired is known too: payouts that went there before may come back.
 	sqlDestinationsAt = `
-SELECT d.book_id, b.code, d.id FROM books b
-  JOIN payout_destinations d ON d.book_id = b.id AND d.account = $1 AND d.rail = ANY($2) AND d.state IN ('pending', 'active', 'disabled') LIMIT 100`
+SELECT d.book_id, b.code, d.id FROM payout_destinations d JOIN books b ON b.id = d.book_id
+ WHERE d.account = $1 AND d.rail = ANY($2) ORDER BY d.state = 'retired', d.book_id, d.id LIMIT 100`
 
 	// Whoever has the payout now finds out that somebody asked for a look, even if it was due already
 	// or was to be looked at no more.

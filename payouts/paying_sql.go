@@ -27,6 +27,17 @@ SELECT c.n, p.id, p.state, p.paid_at, p.returned_at, coalesce(b.credits, 0)
                       WHERE e.book_id = $1 AND e.account_id = a.id AND e.sequence = s.sequence AND e.amount < 0 ORDER BY e.line DESC LIMIT 1) b ON true
  ORDER BY c.n`
 
+// The first payout that used a credit up, if that was created up to a transaction; it never changes.
+const sqlTakenBy = `
+SELECT c.n, p.id
+  FROM unnest($3::bigint[]) WITH ORDINALITY AS c (credits, n)
+ CROSS JOIN LATERAL (SELECT a.id FROM accounts a WHERE a.book_id = $1 AND a.address = $2 AND a.currency = $4 LIMIT 1) a
+ CROSS JOIN LATERAL (SELECT x.id, x.created_sequence FROM payouts x
+                      WHERE x.book_id = $1 AND x.account_id = a.id AND x.consumed_through >= c.credits
+                      ORDER BY x.consumed_through LIMIT 1) p
+ WHERE p.created_sequence <= $5
+ ORDER BY c.n`
+
 // mostPaying bounds the credits that are asked about together, and mostBack how often money that came back is followed.
 const (
 	mostPaying = 1000
@@ -78,4 +89,29 @@ func (s *Service) Paying(ctx context.Context, book ledger.Book, h Holder, credit
 		}
 	}
 	return paid, err
+}
+
+// TakenBy returns which payouts took a holder's credits first, by the sum of all credits of its available account after each, as it
+// stood after a transaction of the book. Unlike Paying it does not follow money that came back, so that it says the same for ever.
+func (s *Service) TakenBy(ctx context.Context, book ledger.Book, h Holder, credits []money.Minor, until int64) (taken map[money.Minor]string, err error) {
+	asked := credits[:min(len(credits), mostPaying)]
+	sums := make([]int64, len(asked))
+	for i, c := range asked {
+		sums[i] = int64(c)
+	}
+	err = s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+		taken = map[money.Minor]string{}
+		rows, err := tx.Query(ctx, sqlTakenBy, book.ID, string(h.available()), sums, string(h.Currency), until)
+		if err != nil {
+			return err
+		}
+		var n int64
+		var payout string
+		_, err = pgx.ForEachRow(rows, []any{&n, &payout}, func() error {
+			taken[asked[n-1]] = payout
+			return nil
+		})
+		return err
+	})
+	return taken, err
 }

@@ -131,6 +131,20 @@ func (s *Service) Payouts(ctx context.Context, book ledger.Book, q PayoutQuery) 
 	return list, err
 }
 
+// madeOf reads what became of a decision to pay: the state of its run, and its payouts.
+func (s *Service) madeOf(ctx context.Context, book ledger.Book, d *Decided) (state string, list []Payout, err error) {
+	err = s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+		run, err := oneRun(ctx, tx, sqlRun, book.ID, d.Run)
+		if err != nil {
+			return err
+		}
+		state = run.State
+		list, err = manyPayouts(ctx, tx, sqlOfHolder, book.ID, d.Run, d.Holder.Kind, d.Holder.ID, string(d.Holder.Currency))
+		return err
+	})
+	return state, list, err
+}
+
 // Steps returns what happened to a payout, in order, after a step's number; one more than the limit if there is more.
 func (s *Service) Steps(ctx context.Context, book ledger.Book, id string, after, limit int) (list []Step, err error) {
 	err = s.pool.ReadTx(ctx, func(tx pgx.Tx) error {

@@ -512,8 +512,11 @@ func TestBug45EveryNoticeHasAnOutcome(t *testing.T) {
 		tell(kind, "account", "acct_x", "acct_x", noticeRead)
 		tell(kind, "account", "acct_nobody", "acct_nobody", noticeNobodys)
 	}
-	for _, kind := range []string{"topup.created", "topup.failed", "charge.refunded", "balance.available", "quantum.leaped"} {
+	for _, kind := range []string{"topup.created", "topup.failed", "balance.available", "quantum.leaped"} {
 		tell(kind, "quantum", "q_1", "", noticeNobodys)
+	}
+	for _, kind := range []string{"charge.succeeded", "charge.dispute.created", "payment_intent.succeeded", "refund.updated"} {
+		tell(kind, "quantum", "q_1", "", noticeBuyers)
 	}
 	h.work(h.ReadNotices)
 	rows, err := h.db.Pool.Query(t.Context(), `SELECT id, outcome, type FROM processor_notices`)

@@ -26,7 +26,10 @@ func TestRailPlans(t *testing.T) {
 		INSERT INTO payout_steps (book_id, payout, number, state, at, sequence) SELECT p.book_id, p.id, 1, 'created', p.created_at, p.created_sequence FROM payouts p WHERE p.created_sequence % 10 = 7;
 		INSERT INTO payout_holds (book_id, id, kind, payee, currency, effect, category, case_id, placed_at, released_at, document)
 		SELECT (SELECT id FROM books), 'hold_' || n, 'seller', 'sel_' || n % 4000, '', 'pause', 'review', 'case', timestamptz '2026-03-01' + n * interval '1 second', '2027-03-01', 'd' FROM generate_series(1, 40000) n;
-		ANALYZE payouts, payout_steps, payout_holds`)
+		INSERT INTO payout_destinations (book_id, id, payee, rail, account, currencies, mode, state, name_match, created_at, active_since, changed_at)
+		SELECT (SELECT id FROM books), 'dst_' || lpad(n::text, 16, '0'), 'sel_' || n, 'connected', 'acct_' || n % 4000, '{USD}', 'manual', 'retired', 'match', '2026-03-01', '2026-03-01', '2026-03-01'
+		FROM generate_series(1, 40000) n;
+		ANALYZE payouts, payout_steps, payout_holds, payout_destinations`)
 	past := railStart.Add(-90 * 24 * time.Hour)
 	rails := []string{"connected"}
 	for name, q := range map[string]struct {
@@ -43,10 +46,26 @@ func TestRailPlans(t *testing.T) {
 		"transfer": {sqlOfTransfer, []any{"tr_77"}},
 		"outgoing": {sqlOfOutgoing, []any{"po_77"}},
 		"account":  {sqlAtAccount, []any{"acct_77"}},
+		"paid to":  {sqlDestinationsAt, []any{"acct_77", rails}},
 		"paying":   {sqlPaying, []any{h.book.ID, "liabilities:seller:available:sel_1", []int64{50, 100}, "USD"}},
+		"taken":    {sqlTakenBy, []any{h.book.ID, "liabilities:seller:available:sel_1", []int64{50, 100}, "USD", int64(1 << 40)}},
 		"within":   {sqlWithin, []any{h.book.ID, "sel_77", "seller", "USD", past, 10, 40_000, railStart, 51}},
 		"holds at": {sqlHoldsAt, []any{h.book.ID, "sel_77", railStart, maxListed}},
 		"sources":  {sqlKnownSources, []any{h.book.ID, []string{"tr_77", "po_78"}}},
+		"usual":    {sqlUsualRuns, []any{h.book.ID, h.run, "USD", railStart, comparedRuns, usualRuns}},
+		"largest":  {sqlLargestOf, []any{h.book.ID, h.run, "USD", comparedMost}},
+		"persons":  {sqlPersonsOf, []any{h.book.ID, h.run, comparedPersons}},
+		"compared": {sqlComparedOf, []any{h.book.ID, h.run, []string{"seller", "seller"}, []string{"sel_77", "sel_78"}, []string{"USD", "USD"}, []string{"dst_1", "dst_2"}}},
+		"before":   {sqlPaidBefore, []any{h.book.ID, []string{"sel_77", "sel_78"}, railStart, payoutsSeen, payoutsBefore}},
+		"troubles": {sqlTroubles, []any{h.book.ID, h.run, troublesEach}},
+		"counted":  {sqlReasonsWhole, []any{h.book.ID, h.run}},
+		"amounts":  {sqlFindAmounts, []any{h.book.ID, past, runsSearched, []string{"USD", "EUR"}, []int64{77, 78}, 20}},
+		"reasons":  {sqlRunReasons, []any{h.book.ID, h.run, maxListed}},
+		"total":    {sqlProgressTotal, []any{h.book.ID, h.run}},
+		"to send":  {sqlHealthUnsent, []any{h.book.ID, healthMost}},
+		"sample":   {sqlProgressSample, []any{h.book.ID, h.run, 100, []string{"", "po_00000000000200"}, []string{"po_00000000000200", idsEnd}}},
+		"few":      {sqlProgressFew, []any{h.book.ID, h.run, 50, past}},
+		"agreed":   {sqlExceptions, []any{h.book.ID, "sel_77", 51}},
 	} {
 		plan := pgtest.Plan(t, h.db.Pool, q.sql, q.args...)
 		if strings.Contains(plan, "Seq Scan on payout") || strings.Contains(plan, "rows=40000") || strings.Contains(plan, "Rows Removed by Filter: 39") {

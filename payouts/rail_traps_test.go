@@ -418,7 +418,7 @@ func TestNoticesBehindOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := h.outcomes(); got[noticeNobodys] != 1 || got[""] != 2*carryPage {
+	if got := h.outcomes(); got[noticeBuyers] != 1 || got[""] != 2*carryPage {
 		t.Errorf("%v", got)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -33,7 +32,8 @@ SELECT ` + payoutColumns + `
  CROSS JOIN LATERAL (SELECT * FROM payouts x WHERE x.book_id = $1 AND x.run_id = $2 AND x.currency = t.currency ORDER BY x.amount DESC, x.id LIMIT $3) p
  WHERE t.book_id = $1 AND t.run_id = $2
  ORDER BY p.currency, p.amount DESC, p.id LIMIT $3`
-	sqlNamed = `
+	sqlRefuse = `UPDATE payout_runs SET state = 'refused', refused_by = $3, refusal = $4 WHERE book_id = $1 AND id = $2`
+	sqlNamed  = `
 SELECT ` + payoutColumns + ` FROM payouts p
  WHERE p.book_id = $1 AND p.run_id = $2 AND p.needs_person AND p.released_at IS NULL AND p.state = 'created' ORDER BY p.id LIMIT $3`
 	sqlWaitingCount = `
@@ -271,10 +271,10 @@ func (s *Service) RefuseRun(ctx context.Context, by guard.Actor, book ledger.Boo
 		if run.State != RunWaiting {
 			return ErrRunState
 		}
-		if _, err := tx.Exec(ctx, sqlRunState, book.ID, id, RunRefused, run.Needs, "", s.now(), (*time.Time)(nil)); err != nil {
+		run.State, run.RefusedBy, run.Refusal = RunRefused, actorName(by), reason
+		if _, err := tx.Exec(ctx, sqlRefuse, book.ID, id, run.RefusedBy, reason); err != nil {
 			return err
 		}
-		run.State = RunRefused
 		return s.tellTx(ctx, tx, guard.Deed{Actor: by, Why: reason}, book, "payout_run.refused", "run:"+id, map[string]string{"state": RunWaiting}, map[string]string{"state": RunRefused})
 	})
 	return run, err

@@ -26,6 +26,8 @@ type Run struct {
 	Needs                         []string
 	Approval, StartedBy           string
 	CreatedAt, PlannedAt, EndedAt time.Time
+	// RefusedBy is who refused it, as kind:id, and Refusal why; both are empty for a run that was not refused.
+	RefusedBy, Refusal string
 
 	// walked is the last place that was decided about; reference and request are what was asked for under which name.
 	walked, reference, request string

@@ -16,7 +16,7 @@ import (
 
 const (
 	runColumns = `r.id, r.trigger, r.period, r.cut_off, r.at_sequence, r.state, r.reason, r.decided, r.paid, r.skipped, r.needs, r.approval, r.started_by,
-       r.created_at, r.planned_at, r.ended_at, r.walked, r.request`
+       r.created_at, r.planned_at, r.ended_at, r.walked, r.request, r.refused_by, r.refusal`
 
 	sqlAddRun = `
 INSERT INTO payout_runs (book_id, id, trigger, period, cut_off, at_sequence, state, reason, started_by, reference, request, created_at)
@@ -66,7 +66,7 @@ SELECT t.amount + t.fee
 func scanRun(row pgx.CollectableRow) (r Run, err error) {
 	var period, planned, ended *time.Time
 	err = row.Scan(&r.ID, &r.Trigger, &period, &r.CutOff, &r.AtSequence, &r.State, &r.Reason, &r.Decided, &r.Paid, &r.Skipped, &r.Needs, &r.Approval, &r.StartedBy,
-		&r.CreatedAt, &planned, &ended, &r.walked, &r.request)
+		&r.CreatedAt, &planned, &ended, &r.walked, &r.request, &r.RefusedBy, &r.Refusal)
 	r.Period, r.PlannedAt, r.EndedAt, r.CutOff, r.CreatedAt = whenOf(period), whenOf(planned), whenOf(ended), r.CutOff.UTC(), r.CreatedAt.UTC()
 	return r, err
 }

@@ -56,6 +56,47 @@ func TestRunDecidesAboutEverybody(t *testing.T) {
 			t.Errorf("%s: %s for %v, want a skip for %s", x.who.place(), d.Verdict, d.Reasons, x.reason)
 		}
 	}
+	counted, whole, err := h.RunReasons(t.Context(), h.book, run.ID)
+	h.must(err)
+	if !whole || len(counted) == 0 {
+		t.Fatalf("the reasons were not counted whole: %+v", counted)
+	}
+	for _, d := range got {
+		for _, code := range d.Reasons {
+			i := slices.IndexFunc(counted, func(r RunReason) bool { return r.Currency == d.Holder.Currency && r.Reason == code })
+			if d.Verdict != VerdictSkip {
+				continue
+			}
+			if i < 0 {
+				t.Fatalf("%s is not counted", code)
+			}
+			counted[i].Payees--
+			if d.Holder == creator {
+				counted[i].Amount -= 150
+			}
+			if d.Holder == nobody {
+				counted[i].Amount -= 900
+			}
+		}
+	}
+	for _, r := range counted {
+		if r.Payees != 0 || r.Amount != 0 {
+			t.Errorf("counted too much: %+v", r)
+		}
+	}
+	// Of a part of the run nobody knew that reasons are counted.
+	part := func(change int) {
+		h.must(h.db.Pool.Tx(t.Context(), func(tx pgx.Tx) error {
+			_, err := tx.Exec(t.Context(), `UPDATE payout_run_reasons SET payees = payees + $3, named_first = named_first + $3 WHERE book_id = $1 AND run_id = $2 AND reason = $4`,
+				h.book.ID, run.ID, change, ReasonNotRegistered)
+			return err
+		}))
+	}
+	part(-1)
+	if some, whole, err := h.RunReasons(t.Context(), h.book, run.ID); err != nil || whole || some != nil {
+		t.Errorf("reasons of a part pass for all: %+v %v %v", some, whole, err)
+	}
+	part(1)
 	list := h.payouts(run.ID)
 	if len(list) != 1 || list[0].Amount != 5000 || list[0].State != Created || list[0].Holder != seller || list[0].NeedsPerson || list[0].LeftAfter != 0 {
 		t.Fatalf("payouts %+v", list)

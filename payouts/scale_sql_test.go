@@ -57,6 +57,37 @@ SELECT $1, 'dst_' || lpad(g::text, 16, '0'), 's' || g, 'connected', 'acct_' || g
 	if len(totals) != 1 || totals[0].Amount != total || totals[0].Payouts != n*4/5 {
 		t.Errorf("totals %+v, want %d", totals, total)
 	}
+	for i, p := range h.payouts(run.ID) {
+		if i < 7 {
+			_, err := h.Cancel(t.Context(), finance, h.book, p.ID, "a mistake")
+			h.must(err)
+		}
+	}
+	exact, err := h.Progress(t.Context(), h.book, run.ID)
+	h.must(err)
+	if exact.Estimated || exact.Cancelled != 7 || exact.Left != n*4/5-7 {
+		t.Errorf("progress %+v", exact)
+	}
+	for _, x := range []struct {
+		few       int
+		estimated bool
+	}{{n, false}, {50, true}, {5, true}} {
+		p, err := h.progressOf(t.Context(), h.book, run.ID, 200, x.few)
+		h.must(err)
+		if p.Estimated != x.estimated || p.Left+p.Sent != n*4/5 || x.few > 7 && (p.Cancelled != exact.Cancelled || p.Left != exact.Left || p.Paid != 0) || p.Cancelled > 80 {
+			t.Errorf("with up to %d counted one by one: %+v", x.few, p)
+		}
+	}
+	// A third that is over lies first by id, as what is sent does, and stands for nothing but itself.
+	for _, p := range h.payouts(run.ID)[7 : n*4/15] {
+		_, err := h.Cancel(t.Context(), finance, h.book, p.ID, "a mistake")
+		h.must(err)
+	}
+	third, err := h.progressOf(t.Context(), h.book, run.ID, 200, 50)
+	h.must(err)
+	if want := int64(n * 4 / 15); !third.Estimated || third.Left+third.Sent != n*4/5 || third.Cancelled < want-want/5 || third.Cancelled > want+want/5 || third.Paid > 40 {
+		t.Errorf("with the first third over, %d: %+v", want, third)
+	}
 	for reason, want := range map[string]int{ReasonNothing: n / 5, ReasonNoDestination: n / 10, ReasonDebt: 0} {
 		found, after := 0, (*Decided)(nil)
 		for {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -121,6 +122,21 @@ func waitUntil(ctx context.Context, until time.Time) error {
 // newID draws an id that nobody can guess, such as po_ and 16 letters and digits.
 func newID(prefix string) string {
 	return prefix + "_" + strings.ToLower(rand.Text()[:16])
+}
+
+// idsEnd is above every id.
+const idsEnd = "~"
+
+// idRanges parts the ids with a prefix into up to 1,024 ranges with about as many each: newID draws every letter alike. The last ends
+// above all ids.
+func idRanges(prefix string, n int) (since, until []string) {
+	const letters = "234567abcdefghijklmnopqrstuvwxyz"
+	for i := range n {
+		at := i * len(letters) * len(letters) / n
+		since = append(since, prefix+"_"+letters[at/len(letters):][:1]+letters[at%len(letters):][:1])
+	}
+	since[0] = ""
+	return since, append(slices.Clone(since[1:]), idsEnd)
 }
 
 // PayeeKey names a payee as the ledger's accounts do.

@@ -2,6 +2,8 @@ package payouts
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"time"
 
 	"mizan/ledger/fault"
@@ -47,6 +49,17 @@ type Agreed struct {
 
 // noOverride is the document that ends an exception.
 const noOverride = "{}"
+
+// Parts are the names of what the exception has other than the policy, in order. They are the keys of its document, which was checked.
+func (a Agreed) Parts() []string {
+	var document map[string]json.RawMessage
+	if json.Unmarshal(a.Document, &document) != nil {
+		return nil
+	}
+	delete(document, "id")
+	delete(document, "kind")
+	return slices.Sorted(maps.Keys(document))
+}
 
 // ends reports whether there is no exception.
 func (a Agreed) ends() bool { return a.Version == 0 || string(a.Document) == noOverride }

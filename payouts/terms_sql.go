@@ -30,7 +30,9 @@ SELECT ` + overrideColumns + ` FROM payout_overrides p
  WHERE p.book_id = $1 AND p.payee = $2 AND p.valid_from <= $3 ORDER BY p.version DESC LIMIT 1`
 	sqlLastOverride = `SELECT ` + overrideColumns + ` FROM payout_overrides p WHERE p.book_id = $1 AND p.payee = $2 ORDER BY p.version DESC LIMIT 1`
 	sqlOverrides    = `SELECT ` + overrideColumns + ` FROM payout_overrides p WHERE p.book_id = $1 AND p.payee = $2 ORDER BY p.version DESC LIMIT $3`
-	sqlAddOverride  = `
+	sqlExceptions   = `
+SELECT DISTINCT ON (p.payee) ` + overrideColumns + ` FROM payout_overrides p WHERE p.book_id = $1 AND p.payee > $2 ORDER BY p.payee, p.version DESC LIMIT $3`
+	sqlAddOverride = `
 INSERT INTO payout_overrides (book_id, payee, version, valid_from, document, recorded_at, approval) VALUES ($1, $2, $3, $4, $5, $6, $7)
     ON CONFLICT DO NOTHING`
 
@@ -128,6 +130,18 @@ func (s *Service) Overrides(ctx context.Context, book ledger.Book, payee string)
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (Agreed, error) { return agreedOf(row) })
+}
+
+// Exceptions returns what was agreed last with each payee of the book with whom anything was, after one of them by id, at most 1,000. One
+// whose document is empty ended what was agreed before, and one may hold later only. It says whether there are more.
+func (s *Service) Exceptions(ctx context.Context, book ledger.Book, after string, limit int) ([]Agreed, bool, error) {
+	limit = min(max(limit, 1), maxListed)
+	rows, err := s.pool.Query(ctx, sqlExceptions, book.ID, after, limit+1)
+	if err != nil {
+		return nil, false, err
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Agreed, error) { return agreedOf(row) })
+	return list[:min(len(list), limit)], len(list) > limit, err
 }
 
 // PolicyText returns the policy that decisions of the book name, exceptions included. It returns ErrPolicyUnknown.

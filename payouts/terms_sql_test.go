@@ -191,6 +191,13 @@ func TestTermsAreAgreedWithOnePayee(t *testing.T) {
 	if p, err := h.PolicyFor(t.Context(), h.book, "sel_a", next); err != nil || p.Override != "" {
 		t.Errorf("after it ended: %v %v", p, err)
 	}
+	h.agreed(ActOverride, wanted{"payee": "sel_b", "after": 0, "valid_from": next, "document": `{"id":"sel_b-1","kind":"seller","minimum":{"USD":"5.00"},"cadence":{"every":"daily"}}`})
+	if list, more, err := h.Exceptions(t.Context(), h.book, "", 1); err != nil || !more || len(list) != 1 || list[0].Payee != "sel_a" || list[0].Version != 2 || !list[0].ends() {
+		t.Errorf("of the first payee: %v %t %v", list, more, err)
+	}
+	if list, more, err := h.Exceptions(t.Context(), h.book, "sel_a", 1); err != nil || more || len(list) != 1 || list[0].Payee != "sel_b" || fmt.Sprint(list[0].Parts()) != "[cadence minimum]" {
+		t.Errorf("of the next payee: %v %t %v", list, more, err)
+	}
 	if list, err := h.Overrides(t.Context(), h.book, "sel_a"); err != nil || len(list) != 2 || !list[0].ends() || list[1].ends() {
 		t.Errorf("agreed: %v %v", list, err)
 	}

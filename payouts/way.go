@@ -36,8 +36,16 @@ type WayIn struct {
 	Gross, More bool
 	// Debts is what is owed, as it was found last.
 	Debts []Debt
-	// Last is what was decided last; nil if nothing was among the latest decisions.
-	Last *Decided
+	// Last is what was decided last; nil if nothing was among the latest decisions. Of one to pay, LastRun is the state of its run and
+	// Made are its payouts: that it was decided does not mean that anything was paid.
+	Last    *Decided
+	LastRun string
+	Made    []Payout
+}
+
+// LastPaid reports whether all that was decided last to be paid has arrived, and stayed.
+func (in *WayIn) LastPaid() bool {
+	return len(in.Made) > 0 && !slices.ContainsFunc(in.Made, func(p Payout) bool { return p.State != Paid || !p.ReturnedAt.IsZero() })
 }
 
 // WayDay is what a day brings: At is its beginning in the zone of the book, zero for what has no day yet.
@@ -153,7 +161,14 @@ func (s *Service) Way(ctx context.Context, book ledger.Book, payee PayeeKey) (*W
 	}
 	out := &Way{Payee: payee}
 	for _, currency := range w.currencies() {
-		out.Currencies = append(out.Currencies, w.in(currency))
+		in := w.in(currency)
+		if in.Last != nil && in.Last.Verdict == VerdictPay {
+			var err error
+			if in.LastRun, in.Made, err = s.madeOf(ctx, book, in.Last); err != nil {
+				return nil, err
+			}
+		}
+		out.Currencies = append(out.Currencies, in)
 	}
 	return out, nil
 }

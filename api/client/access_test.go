@@ -65,8 +65,18 @@ func TestAccessRequests(t *testing.T) {
 	at := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
 	ctx := t.Context()
 	payload := client.NewApproval{Act: "period.close", Payload: json.RawMessage(`{"period":"2026-10"}`), Reason: "done"}
+	adjustment := client.Adjustment{Reference: "a", ReasonCode: "audit", Reason: "why", Document: "D", Entries: []client.AdjustmentEntry{{Account: "x", Direction: "debit", Amount: "1.00", Currency: "GBP"}}}
 	for want, do := range map[string]func() error{
-		`POST /v1/books/uk/approvals {"act":"period.close","payload":{"period":"2026-10"},"reason":"done"}`: func() error { _, err := c.Ask(ctx, "uk", payload); return err },
+		`POST /v1/books/uk/approvals {"act":"period.close","payload":{"period":"2026-10"},"reason":"done"}`:              func() error { _, err := c.Ask(ctx, "uk", payload); return err },
+		`POST /v1/books/uk/approvals?dry_run=true {"act":"period.close","payload":{"period":"2026-10"},"reason":"done"}`: func() error { _, err := c.Forecast(ctx, "uk", payload); return err },
+		`POST /v1/books/uk/adjustments {"reference":"a","reason_code":"audit","reason":"why","document":"D","entries":[{"account":"x","direction":"debit","amount":"1.00","currency":"GBP"}]}`: func() error {
+			_, err := c.AskAdjustment(ctx, "uk", adjustment)
+			return err
+		},
+		`POST /v1/books/uk/adjustments?dry_run=true {"reference":"a","reason_code":"audit","reason":"why","document":"D","entries":[{"account":"x","direction":"debit","amount":"1.00","currency":"GBP"}]}`: func() error {
+			_, err := c.ForecastAdjustment(ctx, "uk", adjustment)
+			return err
+		},
 		`GET /v1/approvals/ap_1 `: func() error { _, err := c.Approval(ctx, "", "ap_1"); return err },
 		`PATCH /v1/books/uk/approvals/ap_1 {"version":2,"act":"period.close","payload":{"period":"2026-10"},"reason":"done"}`: func() error { _, err := c.EditApproval(ctx, "uk", "ap_1", 2, payload); return err },
 		`POST /v1/approvals/ap_1/approval {"hash":"00"}`:                                                                      func() error { _, err := c.Approve(ctx, "", "ap_1", "00", ""); return err },

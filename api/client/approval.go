@@ -104,6 +104,76 @@ func (c *Client) Ask(ctx context.Context, book string, n NewApproval) (Approval,
 	return a, err
 }
 
+// Adjustment asks a second person for entries by hand.
+type Adjustment struct {
+	// Reference is its name, unique in the book for ever.
+	Reference string `json:"reference"`
+	// ReasonCode is one of those that the handbook lists; Reason says why in words.
+	ReasonCode string `json:"reason_code"`
+	Reason     string `json:"reason"`
+	// Document names the evidence; SHA256 is the hash of its file in hexadecimal digits, empty for none.
+	Document string `json:"document"`
+	SHA256   string `json:"document_sha256,omitempty"`
+	// OccurredAt is when it takes effect, nil for when it is recorded.
+	OccurredAt *time.Time        `json:"occurred_at,omitempty"`
+	Subject    string            `json:"subject,omitempty"`
+	Entries    []AdjustmentEntry `json:"entries"`
+}
+
+// AdjustmentEntry is a line of an adjustment.
+type AdjustmentEntry struct {
+	Account string `json:"account"`
+	// Direction is debit or credit.
+	Direction string `json:"direction"`
+	Amount    string `json:"amount"`
+	Currency  string `json:"currency"`
+}
+
+// Forecast is what an act would do.
+type Forecast struct {
+	Act     string          `json:"act"`
+	Payload json.RawMessage `json:"payload"`
+	Effect  ApprovalEffect  `json:"effect"`
+	Entries []ForecastEntry `json:"entries"`
+}
+
+// ForecastEntry is an entry that would be posted. Balances are positive on the account's normal side.
+type ForecastEntry struct {
+	Account       string `json:"account"`
+	Direction     string `json:"direction"`
+	Currency      string `json:"currency"`
+	Amount        string `json:"amount"`
+	BalanceBefore string `json:"balance_before"`
+	BalanceAfter  string `json:"balance_after"`
+	// Floor is none, mirror, payee or decision; BelowZero says that the account would be below zero though it should not be.
+	Floor     string `json:"floor"`
+	BelowZero bool   `json:"below_zero"`
+}
+
+// dryRun is the query of what nobody is asked for.
+var dryRun = url.Values{"dry_run": {"true"}}
+
+// Forecast answers what an act would do now, and asks nobody.
+func (c *Client) Forecast(ctx context.Context, book string, n NewApproval) (Forecast, error) {
+	var f Forecast
+	_, err := c.post(ctx, under(book, "approvals"), dryRun, n, &f)
+	return f, err
+}
+
+// AskAdjustment asks a second person to post entries by hand. It is not sent again when an answer was lost.
+func (c *Client) AskAdjustment(ctx context.Context, book string, a Adjustment) (Approval, error) {
+	var asked Approval
+	err := c.postOnce(ctx, under(book, "adjustments"), a, &asked)
+	return asked, err
+}
+
+// ForecastAdjustment answers what an adjustment would do now, and asks nobody.
+func (c *Client) ForecastAdjustment(ctx context.Context, book string, a Adjustment) (Forecast, error) {
+	var f Forecast
+	_, err := c.post(ctx, under(book, "adjustments"), dryRun, a, &f)
+	return f, err
+}
+
 // Approval returns one.
 func (c *Client) Approval(ctx context.Context, book, id string) (Approval, error) {
 	var a Approval
@@ -115,6 +185,22 @@ func (c *Client) Approval(ctx context.Context, book, id string) (Approval, error
 func (c *Client) Approvals(ctx context.Context, book, state string) iter.Seq2[Approval, error] {
 	query := url.Values{}
 	set(query, "state", state)
+	return walk[Approval](ctx, c, under(book, "approvals"), query)
+}
+
+// ApprovalSearch narrows a list of approvals. What is empty narrows nothing.
+type ApprovalSearch struct {
+	State, Act string
+	// Author is the id of a person or a key that wrote or edited them.
+	Author string
+}
+
+// LatestApprovals lists the approvals that the search chooses, the newest first.
+func (c *Client) LatestApprovals(ctx context.Context, book string, s ApprovalSearch) iter.Seq2[Approval, error] {
+	query := newestFirst()
+	set(query, "state", s.State)
+	set(query, "act", s.Act)
+	set(query, "author", s.Author)
 	return walk[Approval](ctx, c, under(book, "approvals"), query)
 }
 

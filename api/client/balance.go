@@ -121,6 +121,13 @@ func (c *Client) TrialBalanceByAccount(ctx context.Context, book, period string)
 	return walk[TrialRow](ctx, c, place("v1", "books", book, "trial-balance"), query)
 }
 
+// TrialBalanceOfRow is TrialBalanceByAccount of the accounts of one row of the chart.
+func (c *Client) TrialBalanceOfRow(ctx context.Context, book, period string, code int) iter.Seq2[TrialRow, error] {
+	query := url.Values{"detail": {"account"}, "code": {strconv.Itoa(code)}}
+	set(query, "period", period)
+	return walk[TrialRow](ctx, c, place("v1", "books", book, "trial-balance"), query)
+}
+
 // AccountEntry is one entry of an account, with what its transaction says about it.
 type AccountEntry struct {
 	Entry
@@ -140,7 +147,9 @@ type AccountEntry struct {
 type EntryQuery struct {
 	// Currency may be empty if the account exists in one currency only.
 	Currency money.Currency
-	// Descending asks for the newest first.
+	// Period asks for what counts in one month, such as "2026-11", the oldest first; empty for everything.
+	Period string
+	// Descending asks for the newest first, which a month is not listed by.
 	Descending bool
 }
 
@@ -148,6 +157,7 @@ type EntryQuery struct {
 func (c *Client) Entries(ctx context.Context, book, account string, q EntryQuery) iter.Seq2[AccountEntry, error] {
 	query := url.Values{}
 	set(query, "currency", string(q.Currency))
+	set(query, "period", q.Period)
 	if q.Descending {
 		query.Set("order", "desc")
 	}

@@ -116,6 +116,11 @@ func (c *Client) Imports(ctx context.Context, book string) iter.Seq2[Import, err
 	return walk[Import](ctx, c, place("v1", "books", book, "imports"), nil)
 }
 
+// LatestImports lists the imports of a book, newest first.
+func (c *Client) LatestImports(ctx context.Context, book string) iter.Seq2[Import, error] {
+	return walk[Import](ctx, c, place("v1", "books", book, "imports"), newestFirst())
+}
+
 // ImportRows lists the rows of an import that have a state, or all if it is empty, in order of their lines.
 func (c *Client) ImportRows(ctx context.Context, book, id, state string) iter.Seq2[ImportRow, error] {
 	query := url.Values{}
@@ -123,9 +128,9 @@ func (c *Client) ImportRows(ctx context.Context, book, id, state string) iter.Se
 	return walk[ImportRow](ctx, c, place("v1", "books", book, "imports", id, "rows"), query)
 }
 
-// RetryImport has the parked rows of an import tried again at once.
-func (c *Client) RetryImport(ctx context.Context, book, id string) (Import, error) {
+// RetryImport has the parked rows of an import tried again at once. The reason, which may be empty, is kept in the audit trail.
+func (c *Client) RetryImport(ctx context.Context, book, id, why string) (Import, error) {
 	var i Import
-	_, err := c.post(ctx, place("v1", "books", book, "imports", id, "retry"), nil, struct{}{}, &i)
+	_, err := c.post(ctx, place("v1", "books", book, "imports", id, "retry"), nil, reason{why}, &i)
 	return i, err
 }

@@ -39,10 +39,20 @@ func (c *Client) Inbound(ctx context.Context, book, state string) iter.Seq2[Inbo
 	return walk[InboundMessage](ctx, c, place("v1", "books", book, "inbound"), query)
 }
 
-// RetryInbound has a message tried again at once.
-func (c *Client) RetryInbound(ctx context.Context, book, id string) (InboundMessage, error) {
+// LatestInbound lists the messages of a state, or all if it is empty, newest first.
+func (c *Client) LatestInbound(ctx context.Context, book, state string) iter.Seq2[InboundMessage, error] {
+	query := newestFirst()
+	set(query, "state", state)
+	return walk[InboundMessage](ctx, c, place("v1", "books", book, "inbound"), query)
+}
+
+// newestFirst asks for a list from its end.
+func newestFirst() url.Values { return url.Values{"order": {"desc"}} }
+
+// RetryInbound has a message tried again at once. The reason, which may be empty, is kept in the audit trail.
+func (c *Client) RetryInbound(ctx context.Context, book, id, why string) (InboundMessage, error) {
 	var m InboundMessage
-	_, err := c.post(ctx, place("v1", "books", book, "inbound", "messages", id, "retry"), nil, struct{}{}, &m)
+	_, err := c.post(ctx, place("v1", "books", book, "inbound", "messages", id, "retry"), nil, reason{why}, &m)
 	return m, err
 }
 

@@ -110,6 +110,19 @@ type PayoutRun struct {
 	PlannedAt  *time.Time       `json:"planned_at"`
 	EndedAt    *time.Time       `json:"ended_at"`
 	Totals     []PayoutRunTotal `json:"totals,omitempty"`
+	// RefusedBy is who refused the run, and Refusal why.
+	RefusedBy string `json:"refused_by"`
+	Refusal   string `json:"refusal"`
+	// Reasons are why the run does not pay, of one run only; nil where not all were counted.
+	Reasons []PayoutRunReason `json:"reasons,omitempty"`
+}
+
+// PayoutRunReason counts the payees that a run does not pay for a reason, and what could have been paid to them at most.
+type PayoutRunReason struct {
+	Currency string `json:"currency"`
+	Reason   string `json:"reason"`
+	Payees   int64  `json:"payees"`
+	Amount   string `json:"amount"`
 }
 
 // PayoutRunTotal is what a run created in one currency.
@@ -209,6 +222,20 @@ func (c *Client) PayoutRuns(ctx context.Context, book, state string) iter.Seq2[P
 func (c *Client) PayoutRun(ctx context.Context, book, id string) (PayoutRun, error) {
 	var r PayoutRun
 	err := c.get(ctx, under(book, "payout-runs", id), nil, &r)
+	return r, err
+}
+
+// PayoutRunComparison returns a run beside the runs before it, and the payouts of it that somebody should look at.
+func (c *Client) PayoutRunComparison(ctx context.Context, book, id string) (PayoutRunComparison, error) {
+	var r PayoutRunComparison
+	err := c.get(ctx, under(book, "payout-runs", id, "comparison"), nil, &r)
+	return r, err
+}
+
+// PayoutRunProgress returns how far the payouts of a run are.
+func (c *Client) PayoutRunProgress(ctx context.Context, book, id string) (PayoutRunProgress, error) {
+	var r PayoutRunProgress
+	err := c.get(ctx, under(book, "payout-runs", id, "progress"), nil, &r)
 	return r, err
 }
 

@@ -185,6 +185,11 @@ func (c *Client) PayoutOverrides(ctx context.Context, book, payee string) ([]Pay
 	return whole[PayoutOverride](ctx, c, place("v1", "books", book, "payees", payee, "payout_overrides"))
 }
 
+// BookPayoutOverrides lists what was agreed last with each payee of a book with whom anything was, by the payee's id.
+func (c *Client) BookPayoutOverrides(ctx context.Context, book string) iter.Seq2[PayoutOverride, error] {
+	return walk[PayoutOverride](ctx, c, under(book, "payout_overrides"), nil)
+}
+
 // whole reads a list that has one page.
 func whole[T any](ctx context.Context, c *Client, path string) ([]T, error) {
 	var page struct {

@@ -5,6 +5,7 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"net/url"
 	"time"
 )
 
@@ -68,4 +69,43 @@ func (c *Client) AddRuleSet(ctx context.Context, book string, document []byte) (
 	replayed, err := c.send(ctx, place("v1", "books", book, "rule_sets"), nil, document, &set)
 	set.Replayed = replayed
 	return set, err
+}
+
+// RuleChange is one thing in which rule sets differ.
+type RuleChange struct {
+	// Change is added, removed or changed.
+	Change string `json:"change"`
+	// Subject is rule, source or policy with its name, or set; Field what changed of it, empty for what was added or removed as a whole.
+	Subject string `json:"subject"`
+	Field   string `json:"field"`
+	// Before and After are the values as text.
+	Before string `json:"before"`
+	After  string `json:"after"`
+}
+
+// RuleCheck is what giving a book a draft of rules would change.
+type RuleCheck struct {
+	// RuleSet is the id that it would have; Known says that the book has it already, byte for byte.
+	RuleSet string `json:"rule_set"`
+	Known   bool   `json:"known"`
+	// Before is the set that holds at its valid_from so far, itself if it is known; empty if none does.
+	Before   string       `json:"before"`
+	Changes  []RuleChange `json:"changes"`
+	Warnings []string     `json:"warnings"`
+	// Sentences are the rules in words.
+	Sentences []RuleSentence `json:"sentences"`
+}
+
+// CheckRules says what speaks against giving a book the document now, or what it would change. It stores nothing.
+func (c *Client) CheckRules(ctx context.Context, book string, document []byte) (RuleCheck, error) {
+	var check RuleCheck
+	_, err := c.send(ctx, place("v1", "books", book, "rule_sets", "check"), nil, document, &check)
+	return check, err
+}
+
+// RuleChanges returns what a rule set of the book changes of another.
+func (c *Client) RuleChanges(ctx context.Context, book, from, to string) ([]RuleChange, error) {
+	var list page[RuleChange]
+	err := c.get(ctx, place("v1", "books", book, "rule_sets", to, "changes"), url.Values{"from": {from}}, &list)
+	return list.Data, err
 }

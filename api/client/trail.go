@@ -46,6 +46,8 @@ type AuditActor struct {
 type AuditQuery struct {
 	Act, Actor, Object string
 	From, Until        time.Time
+	// Newest lists from the end.
+	Newest bool
 }
 
 // AuditVerification is the outcome of verifying a trail.
@@ -54,9 +56,12 @@ type AuditVerification struct {
 	Head string `json:"head"`
 }
 
-// Audit lists the rows of a trail, in order.
+// Audit lists the rows of a trail, in order, or from the end.
 func (c *Client) Audit(ctx context.Context, book string, q AuditQuery) iter.Seq2[AuditRow, error] {
 	query := url.Values{}
+	if q.Newest {
+		query = newestFirst()
+	}
 	set(query, "act", q.Act)
 	set(query, "actor", q.Actor)
 	set(query, "object", q.Object)

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 // Accounts: those of one row of the chart with what they hold, and one account's entries with its running balance.
 
 type accountsPage struct {
+	monthPage
 	Book        ledger.Book
 	Row         *ledger.ChartRow
 	Currency    money.Currency
@@ -59,6 +61,12 @@ func (c *console) accounts(ctx context.Context, r *http.Request) (answer, error)
 			query.Prefix += ":"
 		}
 	}
+	if p.Period, err = monthAsked(r); err != nil {
+		return answer{}, err
+	}
+	if p.Period != 0 && p.Row != nil {
+		return c.accountsOfMonth(ctx, p, query)
+	}
 	page, err := c.Ledger.Balances(ctx, book, query)
 	if err != nil {
 		return answer{}, err
@@ -86,7 +94,7 @@ func (c *console) accounts(ctx context.Context, r *http.Request) (answer, error)
 	if page.More {
 		p.Next = here(page.LastAccount, page.LastCurrency)
 	}
-	title := "Accounts"
+	title := tellerOf(ctx).say("trace.accounts")
 	if p.Row != nil {
 		title = p.Row.Path
 	}
@@ -94,6 +102,7 @@ func (c *console) accounts(ctx context.Context, r *http.Request) (answer, error)
 }
 
 type accountPage struct {
+	monthPage
 	Book    ledger.Book
 	Account ledger.Address
 	Row     *ledger.ChartRow
@@ -130,6 +139,15 @@ func (c *console) account(ctx context.Context, r *http.Request) (answer, error) 
 		return answer{}, ledger.ErrAccountNotOpened
 	}
 	currency := money.Currency(r.URL.Query().Get("currency"))
+	if p.Period, err = monthAsked(r); err != nil || unusable(string(currency)) {
+		return answer{}, cmp.Or(err, error(errQuery))
+	}
+	if p.Period != 0 {
+		a, err := c.accountOfMonth(ctx, r, p, currency)
+		if !errors.Is(err, ledger.ErrCurrencyNeeded) {
+			return a, err
+		}
+	}
 	after, line, err := place(r.URL.Query().Get("after"))
 	if err != nil || unusable(string(currency)) {
 		return answer{}, errQuery
@@ -139,6 +157,9 @@ func (c *console) account(ctx context.Context, r *http.Request) (answer, error) 
 		Descending: true, Limit: entriesPerPage})
 	if errors.Is(err, ledger.ErrCurrencyNeeded) {
 		p.Choices, err = c.holdings(ctx, book, account, "")
+		for i := range p.Choices {
+			p.Choices[i].Link = ofMonth(p.Choices[i].Link, p.Period)
+		}
 		a.Data = p
 		return a, err
 	}

@@ -1,19 +1,20 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"mizan/api/access"
 	"mizan/ledger"
 	"mizan/ledger/guard"
+	"mizan/ledger/locale"
 	"mizan/ledger/vault"
 )
 
@@ -25,11 +26,15 @@ var noTime time.Time
 // approvalLine is an approval in a list.
 type approvalLine struct {
 	ID, Link, Act, Summary, State string
-	Author                        who
-	CreatedAt, ExpiresAt          time.Time
-	Left                          string
+	// Name is the act in words, empty for one that has none.
+	Name                 string
+	Author               who
+	CreatedAt, ExpiresAt time.Time
+	Left                 string
 	// Mine says that the visitor wrote or edited it.
 	Mine bool
+	// Refused is why it was refused, empty otherwise.
+	Refused string
 }
 
 // who is somebody as pages name them.
@@ -38,56 +43,78 @@ type who struct {
 	Name, ID string
 	// Erased says that the person's name was erased; You that it is the visitor.
 	Erased, You bool
+	// Lang is what the visitor reads.
+	Lang locale.Language
 }
 
 type approvalsPage struct {
 	Whose whose
 	Tabs  []tab
-	// States are the lists to choose from.
-	States      []tab
-	State       string
-	Lines       []approvalLine
-	Next, First string
+	At    string
+	// States are the lists to choose from; Mine narrows to what the visitor wrote or edited.
+	States []tab
+	Mine   tab
+	// State, Act and Author are what the list is narrowed to; All shows the whole list of the state.
+	State, Act, Author, All string
+	Narrowed                bool
+	Acts                    []choice
+	Lines                   []approvalLine
+	Next, First             string
 }
 
-var stateWords = []struct{ state, word string }{{guard.StateOpen, "Waiting"}, {guard.StateDone, "Approved"}, {guard.StateRefused, "Refused"},
-	{guard.StateWithdrawn, "Withdrawn"}, {guard.StateExpired, "Expired"}}
+var approvalStates = []string{guard.StateOpen, guard.StateDone, guard.StateRefused, guard.StateWithdrawn, guard.StateExpired, stateAll}
 
 func (c *console) approvals(ctx context.Context, r *http.Request) (answer, error) {
 	v, o, err := c.staffOf(ctx, r, access.ApprovalsRead)
 	if err != nil {
 		return answer{}, err
 	}
-	q := r.URL.Query()
-	p := approvalsPage{Whose: o, Tabs: o.tabs(v.principal(), "Approvals"), State: q.Get("state")}
-	if p.State == "" {
-		p.State = guard.StateOpen
-	}
-	known := false
-	for _, s := range stateWords {
-		p.States = append(p.States, tab{link{s.word, o.At + "/approvals?state=" + s.state}, s.state == p.State})
-		known = known || s.state == p.State
-	}
-	after, afterID, err := momentAndID(q.Get("after"))
-	if err != nil || !known {
+	q, t := r.URL.Query(), tellerOf(ctx)
+	p := approvalsPage{Whose: o, Tabs: o.tabs(v.principal(), "Approvals"), At: o.At + "/approvals", State: cmp.Or(q.Get("state"), guard.StateOpen), Act: q.Get("act"), Author: q.Get("author")}
+	before, beforeID, err := momentAndID(q.Get("after"))
+	if err != nil || !slices.Contains(approvalStates, p.State) || unusable(p.Act) || unusable(p.Author) {
 		return answer{}, errQuery
 	}
-	list, more, err := c.listed(ctx, o, p.State, after, afterID, approvalsPerPage)
+	p.Narrowed, p.All = p.Act != "" || p.Author != "", narrowedTo(p.At, "state", p.State)
+	for _, state := range approvalStates {
+		p.States = append(p.States, tab{link{t.say("approvals.pick." + state), narrowedTo(p.At, "state", state, "act", p.Act, "author", p.Author)}, state == p.State})
+	}
+	self := v.principal().ID
+	p.Mine = tab{link{t.say("approvals.find.mine"), narrowedTo(p.At, "state", stateAll, "act", p.Act, "author", self)}, p.Author == self}
+	for _, act := range c.Desk.Acts() {
+		if act.OfBook == (o.Code != "") {
+			p.Acts = append(p.Acts, choice{Value: act.Name, Text: cmp.Or(actName(t, act.Name), act.Name)})
+		}
+	}
+	search := guard.Search{State: p.State, Act: p.Act, Author: p.Author, Newest: true}
+	if p.State == stateAll {
+		search.State = ""
+	}
+	list, next, err := c.Desk.Find(ctx, o.Book, search, guard.Place{At: before, ID: beforeID}, approvalsPerPage)
 	if err != nil {
 		return answer{}, err
 	}
-	here := o.At + "/approvals?state=" + p.State
-	if afterID != "" {
-		p.First = here
+	here := []string{"state", p.State, "act", p.Act, "author", p.Author}
+	if beforeID != "" {
+		p.First = narrowedTo(p.At, here...)
 	}
-	if more {
-		last := list[len(list)-1]
-		p.Next = here + "&" + url.Values{"after": {last.CreatedAt.UTC().Format(time.RFC3339Nano) + "," + last.ID}}.Encode()
+	if next.ID != "" {
+		p.Next = narrowedTo(p.At, append(here, "after", next.At.UTC().Format(time.RFC3339Nano)+","+next.ID)...)
 	}
 	if p.Lines, err = c.approvalLines(ctx, v, o, list); err != nil {
 		return answer{}, err
 	}
-	return answer{Title: "Approvals", Trail: o.trail(), Active: "desk", Data: p}, nil
+	return answer{Title: t.say("approvals.title"), Trail: o.trail(), Active: "desk", Data: p}, nil
+}
+
+// actName is what an act is called; nothing where nobody wrote that down.
+func actName(t teller, act string) string { return actSays(t, "approvals.act.", act) }
+
+func actSays(t teller, group, act string) string {
+	if key := group + strings.ReplaceAll(act, ".", "_"); phrases().Has(key) {
+		return t.say(key)
+	}
+	return ""
 }
 
 // listed returns a page of approvals, and whether there are more.
@@ -114,10 +141,14 @@ func (c *console) approvalLines(ctx context.Context, v *visit, o whose, list []g
 	for i, a := range list {
 		ids[i] = nameable(a.Author)
 	}
-	names := c.names(ctx, v, ids)
+	names, t := c.names(ctx, v, ids), tellerOf(ctx)
 	for _, a := range list {
-		lines = append(lines, approvalLine{ID: a.ID, Link: o.At + "/approvals/" + url.PathEscape(a.ID), Act: a.Act, Summary: a.Effect.Summary, State: a.State,
-			Author: names(nameable(a.Author)), CreatedAt: a.CreatedAt, ExpiresAt: a.ExpiresAt, Left: left(c.Now(), a.ExpiresAt), Mine: isAuthor(a, v.principal())})
+		line := approvalLine{ID: a.ID, Link: o.At + "/approvals/" + url.PathEscape(a.ID), Act: a.Act, Name: actName(t, a.Act), Summary: a.Effect.Summary, State: a.State,
+			Author: names(nameable(a.Author)), CreatedAt: a.CreatedAt, ExpiresAt: a.ExpiresAt, Left: timeLeft(t, c.Now(), a.ExpiresAt), Mine: isAuthor(a, v.principal())}
+		if a.State == guard.StateRefused {
+			line.Refused = a.Decision
+		}
+		lines = append(lines, line)
 	}
 	return lines, nil
 }
@@ -152,25 +183,26 @@ func (c *console) names(ctx context.Context, v *visit, ids []string) func(id str
 			}
 		}
 	}
+	lang := tellerOf(ctx).Language
 	return func(id string) who {
 		name := found["person:"+id]
-		return who{Name: name, ID: id, Erased: name == vault.Erased, You: id != "" && (id == p.ID || id == p.Person)}
+		return who{Name: name, ID: id, Erased: name == vault.Erased, You: id != "" && (id == p.ID || id == p.Person), Lang: lang}
 	}
 }
 
-// left says how long something still has.
-func left(now, until time.Time) string {
+// timeLeft says how long something still has.
+func timeLeft(t teller, now, until time.Time) string {
 	switch d := until.Sub(now); {
 	case d <= 0:
-		return "run out"
+		return t.say("approvals.left.over")
 	case d < time.Minute:
-		return "less than a minute left"
+		return t.say("approvals.left.minute")
 	case d < 2*time.Hour:
-		return strconv.Itoa(int(d/time.Minute)) + " min left"
+		return t.say("approvals.left.minutes", "n", int(d/time.Minute))
 	case d < 48*time.Hour:
-		return strconv.Itoa(int(d/time.Hour)) + " hours left"
+		return t.say("approvals.left.hours", "n", int(d/time.Hour))
 	default:
-		return strconv.Itoa(int(d/(24*time.Hour))) + " days left"
+		return t.say("approvals.left.days", "n", int(d/(24*time.Hour)))
 	}
 }
 
@@ -178,11 +210,13 @@ type approvalPage struct {
 	Whose    whose
 	Tabs     []tab
 	Approval guard.Approval
-	// Meaning says what the act is; StateWord what became of it.
-	Meaning, StateWord string
-	Open               bool
-	Author, Decided    who
-	Authors            []who
+	// Name is the act in words, empty for one that has none; Meaning says what it is.
+	Name, Meaning string
+	// Kind is what the author is.
+	Kind            string
+	Open            bool
+	Author, Decided who
+	Authors         []who
 	// MoreAuthors is how many are not shown.
 	MoreAuthors int
 	Left        string
@@ -226,19 +260,17 @@ func (c *console) approvalOf(ctx context.Context, v *visit, o whose, id string) 
 	if err != nil {
 		return answer{}, err
 	}
-	person := v.principal()
-	p := approvalPage{Whose: o, Tabs: o.tabs(person, ""), Approval: a, Open: a.State == guard.StateOpen, Left: left(c.Now(), a.ExpiresAt),
+	person, t := v.principal(), tellerOf(ctx)
+	p := approvalPage{Whose: o, Tabs: o.tabs(person, ""), Approval: a, Open: a.State == guard.StateOpen, Left: timeLeft(t, c.Now(), a.ExpiresAt),
 		Payload: documentOf(a.Payload), Result: documentOf(a.Result), Hash: hex.EncodeToString(a.Hash[:]), At: o.At + "/approvals/" + url.PathEscape(a.ID),
 		Form: c.formToken(v), Own: isAuthor(a, person)}
 	p.Short = p.Hash[:12]
-	for _, act := range c.Desk.Acts() {
-		if act.Name == a.Act {
-			p.Meaning = act.Meaning
-		}
-	}
-	for _, s := range stateWords {
-		if s.state == a.State {
-			p.StateWord = s.word
+	p.Name, p.Meaning, p.Kind = actName(t, a.Act), actSays(t, "approvals.meaning.", a.Act), t.word("approvals.kind", a.Author.Kind)
+	if p.Meaning == "" {
+		for _, act := range c.Desk.Acts() {
+			if act.Name == a.Act {
+				p.Meaning = act.Meaning
+			}
 		}
 	}
 	p.MayDecide = p.Open && !p.Own && mayAll(person, o.Code, access.ApprovalsDecide)
@@ -257,9 +289,9 @@ func (c *console) approvalOf(ctx context.Context, v *visit, o whose, id string) 
 		p.Totals = append(p.Totals, sum{t.Currency, grouped(t.Amount)})
 	}
 	for _, m := range a.Effect.Largest {
-		p.Largest = append(p.Largest, movement{m.Object, m.Direction, sum{m.Currency, grouped(m.Amount.Amount)}})
+		p.Largest = append(p.Largest, movement{m.Object, t.word("approvals.side", m.Direction), sum{m.Currency, grouped(m.Amount.Amount)}})
 	}
-	return answer{Title: a.Act, Trail: o.trail(link{"Approvals", o.At + "/approvals"}), Active: "desk", Data: p}, nil
+	return answer{Title: cmp.Or(p.Name, a.Act), Trail: o.trail(link{t.say("approvals.title"), o.At + "/approvals"}), Active: "desk", Data: p}, nil
 }
 
 // postedShown bounds the transactions that a page leads to.

@@ -76,7 +76,16 @@ func TestRefuseAndWithdraw(t *testing.T) {
 	}
 	b.press(p, at+"/refuse", url.Values{"reason": {"not the right account"}}, http.StatusSeeOther)
 	b.get(at, 200).has(t, "refused", "not the right account")
-	asker.get("/console/books/uk/approvals?state=refused", 200).has(t, "refused")
+	mine := asker.get("/console/books/uk/approvals", 200)
+	own := "/console/books/uk/approvals?" + url.Values{"author": {asker.id}, "state": {"all"}}.Encode()
+	if !slices.Contains(mine.Links, own) {
+		t.Errorf("the list does not lead to one's own requests: %v", mine.Links)
+	}
+	asker.get(own, 200).has(t, "refused", "not the right account", "waiting")
+	asker.get("/console/books/uk/approvals?state=refused&author="+asker.id, 200).has(t, "refused")
+	// Whoever asked reads who refused it, and why, in any language.
+	asker.get(at, 200).has(t, "Decided by Adam", "Reason of the decision not the right account")
+	asker.get(at+"?lang=ar", 200).has(t, "مرفوض", "سبب القرار", "not the right account")
 	at = "/console/books/uk/approvals/" + withdrawn.ID
 	form := b.get(at, 200).forms()[at+"/approve"]
 	asker.press(asker.get(at, 200), at+"/withdraw", url.Values{"reason": {"a mistake"}}, http.StatusSeeOther)
@@ -267,8 +276,9 @@ func TestApprovalLists(t *testing.T) {
 	h := newHouse(t)
 	uk := h.book("uk", "Souk UK", "GBP")
 	const n = approvalsPerPage*2 + 3
+	var a guard.Approval
 	for i := range n {
-		h.ask(uk, program, fmt.Sprintf(`{"i":%d}`, i), "r")
+		a = h.ask(uk, program, fmt.Sprintf(`{"i":%d}`, i), "r")
 		h.forward(time.Second)
 	}
 	b := h.in("Adam", access.Grant{Role: access.Approver})
@@ -303,7 +313,19 @@ func TestApprovalLists(t *testing.T) {
 	if len(seen) != n {
 		t.Errorf("%d of %d were shown", len(seen), n)
 	}
-	for _, bad := range []string{"state=x", "after=x", "after=2026-01-01T00:00:00Z", "after=2026-01-01T00:00:00Z,", "after=x,y", "after=2026-01-01T00:00:00Z,%00", "state=%00"} {
+	// The newest stand first, and the list narrows to an act and to who asked.
+	newest := b.get("/console/books/uk/approvals", 200)
+	newest.has(t, "newest first", "Asked or edited by me")
+	if first := strings.Index(newest.source, `class="card"`); !strings.Contains(newest.source[first:first+200], a.ID) {
+		t.Errorf("the newest, %s, does not stand first", a.ID)
+	}
+	for query, found := range map[string]bool{"act=test.run": true, "act=test.else": false, "author=" + program.ID: true, "author=" + b.id: false, "act=test.run&state=done": false} {
+		if p := b.get("/console/books/uk/approvals?"+query, 200); strings.Contains(p.source, `class="card"`) != found {
+			t.Errorf("%s: found is not %t", query, found)
+		}
+	}
+	b.get("/console/books/uk/approvals?author="+b.id, 200).has(t, "There are none of these.", "Show all")
+	for _, bad := range []string{"act=%00", "author=" + strings.Repeat("a", 300), "state=x", "after=x", "after=2026-01-01T00:00:00Z", "after=2026-01-01T00:00:00Z,", "after=x,y", "after=2026-01-01T00:00:00Z,%00", "state=%00"} {
 		b.get("/console/books/uk/approvals?"+bad, 400)
 	}
 	for _, id := range []string{"x", "ap_0000000000000000", "%00", "ap_'--", strings.Repeat("a", 200)} {

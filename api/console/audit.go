@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -12,7 +13,8 @@ import (
 	"mizan/ledger/guard"
 )
 
-// The audit trail: who did what with privilege, in order, of a book or of the installation. It shows ids and no names.
+// The audit trail: who did what with privilege, of a book or of the installation, the newest first unless it is asked for from the
+// beginning. It shows ids and no names.
 
 type auditPage struct {
 	Whose whose
@@ -21,6 +23,9 @@ type auditPage struct {
 	// Act, Actor, Object, From and Until are what the list is narrowed to.
 	Act, Actor, Object, From, Until string
 	Narrowed                        bool
+	// Orders choose which end comes first; Oldest says that it is the beginning.
+	Orders []tab
+	Oldest bool
 	// Since leads to the last days.
 	Since       []tab
 	Lines       []auditLine
@@ -29,7 +34,8 @@ type auditPage struct {
 
 type auditLine struct {
 	guard.Row
-	Who           string
+	// Kind is what the actor is, in words; Who the person behind it.
+	Kind, Who     string
 	ApprovalLink  string
 	Before, After document
 	Hash          string
@@ -42,7 +48,7 @@ func (c *console) audit(ctx context.Context, r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	q := r.URL.Query()
+	q, t := r.URL.Query(), tellerOf(ctx)
 	p := auditPage{Whose: o, Tabs: o.tabs(v.principal(), "Audit trail"), At: o.At + "/audit", Act: q.Get("act"), Actor: q.Get("actor"), Object: q.Get("object"),
 		From: q.Get("from"), Until: q.Get("until")}
 	after, err := positive(q.Get("after"))
@@ -56,7 +62,18 @@ func (c *console) audit(ctx context.Context, r *http.Request) (answer, error) {
 	if f.Until, err = dayOf(p.Until, 1); err != nil {
 		return answer{}, err
 	}
-	rows, err := c.Trail.Rows(ctx, o.Book, f, after, auditPerPage+1)
+	order := q.Get("order")
+	if order != "" && order != "oldest" {
+		return answer{}, errQuery
+	}
+	p.Oldest = order == "oldest"
+	var rows []guard.Row
+	if p.Oldest {
+		rows, err = c.Trail.Rows(ctx, o.Book, f, after, auditPerPage+1)
+	} else {
+		rows, err = c.Trail.Latest(ctx, o.Book, f, after, auditPerPage+1)
+		slices.Reverse(rows)
+	}
 	if err != nil {
 		return answer{}, err
 	}
@@ -67,6 +84,12 @@ func (c *console) audit(ctx context.Context, r *http.Request) (answer, error) {
 			p.Narrowed = true
 		}
 	}
+	p.Orders = []tab{{link{t.say("audit.order.newest"), address(p.At, narrowed)}, !p.Oldest}}
+	narrowed.Set("order", "oldest")
+	p.Orders = append(p.Orders, tab{link{t.say("audit.order.oldest"), address(p.At, narrowed)}, p.Oldest})
+	if !p.Oldest {
+		narrowed.Del("order")
+	}
 	if after > 0 {
 		p.First = address(p.At, narrowed)
 	}
@@ -75,22 +98,19 @@ func (c *console) audit(ctx context.Context, r *http.Request) (answer, error) {
 		narrowed.Set("after", strconv.FormatInt(rows[auditPerPage-1].Sequence, 10))
 		p.Next = address(p.At, narrowed)
 	}
-	for _, s := range []struct {
-		word string
-		days int
-	}{{"Today", 0}, {"Last 7 days", 6}, {"Last 30 days", 29}, {"Last 365 days", 364}} {
-		from := c.Now().UTC().AddDate(0, 0, -s.days).Format(time.DateOnly)
-		p.Since = append(p.Since, tab{link{s.word, p.At + "?from=" + from}, p.From == from && p.Until == ""})
+	for _, days := range []int{0, 6, 29, 364} {
+		from := c.Now().UTC().AddDate(0, 0, -days).Format(time.DateOnly)
+		p.Since = append(p.Since, tab{link{t.say("audit.since." + strconv.Itoa(days)), p.At + "?from=" + from}, p.From == from && p.Until == ""})
 	}
 	approvals := mayAll(v.principal(), o.Code, access.ApprovalsRead)
 	for _, row := range rows {
-		p.Lines = append(p.Lines, auditLineOf(o, row, approvals))
+		p.Lines = append(p.Lines, auditLineOf(t, o, row, approvals))
 	}
-	return answer{Title: "Audit trail", Trail: o.trail(), Active: "desk", Data: p}, nil
+	return answer{Title: t.say("audit.title"), Trail: o.trail(), Active: "desk", Data: p}, nil
 }
 
-func auditLineOf(o whose, row guard.Row, approvals bool) auditLine {
-	l := auditLine{Row: row, Before: documentOf(row.Before), After: documentOf(row.After), Hash: hex.EncodeToString(row.Hash[:6]),
+func auditLineOf(t teller, o whose, row guard.Row, approvals bool) auditLine {
+	l := auditLine{Row: row, Kind: t.word("audit.kind", row.Actor.Kind), Before: documentOf(row.Before), After: documentOf(row.After), Hash: hex.EncodeToString(row.Hash[:6]),
 		ActorLink:  address(o.At+"/audit", url.Values{"actor": {row.Actor.ID}}),
 		ObjectLink: address(o.At+"/audit", url.Values{"object": {row.Object}})}
 	if row.Actor.Person != "" && row.Actor.Person != row.Actor.ID {

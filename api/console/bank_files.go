@@ -12,6 +12,7 @@ import (
 	"mizan/api/access"
 	"mizan/ledger"
 	"mizan/ledger/guard"
+	"mizan/ledger/locale"
 	"mizan/ledger/money"
 	"mizan/payouts/processor/bankfile"
 )
@@ -29,24 +30,48 @@ const (
 	uploadTime = time.Minute
 )
 
+// bankFileStates are the states of a file in their order, with the colour of each, and next says whether somebody has to do something.
 var bankFileStates = []struct {
-	state string
-	stateWord
-	// next is what somebody has to do.
-	next string
-}{
-	{bankfile.FileMade, stateWord{"made", "open"}, "Fetch it and hand it to the bank."},
-	{bankfile.FileFetched, stateWord{"fetched", "open"}, "Hand it to the bank, compare its totals there, and say that it was sent."},
-	{bankfile.FileSent, stateWord{"sent", "running"}, "Upload what the bank reports."},
-	{bankfile.FileAnswered, stateWord{"answered", "running"}, "Upload what the bank reports next: some payments are open."},
-	{bankfile.FileClosed, stateWord{"closed", "done"}, ""},
-	{bankfile.FileVoid, stateWord{"void", "refused"}, ""},
+	look
+	next bool
+}{{look{bankfile.FileMade, "open"}, true}, {look{bankfile.FileFetched, "open"}, true}, {look{bankfile.FileSent, "running"}, true}, {look{bankfile.FileAnswered, "running"}, true},
+	{look{bankfile.FileClosed, "done"}, false}, {look{bankfile.FileVoid, "refused"}, false}}
+
+var bankPaymentLooks = map[string]string{bankfile.PaymentAccepted: "running", bankfile.PaymentSettled: "done", bankfile.PaymentFailed: "failed", bankfile.PaymentCancelled: "refused"}
+
+var bankOutcomeLooks = map[string]string{"accepted": "running", "settled": "done", "failed": "failed", "strange": "open"}
+
+// bankFile, bankPayment and bankOutcome say how a file, a payment in it, and what a report said of a payment stand.
+func (t teller) bankFile(state string) stateWord {
+	for _, s := range bankFileStates {
+		if s.state == state {
+			return stateWord{t.say("bank.file_state." + state), s.look.look}
+		}
+	}
+	return stateWord{state, ""}
 }
 
-var bankPaymentWords = map[string]stateWord{bankfile.PaymentFiled: {"in the file", ""}, bankfile.PaymentAccepted: {"taken by the bank", "running"}, bankfile.PaymentSettled: {"paid", "done"},
-	bankfile.PaymentFailed: {"failed", "failed"}, bankfile.PaymentCancelled: {"cancelled", "refused"}}
+func (t teller) bankPayment(state string) stateWord {
+	return stateWord{t.coded("bank.payment", state), bankPaymentLooks[state]}
+}
 
-var bankOutcomeWords = map[string]stateWord{"accepted": {"taken by the bank", "running"}, "settled": {"paid", "done"}, "failed": {"ended", "failed"}, "unchanged": {"known before", ""}, "strange": {"strange", "open"}}
+func (t teller) bankOutcome(outcome string) stateWord {
+	return stateWord{t.coded("bank.outcome", outcome), bankOutcomeLooks[outcome]}
+}
+
+// bankCode says what a bank's code means. In English every published code has its own sentence; the others are told what to do.
+func (t teller) bankCode(code string) string {
+	text := bankfile.ReasonWord(code)
+	switch {
+	case text == "" || t.Language == locale.English:
+		return text
+	case bankfile.Permanent(code):
+		return t.say("bank.code.destination")
+	case strings.HasPrefix(code, "C") && len(code) == 3:
+		return t.say("bank.code.correction")
+	}
+	return t.say("bank.code.other")
+}
 
 // bankPages are the pages about bank files and their forms.
 func (c *console) bankPages(mux *http.ServeMux, at string) {
@@ -84,12 +109,15 @@ func (who cashier) bankFileLine(f bankfile.FileRecord) bankFileLine {
 		Payments: int64(f.Lines), Total: sumOf(f.Sum, f.Currency)}
 	for _, s := range bankFileStates {
 		if s.state == f.State {
-			l.State, l.Next = s.stateWord, s.next
+			l.State = who.t.bankFile(f.State)
+			if s.next {
+				l.Next = who.t.say("bank.next." + f.State)
+			}
 		}
 	}
 	for _, state := range []string{bankfile.PaymentFiled, bankfile.PaymentAccepted, bankfile.PaymentSettled, bankfile.PaymentFailed, bankfile.PaymentCancelled} {
 		if n := f.Counts[state]; n > 0 {
-			l.Counts = append(l.Counts, bankCount{bankPaymentWords[state], int64(n)})
+			l.Counts = append(l.Counts, bankCount{who.t.bankPayment(state), int64(n)})
 		}
 	}
 	return l
@@ -120,7 +148,7 @@ func (who cashier) bankReportLine(r bankfile.ReportRecord) bankReportLine {
 		n    int
 	}{{"accepted", r.Accepted}, {"settled", r.Settled}, {"failed", r.Failed}, {"unchanged", r.Unchanged}, {"strange", r.Strange}} {
 		if o.n > 0 {
-			l.Outcomes = append(l.Outcomes, bankCount{bankOutcomeWords[o.name], int64(o.n)})
+			l.Outcomes = append(l.Outcomes, bankCount{who.t.bankOutcome(o.name), int64(o.n)})
 		}
 	}
 	return l
@@ -137,12 +165,12 @@ type bankFilesPage struct {
 }
 
 func (c *console) bankFiles(ctx context.Context, who cashier, r *http.Request) (answer, error) {
-	p := bankFilesPage{payHead: c.payHead(who, "Bank files"), State: r.URL.Query().Get("state")}
+	p := bankFilesPage{payHead: c.payHead(who, "bank_files"), State: r.URL.Query().Get("state")}
 	at := who.o.At + "/bank-files"
 	known := p.State == ""
-	p.States = append(p.States, tab{link{"All", at}, p.State == ""})
+	p.States = append(p.States, tab{link{who.t.say("bank.all"), at}, p.State == ""})
 	for _, s := range bankFileStates {
-		p.States = append(p.States, tab{link{s.Word, at + "?state=" + s.state}, s.state == p.State})
+		p.States = append(p.States, tab{link{who.t.bankFile(s.state).Word, at + "?state=" + s.state}, s.state == p.State})
 		known = known || s.state == p.State
 	}
 	q := bankfile.FileQuery{State: p.State, Limit: bankFilesPerPage + 1}
@@ -172,7 +200,7 @@ func (c *console) bankFiles(ctx context.Context, who cashier, r *http.Request) (
 	if err := c.bankAround(ctx, who, &p); err != nil {
 		return answer{}, err
 	}
-	return who.answered("Bank files", &p), nil
+	return who.answered(who.t.say("bank.title"), &p), nil
 }
 
 // bankAround adds the accounts with what waits, and the latest reports.
@@ -250,7 +278,7 @@ func (c *console) bankFile(ctx context.Context, who cashier, r *http.Request) (a
 	if err != nil {
 		return answer{}, err
 	}
-	p := bankFilePage{payHead: c.payHead(who, "Bank files"), File: who.bankFileLine(f)}
+	p := bankFilePage{payHead: c.payHead(who, "bank_files"), File: who.bankFileLine(f)}
 	p.MayFetch = f.Fetchable() && mayAll(who.principal(), who.o.Code, access.PayoutsWrite, access.PersonalSensitive)
 	p.MaySend = p.MayWrite && f.State == bankfile.FileFetched
 	p.MayVoid = p.MayWrite && f.MayVoid(false) == nil
@@ -278,9 +306,9 @@ func (c *console) bankFile(ctx context.Context, who cashier, r *http.Request) (a
 	for _, l := range lines {
 		payee := strings.TrimPrefix(l.Account, "payee:")
 		p.Lines = append(p.Lines, bankPaymentLine{Payment: l, Payee: payee, PayeeLink: who.o.At + "/payees/" + payee, PayoutLink: who.o.At + "/payouts/" + l.Instruction,
-			Meaning: bankfile.ReasonWord(l.Code), State: bankPaymentWords[l.State], Sum: sumOf(l.Amount, l.Currency)})
+			Meaning: who.t.bankCode(l.Code), State: who.t.bankPayment(l.State), Sum: sumOf(l.Amount, l.Currency)})
 	}
-	return who.answered("Bank file", &p, link{"Bank files", who.o.At + "/bank-files"}), nil
+	return who.answered(who.t.say("bank.file.title"), &p, link{who.t.say("bank.title"), who.o.At + "/bank-files"}), nil
 }
 
 // fetchBankFile hands a file out to whoever may see bank data, for a reason.
@@ -364,7 +392,7 @@ func (c *console) bankReport(ctx context.Context, who cashier, r *http.Request) 
 	if err != nil {
 		return answer{}, err
 	}
-	p := bankReportPage{payHead: c.payHead(who, "Bank files"), Report: who.bankReportLine(report)}
+	p := bankReportPage{payHead: c.payHead(who, "bank_files"), Report: who.bankReportLine(report)}
 	p.Received = c.names(ctx, who.visit, []string{report.ReceivedBy})(report.ReceivedBy)
 	after := 0
 	if q := r.URL.Query().Get("after"); q != "" {
@@ -382,9 +410,9 @@ func (c *console) bankReport(ctx context.Context, who cashier, r *http.Request) 
 		p.Next = narrowedTo(p.Report.Link, "after", strconv.Itoa(items[bankPaymentsPerPage-1].Number))
 	}
 	for _, i := range items {
-		p.Items = append(p.Items, bankItemLine{i, bankfile.ReasonWord(i.Code), bankOutcomeWords[i.Outcome]})
+		p.Items = append(p.Items, bankItemLine{i, who.t.bankCode(i.Code), who.t.bankOutcome(i.Outcome)})
 	}
-	return who.answered("Bank report", &p, link{"Bank files", who.o.At + "/bank-files"}), nil
+	return who.answered(who.t.say("bank.report.title"), &p, link{who.t.say("bank.title"), who.o.At + "/bank-files"}), nil
 }
 
 // takeBankReport takes a report that is uploaded. The form's token comes before the file, and nothing is read of the file
@@ -398,22 +426,18 @@ func (c *console) takeBankReport(w http.ResponseWriter, r *http.Request) {
 func (c *console) uploadBankReport(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), uploadTime)
 	defer cancel()
-	select { // a report is held whole while it is taken
-	case c.uploading <- struct{}{}:
-		defer func() { <-c.uploading }()
-	case <-ctx.Done():
-		return ctx.Err()
+	who, err := c.uploader(ctx, r, access.PayoutsRead, access.PayoutsWrite)
+	if err != nil {
+		return err
 	}
+	done, err := holding(ctx, c.uploading) // a report is held whole while it is taken
+	if err != nil {
+		return err
+	}
+	defer done()
 	currency, file, err := c.readUpload(ctx, w, r)
 	if err != nil {
 		return err
-	}
-	who, err := c.cashierOf(ctx, r)
-	if err != nil {
-		return err
-	}
-	if !mayAll(who.principal(), who.o.Code, access.PayoutsWrite) {
-		return access.ErrForbidden
 	}
 	report, err := c.Bank.TakeReport(ctx, who.book, currency, file, who.actor())
 	if errors.As(err, new(*http.MaxBytesError)) {

@@ -57,7 +57,7 @@ func (c *console) books(ctx context.Context, r *http.Request) (answer, error) {
 	}
 	slices.SortStableFunc(p.Latest, func(a, b transactionLine) int { return b.RecordedAt.Compare(a.RecordedAt) })
 	p.Latest = p.Latest[:min(len(p.Latest), latestShown)]
-	return answer{Title: "Books", Active: "books", Data: p}, nil
+	return answer{Title: tellerOf(ctx).say("books.title"), Active: "books", Data: p}, nil
 }
 
 // summarise adds one book to the first page.

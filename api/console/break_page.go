@@ -59,9 +59,10 @@ type breakStepLine struct {
 
 type breakPage struct {
 	payHead
-	Break           breakLine
-	Source          link
-	Detail          string
+	Break  breakLine
+	Source link
+	// Detail says what was found, and Held why nothing was posted by itself.
+	Detail, Held    string
 	Sides           bothSides
 	MoreOfThem      int
 	MoreOfUs        int
@@ -79,6 +80,8 @@ type breakPage struct {
 	WriteOff []string
 	Tomorrow string
 	Lines    []int
+	// List is the list that the page was opened from, as forms carry it; Back leads to it, and Next to what follows in it.
+	List, Back, Next string
 }
 
 // fixLines is how many lines the form of a fix has.
@@ -93,7 +96,8 @@ func (c *console) oneBreak(ctx context.Context, who cashier, r *http.Request) (a
 	if err != nil {
 		return answer{}, err
 	}
-	p := breakPage{payHead: c.reconHead(who, "Breaks"), Break: who.breakLine(b, c.Now()), Detail: b.Detail, Tomorrow: c.Now().AddDate(0, 0, 1).Format(time.DateOnly)}
+	t := tellerOf(ctx)
+	p := breakPage{payHead: c.reconHead(t, who, breaksPath), Break: who.breakLine(t, b, c.Now()), Detail: t.breakDetail(b), Held: t.breakHeld(b), Tomorrow: c.Now().AddDate(0, 0, 1).Format(time.DateOnly)}
 	if p.Source, err = c.sourceLink(ctx, who, b); err != nil {
 		return answer{}, err
 	}
@@ -116,21 +120,102 @@ func (c *console) oneBreak(ctx context.Context, who cashier, r *http.Request) (a
 		return answer{}, err
 	}
 	p.offers(b)
-	return who.reconciled("Break", &p, link{"Breaks", who.o.At + breaksPath}), nil
+	if err := c.besideBreak(ctx, who, r, b, &p); err != nil {
+		return answer{}, err
+	}
+	a := who.reconciled(t, t.say("break.one"), &p, link{t.say("break.list"), p.Back})
+	if did := r.URL.Query().Get("done"); did != "" {
+		so, err := c.didLast(ctx, who, r, b, did)
+		if err != nil {
+			return answer{}, err
+		}
+		if so {
+			a.Notice = &notice{Heading: t.say("break.did." + did), Message: t.say("break.did." + did + ".note"), Good: true}
+		}
+	}
+	return a, nil
+}
+
+// breakDeeds are the forms after which the page of a break says what became of it, with the steps that they take.
+var breakDeeds = map[string]string{"explain": reconcile.StepExplained, "assign": reconcile.StepAssigned, "note": reconcile.StepNoted, "reopen": reconcile.StepReopened}
+
+// pairingDeeds are those about a suggestion, with the states in which they leave it. They take no step.
+var pairingDeeds = map[string]string{"confirm": pairingMade, "refuse": pairingRefused}
+
+// didLast reports whether what an address says was done is the last thing that the visitor and nobody after them did. An address is
+// kept, sent and loaded again.
+func (c *console) didLast(ctx context.Context, who cashier, r *http.Request, b reconcile.Break, did string) (bool, error) {
+	if step, ok := breakDeeds[did]; ok {
+		last, err := c.Reconcile.Steps(ctx, who.book, b.ID, b.Step-1, 1)
+		return len(last) == 1 && last[0].Act == step && actorID(last[0].By) == who.principal().ID, err
+	}
+	state, ok := pairingDeeds[did]
+	id := r.URL.Query().Get("pairing")
+	if !ok || id == "" || unusable(id) {
+		return false, nil
+	}
+	p, err := c.Reconcile.Pairing(ctx, who.book, id)
+	if isMissing(err) {
+		return false, nil
+	}
+	return p.State == state && actorID(p.DecidedBy) == who.principal().ID, err
+}
+
+// besideBreak finds what follows a break in the list that its page was opened from. A list from which it is gone goes on at the same
+// place.
+func (c *console) besideBreak(ctx context.Context, who cashier, r *http.Request, b reconcile.Break, p *breakPage) error {
+	f, at := breakListOf(r), who.o.At+breaksPath
+	q, err := f.query(c.Now())
+	if err != nil {
+		return err
+	}
+	if q.Source, err = c.sourceNamed(ctx, who, f.Source); err != nil {
+		return err
+	}
+	_, p.List, _ = strings.Cut(f.at(at, f.State, ""), "?")
+	p.Back = f.at(at, f.State, "")
+	q.AfterSeen, q.AfterID, q.Limit = b.FirstSeen, b.ID, 1
+	next, err := c.Reconcile.Breaks(ctx, who.book, q)
+	if len(next) > 0 {
+		p.Next = f.at(who.breakAt(next[0].ID), f.State, "")
+	}
+	return err
+}
+
+// breakListOf is the list that the page of a break was opened from, as its address or its form has it.
+func breakListOf(r *http.Request) breakFilter {
+	if r.Method != http.MethodPost {
+		return breakFilterOf(r.URL.Query())
+	}
+	given, err := url.ParseQuery(r.PostForm.Get("list"))
+	if err != nil {
+		return breakFilter{}
+	}
+	return breakFilterOf(given)
+}
+
+// breakAfter is the page of a break after something was done with it, with the list that it stands in.
+func (who cashier) breakAfter(r *http.Request, id, did string) string {
+	f := breakListOf(r)
+	to := f.at(who.breakAt(id), f.State, "")
+	if strings.Contains(to, "?") {
+		return to + "&done=" + did
+	}
+	return to + "?done=" + did
 }
 
 // sourceLink leads to the source of a break.
 func (c *console) sourceLink(ctx context.Context, who cashier, b reconcile.Break) (link, error) {
 	if b.Source == 0 {
-		return link{sourceWord("", ""), who.o.At + reconPath}, nil
+		return link{tellerOf(ctx).sourceWord("", ""), who.o.At + reconPath}, nil
 	}
 	sources, err := c.Reconcile.Sources(ctx, who.book)
 	for _, s := range sources {
 		if s.ID == b.Source {
-			return link{sourceWord(s.Kind, s.Name), who.sourceAt(s.Kind, s.Name)}, err
+			return link{tellerOf(ctx).sourceWord(s.Kind, s.Name), who.sourceAt(s.Kind, s.Name)}, err
 		}
 	}
-	return link{matchWords[b.Match], who.o.At + reconPath}, err
+	return link{tellerOf(ctx).matchWord(b.Match), who.o.At + reconPath}, err
 }
 
 // sidesOf lays both sides beside each other. What a bank wrote of people is for those who may read of people.
@@ -194,10 +279,7 @@ func (c *console) breakSteps(ctx context.Context, who cashier, b reconcile.Break
 	}
 	name := c.names(ctx, who.visit, ids)
 	for i, s := range steps {
-		l := breakStepLine{Step: s, What: breakStepWords[s.Act], By: name(ids[i])}
-		if l.What.Word == "" {
-			l.What.Word = strings.ReplaceAll(s.Act, "_", " ")
-		}
+		l := breakStepLine{Step: s, What: tellerOf(ctx).breakStep(s.Act), By: name(ids[i])}
 		if s.Approval != "" {
 			l.ApprovalLink = who.o.At + "/approvals/" + url.PathEscape(s.Approval)
 		}
@@ -214,15 +296,13 @@ func (c *console) breakApproval(ctx context.Context, who cashier, b reconcile.Br
 	if b.Ended() || !mayAll(who.principal(), who.o.Code, access.ApprovalsRead) {
 		return nil
 	}
-	open, _, err := c.listed(ctx, who.o, guard.StateOpen, noTime, "", approvalsLooked)
-	for _, a := range open {
+	var err error
+	p.Approval, err = c.openAbout(ctx, who.o, func(a guard.Approval) bool {
 		var about struct {
 			Break string `json:"break"`
 		}
-		if (a.Act == reconcile.ActFix || a.Act == reconcile.ActWriteOff) && json.Unmarshal(a.Payload, &about) == nil && about.Break == b.ID {
-			p.Approval = who.o.At + "/approvals/" + a.ID
-		}
-	}
+		return json.Unmarshal(a.Payload, &about) == nil && about.Break == b.ID
+	}, reconcile.ActFix, reconcile.ActWriteOff)
 	return err
 }
 
@@ -250,24 +330,24 @@ func (p *breakPage) offers(b reconcile.Break) {
 }
 
 // breakDeed does what one person may do with a break alone. step is the last one they have seen.
-func (c *console) breakDeed(who cashier, r *http.Request, do func(id string, step int64) error) (string, error) {
+func (c *console) breakDeed(who cashier, r *http.Request, did string, do func(id string, step int64) error) (string, error) {
 	id := r.PathValue("break")
 	step, err := strconv.ParseInt(r.PostForm.Get("step"), 10, 64)
 	if err != nil || unusable(id) {
 		return "", errFormRead
 	}
-	return who.breakAt(id), do(id, step)
+	return who.breakAfter(r, id, did), do(id, step)
 }
 
 func (c *console) assignBreak(ctx context.Context, who cashier, r *http.Request) (string, error) {
-	return c.breakDeed(who, r, func(id string, step int64) error {
+	return c.breakDeed(who, r, "assign", func(id string, step int64) error {
 		_, err := c.Reconcile.Assign(ctx, who.actor(), who.book, id, step, r.PostForm.Get("owner"))
 		return err
 	})
 }
 
 func (c *console) explainBreak(ctx context.Context, who cashier, r *http.Request) (string, error) {
-	return c.breakDeed(who, r, func(id string, step int64) error {
+	return c.breakDeed(who, r, "explain", func(id string, step int64) error {
 		by, err := time.ParseInLocation(time.DateOnly, r.PostForm.Get("by"), who.book.Location())
 		if err != nil {
 			return reconcile.ErrBreakInvalid.At("/clear_by", "day", "Say by which day it should be gone.")
@@ -279,14 +359,14 @@ func (c *console) explainBreak(ctx context.Context, who cashier, r *http.Request
 }
 
 func (c *console) noteBreak(ctx context.Context, who cashier, r *http.Request) (string, error) {
-	return c.breakDeed(who, r, func(id string, step int64) error {
+	return c.breakDeed(who, r, "note", func(id string, step int64) error {
 		_, err := c.Reconcile.Note(ctx, who.actor(), who.book, id, step, lined(r.PostForm.Get("note")))
 		return err
 	})
 }
 
 func (c *console) reopenBreak(ctx context.Context, who cashier, r *http.Request) (string, error) {
-	return c.breakDeed(who, r, func(id string, step int64) error {
+	return c.breakDeed(who, r, "reopen", func(id string, step int64) error {
 		_, err := c.Reconcile.Reopen(ctx, who.actor(), who.book, id, step, lined(r.PostForm.Get("note")))
 		return err
 	})

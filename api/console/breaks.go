@@ -3,6 +3,8 @@ package console
 import (
 	"context"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -25,15 +27,15 @@ type breakLine struct {
 	Sum, Suspended amount
 }
 
-func (who cashier) breakLine(b reconcile.Break, now time.Time) breakLine {
+func (who cashier) breakLine(t teller, b reconcile.Break, now time.Time) breakLine {
 	waits := minor(b.Suspense, b.Currency)
 	waits.Value.Abs(waits.Value) // which way it went is said beside it
-	return breakLine{Break: b, Link: who.breakAt(b.ID), Class: wordOfClass(b.Class), State: wordOfEnd(b), Age: b.Age(now),
+	return breakLine{Break: b, Link: who.breakAt(b.ID), Class: t.classWord(b.Class), State: t.breakEnd(b), Age: b.Age(now),
 		Late: !b.Ended() && !b.ExpectedBy.IsZero() && b.ExpectedBy.Before(now), Sum: minor(b.Amount, b.Currency), Suspended: waits}
 }
 
 // breakFilter is what a list of breaks is narrowed to, as its address has it.
-type breakFilter struct{ State, Class, Match, Owner, Currency, Age, Reference string }
+type breakFilter struct{ State, Class, Match, Owner, Currency, Age, Reference, Source string }
 
 // choice is an option of a form.
 type choice struct {
@@ -49,6 +51,7 @@ type breaksPage struct {
 	Matches     []choice
 	Currencies  []choice
 	Ages        []choice
+	Sources     []choice
 	Lines       []breakLine
 	Narrowed    bool
 	All         string
@@ -62,7 +65,12 @@ const (
 )
 
 func (f breakFilter) at(path, state, after string) string {
-	return narrowedTo(path, "state", state, "class", f.Class, "match", f.Match, "owner", f.Owner, "currency", f.Currency, "age", f.Age, "ref", f.Reference, "after", after)
+	return narrowedTo(path, "state", state, "class", f.Class, "match", f.Match, "owner", f.Owner, "currency", f.Currency, "age", f.Age, "ref", f.Reference, "source", f.Source, "after", after)
+}
+
+// breakFilterOf reads a filter from an address.
+func breakFilterOf(given url.Values) breakFilter {
+	return breakFilter{given.Get("state"), given.Get("class"), given.Get("match"), given.Get("owner"), given.Get("currency"), given.Get("age"), given.Get("ref"), given.Get("source")}
 }
 
 // query reads the filter. It returns errQuery for what is none.
@@ -73,16 +81,16 @@ func (f breakFilter) query(now time.Time) (q reconcile.BreakQuery, err error) {
 	case stateAll:
 	default:
 		q.States = []reconcile.State{reconcile.State(f.State)}
-		if wordOfBreak(q.States[0]).Word == f.State && f.State != string(reconcile.Open) && f.State != string(reconcile.Explained) {
+		if _, known := breakLooks[q.States[0]]; !known {
 			return q, errQuery
 		}
 	}
-	if q.Class = reconcile.Class(f.Class); f.Class != "" && classWords[q.Class].Name == "" {
+	if q.Class = reconcile.Class(f.Class); f.Class != "" && !slices.Contains(classOrder, q.Class) {
 		return q, errQuery
 	}
 	if f.Match != "" {
 		n, err := strconv.Atoi(f.Match)
-		if err != nil || matchWords[reconcile.Match(min(max(n, 0), 9))] == "" {
+		if err != nil || !slices.Contains(matches, reconcile.Match(min(max(n, 0), 9))) {
 			return q, errQuery
 		}
 		q.Match = reconcile.Match(n)
@@ -106,18 +114,22 @@ func (f breakFilter) query(now time.Time) (q reconcile.BreakQuery, err error) {
 
 func (c *console) breaks(ctx context.Context, who cashier, r *http.Request) (answer, error) {
 	given := r.URL.Query()
-	f := breakFilter{given.Get("state"), given.Get("class"), given.Get("match"), given.Get("owner"), given.Get("currency"), given.Get("age"), given.Get("ref")}
+	f := breakFilterOf(given)
 	q, err := f.query(c.Now())
 	if err != nil {
 		return answer{}, err
 	}
 	at := who.o.At + breaksPath
-	p := breaksPage{payHead: c.reconHead(who, "Breaks"), Filter: f, All: at, Narrowed: f != breakFilter{State: f.State}}
+	t := tellerOf(ctx)
+	p := breaksPage{payHead: c.reconHead(t, who, breaksPath), Filter: f, All: at, Narrowed: f != breakFilter{State: f.State}}
 	if q.AfterSeen, q.AfterID, err = momentAndID(given.Get("after")); err != nil {
 		return answer{}, err
 	}
 	if q.AfterID != "" {
 		p.First = f.at(at, f.State, "")
+	}
+	if q.Source, err = c.sourcesOf(ctx, who, &p); err != nil {
+		return answer{}, err
 	}
 	q.Limit = breaksPerPage + 1
 	list, err := c.Reconcile.Breaks(ctx, who.book, q)
@@ -130,32 +142,62 @@ func (c *console) breaks(ctx context.Context, who cashier, r *http.Request) (ans
 		p.Next = f.at(at, f.State, mark(last.FirstSeen, last.ID))
 	}
 	for _, b := range list {
-		p.Lines = append(p.Lines, who.breakLine(b, c.Now()))
+		l := who.breakLine(t, b, c.Now())
+		l.Link = f.at(l.Link, f.State, "")
+		p.Lines = append(p.Lines, l)
 	}
-	p.choices(who.book.Currencies, at)
-	return who.reconciled("Breaks", &p), nil
+	p.choices(t, who.book.Currencies, at)
+	return who.reconciled(t, t.say("break.list"), &p), nil
 }
 
-// classOrder is the order in which classes are offered.
-var classOrder = []reconcile.Class{reconcile.MissingInLedger, reconcile.MissingAtProcessor, reconcile.MissingAtBank, reconcile.UnknownReceipt, reconcile.AmountDiffers,
-	reconcile.FeeDiffers, reconcile.CurrencyDiffers, reconcile.FxDiffers, reconcile.SignDiffers, reconcile.Duplicate, reconcile.Timing, reconcile.PeriodCut, reconcile.Split,
-	reconcile.Merged, reconcile.Ambiguous, reconcile.StaleInTransit, reconcile.PayoutReturned, reconcile.PayoutLinesDiffer, reconcile.MatchNotFunded, reconcile.Unclassified, reconcile.EvidenceChanged,
-	reconcile.EvidenceIncomplete, reconcile.BalanceDiffers, reconcile.UnknownField}
+// sourceNamed finds a source of the book by its kind and name, as the API names it; 0 for no name. It returns errQuery for what is none.
+func (c *console) sourceNamed(ctx context.Context, who cashier, named string) (int16, error) {
+	if named == "" {
+		return 0, nil
+	}
+	sources, err := c.Reconcile.Sources(ctx, who.book)
+	if err != nil {
+		return 0, err
+	}
+	for _, s := range sources {
+		if string(s.Kind)+"/"+s.Name == named {
+			return s.ID, nil
+		}
+	}
+	return 0, errQuery
+}
+
+// sourcesOf offers the sources of the book, and returns the one that the list is narrowed to; 0 for none. A source is named as the API
+// names it, by its kind and name.
+func (c *console) sourcesOf(ctx context.Context, who cashier, p *breaksPage) (chosen int16, err error) {
+	sources, err := c.Reconcile.Sources(ctx, who.book)
+	for _, s := range sources {
+		name := string(s.Kind) + "/" + s.Name
+		if name == p.Filter.Source {
+			chosen = s.ID
+		}
+		p.Sources = append(p.Sources, choice{name, tellerOf(ctx).sourceWord(s.Kind, s.Name), name == p.Filter.Source})
+	}
+	if err == nil && p.Filter.Source != "" && chosen == 0 {
+		err = errQuery
+	}
+	return chosen, err
+}
 
 // choices are what the list can be narrowed to.
-func (p *breaksPage) choices(currencies []money.Currency, at string) {
+func (p *breaksPage) choices(t teller, currencies []money.Currency, at string) {
 	f := p.Filter
-	p.States = append(p.States, tab{link{"Not ended", f.at(at, stateOpen, "")}, f.State == stateOpen})
+	p.States = append(p.States, tab{link{t.say("break.state.not_ended"), f.at(at, stateOpen, "")}, f.State == stateOpen})
 	for _, s := range breakStates {
-		p.States = append(p.States, tab{link{s.Word, f.at(at, string(s.state), "")}, f.State == string(s.state)})
+		p.States = append(p.States, tab{link{t.breakState(s).Word, f.at(at, string(s), "")}, f.State == string(s)})
 	}
-	p.States = append(p.States, tab{link{"All", f.at(at, stateAll, "")}, f.State == stateAll})
+	p.States = append(p.States, tab{link{t.say("break.state.all"), f.at(at, stateAll, "")}, f.State == stateAll})
 	for _, class := range classOrder {
-		p.Classes = append(p.Classes, choice{string(class), classWords[class].Name, f.Class == string(class)})
+		p.Classes = append(p.Classes, choice{string(class), t.classWord(class).Name, f.Class == string(class)})
 	}
-	for _, m := range []reconcile.Match{reconcile.R1, reconcile.R2, reconcile.R3, reconcile.R4} {
+	for _, m := range matches {
 		n := strconv.Itoa(int(m))
-		p.Matches = append(p.Matches, choice{n, matchWords[m], f.Match == n})
+		p.Matches = append(p.Matches, choice{n, t.matchWord(m), f.Match == n})
 	}
 	for _, c := range currencies {
 		p.Currencies = append(p.Currencies, choice{string(c), string(c), f.Currency == string(c)})
@@ -164,9 +206,9 @@ func (p *breaksPage) choices(currencies []money.Currency, at string) {
 	for _, a := range ages {
 		known = known || a == f.Age
 		n, _ := strconv.Atoi(a)
-		p.Ages = append(p.Ages, choice{a, "older than " + counted(n-1, "day"), f.Age == a})
+		p.Ages = append(p.Ages, choice{a, t.say("break.older", "count", n-1), f.Age == a})
 	}
 	if !known {
-		p.Ages = append(p.Ages, choice{f.Age, f.Age + " days and more", true})
+		p.Ages = append(p.Ages, choice{f.Age, t.say("break.age.and_more", "n", f.Age), true})
 	}
 }

@@ -25,16 +25,19 @@ import (
 	"mizan/api/console/pdf"
 	"mizan/ledger"
 	"mizan/ledger/commerce"
+	"mizan/ledger/commerce/intake"
 	"mizan/ledger/commerce/receipts"
 	"mizan/ledger/guard"
 	"mizan/ledger/vault"
 	"mizan/payouts"
 	"mizan/payouts/earnings"
+	"mizan/payouts/health"
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor/bankfile"
 	"mizan/payouts/questions"
 	"mizan/payouts/reconcile"
 	"mizan/payouts/reports"
+	"mizan/payouts/search"
 	"mizan/payouts/statements"
 )
 
@@ -49,6 +52,10 @@ type Config struct {
 	Trail *guard.Trail
 	// Commerce knows the payees.
 	Commerce *commerce.Service
+	// Rules are the rule sets of the books; nil for no pages about them.
+	Rules *commerce.RuleSets
+	// Intake keeps what comes in from marketplaces, shops and processors; nil for no pages about it.
+	Intake *intake.Service
 	// Vault knows what is stored of people; it may be closed.
 	Vault *vault.Vault
 	// Jobs knows what runs by itself; nil for no pages about it.
@@ -71,6 +78,12 @@ type Config struct {
 	Printer *pdf.Printer
 	// Questions are what payees ask about what they are told; nil for no pages about them. They need Payouts.
 	Questions *questions.Service
+	// Operations are those of the API, of which pages say which they do; none for pages that say nothing of it.
+	Operations []Operation
+	// Health reads how books stand; nil for no figures of it.
+	Health *health.Service
+	// Search finds what in a book is called so; nil for no search.
+	Search *search.Service
 	// Issuer is where the staff can sign in; nil for by links only.
 	Issuer Issuer
 	// FormKey authenticates forms, 32 random bytes that replicas share; empty draws one for this process.
@@ -125,12 +138,12 @@ const policy = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri '
 type console struct {
 	Config
 	crossOrigin *http.CrossOriginProtection
-	// uploading holds a place for each file that is being taken.
-	uploading chan struct{}
+	// uploading holds a place for each file that is being taken, drafting one for each draft of rules that is being judged.
+	uploading, drafting chan struct{}
 }
 
 // New returns a handler for /, /books, /console, /portal, /sign-in, /sign-out and below, /r, /c, /language, and /assets. It panics if what an
-// open console or one with sign-in needs is missing: that is a defect of the program.
+// open console or one with sign-in needs is missing, or if a page names an operation that Operations lack: that is a defect of the program.
 func New(config Config) http.Handler {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
@@ -139,7 +152,10 @@ func New(config Config) http.Handler {
 		config.FormKey = make([]byte, 32)
 		rand.Read(config.FormKey) // never fails: the program ends instead
 	}
-	c := &console{config, http.NewCrossOriginProtection(), make(chan struct{}, uploadsAtOnce)}
+	c := &console{config, http.NewCrossOriginProtection(), make(chan struct{}, uploadsAtOnce), make(chan struct{}, uploadsAtOnce)}
+	if len(config.Operations) > 0 {
+		c.knowsCalls()
+	}
 	mux := http.NewServeMux()
 	for path, a := range assets {
 		mux.Handle("GET "+path, a)
@@ -162,6 +178,10 @@ func New(config Config) http.Handler {
 	}
 	c.signInPages(mux)
 	c.staffPages(mux)
+	c.adminPages(mux)
+	c.tracePages(mux)
+	c.glancePages(mux)
+	c.searchPages(mux)
 	mux.HandleFunc("GET /portal", c.page("portal", c.portal))
 	if c.Payouts != nil {
 		c.orderPages(mux)
@@ -207,8 +227,7 @@ func (c *console) bookPages(mux *http.ServeMux) {
 // staffPages are the pages of the staff. Those of a book and those of the installation are the same.
 func (c *console) staffPages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /console", c.page("desk", c.desk))
-	mux.HandleFunc("GET /console/people", c.page("people", c.people))
-	mux.HandleFunc("GET /console/keys", c.page("keys", c.keys))
+	c.adjustmentPages(mux)
 	for _, at := range []string{"/console", "/console/books/{book}"} {
 		mux.HandleFunc("GET "+at+"/audit", c.page("audit", c.audit))
 		mux.HandleFunc("GET "+at+"/approvals", c.page("approvals", c.approvals))
@@ -283,9 +302,13 @@ type answer struct {
 	Data   any
 	// Notice is what the reader must know before anything else; Status is 200 unless it is set.
 	Notice *notice
-	Status int
+	// Forecast is what a form would do, for a reader who asked to see it first.
+	Forecast *forecastView
+	Status   int
 	// Onward is where the page goes by itself.
 	Onward string
+	// Refresh is after how many seconds the reader asked the browser to read the page again; 0 for never.
+	Refresh int
 	// Sheet is a stylesheet of the page's own beside that of all; empty for none.
 	Sheet string
 	// Back is where choosing a language leads from a page that a browser does not name to others; empty for all others.

@@ -88,7 +88,8 @@ func (c *console) undecided(ctx context.Context, w http.ResponseWriter, r *http.
 	p := a.Data.(approvalPage)
 	p.GivenReason = r.PostForm.Get("reason")
 	a.Data, a.Status = p, statusOf(known.Kind)
-	a.Notice = &notice{Heading: "Nothing was decided", Message: known.Message}
+	t := tellerOf(ctx)
+	a.Notice = &notice{Heading: t.say("approvals.undecided"), Message: t.problem(known)}
 	for _, f := range known.Fields {
 		a.Notice.Fields = append(a.Notice.Fields, f.Message)
 	}

@@ -41,7 +41,12 @@ type waitingAt struct {
 
 type deskBook struct {
 	Name, Code, Market string
-	Tabs               []tab
+	// Front is the book's first page.
+	Front string
+	Tabs  []tab
+	// Stands says that its health was read.
+	Stands bool
+	glance
 }
 
 var roleMeanings = map[access.Role]string{
@@ -70,7 +75,7 @@ func (c *console) desk(ctx context.Context, r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	p := deskPage{Who: who{Name: self.Name, ID: self.ID}, Mail: self.Email}
+	p := deskPage{Who: who{Name: self.Name, ID: self.ID, Lang: tellerOf(ctx).Language}, Mail: self.Email}
 	for _, g := range person.Grants {
 		p.Roles = append(p.Roles, roleLineOf(g))
 	}
@@ -83,16 +88,22 @@ func (c *console) desk(ctx context.Context, r *http.Request) (answer, error) {
 	}
 	about := []whose{}
 	if after == "" {
-		whole := c.installation()
+		whole := c.installation(ctx)
 		p.Installation = whole.tabs(person, "")
 		about = append(about, whole)
 	} else {
 		p.First = "/console"
 	}
+	bounded, cancel := context.WithTimeout(ctx, glanceBudget)
+	defer cancel()
 	for _, book := range books {
-		o := c.whoseBook(book)
+		o := c.whoseBook(ctx, book)
 		about = append(about, o)
-		p.Books = append(p.Books, deskBook{book.Name, book.Code, book.Market, o.tabs(person, "")})
+		d := deskBook{Name: book.Name, Code: book.Code, Market: book.Market, Front: o.Front, Tabs: o.tabs(person, "")}
+		if c.Health != nil {
+			d.Stands, d.glance = true, c.glanceOf(bounded, v, o, book)
+		}
+		p.Books = append(p.Books, d)
 	}
 	for _, o := range about {
 		if err := c.waiting(ctx, v, o, &p); err != nil {
@@ -100,7 +111,7 @@ func (c *console) desk(ctx context.Context, r *http.Request) (answer, error) {
 		}
 	}
 	p.Clear = p.Clear && len(p.Waiting) == 0
-	return answer{Title: "Desk", Active: "desk", Data: p}, nil
+	return answer{Title: tellerOf(ctx).say("books.desk.title"), Active: "desk", Data: p}, nil
 }
 
 // waiting adds what waits for a second person in a book or in the installation.

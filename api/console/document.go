@@ -25,8 +25,10 @@ type document struct {
 // documentLine is a member. A line without a value heads the lines below it, which are one deeper.
 type documentLine struct {
 	Name, Value string
-	Head        bool
-	Depth       int
+	// Word is the key of what stands for a value that is not written as it is, such as nothing.
+	Word  string
+	Head  bool
+	Depth int
 }
 
 const (
@@ -79,11 +81,12 @@ func (d *document) value(from *json.Decoder, name string, depth int) error {
 	}
 	begin, nested := token.(json.Delim)
 	if !nested {
-		d.line(documentLine{Name: name, Value: scalar(token), Depth: max(depth, 0)})
+		value, word := scalar(token)
+		d.line(documentLine{Name: name, Value: value, Word: word, Depth: max(depth, 0)})
 		return nil
 	}
 	if !from.More() {
-		d.line(documentLine{Name: name, Value: "nothing", Depth: max(depth, 0)})
+		d.line(documentLine{Name: name, Value: "nothing", Word: "shared.value.nothing", Depth: max(depth, 0)})
 	} else if depth >= 0 {
 		d.line(documentLine{Name: name, Head: true, Depth: depth})
 	}
@@ -112,25 +115,26 @@ func (d *document) line(l documentLine) {
 // words writes a member's name as words.
 func words(name string) string { return strings.ReplaceAll(plain(name), "_", " ") }
 
-func scalar(token json.Token) string {
+// scalar writes a value, and names the words that say it where it is none that can be written as it is.
+func scalar(token json.Token) (value, word string) {
 	switch v := token.(type) {
 	case nil:
-		return "nothing"
+		return "nothing", "shared.value.nothing"
 	case bool:
 		if v {
-			return "yes"
+			return "yes", "shared.value.yes"
 		}
-		return "no"
+		return "no", "shared.value.no"
 	case string:
 		if v == "" {
-			return "empty"
+			return "empty", "shared.value.empty"
 		}
 		if len(v) > documentBytes/8 {
-			return plain(strings.ToValidUTF8(v[:documentBytes/8], "")) + " …"
+			return plain(strings.ToValidUTF8(v[:documentBytes/8], "")) + " …", ""
 		}
-		return plain(v)
+		return plain(v), ""
 	default:
-		return fmt.Sprint(v)
+		return fmt.Sprint(v), ""
 	}
 }
 

@@ -1,12 +1,14 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"net/http"
 	"slices"
 
 	"mizan/api/access"
+	"mizan/ledger/locale"
 	"mizan/ledger/money"
 	"mizan/ledger/tabular"
 	"mizan/payouts/reports"
@@ -20,9 +22,38 @@ const (
 	manifestTotals = 100
 )
 
-var exportWords = map[reports.State]stateWord{reports.Asked: {"being made", "running"}, reports.Made: {"made", "done"}, reports.Failed: {"failed", "failed"}}
+// exportLooks are the states of exports with the kinds of their colours.
+var exportLooks = map[reports.State]string{reports.Asked: "running", reports.Made: "done", reports.Failed: "failed"}
 
-var exportFormats = []choice{{Value: string(tabular.XLSX), Text: "Excel (xlsx)"}, {Value: string(tabular.CSV), Text: "CSV"}, {Value: string(tabular.JSONLines), Text: "JSON lines"}}
+func (t teller) exportState(s reports.State) stateWord {
+	return stateWord{t.say("export.state." + string(s)), exportLooks[s]}
+}
+
+// exportFormats are the formats that are offered.
+var exportFormats = []tabular.Format{tabular.XLSX, tabular.CSV, tabular.JSONLines}
+
+// report is a report's title and what it means. English has the words of the report itself.
+func (t teller) report(r reports.Report) (title, means string) {
+	key := "export.report." + r.Name
+	if t.Language == locale.English || !phrases().Has(key) {
+		return r.Title, r.Meaning
+	}
+	return t.say(key), t.say(key + ".means")
+}
+
+// parameter is what a report may be asked for, as a word and what it means.
+func (t teller) parameter(p reports.Parameter) (word, means string) {
+	key := "export.param." + p.Name
+	if t.Language == locale.English || !phrases().Has(key) {
+		return words(p.Name), p.Meaning
+	}
+	for _, own := range []string{key + "." + string(p.Kind), key + ".means"} {
+		if phrases().Has(own) {
+			return t.say(key), t.say(own)
+		}
+	}
+	return t.say(key), ""
+}
 
 // exportPages are the pages about exports and their forms.
 func (c *console) exportPages(mux *http.ServeMux) {
@@ -36,10 +67,7 @@ func (c *console) exportPages(mux *http.ServeMux) {
 }
 
 // reportCard is a report to choose.
-type reportCard struct {
-	reports.Report
-	Link string
-}
+type reportCard struct{ Title, Meaning, Link string }
 
 // exportLine is an export in a list.
 type exportLine struct {
@@ -51,13 +79,14 @@ type exportLine struct {
 	Given       []tabular.Parameter
 }
 
-func (c *console) exportLine(who cashier, e reports.Export) exportLine {
-	l := exportLine{Export: e, Title: e.Report, Link: who.o.At + exportsPath + "/" + e.ID, State: exportWords[e.State]}
+func (c *console) exportLine(t teller, who cashier, e reports.Export) exportLine {
+	l := exportLine{Export: e, Title: e.Report, Link: who.o.At + exportsPath + "/" + e.ID, State: t.exportState(e.State)}
 	if r, ok := reportNamed(e.Report); ok {
-		l.Title = r.Title
+		l.Title, _ = t.report(r)
 		for _, p := range r.Parameters {
 			if v := e.Parameters.Text(p.Name); v != "" {
-				l.Given = append(l.Given, tabular.Parameter{Name: words(p.Name), Value: v})
+				word, _ := t.parameter(p)
+				l.Given = append(l.Given, tabular.Parameter{Name: word, Value: v})
 			}
 		}
 	}
@@ -84,14 +113,16 @@ type exportsPage struct {
 }
 
 func (c *console) exports(ctx context.Context, who cashier, r *http.Request) (answer, error) {
-	p, at := exportsPage{payHead: c.reconHead(who, "Exports")}, who.o.At+exportsPath
+	t, at := tellerOf(ctx), who.o.At+exportsPath
+	p := exportsPage{payHead: c.reconHead(t, who, exportsPath)}
 	after := r.URL.Query().Get("after")
 	if unusable(after) {
 		return answer{}, errQuery
 	}
 	if after == "" {
 		for _, x := range reports.Reports() {
-			p.Reports = append(p.Reports, reportCard{x, narrowedTo(at+"/new", "report", x.Name)})
+			title, means := t.report(x)
+			p.Reports = append(p.Reports, reportCard{title, means, narrowedTo(at+"/new", "report", x.Name)})
 		}
 	} else {
 		p.First = at
@@ -110,32 +141,50 @@ func (c *console) exports(ctx context.Context, who cashier, r *http.Request) (an
 	}
 	name := c.names(ctx, who.visit, ids)
 	for _, e := range list {
-		l := c.exportLine(who, e)
+		l := c.exportLine(t, who, e)
 		l.By = name(e.AskedBy)
 		p.Lines = append(p.Lines, l)
 	}
-	return who.reconciled("Exports", &p), nil
+	return who.reconciled(t, t.say("export.title"), &p), nil
 }
 
 // exportField is a parameter as a field of a form.
 type exportField struct {
 	reports.Parameter
-	ID, Word, Value, Hint string
-	Options               []choice
-	Date                  bool
+	ID, Word, Says, Value, Hint string
+	Options                     []choice
+	Date                        bool
 }
 
 type exportAskPage struct {
 	payHead
-	Report    reports.Report
-	Fields    []exportField
-	Formats   []choice
-	Languages []choice
+	Report       reports.Report
+	Title, Means string
+	Columns      []exportColumn
+	Fields       []exportField
+	Formats      []choice
+	Languages    []choice
 }
 
-var parameterHints = map[reports.ParameterKind]string{reports.OfPeriod: "2026-11", reports.OfNumber: "a whole number", reports.OfAccount: "liabilities:seller", reports.OfCode: "an id"}
+// exportColumn is a column of a report. Its title is that of the file, which is the same in all languages.
+type exportColumn struct{ Title, Name, Kind string }
 
-func (c *console) exportAsk(_ context.Context, who cashier, r *http.Request) (answer, error) {
+// hint shows how a parameter is written.
+func (t teller) hint(k reports.ParameterKind) string {
+	switch k {
+	case reports.OfPeriod:
+		return "2026-11"
+	case reports.OfAccount:
+		return "liabilities:seller"
+	case reports.OfNumber:
+		return t.say("export.hint.number")
+	case reports.OfCode:
+		return t.say("export.hint.code")
+	}
+	return ""
+}
+
+func (c *console) exportAsk(ctx context.Context, who cashier, r *http.Request) (answer, error) {
 	name := r.URL.Query().Get("report")
 	if r.Method == http.MethodPost {
 		name = r.PostForm.Get("report")
@@ -144,30 +193,38 @@ func (c *console) exportAsk(_ context.Context, who cashier, r *http.Request) (an
 	if !ok {
 		return answer{}, errQuery
 	}
-	p := exportAskPage{payHead: c.reconHead(who, "Exports"), Report: report, Languages: []choice{{Value: "en", Text: "left to right"}, {Value: "ar", Text: "right to left"}}}
+	t := tellerOf(ctx)
+	p := exportAskPage{payHead: c.reconHead(t, who, exportsPath), Report: report, Languages: []choice{{Value: "en", Text: t.say("export.sheets.ltr")}, {Value: "ar", Text: t.say("export.sheets.rtl")}}}
+	p.Title, p.Means = t.report(report)
+	for _, x := range report.Columns {
+		p.Columns = append(p.Columns, exportColumn{cmp.Or(x.Title, x.Name), x.Name, t.say("export.kind." + x.Kind.String())})
+	}
 	given := func(name string) string {
 		if r.Method == http.MethodPost {
 			return r.PostForm.Get(name)
 		}
+		if v := r.URL.Query().Get(name); !unusable(v) { // a page that leads here says what it is narrowed to
+			return v
+		}
 		return ""
 	}
 	for _, x := range report.Parameters {
-		f := exportField{Parameter: x, ID: "p-" + x.Name, Word: words(x.Name), Value: given("p-" + x.Name), Hint: parameterHints[x.Kind], Date: x.Kind == reports.OfDate}
+		f := exportField{Parameter: x, ID: "p-" + x.Name, Value: given("p-" + x.Name), Hint: t.hint(x.Kind), Date: x.Kind == reports.OfDate}
+		f.Word, f.Says = t.parameter(x)
 		if x.Kind == reports.OfPeriod && x.Needed && f.Value == "" && r.Method != http.MethodPost {
 			f.Value = c.monthOf(who.book).String()
 		}
-		f.Options = optionsOf(x, who.book.Currencies, f.Value)
+		f.Options = t.optionsOf(x, who.book.Currencies, f.Value)
 		p.Fields = append(p.Fields, f)
 	}
 	for _, f := range exportFormats {
-		f.Chosen = f.Value == given("format")
-		p.Formats = append(p.Formats, f)
+		p.Formats = append(p.Formats, choice{string(f), t.say("export.format." + string(f)), string(f) == given("format")})
 	}
-	return who.reconciled(report.Title, &p, link{"Exports", who.o.At + exportsPath}), nil
+	return who.reconciled(t, p.Title, &p, link{t.say("export.title"), who.o.At + exportsPath}), nil
 }
 
 // optionsOf are what a parameter may be where that is a short list. None is first where it may be left out.
-func optionsOf(x reports.Parameter, currencies []money.Currency, value string) (options []choice) {
+func (t teller) optionsOf(x reports.Parameter, currencies []money.Currency, value string) (options []choice) {
 	values := x.Choices
 	if x.Kind == reports.OfCurrency {
 		for _, c := range currencies {
@@ -175,7 +232,7 @@ func optionsOf(x reports.Parameter, currencies []money.Currency, value string) (
 		}
 	}
 	if len(values) > 0 && !x.Needed {
-		options = append(options, choice{"", "any", value == ""})
+		options = append(options, choice{"", t.say("export.any"), value == ""})
 	}
 	for _, v := range values {
 		options = append(options, choice{v, v, v == value})
@@ -226,7 +283,8 @@ func (c *console) export(ctx context.Context, who cashier, r *http.Request) (ans
 	if err != nil {
 		return answer{}, err
 	}
-	p := exportPage{payHead: c.reconHead(who, "Exports"), Export: c.exportLine(who, e), Reason: e.Reason}
+	t := tellerOf(ctx)
+	p := exportPage{payHead: c.reconHead(t, who, exportsPath), Export: c.exportLine(t, who, e), Reason: e.Reason}
 	p.Export.By = c.names(ctx, who.visit, []string{e.AskedBy})(e.AskedBy)
 	p.Report, _ = reportNamed(e.Report)
 	if h, err := e.Header(); err == nil {
@@ -240,7 +298,7 @@ func (c *console) export(ctx context.Context, who cashier, r *http.Request) (ans
 			p.Totals = append(p.Totals, totalLine{columnTitle(e.Manifest.Columns, t.Column), string(t.Currency), grouped(t.Amount)})
 		}
 	}
-	return who.reconciled(p.Export.Title, &p, link{"Exports", who.o.At + exportsPath}), nil
+	return who.reconciled(t, p.Export.Title, &p, link{t.say("export.title"), who.o.At + exportsPath}), nil
 }
 
 // columnTitle is a column's name for people.

@@ -1,13 +1,17 @@
 package console
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"net/http"
+	"strings"
 
+	"mizan/api/access"
 	"mizan/ledger/fault"
 )
 
@@ -17,12 +21,19 @@ import (
 var (
 	errCrossSite = fault.New(fault.Forbidden, "cross-site", "Another site sent this form, so nothing was done. Open the page here and try again.")
 	errForm      = fault.New(fault.Forbidden, "form-expired", "This form belongs to another session, or yours has ended. Nothing was done. Go back, load the page again, and sign in if it asks you to.")
+	errReason    = fault.New(fault.Malformed, "form-reason", "Say why, so that whoever reads the audit trail understands it. Nothing was done.")
 	errFormRead  = fault.New(fault.Malformed, "form-unreadable", "The form cannot be read. Nothing was done. Load the page again and try once more.")
 )
 
 const (
-	// maxForm bounds the bytes of a form.
-	maxForm = 16 << 10
+	// maxForm bounds the bytes of a form. Three reasons of 2,000 characters fit, each of which takes nine bytes if it is Thai or Chinese.
+	maxForm = 64 << 10
+	// maxPolicyForm bounds a form with a policy of payouts, whose bytes take three where they are escaped.
+	maxPolicyForm = 3*policyBytes + maxForm
+	// policyBytes bounds a policy of payouts.
+	policyBytes = 256 << 10
+	// policyForm is where that form leads to, below the book.
+	policyForm = "/payout-policies/{version}/next"
 	// tokenField is the form's field that holds its token.
 	tokenField = "form"
 	// formSecretLength is the length of the secret that a visitor's forms are bound to before there is a session.
@@ -94,7 +105,11 @@ func (c *console) readForm(w http.ResponseWriter, r *http.Request) error {
 	if v.failed != nil {
 		return v.failed
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	most := int64(maxForm)
+	if p := v.principal(); p.Kind == access.Person && strings.HasSuffix(r.Pattern, policyForm) && mayAll(p, r.PathValue("book"), access.ApprovalsWrite) {
+		most = maxPolicyForm
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, most)
 	if err := r.ParseForm(); err != nil {
 		return errFormRead.Because(err)
 	}
@@ -104,8 +119,40 @@ func (c *console) readForm(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// uploader returns who sends a file to a page of the book's staff, before anything of it is read: nobody else may hold a place, or
+// have more time than a page has. Whoever has not signed in is told what any form of theirs is.
+func (c *console) uploader(ctx context.Context, r *http.Request, read access.Scope, write ...access.Scope) (cashier, error) {
+	who, err := c.readerOf(ctx, r, read)
+	if errors.As(err, new(signInFirst)) {
+		err = errForm
+	}
+	if err == nil && !mayAny(who, write) {
+		err = access.ErrForbidden
+	}
+	return who, err
+}
+
+// holding waits for one of the places that few hold at once, and returns what gives it back.
+func holding(ctx context.Context, places chan struct{}) (func(), error) {
+	select {
+	case places <- struct{}{}:
+		return func() { <-places }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 // holdsToken reports whether a form holds the token of the visitor's pages.
 func (c *console) holdsToken(v *visit, given string) bool {
 	want := c.formToken(v)
 	return want != "" && subtle.ConstantTimeCompare([]byte(want), []byte(given)) == 1
+}
+
+// reasonGiven is why the visitor does what a form asks for.
+func reasonGiven(r *http.Request) (string, error) {
+	why := strings.TrimSpace(r.PostForm.Get("reason"))
+	if why == "" {
+		return "", errReason
+	}
+	return why, nil
 }

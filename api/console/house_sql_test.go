@@ -19,6 +19,7 @@ import (
 	"mizan/api/access"
 	"mizan/ledger"
 	"mizan/ledger/commerce"
+	"mizan/ledger/commerce/intake"
 	"mizan/ledger/commerce/receipts"
 	"mizan/ledger/fault"
 	"mizan/ledger/guard"
@@ -27,6 +28,7 @@ import (
 	"mizan/ledger/vault"
 	"mizan/payouts"
 	"mizan/payouts/earnings"
+	"mizan/payouts/health"
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor"
 	"mizan/payouts/processor/bankfile"
@@ -34,6 +36,7 @@ import (
 	"mizan/payouts/questions"
 	"mizan/payouts/reconcile"
 	"mizan/payouts/reports"
+	"mizan/payouts/search"
 	"mizan/payouts/statements"
 )
 
@@ -45,6 +48,8 @@ type house struct {
 	desk   *guard.Desk
 	trail  *guard.Trail
 	events *commerce.Service
+	rules  *commerce.RuleSets
+	intake *intake.Service
 	vault  *vault.Vault
 	jobs   *jobs.Service
 	// payouts pays through sim, a processor that is imitated over HTTP.
@@ -60,6 +65,7 @@ type house struct {
 	// statements are those of the house's clock.
 	statements *statements.Service
 	questions  *questions.Service
+	health     *health.Service
 	closed     []func()
 
 	mu sync.Mutex
@@ -93,7 +99,9 @@ func newHouse(t *testing.T, change ...func(*Config)) *house {
 	}
 	h.trail = guard.NewTrail(db.Pool, h.now)
 	h.vault = vault.New(db.Pool, vault.Options{Now: h.now, Keys: keys, Trail: h.trail})
-	h.events = commerce.New(l, commerce.NewRuleSets(db.Pool, h.now), h.now)
+	h.rules = commerce.NewRuleSets(db.Pool, h.now)
+	h.events = commerce.New(l, h.rules, h.now)
+	h.intake = intake.New(db.Pool, l, h.events, intake.Options{Now: h.now})
 	h.access = access.New(db.Pool, access.Options{Now: h.now, Vault: h.vault, Guardians: func(_ context.Context, book, guardian string) ([]string, error) {
 		if guardian == "gua_pat" {
 			return []string{"cre_minor"}, nil
@@ -115,15 +123,17 @@ func newHouse(t *testing.T, change ...func(*Config)) *house {
 		}
 	})
 	h.desk = guard.NewDesk(db.Pool, h.trail, h.now, append(append(append(h.access.Acts(), h.payouts.Acts()...), h.bank.Acts(func(ctx context.Context, b guard.Book) (ledger.Book, error) { return l.Book(ctx, b.Code) })...),
-		append(append(h.reconcile.Acts(), h.reconcile.CloseActs()...), h.act("test.run", true), h.act("test.whole", false))...))
+		append(append(append(h.reconcile.Acts(), h.reconcile.CloseActs()...), commerce.Acts(h.events, h.rules, l)...), h.act("test.run", true), h.act("test.whole", false))...))
 	h.jobs = newJobs(h, l)
 	h.questions = questions.New(questions.Options{Pool: db.Pool, Vault: h.vault, Trail: h.trail, Payouts: h.payouts, Statements: h.statements, Now: h.now})
-	config := Config{Questions: h.questions, Receipts: h.receipts, Statements: h.statements, Reconcile: h.reconcile, Earnings: h.earnings, Reports: h.reports, Jobs: h.jobs, Payouts: h.payouts, Bank: h.bank, Ledger: l, Access: h.access, Desk: h.desk, Trail: h.trail, Commerce: h.events, Vault: h.vault, Now: h.now, Version: "9.9.9",
+	h.health = health.New(health.Options{Ledger: l, Events: h.events, Desk: h.desk, Intake: h.intake, Jobs: h.jobs, Payouts: h.payouts, Reconcile: h.reconcile, Questions: h.questions, Now: h.now, Patience: time.Minute})
+	config := Config{Rules: h.rules, Intake: h.intake, Health: h.health, Search: search.New(search.Options{Ledger: l, Events: h.events, Desk: h.desk, Payouts: h.payouts, Reconcile: h.reconcile, Reports: h.reports, Now: h.now, Patience: time.Minute}), Questions: h.questions, Receipts: h.receipts, Statements: h.statements, Reconcile: h.reconcile, Earnings: h.earnings, Reports: h.reports, Jobs: h.jobs, Payouts: h.payouts, Bank: h.bank, Ledger: l, Access: h.access, Desk: h.desk, Trail: h.trail, Commerce: h.events, Vault: h.vault, Now: h.now, Version: "9.9.9",
 		FormKey: []byte(strings.Repeat("f", 32)), Secure: true}
 	for _, f := range change {
 		f(&config)
 	}
-	h.site = &site{t, l, New(config)}
+	h.site = &site{t, l, nil}
+	h.Handler = h.watch(New(config))
 	return h
 }
 

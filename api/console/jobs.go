@@ -29,13 +29,16 @@ type jobsPage struct {
 	Jobs       []jobLine
 	// MoreJobs is how many are not shown.
 	MoreJobs int
-	// States narrow the history, of which Lines is a page.
-	States      []tab
-	State       string
-	Lines       []jobPeriodLine
-	Next, First string
-	Form        string
-	MayRun      bool
+	// States narrow the history, of which Lines is a page. State, Job, From and Until are what it is narrowed to; Narrowed says that
+	// it is by anything but the state. Names are the jobs to choose from.
+	States                  []tab
+	State, Job, From, Until string
+	Narrowed                bool
+	Names                   []string
+	Lines                   []jobPeriodLine
+	Next, First             string
+	Form                    string
+	MayRun                  bool
 	// Whole says that the page is about every book.
 	Whole bool
 }
@@ -48,7 +51,21 @@ type jobLine struct {
 	// BookLink leads to the jobs of its book.
 	BookLink string
 	Late     bool
+	// Daily is a schedule by the clocks of the book, in words; empty for an expression of five fields.
+	Daily string
 }
+
+// daily says a schedule by the clocks of the book in words; nothing for another.
+func daily(t teller, schedule string) string {
+	at, ok := strings.CutSuffix(strings.TrimPrefix(schedule, "every day at "), " by the clocks of the book")
+	if !ok {
+		return ""
+	}
+	return t.say("jobs.daily", "time", at)
+}
+
+// Since is when the oldest period that is open became due.
+func (l jobLine) Since() string { return l.Oldest.UTC().Format(time.DateTime) }
 
 // jobPeriodLine is a period in a list.
 type jobPeriodLine struct {
@@ -60,7 +77,8 @@ type jobPeriodLine struct {
 // lateAfter is how old a period may be that is not over before the page says so.
 const lateAfter = 15 * time.Minute
 
-var jobStates = []struct{ state, word string }{{"", "All"}, {"waiting", "Waiting"}, {"running", "Running"}, {"done", "Done"}, {"parked", "Wait for people"}}
+// jobStates are the states that narrow the history, each with the key of its word.
+var jobStates = []struct{ state, key string }{{"", "jobs.pick.all"}, {"waiting", "jobs.pick.waiting"}, {"running", "jobs.pick.running"}, {"done", "jobs.pick.done"}, {"parked", "jobs.parked"}}
 
 func (c *console) jobs(ctx context.Context, r *http.Request) (answer, error) {
 	v, o, err := c.staffOf(ctx, r, access.JobsRead)
@@ -71,9 +89,10 @@ func (c *console) jobs(ctx context.Context, r *http.Request) (answer, error) {
 }
 
 func (c *console) jobsOf(ctx context.Context, v *visit, o whose, q url.Values) (answer, error) {
-	p := jobsPage{Whose: o, Tabs: o.tabs(v.principal(), "Jobs"), At: o.At + "/jobs", State: q.Get("state"), Form: c.formToken(v),
+	t := tellerOf(ctx)
+	p := jobsPage{Whose: o, Tabs: o.tabs(v.principal(), "Jobs"), At: o.At + "/jobs", State: q.Get("state"), Job: q.Get("job"), From: q.Get("from"), Until: q.Get("until"), Form: c.formToken(v),
 		MayRun: mayAll(v.principal(), o.Code, access.JobsRun), Whole: o.Code == ""}
-	if !slices.ContainsFunc(jobStates, func(s struct{ state, word string }) bool { return s.state == p.State }) {
+	if !slices.ContainsFunc(jobStates, func(s struct{ state, key string }) bool { return s.state == p.State }) || unusable(p.Job) {
 		return answer{}, errQuery
 	}
 	after, err := jobMark(q.Get("after"))
@@ -97,33 +116,32 @@ func (c *console) jobsOf(ctx context.Context, v *visit, o whose, q url.Values) (
 	}
 	p.MoreParked = len(parked) > parkedShown
 	p.Parked = jobPeriodLines(parked[:min(len(parked), parkedShown)], codes)
-	filter.State = p.State
+	filter.State, filter.Job = p.State, p.Job
+	if filter.From, err = dayOf(p.From, 0); err != nil {
+		return answer{}, err
+	}
+	if filter.Until, err = dayOf(p.Until, 1); err != nil {
+		return answer{}, err
+	}
+	p.Narrowed = p.Job != "" || p.From != "" || p.Until != ""
 	list, err := c.Jobs.History(ctx, filter, jobs.Page{After: after, Limit: jobPeriodsPerPage + 1})
 	if err != nil {
 		return answer{}, err
 	}
-	here := url.Values{}
-	if p.State != "" {
-		here.Set("state", p.State)
-	}
+	here := []string{"state", p.State, "job", p.Job, "from", p.From, "until", p.Until}
 	if after != nil {
-		p.First = address(p.At, here)
+		p.First = narrowedTo(p.At, here...)
 	}
 	if len(list) > jobPeriodsPerPage {
 		list = list[:jobPeriodsPerPage]
 		last := list[jobPeriodsPerPage-1]
-		here.Set("after", last.Period.UTC().Format(time.RFC3339Nano)+","+last.Job+","+strconv.Itoa(int(last.Book)))
-		p.Next = address(p.At, here)
+		p.Next = narrowedTo(p.At, append(here, "after", last.Period.UTC().Format(time.RFC3339Nano)+","+last.Job+","+strconv.Itoa(int(last.Book)))...)
 	}
 	p.Lines = jobPeriodLines(list, codes)
 	for _, s := range jobStates {
-		narrowed := url.Values{}
-		if s.state != "" {
-			narrowed.Set("state", s.state)
-		}
-		p.States = append(p.States, tab{link{s.word, address(p.At, narrowed)}, s.state == p.State})
+		p.States = append(p.States, tab{link{t.say(s.key), narrowedTo(p.At, "state", s.state, "job", p.Job, "from", p.From, "until", p.Until)}, s.state == p.State})
 	}
-	return answer{Title: "Jobs", Trail: o.trail(), Active: "desk", Data: p}, nil
+	return answer{Title: t.say("jobs.title"), Trail: o.trail(), Active: "desk", Data: p}, nil
 }
 
 // jobLines adds the jobs as they stand: those with trouble first, then those of the installation.
@@ -137,7 +155,7 @@ func (c *console) jobLines(ctx context.Context, o whose, p *jobsPage) error {
 		return err
 	}
 	for _, s := range list {
-		l := jobLine{Status: s, Late: s.Oldest != nil && c.Now().Sub(*s.Oldest) > lateAfter}
+		l := jobLine{Status: s, Daily: daily(tellerOf(ctx), s.Schedule), Late: s.Oldest != nil && c.Now().Sub(*s.Oldest) > lateAfter}
 		if s.Book.ID == o.ID && p.MayRun {
 			l.Runs = p.At + "/" + s.Job + "/runs"
 		}
@@ -145,6 +163,9 @@ func (c *console) jobLines(ctx context.Context, o whose, p *jobsPage) error {
 			l.BookLink = jobsAt(s.Book.Code)
 		}
 		p.Jobs = append(p.Jobs, l)
+		if !slices.Contains(p.Names, s.Job) {
+			p.Names = append(p.Names, s.Job)
+		}
 	}
 	slices.SortFunc(p.Jobs, func(a, b jobLine) int {
 		return cmp.Or(rank(b)-rank(a), cmp.Compare(min(a.Book.ID, 1), min(b.Book.ID, 1)), cmp.Compare(a.Job, b.Job), cmp.Compare(a.Book.Code, b.Book.Code))
@@ -249,7 +270,7 @@ func (c *console) jobPeriodOf(ctx context.Context, v *visit, o whose, job string
 		return answer{}, err
 	}
 	p.Runs = p.Runs[:min(len(p.Runs), attemptsShown)]
-	return answer{Title: job, Trail: o.trail(link{"Jobs", o.At + "/jobs"}), Active: "desk", Data: p}, nil
+	return answer{Title: job, Trail: o.trail(link{tellerOf(ctx).say("jobs.title"), o.At + "/jobs"}), Active: "desk", Data: p}, nil
 }
 
 // jobRun asks for a run, and ends on the page of the period that will run.
@@ -299,7 +320,7 @@ func (c *console) notRun(ctx context.Context, w http.ResponseWriter, r *http.Req
 		p.GivenReason = ask.Why
 		a.Data = p
 	}
-	a.Status, a.Notice = statusOf(known.Kind), &notice{Heading: "Nothing was asked for", Message: known.Message}
+	a.Status, a.Notice = statusOf(known.Kind), &notice{Heading: tellerOf(ctx).say("jobs.undone"), Message: tellerOf(ctx).problem(known)}
 	c.render(w, r, a.Status, name, a)
 	return nil
 }

@@ -114,6 +114,17 @@ func TestParkedJobIsRunAgain(t *testing.T) {
 	b.press(one, again, url.Values{"reason": {"Twice."}}, http.StatusConflict).has(t, "Nothing was asked for", "still going to run")
 	h.runDue()
 	b.get(at, 200).has(t, "sweep done", "3 persons were erased", "failed", "test-job")
+	for query, jobs := range map[string][2]bool{"job=sweep": {true, false}, "job=count&state=done": {false, true}, "from=2026-11-22&until=2026-11-22&job=sweep": {true, false}, "until=2026-11-20": {}, "job=none": {}} {
+		p := b.get("/console/jobs?"+query, 200)
+		history := p.source[strings.Index(p.source, `id="history"`):]
+		if got := [2]bool{strings.Contains(history, "/jobs/sweep/periods/"), strings.Contains(history, "/jobs/count/periods/")}; got != jobs {
+			t.Errorf("%s: %v, want %v", query, got, jobs)
+		}
+	}
+	b.get("/console/jobs?until=2026-11-20", 200).has(t, "There are none of these.", "Show all")
+	for _, bad := range []string{"from=x", "until=2026-13-01", "job=%00", "state=none"} {
+		b.get("/console/jobs?"+bad, 400)
+	}
 	clear := b.get("/console/jobs", 200)
 	clear.hasNot(t, `class="cards parked"`)
 	rows, err := h.trail.Rows(t.Context(), guard.Book{}, guard.Filter{Act: "job."}, 0, 10)

@@ -6,17 +6,17 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"mizan/api/access"
 	"mizan/ledger/fault"
 	"mizan/ledger/locale"
 )
 
-// A page for payees and for everybody is written in the reader's language: the one that ?lang= asks for, else the one that the
-// reader chose at the foot of a page, else the one that the browser prefers. Pages of the staff are written in English.
+// A page is written in the reader's language: the one that ?lang= asks for, else the one that the
+// reader chose at the foot of a page, else the one that the browser prefers.
 
 //go:embed words/*/*.json
 var wordFiles embed.FS
@@ -29,15 +29,6 @@ var phrases = sync.OnceValue(func() *locale.Catalogue {
 	}
 	return c
 })
-
-// translated are the pages that are written in the reader's language.
-var translated = map[string]bool{
-	"welcome": true, "failure": true, "sign-in": true, "link": true, "onward": true,
-	"portal": true, "portal-payout": true, "portal-payouts": true, "portal-waits": true, "portal-decisions": true, "portal-request": true, "portal-earnings": true,
-	"portal-orders": true, "portal-order": true, "portal-money": true,
-	"portal-statements": true, "portal-statement": true, "portal-downloads": true,
-	"portal-questions": true, "portal-question": true, "portal-ask": true, "portal-settings": true, "portal-debt": true,
-}
 
 const (
 	// languageLifetime is how long a browser remembers the language that its reader chose.
@@ -78,10 +69,10 @@ func (c *console) languageAsked(r *http.Request) locale.Language {
 // teller says things to one reader.
 type teller struct{ locale.Language }
 
-// tellerOf returns who speaks to the reader of a page. The staff read English.
+// tellerOf returns who speaks to the reader of a page.
 func tellerOf(ctx context.Context) teller {
 	l, ok := ctx.Value(languageKey{}).(locale.Language)
-	if !ok || visitOf(ctx).principal().Kind == access.Person {
+	if !ok {
 		return teller{locale.English}
 	}
 	return teller{l}
@@ -96,6 +87,41 @@ func (t teller) word(group, code string) string {
 		return t.say(key)
 	}
 	return eventWords(code)
+}
+
+// named says what a code means, and the code in plain words where nobody wrote down what it means.
+func (t teller) named(group, code string) string {
+	if key := group + "." + code; phrases().Has(key) {
+		return t.say(key)
+	}
+	return words(code)
+}
+
+// meaning says what a row of the chart means; said is what the chart itself says.
+func (t teller) meaning(code int, said string) string {
+	if key := "chart." + strconv.Itoa(code); t.Language != locale.English && phrases().Has(key) {
+		return t.say(key)
+	}
+	return said
+}
+
+// since says for how long something has been so; nothing if nobody knows since when.
+func (t teller) since(now, at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	switch d := now.Sub(at); {
+	case d <= 0:
+		return t.say("glance.since.now")
+	case d < time.Minute:
+		return t.say("glance.since.moment")
+	case d < 2*time.Hour:
+		return t.say("glance.since.minutes", "count", int(d/time.Minute))
+	case d < 48*time.Hour:
+		return t.say("glance.since.hours", "count", int(d/time.Hour))
+	default:
+		return t.say("glance.since.days", "count", int(d/(24*time.Hour)))
+	}
 }
 
 // day writes a day by the clocks of the zone; nothing for no day.

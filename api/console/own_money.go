@@ -127,14 +127,20 @@ func (w orderWords) money(in *payouts.WayIn) ownMoney {
 		out.Why = append(out.Why, w.say("money.debt", "amount", w.amount(d.Amount), "day", w.day(d.Since)))
 	}
 	if d := in.Last; d != nil {
-		key := "money.last.none"
+		key, state, t := "money.last.none", "", teller{w.language}
 		switch {
-		case d.Verdict == payouts.VerdictPay:
+		case in.LastPaid():
 			key = "money.last.paid"
+		case d.Verdict == payouts.VerdictPay && in.LastRun == payouts.RunRefused: // not paid, and nobody knows when
+		case d.Verdict == payouts.VerdictPay:
+			key, state = "money.last.stands", t.payoutState(payouts.Created).Word
+			if len(in.Made) > 0 {
+				state = w.payoutsStand(in.Made, func(p payouts.Payout) string { return t.ownState(p).Word })
+			}
 		case !d.LookAt.IsZero():
 			key = "money.last.again"
 		}
-		out.Last = w.say(key, "day", w.day(d.At), "amount", w.amount(d.Amount), "again", w.day(d.LookAt))
+		out.Last = w.say(key, "day", w.day(d.At), "amount", w.amount(d.Amount), "again", w.day(d.LookAt), "state", state)
 	}
 	return out
 }

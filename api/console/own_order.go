@@ -58,6 +58,7 @@ type ownSide struct {
 	Amount       string
 	Gives        bool
 	Start, Width int64
+	amount       money.Minor
 }
 
 // ownMove is what one transaction did.
@@ -273,11 +274,20 @@ func (w orderWords) next(s payouts.ShareStep) ownNext {
 	return ownNext{Text: w.say("order.next." + s.What)}
 }
 
-// sides are the rows of the picture. What was given fills the width, and what each got is cut off it one after the other, so
+// sides are the rows of the picture.
+func (w orderWords) sides(s *commerce.OwnOrder) []ownSide {
+	rows := pouredSides(s.Sides)
+	for i := range rows {
+		rows[i].Label, rows[i].Amount = w.say("order.side."+rows[i].Side), w.figure(rows[i].amount)
+	}
+	return rows
+}
+
+// pouredSides lays sides out as a picture: what was given fills the width, and what each got is cut off it one after the other, so
 // the last cut ends at nothing.
-func (w orderWords) sides(s *commerce.OwnOrder) (rows []ownSide) {
+func pouredSides(sides []commerce.OwnSide) (rows []ownSide) {
 	given, at := big.NewInt(0), big.NewInt(0)
-	for _, x := range s.Sides {
+	for _, x := range sides {
 		if x.Amount < 0 {
 			given.Sub(given, big.NewInt(int64(x.Amount)))
 		}
@@ -289,8 +299,8 @@ func (w orderWords) sides(s *commerce.OwnOrder) (rows []ownSide) {
 		n := new(big.Int).Mul(of, big.NewInt(1000))
 		return n.Quo(n, given).Int64()
 	}
-	row := func(x commerce.OwnSide, label string) {
-		r := ownSide{Side: x.Side, Label: label, Amount: w.figure(x.Amount), Gives: x.Amount < 0}
+	row := func(x commerce.OwnSide) {
+		r := ownSide{Side: x.Side, amount: x.Amount, Gives: x.Amount < 0}
 		from := thousandths(at)
 		if at.Sub(at, big.NewInt(int64(x.Amount))); r.Gives {
 			r.Start, r.Width = from, thousandths(at)-from
@@ -304,9 +314,9 @@ func (w orderWords) sides(s *commerce.OwnOrder) (rows []ownSide) {
 		rows = append(rows, r)
 	}
 	for _, gives := range []bool{true, false} {
-		for _, x := range s.Sides {
+		for _, x := range sides {
 			if x.Amount < 0 == gives {
-				row(x, w.say("order.side."+x.Side))
+				row(x)
 			}
 		}
 	}

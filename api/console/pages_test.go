@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -54,6 +55,30 @@ func TestBookPage(t *testing.T) {
 	s.get("/books/uk?period=2026-10", 200).has(t, "Total 100.00 100.00 100.00 100.00")
 	s.get("/books/uk?period=2025-01", 200).has(t, "Nothing was posted up to this period")
 	s.get("/books/uk?period=1", 400).has(t, "A period is a month such as 2026-11")
+	s.get("/books/uk/accounts?code=2110&period=2026-11", 200).has(t, string(owed), "Opening", "100.00", "12.50", "87.50")
+	first, second := s.get("/books/uk/accounts/"+string(owed)+"?period=2026-10", 200), s.get("/books/uk/accounts/"+string(owed)+"?period=2026-11", 200)
+	first.has(t, "Opening, credit 0.00", "Credits 100.00", "Closing, credit 100.00", "uk-1")
+	first.hasNot(t, "uk-2")
+	second.has(t, "Opening, credit 100.00", "Closing, credit 87.50", "uk-2")
+	second.hasNot(t, "uk-1")
+	s.get("/books/uk/accounts/"+string(owed)+"?period=2026-11&after=2,500,1250,0", 200).has(t, "Nothing was posted here")
+	s.get("/books/uk/accounts/"+string(owed)+"?period=2026-11&after=1,1,1250,0", 200).has(t, "uk-2") // an address may say what was seen, and hides nothing by it
+	for _, wrong := range []string{"?period=2026-13", "?period=2026-11&after=1,1", "?period=2026-11&after=0,1,1,1", "?period=2026-11&after=1,1,-1,1"} {
+		s.get("/books/uk/accounts/"+string(owed)+wrong, 400)
+	}
+	// Pages of a month carry what they came to, and so the last one knows that it is the last.
+	const other = "liabilities:seller:available:sel_other"
+	for i := range 2 * entriesPerPage {
+		s.post(uk, fmt.Sprintf("other-%d", i), sale(owed, other, 1, "GBP"))
+	}
+	next := s.get("/books/uk/accounts/"+other+"?period=2026-11", 200).next(t)
+	if next == "" {
+		t.Fatal("the month has one page")
+	}
+	last := s.get(next, 200)
+	if more := last.next(t); more != "" || !strings.Contains(last.source, "uk-"+strconv.Itoa(3+2*entriesPerPage)) {
+		t.Errorf("the last page of the month leads to %q", more)
+	}
 	if err := s.ledger.ClosePeriod(t.Context(), uk, 202610); err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,10 @@ package console
 import (
 	"context"
 	"net/http"
+	"net/url"
+	"slices"
 
+	"mizan/ledger/fault"
 	"mizan/payouts/reconcile"
 )
 
@@ -16,14 +19,17 @@ const (
 	pairingRefused   = "refused"
 )
 
-var pairingStates = []struct {
-	state string
-	stateWord
-}{{pairingSuggested, stateWord{"suggested", "open"}}, {pairingMade, stateWord{"made", "done"}}, {pairingRefused, stateWord{"refused", "refused"}}}
+// pairingStates are the states of pairings with the kinds of their colours, in the order in which they are offered.
+var pairingStates = []struct{ state, look string }{{pairingSuggested, "open"}, {pairingMade, "done"}, {pairingRefused, "refused"}}
 
-var pairingKinds = map[string]string{"one_to_one": "one line, one entry", "one_to_many": "one line, several entries", "many_to_one": "several lines, one entry"}
-
-var pairingBases = map[string]string{"amount": "the same amount near the same day", "sum": "the parts come to the same sum", "person": "put together by a person"}
+func (t teller) pairingState(state string) stateWord {
+	for _, s := range pairingStates {
+		if s.state == state {
+			return stateWord{t.say("break.pairing.state." + state), s.look}
+		}
+	}
+	return stateWord{Word: state}
+}
 
 // pairingLine is a pairing with both of its sides.
 type pairingLine struct {
@@ -39,12 +45,9 @@ type pairingLine struct {
 }
 
 func (c *console) pairingLine(ctx context.Context, who cashier, x reconcile.PairingRecord) (pairingLine, error) {
-	l := pairingLine{PairingRecord: x, Kind: pairingKinds[x.Kind], Basis: pairingBases[x.Basis], Match: matchWords[x.Match], Link: who.o.At + pairingsPath + "/" + x.ID, State: stateWord{Word: x.State}}
-	for _, s := range pairingStates {
-		if s.state == x.State {
-			l.State = s.stateWord
-		}
-	}
+	t := tellerOf(ctx)
+	l := pairingLine{PairingRecord: x, Kind: t.say("break.pairing.kind." + x.Kind), Basis: t.say("break.pairing.basis." + x.Basis), Match: t.matchWord(x.Match), Link: who.o.At + pairingsPath + "/" + x.ID,
+		State: t.pairingState(x.State)}
 	if x.State == pairingSuggested {
 		said, err := c.Reconcile.SaidOtherwise(ctx, who.book, x)
 		if err != nil {
@@ -66,14 +69,15 @@ type pairingsPage struct {
 }
 
 func (c *console) pairings(ctx context.Context, who cashier, r *http.Request) (answer, error) {
-	p, at := pairingsPage{payHead: c.reconHead(who, "Suggestions"), State: r.URL.Query().Get("state")}, who.o.At+pairingsPath
+	t, at := tellerOf(ctx), who.o.At+pairingsPath
+	p := pairingsPage{payHead: c.reconHead(t, who, pairingsPath), State: r.URL.Query().Get("state")}
 	if p.State == "" {
 		p.State = pairingSuggested
 	}
 	known, after := false, r.URL.Query().Get("after")
 	for _, s := range pairingStates {
 		known = known || s.state == p.State
-		p.States = append(p.States, tab{link{s.Word, narrowedTo(at, "state", s.state)}, s.state == p.State})
+		p.States = append(p.States, tab{link{t.pairingState(s.state).Word, narrowedTo(at, "state", s.state)}, s.state == p.State})
 	}
 	if !known || unusable(after) {
 		return answer{}, errQuery
@@ -102,32 +106,47 @@ func (c *console) pairings(ctx context.Context, who cashier, r *http.Request) (a
 		l.Decided = name(ids[i])
 		p.Lines = append(p.Lines, l)
 	}
-	return who.reconciled("Suggestions", &p), nil
+	return who.reconciled(t, t.say("recon.tab.pairings"), &p), nil
 }
 
 func (c *console) confirmPairing(ctx context.Context, who cashier, r *http.Request) (string, error) {
-	return c.decidePairing(who, r, func(id, note string) error {
+	return c.decidePairing(who, r, "confirm", func(id, note string) error {
 		_, err := c.Reconcile.Confirm(ctx, who.actor(), who.book, id, note)
 		return err
 	})
 }
 
+// confirmPairings confirms those suggestions of a page that were ticked, every one of them or none.
+func (c *console) confirmPairings(ctx context.Context, who cashier, r *http.Request) (string, error) {
+	ticked := r.PostForm["pairing"]
+	if len(ticked) == 0 || len(ticked) > pairingsPerPage || slices.ContainsFunc(ticked, unusable) {
+		return "", errNothingTicked
+	}
+	err := c.Reconcile.ConfirmAll(ctx, who.actor(), who.book, ticked, lined(r.PostForm.Get("note")))
+	if isMissing(err) {
+		err = reconcile.ErrPairingState // the page has others, and says so
+	}
+	return who.o.At + pairingsPath, err
+}
+
+var errNothingTicked = fault.New(fault.Invalid, "nothing-ticked", "Tick the suggestions that belong together, up to a page of them. Nothing was confirmed.")
+
 func (c *console) refusePairing(ctx context.Context, who cashier, r *http.Request) (string, error) {
-	return c.decidePairing(who, r, func(id, note string) error {
+	return c.decidePairing(who, r, "refuse", func(id, note string) error {
 		_, err := c.Reconcile.Refuse(ctx, who.actor(), who.book, id, note)
 		return err
 	})
 }
 
 // decidePairing decides on a suggestion, and leads back to the page on which it stood.
-func (c *console) decidePairing(who cashier, r *http.Request, do func(id, note string) error) (string, error) {
+func (c *console) decidePairing(who cashier, r *http.Request, did string, do func(id, note string) error) (string, error) {
 	id, back := r.PathValue("pairing"), r.PostForm.Get("break")
 	if unusable(id) || unusable(back) {
 		return "", errNoPage
 	}
 	to := who.o.At + pairingsPath
 	if back != "" {
-		to = who.breakAt(back)
+		to = who.breakAfter(r, back, did) + "&pairing=" + url.QueryEscape(id)
 	}
 	return to, do(id, lined(r.PostForm.Get("note")))
 }

@@ -5,10 +5,14 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
+	"mizan/api/access"
 	"mizan/ledger/commerce"
 	"mizan/ledger/money"
+	"mizan/ledger/tabular"
 	"mizan/payouts"
+	"mizan/payouts/statements"
 )
 
 // Payees, for the staff: how they stand, where they are paid, what holds their money back, and what was decided about them.
@@ -35,7 +39,7 @@ func (c *console) payees(ctx context.Context, who cashier, r *http.Request) (ans
 	if unusable(after) || unusable(from) {
 		return answer{}, errQuery
 	}
-	p := payeesPage{payHead: c.payHead(who, "Payees"), Here: at}
+	p := payeesPage{payHead: c.payHead(who, "payees"), Here: at}
 	if from != "" {
 		switch one, err := c.Commerce.Payee(ctx, who.book, from); {
 		case err == nil:
@@ -83,7 +87,7 @@ func (c *console) payees(ctx context.Context, who cashier, r *http.Request) (ans
 			l.Standing.Verification, l.Standing.Business = payouts.IdentityUnverified, payouts.PayeeOpen
 		}
 	}
-	return who.answered("Payees", &p), nil
+	return who.answered(who.t.say("payees.title"), &p), nil
 }
 
 // holdLine is a hold that stands, with what it holds now.
@@ -150,9 +154,42 @@ type payeePage struct {
 	Payouts     []payoutLine
 	MorePayouts string
 	Currencies  []money.Currency
+	// Answers are what support is asked about the payee, by currency; Asked what the payee asked last.
+	Answers []payeeAnswer
+	Asked   []inboxLine
+	MayRead bool
+	// Agreed is the version of what was agreed last, which a proposal follows.
+	Agreed int
 	// NewHold is an id for the hold that the form places, so that it is placed once however often it is sent.
 	NewHold   string
 	MayRetire bool
+	// Statements are the latest that were issued, for those who may read balances; SeesStatements says so.
+	Statements     []issuedLine
+	SeesStatements bool
+}
+
+// issuedLine is a statement of a payee with the files that it can be had as.
+type issuedLine struct {
+	Period, Currency string
+	Closing          amount
+	Formats          []link
+}
+
+// statedOf adds the latest statements of the payee. Their files are those of the API, which knows the visitor by the same session.
+func (c *console) statedOf(ctx context.Context, who cashier, p *payeePage) error {
+	if p.SeesStatements = c.Statements != nil && p.Registered && mayAll(who.principal(), who.o.Code, access.BalancesRead); !p.SeesStatements {
+		return nil
+	}
+	list, err := c.Statements.Statements(ctx, who.book, statements.Query{Payee: p.ID, Limit: issuedShown})
+	for _, s := range list[:min(len(list), issuedShown)] {
+		at := "/v1/books/" + who.o.Code + "/payees/" + p.ID + "/statements/" + s.ID
+		l := issuedLine{Period: s.Period.String(), Currency: string(s.Currency), Closing: sumOf(s.Closing(), s.Currency)}
+		for _, f := range []tabular.Format{tabular.CSV, tabular.XLSX, statements.JSON} {
+			l.Formats = append(l.Formats, link{strings.ToUpper(string(f)), narrowedTo(at+"/content", "format", string(f))})
+		}
+		p.Statements = append(p.Statements, l)
+	}
+	return err
 }
 
 func (c *console) payee(ctx context.Context, who cashier, r *http.Request) (answer, error) {
@@ -160,7 +197,8 @@ func (c *console) payee(ctx context.Context, who cashier, r *http.Request) (answ
 	if unusable(id) {
 		return answer{}, errNoPage
 	}
-	p := payeePage{payHead: c.payHead(who, "Payees"), ID: id, Currencies: who.book.Currencies, NewHold: "hold-" + newToken()}
+	p := payeePage{payHead: c.payHead(who, "payees"), ID: id, Currencies: who.book.Currencies, NewHold: "hold-" + newToken(),
+		MayRead: mayAll(who.principal(), who.o.Code, access.PersonalRead)}
 	registered, err := c.Commerce.Payee(ctx, who.book, id)
 	switch {
 	case err == nil:
@@ -174,7 +212,7 @@ func (c *console) payee(ctx context.Context, who cashier, r *http.Request) (answ
 	if p.Standing, err = c.Payouts.Standing(ctx, who.book, id); err != nil && !isMissing(err) {
 		return answer{}, err
 	}
-	for _, read := range []func(context.Context, cashier, *payeePage) error{c.moneyOf, c.waysOf, c.heldOf, c.waitsOf, c.termsOf, c.pastOf} {
+	for _, read := range []func(context.Context, cashier, *payeePage) error{c.moneyOf, c.waysOf, c.heldOf, c.waitsOf, c.termsOf, c.pastOf, c.answersOf, c.askedBy, c.statedOf} {
 		if err := read(ctx, who, &p); err != nil {
 			return answer{}, err
 		}
@@ -182,7 +220,7 @@ func (c *console) payee(ctx context.Context, who cashier, r *http.Request) (answ
 	if !p.Registered && len(p.Decisions) == 0 && len(p.Payouts) == 0 {
 		return answer{}, errNoPage
 	}
-	return who.answered(id, &p, link{"Payees", who.o.At + "/payees"}), nil
+	return who.answered(id, &p, link{who.t.say("payees.title"), who.o.At + "/payees"}), nil
 }
 
 // moneyOf adds what the payee has and owes.
@@ -215,7 +253,7 @@ func isEarner(kind string) bool {
 }
 
 func (c *console) debtLine(who cashier, d payouts.Debt) debtLine {
-	return debtLine{Debt: d, Amount: sumOf(d.Amount, d.Currency), PayeeLink: who.o.At + "/payees/" + d.ID, For: ago(c.Now(), d.Since)}
+	return debtLine{Debt: d, Amount: sumOf(d.Amount, d.Currency), PayeeLink: who.o.At + "/payees/" + d.ID, For: who.t.since(c.Now(), d.Since)}
 }
 
 // waysOf adds where the payee is paid.
@@ -258,7 +296,7 @@ func (c *console) waitsOf(ctx context.Context, who cashier, p *payeePage) error 
 
 func waitLinesOf(who cashier, list []payouts.Wait) (lines []waitLine) {
 	for _, w := range list {
-		lines = append(lines, waitLine{Wait: w, Amount: sumOf(w.Amount, w.Currency), What: actWord(w.Act), Link: listAddress(who.book, url.Values{"subject": {w.Subject}})})
+		lines = append(lines, waitLine{Wait: w, Amount: sumOf(w.Amount, w.Currency), What: who.t.coded("paying.act", w.Act), Link: listAddress(who.book, url.Values{"subject": {w.Subject}})})
 	}
 	return lines
 }
@@ -276,6 +314,9 @@ func (c *console) termsOf(ctx context.Context, who cashier, p *payeePage) error 
 	versions, err := c.Payouts.Overrides(ctx, who.book, p.ID)
 	if err != nil {
 		return err
+	}
+	if len(versions) > 0 {
+		p.Agreed = versions[0].Version
 	}
 	for _, a := range versions[:min(len(versions), versionsShown)] {
 		l := overrideLine{Agreed: a, Ends: string(a.Document) == "{}", InForce: a.Version == p.Override.Version}
@@ -306,7 +347,7 @@ func (c *console) pastOf(ctx context.Context, who cashier, p *payeePage) error {
 		list, p.MorePayouts = list[:latestOfPayee], narrowedTo(who.o.At+"/payouts", "payee", p.ID)
 	}
 	for _, one := range list {
-		p.Payouts = append(p.Payouts, payoutLineOf(who.o.At, one))
+		p.Payouts = append(p.Payouts, who.payoutLine(one))
 	}
 	return err
 }
@@ -329,7 +370,7 @@ func (c *console) payoutWaits(ctx context.Context, who cashier, r *http.Request)
 		return answer{}, err
 	}
 	at := who.o.At + "/payees/" + id
-	p := payoutWaitsPage{payHead: c.payHead(who, "Payees"), ID: id}
+	p := payoutWaitsPage{payHead: c.payHead(who, "payees"), ID: id}
 	if after.Subject != "" {
 		p.First = at + "/waits"
 	}
@@ -338,7 +379,7 @@ func (c *console) payoutWaits(ctx context.Context, who cashier, r *http.Request)
 		p.Next = narrowedTo(at+"/waits", "after", waitMark(list[waitsPerPage-1]))
 	}
 	p.Lines = waitLinesOf(who, list)
-	return who.answered("What becomes available", &p, link{"Payees", who.o.At + "/payees"}, link{id, at}), nil
+	return who.answered(who.t.say("paying.waits"), &p, link{who.t.say("payees.title"), who.o.At + "/payees"}, link{id, at}), nil
 }
 
 type payeeDecisionsPage struct {
@@ -358,7 +399,7 @@ func (c *console) payeeDecisions(ctx context.Context, who cashier, r *http.Reque
 		return answer{}, err
 	}
 	at := who.o.At + "/payees/" + id
-	p := payeeDecisionsPage{payHead: c.payHead(who, "Payees"), ID: id}
+	p := payeeDecisionsPage{payHead: c.payHead(who, "payees"), ID: id}
 	if after != "" {
 		p.First = at + "/decisions"
 	}
@@ -366,5 +407,5 @@ func (c *console) payeeDecisions(ctx context.Context, who cashier, r *http.Reque
 		p.Next = narrowedTo(at+"/decisions", "after", last)
 	}
 	p.Decisions, err = c.decisionLines(who, list, true)
-	return who.answered("Decisions", &p, link{"Payees", who.o.At + "/payees"}, link{id, at}), err
+	return who.answered(who.t.say("paying.decisions"), &p, link{who.t.say("payees.title"), who.o.At + "/payees"}, link{id, at}), err
 }

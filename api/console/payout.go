@@ -4,10 +4,11 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
+	"mizan/api/access"
 	"mizan/ledger"
+	"mizan/ledger/locale"
 	"mizan/payouts"
 )
 
@@ -24,9 +25,9 @@ type payoutLine struct {
 	Day time.Time
 }
 
-func payoutLineOf(at string, p payouts.Payout) payoutLine {
-	c := p.Holder.Currency
-	l := payoutLine{Payout: p, Link: at + "/payouts/" + p.ID, PayeeLink: at + "/payees/" + p.Holder.ID, State: wordOf(p), Amount: sumOf(p.Amount, c), Fee: sumOf(p.Fee, c),
+func (who cashier) payoutLine(p payouts.Payout) payoutLine {
+	c, at := p.Holder.Currency, who.o.At
+	l := payoutLine{Payout: p, Link: at + "/payouts/" + p.ID, PayeeLink: at + "/payees/" + p.Holder.ID, State: who.t.payout(p), Amount: sumOf(p.Amount, c), Fee: sumOf(p.Fee, c),
 		Gross: sumOf(p.Gross(), c), Day: p.ExpectedOn}
 	for _, t := range []time.Time{p.PaidAt, p.EndedAt, p.ReturnedAt} {
 		if !t.IsZero() {
@@ -50,8 +51,8 @@ type payoutsPage struct {
 func (c *console) payouts(ctx context.Context, who cashier, r *http.Request) (answer, error) {
 	q := r.URL.Query()
 	at := who.o.At + "/payouts"
-	p := payoutsPage{payHead: c.payHead(who, "Payouts"), State: q.Get("state"), Run: q.Get("run"), Payee: q.Get("payee"), Here: at}
-	if unusable(p.Run) || unusable(p.Payee) || p.State != "" && stepWord(p.State).Word == p.State && !slices.Contains([]string{payouts.Paid, payouts.Failed, payouts.Refused, payouts.Cancelled}, p.State) {
+	p := payoutsPage{payHead: c.payHead(who, "payouts"), State: q.Get("state"), Run: q.Get("run"), Payee: q.Get("payee"), Here: at}
+	if unusable(p.Run) || unusable(p.Payee) || p.State != "" && !slices.ContainsFunc(payoutStates, func(s look) bool { return s.state == p.State }) {
 		return answer{}, errQuery
 	}
 	ask := payouts.PayoutQuery{Run: p.Run, State: p.State, Payee: p.Payee, Limit: payoutsPerPage}
@@ -82,18 +83,18 @@ func (c *console) payouts(ctx context.Context, who cashier, r *http.Request) (an
 		p.Next = narrowedTo(at, "state", p.State, "run", p.Run, "payee", p.Payee, "after", next)
 	}
 	for _, one := range list {
-		p.Lines = append(p.Lines, payoutLineOf(who.o.At, one))
+		p.Lines = append(p.Lines, who.payoutLine(one))
 	}
 	if p.Payee != "" {
 		p.PayeeLink = who.o.At + "/payees/" + p.Payee
 	}
 	if p.Run == "" {
-		p.States = append(p.States, tab{link{"All", narrowedTo(at, "payee", p.Payee)}, p.State == ""})
+		p.States = append(p.States, tab{link{who.t.say("paying.all"), narrowedTo(at, "payee", p.Payee)}, p.State == ""})
 		for _, s := range payoutStates {
-			p.States = append(p.States, tab{link{s.Word, narrowedTo(at, "state", s.state, "payee", p.Payee)}, s.state == p.State})
+			p.States = append(p.States, tab{link{who.t.step(s.state).Word, narrowedTo(at, "state", s.state, "payee", p.Payee)}, s.state == p.State})
 		}
 	}
-	return who.answered("Payouts", &p), nil
+	return who.answered(who.t.say("paying.payouts"), &p), nil
 }
 
 // stepLine is one thing that happened to a payout.
@@ -112,6 +113,8 @@ type paidLine struct {
 	Day           string
 	Entry, Amount amount
 	Link, ID      string
+	// About leads to the page of the order or donation; empty without one.
+	About string
 	// Settles leads to the payout whose money came back with the line.
 	SettlesLink string
 	// Part says that only a part of the entry belongs to this payout.
@@ -136,7 +139,6 @@ type payoutPage struct {
 	Meaning    string
 	LeftAfter  amount
 	PulledBack amount
-	Source     string
 	RunLink    string
 	// Before is the payout that this one pays again, After those that pay this one again.
 	Before    *link
@@ -152,6 +154,10 @@ type payoutPage struct {
 	MayCancel   bool
 	// Again leads to the form that pays it again.
 	Again string
+	// Evidence is what the processor and the bank say of its transactions, for those who may read that; Export leads to its trail as a file.
+	Evidence     []evidenceLine
+	SeesEvidence bool
+	Export       string
 }
 
 func (c *console) payout(ctx context.Context, who cashier, r *http.Request) (answer, error) {
@@ -163,10 +169,10 @@ func (c *console) payout(ctx context.Context, who cashier, r *http.Request) (ans
 	if err != nil {
 		return answer{}, err
 	}
-	p := payoutPage{payHead: c.payHead(who, "Payouts"), payoutLine: payoutLineOf(who.o.At, one), Meaning: stateMeanings[one.State], LeftAfter: sumOf(one.LeftAfter, one.Holder.Currency),
-		PulledBack: sumOf(one.PulledBack, one.Holder.Currency), Source: strings.ReplaceAll(one.Source, "_", " "), RunLink: who.o.At + "/payout-runs/" + one.Run, CreatedLink: transactionAddress(who.book, one.CreatedSequence)}
+	p := payoutPage{payHead: c.payHead(who, "payouts"), payoutLine: who.payoutLine(one), Meaning: who.t.say("paying.means." + one.State), LeftAfter: sumOf(one.LeftAfter, one.Holder.Currency),
+		PulledBack: sumOf(one.PulledBack, one.Holder.Currency), RunLink: who.o.At + "/payout-runs/" + one.Run, CreatedLink: transactionAddress(who.book, one.CreatedSequence)}
 	if !one.ReturnedAt.IsZero() {
-		p.Meaning = "The bank sent it back after it had arrived. The money is available to the payee again."
+		p.Meaning = who.t.say("paying.means.returned")
 	}
 	p.MayCancel = p.MayWrite && (one.State == payouts.Created || one.State == payouts.Refused)
 	if err := c.chainOf(ctx, who, &p); err != nil {
@@ -178,9 +184,9 @@ func (c *console) payout(ctx context.Context, who cashier, r *http.Request) (ans
 	}
 	p.MoreSteps = len(steps) > stepsShown
 	for _, s := range steps[:min(len(steps), stepsShown)] {
-		l := stepLine{Step: s, Is: stepWord(s.State)}
+		l := stepLine{Step: s, Is: who.t.step(s.State)}
 		if cameBack(s) {
-			l.Is = stateWord{"came back", "failed"}
+			l.Is = stateWord{who.t.say("paying.is.back"), "failed"}
 		}
 		if s.Sequence > 0 {
 			l.Posted = &link{ledger.TransactionID(who.book.Code, s.Sequence), transactionAddress(who.book, s.Sequence)}
@@ -190,7 +196,10 @@ func (c *console) payout(ctx context.Context, who cashier, r *http.Request) (ans
 	if err := c.linesOf(ctx, who, r.URL.Query().Get("after"), &p); err != nil {
 		return answer{}, err
 	}
-	return who.answered("Payout", &p, link{"Payouts", who.o.At + "/payouts"}), nil
+	if err := c.behindPayout(ctx, who, &p); err != nil {
+		return answer{}, err
+	}
+	return who.answered(who.t.say("paying.payout"), &p, link{who.t.say("paying.payouts"), who.o.At + "/payouts"}), nil
 }
 
 // chainOf adds what was paid before and after in the payout's place.
@@ -204,7 +213,7 @@ func (c *console) chainOf(ctx context.Context, who cashier, p *payoutPage) error
 	}
 	alive := false
 	for _, l := range later[:min(len(later), latestOfPayee)] {
-		p.After = append(p.After, payoutLineOf(who.o.At, l))
+		p.After = append(p.After, who.payoutLine(l))
 	}
 	for _, l := range later {
 		alive = alive || l.State != payouts.Cancelled
@@ -226,6 +235,12 @@ func (c *console) linesOf(ctx context.Context, who cashier, after string, p *pay
 		return err
 	}
 	p.Lines = paidLinesOf(who.book, who.o.At, p.Holder, page.Lines)
+	for i := range p.Lines {
+		if who.t.Language != locale.English { // the English name is that of the API
+			p.Lines[i].Event = who.t.word("event", page.Lines[i].Event)
+		}
+		p.Lines[i].About = c.subjectPage(ctx, who.book, p.Lines[i].Subject)
+	}
 	p.Whole = sequence == 0 && !page.More
 	var sum payouts.Line
 	for _, l := range page.Lines {
@@ -239,6 +254,21 @@ func (c *console) linesOf(ctx context.Context, who cashier, after string, p *pay
 		p.Next = narrowedTo(p.Link, "after", placeMark(page.AfterSequence, page.AfterLine)) + "#lines"
 	}
 	return nil
+}
+
+// behindPayout adds what the processor and the bank say of the transactions of a payout.
+func (c *console) behindPayout(ctx context.Context, who cashier, p *payoutPage) error {
+	if c.Reports != nil && mayAll(who.principal(), who.o.Code, access.ReportsRead) {
+		p.Export = narrowedTo(who.o.At+exportsPath+"/new", "report", "trail", "p-kind", "payout", "p-id", p.ID)
+	}
+	if p.SeesEvidence = c.seesEvidence(who); !p.SeesEvidence {
+		return nil
+	}
+	page, err := c.Ledger.Transactions(ctx, who.book, ledger.TransactionQuery{Subject: "payout:" + p.ID, Limit: stepsShown})
+	if err == nil {
+		p.Evidence, err = c.evidenceBehind(ctx, who, page.Transactions)
+	}
+	return err
 }
 
 // cameBack reports whether a step says that a payout which had arrived came back.

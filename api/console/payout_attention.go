@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"mizan/ledger/commerce"
+	"mizan/ledger/locale"
 	"mizan/ledger/money"
 	"mizan/payouts"
 )
@@ -52,12 +52,16 @@ func (c *console) payoutHealth(ctx context.Context, who cashier, _ *http.Request
 	if err != nil {
 		return answer{}, err
 	}
-	at, now := who.o.At+"/payouts?state=", c.Now()
-	p := payoutHealthPage{payHead: c.payHead(who, "Overview"), Figures: []figure{
-		{"Not known", "Sent, and nobody knows yet whether they were taken.", h.Unknown, ago(now, h.OldestUnknown), h.OldestUnknown, at + payouts.Unknown, h.Unknown > 0},
-		{"Refused", refusedMeaning(h.Stuck), h.Refused, "", noTime, at + payouts.Refused, h.Stuck > 0},
-		{"At the account", "Failed, and the money is still at the payee's account at the processor.", h.AtAccount, ago(now, h.OldestAtAccount), h.OldestAtAccount, at + payouts.AtAccount, h.AtAccount > 0},
-		{"To be sent", "Released, and not sent yet.", h.Unsent, ago(now, h.OldestUnsent), h.OldestUnsent, at + payouts.Created, h.Unsent > 0 && now.Sub(h.OldestUnsent) > time.Hour},
+	at, now, t := who.o.At+"/payouts?state=", c.Now(), who.t
+	refused := t.say("paying.figure.refused.note")
+	if h.Stuck > 0 {
+		refused = t.say("paying.figure.refused.stuck", "n", h.Stuck)
+	}
+	p := payoutHealthPage{payHead: c.payHead(who, "overview"), Figures: []figure{
+		{t.say("paying.figure.unknown"), t.say("paying.figure.unknown.note"), h.Unknown, t.since(now, h.OldestUnknown), h.OldestUnknown, at + payouts.Unknown, h.Unknown > 0},
+		{t.say("paying.figure.refused"), refused, h.Refused, "", noTime, at + payouts.Refused, h.Stuck > 0},
+		{t.say("paying.figure.at_account"), t.say("paying.figure.at_account.note"), h.AtAccount, t.since(now, h.OldestAtAccount), h.OldestAtAccount, at + payouts.AtAccount, h.AtAccount > 0},
+		{t.say("paying.figure.unsent"), t.say("paying.figure.unsent.note"), h.Unsent, t.since(now, h.OldestUnsent), h.OldestUnsent, at + payouts.Created, h.Unsent > 0 && now.Sub(h.OldestUnsent) > time.Hour},
 	}}
 	for _, list := range []struct {
 		q  payouts.RunQuery
@@ -82,30 +86,11 @@ func (c *console) payoutHealth(ctx context.Context, who cashier, _ *http.Request
 			return answer{}, err
 		}
 		for _, k := range clocks {
-			*to = append(*to, clockLine{Clock: k, What: actWord(k.Act), Link: listAddress(who.book, url.Values{"subject": {k.Subject}}), For: ago(now, k.DueAt)})
+			*to = append(*to, clockLine{Clock: k, What: t.coded("paying.act", k.Act), Link: listAddress(who.book, url.Values{"subject": {k.Subject}}), For: t.since(now, k.DueAt)})
 		}
 	}
 	p.Calm = len(p.Parked) == 0 && !slices.ContainsFunc(p.Figures, func(f figure) bool { return f.Bad })
-	return answer{Title: "Payouts", Trail: who.o.trail(), Active: "desk", Data: &p}, nil
-}
-
-// refusedMeaning says what payouts are that the processor did not take.
-func refusedMeaning(stuck int64) string {
-	if stuck == 0 {
-		return "Not taken by the processor, and sent again later."
-	}
-	return "Not taken by the processor. " + thousands(stuck) + " of them wait for people."
-}
-
-// actWords say what makes money available.
-var actWords = map[string]string{commerce.ActSettle: "the order settles", commerce.ActReserve: "the reserve ends", commerce.ActRelease: "its days are over",
-	commerce.ActImportRelease: "the import's days are over", commerce.ActDonationRelease: "the donation's days are over"}
-
-func actWord(act string) string {
-	if w, ok := actWords[act]; ok {
-		return w
-	}
-	return strings.ReplaceAll(act, "_", " ")
+	return answer{Title: t.say("paying.payouts"), Trail: who.o.trail(), Active: "desk", Data: &p}, nil
 }
 
 // lookAgain has what waits for people tried anew.
@@ -142,7 +127,7 @@ func (c *console) payoutDebts(ctx context.Context, who cashier, r *http.Request)
 	if err != nil {
 		return answer{}, err
 	}
-	p := payoutDebtsPage{payHead: c.payHead(who, "Debts")}
+	p := payoutDebtsPage{payHead: c.payHead(who, "debts")}
 	if after.ID != "" {
 		p.First = at
 	}
@@ -154,7 +139,7 @@ func (c *console) payoutDebts(ctx context.Context, who cashier, r *http.Request)
 	for _, d := range list {
 		p.Lines = append(p.Lines, c.debtLine(who, d))
 	}
-	return who.answered("Debts", &p), nil
+	return who.answered(who.t.say("paying.debts"), &p), nil
 }
 
 type proposalLine struct {
@@ -164,10 +149,6 @@ type proposalLine struct {
 	// Link leads to what it is about, if that is a payee.
 	Link string
 }
-
-// proposalWords say what is proposed.
-var proposalWords = map[string]string{payouts.ProposeSweep: "move our money to the bank", payouts.ProposeTopUp: "top the processor up",
-	payouts.ProposeTrustDeposit: "deposit into the trust account", payouts.ProposeCard: "charge the card", payouts.ProposeWriteOff: "give the debt up"}
 
 type treasuryProposalsPage struct {
 	payHead
@@ -179,13 +160,13 @@ type treasuryProposalsPage struct {
 
 func (c *console) treasuryProposals(ctx context.Context, who cashier, r *http.Request) (answer, error) {
 	at, q := who.o.At+"/treasury-proposals", r.URL.Query()
-	p := treasuryProposalsPage{payHead: c.payHead(who, "Proposals"), State: "open"}
+	p := treasuryProposalsPage{payHead: c.payHead(who, "proposals"), State: "open"}
 	if q.Has("state") {
 		p.State = q.Get("state")
 	}
 	known := false
-	for _, s := range []link{{"Open", "open"}, {"Done", "done"}, {"Dropped", "dropped"}, {"Replaced", "replaced"}, {"All", "all"}} {
-		p.States = append(p.States, tab{link{s.Text, at + "?state=" + s.Address}, s.Address == p.State})
+	for _, s := range []link{{"paying.proposals.open", "open"}, {"paying.proposals.done", "done"}, {"paying.proposals.dropped", "dropped"}, {"paying.proposals.replaced", "replaced"}, {"paying.all", "all"}} {
+		p.States = append(p.States, tab{link{who.t.say(s.Text), at + "?state=" + s.Address}, s.Address == p.State})
 		known = known || s.Address == p.State
 	}
 	before, id, err := momentAndID(q.Get("after"))
@@ -209,13 +190,16 @@ func (c *console) treasuryProposals(ctx context.Context, who cashier, r *http.Re
 		p.Next = narrowedTo(at, "state", p.State, "after", mark(last.CreatedAt, last.ID))
 	}
 	for _, one := range list {
-		l := proposalLine{Proposal: one, Word: proposalWords[one.Kind], Amount: sumOf(one.Amount, one.Currency)}
+		l := proposalLine{Proposal: one, Word: who.t.coded("paying.propose", one.Kind), Amount: sumOf(one.Amount, one.Currency)}
+		if key := "paying.because." + one.Kind; who.t.Language != locale.English && phrases().Has(key) {
+			l.Reason = who.t.say(key)
+		}
 		if kind, id, ok := strings.Cut(one.Object, ":"); ok && isEarner(kind) {
 			l.Link = who.o.At + "/payees/" + id
 		}
 		p.Lines = append(p.Lines, l)
 	}
-	return who.answered("Proposals", &p), nil
+	return who.answered(who.t.say("paying.proposals"), &p), nil
 }
 
 // waitMark is a wait as addresses have it, and waitAt reads it.

@@ -49,6 +49,10 @@ func TestReturnedAndPaidAgain(t *testing.T) {
 	first := m.one("cre_amy")
 	told("settled", first.ID, "It went into a payout: returned.")
 	b := m.in("Fatima", access.Grant{Role: finance, Book: "uk"})
+	answered := b.get(at+"/payees/cre_amy", 200)
+	answered.has(t, "£300.00 was to be paid on", ": returned")
+	answered.hasNot(t, "arrived")
+	m.payee(m.book, "cre_amy").get("/portal/money", 200).has(t, "It is: returned.")
 	p := b.get(at+"/payouts/"+first.ID, 200)
 	p.has(t, "returned", "The bank sent it back", "came back", "account_closed", "Pay it again")
 	again := regexp.MustCompile(`href="([^"]*retry=[^"]*)"`).FindStringSubmatch(p.source)
@@ -72,10 +76,10 @@ func TestReturnedAndPaidAgain(t *testing.T) {
 	page.has(t, "This can be paid now", "first payout to this account", "Pay 300.00 GBP")
 	to := b.press(page, at+"/payees/cre_amy/payouts", nil, http.StatusSeeOther).header.Get("Location")
 	second := b.get(to, 200)
-	second.has(t, "Pays "+first.ID+" again", "waits for a second person", "came back")
+	second.has(t, "Pays again: "+first.ID, "waits for a second person", "came back")
 	told("settled", to[strings.LastIndex(to, "/")+1:], "It went into a payout: being prepared.")
 	chain := b.get(at+"/payouts/"+first.ID, 200)
-	chain.has(t, "Paid again by "+to[strings.LastIndex(to, "/")+1:])
+	chain.has(t, "Paid again by: "+to[strings.LastIndex(to, "/")+1:])
 	chain.hasNot(t, "Pay it again")
 	b.press(page, at+"/payees/cre_amy/payouts", url.Values{"reference": {newToken()}}, http.StatusConflict).has(t, "Nothing was done")
 
@@ -217,6 +221,29 @@ func TestPolicyDifferences(t *testing.T) {
 	_, err = m.payouts.SetOverride(t.Context(), operator, m.book, agreed, "Fridays.")
 	m.must(err)
 	b.get(at+"/payees/sel_x", 200).hasNot(t, "weekday")
+	b.get(at+"/payout-policies", 200).has(t, "Agreed with single payees", "sel_x cadence", "to come")
+	b.get(at+"/payout-policies?payees-after=sel_x", 200).has(t, "Nothing is agreed with single payees.")
+	b.get(at+"/payout-policies?payees-after=%00", http.StatusBadRequest)
+	b.get(at+"/payout-policies/uk-2", 200).hasNot(t, "Propose the next policy")
+	lead, action := m.in("Fay", access.Grant{Role: access.Finance}), at+"/payout-policies/uk-2/next"
+	page := lead.get(at+"/payout-policies/uk-2", 200)
+	page.has(t, "Propose the next policy", `"version": 3`)
+	large := page.forms()[action]
+	large.Set("policy", strings.Repeat("{\n", 40_000))
+	large.Set("reason", "r")
+	if _, told := lead.send(http.MethodPost, action, large); strings.Contains(told.Text, "cannot be read. Nothing") || !strings.Contains(told.Text, "Nothing was") {
+		t.Errorf("a long policy: %.200s", told.Text)
+	}
+	next["version"], next["valid_from"], next["cooling_off_hours"] = 3, today.Add(96*time.Hour).Format(time.RFC3339), 120
+	document, err = json.Marshal(next)
+	m.must(err)
+	proposed := url.Values{"policy": {string(document)}, "reason": {"Longer still."}, "preview": {"1"}}
+	lead.press(page, action, proposed, 200).has(t, "96 becomes 120", "nobody was asked", "Longer still.")
+	proposed.Del("preview")
+	if to := lead.press(page, action, proposed, 303).header.Get("Location"); !strings.HasPrefix(to, at+"/approvals/") {
+		t.Errorf("the proposal leads to %s", to)
+	}
+	lead.press(page, action, url.Values{"policy": {"{"}, "reason": {"x"}}, 400).has(t, "Nothing was done")
 	m.forward(72 * time.Hour)
 	b = m.in("Omar", access.Grant{Role: access.Auditor})
 	b.get(at+"/payout-policies/uk-2", 200).has(t, "in force")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,9 +29,13 @@ const (
 	linesPerPage     = 100
 	stepsShown       = 200
 	policiesPerPage  = 25
-	debtsPerPage     = 50
-	waitsPerPage     = 50
-	latestOfPayee    = 8
+	// exceptionsPerPage bounds the payees with terms of their own that stand below the policies.
+	exceptionsPerPage = 50
+	// issuedShown bounds the statements of a payee that its page leads to.
+	issuedShown   = 6
+	debtsPerPage  = 50
+	waitsPerPage  = 50
+	latestOfPayee = 8
 	// versionsShown bounds destinations, holds and exceptions of one payee.
 	versionsShown = 50
 	// approvalsLooked bounds the open approvals among which a run's is looked for.
@@ -43,12 +48,35 @@ type payHead struct {
 	Tabs  []tab
 	// Pages are the other pages about payouts of the book; At is what their addresses begin with.
 	Pages []tab
-	At    string
-	Form  string
+	// PagesName says what those are.
+	PagesName string
+	At        string
+	Form      string
 	// MayWrite, MayAsk and MayDecide say which forms the visitor finds.
 	MayWrite, MayAsk, MayDecide bool
 	given                       url.Values
+	// from is the last part of the address that a form was sent to.
+	from string
 }
+
+// lastOf is the last part of a path.
+func lastOf(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
+
+// Typed is what was typed into a field of the form that is sent to the address ending so, and was not done.
+func (h *payHead) Typed(form, field string) string {
+	if h.from != form {
+		return ""
+	}
+	return h.given.Get(field)
+}
+
+// Ticked reports whether a box of the form that is sent to the address ending so was ticked, and it was not done.
+func (h *payHead) Ticked(form, field, value string) bool {
+	return h.from == form && slices.Contains(h.given[field], value)
+}
+
+// From reports whether it is the form that is sent to the address ending so that was not done.
+func (h *payHead) From(form string) bool { return h.from == form }
 
 func (h *payHead) head() *payHead { return h }
 
@@ -63,6 +91,8 @@ type cashier struct {
 	*visit
 	o    whose
 	book ledger.Book
+	// t speaks the visitor's language.
+	t teller
 }
 
 // cashierOf returns the visitor if they may read payouts of the book.
@@ -77,30 +107,30 @@ func (c *console) readerOf(ctx context.Context, r *http.Request, scope access.Sc
 		return cashier{}, err
 	}
 	book, err := c.Ledger.Book(ctx, o.Code)
-	return cashier{v, o, book}, err
+	return cashier{v, o, book, tellerOf(ctx)}, err
 }
 
-// payoutTabs are the pages about payouts, in the order in which people need them.
-var payoutTabs = []link{{"Overview", "/payout-health"}, {"Runs", "/payout-runs"}, {"Payouts", "/payouts"}, {"Bank files", bankFilesPath}, {"Payees", "/payees"}, {"Questions", questionsPath}, {"Policies", "/payout-policies"},
-	{"Debts", "/payout-debts"}, {"Proposals", "/treasury-proposals"}}
+// payoutTabs are the pages about payouts by the last part of their words' key, in the order in which people need them.
+var payoutTabs = []link{{"overview", "/payout-health"}, {"runs", "/payout-runs"}, {"payouts", "/payouts"}, {"bank_files", bankFilesPath}, {"payees", "/payees"}, {"questions", questionsPath}, {"policies", "/payout-policies"},
+	{"debts", "/payout-debts"}, {"proposals", "/treasury-proposals"}}
 
-// payHead begins a page; active is the text of its tab.
+// payHead begins a page; active is the name of its tab.
 func (c *console) payHead(who cashier, active string) payHead {
 	p := who.principal()
-	h := payHead{Whose: who.o, Tabs: who.o.tabs(p, "Payouts"), At: who.o.At, Form: c.formToken(who.visit), MayWrite: mayAll(p, who.o.Code, access.PayoutsWrite),
+	h := payHead{Whose: who.o, Tabs: who.o.tabs(p, "Payouts"), At: who.o.At, Form: c.formToken(who.visit), PagesName: who.t.say("paying.pages"), MayWrite: mayAll(p, who.o.Code, access.PayoutsWrite),
 		MayAsk: mayAll(p, who.o.Code, access.ApprovalsWrite), MayDecide: mayAll(p, who.o.Code, access.ApprovalsDecide)}
 	for _, t := range payoutTabs {
 		if t.Address == bankFilesPath && c.Bank == nil || t.Address == questionsPath && c.Questions == nil {
 			continue
 		}
-		h.Pages = append(h.Pages, tab{link{t.Text, who.o.At + t.Address}, t.Text == active})
+		h.Pages = append(h.Pages, tab{link{who.t.say("paying.tab." + t.Text), who.o.At + t.Address}, t.Text == active})
 	}
 	return h
 }
 
 // answered is the answer with a page about payouts.
 func (who cashier) answered(title string, data headed, more ...link) answer {
-	return answer{Title: title, Trail: who.o.trail(append([]link{{"Payouts", who.o.At + "/payout-health"}}, more...)...), Active: "desk", Data: data}
+	return answer{Title: title, Trail: who.o.trail(append([]link{{who.t.say("paying.payouts"), who.o.At + "/payout-health"}}, more...)...), Active: "desk", Data: data}
 }
 
 // payPage reads a page about payouts.
@@ -133,27 +163,43 @@ func (c *console) payForm(name string, scopes []access.Scope, do payDeed, again 
 // formBy is payForm on a page for those who hold the scope in the book.
 func (c *console) formBy(scope access.Scope, name string, scopes []access.Scope, do payDeed, again payPage) http.HandlerFunc {
 	return c.form(func(w http.ResponseWriter, r *http.Request) error {
-		ctx, cancel := context.WithTimeout(r.Context(), decisionTimeout)
-		defer cancel()
-		who, err := c.readerOf(ctx, r, scope)
-		if err != nil {
-			return err
-		}
-		if !mayAny(who, scopes) {
-			return access.ErrForbidden
-		}
-		to, err := do(ctx, who, r)
-		if err == nil {
-			http.Redirect(w, r, to, http.StatusSeeOther)
-			return nil
-		}
-		return c.again(ctx, w, r, who, name, err, again)
+		return c.sent(w, r, scope, name, scopes, do, again)
 	})
+}
+
+// sent does what a form asks for that was read, as formBy says.
+func (c *console) sent(w http.ResponseWriter, r *http.Request, scope access.Scope, name string, scopes []access.Scope, do payDeed, again payPage) error {
+	ctx, cancel := context.WithTimeout(r.Context(), decisionTimeout)
+	defer cancel()
+	who, err := c.readerOf(ctx, r, scope)
+	if err != nil {
+		return err
+	}
+	if !mayAny(who, scopes) {
+		return access.ErrForbidden
+	}
+	to, err := do(ctx, who, r)
+	if err == nil {
+		http.Redirect(w, r, to, http.StatusSeeOther)
+		return nil
+	}
+	return c.again(ctx, w, r, who, name, err, again)
 }
 
 // again shows the page on which a form stood, with what was typed and why nothing was done.
 func (c *console) again(ctx context.Context, w http.ResponseWriter, r *http.Request, who cashier, name string, err error, page payPage) error {
 	var known *fault.Error
+	var seen shown
+	if errors.As(err, &seen) {
+		a, err := page(ctx, who, r)
+		if err != nil {
+			return err
+		}
+		head := a.Data.(headed).head()
+		head.given, head.from, a.Forecast = r.PostForm, lastOf(r.URL.Path), seen.view
+		c.render(w, r, http.StatusOK, name, a)
+		return nil
+	}
 	if !errors.As(err, &known) || known.Kind == fault.Internal || known.Kind == fault.NotFound {
 		return err
 	}
@@ -161,8 +207,9 @@ func (c *console) again(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	if failed != nil {
 		return failed
 	}
-	a.Data.(headed).head().given = r.PostForm
-	a.Status, a.Notice = statusOf(known.Kind), undone(known)
+	head := a.Data.(headed).head()
+	head.given, head.from = r.PostForm, lastOf(r.URL.Path)
+	a.Status, a.Notice = statusOf(known.Kind), who.t.undone(known)
 	c.render(w, r, a.Status, name, a)
 	return nil
 }
@@ -219,6 +266,8 @@ func (c *console) payoutPages(mux *http.ServeMux) {
 		"/payees/{payee}/hold-ends":    {"payee", write, c.askHoldEnd, c.payee},
 		"/payees/{payee}/destinations": {"payee", write, c.askDestination, c.payee},
 		"/payees/{payee}/checks":       {"payee", write, c.checkDestination, c.payee},
+		"/payees/{payee}/overrides":    {"payee", ask, c.askOverride, c.payee},
+		policyForm:                     {"payout-policy", ask, c.askPolicy, c.payoutPolicy},
 		"/payout-clocks/looks":         {"payout-health", write, c.lookAgain, c.payoutHealth},
 	} {
 		mux.HandleFunc("POST "+at+path, c.payForm(f.name, f.scopes, f.do, f.again))

@@ -74,7 +74,7 @@ func (c *console) quoted(ctx context.Context, book ledger.Book, a ask) (q quote,
 	q = quote{Pays: d.Verdict == payouts.VerdictPay, Amount: sumOf(d.Amount, cur), Fee: sumOf(d.Fee, cur), Gross: sumOf(d.Gross, cur), Left: sumOf(d.Left, cur), Parts: len(d.Parts),
 		NextDay: t.day(d.LookedAtAgain, book.Location()), Exact: d.Amount.Format(cur), ExactFee: d.Fee.Format(cur), Reference: newToken(), Currency: string(cur)}
 	if q.SecondPerson = t.secondPerson(d.SecondPerson); a.ByHand {
-		q.Reasons = reasonsOf(d)
+		q.Reasons = t.staffReasons(d)
 	} else {
 		q.Reasons = t.reasons(d, book.Location())
 	}
@@ -138,7 +138,7 @@ func (c *console) payoutRequest(ctx context.Context, who cashier, r *http.Reques
 	} else if !isMissing(err) {
 		return answer{}, err
 	}
-	p := payoutRequestPage{payHead: c.payHead(who, "Payees"), ID: id, Kind: kind, Typed: strings.TrimSpace(q.Get("amount")), Currency: q.Get("currency")}
+	p := payoutRequestPage{payHead: c.payHead(who, "payees"), ID: id, Kind: kind, Typed: strings.TrimSpace(q.Get("amount")), Currency: q.Get("currency")}
 	if !who.book.Uses(money.Currency(p.Currency)) || !isEarner(kind) {
 		return answer{}, errQuery
 	}
@@ -154,7 +154,7 @@ func (c *console) payoutRequest(ctx context.Context, who cashier, r *http.Reques
 	if p.NextRun, err = c.nextRun(ctx, who.book, id, kind); err != nil {
 		return answer{}, err
 	}
-	out := who.answered("Pay now", &p, link{"Payees", who.o.At + "/payees"}, link{id, who.o.At + "/payees/" + id})
+	out := who.answered(who.t.say("paying.request"), &p, link{who.t.say("payees.title"), who.o.At + "/payees"}, link{id, who.o.At + "/payees/" + id})
 	if wrong == nil {
 		var quote quote
 		if quote, wrong = c.quoted(ctx, who.book, a); wrong == nil {
@@ -166,7 +166,7 @@ func (c *console) payoutRequest(ctx context.Context, who cashier, r *http.Reques
 		return answer{}, wrong
 	}
 	if known != nil {
-		out.Notice, out.Status = undone(known), statusOf(known.Kind)
+		out.Notice, out.Status = who.t.undone(known), statusOf(known.Kind)
 	}
 	return out, nil
 }

@@ -33,7 +33,7 @@ type runTotal struct {
 }
 
 func (c *console) runLine(ctx context.Context, who cashier, run payouts.Run) (runLine, error) {
-	l := runLine{Run: run, Link: who.o.At + "/payout-runs/" + run.ID, Started: triggerWord(run.Trigger), State: runWord(run.State)}
+	l := runLine{Run: run, Link: who.o.At + "/payout-runs/" + run.ID, Started: who.t.coded("paying.trigger", run.Trigger), State: who.t.run(run.State)}
 	totals, err := c.Payouts.Totals(ctx, who.book, run.ID)
 	for _, t := range totals {
 		l.Totals = append(l.Totals, runTotal{string(t.Currency), t.Payouts, sumOf(t.Amount, t.Currency), sumOf(t.Fee, t.Currency), sumOf(t.Amount+t.Fee, t.Currency)})
@@ -50,12 +50,12 @@ type payoutRunsPage struct {
 }
 
 func (c *console) payoutRuns(ctx context.Context, who cashier, r *http.Request) (answer, error) {
-	p := payoutRunsPage{payHead: c.payHead(who, "Runs"), State: r.URL.Query().Get("state")}
+	p := payoutRunsPage{payHead: c.payHead(who, "runs"), State: r.URL.Query().Get("state")}
 	at := who.o.At + "/payout-runs"
 	known := p.State == ""
-	p.States = append(p.States, tab{link{"All", at}, p.State == ""})
+	p.States = append(p.States, tab{link{who.t.say("paying.all"), at}, p.State == ""})
 	for _, s := range runStates {
-		p.States = append(p.States, tab{link{s.Word, at + "?state=" + s.state}, s.state == p.State})
+		p.States = append(p.States, tab{link{who.t.run(s.state).Word, at + "?state=" + s.state}, s.state == p.State})
 		known = known || s.state == p.State
 	}
 	before, id, err := momentAndID(r.URL.Query().Get("after"))
@@ -81,7 +81,7 @@ func (c *console) payoutRuns(ctx context.Context, who cashier, r *http.Request) 
 		}
 		p.Lines = append(p.Lines, l)
 	}
-	return who.answered("Payout runs", &p), nil
+	return who.answered(who.t.say("paying.runs"), &p), nil
 }
 
 // startRun begins a run by hand.
@@ -118,9 +118,9 @@ func (c *console) decisionLines(who cashier, list []payouts.Decided, ofPayee boo
 		l := decisionLine{Holder: d.Holder, Link: who.o.At + "/payout-runs/" + d.Run + "/decisions/" + url.PathEscape(holderMark(d.Holder)),
 			PayeeLink: who.o.At + "/payees/" + d.Holder.ID, Run: d.Run, RunLink: who.o.At + "/payout-runs/" + d.Run, Pays: d.Verdict == payouts.VerdictPay, OfPayee: ofPayee,
 			Amount: sumOf(d.Amount, d.Holder.Currency), Fee: sumOf(d.Fee, d.Holder.Currency), Gone: sumOf(d.Amount+d.Fee, d.Holder.Currency), LookAt: d.LookAt, DecidedAt: d.At}
-		l.Reasons = reasonsOf(decision)
+		l.Reasons = who.t.staffReasons(decision)
 		for _, code := range decision.SecondPerson {
-			l.Needs = append(l.Needs, payouts.SecondPersonText(code))
+			l.Needs = append(l.Needs, who.t.say("second."+code))
 		}
 		l.More = max(0, len(l.Reasons)-reasonsInList)
 		l.Reasons = l.Reasons[:len(l.Reasons)-l.More]
@@ -144,7 +144,21 @@ type payoutRunPage struct {
 	Narrowed              bool
 	Decisions             []decisionLine
 	Next, First           string
+	Beside                runBeside
+	Counted               []reasonLine
+	// Uncounted says that the reasons of the run are not known as a whole.
+	Uncounted bool
+	Reached   []reachedLine
+	Troubles  []payoutLine
+	// Refuser is who refused the run.
+	Refuser who
+	// Follow leads to the page that is read again by itself, or back from it; empty where nothing moves.
+	Follow    string
+	Following bool
 }
+
+// Exactly is up to how many payouts in one place are counted one by one.
+func (p *payoutRunPage) Exactly() int { return payouts.ProgressExact }
 
 type reasonChoice struct {
 	Code, Word string
@@ -160,7 +174,7 @@ func (c *console) payoutRun(ctx context.Context, who cashier, r *http.Request) (
 	if err != nil {
 		return answer{}, err
 	}
-	p := payoutRunPage{payHead: c.payHead(who, "Runs"), Verdict: q.Get("verdict"), Reason: q.Get("reason"), Needs: needWords(run.Needs)}
+	p := payoutRunPage{payHead: c.payHead(who, "runs"), Verdict: q.Get("verdict"), Reason: q.Get("reason"), Needs: who.t.needs(run.Needs)}
 	if p.Run, err = c.runLine(ctx, who, run); err != nil {
 		return answer{}, err
 	}
@@ -175,9 +189,29 @@ func (c *console) payoutRun(ctx context.Context, who cashier, r *http.Request) (
 	if err := c.decisionsOf(ctx, who, q.Get("after"), &p); err != nil {
 		return answer{}, err
 	}
+	if err := c.reasonsCounted(ctx, who, &p); err != nil {
+		return answer{}, err
+	}
+	if !p.Narrowed && p.First == "" { // who reads on in the decisions has seen the rest
+		if err := c.comparedTo(ctx, who, &p); err != nil {
+			return answer{}, err
+		}
+		troubles, err := c.Payouts.Troubles(ctx, who.book, id)
+		if err != nil {
+			return answer{}, err
+		}
+		for _, one := range troubles {
+			p.Troubles = append(p.Troubles, who.payoutLine(one))
+		}
+	}
+	p.Reached = who.t.reached(p.Progress)
 	_, starter, _ := cutActor(run.StartedBy)
-	p.Begun = c.names(ctx, who.visit, []string{starter})(starter)
-	return who.answered("Payout run", &p, link{"Runs", who.o.At + "/payout-runs"}), nil
+	_, refuser, _ := cutActor(run.RefusedBy)
+	names := c.names(ctx, who.visit, []string{starter, refuser})
+	p.Begun, p.Refuser = names(starter), names(refuser)
+	a := who.answered(who.t.say("runs.title"), &p, link{who.t.say("paying.tab.runs"), who.o.At + "/payout-runs"})
+	a.Refresh = p.followed(q.Get("follow"))
+	return a, nil
 }
 
 // decisionsOf adds a page of the run's decisions.
@@ -188,7 +222,7 @@ func (c *console) decisionsOf(ctx context.Context, who cashier, after string, p 
 		return errQuery
 	}
 	for _, code := range codes {
-		p.Reasons = append(p.Reasons, reasonChoice{code, reasonWord(code), code == p.Reason})
+		p.Reasons = append(p.Reasons, reasonChoice{code, who.t.reason(code), code == p.Reason})
 	}
 	at := who.o.At + "/payout-runs/" + p.Run.ID
 	p.Narrowed = p.Verdict != "" || p.Reason != ""
@@ -248,8 +282,7 @@ func (c *console) asked(ctx context.Context, who cashier, act string, payload an
 	if err != nil {
 		return "", err
 	}
-	a, err := c.Desk.Ask(ctx, who.actor(), who.o.Book, guard.Request{Act: act, Payload: content, Reason: form.Get("reason"), Document: form.Get("document")})
-	return who.o.At + "/approvals/" + url.PathEscape(a.ID), err
+	return c.asks(ctx, who, guard.Request{Act: act, Payload: content, Reason: form.Get("reason"), Document: form.Get("document")}, form)
 }
 
 // refuseRun refuses a run that waits: its payouts are cancelled.
@@ -279,7 +312,7 @@ func (c *console) payoutDecision(ctx context.Context, who cashier, r *http.Reque
 	if err != nil {
 		return answer{}, err
 	}
-	p := decisionPage{payHead: c.payHead(who, "Runs"), Inputs: documentOf(d.Inputs), PolicyUsed: d.Policy}
+	p := decisionPage{payHead: c.payHead(who, "runs"), Inputs: documentOf(d.Inputs), PolicyUsed: d.Policy}
 	if err := json.Unmarshal(d.Decision, &p.Decision); err != nil {
 		return answer{}, err
 	}
@@ -288,7 +321,7 @@ func (c *console) payoutDecision(ctx context.Context, who cashier, r *http.Reque
 		return answer{}, err
 	}
 	p.decisionLine = lines[0]
-	p.Reasons, p.More = reasonsOf(p.Decision), 0
+	p.Reasons, p.More = who.t.staffReasons(p.Decision), 0
 	p.Basis, p.Left = sumOf(p.Decision.Basis, holder.Currency), sumOf(p.Decision.Left, holder.Currency)
 	switch _, err := c.Payouts.Replay(ctx, who.book, run, holder); {
 	case err == nil:
@@ -301,5 +334,5 @@ func (c *console) payoutDecision(ctx context.Context, who cashier, r *http.Reque
 	if p.Pays {
 		p.PayoutsLink = narrowedTo(who.o.At+"/payouts", "run", run)
 	}
-	return who.answered("Decision", &p, link{"Runs", who.o.At + "/payout-runs"}, link{run, who.o.At + "/payout-runs/" + run}), nil
+	return who.answered(who.t.say("paying.decision"), &p, link{who.t.say("paying.tab.runs"), who.o.At + "/payout-runs"}, link{run, who.o.At + "/payout-runs/" + run}), nil
 }

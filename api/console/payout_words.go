@@ -3,8 +3,8 @@ package console
 import (
 	"strconv"
 	"strings"
-	"time"
 
+	"mizan/ledger/locale"
 	"mizan/ledger/money"
 	"mizan/payouts"
 )
@@ -14,85 +14,63 @@ import (
 // stateWord is a state with the kind of its colour: good, warn, bad or none.
 type stateWord struct{ Word, Look string }
 
-var payoutStates = []struct {
-	state string
-	stateWord
-}{
-	{payouts.Created, stateWord{"set apart", ""}}, {payouts.Sending, stateWord{"being sent", "running"}}, {payouts.Unknown, stateWord{"not known", "open"}},
-	{payouts.Refused, stateWord{"refused", "refused"}}, {payouts.Submitted, stateWord{"on its way", ""}}, {payouts.AtAccount, stateWord{"at the account", "open"}},
-	{payouts.Paid, stateWord{"paid", "done"}}, {payouts.Failed, stateWord{"failed", "failed"}}, {payouts.Cancelled, stateWord{"cancelled", ""}},
+// look is a state with the kind of its colour.
+type look struct{ state, look string }
+
+var payoutStates = []look{{payouts.Created, ""}, {payouts.Sending, "running"}, {payouts.Unknown, "open"}, {payouts.Refused, "refused"}, {payouts.Submitted, ""}, {payouts.AtAccount, "open"},
+	{payouts.Paid, "done"}, {payouts.Failed, "failed"}, {payouts.Cancelled, ""}}
+
+var runStates = []look{{payouts.RunPlanning, "running"}, {payouts.RunWaiting, "open"}, {payouts.RunReleased, "done"}, {payouts.RunRefused, "refused"}, {payouts.RunDone, "done"}}
+
+// coded says a code by the words of a group, and the code itself where nobody wrote down what it means.
+func (t teller) coded(group, code string) string {
+	if key := group + "." + code; phrases().Has(key) {
+		return t.say(key)
+	}
+	return strings.ReplaceAll(code, "_", " ")
 }
 
-// wordOf says a payout's state. One that came back is called so.
-func wordOf(p payouts.Payout) stateWord {
+// Word is coded for templates.
+func (v view) Word(group, code string) string { return teller{v.Lang}.coded(group, code) }
+
+// Word is coded for parts of pages.
+func (x told) Word(group, code string) string { return teller{x.Lang}.coded(group, code) }
+
+// payout says how a payout stands. One that came back is called so.
+func (t teller) payout(p payouts.Payout) stateWord {
 	switch {
 	case !p.ReturnedAt.IsZero():
-		return stateWord{"returned", "failed"}
+		return stateWord{t.say("paying.is.returned"), "failed"}
 	case p.State == payouts.Created && p.NeedsPerson && p.ReleasedAt.IsZero():
-		return stateWord{"waits for a second person", "open"}
+		return stateWord{t.say("paying.is.waits"), "open"}
 	}
-	return stepWord(p.State)
+	return t.step(p.State)
 }
 
-func stepWord(state string) stateWord {
-	for _, s := range payoutStates {
+// step says a state of a payout, and run one of a run.
+func (t teller) step(state string) stateWord { return t.looked("paying.is", state, payoutStates) }
+
+func (t teller) run(state string) stateWord { return t.looked("paying.run_state", state, runStates) }
+
+func (t teller) looked(group, state string, among []look) stateWord {
+	w := stateWord{Word: t.coded(group, state)}
+	for _, s := range among {
 		if s.state == state {
-			return s.stateWord
+			w.Look = s.look
 		}
 	}
-	return stateWord{strings.ReplaceAll(state, "_", " "), ""}
+	return w
 }
 
-// stateMeanings say what a state means for the money.
-var stateMeanings = map[string]string{
-	payouts.Created:   "The money is set apart. Nothing was sent.",
-	payouts.Sending:   "It is being sent.",
-	payouts.Unknown:   "It was sent, and whether it was taken is not known yet. It is looked up, and never sent a second time meanwhile.",
-	payouts.Refused:   "The processor did not take it. It can be sent again, or be cancelled.",
-	payouts.Submitted: "The processor has taken it, and it is on its way to the bank.",
-	payouts.AtAccount: "It is at the processor in the payee's name; the way to the bank failed.",
-	payouts.Paid:      "It arrived.",
-	payouts.Failed:    "It came back before it arrived. The money is available to the payee again.",
-	payouts.Cancelled: "It was never sent. The money is available to the payee again.",
-}
-
-var runStates = []struct {
-	state string
-	stateWord
-}{
-	{payouts.RunPlanning, stateWord{"being planned", "running"}}, {payouts.RunWaiting, stateWord{"waits for a second person", "open"}},
-	{payouts.RunReleased, stateWord{"released", "done"}}, {payouts.RunRefused, stateWord{"refused", "refused"}}, {payouts.RunDone, stateWord{"done", "done"}},
-}
-
-func runWord(state string) stateWord {
-	for _, s := range runStates {
-		if s.state == state {
-			return s.stateWord
-		}
-	}
-	return stateWord{state, ""}
-}
-
-var triggers = map[string]string{payouts.TriggerScheduled: "by the schedule", payouts.TriggerManual: "started by hand", payouts.TriggerOnDemand: "asked for",
-	payouts.TriggerRetry: "a retry", payouts.TriggerClosing: "the account closes", payouts.TriggerSpecial: "follows from an act"}
-
-// triggerWord says what started a run.
-func triggerWord(trigger string) string {
-	if w, ok := triggers[trigger]; ok {
-		return w
-	}
-	return strings.ReplaceAll(trigger, "_", " ")
-}
-
-// needWords says why a second person has to look at a whole run.
-func needWords(needs []string) (words []string) {
+// needs says why a second person has to look at a whole run.
+func (t teller) needs(needs []string) (words []string) {
 	for _, n := range needs {
 		code, currency, _ := strings.Cut(n, ":")
 		switch code {
 		case payouts.NeedsManual:
-			words = append(words, "It was started by hand.")
+			words = append(words, t.say("paying.needs.manual"))
 		case payouts.NeedsTotal:
-			words = append(words, "Its total in "+currency+" is far above what the runs before it paid.")
+			words = append(words, t.say("paying.needs.total", "currency", currency))
 		default:
 			words = append(words, n)
 		}
@@ -103,20 +81,49 @@ func needWords(needs []string) (words []string) {
 // toldReason is a reason in words: what stands in the way, and what would change it.
 type toldReason struct{ Code, Text, Detail, Change string }
 
-// reasonsOf are the reasons of a decision in words, the most important first.
-func reasonsOf(d payouts.Decision) (told []toldReason) {
+// staffReasons are the reasons of a decision in words, the most important first, with the exact figures and all that is particular to us.
+func (t teller) staffReasons(d payouts.Decision) (list []toldReason) {
 	for _, r := range d.Reasons {
-		t := toldReason{Code: r.Code, Text: r.Text(d.Currency), Detail: strings.ReplaceAll(r.Detail, "_", " "), Change: r.ChangeText()}
-		if t.Text == "" {
-			t.Text = r.Code
+		one := toldReason{Code: r.Code, Text: r.Code, Detail: t.detail(r.Detail)}
+		if key := "reason." + r.Code; phrases().Has(key) {
+			amount, limit, at := t.say("reason.some_money"), t.say("reason.no_limit"), t.say("reason.later")
+			if d.Currency.Known() && r.Amount != 0 {
+				amount = string(d.Currency) + " " + r.Amount.Format(d.Currency)
+			}
+			if d.Currency.Known() && r.Limit != 0 {
+				limit = string(d.Currency) + " " + r.Limit.Format(d.Currency)
+			}
+			if !r.At.IsZero() {
+				at = r.At.UTC().Format("2006-01-02 15:04") + " UTC"
+			}
+			one.Text = t.say(key, "amount", amount, "limit", limit, "at", at)
 		}
-		told = append(told, t)
+		if key := "change." + r.Change; r.Change != "" && phrases().Has(key) {
+			one.Change = t.say(key)
+		}
+		list = append(list, one)
 	}
-	return told
+	return list
 }
 
-// reasonWord is a reason's sentence without its particulars, for lists of reasons to choose from.
-func reasonWord(code string) string { return strings.ReplaceAll(code, "-", " ") }
+// detail says what is particular to a reason: the category of a hold, whether the payee is known, or where the money is.
+func (t teller) detail(detail string) string {
+	if key := "portal.holding." + detail; t.Language != locale.English && phrases().Has(key) {
+		return t.say(key)
+	}
+	if key := "payees.identity." + detail; phrases().Has(key) {
+		return t.say(key)
+	}
+	return t.coded("payees.category", detail)
+}
+
+// reason is a reason's name, for lists of reasons to choose from.
+func (t teller) reason(code string) string {
+	if key := "paying.reason." + code; phrases().Has(key) {
+		return t.say(key)
+	}
+	return strings.ReplaceAll(code, "-", " ")
+}
 
 // eventWords says an event: order.settled is "Order settled".
 func eventWords(event string) string {
@@ -125,18 +132,6 @@ func eventWords(event string) string {
 		return ""
 	}
 	return strings.ToUpper(text[:1]) + text[1:]
-}
-
-// ago says how long something stands.
-func ago(now, since time.Time) string {
-	if since.IsZero() {
-		return ""
-	}
-	text, ok := strings.CutSuffix(left(since, now), " left")
-	if !ok {
-		return "just now"
-	}
-	return "for " + text
 }
 
 // typed reads an amount that somebody typed; nothing is zero.
@@ -148,34 +143,31 @@ func typed(text string, c money.Currency) (money.Minor, error) {
 	return money.ParseAmount(text, c)
 }
 
-// termLines say a policy's terms for each kind of payee.
-func termLines(p *payouts.Policy) (lines []termLine) {
+// terms say a policy's terms for each kind of payee.
+func (t teller) terms(p *payouts.Policy) (lines []termLine) {
 	for _, kind := range []string{payouts.KindSeller, payouts.KindCreator, payouts.KindAgency, payouts.KindPartner, payouts.KindCharity, payouts.KindGuardian} {
 		terms, ok := p.Kinds[kind]
 		if !ok {
 			continue
 		}
-		l := termLine{Kind: kind, When: cadenceWords(terms.Cadence), Demand: "no"}
+		demand := "paying.no"
 		if terms.OnDemand {
-			l.Demand = "yes"
+			demand = "paying.yes"
 		}
-		l.Minimum = amountsOf(p, terms.Minimum)
-		lines = append(lines, l)
+		lines = append(lines, termLine{Kind: kind, When: t.cadence(terms.Cadence), Demand: t.say(demand), Minimum: amountsOf(p, terms.Minimum)})
 	}
 	return lines
 }
 
-// cadenceWords say on which days payees are paid.
-func cadenceWords(c payouts.Cadence) string {
+// cadence says on which days payees are paid.
+func (t teller) cadence(c payouts.Cadence) string {
 	switch {
 	case c.Every == payouts.CadenceWeekly && c.Weekday >= 1 && c.Weekday <= 7:
-		return "every " + time.Weekday(c.Weekday%7).String()
+		return t.say("paying.every.weekday_" + strconv.Itoa(c.Weekday))
 	case c.Every == payouts.CadenceMonthly:
-		return "every month on day " + strconv.Itoa(c.Day)
-	case c.Every == payouts.CadenceDaily:
-		return "every day"
+		return t.say("paying.every.monthly", "n", c.Day)
 	}
-	return c.Every
+	return t.coded("paying.every", c.Every)
 }
 
 // amountsOf writes a policy's amounts in the order of its currencies.
@@ -190,18 +182,13 @@ func amountsOf(p *payouts.Policy, amounts payouts.Amounts) string {
 }
 
 // policyFacts say what of a policy holds for everybody.
-func policyFacts(p *payouts.Policy) []link {
-	who := map[bool]string{true: "two people", false: "one person"}
+func (t teller) policyFacts(p *payouts.Policy) []link {
+	who := map[bool]string{true: "paying.fact.two", false: "paying.fact.one"}
 	return []link{
-		{"Runs start", p.Run + " in " + p.TimeZone}, {"Money counts that was available before", p.Cutoff}, {"The most in one part", amountsOf(p, p.Maximum)},
-		{"A second person above", amountsOf(p, p.FourEyesAbove)}, {"The first payout to an account takes", who[p.FirstNeedsTwo]}, {"A payout by hand takes", who[p.ManualNeedsTwo]},
-		{"Nothing to a new account for", strconv.Itoa(p.CoolingOffHours) + " hours"}, {"The holder's name", nameWords[p.NameMatch]}, {"The fee of a returned payout", feeWords[p.FeeOnReturn]},
-		{"Debts stop payouts above", amountsOf(p, p.Debt.FreezeAbove)}, {"A debt can be given up after", strconv.Itoa(p.Debt.WriteOffDays) + " days"},
-		{"A run's total needs a second person above", strconv.Itoa(p.RunTotal.Factor) + " times the average of " + strconv.Itoa(p.RunTotal.Runs) + " runs"},
+		{t.say("paying.fact.run"), t.say("paying.fact.run.is", "time", p.Run, "zone", p.TimeZone)}, {t.say("paying.fact.cutoff"), p.Cutoff}, {t.say("paying.fact.maximum"), amountsOf(p, p.Maximum)},
+		{t.say("paying.fact.four_eyes"), amountsOf(p, p.FourEyesAbove)}, {t.say("paying.fact.first"), t.say(who[p.FirstNeedsTwo])}, {t.say("paying.fact.manual"), t.say(who[p.ManualNeedsTwo])},
+		{t.say("paying.fact.cooling"), t.say("paying.hours", "n", p.CoolingOffHours)}, {t.say("paying.fact.name"), t.coded("paying.name", p.NameMatch)}, {t.say("paying.fact.fee"), t.coded("paying.fee", p.FeeOnReturn)},
+		{t.say("paying.fact.debt"), amountsOf(p, p.Debt.FreezeAbove)}, {t.say("paying.fact.write_off"), t.say("paying.days", "n", p.Debt.WriteOffDays)},
+		{t.say("paying.fact.total"), t.say("paying.fact.total.is", "factor", p.RunTotal.Factor, "runs", p.RunTotal.Runs)},
 	}
 }
-
-var (
-	nameWords = map[string]string{payouts.NameStrict: "must be the payee's", payouts.NameLenient: "must be like the payee's", payouts.NameOff: "is not compared"}
-	feeWords  = map[string]string{payouts.FeeKeep: "is kept", payouts.FeeReturn: "is given back"}
-)

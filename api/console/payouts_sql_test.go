@@ -167,6 +167,17 @@ func TestRunAndPayoutPages(t *testing.T) {
 	p.has(t, run.ID, "by the schedule", "120.00 GBP")
 	one := b.get(at+"/payout-runs/"+run.ID, 200)
 	one.has(t, "Decided 2", "Paid 1", "Not paid, with a reason 1", "Arrives, 1 payout 120.00 GBP", "0 of 1 payout has left or are over", "cre_amy", "cre_bob", "The identity check is not complete", "Complete the identity check")
+	one.has(t, "Why others are not paid", "unverified 1 99.00 GBP", "no destination 1 99.00 GBP", "set apart 1", "Keep this page up to date")
+	if one.header.Get("Refresh") != "" {
+		t.Error("a page that nobody follows is read again")
+	}
+	if followed := b.get(at+"/payout-runs/"+run.ID+"?follow=yes", 200); followed.header.Get("Refresh") != "30" {
+		t.Errorf("a page that somebody follows is read again after %q", followed.header.Get("Refresh"))
+	} else {
+		followed.has(t, "Stop reading it again")
+	}
+	b.get(at+"/payees/cre_bob", 200).has(t, "Paid, or why not", "Not paid on Nov 23, 2026 The identity check is not complete", "Looked at again on Nov 30, 2026", "Next payout Nothing on Nov 30, 2026 as things stand.")
+	b.get(at+"/payees/cre_amy", 200).has(t, "£120.00 was to be paid on Nov 23, 2026: set apart")
 	b.get(at+"/payout-runs/"+run.ID+"?verdict=skip", 200).hasNot(t, ">cre_amy<")
 	b.get(at+"/payout-runs/"+run.ID+"?reason=unverified", 200).has(t, "cre_bob")
 	b.get(at+"/payout-runs/"+run.ID+"?reason=dust", 200).has(t, "There are none of these")
@@ -187,6 +198,7 @@ func TestRunAndPayoutPages(t *testing.T) {
 	}
 	paid(month, 0)
 	sent := m.payee(m.book, "cre_amy")
+	sent.get("/portal/money", 200).has(t, "£120.00 is to be paid. It is: on its way.")
 	sent.get("/portal", 200).has(t, "Being paid out 120.00")
 	sent.get("/portal/statements/days?currency=GBP", 200).has(t, "Paid £0.00", "£120.00 more is on its way.")
 	m.forward(72 * time.Hour)
@@ -194,6 +206,7 @@ func TestRunAndPayoutPages(t *testing.T) {
 	b = m.in("Lena", access.Grant{Role: access.Auditor, Book: "uk"})
 	done := b.get(at+"/payouts/"+po.ID, 200)
 	done.has(t, "paid", "It arrived.")
+	b.get(at+"/payees/cre_amy", 200).has(t, "Paid on Nov 23, 2026: £120.00 arrived")
 	paid(month, 12000)
 	paid(m.now().Add(time.Hour), 0)
 	done.hasNot(t, "<textarea")
@@ -237,16 +250,20 @@ func TestRunByHand(t *testing.T) {
 	b := m.in("Fatima", access.Grant{Role: finance, Book: "uk"})
 	p := b.get(at+"/payout-runs", 200)
 	b.press(p, at+"/payout-runs", nil, http.StatusBadRequest).has(t, "Nothing was done", "Say why")
+	long := strings.Repeat("ก", 2000)
+	b.press(p, at+"/payout-runs", url.Values{"reason": {long}}, http.StatusBadRequest).has(t, "Say why, in 1 to 2,000 bytes", long)
 	to := b.press(p, at+"/payout-runs", url.Values{"reason": {"The bank was closed."}}, http.StatusSeeOther).header.Get("Location")
 	b.get(to, 200).has(t, "being planned", "started by hand", "The bank was closed.")
 	b.press(p, at+"/payout-runs", url.Values{"reason": {"Twice."}}, http.StatusConflict).has(t, "being planned", "Twice.")
 	m.work(m.payouts.CarryOn)
 	one := b.get(to, 200)
 	one.has(t, "waits for a second person", "It was started by hand.", "Ask for a second person", "Arrives, 1 payout 500.00 GBP")
-	one.hasNot(t, "Refuse the run")
+	one.hasNot(t, "Refuse the run", "Keep this page up to date")
+	one.has(t, "Beside the runs before it, GBP", "No run before it paid this currency", "cre_amy creator The first payout to this payee Among the largest of the run", "500.00 GBP")
 	b.get(at+"/payout-health", 200).has(t, "Wait for a second person")
 	asked := b.press(one, to+"/approvals", url.Values{"reason": {"Please look."}}, http.StatusSeeOther).header.Get("Location")
 	b.get(to, 200).has(t, "See what waits for a second person")
+	b.get(at+"/payees/cre_amy", 200).has(t, "£500.00 was to be paid on", ": waits for a second person")
 	approver := m.in("Omar", access.Grant{Role: access.Approver, Book: "uk"})
 	approver.get(asked, 200).has(t, "payout_run.release", "500.00")
 	mine := approver.get(to, 200)
@@ -254,7 +271,12 @@ func TestRunByHand(t *testing.T) {
 	approver.press(mine, to+"/refusal", nil, http.StatusBadRequest).has(t, "Nothing was done")
 	approver.press(mine, to+"/refusal", url.Values{"reason": {"Too early."}}, http.StatusSeeOther)
 	m.work(m.payouts.CarryOn)
-	b.get(to, 200).has(t, "refused")
+	b.get(to, 200).has(t, "refused", "Why it was refused Too early. Omar", "cancelled 1")
+	auditor := m.in("Lena", access.Grant{Role: access.Auditor, Book: "uk"})
+	auditor.get(at+"/audit?act=payout_run.refused", 200).has(t, "Too early.", strings.TrimPrefix(to, at+"/payout-runs/"))
+	refused := b.get(at+"/payees/cre_amy", 200)
+	refused.has(t, "Not paid: the run of", "was refused, which would have paid £500.00")
+	refused.hasNot(t, "Paid on")
 	if po := m.one("cre_amy"); po.State != payouts.Cancelled {
 		t.Errorf("the payout is %s", po.State)
 	}
@@ -424,10 +446,16 @@ func TestPayeePage(t *testing.T) {
 	with.has(t, "acct_amy", "connected", "active", "Look again")
 	b.press(with, payee+"/checks", url.Values{"reason": {"The bank was mended."}}, http.StatusSeeOther)
 
+	other := url.Values{"from": {"2026-12-x"}, "terms": {`{"id":"cre_amy-1","kind":"creator","minimum":{"GBP":"1.00"}}`}, "document": {"contract-1"}, "reason": {"Agreed by mail."}}
+	b.press(p, payee+"/overrides", other, http.StatusBadRequest).has(t, "such as 2026-12-01T00:00", "Agreed by mail.")
+	other.Set("from", "2026-12-01T00:00")
+	terms := b.press(p, payee+"/overrides", other, http.StatusSeeOther).header.Get("Location")
+	approver.get(terms, 200).has(t, "payout_override.set", "Agrees terms of its own with the payee cre_amy", "1.00")
+
 	reader := m.in("Lena", access.Grant{Role: access.Auditor, Book: "uk"})
 	reader.get(payee, 200).hasNot(t, "<textarea", "Place a hold")
 	token := reader.get(at+"/payouts", 200).forms()["/sign-out"]
-	for _, path := range []string{"/standing", "/holds", "/hold-ends", "/destinations", "/checks"} {
+	for _, path := range []string{"/standing", "/holds", "/hold-ends", "/destinations", "/checks", "/overrides"} {
 		reader.post(payee+path, token, http.StatusForbidden)
 	}
 	b.get(at+"/payees/cre_none", 404)
@@ -455,6 +483,17 @@ func TestPayoutAddresses(t *testing.T) {
 			t.Errorf("%s has %d bytes", path, len(p.source))
 		}
 	}
+	policy, err := m.payouts.PolicyAt(t.Context(), m.book, m.now())
+	m.must(err)
+	next := *policy
+	next.Version, next.ValidFrom, next.CoolingOffHours = 2, m.now().Add(240*time.Hour).Truncate(time.Second), policy.CoolingOffHours+24
+	_, err = m.payouts.ActivatePolicy(t.Context(), operator, m.book, string(next.Canonical()), "A longer cooling-off.")
+	m.must(err)
+	b.get(at+"/payout-policies/uk-2", 200).has(t, "to come", "Compare with uk-1", "Different from uk-1", "cooling_off_hours")
+	back := b.get(at+"/payout-policies/uk-1?against=uk-2", 200)
+	back.has(t, "in force", "Different from uk-2", "cooling_off_hours")
+	b.get(at+"/payout-policies/uk-1?against=none", 404)
+	b.get(at+"/payout-policies/uk-1?against=%00", http.StatusBadRequest)
 	b.get(at+"/payout-policies/uk-1", 200).has(t, "in force", "In short", "creator", "All of it", "four eyes above", "run total")
 }
 

@@ -3,14 +3,19 @@ package console
 import (
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"math"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
+	"mizan/api/access"
 	"mizan/ledger"
+	"mizan/ledger/guard"
 	"mizan/payouts/reconcile"
+	"mizan/payouts/reports"
 )
 
 // Months: which are closed, what stands between a month and its close, and the chain of closings.
@@ -43,11 +48,11 @@ type periodsPage struct {
 	Next, First string
 }
 
-func closedWord(act string) stateWord {
+func (t teller) closed(act string) stateWord {
 	if act == "reopen" {
-		return stateWord{"opened again", "open"}
+		return stateWord{t.say("close.state.reopened"), "open"}
 	}
-	return stateWord{"closed", "done"}
+	return stateWord{t.say("close.state.closed"), "done"}
 }
 
 // closedLines lay out rows of the chain.
@@ -56,11 +61,11 @@ func (c *console) closedLines(ctx context.Context, who cashier, rows []reconcile
 	for _, x := range rows {
 		ids = append(ids, actorID(x.Preparer), actorID(x.Approver))
 	}
-	name := c.names(ctx, who.visit, ids)
+	t, name := tellerOf(ctx), c.names(ctx, who.visit, ids)
 	for _, x := range rows {
 		lines = append(lines, closedLine{Closing: x, Link: who.o.At + periodsPath + "/" + x.Period.String(), ApprovalLink: who.o.At + "/approvals/" + url.PathEscape(x.Approval),
 			Preparer: name(actorID(x.Preparer)), Approver: name(actorID(x.Approver)), Hash: hex.EncodeToString(x.Hash[:]), Previous: hex.EncodeToString(x.Previous[:]),
-			Totals: hex.EncodeToString(x.Totals[:]), Word: closedWord(x.Act), First: x.Number == 1})
+			Totals: hex.EncodeToString(x.Totals[:]), Word: t.closed(x.Act), First: x.Number == 1})
 	}
 	return lines
 }
@@ -72,7 +77,8 @@ func (c *console) monthOf(book ledger.Book) ledger.Period {
 }
 
 func (c *console) periods(ctx context.Context, who cashier, r *http.Request) (answer, error) {
-	p := periodsPage{payHead: c.reconHead(who, "Periods")}
+	t := tellerOf(ctx)
+	p := periodsPage{payHead: c.reconHead(t, who, periodsPath)}
 	head, err := c.Ledger.Head(ctx, who.book)
 	if err != nil {
 		return answer{}, err
@@ -107,16 +113,16 @@ func (c *console) periods(ctx context.Context, who cashier, r *http.Request) (an
 	}
 	last := c.closedLines(ctx, who, rows)
 	for _, m := range months {
-		l := periodLine{Period: m, Link: who.o.At + periodsPath + "/" + m.String(), State: stateWord{"open", "open"}, Current: m >= now}
+		l := periodLine{Period: m, Link: who.o.At + periodsPath + "/" + m.String(), State: stateWord{t.say("close.state.open"), "open"}, Current: m >= now}
 		if m < head.FirstOpenPeriod {
-			l.State = stateWord{"closed", "done"}
+			l.State = t.closed("close")
 		}
 		if i := slices.IndexFunc(last, func(x closedLine) bool { return x.Period == m }); i >= 0 {
 			l.Last = &last[i]
 		}
 		p.Lines = append(p.Lines, l)
 	}
-	return who.reconciled("Periods", &p), nil
+	return who.reconciled(t, t.say("close.periods"), &p), nil
 }
 
 // itemLine is an item of a checklist.
@@ -125,6 +131,16 @@ type itemLine struct {
 	State   stateWord
 	Blocks  bool
 	Amounts []itemSum
+	// Named is what keeps it from being done, each with where it is looked at.
+	Named []link
+	// Fix leads to where it is settled; empty for what needs nothing.
+	Fix string
+}
+
+// itemFixes are where blockers of a month are settled, by the code of the item; below the pages of the book.
+var itemFixes = map[string]string{
+	"earlier_months": periodsPath, "processors": reconPath, "banks": reconPath, "channels": reconPath, "sub_ledgers": reconPath, "evidence": reconPath, "completeness": reconPath,
+	"breaks": breaksPath, "suspense": breaksPath, "payouts": "/payout-health", "estimates": adjustmentsPath, "accruals": adjustmentsPath, "clearing": breaksPath,
 }
 
 type itemSum struct {
@@ -145,6 +161,69 @@ type periodPage struct {
 	Rows                []closedLine
 	Totals              document
 	MayClose, MayReopen bool
+	// Approval is where closing or reopening it waits for a second person.
+	Approval string
+	// Exports are those of the month, the latest first.
+	Exports []exportLine
+}
+
+const (
+	// monthExportsLooked bounds the latest exports among which those of a month are looked for.
+	monthExportsLooked = 200
+	monthExportsShown  = 25
+)
+
+// ofMonth finds what is asked about a month, and its exports.
+func (c *console) ofMonth(ctx context.Context, t teller, who cashier, p *periodPage) error {
+	if mayAll(who.principal(), who.o.Code, access.ApprovalsRead) {
+		var err error
+		p.Approval, err = c.openAbout(ctx, who.o, func(a guard.Approval) bool {
+			var about struct {
+				Period string `json:"period"`
+			}
+			return json.Unmarshal(a.Payload, &about) == nil && about.Period == p.Period.String()
+		}, "period.close", "period.reopen")
+		if err != nil {
+			return err
+		}
+	}
+	if c.Reports == nil || !mayAll(who.principal(), who.o.Code, access.ReportsRead) {
+		return nil
+	}
+	list, err := c.Reports.Exports(ctx, who.book, reports.ExportQuery{Limit: monthExportsLooked})
+	if err != nil {
+		return err
+	}
+	month := p.Period.String()
+	for _, e := range list {
+		in := e.Parameters.Text("period") == month || e.Parameters.Text("from") == month && e.Parameters.Text("to") == month ||
+			strings.HasPrefix(e.Parameters.Text("from"), month+"-") && strings.HasPrefix(e.Parameters.Text("to"), month+"-") || strings.HasPrefix(e.Parameters.Text("on"), month+"-")
+		if in && len(p.Exports) < monthExportsShown {
+			p.Exports = append(p.Exports, c.exportLine(t, who, e))
+		}
+	}
+	return nil
+}
+
+// openAbout leads to the open approval of one of the acts that is the one looked for; empty for none. As many are looked through as may be
+// open at once.
+func (c *console) openAbout(ctx context.Context, o whose, is func(guard.Approval) bool, acts ...string) (string, error) {
+	for _, act := range acts {
+		for from := (guard.Place{}); ; {
+			open, next, err := c.Desk.Find(ctx, o.Book, guard.Search{State: guard.StateOpen, Act: act}, from, approvalsLooked)
+			if err != nil {
+				return "", err
+			}
+			if i := slices.IndexFunc(open, is); i >= 0 {
+				return o.At + "/approvals/" + url.PathEscape(open[i].ID), nil
+			}
+			if next.ID == "" {
+				break
+			}
+			from = next
+		}
+	}
+	return "", nil
 }
 
 func (c *console) period(ctx context.Context, who cashier, r *http.Request) (answer, error) {
@@ -152,7 +231,8 @@ func (c *console) period(ctx context.Context, who cashier, r *http.Request) (ans
 	if err != nil {
 		return answer{}, err
 	}
-	p := periodPage{payHead: c.reconHead(who, "Periods"), Period: month}
+	t := tellerOf(ctx)
+	p := periodPage{payHead: c.reconHead(t, who, periodsPath), Period: month}
 	if p.List, err = c.Reconcile.Checklist(ctx, who.book, month); err != nil {
 		return answer{}, err
 	}
@@ -165,17 +245,25 @@ func (c *console) period(ctx context.Context, who cashier, r *http.Request) (ans
 		p.Totals = documentUpTo(rows[0].Document, longDocumentLines)
 	}
 	for _, i := range p.List.Items {
-		p.add(i)
+		p.add(t, i)
 	}
-	p.MayClose, p.MayReopen = p.MayAsk && !p.Closed && !p.Hard, p.MayAsk && p.Closed
-	return who.reconciled(month.String(), &p, link{"Periods", who.o.At + periodsPath}), nil
+	if err := c.ofMonth(ctx, t, who, &p); err != nil {
+		return answer{}, err
+	}
+	ask := p.MayAsk && p.Approval == "" // who is asked already decides first
+	p.MayClose, p.MayReopen = ask && !p.Closed && !p.Hard, ask && p.Closed
+	return who.reconciled(t, month.String(), &p, link{t.say("close.periods"), who.o.At + periodsPath}), nil
 }
 
 // add adds an item of the checklist.
-func (p *periodPage) add(i reconcile.ChecklistItem) {
-	l := itemLine{ChecklistItem: i, State: itemWords[i.State], Blocks: i.State == reconcile.ItemBlocked}
+func (p *periodPage) add(t teller, i reconcile.ChecklistItem) {
+	l := itemLine{Fix: p.fixOf(i), ChecklistItem: i, State: t.itemState(i.State), Blocks: i.State == reconcile.ItemBlocked}
+	l.Title, l.Detail = t.itemTold(i)
+	for _, name := range i.Names {
+		l.Named = append(l.Named, p.named(t, i.Code, name))
+	}
 	for _, a := range i.Amounts {
-		l.Amounts = append(l.Amounts, itemSum{a.Name, string(a.Currency), signedText(a.Amount, a.Currency)})
+		l.Amounts = append(l.Amounts, itemSum{t.itemAmount(i.Code, a.Name), string(a.Currency), signedText(a.Amount, a.Currency)})
 	}
 	switch i.State {
 	case reconcile.ItemBlocked:
@@ -191,6 +279,33 @@ func (p *periodPage) add(i reconcile.ChecklistItem) {
 		p.Done++
 	}
 	p.Items = append(p.Items, l)
+}
+
+// named is something that an item names, and where it is looked at; no address for what has no page.
+func (p *periodPage) named(t teller, item, name string) link {
+	switch item {
+	case "earlier_months":
+		return link{name, p.At + periodsPath + "/" + name}
+	case "breaks", "suspense": // a match and a class of its breaks, or an account
+		if match, class, ok := strings.Cut(name, " "); ok {
+			return link{t.classWord(reconcile.Class(class)).Name, narrowedTo(p.At+breaksPath, "match", strings.TrimPrefix(match, "R"), "class", class)}
+		}
+	case "processors", "banks", "channels":
+		return link{name, p.At + reconPath + "/sources/" + strings.TrimSuffix(item, "s") + "/" + url.PathEscape(name)}
+	}
+	if account, currency, _ := strings.Cut(name, " "); strings.Contains(account, ":") {
+		return link{name, narrowedTo("/books/"+p.Whose.Code+"/accounts/"+account, "currency", currency)}
+	}
+	return link{Text: name}
+}
+
+// fixOf leads to where an item that is not done is settled.
+func (p *periodPage) fixOf(i reconcile.ChecklistItem) string {
+	to, ok := itemFixes[i.Code]
+	if !ok || i.State != reconcile.ItemBlocked && i.State != reconcile.ItemWaiting {
+		return ""
+	}
+	return p.At + to
 }
 
 // askClose asks a second person to close a month.

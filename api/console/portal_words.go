@@ -31,6 +31,14 @@ func (t teller) payoutState(state string) stateWord {
 	return stateWord{t.say("pay.state." + state), look}
 }
 
+// ownState is the state of a payout as its payee is told it.
+func (t teller) ownState(p payouts.Payout) stateWord {
+	if !p.ReturnedAt.IsZero() {
+		return t.payoutState(returned)
+	}
+	return t.payoutState(p.State)
+}
+
 // holdCategory says why money is on hold; nothing for what payees are not told.
 func (t teller) holdCategory(category string) string {
 	if key := "pay.hold." + category; phrases().Has(key) {

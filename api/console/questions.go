@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"mizan/api/access"
-	"mizan/ledger/locale"
 	"mizan/payouts/questions"
 )
 
@@ -61,8 +60,7 @@ func (c *console) letterReader(ctx context.Context, r *http.Request) (cashier, e
 }
 
 // inboxLineOf is a question as the staff sees it, with where to see what it is about.
-func (c *console) inboxLineOf(who cashier, q questions.Question) inboxLine {
-	t := teller{locale.English}
+func inboxLineOf(t teller, who cashier, q questions.Question) inboxLine {
 	l := inboxLine{Link: who.o.At + questionsPath + "/" + q.ID, Payee: q.Payee.ID, PayeeLink: who.o.At + "/payees/" + q.Payee.ID, About: t.aboutWords(q.About), Amount: minor(q.Amount, q.Currency),
 		State: t.questionState(q.State), Question: q}
 	switch q.About.Kind {
@@ -80,7 +78,7 @@ func (c *console) inboxLineOf(who cashier, q questions.Question) inboxLine {
 }
 
 func (c *console) inbox(ctx context.Context, who cashier, r *http.Request) (answer, error) {
-	q, at := r.URL.Query(), who.o.At+questionsPath
+	t, q, at := tellerOf(ctx), r.URL.Query(), who.o.At+questionsPath
 	state := q.Get("state")
 	if state == "" {
 		state = questions.Open
@@ -88,9 +86,9 @@ func (c *console) inbox(ctx context.Context, who cashier, r *http.Request) (answ
 	if _, known := questionStates[state]; !known {
 		return answer{}, errQuery
 	}
-	p := inboxPage{payHead: c.payHead(who, "Questions"), MayRead: mayAll(who.principal(), who.o.Code, access.PersonalRead)}
+	p := inboxPage{payHead: c.payHead(who, "questions"), MayRead: mayAll(who.principal(), who.o.Code, access.PersonalRead)}
 	for _, s := range questions.States() {
-		p.States = append(p.States, tab{link{teller{locale.English}.questionState(s).Word, narrowedTo(at, "state", s)}, s == state})
+		p.States = append(p.States, tab{link{t.questionState(s).Word, narrowedTo(at, "state", s)}, s == state})
 	}
 	var after questions.Question
 	var err error
@@ -110,9 +108,9 @@ func (c *console) inbox(ctx context.Context, who cashier, r *http.Request) (answ
 		p.Next = narrowedTo(at, "state", state, "after", mark(last.AskedAt, last.ID))
 	}
 	for _, one := range list {
-		p.Lines = append(p.Lines, c.inboxLineOf(who, one))
+		p.Lines = append(p.Lines, inboxLineOf(t, who, one))
 	}
-	return who.answered("Questions", &p), nil
+	return who.answered(t.say("asked.title"), &p), nil
 }
 
 func (c *console) inboxQuestion(ctx context.Context, who cashier, r *http.Request) (answer, error) {
@@ -120,9 +118,10 @@ func (c *console) inboxQuestion(ctx context.Context, who cashier, r *http.Reques
 	if err != nil {
 		return answer{}, err
 	}
-	p := inboxQuestionPage{payHead: c.payHead(who, "Questions"), inboxLine: c.inboxLineOf(who, q), At: who.o.At + questionsPath + "/" + q.ID + "/answer"}
+	t := tellerOf(ctx)
+	p := inboxQuestionPage{payHead: c.payHead(who, "questions"), inboxLine: inboxLineOf(t, who, q), At: who.o.At + questionsPath + "/" + q.ID + "/answer"}
 	p.MayAnswer = p.MayWrite && q.State == questions.Open && !q.Erased
-	return who.answered("Question", &p, link{"Questions", who.o.At + questionsPath}), nil
+	return who.answered(t.say("asked.one"), &p, link{t.say("asked.title"), who.o.At + questionsPath}), nil
 }
 
 // answerQuestion answers a question, and leads to it.

@@ -3,8 +3,6 @@ package console
 import (
 	"net/http"
 	"net/url"
-	"strconv"
-	"time"
 
 	"mizan/api/access"
 	"mizan/ledger/money"
@@ -37,26 +35,30 @@ const (
 	closingsShown  = 100
 )
 
-// reconTabs are the pages about reconciliation, in the order in which people need them.
-var reconTabs = []link{{"Overview", reconPath}, {"Breaks", breaksPath}, {"Suggestions", pairingsPath}, {"Runs", reconPath + "/runs"}, {"Periods", periodsPath}, {"Exports", exportsPath}}
+// runsPath is where the runs of reconciliation stand.
+const runsPath = reconPath + "/runs"
 
-// reconHead begins a page about reconciliation; active is the text of its tab.
-func (c *console) reconHead(who cashier, active string) payHead {
+// reconTabs are the pages about reconciliation with the keys of their words, in the order in which people need them.
+var reconTabs = []link{{"recon.tab.overview", reconPath}, {"recon.tab.breaks", breaksPath}, {"recon.tab.pairings", pairingsPath}, {"recon.tab.runs", runsPath},
+	{"recon.tab.periods", periodsPath}, {"recon.tab.exports", exportsPath}}
+
+// reconHead begins a page about reconciliation; active is the address of its tab.
+func (c *console) reconHead(t teller, who cashier, active string) payHead {
 	h := c.payHead(who, "")
 	h.MayWrite = mayAll(who.principal(), who.o.Code, access.ReconciliationWrite)
 	h.Tabs, h.Pages = who.o.tabs(who.principal(), "Reconciliation"), nil
-	for _, t := range reconTabs {
-		if t.Address == exportsPath && (c.Reports == nil || !mayAll(who.principal(), who.o.Code, access.ReportsRead)) {
+	for _, x := range reconTabs {
+		if x.Address == exportsPath && (c.Reports == nil || !mayAll(who.principal(), who.o.Code, access.ReportsRead)) {
 			continue
 		}
-		h.Pages = append(h.Pages, tab{link{t.Text, who.o.At + t.Address}, t.Text == active})
+		h.Pages = append(h.Pages, tab{link{t.say(x.Text), who.o.At + x.Address}, x.Address == active})
 	}
 	return h
 }
 
 // reconciled is the answer with a page about reconciliation.
-func (who cashier) reconciled(title string, data headed, more ...link) answer {
-	return answer{Title: title, Trail: who.o.trail(append([]link{{"Reconciliation", who.o.At + reconPath}}, more...)...), Active: "desk", Data: data}
+func (who cashier) reconciled(t teller, title string, data headed, more ...link) answer {
+	return answer{Title: title, Trail: who.o.trail(append([]link{{t.say("recon.title"), who.o.At + reconPath}}, more...)...), Active: "desk", Data: data}
 }
 
 // reconPages are the pages about reconciliation and their forms.
@@ -66,7 +68,7 @@ func (c *console) reconPages(mux *http.ServeMux) {
 		name string
 		read payPage
 	}{
-		reconPath: {"recon", c.recon}, reconPath + "/runs": {"recon-runs", c.reconRuns}, reconPath + "/runs/{run}": {"recon-run", c.reconRun},
+		reconPath: {"recon", c.recon}, runsPath: {"recon-runs", c.reconRuns}, runsPath + "/{run}": {"recon-run", c.reconRun},
 		reconPath + "/sources/{kind}/{name}": {"recon-source", c.reconSource}, breaksPath: {"breaks", c.breaks}, breaksPath + "/{break}": {"break", c.oneBreak},
 		pairingsPath: {"pairings", c.pairings}, periodsPath: {"periods", c.periods}, periodsPath + "/{period}": {"period", c.period},
 	} {
@@ -92,6 +94,7 @@ func (c *console) reconPages(mux *http.ServeMux) {
 		breaksPath + "/{break}/fix-by-return":      {"break", ask, c.askReturn, c.oneBreak},
 		breaksPath + "/{break}/fix-by-accepting":   {"break", ask, c.askAccept, c.oneBreak},
 		breaksPath + "/{break}/write-off":          {"break", ask, c.askWriteOff, c.oneBreak},
+		pairingsPath + "/confirm":                  {"pairings", write, c.confirmPairings, c.pairings},
 		pairingsPath + "/{pairing}/confirm":        {"pairings", write, c.confirmPairing, c.pairings},
 		pairingsPath + "/{pairing}/refuse":         {"pairings", write, c.refusePairing, c.pairings},
 		periodsPath + "/{period}/close":            {"period", ask, c.askClose, c.period},
@@ -99,8 +102,8 @@ func (c *console) reconPages(mux *http.ServeMux) {
 	} {
 		mux.HandleFunc("POST "+at+path, c.formBy(access.ReconciliationRead, f.name, f.scopes, f.do, f.again))
 	}
-	mux.HandleFunc("GET "+at+reconPath+"/runs/{run}/document", c.reconDocument)
-	mux.HandleFunc("POST "+at+reconPath+"/runs/{run}/replays", c.form(c.replayRun))
+	mux.HandleFunc("GET "+at+runsPath+"/{run}/document", c.reconDocument)
+	mux.HandleFunc("POST "+at+runsPath+"/{run}/replays", c.form(c.replayRun))
 	mux.HandleFunc("POST "+at+reconPath+"/sources/{kind}/{name}/statements", c.takeStatement)
 }
 
@@ -114,22 +117,12 @@ func (c *console) turnOf(who cashier) payouts.Turn {
 func (who cashier) breakAt(id string) string { return who.o.At + breaksPath + "/" + url.PathEscape(id) }
 
 func (who cashier) runAt(id string) string {
-	return who.o.At + reconPath + "/runs/" + url.PathEscape(id)
+	return who.o.At + runsPath + "/" + url.PathEscape(id)
 }
 
 func (who cashier) sourceAt(kind reconcile.Kind, name string) string {
 	return who.o.At + reconPath + "/sources/" + string(kind) + "/" + url.PathEscape(name)
 }
-
-// sourceWord names a source for people; without one it is the book itself.
-func sourceWord(kind reconcile.Kind, name string) string {
-	if name == "" {
-		return "The book itself"
-	}
-	return map[reconcile.Kind]string{reconcile.KindProcessor: "Processor", reconcile.KindBank: "Bank", reconcile.KindChannel: "Channel"}[kind] + " " + name
-}
-
-var matchWords = map[reconcile.Match]string{reconcile.R1: "processor against books", reconcile.R2: "bank against books", reconcile.R3: "books against themselves", reconcile.R4: "channel against books"}
 
 // signedText reads an amount of a document, which may be below zero; nothing if it is none.
 func signedText(a reconcile.Amount, c money.Currency) amount {
@@ -163,27 +156,4 @@ func actorID(actor string) string {
 		return id
 	}
 	return actor
-}
-
-// agoWords says how long ago something was.
-func agoWords(at, now time.Time) string {
-	if at.IsZero() {
-		return ""
-	}
-	switch h := int(now.Sub(at) / time.Hour); {
-	case h < 1:
-		return "within the hour"
-	case h < 48:
-		return counted(h, "hour") + " ago"
-	default:
-		return counted(h/24, "day") + " ago"
-	}
-}
-
-// counted writes a count with its noun.
-func counted(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return strconv.Itoa(n) + " " + noun + "s"
 }

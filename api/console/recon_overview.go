@@ -43,7 +43,8 @@ type ageBar struct {
 
 // ageLine is a class of open breaks in a currency, with its counts by age.
 type ageLine struct {
-	Class           classWord
+	Class           string
+	class           reconcile.Class
 	Link            string
 	Currency        money.Currency
 	Counts          []int64
@@ -76,7 +77,8 @@ type reconPage struct {
 }
 
 func (c *console) recon(ctx context.Context, who cashier, _ *http.Request) (answer, error) {
-	p := reconPage{payHead: c.reconHead(who, "Overview"), Currencies: who.book.Currencies, BreaksLink: who.o.At + breaksPath}
+	t := tellerOf(ctx)
+	p := reconPage{payHead: c.reconHead(t, who, reconPath), Currencies: who.book.Currencies, BreaksLink: who.o.At + breaksPath}
 	sources, err := c.Reconcile.Sources(ctx, who.book)
 	if err != nil {
 		return answer{}, err
@@ -86,7 +88,7 @@ func (c *console) recon(ctx context.Context, who cashier, _ *http.Request) (answ
 		return answer{}, err
 	}
 	for _, s := range sources {
-		l, err := c.reconSourceLine(ctx, who, s, newest)
+		l, err := c.reconSourceLine(ctx, t, who, s, newest)
 		if err != nil {
 			return answer{}, err
 		}
@@ -94,30 +96,30 @@ func (c *console) recon(ctx context.Context, who cashier, _ *http.Request) (answ
 	}
 	for _, n := range newest {
 		if n.Match == reconcile.R3 && n.Source == 0 {
-			p.Inside, p.InsideAgo, p.InsideLink = &n, agoWords(n.RecordedAt, c.Now()), who.runAt(n.Run)
+			p.Inside, p.InsideAgo, p.InsideLink = &n, t.ago(n.RecordedAt, c.Now()), who.runAt(n.Run)
 		}
 	}
-	if err := c.reconAges(ctx, who, &p); err != nil {
+	if err := c.reconAges(ctx, t, who, &p); err != nil {
 		return answer{}, err
 	}
 	health, err := c.Reconcile.Health(ctx, who.book)
 	for _, h := range health {
 		p.Open, p.Overdue, p.Waiting = p.Open+h.Open, p.Overdue+h.Overdue, p.Waiting+h.Waiting
 	}
-	return who.reconciled("Reconciliation", &p), err
+	return who.reconciled(t, t.say("recon.title"), &p), err
 }
 
 // reconSourceLine reads how far a source is compared.
-func (c *console) reconSourceLine(ctx context.Context, who cashier, s reconcile.Source, newest []reconcile.Newest) (reconSourceLine, error) {
-	l := reconSourceLine{Source: s, Word: sourceWord(s.Kind, s.Name), Link: who.sourceAt(s.Kind, s.Name), Bank: s.Kind == reconcile.KindBank, Pullable: s.Kind == reconcile.KindProcessor}
+func (c *console) reconSourceLine(ctx context.Context, t teller, who cashier, s reconcile.Source, newest []reconcile.Newest) (reconSourceLine, error) {
+	l := reconSourceLine{Source: s, Word: t.sourceWord(s.Kind, s.Name), Link: who.sourceAt(s.Kind, s.Name), Bank: s.Kind == reconcile.KindBank, Pullable: s.Kind == reconcile.KindProcessor}
 	match := matchOfKind(s.Kind)
-	l.Match = matchWords[match]
+	l.Match = t.matchWord(match)
 	receipts, err := c.Reconcile.Receipts(ctx, who.book, s, 0, 1)
 	if err != nil {
 		return l, err
 	}
 	if len(receipts) > 0 {
-		l.Evidence, l.EvidenceAgo = receipts[0].RecordedAt, agoWords(receipts[0].RecordedAt, c.Now())
+		l.Evidence, l.EvidenceAgo = receipts[0].RecordedAt, t.ago(receipts[0].RecordedAt, c.Now())
 		if _, l.Lines, _, err = c.Reconcile.Known(ctx, who.book, s); err != nil {
 			return l, err
 		}
@@ -127,7 +129,7 @@ func (c *console) reconSourceLine(ctx context.Context, who cashier, s reconcile.
 		if n.Match != match || n.Source != s.ID {
 			continue
 		}
-		l.Run, l.RunAgo, l.RunLink, l.New = &n, agoWords(n.RecordedAt, c.Now()), who.runAt(n.Run), max(n.Lines-n.ToLine, 0)
+		l.Run, l.RunAgo, l.RunLink, l.New = &n, t.ago(n.RecordedAt, c.Now()), who.runAt(n.Run), max(n.Lines-n.ToLine, 0)
 		run, err := c.Reconcile.Run(ctx, who.book, n.Run)
 		if err != nil {
 			return l, err
@@ -160,18 +162,18 @@ func sumsOfRun(run reconcile.Run) (sums []reconcile.Sums) {
 }
 
 // reconAges adds how old open breaks are, and what waits in suspense.
-func (c *console) reconAges(ctx context.Context, who cashier, p *reconPage) error {
+func (c *console) reconAges(ctx context.Context, t teller, who cashier, p *reconPage) error {
 	ages, err := c.Reconcile.Ageing(ctx, who.book, c.Now())
 	if err != nil {
 		return err
 	}
-	p.Bars = ageBars(ages.Ends, p.BreaksLink)
+	p.Bars = t.ageBars(ages.Ends, p.BreaksLink)
 	for _, a := range ages.Breaks {
 		for i := range p.Bars {
 			p.Bars[i].All += a.Count
 		}
 		p.Bars[a.Bucket].Count += a.Count
-		p.age(a)
+		p.age(t, a)
 	}
 	for _, s := range ages.Suspense {
 		p.suspends(s)
@@ -186,27 +188,27 @@ func (c *console) reconAges(ctx context.Context, who cashier, p *reconPage) erro
 }
 
 // ageBars are the age classes of the rules. The last one leads to what is older than all others.
-func ageBars(ends []int, at string) (bars []ageBar) {
+func (t teller) ageBars(ends []int, at string) (bars []ageBar) {
 	from := 0
 	for i, end := range ends {
 		switch {
 		case i == 0:
-			bars = append(bars, ageBar{Label: "up to " + counted(end, "day")})
+			bars = append(bars, ageBar{Label: t.say("recon.age.first", "count", end)})
 		case end == from+1:
-			bars = append(bars, ageBar{Label: counted(end, "day")})
+			bars = append(bars, ageBar{Label: t.say("recon.age.one", "count", end)})
 		default:
-			bars = append(bars, ageBar{Label: strconv.Itoa(from+1) + " to " + counted(end, "day")})
+			bars = append(bars, ageBar{Label: t.say("recon.age.between", "from", from+1, "count", end)})
 		}
 		from = end
 	}
-	return append(bars, ageBar{Label: "over " + counted(from, "day"), Link: narrowedTo(at, "age", strconv.Itoa(from+1))})
+	return append(bars, ageBar{Label: t.say("recon.age.over", "count", from), Link: narrowedTo(at, "age", strconv.Itoa(from+1))})
 }
 
 // age adds a count to the line of its class and currency, which follow each other.
-func (p *reconPage) age(a reconcile.AgeClass) {
+func (p *reconPage) age(t teller, a reconcile.AgeClass) {
 	last := len(p.Ages) - 1
-	if last < 0 || p.Ages[last].Currency != a.Currency || p.Ages[last].Class != wordOfClass(a.Class) {
-		p.Ages = append(p.Ages, ageLine{Class: wordOfClass(a.Class), Currency: a.Currency, Counts: make([]int64, len(p.Bars)),
+	if last < 0 || p.Ages[last].Currency != a.Currency || p.Ages[last].class != a.Class {
+		p.Ages = append(p.Ages, ageLine{Class: t.classWord(a.Class).Name, class: a.Class, Currency: a.Currency, Counts: make([]int64, len(p.Bars)),
 			Link: narrowedTo(p.BreaksLink, "class", string(a.Class), "currency", string(a.Currency))})
 		last++
 	}

@@ -27,9 +27,9 @@ type reconRunLine struct {
 	Closings          []closingLine
 }
 
-func (who cashier) reconRunLine(r reconcile.Run) reconRunLine {
+func (who cashier) reconRunLine(t teller, r reconcile.Run) reconRunLine {
 	kind := map[reconcile.Match]reconcile.Kind{reconcile.R1: reconcile.KindProcessor, reconcile.R2: reconcile.KindBank, reconcile.R4: reconcile.KindChannel}[r.Match]
-	return reconRunLine{Run: r, Link: who.runAt(r.ID), Word: sourceWord(kind, r.SourceName), Match: matchWords[r.Match], Closings: closingLines(r)}
+	return reconRunLine{Run: r, Link: who.runAt(r.ID), Word: t.sourceWord(kind, r.SourceName), Match: t.matchWord(r.Match), Closings: closingLines(r)}
 }
 
 type reconRunsPage struct {
@@ -39,7 +39,8 @@ type reconRunsPage struct {
 }
 
 func (c *console) reconRuns(ctx context.Context, who cashier, r *http.Request) (answer, error) {
-	p, at := reconRunsPage{payHead: c.reconHead(who, "Runs")}, who.o.At+reconPath+"/runs"
+	t, at := tellerOf(ctx), who.o.At+runsPath
+	p := reconRunsPage{payHead: c.reconHead(t, who, runsPath)}
 	before, id, err := momentAndID(r.URL.Query().Get("after"))
 	if err != nil {
 		return answer{}, err
@@ -57,9 +58,9 @@ func (c *console) reconRuns(ctx context.Context, who cashier, r *http.Request) (
 		p.Next = narrowedTo(at, "after", mark(last.RecordedAt, last.ID))
 	}
 	for _, run := range runs {
-		p.Lines = append(p.Lines, who.reconRunLine(run))
+		p.Lines = append(p.Lines, who.reconRunLine(t, run))
 	}
-	return who.reconciled("Reconciliation runs", &p), nil
+	return who.reconciled(t, t.say("recon.runs"), &p), nil
 }
 
 // sumLine is a row of a run's summary.
@@ -110,12 +111,13 @@ func (c *console) reconRun(ctx context.Context, who cashier, r *http.Request) (a
 	if err != nil {
 		return answer{}, err
 	}
-	p := reconRunPage{payHead: c.reconHead(who, "Runs"), Run: who.reconRunLine(run), Digest: hex.EncodeToString(run.Digest), Inputs: documentOf(run.Inputs),
+	t := tellerOf(ctx)
+	p := reconRunPage{payHead: c.reconHead(t, who, runsPath), Run: who.reconRunLine(t, run), Digest: hex.EncodeToString(run.Digest), Inputs: documentOf(run.Inputs),
 		Took: run.Took.Round(time.Millisecond).String(), Document: who.runAt(id) + "/document"}
 	starter := actorID(run.StartedBy)
 	p.Started = c.names(ctx, who.visit, []string{starter})(starter)
 	for _, s := range sumsOfRun(run) {
-		p.Sums = append(p.Sums, sumTableOf(s))
+		p.Sums = append(p.Sums, t.sumTable(s))
 	}
 	if run.Match == reconcile.R3 {
 		p.Controls = controlRows(run)
@@ -126,19 +128,19 @@ func (c *console) reconRun(ctx context.Context, who cashier, r *http.Request) (a
 	if err := c.runFindings(ctx, who, run, &p); err != nil {
 		return answer{}, err
 	}
-	return who.reconciled("Reconciliation run", &p, link{"Runs", who.o.At + reconPath + "/runs"}), nil
+	return who.reconciled(t, t.say("recon.run.one"), &p, link{t.say("recon.tab.runs"), who.o.At + runsPath}), nil
 }
 
-// sumTableOf makes the rows of a summary: opening, movements, closing.
-func sumTableOf(s reconcile.Sums) sumTable {
-	t := sumTable{Currency: s.Currency, Open: signedText(s.Open, s.Currency)}
+// sumTable makes the rows of a summary: opening, movements, closing.
+func (t teller) sumTable(s reconcile.Sums) sumTable {
+	of := sumTable{Currency: s.Currency, Open: signedText(s.Open, s.Currency)}
 	row := func(word string, count int64, sides reconcile.Sides, total bool) {
 		l := sumLine{Word: word, Count: count, Source: signedText(sides.Source, s.Currency), Ledger: signedText(sides.Ledger, s.Currency), Total: total}
 		l.Difference = less(l.Source, l.Ledger)
-		t.Lines = append(t.Lines, l)
-		t.Agrees = l.Difference.Zero() // the last row is the closing
+		of.Lines = append(of.Lines, l)
+		of.Agrees = l.Difference.Zero() // the last row is the closing
 	}
-	row("Opening", 0, s.Opening, true)
+	row(t.say("recon.opening"), 0, s.Opening, true)
 	place := func(name string) int {
 		if i := slices.Index(categoryOrder, name); i >= 0 {
 			return i
@@ -149,10 +151,10 @@ func sumTableOf(s reconcile.Sums) sumTable {
 		return cmp.Or(cmp.Compare(place(a.Category), place(b.Category)), strings.Compare(a.Category, b.Category))
 	})
 	for _, m := range s.Categories {
-		row(wordOfCategory(m.Category), m.Count, m.Sides, false)
+		row(t.category(m.Category), m.Count, m.Sides, false)
 	}
-	row("Closing", 0, s.Closing, true)
-	return t
+	row(t.say("recon.closing"), 0, s.Closing, true)
+	return of
 }
 
 // controlRows reads the summary of a run of a book against itself.
@@ -192,7 +194,7 @@ func (c *console) runFindings(ctx context.Context, who cashier, run reconcile.Ru
 			p.More = narrowedTo(who.o.At+breaksPath, "match", strconv.Itoa(int(run.Match)), "state", "all")
 			break
 		}
-		p.Findings = append(p.Findings, who.breakLine(b, c.Now()))
+		p.Findings = append(p.Findings, who.breakLine(tellerOf(ctx), b, c.Now()))
 	}
 	if len(all) == runBreaksLooked {
 		p.More = narrowedTo(who.o.At+breaksPath, "match", strconv.Itoa(int(run.Match)), "state", "all")
@@ -219,11 +221,12 @@ func (c *console) replayRun(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	a.Notice = &notice{Heading: "Made again: the same", Good: true, Message: "The run was made again from its evidence and from the ledger, and comes to the same bytes."}
+	t := tellerOf(ctx)
+	a.Notice = &notice{Heading: t.say("recon.again.same"), Good: true, Message: t.say("recon.again.same.note")}
 	if !result.Same {
-		a.Notice = &notice{Heading: "Made again: not the same", Message: reconcile.ErrRunChanged.Message}
+		a.Notice = &notice{Heading: t.say("recon.again.differs"), Message: t.problem(reconcile.ErrRunChanged)}
 		for _, what := range result.Differs {
-			a.Notice.Fields = append(a.Notice.Fields, "Not as recorded: "+what)
+			a.Notice.Fields = append(a.Notice.Fields, t.say("recon.again.differs.field", "what", what))
 		}
 	}
 	c.render(w, r, http.StatusOK, "recon-run", a)

@@ -78,9 +78,10 @@ func (c *console) reconSource(ctx context.Context, who cashier, r *http.Request)
 	if err != nil {
 		return answer{}, err
 	}
-	p := reconSourcePage{payHead: c.reconHead(who, "Overview"), Accounts: s.Settings.Accounts, Uploads: s.Kind == reconcile.KindBank,
+	t := tellerOf(ctx)
+	p := reconSourcePage{payHead: c.reconHead(t, who, reconPath), Accounts: s.Settings.Accounts, Uploads: s.Kind == reconcile.KindBank,
 		Unproved: s.Kind == reconcile.KindChannel || s.Settings.Shared}
-	if p.Source, err = c.reconSourceLine(ctx, who, s, newest); err != nil {
+	if p.Source, err = c.reconSourceLine(ctx, t, who, s, newest); err != nil {
 		return answer{}, err
 	}
 	before, err := positive(r.URL.Query().Get("before"))
@@ -99,7 +100,7 @@ func (c *console) reconSource(ctx context.Context, who cashier, r *http.Request)
 			return answer{}, err
 		}
 	}
-	return who.reconciled(p.Source.Word, &p), nil
+	return who.reconciled(t, p.Source.Word, &p), nil
 }
 
 func (c *console) receiptsOf(ctx context.Context, who cashier, s reconcile.Source, before int64, p *reconSourcePage) error {
@@ -159,7 +160,7 @@ func (c *console) gapsOf(ctx context.Context, who cashier, s reconcile.Source, p
 			p.MoreGaps++
 			continue
 		}
-		p.Gaps = append(p.Gaps, gapLine{g, g.Detail(), minor(g.Amount, g.Currency)})
+		p.Gaps = append(p.Gaps, gapLine{g, tellerOf(ctx).gap(g), minor(g.Amount, g.Currency)})
 	}
 	return err
 }
@@ -217,22 +218,18 @@ func (c *console) takeStatement(w http.ResponseWriter, r *http.Request) {
 func (c *console) uploadStatement(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), uploadTime)
 	defer cancel()
-	select { // a statement is held whole while it is taken
-	case c.uploading <- struct{}{}:
-		defer func() { <-c.uploading }()
-	case <-ctx.Done():
-		return ctx.Err()
+	who, err := c.uploader(ctx, r, access.ReconciliationRead, access.ReconciliationWrite)
+	if err != nil {
+		return err
 	}
+	done, err := holding(ctx, c.uploading) // a statement is held whole while it is taken
+	if err != nil {
+		return err
+	}
+	defer done()
 	_, file, err := c.readUpload(ctx, w, r)
 	if err != nil {
 		return err
-	}
-	who, err := c.readerOf(ctx, r, access.ReconciliationRead)
-	if err != nil {
-		return err
-	}
-	if !mayAll(who.principal(), who.o.Code, access.ReconciliationWrite) {
-		return access.ErrForbidden
 	}
 	s, err := c.sourceOf(ctx, who, r)
 	if err != nil {

@@ -12,10 +12,13 @@ import (
 	"time"
 
 	"mizan/api/access"
+	"mizan/ledger"
+	"mizan/ledger/locale"
 	"mizan/ledger/money"
 	"mizan/ledger/tabular"
 	"mizan/payouts/reconcile"
 	"mizan/payouts/reconcile/evidence"
+	"mizan/payouts/reports"
 )
 
 const (
@@ -129,14 +132,42 @@ func TestBreakPage(t *testing.T) {
 	page = b.get(one, 200)
 	page.has(t, "given to somebody", "treasury")
 	b.press(page, one+"/explain", url.Values{"note": {"<script>alert(1)</script>"}, "by": {"soon"}}, http.StatusBadRequest).has(t, "by which day", "<script>alert(1)</script>")
-	b.press(page, one+"/explain", url.Values{"note": {"<script>alert(1)</script>\r\nsecond"}, "document": {"doc-7"}, "by": {"2026-12-24"}}, http.StatusSeeOther)
+	b.press(page, one+"/explain", url.Values{"note": {"x"}, "by": {"soon"}, "list": {"source=bank/main"}}, http.StatusBadRequest).has(t, "Nothing was done", "by which day")
+	to := b.press(page, one+"/explain", url.Values{"note": {"<script>alert(1)</script>\r\nsecond"}, "document": {"doc-7"}, "by": {"2026-12-24"}, "list": {"source=bank/main"}}, http.StatusSeeOther).header.Get("Location")
+	page = b.get(to, 200)
+	page.has(t, "It is explained", "It posted nothing.", "explained", "<script>alert(1)</script>", "doc-7")
+	// What comes next is the next one of the list that the page was opened from, and the list ends.
+	seen := []string{came.ID}
+	for range list {
+		next, _, ok := strings.Cut(page.source, `" accesskey="n"`)
+		if !ok {
+			break
+		}
+		next = strings.ReplaceAll(next[strings.LastIndex(next, `href="`)+len(`href="`):], "&amp;", "&")
+		if !strings.HasSuffix(next, "?source=bank%2Fmain") {
+			t.Fatalf("the next break is at %s", next)
+		}
+		page = b.get(next, 200)
+		seen = append(seen, next)
+	}
+	page.has(t, "This is the last break of the list.", "Back to the list")
+	if first := b.get(at+breaksPath+"?source=bank/main", 200); !strings.Contains(first.source, one+"?source=bank%2Fmain") || len(seen) > len(list) {
+		t.Errorf("the list leads to %v", seen)
+	}
+	b.get(one+"?done=other", 200).hasNot(t, "It is explained")
+	for _, wrong := range []string{"?state=lost", "?source=bank/none", "?age=x"} {
+		b.get(one+wrong, http.StatusBadRequest)
+	}
+	b.get(one+"?lang=ar", 200).has(t, "ما يقوله الطرف الآخر", "مفسَّر", "العودة إلى القائمة")
 	page = b.get(one, 200)
-	page.has(t, "explained", "<script>alert(1)</script>", "doc-7")
 	b.press(page, one+"/note", url.Values{"note": {"Asked the bank."}}, http.StatusSeeOther)
 	page = b.get(one, 200)
 	page.has(t, "Asked the bank.")
+	b.get(to, 200).hasNot(t, "It is explained")
 	b.press(page, one+"/reopen", url.Values{"note": {"Not so."}}, http.StatusSeeOther)
 	b.get(at+breaksPath+"?owner=treasury&class="+string(came.Class), 200).has(t, "123.45 GBP", "open")
+	b.get(at+breaksPath+"?source=bank/main", 200).has(t, "123.45 GBP")
+	b.get(at+breaksPath+"?source=bank/none", http.StatusBadRequest)
 	b.get(at+breaksPath+"?state=explained", 200).has(t, "There are none of these")
 	b.get(at+breaksPath+"?age=31", 200).has(t, "No break is like this")
 }
@@ -169,7 +200,18 @@ func TestBreakIsPutRight(t *testing.T) {
 			refused := b.press(page, one+"/fix", reason, http.StatusBadRequest)
 			refused.has(t, "Nothing was done")
 			reason["account1"], reason["amount1"] = []string{"liabilities:customer_refund_due:cus_1"}, []string{"123.45"}
-			asked = b.press(page, one+"/fix", reason, http.StatusSeeOther).header.Get("Location")
+			reason["preview"] = []string{"1"}
+			seen := b.press(page, one+"/fix", reason, http.StatusOK)
+			seen.has(t, "What it would do", "liabilities:suspense", "123.45 0.00", "0.00 123.45", "leave suspense")
+			seen.hasNot(t, "A second person is asked about it already")
+			// The page serves the form as it was sent, the sides of its lines too.
+			again := seen.served(one + "/fix")
+			again["preview"], again["direction2"] = []string{"1"}, []string{"debit"}
+			again = b.post(one+"/fix", again, http.StatusOK).served(one + "/fix")
+			if sides := again.Get("direction1") + again.Get("direction2") + again.Get("direction3"); sides != "creditdebitcredit" || again.Get("amount1") != "123.45" {
+				t.Errorf("the form is served with %v", again)
+			}
+			asked = b.post(one+"/fix", again, http.StatusSeeOther).header.Get("Location")
 		}
 		b.get(one, 200).has(t, "A second person is asked about it already")
 		second := m.in("Omar"+x.ID[4:8], access.Grant{Role: access.Approver, Book: "uk"})
@@ -248,15 +290,27 @@ func TestSuggestions(t *testing.T) {
 	page := b.get(at+pairingsPath, 200)
 	page.has(t, "one line, one entry", "the same amount near the same day", "123.45 GBP", "E2E-B")
 	page.hasNot(t, "What the source says otherwise")
+	// Both have the same line, so that they cannot both be: then none is made, and none of those with one that is gone.
+	together := at + pairingsPath + "/confirm"
+	b.press(page, together, url.Values{"pairing": {list[0].ID, list[1].ID}}, http.StatusConflict).has(t, "Nothing was done", "cannot be made any more")
+	b.press(page, together, url.Values{"pairing": {list[0].ID, "par_none"}}, http.StatusConflict).has(t, "Nothing was done")
+	if still, err := m.reconcile.Pairings(t.Context(), m.book, pairingSuggested, "", 10); err != nil || len(still) != 2 {
+		t.Fatalf("%d suggestions are left, %v", len(still), err)
+	}
 	m.saidOtherwise(m.book, list[0])
 	page = b.get(at+pairingsPath, 200)
 	page.has(t, "What the source says otherwise", "fee 0.00 1.25")
-	b.press(page, at+pairingsPath+"/"+list[0].ID+"/refuse", url.Values{"note": {"<i>no</i>"}}, http.StatusSeeOther)
-	b.get(at+pairingsPath+"?state=refused", 200).has(t, "<i>no</i>", "refused")
 	ambiguous := m.onlyBreak(reconcile.Ambiguous)
+	to := b.press(page, at+pairingsPath+"/"+list[0].ID+"/refuse", url.Values{"note": {"<i>no</i>"}, "break": {ambiguous.ID}}, http.StatusSeeOther).header.Get("Location")
+	b.get(to, 200).has(t, phrases().Say(locale.English, "break.did.refuse"))
+	for _, other := range []string{strings.Replace(to, list[0].ID, list[1].ID, 1), strings.Replace(to, "done=refuse", "done=confirm", 1)} {
+		b.get(other, 200).hasNot(t, phrases().Say(locale.English, "break.did.refuse"), phrases().Say(locale.English, "break.did.confirm"))
+	}
+	b.get(at+pairingsPath+"?state=refused", 200).has(t, "<i>no</i>", "refused")
 	one := b.get(at+breaksPath+"/"+ambiguous.ID, 200)
 	one.has(t, "Could belong together")
-	b.press(one, at+pairingsPath+"/"+list[1].ID+"/confirm", nil, http.StatusSeeOther)
+	b.press(page, at+pairingsPath+"/confirm", nil, http.StatusBadRequest).has(t, "Tick the suggestions")
+	b.press(page, at+pairingsPath+"/confirm", url.Values{"pairing": {list[1].ID}, "note": {"All of them."}}, http.StatusSeeOther)
 	b.get(at+pairingsPath+"?state=made", 200).has(t, "made")
 	b.press(page, at+pairingsPath+"/"+list[1].ID+"/confirm", nil, http.StatusConflict).has(t, "Nothing was done")
 }
@@ -272,20 +326,56 @@ func TestPeriodPages(t *testing.T) {
 	november := at + periodsPath + "/2026-11"
 	page := b.get(november, 200)
 	page.has(t, "Checklist", "blocks the close", "Accept as it stands")
+	list, err := m.reconcile.Checklist(t.Context(), m.book, 202611)
+	m.must(err)
+	for _, i := range list.Items { // other languages say an item by its code
+		if said := (teller{locale.English}).say("close.item." + i.Code); said != i.Title {
+			t.Errorf("%s: %q, and the checklist says %q", i.Code, said, i.Title)
+		}
+		for _, l := range locale.Languages {
+			if _, detail := (teller{l}).itemTold(i); detail == "" || l != locale.English && detail == i.Detail {
+				t.Errorf("%s says %q of %s", l, detail, i.Code)
+			}
+		}
+	}
+	b.get(november+"?lang=ar", 200).has(t, "قائمة التحقق", "يمنع الإغلاق")
 	m.forward(30 * 24 * time.Hour)
-	_, err := m.reconcile.CompareInside(t.Context(), m.turn(), m.book)
+	_, err = m.reconcile.CompareInside(t.Context(), m.turn(), m.book)
 	m.must(err)
 	b = m.in("Farid", access.Grant{Role: finance, Book: "uk"})
 	second := m.in("Oman", access.Grant{Role: access.Approver, Book: "uk"})
 	page = b.get(november, 200)
-	page.has(t, "Ask to close")
+	page.has(t, "Ask to close", "Closing a month means", "Exports of this month There are none yet.")
 	var accept []string
 	for _, part := range strings.Split(page.source, `name="accept" value="`)[1:] {
 		code, _, _ := strings.Cut(part, `"`)
 		accept = append(accept, code)
 	}
 	b.press(page, november+"/close", url.Values{"reason": {""}}, http.StatusBadRequest).has(t, "Nothing was done")
-	asked := b.press(page, november+"/close", url.Values{"reason": {"November is done."}, "accept": accept}, http.StatusSeeOther).header.Get("Location")
+	seen := b.press(page, november+"/close", url.Values{"reason": {"November is done."}, "accept": accept, "preview": {"1"}}, http.StatusOK)
+	seen.has(t, "What it would do", "It posts nothing.")
+	again := seen.served(november + "/close")
+	if len(accept) == 0 || len(again["accept"]) != len(accept) {
+		t.Errorf("of %v the page keeps %v ticked", accept, again["accept"])
+	}
+	// However much else waits, what waits about the month is found, and so are adjustments.
+	for i := range approvalsLooked + 1 {
+		m.ask(m.book, program, fmt.Sprintf(`{"x":%d}`, i), "It waits.")
+	}
+	asked := b.post(november+"/close", again, http.StatusSeeOther).header.Get("Location")
+	const adjusting = at + adjustmentsPath
+	b.file(b.get(adjusting, 200), adjusting, url.Values{"reference": {"adj-1"}, "reason_code": {"goodwill"}, "reason": {"Ours."}, "document": {"d-1"}, "account1": {"expenses:goodwill"}, "direction1": {"debit"}, "amount1": {"5.00"}, "currency1": {"GBP"},
+		"account2": {"liabilities:seller:available:sel_uk"}, "direction2": {"credit"}, "amount2": {"5.00"}, "currency2": {"GBP"}}, "", "", http.StatusSeeOther)
+	b.get(adjusting, 200).hasNot(t, "No adjustment waits.")
+	waits := b.get(november, 200)
+	waits.has(t, "A second person is asked about it already.")
+	waits.hasNot(t, "Ask to close")
+	trial := b.get(at+exportsPath+"/new?p-from=2026-11&p-to=2026-11&report=trial_balance", 200)
+	if !strings.Contains(trial.source, `value="2026-11"`) || !strings.Contains(page.source, "/new?p-from=2026-11&amp;p-to=2026-11&amp;report=trial_balance") {
+		t.Error("the page of a month does not lead to its trial balance")
+	}
+	b.press(trial, at+exportsPath, url.Values{"p-from": {"2026-11"}, "p-to": {"2026-11"}, "format": {"csv"}, "language": {"en"}}, http.StatusSeeOther)
+	b.get(november, 200).has(t, "Exports of this month Trial balance made")
 	second.press(second.get(asked, 200), asked+"/approve", nil, http.StatusSeeOther)
 	closed := b.get(november, 200)
 	closed.has(t, "closed", "Closings of this month", "November is done.", "Control totals")
@@ -340,6 +430,14 @@ func TestExportPages(t *testing.T) {
 	}
 	b.get(at+exportsPath+"/new?report=none", 400)
 	b.get(at+exportsPath+"/exp_none", 404)
+	// Months and days are those of the book: at three in the morning of December in Jakarta it is not November.
+	_, _, err = m.ledger.CreateBook(t.Context(), ledger.NewBook{Code: "jk", Name: "Souk Jakarta", Currencies: []money.Currency{"IDR"}, TimeZone: "Asia/Jakarta", Market: "ID"})
+	m.must(err)
+	m.forward(time.Date(2026, 11, 30, 20, 0, 0, 0, time.UTC).Sub(m.now()))
+	inJakarta := m.in("Farah", access.Grant{Role: finance, Book: "jk"}).get("/console/books/jk"+breaksPath, 200)
+	if !strings.Contains(inJakarta.source, "p-on=2026-12-01") {
+		t.Errorf("the list of breaks leads to no report of today:\n%s", inJakarta.source)
+	}
 }
 
 // Whoever has no right to it finds no form and cannot send it; another book's things look missing; no address is a fault.
@@ -383,5 +481,64 @@ func TestReconciliationOfOthers(t *testing.T) {
 	}
 	for _, path := range []string{breaksPath + "/brk_none", breaksPath + "/%00", reconPath + "/runs/rec_none", reconPath + "/runs/%00/document", periodsPath + "/2026-13", periodsPath + "/x"} {
 		b.get(at+path, 404)
+	}
+}
+
+// What reconciliation and reports call by a code has words: those of reports are the reports' own in English.
+func TestReconciliationHasWords(t *testing.T) {
+	t.Parallel()
+	english, thai := teller{locale.English}, teller{locale.Thai}
+	for _, class := range classOrder {
+		if w := english.classWord(class); w.Means == "" || w.Next == "" || w == thai.classWord(class) {
+			t.Errorf("the class %s is %+v", class, w)
+		}
+	}
+	for _, r := range reports.Reports() {
+		if title := english.say("export.report." + r.Name); title != r.Title {
+			t.Errorf("%s: %q, and the report says %q", r.Name, title, r.Title)
+		}
+		if title, means := thai.report(r); title == r.Title || means == r.Meaning {
+			t.Errorf("the report %s has no words", r.Name)
+		}
+		for _, p := range r.Parameters {
+			if word, means := thai.parameter(p); word == words(p.Name) || means == "" || means == p.Meaning {
+				t.Errorf("the parameter %s of %s is %q, %q", p.Name, r.Name, word, means)
+			}
+		}
+		for _, x := range r.Columns {
+			if key := "export.kind." + x.Kind.String(); !phrases().Has(key) {
+				t.Errorf("%s has no words", key)
+			}
+		}
+	}
+	var keys []string
+	for state := range breakLooks {
+		keys = append(keys, "break.state."+string(state))
+	}
+	for step := range breakStepLooks {
+		keys = append(keys, "break.step."+step)
+	}
+	for state := range itemLooks {
+		keys = append(keys, "close.item.state."+string(state), "close.says."+string(state))
+	}
+	for did := range breakDeeds {
+		keys = append(keys, "break.did."+did, "break.did."+did+".note")
+	}
+	for _, name := range categoryOrder {
+		keys = append(keys, "recon.kind."+name)
+	}
+	for _, kind := range []string{reconcile.GapBalance, reconcile.GapMissing, reconcile.GapContradiction} {
+		keys = append(keys, "recon.gap."+kind)
+	}
+	for _, m := range matches {
+		keys = append(keys, fmt.Sprintf("recon.match.r%d", m))
+	}
+	for _, s := range pairingStates {
+		keys = append(keys, "break.pairing.state."+s.state)
+	}
+	for _, key := range keys {
+		if !phrases().Has(key) {
+			t.Errorf("%s has no words", key)
+		}
 	}
 }

@@ -1,102 +1,162 @@
 package console
 
 import (
+	"strconv"
 	"strings"
+	"time"
 
+	"mizan/ledger/locale"
 	"mizan/payouts/reconcile"
 )
 
-// What reconciliation says, in words for people who keep books.
+// What reconciliation says, in words for people who keep books. Codes are those of the API; what it says of one break or of one item in
+// a sentence is shown in English as it stands, and in other languages by what its code means.
+
+// sourceWord names a source for people; without one it is the book itself.
+func (t teller) sourceWord(kind reconcile.Kind, name string) string {
+	if name == "" {
+		return t.say("recon.source.itself")
+	}
+	return t.say("recon.source."+string(kind), "name", name)
+}
+
+// matches are the four matches, in the order in which they are offered.
+var matches = []reconcile.Match{reconcile.R1, reconcile.R2, reconcile.R3, reconcile.R4}
+
+func (t teller) matchWord(m reconcile.Match) string {
+	return t.say("recon.match.r" + strconv.Itoa(int(m)))
+}
+
+// ago says how long ago something was.
+func (t teller) ago(at, now time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	switch h := int(now.Sub(at) / time.Hour); {
+	case h < 1:
+		return t.say("recon.ago.hour")
+	case h < 48:
+		return t.say("recon.ago.hours", "count", h)
+	default:
+		return t.say("recon.ago.days", "count", h/24)
+	}
+}
 
 // classWord is a class of breaks: its name, what happened, and what to do.
 type classWord struct{ Name, Means, Next string }
 
-var classWords = map[reconcile.Class]classWord{
-	reconcile.MissingInLedger: {"Missing in the books", "The other side shows money that the books do not have.",
-		"Find the event that should have recorded it and post it: what waits in suspense leaves by itself. If there is none, say where it belongs, with a second person."},
-	reconcile.MissingAtProcessor: {"Missing at the processor", "The books have an entry that the processor does not show, and its time is over.",
-		"Ask the processor. If it never happened, reverse the entry and name the reversal."},
-	reconcile.MissingAtBank: {"Missing at the bank", "The books have an entry that the bank does not show, and its time is over.",
-		"Check that the last statement was brought, then ask the bank. If it never happened, reverse the entry and name the reversal."},
-	reconcile.AmountDiffers:     {"Amount differs", "Both sides have the same thing with another amount.", "Find out which side is right. If the books are wrong, say where the difference belongs."},
-	reconcile.FeeDiffers:        {"Fee differs", "The amount agrees, and the fee does not.", "Small differences are corrected by themselves. Check this one against the processor's price list."},
-	reconcile.CurrencyDiffers:   {"Currency differs", "Both sides have the same thing in another currency.", "Reverse the entry, post it in the right currency, and name it."},
-	reconcile.FxDiffers:         {"Rounding of a rate", "A converted amount differs by no more than the rounding of its rate.", "Say where the rounding belongs, or write it off."},
-	reconcile.SignDiffers:       {"Opposite direction", "Both sides have the same amount the other way around.", "One side took a debit for a credit. If it is the books, reverse the entry and name the reversal."},
-	reconcile.Duplicate:         {"Duplicate", "One side has it once, and the other more often.", "If the books have it twice, reverse one entry and name the reversal. If the other side does, claim the money back."},
-	reconcile.Timing:            {"Matter of time", "One side has it, and the other is expected to have it soon.", "Nothing yet. It ends by itself when the other side shows it."},
-	reconcile.PeriodCut:         {"Different months", "Both sides have it, in different months.", "Explain it, so that whoever closes the month knows."},
-	reconcile.Split:             {"One line, several entries", "One line of the other side could be several entries of the books.", "Confirm the suggestion if it is right."},
-	reconcile.Merged:            {"Several lines, one entry", "Several lines of the other side could be one entry of the books.", "Confirm the suggestion if it is right."},
-	reconcile.Ambiguous:         {"Several could be it", "Several could be the counterpart, and nothing tells them apart.", "Look at both sides and confirm the one that is right."},
-	reconcile.UnknownReceipt:    {"Unknown money", "Money came to a bank account, and nobody knows what for.", "Ask who sent it. Then say where it belongs, with a second person."},
-	reconcile.PayoutLinesDiffer: {"Payout and its lines differ", "The lines that a payout of the processor consists of do not come to what it paid out.", "Pull the processor's lines again, and ask it which line is missing."},
-	reconcile.StaleInTransit:    {"Stuck on its way", "A payout left, and nobody confirmed its arrival within its banking days.", "Look at the payout, and ask the bank or the processor."},
-	reconcile.PayoutReturned:    {"Payout came back", "A payout came back to us.", "Look at the payout and mend the payee's destination."},
-	reconcile.MatchNotFunded:    {"Not paid in", "A donation match was given, and its sponsor has not paid it in.", "Ask the sponsor."},
-	reconcile.Unclassified:      {"Unknown word", "The processor uses a word that nobody here knows.", "Find out what it means, and report it. Until then say where the money belongs."},
-	reconcile.EvidenceChanged:   {"Evidence changed", "The source says something else now of a line that was known.", "Ask the source why. Explain it when you know."},
-	reconcile.EvidenceIncomplete: {"Evidence incomplete", "The lines do not come to the balance, or a statement is missing.",
-		"Bring the missing statement, or pull again."},
-	reconcile.BalanceDiffers: {"Balance differs", "A balance of the books is not what it must be.", "Read what was found. It names what to do."},
-	reconcile.UnknownField:   {"Unknown amount", "A settlement has an amount under a name that nobody here knows.", "Find out what it means, and report it."},
+// classOrder is the order in which classes of breaks are offered. It has all that are known.
+var classOrder = []reconcile.Class{reconcile.MissingInLedger, reconcile.MissingAtProcessor, reconcile.MissingAtBank, reconcile.UnknownReceipt, reconcile.AmountDiffers,
+	reconcile.FeeDiffers, reconcile.CurrencyDiffers, reconcile.FxDiffers, reconcile.SignDiffers, reconcile.Duplicate, reconcile.Timing, reconcile.PeriodCut, reconcile.Split,
+	reconcile.Merged, reconcile.Ambiguous, reconcile.StaleInTransit, reconcile.PayoutReturned, reconcile.PayoutLinesDiffer, reconcile.MatchNotFunded, reconcile.Unclassified, reconcile.EvidenceChanged,
+	reconcile.EvidenceIncomplete, reconcile.BalanceDiffers, reconcile.UnknownField}
+
+// classWord names a class; one that is not known keeps its own word.
+func (t teller) classWord(class reconcile.Class) classWord {
+	key := "break.class." + string(class)
+	if !phrases().Has(key) {
+		return classWord{Name: strings.ReplaceAll(string(class), "_", " ")}
+	}
+	return classWord{t.say(key), t.say(key + ".means"), t.say(key + ".next")}
 }
 
-// wordOfClass names a class; one that is not known keeps its own word.
-func wordOfClass(class reconcile.Class) classWord {
-	if w, ok := classWords[class]; ok {
-		return w
-	}
-	return classWord{Name: strings.ReplaceAll(string(class), "_", " ")}
-}
+// breakLooks are the states of breaks with the kinds of their colours.
+var breakLooks = map[reconcile.State]string{reconcile.Open: "open", reconcile.Explained: "running", reconcile.Fixed: "done", reconcile.WrittenOff: "refused", reconcile.Cleared: "done"}
 
 // breakStates are the states of breaks in the order of their lives.
-var breakStates = []struct {
-	state reconcile.State
-	stateWord
-}{
-	{reconcile.Open, stateWord{"open", "open"}}, {reconcile.Explained, stateWord{"explained", "running"}}, {reconcile.Fixed, stateWord{"put right", "done"}},
-	{reconcile.WrittenOff, stateWord{"written off", "refused"}}, {reconcile.Cleared, stateWord{"agrees by now", "done"}},
-}
+var breakStates = []reconcile.State{reconcile.Open, reconcile.Explained, reconcile.Fixed, reconcile.WrittenOff, reconcile.Cleared}
 
-// wordOfEnd is how a break stands. One that people accepted is not put right: nothing was posted because of it.
-func wordOfEnd(b reconcile.Break) stateWord {
+// breakEnd is how a break stands. One that people accepted is not put right: nothing was posted because of it.
+func (t teller) breakEnd(b reconcile.Break) stateWord {
 	if b.Accepted {
-		return stateWord{"accepted as it is", "done"}
+		return stateWord{t.say("break.state.accepted"), "done"}
 	}
-	return wordOfBreak(b.State)
+	return t.breakState(b.State)
 }
 
-func wordOfBreak(s reconcile.State) stateWord {
-	for _, w := range breakStates {
-		if w.state == s {
-			return w.stateWord
-		}
+func (t teller) breakState(state reconcile.State) stateWord {
+	look, known := breakLooks[state]
+	if !known {
+		return stateWord{Word: string(state)}
 	}
-	return stateWord{Word: string(s)}
+	return stateWord{t.say("break.state." + string(state)), look}
 }
 
-var breakStepWords = map[string]stateWord{
-	reconcile.StepFound: {"found by a run", "open"}, reconcile.StepChanged: {"changed", ""}, reconcile.StepAssigned: {"given to somebody", ""},
-	reconcile.StepExplained: {"explained", ""}, reconcile.StepSuspended: {"put into suspense", "open"}, reconcile.StepFixed: {"ended by two people", "done"},
-	reconcile.StepWrittenOff: {"written off by two people", "refused"}, reconcile.StepCleared: {"both sides agree", "done"}, reconcile.StepReopened: {"opened again", "open"},
-	reconcile.StepNoted: {"remark", ""},
+// breakDetail says what a run found.
+func (t teller) breakDetail(b reconcile.Break) string {
+	if means := t.classWord(b.Class).Means; b.Detail == "" || t.Language != locale.English && means != "" {
+		return means
+	}
+	return b.Detail
 }
 
-var itemWords = map[reconcile.ItemState]stateWord{
-	reconcile.ItemDone: {"done", "done"}, reconcile.ItemWaiting: {"waits", "open"}, reconcile.ItemBlocked: {"blocks the close", "failed"}, reconcile.ItemNotApplicable: {"not applicable", ""},
+// breakHeld says why nothing was posted because of a break; nothing if no run has left it to people.
+func (t teller) breakHeld(b reconcile.Break) string {
+	if b.Held == "" || t.Language == locale.English {
+		return b.Held
+	}
+	return t.say("break.left.why")
 }
 
-// categoryWords are kinds of movements; fees of all lines stand under "fees".
-var categoryWords = map[string]string{"charge": "Charges", "fees": "Fees", "fee": "Other fees", "refund": "Refunds", "payout": "Payouts", "dispute": "Disputes",
-	"dispute_reversal": "Disputes won", "adjustment": "Adjustments", "transfer": "Transfers", "topup": "Top-ups", "received": "Received", "paid": "Paid", "transfer_reversal": "Transfers back", "payout_reversal": "Payouts back"}
+// breakStepLooks are the steps of a break with the kinds of their colours.
+var breakStepLooks = map[string]string{reconcile.StepFound: "open", reconcile.StepChanged: "", reconcile.StepAssigned: "", reconcile.StepExplained: "", reconcile.StepSuspended: "open", reconcile.StepFixed: "done",
+	reconcile.StepWrittenOff: "refused", reconcile.StepCleared: "done", reconcile.StepReopened: "open", reconcile.StepNoted: ""}
 
-// categoryOrder is how a run's movements are listed; others follow by their names.
+func (t teller) breakStep(act string) stateWord {
+	look, known := breakStepLooks[act]
+	if !known {
+		return stateWord{Word: strings.ReplaceAll(act, "_", " ")}
+	}
+	return stateWord{t.say("break.step." + act), look}
+}
+
+// itemLooks are the states of items of a checklist with the kinds of their colours.
+var itemLooks = map[reconcile.ItemState]string{reconcile.ItemDone: "done", reconcile.ItemWaiting: "open", reconcile.ItemBlocked: "failed", reconcile.ItemNotApplicable: ""}
+
+// itemState says how an item of a checklist stands.
+func (t teller) itemState(state reconcile.ItemState) stateWord {
+	return stateWord{t.say("close.item.state." + string(state)), itemLooks[state]}
+}
+
+// itemTold is what an item of a checklist is about, and what is to be done.
+func (t teller) itemTold(i reconcile.ChecklistItem) (title, detail string) {
+	key := "close.item." + i.Code
+	if t.Language == locale.English || !phrases().Has(key) {
+		return i.Title, i.Detail
+	}
+	detail = "close.says." + string(i.State)
+	if own := key + "." + string(i.State); phrases().Has(own) {
+		detail = own
+	}
+	return t.say(key), t.say(detail)
+}
+
+// itemAmount names an amount that an item of a checklist is about: a class of breaks, an account, or what it is for.
+func (t teller) itemAmount(item, name string) string {
+	if _, class, ok := strings.Cut(name, " "); ok && item == "suspense" {
+		return t.classWord(reconcile.Class(class)).Name
+	}
+	if key := "close.amount." + strings.ReplaceAll(name, " ", "_"); phrases().Has(key) {
+		return t.say(key)
+	}
+	return name
+}
+
+// gap says what evidence is missing.
+func (t teller) gap(g reconcile.Gap) string {
+	if key := "recon.gap." + string(g.Kind); t.Language != locale.English && phrases().Has(key) {
+		return t.say(key)
+	}
+	return g.Detail()
+}
+
+// categoryOrder is how a run's movements are listed; others follow by their names. Fees of all lines stand under "fees".
 var categoryOrder = []string{"charge", "fees", "refund", "dispute", "dispute_reversal", "transfer", "transfer_reversal", "payout", "payout_reversal", "topup", "adjustment", "fee"}
 
-func wordOfCategory(name string) string {
-	if w, ok := categoryWords[name]; ok {
-		return w
+// category names a kind of movements.
+func (t teller) category(name string) string {
+	if key := "recon.kind." + name; phrases().Has(key) {
+		return t.say(key)
 	}
 	return plain(name)
 }

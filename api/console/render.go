@@ -7,7 +7,7 @@ import (
 	"encoding/hex"
 	"html/template"
 	"net/http"
-	"strings"
+	"strconv"
 	"sync"
 	"time"
 
@@ -59,12 +59,14 @@ var (
 	// through them again and again, and commands start sooner.
 	templates = sync.OnceValue(func() map[string]*template.Template {
 		return parsePages("welcome", "failure", "books", "book", "transactions", "transaction", "accounts", "account",
-			"sign-in", "link", "onward", "desk", "approvals", "approval", "audit", "jobs", "job", "people", "keys", "portal",
+			"sign-in", "link", "onward", "desk", "adjustments", "book-glance", "search", "approvals", "approval", "audit", "jobs", "job", "people", "keys", "portal",
 			"payout-health", "payout-runs", "payout-run", "decision", "payouts", "payout", "payees", "payee", "payee-decisions", "payout-request", "payout-waits",
 			"payout-policies", "payout-policy", "payout-debts", "treasury-proposals", "bank-files", "bank-file", "bank-report",
 			"recon", "recon-runs", "recon-run", "recon-source", "breaks", "break", "pairings", "periods", "period", "exports", "export-ask", "export",
+			"trial-balance", "order", "evidence-line",
 			"portal-payout", "portal-payouts", "portal-waits", "portal-decisions", "portal-request", "portal-earnings", "portal-orders", "portal-order", "portal-money",
 			"portal-statements", "portal-statement", "portal-downloads",
+			"rules", "rule-set", "rule-changes", "rule-draft", "imports", "import", "inbound", "message", "campaigns", "campaign", "person", "key",
 			"portal-questions", "portal-question", "portal-ask", "questions", "question", "portal-settings", "portal-debt")
 	})
 )
@@ -77,9 +79,9 @@ func hashedPath(name, extension string, content []byte) string {
 func parsePages(names ...string) map[string]*template.Template {
 	base := template.Must(template.New("layout.html").Funcs(template.FuncMap{
 		"amount": amountHTML, "exact": exactHTML, "ltr": ltrHTML, "address": addressHTML, "at": timeHTML, "day": func(t time.Time) string { return t.Format("2006-01-02") },
-		"say": sayHTML, "ownsubject": ownSubjectHTML, "in": func(l locale.Language, of any) told { return told{l, of} }, "figure": figureHTML, "money": moneyHTML, "sum": func(l locale.Language, a amount) string { return teller{l}.sum(a) }, "count": func(l locale.Language, n int64) string { return l.Count(n) },
+		"say": sayHTML, "meaning": func(l locale.Language, code int, said string) string { return teller{l}.meaning(code, said) }, "ownsubject": ownSubjectHTML, "in": func(l locale.Language, of any) told { return told{l, of} }, "figure": figureHTML, "money": moneyHTML, "sum": func(l locale.Language, a amount) string { return teller{l}.sum(a) }, "count": func(l locale.Language, n int64) string { return l.Count(n) },
 		"thousands": thousands, "plain": plain, "choices": func(words ...string) []string { return words },
-	}).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html", "pages/payout-parts.html", "pages/recon-parts.html", "pages/statement-parts.html"))
+	}).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html", "pages/payout-parts.html", "pages/recon-parts.html", "pages/rule-parts.html", "pages/admin-parts.html", "pages/act-parts.html", "pages/statement-parts.html"))
 	pages := map[string]*template.Template{}
 	for _, name := range names {
 		pages[name] = template.Must(template.Must(base.Clone()).ParseFS(pageFiles, "pages/"+name+".html"))
@@ -90,7 +92,7 @@ func parsePages(names ...string) map[string]*template.Template {
 // view is what the layout is given.
 type view struct {
 	answer
-	// Lang is what the page is written in; Tongues are the languages it can be read in, none for a page in English only.
+	// Lang is what the page is written in; Tongues are the languages it can be read in.
 	Lang                            locale.Language
 	Tongues                         []tongue
 	Direction, Style, Mark, Version string
@@ -100,20 +102,24 @@ type view struct {
 	ReadAt time.Time
 	// Menu is what the visitor finds at the top; Form authenticates the forms of the page; SignedIn and MaySignIn say whether
 	// the visitor has signed in, and whether anybody can.
-	Menu                []tab
-	Form                string
+	Menu []tab
+	Form string
+	// Find is where the box in the bar searches; empty for none.
+	Find                string
 	SignedIn, MaySignIn bool
+	// Calls are the operations of the API behind the page.
+	Calls []apiCall
+	// Exports lead to the reports that have what the page shows.
+	Exports []link
 }
 
 // Root is where the trail of a page begins.
 func (v view) Root() link {
-	if v.SignedIn && !v.Open {
-		return link{"Desk", "/console"}
+	t := teller{v.Lang}
+	if v.SignedIn && (!v.Open || v.Active == "desk") {
+		return link{t.say("shared.menu.desk"), "/console"}
 	}
-	if v.SignedIn && v.Active == "desk" {
-		return link{"Desk", "/console"}
-	}
-	return link{"Books", "/"}
+	return link{t.say("shared.menu.books"), "/"}
 }
 
 func (c *console) render(w http.ResponseWriter, r *http.Request, status int, name string, a answer) {
@@ -128,6 +134,9 @@ func (c *console) render(w http.ResponseWriter, r *http.Request, status int, nam
 	if wait := waits[status]; wait != "" {
 		w.Header().Set("Retry-After", wait)
 	}
+	if a.Refresh > 0 {
+		w.Header().Set("Refresh", strconv.Itoa(a.Refresh))
+	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }
@@ -135,21 +144,18 @@ func (c *console) render(w http.ResponseWriter, r *http.Request, status int, nam
 // written is a page as bytes; with a style inside, it is whole by itself.
 func (c *console) written(r *http.Request, name string, a answer, inline template.CSS) ([]byte, error) {
 	visitor := visitOf(r.Context())
-	v := view{answer: a, Lang: locale.English, Direction: direction(r), Style: stylePath, Mark: markPath, Open: c.Open, Menu: visitor.menu(a.Active, tellerOf(r.Context())), Form: c.formToken(visitor),
-		Inline: inline, SignedIn: visitor.home() != "", MaySignIn: c.Access != nil}
-	if translated[name] && visitor.principal().Kind != access.Person {
-		v.Lang = tellerOf(r.Context()).Language
-		v.Tongues = tongues(v.Lang)
-		if asked := r.URL.Query().Get("dir"); asked != "ltr" && asked != "rtl" {
-			v.Direction = v.Lang.Direction()
-		}
-	}
+	lang := tellerOf(r.Context()).Language
+	v := view{answer: a, Lang: lang, Tongues: tongues(lang), Direction: direction(r, lang), Style: stylePath, Mark: markPath, Open: c.Open, Menu: visitor.menu(a.Active, tellerOf(r.Context())), Form: c.formToken(visitor),
+		Find: c.searchBox(r, visitor, name), Inline: inline, SignedIn: visitor.home() != "", MaySignIn: c.Access != nil}
 	if c.Earnings != nil && visitor.principal().Kind == access.Payee {
 		v.Menu = append(v.Menu, tab{link{tellerOf(r.Context()).say("earnings.title"), "/portal/earnings"}, a.Active == "earnings"})
 	}
 	if c.Statements != nil && visitor.principal().Kind == access.Payee {
 		t := tellerOf(r.Context())
 		v.Menu = append(v.Menu, tab{link{t.say("statements.title"), statementsAt}, a.Active == "statements"}, tab{link{t.say("downloads.title"), downloadsAt}, a.Active == "downloads"})
+	}
+	if visitor.principal().Kind == access.Person || c.Open {
+		v.Calls, v.Exports = c.callsOf(name, r), c.exportsOf(name, r)
 	}
 	if c.Open {
 		v.Version, v.ReadAt = c.Version, c.Now().UTC()
@@ -159,22 +165,10 @@ func (c *console) written(r *http.Request, name string, a answer, inline templat
 	return body.Bytes(), err
 }
 
-// rightToLeft are the languages of readers who expect pages to run from right to left.
-var rightToLeft = map[string]bool{"ar": true, "he": true, "fa": true, "ur": true}
-
-// direction is the direction of the page: what ?dir= asks for, else what the reader's first language asks for.
-func direction(r *http.Request) string {
-	switch r.URL.Query().Get("dir") {
-	case "rtl":
-		return "rtl"
-	case "ltr":
-		return "ltr"
+// direction is the direction of the page: what ?dir= asks for, else that of its language.
+func direction(r *http.Request, l locale.Language) string {
+	if asked := r.URL.Query().Get("dir"); asked == "rtl" || asked == "ltr" {
+		return asked
 	}
-	first, _, _ := strings.Cut(r.Header.Get("Accept-Language"), ",")
-	first, _, _ = strings.Cut(first, ";")
-	language, _, _ := strings.Cut(strings.TrimSpace(first), "-")
-	if rightToLeft[strings.ToLower(language)] {
-		return "rtl"
-	}
-	return "ltr"
+	return l.Direction()
 }

@@ -29,9 +29,12 @@ var staffPagesTested = []staffPage{
 	{"/books/BOOK/transactions/BOOK-1", []access.Scope{access.TransactionsRead}, false},
 	{"/books/BOOK/accounts", []access.Scope{access.BalancesRead, access.TransactionsRead}, false},
 	{"/books/BOOK/accounts/" + string(owed), []access.Scope{access.BalancesRead, access.TransactionsRead}, false},
+	{"/console/books/BOOK/search?q=nothing", []access.Scope{access.BooksRead}, false},
+	{"/console/books/BOOK", []access.Scope{access.BooksRead}, false},
 	{"/console/books/BOOK/approvals", []access.Scope{access.ApprovalsRead}, false},
 	{"/console/books/BOOK/approvals/APPROVAL", []access.Scope{access.ApprovalsRead}, false},
 	{"/console/books/BOOK/audit", []access.Scope{access.AuditRead}, false},
+	{"/console/books/BOOK/adjustments", []access.Scope{access.ApprovalsRead}, false},
 	{"/console/approvals", []access.Scope{access.ApprovalsRead}, true},
 	{"/console/audit", []access.Scope{access.AuditRead}, true},
 	{"/console/books/BOOK/jobs", []access.Scope{access.JobsRead}, false},
@@ -39,6 +42,13 @@ var staffPagesTested = []staffPage{
 	{"/console/jobs", []access.Scope{access.JobsRead}, true},
 	{"/console/jobs/sweep/periods/2026-11-21T09:30:00.123456Z", []access.Scope{access.JobsRead}, true},
 	{"/console/people", []access.Scope{access.PeopleRead}, true},
+	{"/console/people/PERSON", []access.Scope{access.PeopleRead}, true},
+	{"/console/books/BOOK/rules", []access.Scope{access.RulesRead}, false},
+	{"/console/books/BOOK/rules/sets/uk-1", []access.Scope{access.RulesRead}, false},
+	{"/console/books/BOOK/rules/changes?from=uk-1&to=uk-1", []access.Scope{access.RulesRead}, false},
+	{"/console/books/BOOK/imports", []access.Scope{access.InboundRead}, false},
+	{"/console/books/BOOK/inbound", []access.Scope{access.InboundRead}, false},
+	{"/console/books/BOOK/campaigns", []access.Scope{access.TransactionsRead}, false},
 	{"/console/books/BOOK/payout-health", []access.Scope{access.PayoutsRead}, false},
 	{"/console/books/BOOK/payout-runs", []access.Scope{access.PayoutsRead}, false},
 	{"/console/books/BOOK/payouts", []access.Scope{access.PayoutsRead}, false},
@@ -49,6 +59,9 @@ var staffPagesTested = []staffPage{
 	{"/console/books/BOOK/payout-policies/uk-1", []access.Scope{access.PayoutsRead}, false},
 	{"/console/books/BOOK/payout-debts", []access.Scope{access.PayoutsRead}, false},
 	{"/console/books/BOOK/treasury-proposals", []access.Scope{access.PayoutsRead}, false},
+	{"/console/books/BOOK/trial-balance?period=2026-11", []access.Scope{access.BooksRead, access.BalancesRead, access.TransactionsRead}, false},
+	{"/books/BOOK/accounts?code=2110&currency=GBP&period=2026-11", []access.Scope{access.BalancesRead, access.TransactionsRead}, false},
+	{"/books/BOOK/accounts/" + string(owed) + "?period=2026-11", []access.Scope{access.BalancesRead, access.TransactionsRead}, false},
 	{"/console/books/BOOK/reconciliation", []access.Scope{access.ReconciliationRead}, false},
 	{"/console/books/BOOK/reconciliation/runs", []access.Scope{access.ReconciliationRead}, false},
 	{"/console/books/BOOK/breaks", []access.Scope{access.ReconciliationRead}, false},
@@ -64,7 +77,7 @@ var staffPagesTested = []staffPage{
 func TestRolesAndPages(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	ids := map[string]string{}
+	ids := map[string]string{"person": h.person("Petra").ID}
 	for _, code := range []string{"uk", "vn"} {
 		book := h.book(code, "Souk "+code, "GBP")
 		h.post(book, "a", sale(pending, owed, 100, "GBP"))
@@ -76,7 +89,7 @@ func TestRolesAndPages(t *testing.T) {
 	payee := h.payee(mustBook(t, h, "uk"), "cre_amy")
 	visible, hidden := 0, 0
 	try := func(who string, b *browser, p staffPage, code string, want bool) {
-		path := strings.NewReplacer("BOOK", code, "APPROVAL", ids[code]).Replace(p.path)
+		path := strings.NewReplacer("BOOK", code, "APPROVAL", ids[code], "PERSON", ids["person"]).Replace(p.path)
 		missing := b.get(strings.NewReplacer("BOOK", "none", "APPROVAL", "ap_0000000000000000").Replace("/books/BOOK"), 404)
 		status, got := b.send(http.MethodGet, path, nil)
 		switch {
@@ -194,7 +207,19 @@ func TestAuditPages(t *testing.T) {
 	}
 	b := h.in("Samira", access.Grant{Role: access.Auditor})
 	p := b.get("/console/books/uk/audit", 200)
-	p.has(t, "Audit trail", "key.revoked", "key:k0", "key0", "for per_aaaaaaaaaaaaaaaa", "left the company", "Before", "After", "state ended", "203.0.113.7", "REQ", "2026-11-21 09:30:00")
+	p.has(t, "newest first", fmt.Sprintf("key:k%d", n-1))
+	p.hasNot(t, ">key:k0<")
+	p = b.get("/console/books/uk/audit?order=oldest", 200)
+	p.has(t, "Audit trail", "oldest first", "key.revoked", "key:k0", "key0", "for per_aaaaaaaaaaaaaaaa", "left the company", "Before", "After", "state ended", "203.0.113.7", "REQ", "2026-11-21 09:30:00")
+	for path, newest := "/console/books/uk/audit", n; path != ""; {
+		q := b.get(path, 200)
+		if newest -= q.Rows - 1; !strings.Contains(q.source, fmt.Sprintf(`<td class="code">%d</td>`, newest+1)) {
+			t.Errorf("%s does not end with row %d", path, newest+1)
+		}
+		if path = q.next(t); path == "" && newest != 0 {
+			t.Errorf("%d rows are missing", newest)
+		}
+	}
 	seen := 0
 	for {
 		if p.Rows > auditPerPage+1 {
@@ -218,7 +243,7 @@ func TestAuditPages(t *testing.T) {
 		t.Errorf("narrowed: %d %d %d", rows("object=key:k7"), rows("act=key.&actor=key1&until=2026-11-21"), rows("from=2026-11-22&until=2026-11-22"))
 	}
 	b.get("/console/books/uk/audit?act=nothing.here", 200).has(t, "No row fits", "Show all")
-	for _, bad := range []string{"from=x", "until=2026-13-01", "after=x", "after=-1", "actor=%00", "object=%ff", "act=" + strings.Repeat("a", 300), "from=9999-12-31", "from=1000-01-01"} {
+	for _, bad := range []string{"order=newest", "from=x", "until=2026-13-01", "after=x", "after=-1", "actor=%00", "object=%ff", "act=" + strings.Repeat("a", 300), "from=9999-12-31", "from=1000-01-01"} {
 		b.get("/console/books/uk/audit?"+bad, 400)
 	}
 	if p := b.get("/console/books/uk/audit?from="+h.now().UTC().Format("2006-01-02"), 200); !strings.Contains(p.source, `aria-current="true">Today`) {

@@ -30,7 +30,7 @@ type tally struct {
 
 // tallyGroup is the rows of one root of the chart.
 type tallyGroup struct {
-	Name string
+	Root string
 	Rows []tallyRow
 }
 
@@ -105,9 +105,8 @@ func (t *tallying) add(book ledger.Book, chart *ledger.Chart, row ledger.TrialRo
 		r.Link = rowAddress(book, c, row.Currency)
 	}
 	root, _, _ := strings.Cut(string(row.Account), ":")
-	name := strings.ToUpper(root[:1]) + root[1:]
-	if n := len(t.Groups); n == 0 || t.Groups[n-1].Name != name {
-		t.Groups = append(t.Groups, tallyGroup{Name: name})
+	if n := len(t.Groups); n == 0 || t.Groups[n-1].Root != root {
+		t.Groups = append(t.Groups, tallyGroup{Root: root})
 	}
 	g := &t.Groups[len(t.Groups)-1]
 	g.Rows = append(g.Rows, r)

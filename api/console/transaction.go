@@ -9,7 +9,10 @@ import (
 	"strconv"
 	"time"
 
+	"mizan/api/access"
 	"mizan/ledger"
+	"mizan/ledger/commerce"
+	"mizan/ledger/fault"
 )
 
 // A transaction's own page: what the book knows about it, and its entries.
@@ -28,6 +31,16 @@ type transactionPage struct {
 	// Links lead to the transactions this one corrects and is corrected by.
 	Links       []relation
 	Next, First string
+	// Why is how it came to be; nil where nobody can compute it again. Reasons are those of the entries shown, by line.
+	Why     *commerce.Explanation
+	Reasons map[int]string
+	// NoWhy says that it was asked for and cannot be given.
+	NoWhy bool
+	// About leads to the page of the order, donation or payout that it is about; empty without one.
+	About string
+	// Evidence is what the processor and the bank say of it, for those who may read that.
+	Evidence     []evidenceLine
+	SeesEvidence bool
 }
 
 type pair struct{ Key, Value string }
@@ -46,6 +59,8 @@ type entryLine struct {
 	Currency      string
 	ExternalRef   string
 	Debit, Credit amount
+	// Row is the name of its row of the chart.
+	Row string
 	// Balance is the account's balance after the entry, positive on its normal side.
 	Balance amount
 	Normal  ledger.Side
@@ -97,7 +112,63 @@ func (c *console) transaction(ctx context.Context, r *http.Request) (answer, err
 	if p.Links, err = c.relations(ctx, book, t); err != nil {
 		return answer{}, err
 	}
-	return answer{Title: t.ID(), Trail: trail(book, link{"Transactions", listAddress(book, nil)}), Active: "transactions", Data: p}, nil
+	month, err := monthAsked(r)
+	if err != nil {
+		return answer{}, err
+	}
+	if err := c.explained(ctx, r, book, t, &p); err != nil {
+		return answer{}, err
+	}
+	return answer{Title: t.ID(), Trail: trail(book, append(c.monthTrail(ctx, book, month), link{tellerOf(ctx).say("shared.transactions"), listAddress(book, nil)})...), Active: "transactions", Data: p}, nil
+}
+
+// explained adds why the entries are what they are, what the transaction is about, and what others say of it.
+func (c *console) explained(ctx context.Context, r *http.Request, book ledger.Book, t ledger.Transaction, p *transactionPage) (err error) {
+	for i := range p.Entries {
+		if row, err := c.Ledger.Chart().Resolve(p.Entries[i].Account); err == nil {
+			p.Entries[i].Row = tellerOf(ctx).meaning(row.Code, row.Meaning)
+		}
+	}
+	if c.Commerce == nil {
+		return nil
+	}
+	p.Why, err = c.Commerce.Explain(ctx, book, t.Sequence)
+	if err != nil {
+		if p.Why, p.NoWhy = nil, true; c.unexplained(ctx, err, t.ID()) {
+			return err
+		}
+	} else {
+		p.Reasons = make(map[int]string, len(p.Entries))
+		for i, e := range p.Why.Entries {
+			p.Reasons[t.Entries[i].Line] = e.Text
+		}
+	}
+	p.About = c.subjectPage(ctx, book, t.Subject)
+	if c.Access == nil || visitOf(ctx).principal().Kind != access.Person {
+		return nil
+	}
+	who, err := c.readerOf(ctx, r, access.ReconciliationRead)
+	if isMissing(err) || c.Reconcile == nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	p.SeesEvidence = true
+	p.Evidence, err = c.evidenceBehind(ctx, who, []ledger.Transaction{t})
+	return err
+}
+
+// unexplained reports whether a page ends because something cannot be explained: where the book cannot be reached now. Else its entries
+// stand, though nobody can compute them again; what is no refusal is logged.
+func (c *console) unexplained(ctx context.Context, err error, what string) bool {
+	if ctx.Err() != nil || fault.KindOf(err) == fault.Unavailable {
+		return true
+	}
+	if !isRefusal(err) && c.Log != nil {
+		c.Log.Error("something cannot be explained", "what", what, "err", err)
+	}
+	return false
 }
 
 // show takes one page of the entries.
@@ -125,11 +196,11 @@ func (c *console) relations(ctx context.Context, book ledger.Book, t ledger.Tran
 	}
 	var out []relation
 	for _, x := range []struct {
-		name     string
+		key      string
 		sequence int64
-	}{{"Reverses", t.Reverses}, {"Posts again", t.Reposts}, {"Reversed by", links.ReversedBy}, {"Posted again as", links.RepostedBy}} {
+	}{{"books.relation.reverses", t.Reverses}, {"books.relation.reposts", t.Reposts}, {"books.relation.reversed_by", links.ReversedBy}, {"books.relation.reposted_by", links.RepostedBy}} {
 		if x.sequence != 0 {
-			out = append(out, relation{x.name, link{ledger.TransactionID(book.Code, x.sequence), transactionAddress(book, x.sequence)}})
+			out = append(out, relation{tellerOf(ctx).say(x.key), link{ledger.TransactionID(book.Code, x.sequence), transactionAddress(book, x.sequence)}})
 		}
 	}
 	return out, nil

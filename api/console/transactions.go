@@ -121,7 +121,7 @@ func (c *console) transactions(ctx context.Context, r *http.Request) (answer, er
 	for _, t := range page.Transactions {
 		p.Lines = append(p.Lines, lineOf(book, t))
 	}
-	return answer{Title: "Transactions", Trail: trail(book), Active: "transactions", Data: p}, nil
+	return answer{Title: tellerOf(ctx).say("shared.transactions"), Trail: trail(book), Active: "transactions", Data: p}, nil
 }
 
 // unusable reports whether a text from an address can be the name of nothing in a book.

@@ -11,6 +11,7 @@ import (
 	"mizan/api/access"
 	"mizan/ledger"
 	"mizan/ledger/guard"
+	"mizan/ledger/locale"
 )
 
 // A visit is who looks at a page. What somebody may not see is answered like what does not exist.
@@ -142,8 +143,14 @@ type whose struct {
 	guard.Book
 	// Name is for people; At is the address that the pages begin with.
 	Name, At string
+	// Front is the first page of the book.
+	Front string
 	// Jobs, Payouts and Reconciles say that there are pages about them.
 	Jobs, Payouts, Reconciles bool
+	// Rules and Intake say the same of administration.
+	Rules, Intake bool
+	// teller speaks to the visitor.
+	teller teller
 }
 
 // staffOf returns the visitor and what the page is about, if the visitor has the scope there.
@@ -157,37 +164,47 @@ func (c *console) staffOf(ctx context.Context, r *http.Request, scope access.Sco
 		return v, whose{}, errNoPage
 	}
 	if code == "" {
-		return v, c.installation(), nil
+		return v, c.installation(ctx), nil
 	}
 	book, err := c.Ledger.Book(ctx, code)
 	if err != nil {
 		return v, whose{}, err
 	}
-	return v, c.whoseBook(book), nil
+	return v, c.whoseBook(ctx, book), nil
 }
 
 // installation is what concerns no book.
-func (c *console) installation() whose {
-	return whose{Name: "The installation", At: "/console", Jobs: c.Jobs != nil}
+func (c *console) installation(ctx context.Context) whose {
+	t := tellerOf(ctx)
+	return whose{Name: t.say("shared.installation"), At: "/console", Jobs: c.Jobs != nil, teller: t}
 }
 
-func (c *console) whoseBook(book ledger.Book) whose {
-	return whose{guard.Book{ID: int32(book.ID), Code: book.Code}, book.Name, "/console" + bookAddress(book), c.Jobs != nil, c.Payouts != nil, c.Reconcile != nil}
+func (c *console) whoseBook(ctx context.Context, book ledger.Book) whose {
+	o := whose{Book: guard.Book{ID: int32(book.ID), Code: book.Code}, Name: book.Name, At: "/console" + bookAddress(book), Jobs: c.Jobs != nil, Payouts: c.Payouts != nil, Reconciles: c.Reconcile != nil,
+		Rules: c.Rules != nil, Intake: c.Intake != nil, teller: tellerOf(ctx)}
+	if o.Front = o.At; c.Health == nil {
+		o.Front += "/approvals"
+	}
+	return o
 }
+
+// Lang is what the visitor reads, for parts of pages that are given no more than this.
+func (o whose) Lang() locale.Language { return o.teller.Language }
 
 // trail leads back from a page of the staff to where it belongs.
 func (o whose) trail(more ...link) []link {
 	if o.Code == "" {
 		return more
 	}
-	return append([]link{{o.Name, "/console/books/" + o.Code + "/approvals"}}, more...)
+	return append([]link{{o.Name, o.Front}}, more...)
 }
 
-// tabs are the other pages of the same book or of the installation that the visitor may see.
+// tabs are the other pages of the same book or of the installation that the visitor may see. Pages are known by their English names.
 func (o whose) tabs(p access.Principal, active string) (tabs []tab) {
 	add := func(text, address string, scopes ...access.Scope) {
 		if mayAll(p, o.Code, scopes...) {
-			tabs = append(tabs, tab{link{text, address}, text == active})
+			said := o.teller.say("shared.tab." + strings.ReplaceAll(strings.ToLower(text), " ", "_"))
+			tabs = append(tabs, tab{link{said, address}, text == active})
 		}
 	}
 	add("Approvals", o.At+"/approvals", access.ApprovalsRead)
@@ -201,8 +218,11 @@ func (o whose) tabs(p access.Principal, active string) (tabs []tab) {
 	if o.Jobs {
 		add("Jobs", o.At+"/jobs", access.JobsRead)
 	}
+	o.adminTabs(add)
 	if o.Code != "" {
-		add("Trial balance", "/books/"+o.Code, access.BooksRead, access.BalancesRead, access.TransactionsRead)
+		add("Adjustments", o.At+adjustmentsPath, access.ApprovalsRead, access.TransactionsRead)
+		add("Trial balance", o.At+trialBalancePath, access.BooksRead, access.BalancesRead, access.TransactionsRead)
+		add("Book", "/books/"+o.Code, access.BooksRead, access.BalancesRead, access.TransactionsRead)
 		add("Transactions", "/books/"+o.Code+"/transactions", access.TransactionsRead)
 	}
 	return tabs
@@ -219,12 +239,12 @@ func (v *visit) menu(active string, t teller) (menu []tab) {
 	p := v.principal()
 	switch p.Kind {
 	case access.Person:
-		menu = []tab{{link{"Desk", "/console"}, active == "desk"}}
+		menu = []tab{{link{t.say("shared.menu.desk"), "/console"}, active == "desk"}}
 		if mayAll(p, "", access.PeopleRead) {
-			menu = append(menu, tab{link{"People", "/console/people"}, active == "people"})
+			menu = append(menu, tab{link{t.say("shared.menu.people"), "/console/people"}, active == "people"})
 		}
 		if p.Has(access.KeysRead) {
-			menu = append(menu, tab{link{"Keys", "/console/keys"}, active == "keys"})
+			menu = append(menu, tab{link{t.say("shared.menu.keys"), "/console/keys"}, active == "keys"})
 		}
 	case access.Payee:
 		menu = []tab{{link{t.say("portal.title"), "/portal"}, active == "portal"}, {link{t.say("orders.title"), "/portal/orders"}, active == "orders"},

@@ -115,7 +115,7 @@ func (in *inside) exportTrail(ctx context.Context, book guard.Book, w io.Writer)
 	out := bufio.NewWriter(w)
 	lines := json.NewEncoder(out)
 	lines.SetEscapeHTML(false)
-	if _, err := in.trail.Taken(ctx, in.by, book, 0); err != nil {
+	if _, err := in.trail.Taken(ctx, in.by, book, guard.Filter{}, 0); err != nil {
 		return err
 	}
 	for after := int64(0); ; {

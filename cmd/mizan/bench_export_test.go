@@ -9,7 +9,7 @@ import (
 // TestBenchExport runs the whole benchmark over a few rows: each format leaves whole. How fast it was is nobody's business here.
 func TestBenchExport(t *testing.T) {
 	t.Parallel()
-	h := newHome(t, nil)
+	h := newHome(t)
 	cmd := h.command(t.Context(), h.dir+"/bin/mizan", "bench", "export", "--json", "--rows", "3000")
 	var said strings.Builder
 	cmd.Stderr = &said

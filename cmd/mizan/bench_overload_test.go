@@ -12,7 +12,7 @@ import (
 // may record nothing in a moment, and is given longer ones then.
 func TestBenchOverload(t *testing.T) {
 	t.Parallel()
-	h := newHome(t, nil)
+	h := newHome(t)
 	for _, batch := range []string{"1", "100"} {
 		const longest = 32 * time.Second
 		for moment := 500 * time.Millisecond; ; moment *= 4 {

@@ -15,6 +15,8 @@ import (
 	"mizan/ledger/money"
 	"mizan/ledger/postgres"
 	"mizan/payouts"
+	"mizan/payouts/reconcile"
+	"mizan/payouts/reconcile/evidence"
 )
 
 // The book whose pages are measured: a year of sales of thousands of sellers and creators, one in ten of them refunded, one creator with a
@@ -29,8 +31,8 @@ const (
 	quietSales, payoutWeeks, gifts = 20, 6, 60
 	// salesAtOnce is about how many sales are put in by one turn.
 	salesAtOnce = 100_000
-	// mostPayable bounds the other payees that payout runs decide about.
-	mostPayable = 2_000
+	// mostPayable bounds the other payees that payout runs decide about, bankLines those of the bank's statement.
+	mostPayable, bankLines = 2_000, 20_000
 )
 
 var (
@@ -98,7 +100,7 @@ func (f *salesBook) find(ctx context.Context) (err error) {
 	if err := f.caughtUp(ctx); err != nil {
 		return err
 	}
-	return f.publish(ctx)
+	return errors.Join(f.byBank(ctx), f.publish(ctx))
 }
 
 // patterns posts the sales that are copied, and has those who follow the book see them.
@@ -311,7 +313,27 @@ func (f *salesBook) present(ctx context.Context) (err error) {
 	if _, err := f.receipts.Follow(ctx, f.book); err != nil {
 		return err
 	}
-	return f.publish(ctx)
+	return errors.Join(f.byBank(ctx), f.publish(ctx))
+}
+
+// byBank takes a statement of a bank, unless it was taken before.
+func (f *salesBook) byBank(ctx context.Context) error {
+	_, err := f.reconcile.SetSource(ctx, operator(), f.book, reconcile.KindBank, "main", reconcile.Settings{Accounts: []ledger.Address{"assets:bank:operating:main"}, Currency: "USD", Format: string(evidence.CAMT053)})
+	if err != nil {
+		return err
+	}
+	day := pagesShownAt.AddDate(0, 0, -3).UTC().Truncate(24 * time.Hour)
+	x := evidence.Statement{ID: "S-1", Account: "021000021000000001", Currency: "USD", From: day, Until: day, Proved: true}
+	for i := range min(bankLines, f.sales/5) {
+		id := fmt.Sprintf("BL-%d", i)
+		x.Lines = append(x.Lines, evidence.Line{ID: id, Amount: money.Minor(1000 + i*37%90000), Booked: day, Value: day, EndToEnd: "E2E-" + id, Code: "PMNT/RCDT/ESCT"})
+		x.Closing += x.Lines[i].Amount
+	}
+	content, err := evidence.Render(evidence.CAMT053, []evidence.Statement{x})
+	if err == nil {
+		_, err = f.reconcile.TakeStatement(ctx, operator(), f.book, "main", content)
+	}
+	return err
 }
 
 // publish makes the receipts, or finds those that were made.

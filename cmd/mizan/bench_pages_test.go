@@ -12,9 +12,9 @@ import (
 // nobody's business here.
 func TestBenchPages(t *testing.T) {
 	t.Parallel()
-	h := newHome(t, nil)
+	h := newHome(t)
 	run := func(args ...string) (r pagesResult) {
-		cmd := h.command(t.Context(), h.dir+"/bin/mizan", append([]string{"bench", "pages", "--json", "--sales", "1000", "--lines", "200", "--requests", "1", "--scratch", h.dir + "/pages"}, args...)...)
+		cmd := h.command(t.Context(), h.dir+"/bin/mizan", append([]string{"bench", "pages", "--json", "--sales", "1000", "--lines", "200", "--requests", "1", "--scratch", h.data + "/pages"}, args...)...)
 		var said strings.Builder
 		cmd.Stderr = &said
 		out, err := cmd.Output()

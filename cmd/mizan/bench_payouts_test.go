@@ -10,7 +10,7 @@ import (
 // paid, and what two replicas send arrives once. How fast it was is nobody's business here.
 func TestBenchPayouts(t *testing.T) {
 	t.Parallel()
-	h := newHome(t, nil)
+	h := newHome(t)
 	cmd := h.command(t.Context(), h.dir+"/bin/mizan", "bench", "payouts", "--json", "--payees", "1000", "--paid", "30", "--send", "20", "--pace", "50")
 	var said strings.Builder
 	cmd.Stderr = &said

@@ -10,7 +10,7 @@ import (
 // run and the postings beside it take place. How fast it was is nobody's business here.
 func TestBenchReconcile(t *testing.T) {
 	t.Parallel()
-	h := newHome(t, nil)
+	h := newHome(t)
 	cmd := h.command(t.Context(), h.dir+"/bin/mizan", "bench", "reconcile", "--json", "--lines", "3000", "--day", "20", "--sales", "40")
 	var said strings.Builder
 	cmd.Stderr = &said

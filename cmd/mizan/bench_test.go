@@ -12,7 +12,7 @@ import (
 func TestBenchPosting(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	c := benchPostingCmd{Sales: 1000, Preload: 2000, Verify: true, JSON: true, Scratch: t.TempDir()}
+	c := benchPostingCmd{Sales: 1000, Preload: 2000, Verify: true, JSON: true, Scratch: newHome(t).data}
 	if err := c.runPosting(t.Context(), &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}

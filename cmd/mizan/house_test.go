@@ -3,7 +3,6 @@ package main
 // A house of services in production shape for tests: a server of its own, the programs over it, and the people who sign in.
 
 import (
-	"context"
 	"io"
 	"maps"
 	"net/http"
@@ -31,20 +30,10 @@ type production struct {
 
 func newProduction(t *testing.T) production {
 	t.Helper()
-	h := newHome(t, nil)
-	server, err := postgres.StartServer(t.Context(), postgres.ServerConfig{DataDir: filepath.Join(h.dir, "server"), Durable: true, SharedBuffers: "32MB"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	h := newHome(t)
+	server := h.startMigrated(t, postgres.ServerConfig{SharedBuffers: "32MB"})
 	p := production{home: h, super: server.URL("postgres", "mizan"), env: map[string]string{"MIZAN_ADMIN_DATABASE_URL": server.URL("postgres", "postgres"),
 		"MIZAN_OWNER_DATABASE_URL": server.URL("mizan_owner", "mizan"), "MIZAN_DATABASE_URL": server.URL("mizan_app", "mizan")}}
-	mizan(t, p.env, "", "migrate", "bootstrap").want(t, exitDone)
-	mizan(t, p.env, "", "migrate", "up").want(t, exitDone)
 	p.env["MIZAN_VAULT_KEYS_FILE"] = p.write(t, "vault-keys", newVaultKey("k1"))
 	return p
 }

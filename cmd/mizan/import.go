@@ -69,7 +69,7 @@ func (c *importCmd) Run(ctx context.Context, s *surroundings) error {
 	}
 	fmt.Fprintf(s.stdout, "The file %s import %s.\n", verb, i.ID)
 	if c.Retry && i.State == "done" && i.Counts.Parked > 0 {
-		if i, err = remote.RetryImport(ctx, c.Book, i.ID); err != nil {
+		if i, err = remote.RetryImport(ctx, c.Book, i.ID, ""); err != nil {
 			return err
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"reflect"
 	"strings"
 	"syscall"
 	"time"
@@ -99,13 +100,28 @@ type grammar struct {
 	Version      versionCmd      `cmd:"" help:"Print the version."`
 }
 
+// grammarFor returns the part of the grammar that the command line begins with, or all of it. To read all of it takes ten times as long
+// as most commands do.
+func grammarFor(args []string) any {
+	if len(args) == 0 {
+		return &grammar{}
+	}
+	word := strings.ReplaceAll(args[0], "-", "")
+	command, known := reflect.TypeFor[grammar]().FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, word) })
+	if !known {
+		return &grammar{}
+	}
+	command.Index, command.Offset = nil, 0
+	return reflect.New(reflect.StructOf([]reflect.StructField{command})).Interface()
+}
+
 // helpShown is how kong's wish to exit travels up to Run.
 type helpShown int
 
 // Run executes one command line and returns its exit code. It ends early, but in order, when ctx ends.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(string) string) (code int) {
 	s := &surroundings{stdin: stdin, stdout: stdout, stderr: stderr, getenv: getenv, now: time.Now}
-	parser, err := kong.New(&grammar{},
+	parser, err := kong.New(grammarFor(args),
 		kong.Name("mizan"),
 		kong.Description("Mizan, a double-entry ledger and payout service for social commerce."),
 		kong.Writers(stdout, stderr),

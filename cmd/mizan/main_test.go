@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"mizan/ledger/postgres/pgtest"
 )
 
 // asProgram makes the test binary be mizan itself.
@@ -30,7 +32,15 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	// They lie in the directory for temporary files, or in memory.
+	if failpointsParent != "" {
+		_ = os.RemoveAll(failpointsParent)
+	}
+	if removeMigrated != nil {
+		_ = removeMigrated()
+	}
+	os.Exit(code)
 }
 
 // outcome is what one command line came to.
@@ -66,11 +76,15 @@ func (o outcome) want(t *testing.T, code int, words ...string) outcome {
 
 // home is a directory with a copy of the program, and the user who works there.
 type home struct {
-	dir        string
+	dir string
+	// data is where databases are kept, in memory if there is room: what is killed here is programs, and none of them loses what it wrote
+	// to a file.
+	data       string
 	credential *syscall.Credential // nil for this user
 }
 
-// forEachUser runs the test in a new home as this user and, if that is root, as an ordinary user too.
+// forEachUser runs the test in a new home as this user and, if that is root, as an ordinary user too. Nothing is made there beforehand,
+// on any machine, so that a first start is what somebody sees who just got the program.
 func forEachUser(t *testing.T, test func(t *testing.T, h home)) {
 	t.Helper()
 	users := map[string]*syscall.Credential{"this user": nil}
@@ -80,13 +94,32 @@ func forEachUser(t *testing.T, test func(t *testing.T, h home)) {
 	for name, credential := range users {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, newHome(t, credential))
+			test(t, bareHome(t, credential))
 		})
 	}
 }
 
-// newHome makes the directory. t.TempDir is closed to other users.
-func newHome(t *testing.T, credential *syscall.Credential) home {
+// newHome makes a home of this user that keeps its databases in memory if there is room.
+func newHome(t *testing.T) home {
+	t.Helper()
+	h := bareHome(t, nil)
+	if pgtest.MemoryDir() != "" {
+		h.keepInMemory(t)
+	}
+	return h
+}
+
+// campaignHome is newHome, but on disk for a whole campaign: several of its databases run at once, and grow for hours.
+func campaignHome(t *testing.T, long bool) home {
+	t.Helper()
+	if long {
+		return bareHome(t, nil)
+	}
+	return newHome(t)
+}
+
+// bareHome makes the directory, which has all that it keeps on disk. t.TempDir is closed to other users.
+func bareHome(t *testing.T, credential *syscall.Credential) home {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "mizan-test-")
 	if err != nil {
@@ -97,7 +130,7 @@ func newHome(t *testing.T, credential *syscall.Credential) home {
 			t.Error(err)
 		}
 	})
-	h := home{dir: dir, credential: credential}
+	h := home{dir: dir, data: dir, credential: credential}
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -119,6 +152,25 @@ func newHome(t *testing.T, credential *syscall.Credential) home {
 		t.Fatal(err)
 	}
 	return h
+}
+
+// keepInMemory has the home keep its databases there, those of mizan dev too.
+func (h *home) keepInMemory(t *testing.T) {
+	t.Helper()
+	data, remove, err := pgtest.Scratch("mizan-test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.data = data
+	t.Cleanup(func() {
+		if err := remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	dev := filepath.Join(data, ".mizan")
+	if err := errors.Join(os.Chmod(data, 0o755), os.Mkdir(dev, 0o755), os.Symlink(dev, filepath.Join(h.dir, ".mizan"))); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // copyFile links where it can, because the program is large.
@@ -148,7 +200,7 @@ func copyFile(t *testing.T, from, to string) {
 func (h home) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = h.dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "LC_ALL=C"}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "LC_ALL=C", "TMPDIR=" + h.data}
 	if bin := os.Getenv("MIZAN_POSTGRES_BIN"); bin != "" {
 		cmd.Env = append(cmd.Env, "MIZAN_POSTGRES_BIN="+bin)
 	}

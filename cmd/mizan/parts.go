@@ -16,6 +16,7 @@ import (
 	"mizan/ledger/vault"
 	"mizan/payouts"
 	"mizan/payouts/earnings"
+	"mizan/payouts/health"
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor"
 	"mizan/payouts/processor/bankfile"
@@ -72,6 +73,8 @@ type parts struct {
 	// statements tells payees what came to their accounts and why.
 	statements *statements.Service
 	questions  *questions.Service
+	// health reads how books stand; it knows messages and imports where the service takes some.
+	health *health.Service
 	// reconcile holds the books against evidence, and closes months.
 	reconcile *reconcile.Service
 	// earnings keeps what payees earned over time.

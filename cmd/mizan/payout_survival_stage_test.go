@@ -29,7 +29,6 @@ import (
 	"mizan/ledger"
 	"mizan/ledger/money"
 	"mizan/ledger/postgres"
-	"mizan/migrations"
 	"mizan/payouts"
 	"mizan/payouts/processor/simulator"
 	"mizan/payouts/processor/stripe"
@@ -69,24 +68,9 @@ type payHouse struct {
 
 func newPayHouse(t *testing.T, r *tally) *payHouse {
 	t.Helper()
-	h := &payHouse{home: newHome(t, nil), tally: r}
-	built := make(chan error, 1)
-	go func() { built <- buildFailpoints(h.home) }()
-	var err error
-	h.server, err = postgres.StartServer(t.Context(), postgres.ServerConfig{DataDir: filepath.Join(h.home.dir, "server"), Durable: true, SharedBuffers: "64MB", MaxConnections: 200})
-	if err != nil {
-		t.Fatal(errors.Join(err, <-built))
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := h.server.Stop(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := <-built; err != nil {
-		t.Fatal(err)
-	}
+	h := &payHouse{home: campaignHome(t, *payoutSurvivalLong), tally: r}
+	h.home.withFailpoints(t)
+	h.server = h.home.startMigrated(t, postgres.ServerConfig{SharedBuffers: "64MB", MaxConnections: 200})
 	return h
 }
 
@@ -94,12 +78,7 @@ func newPayHouse(t *testing.T, r *tally) *payHouse {
 func (h *payHouse) lend(t *testing.T) (*postgres.Pool, string) {
 	t.Helper()
 	name := fmt.Sprintf("stage_%d", h.lent.Add(1))
-	if err := postgres.Bootstrap(t.Context(), h.server.URL("postgres", "postgres"), name, postgres.Roles{}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := migrations.Apply(t.Context(), h.server.URL("mizan_owner", name), migrations.Options{}); err != nil {
-		t.Fatal(err)
-	}
+	copyDatabase(t, h.server, name)
 	pool, err := postgres.Open(t.Context(), h.server.URL("mizan_app", name), postgres.Options{MaxConns: 12})
 	if err != nil {
 		t.Fatal(err)

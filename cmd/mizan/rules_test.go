@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +90,16 @@ func TestRulesSession(t *testing.T) {
 	list, err := remote.RuleSets(t.Context(), "uk")
 	if err != nil || len(list) != 2 || list[1].ID != "contract-1" || list[1].State != "next" || !list[1].ValidFrom.Equal(from) {
 		t.Errorf("%+v %v", list, err)
+	}
+	check, err := remote.CheckRules(t.Context(), "uk", []byte(document))
+	if err != nil || check.RuleSet != "contract-1" || !check.Known || check.Before != "contract-1" || len(check.Changes) != 0 || len(check.Sentences) != 1 {
+		t.Errorf("%+v %v", check, err)
+	}
+	if changes, err := remote.RuleChanges(t.Context(), "uk", "uk-1", "contract-1"); err != nil || !slices.Contains(changes, client.RuleChange{Change: "changed", Subject: "rule commission", Field: "rate", Before: "9 %", After: "8 %"}) {
+		t.Errorf("%+v %v", changes, err)
+	}
+	if told, err := client.Collect(remote.Audit(t.Context(), "uk", client.AuditQuery{Newest: true}), 1); err != nil || len(told) != 1 || told[0].Act != "rules.added" || told[0].Object != "rule_set:contract-1" {
+		t.Errorf("the newest of the trail: %+v %v", told, err)
 	}
 	again, err := remote.AddRuleSet(t.Context(), "uk", []byte(document))
 	if err != nil || !again.Replayed || len(again.Sentences) != 1 {

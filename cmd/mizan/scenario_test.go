@@ -36,6 +36,7 @@ func serveOn(t *testing.T, db *pgtest.DB, config serviceConfig) (address string,
 // serveAs is serveOn that also returns the service itself.
 func serveAs(t *testing.T, db *pgtest.DB, config serviceConfig) (address string, remote *client.Client, v *service) {
 	t.Helper()
+	config.lookPatience = time.Minute
 	v, err := newService(t.Context(), db.Pool, time.Now, config)
 	if err != nil {
 		t.Fatal(err)

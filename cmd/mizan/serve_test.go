@@ -13,8 +13,8 @@ import (
 
 func TestServe(t *testing.T) {
 	t.Parallel()
-	h := newHome(t, nil)
-	server, err := postgres.StartServer(t.Context(), postgres.ServerConfig{DataDir: filepath.Join(h.dir, "server"), Durable: true, SharedBuffers: "32MB"})
+	h := newHome(t)
+	server, err := postgres.StartServer(t.Context(), postgres.ServerConfig{DataDir: filepath.Join(h.data, "server"), Durable: true, SharedBuffers: "32MB"})
 	if err != nil {
 		t.Fatal(err)
 	}

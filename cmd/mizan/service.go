@@ -27,8 +27,10 @@ import (
 	"mizan/ledger/postgres"
 	"mizan/ledger/vault"
 	"mizan/payouts"
+	"mizan/payouts/health"
 	"mizan/payouts/jobs"
 	"mizan/payouts/processor"
+	"mizan/payouts/search"
 )
 
 var (
@@ -73,6 +75,8 @@ type serviceConfig struct {
 	withoutJobs, pollOnly bool
 	// jobsLater starts the jobs not before startJobs.
 	jobsLater bool
+	// lookPatience is how long one figure of a book's health and one part of a search may take; 0 for the usual.
+	lookPatience time.Duration
 	// clock is one that can be moved, for development and tests; nil for the one handed in. It is trusted however far it is
 	// from the database's.
 	clock *clock
@@ -119,30 +123,31 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 	counts.watch(p.jobs, now)
 	newReconcileMetrics(registry, p, now, config.log)
 	newEarningsMetrics(registry, p, config.log)
-	inbound := intake.New(pool, p.books, p.events, intake.Options{Secrets: config.secrets, Now: now, Log: config.log})
+	inbound := p.receiving(pool, now, config)
 	var handler http.Handler
 	// The handbook shows the API as the API describes itself. It asks once, and no request comes before the handler is
 	// there.
 	described := sync.OnceValue(func() []byte { return ask(handler, "/openapi.json") })
 	handler, err = api.New(api.Config{
-		Ledger:         p.books,
-		Commerce:       p.events,
-		Intake:         inbound,
-		Notices:        noticesOf(pool, now, config.driver),
-		Rules:          p.rules,
-		Access:         p.access,
-		Desk:           p.desk,
-		Trail:          p.trail,
-		Vault:          p.vault,
-		Jobs:           p.jobs,
-		Payouts:        p.payouts,
-		Bank:           p.bank,
-		Reconcile:      p.reconcile,
-		Earnings:       p.earnings,
-		Reports:        p.reports,
-		Receipts:       p.receipts,
-		Statements:     p.statements,
-		Questions:      p.questions,
+		Ledger:     p.books,
+		Commerce:   p.events,
+		Intake:     inbound,
+		Notices:    noticesOf(pool, now, config.driver),
+		Rules:      p.rules,
+		Access:     p.access,
+		Desk:       p.desk,
+		Trail:      p.trail,
+		Vault:      p.vault,
+		Jobs:       p.jobs,
+		Payouts:    p.payouts,
+		Bank:       p.bank,
+		Reconcile:  p.reconcile,
+		Earnings:   p.earnings,
+		Reports:    p.reports,
+		Receipts:   p.receipts,
+		Statements: p.statements,
+		Questions:  p.questions,
+		Health:     p.health, LookPatience: config.lookPatience,
 		PublicURL:      config.public,
 		Secure:         config.secure,
 		TrustedProxies: config.proxies,
@@ -151,7 +156,7 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 		Metrics:        registry,
 		Version:        version(),
 		CursorKey:      config.cursorKey,
-		Console:        console.New(p.consoleConfig(config, now)),
+		Console:        console.New(p.consoleConfig(config, inbound, now)),
 		Docs:           docs.Handler(described),
 		Ready:          func(ctx context.Context) error { return pool.Ping(ctx) },
 	})
@@ -169,6 +174,20 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 	return v, nil
 }
 
+// receiving is what takes messages and imports, with what reads how books stand, which counts those that wait.
+func (p *parts) receiving(pool *postgres.Pool, now func() time.Time, config serviceConfig) *intake.Service {
+	inbound := intake.New(pool, p.books, p.events, intake.Options{Secrets: config.secrets, Now: now, Log: config.log})
+	p.health = health.New(health.Options{Ledger: p.books, Events: p.events, Intake: inbound, Desk: p.desk, Jobs: p.jobs, Payouts: p.payouts, Reconcile: p.reconcile,
+		Questions: p.questions, Now: now, Patience: config.lookPatience, Log: config.log})
+	return inbound
+}
+
+// searching is what searches books.
+func (p *parts) searching(now func() time.Time, config serviceConfig) *search.Service {
+	return search.New(search.Options{Ledger: p.books, Events: p.events, Desk: p.desk, Payouts: p.payouts, Reconcile: p.reconcile, Reports: p.reports, Now: now, Patience: config.lookPatience,
+		Log: config.log})
+}
+
 // noticesOf returns what takes the notices of the processor, and nil where there is none.
 func noticesOf(pool *postgres.Pool, now func() time.Time, driver processor.Driver) api.Notices {
 	if driver == nil {
@@ -183,12 +202,12 @@ func (v *service) close(ctx context.Context) error {
 }
 
 // consoleConfig is what the pages need.
-func (p *parts) consoleConfig(config serviceConfig, now func() time.Time) console.Config {
+func (p *parts) consoleConfig(config serviceConfig, inbound *intake.Service, now func() time.Time) console.Config {
 	pages := console.Config{
-		Ledger: p.books, Access: p.access, Desk: p.desk, Trail: p.trail, Commerce: p.events, Vault: p.vault, Jobs: p.jobs, Payouts: p.payouts, Bank: p.bank,
-		Reconcile: p.reconcile, Earnings: p.earnings, Reports: p.reports, Receipts: p.receipts, Statements: p.statements, Questions: p.questions,
+		Ledger: p.books, Access: p.access, Desk: p.desk, Trail: p.trail, Commerce: p.events, Rules: p.rules, Intake: inbound, Vault: p.vault, Jobs: p.jobs, Payouts: p.payouts, Bank: p.bank,
+		Reconcile: p.reconcile, Earnings: p.earnings, Reports: p.reports, Receipts: p.receipts, Statements: p.statements, Questions: p.questions, Health: p.health, Search: p.searching(now, config),
 		FormKey: config.sessionKey, Secure: config.secure, Now: now, Version: version(), Open: config.open, Printer: config.printer, Log: config.log,
-		Address: api.ClientAddress,
+		Address: api.ClientAddress, Operations: api.ConsoleOperations(),
 	}
 	if config.issuer != nil {
 		pages.Issuer = config.issuer

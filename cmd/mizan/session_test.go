@@ -132,8 +132,8 @@ func testKeysOfAStoppedService(t *testing.T, h home, p *program) {
 // What a second mizan, a wrong key and a wrong command line are told, and with which exit code.
 func TestDevRefusals(t *testing.T) {
 	t.Parallel()
-	h := newHome(t, nil)
-	p := startDev(t, h, "--api-key", testKey)
+	h := newHome(t)
+	p := startMigratedDev(t, h, "--api-key", testKey)
 	data := filepath.Join(h.dir, ".mizan")
 	if _, err := os.Stat(devKeyFile(data)); !os.IsNotExist(err) {
 		t.Errorf("with --api-key no development key is needed, but there is one (%v)", err)
@@ -196,7 +196,7 @@ func testJSONOutput(t *testing.T, env map[string]string) {
 // A second start of mizan dev with the demo books changes nothing, and its pages are there.
 func TestDevSeedsOnce(t *testing.T) {
 	t.Parallel()
-	h := newHome(t, nil)
+	h := newHome(t)
 	for _, want := range []string{"15 transactions posted, 0 were there before", "0 transactions posted, 15 were there before"} {
 		p := h.start(t, []string{"MIZAN_LISTEN=127.0.0.1:0"}, untilServing, "dev", "--days", "2")
 		if said := p.output(); !strings.Contains(said, want) || !strings.Contains(said, "78 balances checked, 0 not as expected") || !strings.Contains(said, "2 days from 2025-06-01") {
@@ -220,8 +220,8 @@ func TestDevSeedsOnce(t *testing.T) {
 // Nothing is left running after a clean stop.
 func TestStopIsComplete(t *testing.T) {
 	t.Parallel()
-	h := newHome(t, nil)
-	p := startDev(t, h)
+	h := newHome(t)
+	p := startMigratedDev(t, h)
 	begun := time.Now()
 	p.stop(t)
 	t.Logf("stopped after %s", time.Since(begun).Round(time.Millisecond))
@@ -233,8 +233,8 @@ func TestStopIsComplete(t *testing.T) {
 // Whoever asks twice does not wait for a request that hangs, and loses nothing by it.
 func TestSecondSignalEndsAtOnce(t *testing.T) {
 	t.Parallel()
-	h := newHome(t, nil)
-	p := startDev(t, h)
+	h := newHome(t)
+	p := startMigratedDev(t, h)
 	createShop(t, h, p)
 	tell(t, h, p, sale, "post", "shop").want(t, exitDone, "recorded")
 	key, err := readSecret(devKeyFile(filepath.Join(h.dir, ".mizan")))
@@ -288,8 +288,8 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 // A PostgreSQL that dies takes mizan with it, in order and with a word about it, and the next start goes on.
 func TestPostgresDies(t *testing.T) {
 	t.Parallel()
-	h := newHome(t, nil)
-	p := startDev(t, h)
+	h := newHome(t)
+	p := startMigratedDev(t, h)
 	createShop(t, h, p)
 	tell(t, h, p, sale, "post", "shop").want(t, exitDone, "recorded")
 	file, err := os.ReadFile(filepath.Join(h.dir, ".mizan", "postgres", "postmaster.pid"))

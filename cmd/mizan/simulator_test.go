@@ -155,9 +155,9 @@ func TestSimulatorFlags(t *testing.T) {
 // TestDevHasAProcessor: development has a processor whose state outlives it, and believes no other's notices.
 func TestDevHasAProcessor(t *testing.T) {
 	t.Parallel()
-	h := newHome(t, nil)
+	h := newHome(t)
 	data := filepath.Join(h.dir, ".mizan")
-	p := startDev(t, h)
+	p := startMigratedDev(t, h)
 	simulated := func() (address, key string) {
 		t.Helper()
 		_, rest, found := strings.Cut(p.output(), "Processor  ")
@@ -269,7 +269,7 @@ func TestADevProcessorAndItsService(t *testing.T) {
 // TestServeSpeaksToASimulatorThatRunsAlone, as Mizan would to Stripe.
 func TestServeSpeaksToASimulatorThatRunsAlone(t *testing.T) {
 	t.Parallel()
-	h := newHome(t, nil)
+	h := newHome(t)
 	p := h.start(t, nil, untilServing, "simulator", "--listen", "127.0.0.1:0", "--seed", "7")
 	env := map[string]string{"MIZAN_STRIPE_KEY": simulatorKey, "MIZAN_STRIPE_ADDRESS": p.address,
 		"MIZAN_STRIPE_WEBHOOK_SECRET": "whsec_of_the_platform", "MIZAN_STRIPE_CONNECT_SECRET": "whsec_of_connected_accounts"}

@@ -59,6 +59,7 @@ func storyOn(t *testing.T, db *pgtest.DB, config serviceConfig) (tell *story, ad
 		t.Fatal(err)
 	}
 	config.driver = config.simulator.driver
+	config.lookPatience = time.Minute
 	v, err := newService(t.Context(), db.Pool, time.Now, config)
 	if err != nil {
 		t.Fatal(err)

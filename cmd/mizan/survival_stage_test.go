@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,7 +21,6 @@ import (
 	"mizan/api/client"
 	"mizan/ledger/money"
 	"mizan/ledger/postgres"
-	"mizan/migrations"
 )
 
 // stage is one database and everything that was ever said about it.
@@ -39,37 +39,45 @@ type stage struct {
 // newStage starts the database and builds the program.
 func newStage(t *testing.T, r *tally) *stage {
 	t.Helper()
-	s := &stage{logbook: newLogbook(r), home: newHome(t, nil), rng: rand.New(rand.NewPCG(r.seed, 0))}
-	built := make(chan error, 1)
-	go func() { built <- buildFailpoints(s.home) }()
+	s := &stage{logbook: newLogbook(r), home: campaignHome(t, *survivalLong), rng: rand.New(rand.NewPCG(r.seed, 0))}
+	s.home.withFailpoints(t)
+	s.home.migrated(t, "server")
 	s.startServer(t)
 	t.Cleanup(func() { s.stopServer(t) })
-	ctx := t.Context()
-	if err := postgres.Bootstrap(ctx, s.server.URL("postgres", "postgres"), privateDatabase, postgres.Roles{}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := migrations.Apply(ctx, s.server.URL("mizan_owner", privateDatabase), migrations.Options{}); err != nil {
-		t.Fatal(err)
-	}
 	env := map[string]string{"MIZAN_DATABASE_URL": s.server.URL("mizan_app", privateDatabase)}
 	s.key = strings.TrimSpace(mizan(t, env, "", "keys", "create", "--name", "survival", "--scope", "*", "--expires-in", "720h").want(t, exitDone).stdout)
-	if err := <-built; err != nil {
-		t.Fatal(err)
-	}
 	return s
 }
 
-// buildFailpoints makes the program of a home anew, with its failpoints.
-func buildFailpoints(h home) error {
+// failpointsBuilt builds the program with its failpoints, and returns where it is.
+var failpointsBuilt = sync.OnceValues(func() (path string, err error) {
+	if failpointsParent, err = os.MkdirTemp("", "mizan-test-failpoints-"); err != nil {
+		return "", err
+	}
+	path = filepath.Join(failpointsParent, "mizan")
+	// Nobody debugs it, and linking it is quicker without what only a debugger reads.
+	said, err := exec.Command("go", "build", "-buildvcs=false", "-tags", "failpoint", "-ldflags", "-s -w", "-o", path, "mizan/cmd/mizan").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build mizan with failpoints: %w\n%s", err, said)
+	}
+	return path, nil
+})
+
+// failpointsParent is the directory that it was built in, empty if nobody needed it.
+var failpointsParent string
+
+// withFailpoints makes the program of the home the one with failpoints.
+func (h home) withFailpoints(t *testing.T) {
+	t.Helper()
+	built, err := failpointsBuilt()
+	if err != nil {
+		t.Fatal(err)
+	}
 	path := filepath.Join(h.dir, "bin", "mizan")
 	if err := os.Remove(path); err != nil {
-		return err
+		t.Fatal(err)
 	}
-	said, err := exec.Command("go", "build", "-buildvcs=false", "-tags", "failpoint", "-o", path, "mizan/cmd/mizan").CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("build mizan with failpoints: %w\n%s", err, said)
-	}
-	return nil
+	copyFile(t, built, path)
 }
 
 // startServer starts PostgreSQL on the stage's data, wherever it was left.
@@ -94,7 +102,7 @@ func (s *stage) stopServer(t *testing.T) {
 	}
 }
 
-func (s *stage) dataDir() string { return filepath.Join(s.home.dir, "server") }
+func (s *stage) dataDir() string { return filepath.Join(s.home.data, "server") }
 
 // replica is one service, started as often as the test likes.
 type replica struct {

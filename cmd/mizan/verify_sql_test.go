@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,20 +14,9 @@ import (
 // TestVerifyCommand verifies books beside the service that serves them, keeps a checkpoint, and finds what was changed.
 func TestVerifyCommand(t *testing.T) {
 	t.Parallel()
-	server, err := postgres.StartServer(t.Context(), postgres.ServerConfig{DataDir: filepath.Join(t.TempDir(), "server"), Durable: true, SharedBuffers: "32MB"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	server := newHome(t).startMigrated(t, postgres.ServerConfig{SharedBuffers: "32MB"})
 	super := server.URL("postgres", "mizan")
 	env := map[string]string{"MIZAN_OWNER_DATABASE_URL": server.URL("mizan_owner", "mizan"), "MIZAN_DATABASE_URL": server.URL("mizan_app", "mizan")}
-	env["MIZAN_ADMIN_DATABASE_URL"] = server.URL("postgres", "postgres")
-	mizan(t, env, "", "migrate", "bootstrap").want(t, exitDone)
-	mizan(t, env, "", "migrate", "up").want(t, exitDone)
 	mizan(t, env, "", "verify").want(t, exitDone)
 	fillBooks(t, env["MIZAN_DATABASE_URL"])
 	said := mizan(t, env, "", "verify").want(t, exitDone, "uk: sound", "transactions 1 to 3", "us: sound", "uk: closed months sound: 0, ", "uk: audit trail sound: 0 rows. Head ", "installation: audit trail sound: ").stdout

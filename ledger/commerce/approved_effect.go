@@ -26,6 +26,10 @@ const (
 // effectOf is the effect of transactions that are forecast.
 func (s *Service) effectOf(summary string, ts []ledger.Transaction) (guard.Effect, error) {
 	out := guard.Effect{Summary: summary}
+	var err error
+	if out.Entries, err = s.ForecastEntries(ts); err != nil {
+		return guard.Effect{}, err
+	}
 	moved := map[balanceKey]*movedAccount{}
 	var order []balanceKey
 	totals := map[money.Currency]money.Minor{}
@@ -71,6 +75,26 @@ func (s *Service) effectOf(summary string, ts []ledger.Transaction) (guard.Effec
 		}
 	}
 	return out, nil
+}
+
+// ForecastEntries are the entries of transactions that are forecast with the balances around them, at most five hundred.
+func (s *Service) ForecastEntries(ts []ledger.Transaction) (list []guard.Entry, err error) {
+	for i := range ts {
+		for _, e := range ts[i].Entries {
+			row, err := s.ledger.Chart().Resolve(e.Account)
+			if err != nil || len(list) == ledger.MaxLines {
+				return list, err
+			}
+			before, after := e.BalanceAfter-e.Amount, e.BalanceAfter
+			if row.Normal == ledger.Credit {
+				before, after = -before, -after
+			}
+			list = append(list, guard.Entry{Movement: guard.Movement{Object: string(e.Account), Direction: e.Direction().String(),
+				Amount: guard.Amount{Currency: string(e.Currency), Amount: max(e.Amount, -e.Amount).Format(e.Currency)}},
+				Before: before.Format(e.Currency), After: after.Format(e.Currency), Floor: row.Floor.String(), Below: after < 0 && row.Floor != ledger.FloorNone})
+		}
+	}
+	return list, nil
 }
 
 // movedAccount is an account before and after, debit positive.

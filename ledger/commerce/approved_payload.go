@@ -83,7 +83,9 @@ func payloadFaults(err error) error {
 		f.Pointer = "/payload" + f.Pointer
 		fields[i] = f
 	}
-	return e.WithFields(fields...)
+	there := *e
+	there.Fields = fields
+	return &there
 }
 
 // decodePayload reads a payload strictly.

@@ -27,6 +27,7 @@ type approved struct {
 func Acts(service *Service, rules *RuleSets, books *ledger.Ledger) []guard.Act {
 	x := &approved{service: service, rules: rules, books: books}
 	return []guard.Act{
+		{Name: ActPublishCampaign, Meaning: "A campaign promises something to donors: its split, its fees, its refund window.", OfBook: true, Effect: x.campaignEffect, Run: x.publishCampaign},
 		{Name: "event.post", Meaning: "An event is posted that nobody posts alone, such as the write-off of a debt.", OfBook: true, Effect: x.eventEffect, Run: x.postEvent},
 		{Name: "opening.post", Meaning: "A book takes over balances and open orders from elsewhere.", OfBook: true, Effect: x.openingEffect, Run: x.open},
 		{Name: "payee.change", Meaning: "What protects a minor is changed: who answers for it, or what is set aside.", OfBook: true, Effect: x.payeeEffect, Run: x.changePayee},

@@ -120,6 +120,14 @@ func TestApprovedActs(t *testing.T) {
 			}
 			return err
 		}},
+		{ActPublishCampaign, `{"version":1,"campaign":{"id":"relief","kind":"humanitarian","currency":"GBP","beneficiaries":[{"payee":"ngo_a","weight":"1","name":"Shelter Now"}],` +
+			`"fee_quote":{"rate":"0.029"},"refund_window_days":14}}`, "Publishes version 1 of the campaign relief in the book uk", "", 1, func() error {
+			versions, err := d.CampaignVersions(t.Context(), d.book, "relief")
+			if err == nil && (len(versions) != 1 || versions[0].Kind != "humanitarian") {
+				err = fmt.Errorf("the campaign is %+v", versions)
+			}
+			return err
+		}},
 	} {
 		before := d.sequence(t)
 		a := d.ask(t, x.act, x.payload)
@@ -162,6 +170,39 @@ func TestApprovedActs(t *testing.T) {
 	}
 	d.told(t)
 	d.verified(t)
+}
+
+// TestApprovedVersion: who approves a version of a campaign publishes that version, and no later one that took its number meanwhile.
+func TestApprovedVersion(t *testing.T) {
+	t.Parallel()
+	d := newApprovalDesk(t, pgtest.MaxConns(2))
+	c := CampaignPublished{ID: "relief", Kind: "humanitarian", Currency: "GBP", Beneficiaries: []CampaignBeneficiary{{Payee: "ngo_a", Weight: "1"}}, FeeQuote: CampaignQuote{Rate: "0.029"}, RefundWindowDays: 14}
+	payload := func(version, days int) string {
+		c := c
+		c.RefundWindowDays = days
+		text, err := json.Marshal(campaignPayload{version, c})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	asked := d.ask(t, ActPublishCampaign, payload(1, 14))
+	if r := d.Post(t.Context(), d.book, Event{Type: eventPublished, Reference: "of-a-program", Data: &c}); r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	before := d.sequence(t)
+	if _, err := d.approve(t, asked); fault.CodeOf(err) != ErrCampaignVersion.Code || d.sequence(t) != before {
+		t.Errorf("a version that came meanwhile: %v", err)
+	}
+	if _, err := d.try(t, ActPublishCampaign, payload(1, 7)); fault.CodeOf(err) != ErrCampaignVersion.Code {
+		t.Errorf("a number that is taken: %v", err)
+	}
+	if _, err := d.approve(t, d.ask(t, ActPublishCampaign, payload(2, 7))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.try(t, ActPublishCampaign, payload(2, 9)); fault.CodeOf(err) != ErrCampaignVersion.Code {
+		t.Errorf("other content of a version that was approved: %v", err)
+	}
 }
 
 // TestApprovedOnce: fifty approve the same write-off at once, on three connections and at two desks: it is posted once.

@@ -34,7 +34,7 @@ var (
 	ErrCampaignExists = fault.New(fault.Conflict, "campaign-exists", "A campaign of this id is published with other content. Publish a new version of it, or take another id.")
 	// ErrBeneficiaryUnknown means that a campaign has no such beneficiary.
 	ErrBeneficiaryUnknown = fault.New(fault.NotFound, "beneficiary-unknown", "The campaign has no such beneficiary. Check its id.")
-	// ErrCampaignVersion means that a version would leave out numbers.
+	// ErrCampaignVersion means that a version would leave out numbers, or get another than the one that is meant.
 	ErrCampaignVersion = fault.New(fault.Conflict, "campaign-version", "A campaign's versions are numbered without gaps. Publish the next one.")
 	// ErrCampaignMoney means that a campaign has less money, or less of it where it is needed, than a decision would move.
 	ErrCampaignMoney = fault.New(fault.Conflict, "campaign-money", "The campaign does not have this money there. Look at its totals and correct the amount.")

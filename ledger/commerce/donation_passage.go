@@ -2,6 +2,7 @@ package commerce
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"mizan/ledger"
@@ -19,6 +20,9 @@ const maxPassages = 20
 type shareMoments struct {
 	released, paid   *time.Time
 	sent, redirected bool
+	// release is the reference of the event that released it, and disbursements are those that it went out with, one after the other.
+	release       string
+	disbursements []string
 }
 
 // tallyRecord is a record of a campaign's tally.
@@ -85,12 +89,20 @@ func (w *tallyWalk) first(low int64, end tallyRecord, so func(*tally) bool) (tal
 	return end, nil
 }
 
-// momentsOf finds when the parts of a donation, received at a sequence, were released and paid, up to the campaign's last record.
-func (s *Service) momentsOf(ctx context.Context, book ledger.Book, g *givenStored, received int64, last tallyRecord) (map[string]shareMoments, error) {
+// momentsOf finds when the parts of a donation, received at a sequence, were released and paid, up to the campaign's last record. A part
+// that went back is followed up to the record beside the return only: its number is passed later by releases that it is not in.
+func (s *Service) momentsOf(ctx context.Context, book ledger.Book, g *givenStored, received int64, last tallyRecord, back *backStored, returned int64) (map[string]shareMoments, error) {
 	w := &tallyWalk{planner: &planner{ctx: ctx, service: s, book: book, event: &Event{}}, subject: tallySubject(g.Campaign)}
 	out := map[string]shareMoments{}
 	for _, share := range g.Shares {
-		m, err := w.momentsOf(share.Payee, g.Number, received, last)
+		until := last
+		if back != nil && !back.kept(share.Payee) {
+			var err error
+			if until, err = w.next(returned); err != nil {
+				return nil, err
+			}
+		}
+		m, err := w.momentsOf(share.Payee, g.Number, received, until)
 		if err != nil {
 			return nil, err
 		}
@@ -104,8 +116,20 @@ func (w *tallyWalk) momentsOf(payee string, number, received int64, last tallyRe
 	now := last.tally.of(payee)
 	if now.RedirectedThrough >= number {
 		at, err := w.first(received, last, func(t *tally) bool { return t.of(payee).RedirectedThrough >= number })
-		if err != nil || at.tally.of(payee).Disbursed < number {
-			return shareMoments{redirected: true}, err
+		if err != nil {
+			return m, err
+		}
+		if then := at.tally.of(payee); then.Disbursed < number {
+			m.redirected = true
+			if then.Released < number {
+				return m, nil
+			}
+			released, err := w.first(received, at, func(t *tally) bool { return t.of(payee).Released >= number })
+			if err != nil {
+				return m, err
+			}
+			m.release = released.Reference
+			return m, nil
 		}
 	}
 	if now.Released < number {
@@ -115,7 +139,7 @@ func (w *tallyWalk) momentsOf(payee string, number, received int64, last tallyRe
 	if err != nil {
 		return m, err
 	}
-	m.released = &released.OccurredAt
+	m.released, m.release = &released.OccurredAt, released.Reference
 	if now.Disbursed < number {
 		return m, nil
 	}
@@ -134,6 +158,7 @@ func (w *tallyWalk) follow(m *shareMoments, payee string, number int64, sent, la
 		if err != nil || told == nil {
 			return err
 		}
+		m.disbursements = append(m.disbursements, strings.TrimPrefix(told.subject, "disbursement:"))
 		back := told.first("donation.disbursement_failed")
 		if back == nil {
 			back = told.first("donation.disbursement_returned")
@@ -162,7 +187,7 @@ func (w *tallyWalk) follow(m *shareMoments, payee string, number int64, sent, la
 				return err
 			}
 			if away.tally.of(payee).DisbursedStep <= step {
-				*m = shareMoments{redirected: true}
+				*m = shareMoments{redirected: true, release: m.release, disbursements: m.disbursements}
 				return nil
 			}
 		}

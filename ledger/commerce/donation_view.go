@@ -48,6 +48,10 @@ type DonationShare struct {
 	Reason     string     `json:"reason,omitempty" doc:"Why it is held, or who got it instead"`
 	ReleasedAt *time.Time `json:"released_at,omitempty" format:"date-time"`
 	PaidAt     *time.Time `json:"disbursed_at,omitempty" format:"date-time"`
+	// Release is the reference of the event that released it, empty before; Disbursements are those it went out with, the first first.
+	// Both stay when it goes back or to somebody else: a trail that told them is made again.
+	Release       string   `json:"-"`
+	Disbursements []string `json:"-"`
 }
 
 // DonationLayer is one line of the whole gift.
@@ -104,10 +108,6 @@ func (s *Service) Donation(ctx context.Context, book ledger.Book, id string) (*D
 	if err != nil {
 		return nil, err
 	}
-	moments, err := s.momentsOf(ctx, book, &g, first.Sequence, tallyRecord{counted, t})
-	if err != nil {
-		return nil, err
-	}
 	versions, err := s.versions(ctx, book, g.Campaign)
 	if err != nil {
 		return nil, err
@@ -127,7 +127,11 @@ func (s *Service) Donation(ctx context.Context, book ledger.Book, id string) (*D
 	if out.Layers, err = g.layers(c, gift); err != nil {
 		return nil, err
 	}
-	back, err := readReturn(out, told)
+	back, at, err := readReturn(out, told)
+	if err != nil {
+		return nil, err
+	}
+	moments, err := s.momentsOf(ctx, book, &g, first.Sequence, tallyRecord{counted, t}, back, at)
 	if err != nil {
 		return nil, err
 	}
@@ -171,19 +175,19 @@ func (g *givenStored) layers(c money.Currency, gift money.Minor) ([]DonationLaye
 	return append(out, DonationLayer{"total", gift.Format(c), "100.00"}), nil
 }
 
-// readReturn reads how a donation went back, nil if it stands.
-func readReturn(out *Donation, told *story) (*backStored, error) {
+// readReturn reads how a donation went back and the sequence at which it did, nil if it stands.
+func readReturn(out *Donation, told *story) (*backStored, int64, error) {
 	for _, how := range []string{"refunded", "disputed"} {
 		if x := told.first("donation." + how); x != nil {
 			b, err := storedAs[backStored](x)
 			if err != nil {
-				return nil, err
+				return nil, 0, err
 			}
 			out.Returned = &DonationReturn{how, x.OccurredAt, money.Minor(b.Charge).Format(money.Currency(b.Currency))}
-			return &b, nil
+			return &b, x.Sequence, nil
 		}
 	}
-	return nil, nil
+	return nil, 0, nil
 }
 
 // kept reports whether a beneficiary keeps its part of a donation that went back.
@@ -235,6 +239,7 @@ func (g *givenStored) readShares(out *Donation, t *tally, told *story, moments m
 		}
 		x := DonationShare{Payee: share.Payee, Percentage: percentageOf(v, share.Payee), Amount: money.Minor(share.Amount).Format(c), Matched: money.Minor(matched).Format(c), State: "pending"}
 		m := moments[share.Payee]
+		x.Release, x.Disbursements = m.release, m.disbursements
 		if back != nil && !back.kept(share.Payee) {
 			x.State = "returned"
 			out.Shares = append(out.Shares, x)

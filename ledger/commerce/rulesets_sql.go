@@ -243,6 +243,10 @@ func (r *RuleSets) InForce(ctx context.Context, book ledger.Book, at time.Time) 
 	if err != nil {
 		return nil, err
 	}
+	return known.inForce(book, at)
+}
+
+func (known *bookRules) inForce(book ledger.Book, at time.Time) (*RuleSet, error) {
 	latest := func(sets []*RuleSet) (found *RuleSet) {
 		for _, s := range sets {
 			if s.Market == book.Market && !s.ValidFrom.After(at) && (found == nil || !s.ValidFrom.Before(found.ValidFrom)) {

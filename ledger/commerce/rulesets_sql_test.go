@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"mizan/ledger"
 	"mizan/ledger/money"
 	"mizan/ledger/postgres"
@@ -75,6 +77,23 @@ func (d *rulesDesk) add(t *testing.T, book ledger.Book, content []byte) *RuleSet
 		t.Fatalf("created %v: %v %+v", created, err, fieldsOf(err))
 	}
 	return set
+}
+
+// TestDraftsLeaveTheMemory: judging a draft never sends postings back to the database, also where what it reads may be rolled back.
+func TestDraftsLeaveTheMemory(t *testing.T) {
+	t.Parallel()
+	d := newRulesDesk(t)
+	uk := d.book(t, "uk", "UK")
+	if _, err := d.sets.rules(t.Context(), uk); err != nil {
+		t.Fatal(err)
+	}
+	err := d.sets.pool.Tx(t.Context(), func(tx pgx.Tx) error {
+		_, err := d.sets.Judge(postgres.Within(t.Context(), tx), uk, ownRules(t, "mine", 1, "UK", testNow.Add(24*time.Hour)))
+		return err
+	})
+	if known := d.sets.read[uk.ID]; err != nil || known.at.IsZero() {
+		t.Errorf("the memory was cleared: %v, %v", known, err)
+	}
 }
 
 func TestRuleSetIsAddedOnce(t *testing.T) {

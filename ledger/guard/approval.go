@@ -79,6 +79,10 @@ type Effect struct {
 	Difference []string `json:"difference,omitempty"`
 	// Warnings are what a careful person would look at twice.
 	Warnings []string `json:"warnings,omitempty"`
+	// Entries are what would be posted with balances before and after, at most five hundred, for whoever looks at the act before asking
+	// for it; empty for an act that posts nothing. Balances move while an approval waits, so these are never kept, and no part of
+	// what is approved.
+	Entries []Entry `json:"-"`
 	// Seen is what the act wants to know again when it runs: what is too slow to be computed while others wait for its locks. It is
 	// that of the effect that was computed just before, in the same decision; it is never kept, and no part of what is approved.
 	Seen any `json:"-"`
@@ -97,6 +101,16 @@ type Movement struct {
 	// Direction is debit or credit.
 	Direction string `json:"direction"`
 	Amount
+}
+
+// Entry is one entry that an act would post.
+type Entry struct {
+	Movement
+	// Before and After are the account's balance around the entry, positive on its normal side, signed decimal strings.
+	Before, After string
+	// Floor is how the account may be below zero, as the chart writes it; Below says that it would be.
+	Floor string
+	Below bool
 }
 
 // Approval is a request with its present version and what became of it.
@@ -136,15 +150,9 @@ const (
 
 // check says what is wrong with the form of a request for the act.
 func (r *Request) check(act *Act, by Actor, book Book) error {
-	var fields []fault.Field
+	fields := act.place(book, r.Payload)
 	wrong := func(pointer, code, message string) {
 		fields = append(fields, fault.Field{Pointer: pointer, Code: code, Message: message})
-	}
-	if act.OfBook != (book.ID != 0) {
-		wrong("/act", "act-place", "Some acts concern one book and are asked for in that book; the others are asked for outside of books.")
-	}
-	if object, ok := Compact(r.Payload); !ok || len(object) < 2 || object[0] != '{' {
-		wrong("/payload", "payload", "The payload is a JSON object of at most 1 MiB.")
 	}
 	checkReason(r.Reason, true, wrong)
 	switch {
@@ -160,6 +168,17 @@ func (r *Request) check(act *Act, by Actor, book Book) error {
 		return ErrApprovalInvalid.WithFields(fields...)
 	}
 	return nil
+}
+
+// place says what is wrong with where an act is asked for, and with the form of its payload.
+func (act *Act) place(book Book, payload json.RawMessage) (fields []fault.Field) {
+	if act.OfBook != (book.ID != 0) {
+		fields = append(fields, fault.Field{Pointer: "/act", Code: "act-place", Message: "Some acts concern one book and are asked for in that book; the others are asked for outside of books."})
+	}
+	if object, ok := Compact(payload); !ok || len(object) < 2 || object[0] != '{' {
+		fields = append(fields, fault.Field{Pointer: "/payload", Code: "payload", Message: "The payload is a JSON object of at most 1 MiB."})
+	}
+	return fields
 }
 
 func checkReason(reason string, required bool, wrong func(pointer, code, message string)) {

@@ -3,12 +3,9 @@ package guard
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"mizan/ledger/postgres"
 )
 
 // Approvals as they are stored: a row of what became of each, and its versions, which never change.
@@ -36,27 +33,6 @@ SELECT a.id, a.act, a.version, a.state, a.authors, a.created_at, a.expires_at, c
   JOIN approval_versions v ON v.book_id = a.book_id AND v.id = a.id AND v.version = a.version`
 	inOrder         = ` ORDER BY a.created_at, a.id`
 	sqlReadApproval = approvalColumns + `approvals` + approvalVersion + ` WHERE a.book_id = $1 AND a.id = $2`
-
-	sqlApprovals = approvalColumns + `(
-       SELECT * FROM approvals WHERE book_id = $1 AND (created_at, id) > ($2, $3) ORDER BY created_at, id LIMIT $4)` + approvalVersion + inOrder
-	sqlApprovalsOfState = approvalColumns + `(
-       SELECT * FROM approvals WHERE book_id = $1 AND state = $5 AND (created_at, id) > ($2, $3) ORDER BY created_at, id LIMIT $4)` + approvalVersion + inOrder
-	// No more are open than there may be, so they are found by when they expire, and sorted.
-	sqlApprovalsOpen = approvalColumns + `(
-       SELECT * FROM (SELECT * FROM approvals WHERE book_id = $1 AND state = 'open' AND expires_at > $5 OFFSET 0) o
-        WHERE (created_at, id) > ($2, $3) ORDER BY created_at, id LIMIT $4)` + approvalVersion + inOrder
-	sqlApprovalsExpired = approvalColumns + `(
-       SELECT * FROM (
-           (SELECT * FROM approvals WHERE book_id = $1 AND state = 'expired' AND (created_at, id) > ($2, $3) ORDER BY created_at, id LIMIT $4)
-           UNION ALL
-           (SELECT * FROM approvals WHERE book_id = $1 AND state = 'open' AND expires_at <= $5 AND (created_at, id) > ($2, $3) ORDER BY created_at, id LIMIT $4)) e
-        ORDER BY created_at, id LIMIT $4)` + approvalVersion + inOrder
-)
-
-const (
-	// maxApprovals bounds a page, with one more to see whether there is another; maxPage bounds it in bytes.
-	maxApprovals = 1001
-	maxPage      = 64 << 20
 )
 
 // sheet is an approval with what only this package looks at.
@@ -117,54 +93,6 @@ func (a *sheet) show(now time.Time) {
 		a.State = StateExpired
 	}
 }
-
-// Approvals returns up to limit approvals of the book, at most 1001, oldest first, after the one with the time and id; state
-// chooses those of one state where it is not empty. It returns ErrApprovalInvalid for a state that there is not, and
-// postgres.ErrReadTooLong where so many are too large for one answer.
-func (d *Desk) Approvals(ctx context.Context, book Book, state string, after time.Time, afterID string, limit int) (list []Approval, err error) {
-	if !line(afterID, maxID) {
-		return nil, ErrApprovalInvalid.At("query:cursor", "id", "This is no id of an approval.")
-	}
-	now := d.clock()
-	args := []any{book.ID, storable(after), afterID, min(max(limit, 1), maxApprovals)}
-	sql := sqlApprovals
-	switch state {
-	case "":
-	case StateOpen:
-		sql, args = sqlApprovalsOpen, append(args, now)
-	case StateExpired:
-		sql, args = sqlApprovalsExpired, append(args, now)
-	case StateDone, StateRefused, StateWithdrawn:
-		sql, args = sqlApprovalsOfState, append(args, state)
-	default:
-		return nil, ErrApprovalInvalid.At("query:state", "choice", "The state is open, done, refused, withdrawn or expired.")
-	}
-	err = d.pool.ReadTx(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, sql, args...)
-		if err != nil {
-			return err
-		}
-		size := 0
-		list, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Approval, error) {
-			a, err := scanApproval(row, book)
-			if size += len(a.Payload) + len(a.rendered); size > maxPage {
-				return Approval{}, errPage
-			}
-			a.show(now)
-			return a.Approval, err
-		})
-		return err
-	})
-	if errors.Is(err, errPage) {
-		return nil, postgres.ErrReadTooLong.With("These approvals are too large for one answer. Ask for a smaller page.")
-	}
-	if err != nil {
-		return nil, err
-	}
-	return list, nil
-}
-
-var errPage = errors.New("a page of approvals out of bounds")
 
 // querier is a pool or a transaction.
 type querier interface {

@@ -53,6 +53,7 @@ type Desk struct {
 	acts     []Act
 	deciding chan struct{}
 	maxOpen  int
+	looked   int
 }
 
 // NewDesk returns the desk for the acts. It panics if two have the same name, or one has none that may stand in the trail,
@@ -70,7 +71,7 @@ func NewDesk(pool *postgres.Pool, trail *Trail, now func() time.Time, acts []Act
 	}
 	// One connection is left for what acts read while they run.
 	most := max(min(maxDeciding, int(pool.Config().MaxConns)-1), 1)
-	return &Desk{pool: pool, trail: trail, now: now, acts: acts, deciding: make(chan struct{}, most), maxOpen: maxOpen}
+	return &Desk{pool: pool, trail: trail, now: now, acts: acts, deciding: make(chan struct{}, most), maxOpen: maxOpen, looked: looked}
 }
 
 // Acts returns the acts in order of their names.
@@ -125,6 +126,20 @@ func (d *Desk) prepare(ctx context.Context, act *Act, book Book, r Request) (pre
 	}
 	r.Payload = kept
 	return prepared{r, effect, rendered}, nil
+}
+
+// Preview computes what an act would do, as Ask does, and records nothing. The payload is returned in the form that would be kept.
+// It returns ErrActUnknown, ErrApprovalInvalid, or what the act says against it.
+func (d *Desk) Preview(ctx context.Context, book Book, name string, payload json.RawMessage) (kept json.RawMessage, effect Effect, err error) {
+	act, err := d.act(name)
+	if err != nil {
+		return nil, Effect{}, err
+	}
+	if fields := act.place(book, payload); fields != nil {
+		return nil, Effect{}, ErrApprovalInvalid.WithFields(fields...)
+	}
+	p, err := d.prepare(ctx, act, book, Request{Act: name, Payload: payload})
+	return p.Payload, p.effect, err
 }
 
 // Ask records a request and returns it with its effect. It returns ErrActUnknown, ErrApprovalInvalid, ErrApprovalsFull, or

@@ -3,6 +3,7 @@ package guard_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -144,6 +145,7 @@ func TestApprovals(t *testing.T) {
 			}
 		}
 	}
+	o.finds(want)
 	for _, state := range []string{"OPEN", "x", "open\x00"} {
 		_, err := o.Approvals(t.Context(), uk, state, time.Time{}, "", 10)
 		o.expect("state "+state, err, guard.ErrApprovalInvalid)
@@ -154,6 +156,53 @@ func TestApprovals(t *testing.T) {
 		if page, err := o.Approvals(t.Context(), uk, "", time.Time{}, "", limit); err != nil || len(page) != 1 {
 			t.Errorf("limit %d: %d, %v", limit, len(page), err)
 		}
+	}
+}
+
+// finds compares what searches find, from both ends and page by page, with what of the list fits. A page looks through so few that
+// narrow searches have pages without any.
+func (o *office) finds(of []guard.Approval) {
+	o.t.Helper()
+	desk, hits, empty := o.LookThrough(7), 0, 0
+	for _, s := range []guard.Search{{}, {State: guard.StateDone}, {State: guard.StateExpired}, {Act: "thing.moved"}, {Act: "thing."}, {Author: of[0].Authors[0]}, {Author: "pe_nobody"},
+		{State: guard.StateOpen, Act: "thing.moved", Author: of[len(of)-1].Authors[0]}, {Act: "x\x00"}} {
+		var want []string
+		for _, a := range of {
+			if (s.State == "" || a.State == s.State) && (s.Act == "" || a.Act == s.Act) && (s.Author == "" || slices.Contains(a.Authors, s.Author)) {
+				want = append(want, a.CreatedAt.Format(time.RFC3339Nano)+a.ID)
+			}
+		}
+		slices.Sort(want)
+		hits += len(want)
+		for _, s.Newest = range []bool{false, true} {
+			var got []string
+			for place, pages := (guard.Place{}), 0; pages == 0 || place.ID != ""; pages++ {
+				if pages > len(of) {
+					o.t.Fatalf("%+v: its pages have no end", s)
+				}
+				list, next, err := desk.Find(o.t.Context(), uk, s, place, 5)
+				if err != nil {
+					o.t.Fatal(err)
+				}
+				for _, a := range list {
+					got = append(got, a.CreatedAt.Format(time.RFC3339Nano)+a.ID)
+				}
+				if len(list) == 0 && next.ID != "" {
+					empty++
+				}
+				place = next
+			}
+			if !slices.Equal(got, want) {
+				o.t.Errorf("%+v: found %v, want %v", s, got, want)
+			}
+			slices.Reverse(want)
+		}
+	}
+	if hits < 2*len(of) {
+		o.t.Errorf("only %d fit: the searches prove nothing", hits)
+	}
+	if empty == 0 {
+		o.t.Error("no page without any was followed by another")
 	}
 }
 
@@ -209,21 +258,30 @@ func TestApprovalsByIndex(t *testing.T) {
 	for i := range 50 {
 		o.ask(key, i)
 	}
-	for _, sql := range guard.Lists {
-		args := []any{pgx.QueryExecModeExec, uk.ID, start.Add(-time.Hour), "", 10}
-		if strings.Contains(sql, "state = $5") {
-			args = append(args, guard.StateDone)
-		} else if strings.Contains(sql, "$5") {
-			args = append(args, start)
+	for _, state := range []string{"", guard.StateOpen, guard.StateDone, guard.StateExpired} {
+		for _, newest := range []bool{false, true} {
+			found, last, given := guard.Search{State: state, Newest: newest}.Statements(start)
+			from := []any{pgx.QueryExecModeExec, uk.ID, start.Add(-time.Hour), "", 2000}
+			args := append(from[:5:5], "thing.moved", "pe_alice", 10)
+			if given != nil {
+				from, args = append(from, given), append(args, given)
+			}
+			o.planned(found, args...)
+			o.planned(last, from...)
 		}
-		rows, err := o.db.Pool.Query(t.Context(), `EXPLAIN `+sql, args...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if text := strings.Join(plan, "\n"); err != nil || strings.Contains(text, "Seq Scan") || !strings.Contains(text, "Index Scan") {
-			t.Errorf("%v\n%s", err, text)
-		}
+	}
+}
+
+// planned fails unless the statement is planned without reading a table from end to end.
+func (o *office) planned(sql string, args ...any) {
+	o.t.Helper()
+	rows, err := o.db.Pool.Query(o.t.Context(), `EXPLAIN `+sql, args...)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if text := strings.Join(plan, "\n"); err != nil || strings.Contains(text, "Seq Scan") || !strings.Contains(text, "Index") {
+		o.t.Errorf("%v\n%s\n%s", err, sql, text)
 	}
 }
 

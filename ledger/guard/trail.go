@@ -87,6 +87,14 @@ const (
 	maxReason   = 2000
 )
 
+// CheckReason judges the reason of an act before anything is done, where a caller sent it as the field reason. It returns ErrDeedInvalid.
+func CheckReason(why string) error {
+	if !prose(why, maxReason) {
+		return ErrDeedInvalid.At("/reason", "audit-field", "The reason is readable text of at most 2000 bytes, without control or invisible characters. Shorten it.")
+	}
+	return nil
+}
+
 // kept returns the deed in the form in which it is kept, or ErrDeedInvalid.
 func (d Deed) kept() (Deed, error) {
 	var fields []fault.Field

@@ -31,9 +31,9 @@ const (
 
 	// share is the part of its time, in percent, that a follower works while anybody posts. longestWait bounds one wait, and patience all
 	// waits of one Follow, so that sums that are far behind come up also while posting does not end; a job follows every minute.
-	share       = 10
+	share       = 5
 	longestWait = 5 * time.Second
-	patience    = 40 * time.Second
+	patience    = 55 * time.Second
 )
 
 // givingWay begins to give way.

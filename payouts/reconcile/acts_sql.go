@@ -215,6 +215,11 @@ func (s *Service) judgeOutgoing(ctx context.Context, book ledger.Book, o *outgoi
 		if r.Err != nil {
 			return guard.Effect{}, r.Err
 		}
+		entries, err := s.events.ForecastEntries(r.Transactions)
+		if err != nil {
+			return guard.Effect{}, err
+		}
+		effect.Entries = append(effect.Entries, entries...)
 		for _, t := range r.Transactions {
 			for _, e := range t.Entries {
 				effect.Count++

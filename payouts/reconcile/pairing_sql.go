@@ -1,9 +1,11 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -137,6 +139,51 @@ func (s *Service) Confirm(ctx context.Context, by guard.Actor, book ledger.Book,
 	return s.decidePairing(ctx, by, book, id, note, "made")
 }
 
+// MaxConfirmed bounds the pairings that are confirmed at once.
+const MaxConfirmed = 100
+
+// ConfirmAll confirms several suggested pairings, at most MaxConfirmed: every one of them, or none. It fails as Confirm does, with the
+// pairing named at which it did.
+func (s *Service) ConfirmAll(ctx context.Context, by guard.Actor, book ledger.Book, ids []string, note string) error {
+	if len(ids) == 0 || len(ids) > MaxConfirmed {
+		return ErrBreakInvalid.At("/pairings", "bounds", "Name between 1 and 100 pairings.")
+	}
+	if err := checkNote("/note", note, mostBreakNote, false); err != nil {
+		return err
+	}
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
+	return s.pool.TxRetry(ctx, func(tx pgx.Tx) error {
+		// All heads first and in order: two that confirm at once, or a run meanwhile, then wait for each other and never in a circle.
+		var list []PairingRecord
+		for _, id := range ids {
+			p, err := pairingOf(ctx, tx, sqlPairing, book, id)
+			if err != nil {
+				return err
+			}
+			list = append(list, p)
+		}
+		slices.SortStableFunc(list, func(a, b PairingRecord) int {
+			return cmp.Or(cmp.Compare(a.Match, b.Match), cmp.Compare(a.Source, b.Source))
+		})
+		for _, p := range list {
+			if _, err := lockHead(ctx, tx, book, &p); err != nil {
+				return err
+			}
+		}
+		for _, p := range list {
+			_, err := s.decideWithin(ctx, tx, by, book, p, note, "made")
+			var known *fault.Error
+			if errors.As(err, &known) {
+				return known.Withf("%s: %s", p.ID, known.Message)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // Refuse says that a suggested pairing is none. It is not suggested again. It returns ErrPairingUnknown or ErrPairingState.
 func (s *Service) Refuse(ctx context.Context, by guard.Actor, book ledger.Book, id, note string) (PairingRecord, error) {
 	return s.decidePairing(ctx, by, book, id, note, "refused")
@@ -151,46 +198,55 @@ func (s *Service) decidePairing(ctx context.Context, by guard.Actor, book ledger
 		if err != nil {
 			return err
 		}
-		// The head first, as a run does: a run that ends meanwhile has ended before, or sees what was decided.
-		var head reconHead
-		if err := tx.QueryRow(ctx, sqlLockReconHead, book.ID, p.Match, p.Source).Scan(&head.run, &head.sequence); err != nil {
-			return err
-		}
-		if p, err = pairingOf(ctx, tx, sqlLockPairing, book, id); err != nil {
-			return err
-		}
-		if p.State != "suggested" {
-			return ErrPairingState
-		}
-		if p.Changes, err = saidOtherwise(ctx, tx, book, &p); err != nil {
-			return err
-		}
-		if state == "made" {
-			if err := saidSince(&p); err != nil {
-				return err
-			}
-			if err := closeItems(ctx, tx, book, &p, head.run+1); err != nil {
-				return err
-			}
-		}
-		p.State, p.DecidedBy, p.DecidedAt, p.Note = state, doneBy(by), s.now(), note
-		if _, err := tx.Exec(ctx, sqlDecidePairing, book.ID, id, state, p.DecidedBy, p.DecidedAt, note); err != nil {
-			return err
-		}
-		if state == "made" {
-			if err := voidSharing(ctx, tx, book, p.Match, p.Source, p.External, p.Entries, p.DecidedAt, "A line or an entry of it belongs to the pairing "+id+", which was made."); err != nil {
-				return err
-			}
-		}
-		out = p
-		act := actConfirmed
-		if state == "refused" {
-			act = actRefused
-		}
-		return s.tellBreak(ctx, tx, guard.Deed{Actor: by, Act: act, Object: "pairing:" + id}, book, map[string]any{"state": "suggested"},
-			map[string]any{"state": state, "lines": len(p.External), "entries": len(p.Entries)})
+		out, err = s.decideWithin(ctx, tx, by, book, p, note, state)
+		return err
 	})
 	return out, err
+}
+
+// lockHead locks what a run of a pairing's comparison begins with.
+func lockHead(ctx context.Context, tx pgx.Tx, book ledger.Book, p *PairingRecord) (head reconHead, err error) {
+	err = tx.QueryRow(ctx, sqlLockReconHead, book.ID, p.Match, p.Source).Scan(&head.run, &head.sequence)
+	return head, err
+}
+
+// decideWithin decides a pairing that was read, in a transaction.
+func (s *Service) decideWithin(ctx context.Context, tx pgx.Tx, by guard.Actor, book ledger.Book, p PairingRecord, note, state string) (PairingRecord, error) {
+	// The head first, as a run does: a run that ends meanwhile has ended before, or sees what was decided.
+	head, err := lockHead(ctx, tx, book, &p)
+	if err != nil {
+		return p, err
+	}
+	if p, err = pairingOf(ctx, tx, sqlLockPairing, book, p.ID); err != nil {
+		return p, err
+	}
+	if p.State != "suggested" {
+		return p, ErrPairingState
+	}
+	if p.Changes, err = saidOtherwise(ctx, tx, book, &p); err != nil {
+		return p, err
+	}
+	if state == "made" {
+		if err := saidSince(&p); err != nil {
+			return p, err
+		}
+		if err := closeItems(ctx, tx, book, &p, head.run+1); err != nil {
+			return p, err
+		}
+	}
+	p.State, p.DecidedBy, p.DecidedAt, p.Note = state, doneBy(by), s.now(), note
+	if _, err := tx.Exec(ctx, sqlDecidePairing, book.ID, p.ID, state, p.DecidedBy, p.DecidedAt, note); err != nil {
+		return p, err
+	}
+	act := actRefused
+	if state == "made" {
+		act = actConfirmed
+		if err := voidSharing(ctx, tx, book, p.Match, p.Source, p.External, p.Entries, p.DecidedAt, "A line or an entry of it belongs to the pairing "+p.ID+", which was made."); err != nil {
+			return p, err
+		}
+	}
+	return p, s.tellBreak(ctx, tx, guard.Deed{Actor: by, Act: act, Object: "pairing:" + p.ID}, book, map[string]any{"state": "suggested"},
+		map[string]any{"state": state, "lines": len(p.External), "entries": len(p.Entries)})
 }
 
 // closeItems ends the open items of a pairing's members from a run on.

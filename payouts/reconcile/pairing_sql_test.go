@@ -44,10 +44,21 @@ func TestPairingsDecided(t *testing.T) {
 	h.pairing("par_bbbbbbbbbbbbbbbb", []int64{1}, []EntryID{{5, 1}, {6, 1}}, false)
 	h.pairing("par_cccccccccccccccc", []int64{2}, []EntryID{{7, 1}}, true, 300, 299)
 	h.pairing("par_dddddddddddddddd", []int64{2}, []EntryID{{9, 9}}, false)
+	// Several are made together or not at all.
+	h.wants(h.ConfirmAll(t.Context(), breaksAnn, h.book, []string{"par_aaaaaaaaaaaaaaaa", "par_dddddddddddddddd"}, ""), ErrPairingState)
+	h.wants(h.ConfirmAll(t.Context(), breaksAnn, h.book, []string{"par_aaaaaaaaaaaaaaaa", "par_eeeeeeeeeeeeeeee"}, ""), ErrPairingUnknown)
+	h.wants(h.ConfirmAll(t.Context(), breaksAnn, h.book, make([]string, MaxConfirmed+1), ""), ErrBreakInvalid)
+	if n := h.count(`SELECT count(*) FROM recon_items WHERE open_until IS NOT NULL`); n != 0 {
+		t.Errorf("%d items", n)
+	}
 	var wg sync.WaitGroup
 	results := make(chan error, 50)
-	for range 50 {
+	for i := range 50 {
 		wg.Go(func() {
+			if i%2 == 1 {
+				results <- h.ConfirmAll(t.Context(), breaksAnn, h.book, []string{"par_aaaaaaaaaaaaaaaa", "par_aaaaaaaaaaaaaaaa"}, "Kanari said so.")
+				return
+			}
 			_, err := h.Confirm(t.Context(), breaksAnn, h.book, "par_aaaaaaaaaaaaaaaa", "Kanari said so.")
 			results <- err
 		})

@@ -139,7 +139,7 @@ func (h *businessHouse) reported(name string, at int64, parameters ...string) ([
 	table := tabular.Header{Report: r.Name, Schema: r.Schema, Book: h.book.Code, Title: r.Title, Columns: r.Columns}
 	rows := []map[string]tabular.Value{}
 	var list []tabular.Row
-	q := &Query{Book: h.book, AtSequence: at, AtStep: 1 << 40, Values: v, s: h.Service}
+	q := &Query{Book: h.book, AtSequence: at, AtStep: 1 << 40, AskedAt: h.clock(), Values: v, s: h.Service}
 	h.ok(r.rows(h.Context(), q, func(row tabular.Row) error {
 		if len(row) != len(r.Columns) {
 			return fmt.Errorf("a row of %s has %d cells for %d columns", name, len(row), len(r.Columns))
@@ -198,6 +198,11 @@ func written(v tabular.Value) string {
 	return v.Text()
 }
 
+// told are the rows of a trail of one kind.
+func told(rows []map[string]tabular.Value, kind string) []map[string]tabular.Value {
+	return slices.DeleteFunc(slices.Clone(rows), func(row map[string]tabular.Value) bool { return row["row"].Text() != kind })
+}
+
 // cells are some columns of all rows, each row as one text.
 func cells(rows []map[string]tabular.Value, names ...string) []string {
 	out := []string{}
@@ -225,7 +230,7 @@ func total(rows []map[string]tabular.Value, name string, c money.Currency) (sum 
 func (h *businessHouse) campaign(id string) int64 {
 	h.Helper()
 	var c commerce.CampaignPublished
-	h.ok(json.Unmarshal([]byte(`{"id":"`+id+`","kind":"humanitarian","currency":"GBP","beneficiaries":[{"payee":"a","weight":"2"},{"payee":"b","weight":"1"}],"fee_quote":{"rate":"0.014","flat":"0.20"},"refund_window_days":0}`), &c))
+	h.ok(json.Unmarshal([]byte(`{"id":"`+id+`","kind":"humanitarian","currency":"GBP","beneficiaries":[{"payee":"a","weight":"2"},{"payee":"b","weight":"1"}],"alternates":["c"],"fee_quote":{"rate":"0.014","flat":"0.20"},"refund_window_days":0}`), &c))
 	r := h.events.Publish(h.Context(), h.book, c)
 	h.ok(r.Err)
 	return r.Transactions[0].Sequence

@@ -124,6 +124,30 @@ func TestPayoutRegister(t *testing.T) {
 			t.Errorf("the lines of %s come to %d, the payout to %d", id, lines, amount+fee)
 		}
 	}
+	h.source(1, "processor", "main", `{}`, 2)
+	h.line(1, 1, "txn_a", "txn_a", "payout", -30000, 0)
+	h.line(1, 2, "txn_back", "txn_back", "payout_reversal", 30000, 0)
+	trail := h.report("trail", h.head(), "kind", "payout", "id", "po_aaaaaaaaaaaaaaaa")
+	steps := []string{"payout.created | payout:po_aaaaaaaaaaaaaaaa", "payout.submitted | payout:po_aaaaaaaaaaaaaaaa", "payout.paid | payout:po_aaaaaaaaaaaaaaaa", "payout.returned | payout:po_aaaaaaaaaaaaaaaa"}
+	if diff := cmp.Diff(steps, cells(told(trail, "transaction"), "event", "subject")); diff != "" {
+		t.Errorf("the trail of a payout (-want +got):\n%s", diff)
+	}
+	if got := told(trail, "paid"); total(got, "amount", "USD") != 30025 || got[0]["event"].Text() != "order.captured" {
+		t.Errorf("it pays %v", cells(got, "event", "amount"))
+	}
+	if debits := total(trail, "debit", "USD"); debits == 0 || debits != total(trail, "credit", "USD") {
+		t.Errorf("its entries do not balance: %d", debits)
+	}
+	said := []string{"processor main | 1 | txn_a | -300.00", "processor main | 2 | txn_back | 300.00"}
+	if diff := cmp.Diff(said, cells(told(trail, "evidence"), "source", "source_line", "source_line_id", "amount")); diff != "" {
+		t.Errorf("the evidence of a payout (-want +got):\n%s", diff)
+	}
+	if early := h.report("trail", places[0], "kind", "payout", "id", "po_aaaaaaaaaaaaaaaa"); len(told(early, "transaction")) != 1 || len(told(early, "evidence")) != 0 {
+		t.Errorf("before it was sent: %v", cells(early, "row", "event"))
+	}
+	if code := h.refusal("trail", "kind", "payout", "id", "po_zzzzzzzzzzzzzzzz"); code != "payout-unknown" {
+		t.Errorf("the trail of no payout: %s", code)
+	}
 	if got := h.report("payout_register", places[3], "from", "2026-11-21", "to", "2026-11-22"); len(got) != 1 {
 		t.Errorf("two days: %v", cells(got, "payout"))
 	}

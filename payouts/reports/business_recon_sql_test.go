@@ -3,6 +3,8 @@ package reports
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 
 	"mizan/ledger"
 	"mizan/ledger/fault"
+	"mizan/ledger/money"
 	"mizan/ledger/tabular"
 )
 
@@ -23,11 +26,22 @@ func (h *businessHouse) exec(sql string, args ...any) {
 	}))
 }
 
-// line takes a line of the processor.
-func (h *businessHouse) line(number int, id, key, category string, gross, fee int) {
+// line takes a line of a source.
+func (h *businessHouse) line(source, number int, id, key, category string, gross, fee int) {
 	h.Helper()
 	h.exec(`INSERT INTO evidence_lines (book_id, source_id, number, receipt, line_id, key, currency, gross, fee, net, category, type, source_ref, batch, rate, moved_at)
-VALUES ($1, 1, $2, 1, $3, $4, 'GBP', $5, $6, $7, $8, $8, $4, 'po_1', '1.25', $9)`, number, id, key, gross, fee, gross-fee, category, h.clock())
+VALUES ($1, $10, $2, 1, $3, $4, $11, $5, $6, $7, $8, $8, $4, 'po_1', '1.25', $9)`, number, id, key, gross, fee, gross-fee, category, h.clock(), source, h.book.Currencies[0])
+}
+
+// source makes one known, with its settings and a receipt of so many lines, of which the hash begins with its number.
+func (h *businessHouse) source(number int, kind, name, settings string, lines int) {
+	h.Helper()
+	h.exec(`INSERT INTO evidence_sources (book_id, id, kind, name, recorded_at) VALUES ($1, $2, $3, $4, $5)`, number, kind, name, h.clock())
+	h.exec(`INSERT INTO evidence_settings (book_id, source_id, version, document, recorded_at) VALUES ($1, $2, 1, $3, $4)`, number, settings, h.clock())
+	hash := make([]byte, 32)
+	hash[0] = byte(number)
+	h.exec(`INSERT INTO evidence_receipts (book_id, source_id, number, kind, format, settings, sha256, bytes, first_line, new_lines, known_lines, taken_by, recorded_at)
+VALUES ($1, $2, 1, 'pull', 'balance_transactions', 1, $3, 0, 1, $4, 0, 'jobs', $5)`, number, hash, lines, h.clock())
 }
 
 // run records a run of the processor's match.
@@ -41,16 +55,13 @@ func (h *businessHouse) run(number, line int, sequence int64, summary string) {
 // playStatement plays domain S12 on one processor: a charge, its fee that differs by a penny, and a refund that the books do not have.
 func (h *businessHouse) playStatement() {
 	h.Helper()
-	h.exec(`INSERT INTO evidence_sources (book_id, id, kind, name, recorded_at) VALUES ($1, 1, 'processor', 'main', $2)`, h.clock())
-	h.exec(`INSERT INTO evidence_settings (book_id, source_id, version, document, recorded_at) VALUES ($1, 1, 1, '{}', $2)`, h.clock())
-	h.exec(`INSERT INTO evidence_receipts (book_id, source_id, number, kind, format, settings, sha256, bytes, first_line, new_lines, known_lines, taken_by, recorded_at)
-VALUES ($1, 1, 1, 'pull', 'balance_transactions', 1, $3, 0, 1, 3, 0, 'jobs', $2)`, h.clock(), make([]byte, 32))
+	h.source(1, "processor", "main", `{}`, 3)
 	d := ledger.Draft{Event: "order.captured", Lines: []ledger.Line{{Account: "assets:processor:pending:main", Amount: 6000, Currency: "GBP", ExternalRef: "ch_1"}, {Account: "revenue:referral_fee", Amount: -6000, Currency: "GBP"}}}
 	f := ledger.Draft{Event: "processor.fee_recorded", Lines: []ledger.Line{{Account: "expenses:processor_fee", Amount: 130, Currency: "GBP"}, {Account: "assets:processor:pending:main", Amount: -130, Currency: "GBP", ExternalRef: "txn_f"}}}
 	h.ok(h.ledger.Post(h.Context(), h.book, ledger.Submission{Reference: "c", Drafts: []ledger.Draft{d, f}}).Err)
-	h.line(1, "txn_1", "ch_1", "charge", 6000, 0)
-	h.line(2, "txn_f", "fee_1", "fee", -131, 0)
-	h.line(3, "txn_r", "re_1", "refund", -3000, 0)
+	h.line(1, 1, "txn_1", "ch_1", "charge", 6000, 0)
+	h.line(1, 2, "txn_f", "fee_1", "fee", -131, 0)
+	h.line(1, 3, "txn_r", "re_1", "refund", -3000, 0)
 	h.exec(`INSERT INTO recon_items (book_id, match, source_id, side, a, b, key, currency, debits, credits, day, open_from) VALUES ($1, 1, 1, 'e', 2, 0, 'fee_1', 'GBP', 0, 131, '2026-11-20', 1),
  ($1, 1, 1, 'e', 3, 0, 're_1', 'GBP', 0, 3000, '2026-11-20', 1)`)
 	h.run(1, 3, h.head(), `[{"currency":"GBP","opening":{"source":"0.00","ledger":"0.00"},"categories":[{"category":"charge","count":1,"sides":{"source":"60.00","ledger":"60.00"}},
@@ -229,5 +240,127 @@ func TestSafeguardingReport(t *testing.T) {
 	}
 	if campaign == 0 || len(moments[places[4]]) != 2 {
 		t.Errorf("too little was compared: %v", moments)
+	}
+	h.trailOfAGift()
+}
+
+// trailOfAGift follows a donation to the bank line of the disbursement that it went out with, as it was before and after.
+func (h *businessHouse) trailOfAGift() {
+	t := h.T
+	t.Helper()
+	h.source(1, "processor", "main", `{}`, 1)
+	h.line(1, 1, "txn_1", "pi_1", "charge", 3000, 0)
+	h.post("donation.safeguarded", "safe", `{"movement":"S1","campaign":"c1","amount":"48.90"}`)
+	h.post("donation.safeguard_landed", "landed", `{"movement":"S1"}`)
+	given := h.head()
+	released := h.post("donation.released", "released", `{"campaign":"c1"}`).Transactions[0]
+	h.post("donation.disbursed", "sent", `{"disbursement":"DB-1","campaign":"c1","beneficiary":"a"}`)
+	submitted := h.post("donation.disbursement_submitted", "submitted", `{"disbursement":"DB-1"}`).Transactions
+	h.set(2026, 12, 22)
+	h.post("donation.disbursement_paid", "paid", `{"disbursement":"DB-1"}`)
+	h.source(2, "bank", "safe", `{"currency":"GBP","accounts":["assets:bank:safeguarded:main"]}`, 1)
+	left := 0
+	for _, x := range submitted {
+		for _, e := range x.Entries {
+			if e.Account == "assets:bank:safeguarded:main" {
+				left = int(e.Amount)
+				h.exec(`INSERT INTO recon_items (book_id, match, source_id, side, a, b, key, currency, debits, credits, day, open_from, open_until, how, pairing)
+VALUES ($1, 2, 2, 'l', $2, $3, 'DB-1', 'GBP', 0, $4, '2026-12-20', 1, 2, 'confirmed', 'par_0000000000000001'), ($1, 2, 2, 'e', 1, 0, 'FT-9', 'GBP', 0, $4, '2026-12-20', 1, 2, 'confirmed', 'par_0000000000000001')`,
+					x.Sequence, e.Line, -left)
+			}
+		}
+	}
+	h.line(2, 1, "stmt-1", "FT-9", "paid", left, 0)
+	h.exec(`INSERT INTO recon_pairings (book_id, id, match, source_id, kind, basis, state, identity, members, run, decided_by, decided_at)
+VALUES ($1, 'par_0000000000000001', 2, 2, 'one_to_one', 'person', 'made', 'x', '{}', 1, 'per_1', $2)`, h.clock())
+
+	rows := h.report("trail", h.head(), "kind", "donation", "id", "D1")
+	events := []string{"donation.received", "donation.released", "donation.disbursed", "donation.disbursement_submitted", "donation.disbursement_paid"}
+	for _, event := range events {
+		if n := slices.IndexFunc(rows, func(row map[string]tabular.Value) bool {
+			return row["row"].Text() == "transaction" && row["event"].Text() == event && len(row["sha256"].Text()) == 64
+		}); n < 0 {
+			t.Errorf("the trail does not tell %s: %v", event, cells(told(rows, "transaction"), "transaction_id", "event"))
+		}
+	}
+	entries := told(rows, "entry")
+	if debits := total(entries, "debit", "GBP"); debits == 0 || debits != total(entries, "credit", "GBP") {
+		t.Errorf("the entries of the trail do not balance: %d", debits)
+	}
+	want := []string{"liabilities:donation:available:a:c1 | DB-1", "liabilities:donation:available:b:c1 | "}
+	if diff := cmp.Diff(want, cells(told(rows, "part"), "account", "payout")); diff != "" {
+		t.Errorf("the parts of the gift (-want +got):\n%s", diff)
+	}
+	evidence := []string{"processor main | 1 | txn_1 | 30.00 | 01", "bank safe | 1 | stmt-1 | " + money.Minor(left).Format("GBP") + " | 02"}
+	ends := func(rows []map[string]tabular.Value) (list []string) {
+		for _, row := range told(rows, "evidence") {
+			list = append(list, cells([]map[string]tabular.Value{row}, "source", "source_line", "source_line_id", "amount")[0]+" | "+row["sha256"].Text()[:2])
+		}
+		return list
+	}
+	if diff := cmp.Diff(evidence, ends(rows)); diff != "" {
+		t.Errorf("the evidence of the gift (-want +got):\n%s", diff)
+	}
+	before := h.report("trail", given, "kind", "donation", "id", "D1")
+	if diff := cmp.Diff(evidence[:1], ends(before)); diff != "" || len(told(before, "transaction")) != 1 || cells(told(before, "part"), "payout")[0] != "" {
+		t.Errorf("before it was released (-want +got):\n%s\n%v", diff, cells(before, "row", "transaction_id", "event"))
+	}
+	if diff := cmp.Diff([]string{rows[0]["transaction_id"].Text(), rows[0]["transaction_id"].Text()}, cells(told(rows, "part"), "transaction_id")); diff != "" {
+		t.Errorf("the parts are of another transaction than the gift (-want +got):\n%s", diff)
+	}
+	if released.Sequence != given+1 {
+		t.Errorf("the release is %d, and what was given ends at %d", released.Sequence, given)
+	}
+	h.giftsMadeAgain()
+}
+
+// giftsMadeAgain makes the trails of gifts again after one went back, the other to an alternate, and a line was paired: what was told stays.
+func (h *businessHouse) giftsMadeAgain() {
+	t := h.T
+	t.Helper()
+	at, files := h.head(), map[string]string{}
+	again := func(after string) {
+		t.Helper()
+		for _, id := range []string{"D1", "D2"} {
+			_, file := h.reported("trail", at, "kind", "donation", "id", id)
+			if before, known := files[id]; known && file != before {
+				t.Errorf("%s after %s (-was +again):\n%s", id, after, cmp.Diff(before, file))
+			}
+			files[id] = file
+		}
+	}
+	again("")
+	if strings.Count(files["D2"], "donation.released") == 0 || strings.Count(files["D2"], "donation.disbursed") == 0 {
+		t.Errorf("too little is told of D2:\n%s", files["D2"])
+	}
+	h.post("donation.received", "D3", `{"donation":"D3","campaign":"c1","currency":"GBP","amount":"20.00","donor":"d3","payments":[{"processor":"main","payment_id":"pi_3","amount":"20.00"}]}`)
+	again("another gift")
+	h.post("donation.disputed", "dispute", `{"donation":"D2","dispute":"DP-1","fee":"15.00"}`)
+	again("a dispute")
+	h.post("donation.disputed", "dispute-3", `{"donation":"D3","dispute":"DP-3","fee":"15.00"}`)
+	h.post("donation.received", "D4", `{"donation":"D4","campaign":"c1","currency":"GBP","amount":"20.00","donor":"d4","payments":[{"processor":"main","payment_id":"pi_4","amount":"20.00"}]}`)
+	h.post("donation.safeguarded", "safe-4", `{"movement":"S4","campaign":"c1","amount":"13.01"}`)
+	h.post("donation.safeguard_landed", "landed-4", `{"movement":"S4"}`)
+	h.post("donation.released", "released-4", `{"campaign":"c1"}`)
+	if rows := h.report("trail", h.head(), "kind", "donation", "id", "D3"); slices.ContainsFunc(rows, func(row map[string]tabular.Value) bool { return row["event"].Text() == "donation.released" }) {
+		t.Errorf("D3 went back before it was released: %v", cells(told(rows, "transaction"), "event"))
+	}
+	h.post("donation.redirected", "away", `{"redirection":"R1","campaign":"c1","from":"b","to":"c","reason":"closed","document":"DOC-1"}`)
+	again("a redirection")
+	h.set(2026, 12, 23)
+	h.post("donation.disbursed", "sent-2", `{"disbursement":"DB-2","campaign":"c1","beneficiary":"c"}`)
+	h.set(2026, 12, 22)
+	again("the alternate's disbursement")
+	// On the next day somebody pairs the entry that has a line of its own name with another line.
+	h.line(1, 2, "txn_2", "pi_9", "charge", 3000, 0)
+	h.exec(`INSERT INTO recon_items (book_id, match, source_id, side, a, b, key, currency, debits, credits, day, open_from, open_until, how, pairing)
+SELECT $1, 1, 1, 'l', e.sequence, e.line, 'pi_1', 'GBP', 3000, 0, '2026-12-20'::date, 1, 2, 'confirmed', 'par_0000000000000002' FROM entries e WHERE e.book_id = $1 AND e.external_ref = 'pi_1'
+ UNION ALL SELECT $1, 1, 1, 'e', 2, 0, 'pi_9', 'GBP', 3000, 0, '2026-12-20', 1, 2, 'confirmed', 'par_0000000000000002'`)
+	h.exec(`INSERT INTO recon_pairings (book_id, id, match, source_id, kind, basis, state, identity, members, run, decided_by, decided_at)
+VALUES ($1, 'par_0000000000000002', 1, 1, 'one_to_one', 'person', 'made', 'y', '{}', 1, 'per_1', $2)`, h.clock().AddDate(0, 0, 1))
+	again("a pairing")
+	h.set(2026, 12, 24)
+	if rows := told(h.report("trail", h.head(), "kind", "donation", "id", "D1"), "evidence"); len(rows) == 0 || rows[0]["source_line_id"].Text() != "txn_2" {
+		t.Errorf("after the pairing: %v", cells(rows, "source", "source_line_id"))
 	}
 }

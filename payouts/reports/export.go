@@ -288,7 +288,7 @@ func (s *Service) write(ctx context.Context, e Export, to io.Writer) (m tabular.
 		return m, err
 	}
 	defer w.Abandon()
-	q := &Query{Book: e.book, AtSequence: e.AtSequence, AtStep: e.AtStep, Values: e.Parameters, s: s}
+	q := &Query{Book: e.book, AtSequence: e.AtSequence, AtStep: e.AtStep, AskedAt: e.AskedAt, Values: e.Parameters, s: s}
 	err = r.rows(ctx, q, func(row tabular.Row) error {
 		if err := ctx.Err(); err != nil {
 			return err

@@ -3,6 +3,7 @@ package reports
 import (
 	"context"
 	"slices"
+	"time"
 
 	"mizan/ledger"
 	"mizan/ledger/fault"
@@ -46,6 +47,8 @@ type Query struct {
 	Book ledger.Book
 	// AtSequence is the last transaction that counts, AtStep the last step of breaks that does.
 	AtSequence, AtStep int64
+	// AskedAt is when it was asked for: what others said later of the book does not count.
+	AskedAt time.Time
 	// Values are the parameters, all of them good.
 	Values
 

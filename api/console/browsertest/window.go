@@ -32,6 +32,8 @@ type Window struct {
 	complaints []string
 	// document is the answer that the page in the window came from.
 	document *network.Response
+	// presses counts what was pressed.
+	presses int
 }
 
 // New opens a window on the site at base, such as http://127.0.0.1:18080. It closes with the test.
@@ -191,6 +193,14 @@ func (w *Window) Unfold(selector string) {
 	}
 }
 
+// Tick presses a box of a form, which leads nowhere.
+func (w *Window) Tick(selector string) {
+	w.t.Helper()
+	if !ask[bool](w, fmt.Sprintf(`(box => { box?.click(); return box?.checked === true })(document.querySelector(%q))`, selector)) {
+		w.t.Errorf("%s has no box to tick at %s", selector, w.Path())
+	}
+}
+
 // Drawn is what each element that a CSS selector finds shows, in the order in which it is drawn from left to right and without spaces: in a
 // line with letters of both directions that is another order than the one in which it is written.
 func (w *Window) Drawn(selector string) []string {
@@ -227,7 +237,11 @@ func (w *Window) Press(selector string) {
 	defer cancel()
 	_, err := chromedp.RunResponse(ctx, chromedp.Click(chromedp.CSS(selector)))
 	w.must("press "+selector+" on the page "+w.Path(), err)
+	w.presses++
 }
+
+// Presses is how often Press led to a page in this window.
+func (w *Window) Presses() int { return w.presses }
 
 // Fetched is the file that a link leads to, as the browser gets it with its cookies. It demands that the link is there and that its answer is
 // one to be saved.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mizan/ledger"
+	"mizan/ledger/guard"
 )
 
 // Receiving files: part by part into the database, so that a file is never held whole, and durable before it is answered.
@@ -23,6 +24,12 @@ const (
 // Import stores a file. When it returns without an error the file is durable, and applied afterwards. A file that was stored
 // before with the same options is answered as it stands, with fresh false.
 func (s *Service) Import(ctx context.Context, book ledger.Book, o ImportOptions, from io.Reader) (imported Import, fresh bool, err error) {
+	return s.ImportBy(ctx, guard.Actor{}, book, o, from)
+}
+
+// ImportBy is Import for somebody who sends the file: the trail has a row of it from the moment at which it is durable. An actor without an
+// id is nobody, of whom nothing is told.
+func (s *Service) ImportBy(ctx context.Context, by guard.Actor, book ledger.Book, o ImportOptions, from io.Reader) (imported Import, fresh bool, err error) {
 	if err := o.complete(); err != nil {
 		return Import{}, false, err
 	}
@@ -38,7 +45,7 @@ func (s *Service) Import(ctx context.Context, book ledger.Book, o ImportOptions,
 	sum, size, err := s.receiveParts(ctx, book, id, &withoutCards{from: from})
 	kept := id
 	if err == nil {
-		kept, err = s.store.finishImport(ctx, book.ID, id, text, sum, size, s.moment())
+		kept, err = s.store.finishImport(ctx, book.ID, id, text, sum, size, s.moment(), s.tellImport(ctx, by, book, id, sum, size))
 	}
 	if err != nil || kept != id {
 		// Whoever sends has gone, perhaps; what is left of the upload is thrown away all the same, or when its time is over.
@@ -134,20 +141,4 @@ func (s *Service) ImportRows(ctx context.Context, book ledger.Book, id int64, st
 		return nil, err
 	}
 	return s.store.rows(ctx, book.ID, id, state, after, limit)
-}
-
-// RetryImport has the parked rows of an import tried again, or returns ErrNothingParked.
-func (s *Service) RetryImport(ctx context.Context, book ledger.Book, id int64) (Import, error) {
-	if _, err := s.store.importOf(ctx, book.ID, id); err != nil {
-		return Import{}, err
-	}
-	again, err := s.store.retryImport(ctx, book.ID, id, s.moment())
-	if err == nil && !again {
-		err = ErrNothingParked
-	}
-	if err != nil {
-		return Import{}, err
-	}
-	s.nudgeImports()
-	return s.store.importOf(ctx, book.ID, id)
 }

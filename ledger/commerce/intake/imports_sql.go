@@ -110,19 +110,25 @@ func (s store) addPart(ctx context.Context, book ledger.BookID, id int64, part i
 }
 
 // finishImport makes an upload durable as a whole, and returns the id under which the file is kept: that of an earlier
-// import if it was received before.
-func (s store) finishImport(ctx context.Context, book ledger.BookID, id int64, options string, sum [32]byte, size int64, now time.Time) (kept int64, err error) {
+// import if it was received before. Of a new one it tells, in the same transaction.
+func (s store) finishImport(ctx context.Context, book ledger.BookID, id int64, options string, sum [32]byte, size int64, now time.Time, tell func(pgx.Tx) error) (kept int64, err error) {
 	for range 2 {
 		err = s.pool.QueryRow(ctx, sqlSameImport, book, sum[:], options).Scan(&kept)
 		if !errors.Is(err, pgx.ErrNoRows) {
 			return kept, err
 		}
-		tag, err := s.pool.Exec(ctx, sqlFinishImport, book, id, sum[:], size, now)
+		err := s.pool.Tx(ctx, func(tx pgx.Tx) error {
+			tag, err := tx.Exec(ctx, sqlFinishImport, book, id, sum[:], size, now)
+			if err == nil && tag.RowsAffected() != 1 {
+				err = ErrFile.With("The file took too long to send. Split it; nothing was imported.")
+			}
+			if err != nil {
+				return err
+			}
+			return tell(tx)
+		})
 		if postgres.IsUnique(err, "imports_once") {
 			continue // the same file has just come another way
-		}
-		if err == nil && tag.RowsAffected() != 1 {
-			err = ErrFile.With("The file took too long to send. Split it; nothing was imported.")
 		}
 		return id, err
 	}
@@ -224,11 +230,6 @@ func (s store) noteCheck(ctx context.Context, book ledger.BookID, i *Import, unt
 
 func (s store) endImport(ctx context.Context, book ledger.BookID, i *Import) error {
 	return s.held(ctx, sqlEndImport, book, i.ID, i.attempts)
-}
-
-func (s store) retryImport(ctx context.Context, book ledger.BookID, id int64, now time.Time) (bool, error) {
-	tag, err := s.pool.Exec(ctx, sqlRetryImport, book, id, now)
-	return err == nil && tag.RowsAffected() == 1, err
 }
 
 // part returns a part of a stored file, or io.EOF after the last one.

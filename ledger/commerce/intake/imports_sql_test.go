@@ -125,16 +125,22 @@ func TestImports(t *testing.T) {
 		t.Errorf("%+v", changed)
 	}
 	held = b.state()
-	if _, err := b.RetryImport(t.Context(), b.book, mixed.ID); err != nil {
+	if _, err := b.RetryImportBy(t.Context(), tester, b.book, mixed.ID, "corrected"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.RetryImport(t.Context(), b.book, mixed.ID); fault.CodeOf(err) != ErrNothingParked.Code {
+	if _, err := b.RetryImportBy(t.Context(), tester, b.book, mixed.ID, "corrected"); fault.CodeOf(err) != ErrNothingParked.Code {
 		t.Errorf("a second retry: %v", err)
 	}
 	b.applyFiles(b.Service)
 	b.wantImport(mixed.ID, "done 1 1 1 3 1 22380 10340")
 	if got := b.state(); got != held {
 		t.Errorf("the retry changed %s to %s", held, got)
+	}
+	// Those that nobody looked at are told of also where none of the newest is parked.
+	b.put(asBookkeeper, settlement(900, 905))
+	b.applyFiles(b.Service)
+	if n, _, more, err := b.importsParked(t.Context(), b.book, 1); err != nil || n != 0 || !more {
+		t.Errorf("of the newest import: %d parked, more %t, %v", n, more, err)
 	}
 	other := asBookkeeper
 	other.Seller = "sel_other"
@@ -158,7 +164,7 @@ func TestRetriedRows(t *testing.T) {
 	b.wantImport(id, "done 0 0 0 3 0 2820 0")
 	b.putApplied(asBookkeeper, settlementHead+"T-2"+row+"2026-11-01\nT-3,ST-1,1,USD,10.00,-0.50,,9.50,\n")
 	b.forward(30 * 24 * time.Hour)
-	if _, err := b.RetryImport(t.Context(), b.book, id); err != nil {
+	if _, err := b.RetryImportBy(t.Context(), tester, b.book, id, "corrected"); err != nil {
 		t.Fatal(err)
 	}
 	b.applyFiles(b.Service)

@@ -222,20 +222,6 @@ func (s *Service) record(ctx context.Context, book ledger.Book, m *Message, e co
 	return verdict{state: Received, reason: "not-applied", detail: "It could not be applied now and is tried again."}
 }
 
-// Retry has a message tried again at once.
-func (s *Service) Retry(ctx context.Context, book ledger.Book, id int64) (Message, error) {
-	done, err := s.store.retry(ctx, book.ID, id, s.now().UTC().Truncate(time.Microsecond))
-	if err != nil {
-		return Message{}, err
-	}
-	m, err := s.store.message(ctx, book.ID, id)
-	if err == nil && !done {
-		return m, ErrMessageDone
-	}
-	s.nudge()
-	return m, err
-}
-
 // Message returns one message with its body, or ErrMessageUnknown. For people there is Read.
 func (s *Service) Message(ctx context.Context, book ledger.Book, id int64) (Message, error) {
 	return s.store.message(ctx, book.ID, id)

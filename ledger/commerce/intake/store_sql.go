@@ -141,11 +141,6 @@ func (s store) orderIgnored(ctx context.Context, book ledger.BookID, m *Message)
 	return yes, err
 }
 
-func (s store) retry(ctx context.Context, book ledger.BookID, id int64, now time.Time) (bool, error) {
-	tag, err := s.pool.Exec(ctx, sqlRetry, book, id, now)
-	return err == nil && tag.RowsAffected() == 1, err
-}
-
 func (s store) message(ctx context.Context, book ledger.BookID, id int64) (m Message, err error) {
 	rows, err := s.pool.Query(ctx, sqlMessage, book, id)
 	if err != nil {

@@ -25,6 +25,11 @@ func TestPlans(t *testing.T) {
 		{sqlOrderIgnored, "1, 'shopify', 'shopify.1', 'orders/paid'", "inbound_messages_about", 2},
 		{sqlMessagesOf, "1, 0, '', 100, 'parked'", "inbound_messages_state", 1},
 		{sqlRowsOf, "1, 1, 0, 9, 100, 'parked'", "import_rows_state", 1},
+		{newestFirst(sqlMessagesOf), "1, 9, '', 100, 'parked'", "Index Scan Backward using inbound_messages_state", 1},
+		{newestFirst(sqlMessages), "1, 9, '', 100", "Index Scan Backward using inbound_messages_pkey", 1},
+		{newestFirst(sqlImports), "1, 9, 100", "Index Scan Backward using imports_pkey", 1},
+		{sqlImportsParked, "1, 1000", "import_rows_state", 1},
+		{sqlImportsParked, "1, 1000", "Backward using imports_pkey", 2},
 	} {
 		results, err := conn.PgConn().Exec(t.Context(), "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; DEALLOCATE ALL; "+
 			"PREPARE planned AS "+c.sql+"; EXPLAIN (COSTS OFF) EXECUTE planned ("+c.values+")").ReadAll()
@@ -63,7 +68,7 @@ func TestIgnoredAndApplied(t *testing.T) {
 	if _, err := b.Describe(t.Context(), tester, b.book, SourceShopify, source); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Retry(t.Context(), b.book, id); err != nil {
+	if _, err := b.RetryBy(t.Context(), tester, b.book, id, "corrected"); err != nil {
 		t.Fatal(err)
 	}
 	b.work(b.Service)

@@ -17,8 +17,8 @@ import (
 	"mizan/ledger/postgres"
 )
 
-// What is told to the trail: how a source is read, which decides who is paid for its orders, and who read a message as it
-// came, because bodies hold what shops know of their buyers. Of neither does the trail keep the content.
+// What is told to the trail: how a source is read, which decides who is paid for its orders, who sent a file, and who read a message as
+// it came, because bodies hold what shops know of their buyers. Of none does the trail keep the content.
 
 // Describe says how a source is read from now on, and tells the trail who did. The same description again changes nothing.
 func (s *Service) Describe(ctx context.Context, by guard.Actor, book ledger.Book, name string, source Source) (version int, err error) {
@@ -91,4 +91,26 @@ func (s *Service) Read(ctx context.Context, by guard.Actor, book ledger.Book, id
 		return Message{}, err
 	}
 	return m, nil
+}
+
+// takenImport is what the trail keeps of a file.
+type takenImport struct {
+	SHA256 string `json:"sha256"`
+	Bytes  int64  `json:"bytes"`
+}
+
+// tellImport tells the trail, in the transaction that makes a file durable, who sent it.
+func (s *Service) tellImport(ctx context.Context, by guard.Actor, book ledger.Book, id int64, sum [32]byte, size int64) func(pgx.Tx) error {
+	return func(tx pgx.Tx) error {
+		if by.ID == "" {
+			return nil
+		}
+		after, err := json.Marshal(takenImport{hex.EncodeToString(sum[:]), size})
+		if err != nil {
+			return err
+		}
+		_, err = s.trail.RecordTx(ctx, tx, guard.Deed{Actor: by, Book: guard.Book{ID: int32(book.ID), Code: book.Code}, Act: "import.taken",
+			Object: "import:" + strconv.FormatInt(id, 10), After: after})
+		return err
+	}
 }

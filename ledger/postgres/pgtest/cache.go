@@ -39,19 +39,20 @@ func copyOfTemplate(ctx context.Context, bin postgres.Binaries) (string, error) 
 		return "", err
 	}
 	defer lock.Close()
-	dir, err := os.MkdirTemp(copyParent(), "mizan-pgtest-")
-	if err != nil {
-		// The memory file system may be closed to this user.
-		dir, err = os.MkdirTemp("", "mizan-pgtest-")
-	}
+	// The lock on the copy is held as long as this process lives; the server removes the copy when the process ends.
+	dir, remove, err := Scratch("mizan-pgtest")
 	if err != nil {
 		return "", err
 	}
 	if err := copyTree(cached, dir); err != nil {
-		return "", errors.Join(fmt.Errorf("copy the test database: %w", err), os.RemoveAll(dir))
+		return "", errors.Join(fmt.Errorf("copy the test database: %w", err), remove())
 	}
+	removeCopy = remove
 	return dir, nil
 }
+
+// removeCopy removes the copy of this process, and keeps its lock from being collected as garbage.
+var removeCopy func() error
 
 // cacheRoot returns a directory that belongs to this user alone.
 func cacheRoot() (string, error) {

@@ -61,7 +61,7 @@ func open() (*server, error) {
 		return nil, err
 	}
 	if running, err = postgres.StartServer(ctx, privateConfig(bin, dir)); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+		return nil, errors.Join(err, removeCopy())
 	}
 	return &server{url: privateURL(running), template: templateName(), strategy: "FILE_COPY"}, nil
 }

@@ -2,5 +2,5 @@
 
 package pgtest
 
-// copyParent chooses the usual directory for temporary files; other systems have no memory file system at hand.
-func copyParent() string { return "" }
+// MemoryDir returns "" for the usual directory for temporary files; other systems have no memory file system at hand.
+func MemoryDir() string { return "" }
