@@ -35,6 +35,9 @@ func (s *Service) keeping(name string, read func(context.Context, ledger.Book) (
 	return func(ctx context.Context, book ledger.Book) ([]Figure, error) {
 		found, _ := s.kept.LoadOrStore(key{name, book.ID}, &kept{turn: make(chan struct{}, 1)})
 		k := found.(*kept)
+		if err := ctx.Err(); err != nil { // a reading that nobody waits for says nothing of the figures
+			return nil, err
+		}
 		select {
 		case k.turn <- struct{}{}:
 		case <-ctx.Done():
