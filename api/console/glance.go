@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -8,7 +9,6 @@ import (
 
 	"mizan/api/access"
 	"mizan/ledger"
-	"mizan/ledger/guard"
 	"mizan/payouts/health"
 )
 
@@ -99,29 +99,17 @@ func (c *console) glanceOf(ctx context.Context, v *visit, o whose, book ledger.B
 	return g
 }
 
-// toDecide is what waits for a second person and may be decided by this one, who did not write it; nothing if there is none. It is
-// counted among as many as the page of adjustments looks through.
+// toDecide is what waits for a second person and may be decided by this one, who did not write it; nothing if there is none.
 func (c *console) toDecide(ctx context.Context, p access.Principal, o whose, t teller) []glanceFigure {
 	if !mayAll(p, o.Code, access.ApprovalsRead, access.ApprovalsDecide) {
 		return nil
 	}
-	list, more, err := c.listed(ctx, o, guard.StateOpen, noTime, "", approvalsLooked)
-	if err != nil { // the figure of all that wait stands beside it
+	n, since, err := c.Desk.Waiting(ctx, o.Book, p.ID, cmp.Or(p.Person, p.ID))
+	if err != nil || n == 0 { // the figure of all that wait stands beside it
 		return nil
 	}
 	f := glanceFigure{Title: t.say("glance.decide"), Means: t.say("glance.decide.means"), Link: o.At + "/approvals"}
-	f.Code, f.State, f.AtLeast = health.ApprovalsOpen, health.Act, more
-	for _, a := range list {
-		if isAuthor(a, p) {
-			continue
-		}
-		if f.Count++; f.Count == 1 { // the oldest come first
-			f.Since = a.CreatedAt
-		}
-	}
-	if f.Count == 0 {
-		return nil
-	}
+	f.Code, f.State, f.Count, f.Since = health.ApprovalsOpen, health.Act, n, since
 	f.For = t.since(c.Now(), f.Since)
 	return []glanceFigure{f}
 }

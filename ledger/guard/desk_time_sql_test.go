@@ -211,7 +211,7 @@ func TestBounds(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
 	o.SetMost(3)
-	first := o.ask(key, 1)
+	first := o.ask(robot, 1)
 	o.ask(key, 2)
 	o.clock.move(time.Hour)
 	third := o.ask(key, 3)
@@ -251,6 +251,41 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// TestWaiting counts what waits for somebody: open, not expired, and not of their own hand.
+func TestWaiting(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	waits := func(want int64, since time.Time, authors ...string) {
+		t.Helper()
+		if n, at, err := o.Waiting(t.Context(), uk, authors...); err != nil || n != want || !at.Equal(since) {
+			t.Errorf("%d since %v wait for all but %q, %v; want %d since %v", n, at, authors, err, want, since)
+		}
+	}
+	waits(0, time.Time{})
+	first := o.ask(robot, 1)
+	o.clock.move(time.Minute)
+	second := o.ask(ada, 2)
+	o.clock.move(time.Minute)
+	if _, err := o.Edit(t.Context(), cyd, uk, second.ID, 1, request("", 3)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.Ask(t.Context(), key, us, request("thing.moved", 4)); err != nil {
+		t.Fatal(err)
+	}
+	waits(2, first.CreatedAt)
+	waits(1, first.CreatedAt, ada.ID)
+	waits(1, first.CreatedAt, cyd.ID)
+	waits(1, second.CreatedAt, robot.ID)
+	waits(0, time.Time{}, cyd.ID, robot.ID)
+	waits(2, first.CreatedAt, bob.ID, "")
+	if _, err := o.Approve(t.Context(), bob, uk, first.ID, first.Hash, ""); err != nil {
+		t.Fatal(err)
+	}
+	waits(1, second.CreatedAt)
+	o.clock.move(400 * 24 * time.Hour)
+	waits(0, time.Time{})
+}
+
 // TestApprovalsByIndex asks how the lists find their rows.
 func TestApprovalsByIndex(t *testing.T) {
 	t.Parallel()
@@ -258,6 +293,7 @@ func TestApprovalsByIndex(t *testing.T) {
 	for i := range 50 {
 		o.ask(key, i)
 	}
+	o.planned(guard.SQLWaiting, pgx.QueryExecModeExec, uk.ID, start, []string{"pe_alice"})
 	for _, state := range []string{"", guard.StateOpen, guard.StateDone, guard.StateExpired} {
 		for _, newest := range []bool{false, true} {
 			found, last, given := guard.Search{State: state, Newest: newest}.Statements(start)

@@ -28,3 +28,6 @@ func (s Search) Statements(now time.Time) (found, last string, given any) {
 	}
 	return found, last, given
 }
+
+// SQLWaiting shows tests how the open approvals are counted.
+const SQLWaiting = sqlWaiting

@@ -55,6 +55,7 @@ SELECT * FROM (
 
 	sqlFound = approvalColumns + `(
        SELECT * FROM (/*looked*/) l WHERE ($5 = '' OR act = $5) AND ($6 = '' OR $6 = ANY(authors)) ORDER BY created_at, id LIMIT $7)` + approvalVersion + inOrder
+	sqlWaiting    = `SELECT count(*), min(created_at) FROM approvals WHERE book_id = $1 AND state = 'open' AND expires_at > $2 AND NOT authors && $3::text[]`
 	sqlLastLooked = `SELECT created_at, id FROM (/*looked*/) l ORDER BY created_at, id OFFSET $4 - 1 LIMIT 1`
 )
 
@@ -127,6 +128,19 @@ func (d *Desk) Find(ctx context.Context, book Book, s Search, after Place, limit
 		next = Place{list[limit-1].CreatedAt, list[limit-1].ID}
 	}
 	return list, next, nil
+}
+
+// Waiting counts the open approvals of the book but for those that one of the authors wrote or edited, and says since when the oldest
+// waits. No more are open than a desk lets be, so every one of them counts, and nothing of what they ask for is read.
+func (d *Desk) Waiting(ctx context.Context, book Book, authors ...string) (n int64, since time.Time, err error) {
+	var oldest *time.Time
+	err = d.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, sqlWaiting, book.ID, d.clock(), append([]string{}, authors...)).Scan(&n, &oldest)
+	})
+	if oldest != nil {
+		since = oldest.UTC()
+	}
+	return n, since, err
 }
 
 // Approvals returns up to limit approvals of the book, at most 1001, oldest first, after the one with the time and id; state

@@ -17,8 +17,6 @@ const (
 	runsWithin = 2 * time.Hour
 	// plansWithin is how long after its time a period is planned, if a process runs jobs.
 	plansWithin = 15 * time.Minute
-	// approvalsListed bounds the approvals that are counted: each comes with all that it would do.
-	approvalsListed = 25
 )
 
 func (s *Service) jobs(ctx context.Context, book ledger.Book) ([]Figure, error) {
@@ -75,11 +73,6 @@ func (s *Service) imports(ctx context.Context, book ledger.Book) ([]Figure, erro
 }
 
 func (s *Service) approvals(ctx context.Context, book ledger.Book) ([]Figure, error) {
-	list, err := s.Desk.Approvals(ctx, guard.Book{ID: int32(book.ID), Code: book.Code}, guard.StateOpen, noTime, "", approvalsListed+1)
-	if err != nil || len(list) == 0 {
-		return []Figure{counted(ApprovalsOpen, 0, noTime, Watch)}, err
-	}
-	f := counted(ApprovalsOpen, int64(min(len(list), approvalsListed)), list[0].CreatedAt, Watch)
-	f.AtLeast = len(list) > approvalsListed
-	return []Figure{f}, nil
+	n, since, err := s.Desk.Waiting(ctx, guard.Book{ID: int32(book.ID), Code: book.Code})
+	return []Figure{counted(ApprovalsOpen, n, since, Watch)}, err
 }
