@@ -47,13 +47,16 @@ SELECT count(*) FILTER (WHERE p.state = 'unknown'), min(p.changed_at) FILTER (WH
        count(*) FILTER (WHERE p.state = 'at_account'), min(p.changed_at) FILTER (WHERE p.state = 'at_account'),
        count(*) FILTER (WHERE p.state = 'refused'), count(*) FILTER (WHERE p.state = 'refused' AND p.look_at IS NULL)
   FROM payouts p WHERE p.book_id = $1 AND p.state IN ('unknown', 'at_account', 'refused')`
-	// A payout may be sent once a person released it, or all of its run, or else once its run was planned.
+	// A payout may be sent once a person released it, or all of its run, or else once its run was planned. What is of a run is looked up once.
 	sqlHealthUnsent = `
-SELECT count(*), min(u.since) FROM (
-    SELECT coalesce(p.released_at, CASE WHEN r.needs <> '{}' THEN coalesce((SELECT a.decided_at FROM approvals a WHERE a.book_id = r.book_id AND a.id = r.approval), r.ended_at) END, r.planned_at, p.created_at) AS since
-      FROM payouts p JOIN payout_runs r ON r.book_id = p.book_id AND r.id = p.run_id
-     WHERE p.book_id = $1 AND p.state = 'created' AND (NOT p.needs_person OR p.released_at IS NOT NULL) AND ` + runSends + `
-     LIMIT $2) u`
+SELECT coalesce(sum(u.n), 0)::bigint,
+       min(least(u.released, CASE WHEN u.all_along THEN coalesce(CASE WHEN r.needs <> '{}' THEN coalesce((SELECT a.decided_at FROM approvals a WHERE a.book_id = r.book_id AND a.id = r.approval), r.ended_at) END, r.planned_at, u.created) END))
+  FROM (SELECT x.run_id, count(*) AS n, min(x.released_at) AS released, bool_or(x.released_at IS NULL) AS all_along, min(x.created_at) FILTER (WHERE x.released_at IS NULL) AS created
+          FROM (SELECT p.run_id, p.released_at, p.created_at FROM payouts p JOIN payout_runs r ON r.book_id = p.book_id AND r.id = p.run_id
+                 WHERE p.book_id = $1 AND p.state = 'created' AND (NOT p.needs_person OR p.released_at IS NOT NULL) AND ` + runSends + `
+                 LIMIT $2) x
+         GROUP BY x.run_id) u
+  JOIN payout_runs r ON r.book_id = $1 AND r.id = u.run_id`
 )
 
 const (
