@@ -51,17 +51,6 @@ type jobLine struct {
 	// BookLink leads to the jobs of its book.
 	BookLink string
 	Late     bool
-	// Daily is a schedule by the clocks of the book, in words; empty for an expression of five fields.
-	Daily string
-}
-
-// daily says a schedule by the clocks of the book in words; nothing for another.
-func daily(t teller, schedule string) string {
-	at, ok := strings.CutSuffix(strings.TrimPrefix(schedule, "every day at "), " by the clocks of the book")
-	if !ok {
-		return ""
-	}
-	return t.say("jobs.daily", "time", at)
 }
 
 // Since is when the oldest period that is open became due.
@@ -155,7 +144,7 @@ func (c *console) jobLines(ctx context.Context, o whose, p *jobsPage) error {
 		return err
 	}
 	for _, s := range list {
-		l := jobLine{Status: s, Daily: daily(tellerOf(ctx), s.Schedule), Late: s.Oldest != nil && c.Now().Sub(*s.Oldest) > lateAfter}
+		l := jobLine{Status: s, Late: s.Oldest != nil && c.Now().Sub(*s.Oldest) > lateAfter}
 		if s.Book.ID == o.ID && p.MayRun {
 			l.Runs = p.At + "/" + s.Job + "/runs"
 		}

@@ -26,6 +26,14 @@ type Schedule interface {
 	String() string
 }
 
+// clockOf returns the time of day at which periods begin by the clocks of each book, as 02:15; empty for a schedule of another kind.
+func clockOf(s Schedule) string {
+	if at, ok := s.(localTime); ok {
+		return fmt.Sprintf("%02d:%02d", at.hour, at.minute)
+	}
+	return ""
+}
+
 // maxSpec bounds an expression, in bytes.
 const maxSpec = 128
 
@@ -85,7 +93,7 @@ func LocalTime(hour, minute int) (Schedule, error) {
 func LocalMidnight() Schedule { return localTime{} }
 
 func (s localTime) String() string {
-	return fmt.Sprintf("every day at %02d:%02d by the clocks of the book", s.hour, s.minute)
+	return "every day at " + clockOf(s) + " by the clocks of the book"
 }
 
 // Next goes through the dates around the instant. No zone leaves out more than one date in a row.
