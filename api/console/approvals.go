@@ -192,18 +192,7 @@ func (c *console) names(ctx context.Context, v *visit, ids []string) func(id str
 
 // timeLeft says how long something still has.
 func timeLeft(t teller, now, until time.Time) string {
-	switch d := until.Sub(now); {
-	case d <= 0:
-		return t.say("approvals.left.over")
-	case d < time.Minute:
-		return t.say("approvals.left.minute")
-	case d < 2*time.Hour:
-		return t.say("approvals.left.minutes", "n", int(d/time.Minute))
-	case d < 48*time.Hour:
-		return t.say("approvals.left.hours", "n", int(d/time.Hour))
-	default:
-		return t.say("approvals.left.days", "n", int(d/(24*time.Hour)))
-	}
+	return t.lasting("approvals.left.", until.Sub(now))
 }
 
 type approvalPage struct {

@@ -110,17 +110,22 @@ func (t teller) since(now, at time.Time) string {
 	if at.IsZero() {
 		return ""
 	}
-	switch d := now.Sub(at); {
+	return t.lasting("glance.since.", now.Sub(at))
+}
+
+// lasting says how long something lasts by the words below a key: none, moment, minutes, hours or days.
+func (t teller) lasting(key string, d time.Duration) string {
+	switch {
 	case d <= 0:
-		return t.say("glance.since.now")
+		return t.say(key + "none")
 	case d < time.Minute:
-		return t.say("glance.since.moment")
+		return t.say(key + "moment")
 	case d < 2*time.Hour:
-		return t.say("glance.since.minutes", "count", int(d/time.Minute))
+		return t.say(key+"minutes", "count", int(d/time.Minute))
 	case d < 48*time.Hour:
-		return t.say("glance.since.hours", "count", int(d/time.Hour))
+		return t.say(key+"hours", "count", int(d/time.Hour))
 	default:
-		return t.say("glance.since.days", "count", int(d/(24*time.Hour)))
+		return t.say(key+"days", "count", int(d/(24*time.Hour)))
 	}
 }
 

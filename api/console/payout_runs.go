@@ -254,18 +254,18 @@ func (c *console) releaseOf(ctx context.Context, who cashier, run payouts.Run, p
 		return nil
 	}
 	p.MayRefuse = p.MayDecide
-	open, _, err := c.listed(ctx, who.o, guard.StateOpen, noTime, "", approvalsLooked)
-	if err != nil {
-		return err
-	}
-	for _, a := range open {
+	open, err := c.openAbout(ctx, who.o, func(a guard.Approval) bool {
 		var about struct {
 			Run string `json:"run"`
 		}
-		if a.Act == payouts.ReleaseAct && json.Unmarshal(a.Payload, &about) == nil && about.Run == run.ID {
-			p.Approval = who.o.At + "/approvals/" + a.ID
-			return nil
-		}
+		return json.Unmarshal(a.Payload, &about) == nil && about.Run == run.ID
+	}, payouts.ReleaseAct)
+	if err != nil {
+		return err
+	}
+	if open != "" {
+		p.Approval = open
+		return nil
 	}
 	p.MayRelease = p.MayAsk
 	return nil
