@@ -80,7 +80,8 @@ type Outlier struct {
 	// InEffect is since when the destination is in effect as it is, its cooling-off over; zero unless that is why. Changed is when it was
 	// changed, zero where only the end of the cooling-off is known.
 	InEffect, Changed time.Time
-	created           time.Time
+	// created is since when the destination is there.
+	created time.Time
 }
 
 // Comparison is a run beside the usual.

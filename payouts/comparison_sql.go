@@ -49,9 +49,9 @@ type compared struct {
 	Outlier
 	destination string
 	rank        int
-	// created is since when the destination is there, changed when it came into effect as it is.
-	created, changed time.Time
-	before           before
+	// changed is when the destination came into effect as it is.
+	changed time.Time
+	before  before
 }
 
 // Compare puts a run beside the usual. Of a run of one payout there is nothing to compare: the comparison is empty then. It
@@ -212,7 +212,6 @@ func (c *Comparison) name(list []compared, since time.Time) {
 	for i := range list {
 		x := &list[i]
 		if x.judge(x.before, x.rank, x.changed, since); len(x.Why) > 0 {
-			x.Outlier.created = x.created
 			c.Outliers = append(c.Outliers, x.Outlier)
 		}
 	}

@@ -278,6 +278,7 @@ func (s *Service) lookBehind(ctx context.Context, book ledger.Book, x Source, un
 			if b.Lines = paired[at.pairing]; len(b.Lines) > 0 {
 				b.Pairing = at.pairing
 			}
+			b.named = nil
 			for _, name := range names[b.Entry.ExternalRef] {
 				lines := named[name][:min(len(named[name]), mostBehind)]
 				if b.named = append(b.named, lines); len(b.Lines) == 0 {
