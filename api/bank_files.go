@@ -273,12 +273,7 @@ func listBankPayments(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	limit, after := c.query.limit(), 0
-	if at := c.position(1); at != nil {
-		if after, err = strconv.Atoi(at[0]); err != nil {
-			return reply{}, ErrCursor
-		}
-	}
+	limit, after := c.query.limit(), int(c.afterNumber())
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong
 	}

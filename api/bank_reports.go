@@ -147,10 +147,7 @@ func listBankReports(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	limit, after := c.query.limit(), ""
-	if at := c.position(1); at != nil {
-		after = at[0]
-	}
+	limit, after := c.query.limit(), c.afterName()
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong
 	}
@@ -194,13 +191,7 @@ func getBankReport(c *call) (reply, error) {
 }
 
 func listBankReportItems(c *call) (reply, error) {
-	limit, after := c.query.limit(), 0
-	if at := c.position(1); at != nil {
-		var err error
-		if after, err = strconv.Atoi(at[0]); err != nil {
-			return reply{}, ErrCursor
-		}
-	}
+	limit, after := c.query.limit(), int(c.afterNumber())
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong
 	}

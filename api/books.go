@@ -182,10 +182,7 @@ func (d *decoder) book(n int32) (b ledger.NewBook) {
 }
 
 func listBooks(c *call) (reply, error) {
-	limit, after := c.query.limit(), ""
-	if at := c.position(1); at != nil {
-		after = at[0]
-	}
+	limit, after := c.query.limit(), c.afterName()
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong
 	}

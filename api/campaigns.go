@@ -127,14 +127,7 @@ func publishVersion(c *call) (reply, error) {
 }
 
 func listCampaigns(c *call) (reply, error) {
-	limit, after := c.query.limit(), int64(0)
-	if at := c.position(1); at != nil {
-		n, err := strconv.ParseInt(at[0], 10, 64)
-		if err != nil {
-			return reply{}, ErrCursor
-		}
-		after = n
-	}
+	limit, after := c.query.limit(), c.afterNumber()
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong
 	}

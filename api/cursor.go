@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"sort"
+	"strconv"
 	"strings"
 
 	"mizan/ledger/fault"
@@ -88,6 +89,27 @@ func (c *call) position(n int) []string {
 		return nil
 	}
 	return parts
+}
+
+// afterName returns the name after which a page begins, empty on the first one.
+func (c *call) afterName() string {
+	if at := c.position(1); at != nil {
+		return at[0]
+	}
+	return ""
+}
+
+// afterNumber returns the number that a cursor holds, 0 on the first page.
+func (c *call) afterNumber() int64 {
+	at := c.position(1)
+	if at == nil {
+		return 0
+	}
+	n, err := strconv.ParseInt(at[0], 10, 64)
+	if err != nil {
+		c.query.fail(ErrCursor)
+	}
+	return n
 }
 
 // nextCursor makes the cursor of the page after this one.

@@ -133,19 +133,6 @@ func reprDigest(sum []byte) string {
 	return "sha-256=:" + base64.StdEncoding.EncodeToString(sum) + ":"
 }
 
-// afterNumber returns the number that a cursor holds, 0 on the first page.
-func (c *call) afterNumber() int64 {
-	at := c.position(1)
-	if at == nil {
-		return 0
-	}
-	n, err := strconv.ParseInt(at[0], 10, 64)
-	if err != nil {
-		c.query.fail(ErrCursor)
-	}
-	return n
-}
-
 func listReceipts(c *call) (reply, error) {
 	s, source, err := c.evidenceSource()
 	if err != nil {

@@ -209,9 +209,7 @@ func listExports(c *call) (reply, error) {
 	if len(q.Report) > 64 {
 		c.query.invalid("report", "text", "This is longer than any that is recorded.")
 	}
-	if at := c.position(1); at != nil {
-		q.After = at[0]
-	}
+	q.After = c.afterName()
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong
 	}

@@ -331,10 +331,7 @@ func listImports(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	limit, after := c.query.limit(), int64(0)
-	if at := c.position(1); at != nil {
-		after, _ = strconv.ParseInt(at[0], 10, 64)
-	}
+	limit, after := c.query.limit(), c.afterNumber()
 	read := in.Imports
 	if c.query.descending() {
 		read = in.LatestImports
@@ -380,10 +377,7 @@ func getImport(c *call) (reply, error) {
 }
 
 func listImportRows(c *call) (reply, error) {
-	limit, after := c.query.limit(), 0
-	if at := c.position(1); at != nil {
-		after, _ = strconv.Atoi(at[0])
-	}
+	limit, after := c.query.limit(), int(c.afterNumber())
 	state := intake.RowState(c.query.choice("state", "", "applied", "repeated", "ignored", "parked", "changed"))
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong

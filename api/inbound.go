@@ -208,10 +208,7 @@ func listInbound(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	limit, after := c.query.limit(), int64(0)
-	if at := c.position(1); at != nil {
-		after, _ = strconv.ParseInt(at[0], 10, 64)
-	}
+	limit, after := c.query.limit(), c.afterNumber()
 	q := intake.Query{State: intake.State(c.query.choice("state", "", "received", "applied", "parked", "ignored")), Source: c.query.choice("source", "", "shopify", "stripe"), After: after}
 	read := in.Messages
 	if c.query.descending() {

@@ -160,14 +160,7 @@ func listChain(c *call) (reply, error) {
 
 // closings answers with a page of closings, which read reads after a number and says how many it could have been.
 func (c *call) closings(read func(after, limit int) ([]reconcile.Closing, int, error)) (reply, error) {
-	limit, after := c.query.limit(), 0
-	if at := c.position(1); at != nil {
-		n, err := strconv.Atoi(at[0])
-		if err != nil {
-			c.query.fail(ErrCursor)
-		}
-		after = n
-	}
+	limit, after := c.query.limit(), int(c.afterNumber())
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong
 	}

@@ -129,10 +129,7 @@ func listPairings(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	limit, state, after := c.query.limit(), c.query.choice("state", "suggested", "made", "refused", "void"), ""
-	if at := c.position(1); at != nil {
-		after = at[0]
-	}
+	limit, state, after := c.query.limit(), c.query.choice("state", "suggested", "made", "refused", "void"), c.afterName()
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong
 	}

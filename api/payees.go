@@ -126,10 +126,7 @@ func registerPayee(c *call) (reply, error) {
 }
 
 func listPayees(c *call) (reply, error) {
-	limit, after := c.query.limit(), ""
-	if at := c.position(1); at != nil {
-		after = at[0]
-	}
+	limit, after := c.query.limit(), c.afterName()
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong
 	}

@@ -185,10 +185,7 @@ func listStandings(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	limit, after := c.query.limit(), ""
-	if at := c.position(1); at != nil {
-		after = at[0]
-	}
+	limit, after := c.query.limit(), c.afterName()
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong
 	}

@@ -151,10 +151,7 @@ func peopleOperations() []Operation {
 }
 
 func listPeople(c *call) (reply, error) {
-	limit, after := c.query.limit(), ""
-	if at := c.position(1); at != nil {
-		after = at[0]
-	}
+	limit, after := c.query.limit(), c.afterName()
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong
 	}

@@ -181,9 +181,7 @@ func listTransactions(c *call) (reply, error) {
 	q := ledger.TransactionQuery{
 		Subject: c.query.text("subject"), Event: c.query.text("event"), Descending: c.query.descending(), Limit: c.query.limit(),
 	}
-	if at := c.position(1); at != nil {
-		q.After, _ = strconv.ParseInt(at[0], 10, 64) // the MAC vouches for it
-	}
+	q.After = c.afterNumber()
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong
 	}
