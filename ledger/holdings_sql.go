@@ -48,22 +48,26 @@ type HoldingsQuery struct {
 const maxHoldings = 1_000
 
 // What an account held after a transaction is its balance if it did not move since, and otherwise what its last entry up to there
-// says. Sums are numeric and cut off beyond the range of amounts, so that none can wrap around.
+// says, which is looked for only then: a join would go through all partitions of entries for each account. Sums are numeric and cut off
+// beyond the range of amounts, so that none can wrap around.
 const (
-	heldAt = `
- CROSS JOIN LATERAL (SELECT y.debits, y.credits, y.last_sequence FROM balances y WHERE y.book_id = $1 AND y.account_id = a.id LIMIT 1) b
-  LEFT JOIN LATERAL (SELECT x.balance_after FROM entries x WHERE x.book_id = $1 AND x.account_id = a.id AND x.sequence <= $2 AND b.last_sequence > $2
-                      ORDER BY x.sequence DESC, x.line DESC LIMIT 1) e ON true
- CROSS JOIN LATERAL (SELECT CASE WHEN b.last_sequence <= $2 THEN b.debits - b.credits ELSE coalesce(e.balance_after, 0) END AS net) n
- CROSS JOIN LATERAL (SELECT CASE WHEN a.chart_code < 2000 THEN n.net ELSE -n.net END AS balance) h`
+	heldNet = `CASE WHEN y.last_sequence <= $2 THEN y.debits - y.credits
+                    ELSE coalesce((SELECT e.balance_after FROM entries e WHERE e.book_id = $1 AND e.account_id = y.account_id AND e.sequence <= $2
+                                    ORDER BY e.sequence DESC, e.line DESC LIMIT 1), 0) END AS net`
+	heldAbove     = `CROSS JOIN LATERAL (SELECT CASE WHEN a.chart_code < 2000 THEN a.net ELSE -a.net END AS balance) h`
 	aboveAndBelow = `least(sum(greatest(o.balance, 0)), 100000000000000001)::bigint, greatest(sum(least(o.balance, 0)), -100000000000000001)::bigint`
 
-	// The accounts of a book are numbered without gaps.
+	// The accounts of a book are numbered without gaps, so a range of numbers is one of accounts and the same one of balances. What an
+	// account held is computed once, not where each sum asks for it.
 	sqlHoldings = `
 SELECT o.code, o.currency, o.account, ` + aboveAndBelow + `
   FROM (SELECT a.chart_code AS code, a.currency, CASE WHEN a.chart_code = $6 THEN a.address ELSE '' END AS account, h.balance
-          FROM (SELECT x.id, x.chart_code, x.currency, x.address FROM accounts x WHERE x.book_id = $1 AND x.id > $3 AND x.id <= $4) a` + heldAt + `
-         WHERE a.chart_code < 3000 AND ($5 = '' OR a.currency = $5) AND NOT a.chart_code = ANY ($7::integer[]) AND n.net <> 0) o
+          FROM (SELECT x.chart_code, x.currency, x.address, ` + heldNet + `
+                  FROM accounts x JOIN balances y ON y.book_id = $1 AND y.account_id = x.id AND y.account_id > $3 AND y.account_id <= $4
+                 WHERE x.book_id = $1 AND x.id > $3 AND x.id <= $4 AND x.chart_code < 3000 AND ($5 = '' OR x.currency = $5) AND NOT x.chart_code = ANY ($7::integer[])
+                OFFSET 0) a
+         ` + heldAbove + `
+         WHERE a.net <> 0) o
  GROUP BY o.code, o.currency, o.account
  ORDER BY o.currency, o.code, o.account
  LIMIT $8`
@@ -91,8 +95,10 @@ SELECT o.currency, ` + aboveAndBelow + `
           FROM unnest($6::text[]) AS p (prefix)
          CROSS JOIN LATERAL (SELECT x.id, x.chart_code, x.currency, substr(x.address, length(p.prefix) + 1) AS owner FROM accounts x
                               WHERE x.book_id = $1 AND x.address > p.prefix || $3 AND x.address <= p.prefix || $4
-                              ORDER BY x.address, x.currency LIMIT 2000) a` + heldAt + `
-         WHERE ($5 = '' OR a.currency = $5) AND n.net <> 0
+                              ORDER BY x.address, x.currency LIMIT 2000) x
+         CROSS JOIN LATERAL (SELECT x.chart_code, x.currency, x.owner, ` + heldNet + ` FROM balances y WHERE y.book_id = $1 AND y.account_id = x.id LIMIT 1) a
+         ` + heldAbove + `
+         WHERE ($5 = '' OR a.currency = $5) AND a.net <> 0
          GROUP BY a.owner, a.currency) o
  GROUP BY o.currency`
 )
