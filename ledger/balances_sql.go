@@ -270,7 +270,7 @@ SELECT c.chart_code, c.currency,
 	sqlTrialBalanceAccounts = `
 SELECT a.chart_code, a.address, a.currency, p.opening::text, p.debits::text, p.credits::text
   FROM (SELECT x.id, x.address, x.currency, x.chart_code FROM accounts x
-         WHERE x.book_id = $1 AND (x.address, x.currency) > ($4, $5) AND x.address >= $4
+         WHERE x.book_id = $1 AND (x.address, x.currency) > ($4, $5) AND x.address >= $4 AND x.address < $7
          ORDER BY x.address, x.currency LIMIT $6) a
  CROSS JOIN LATERAL (SELECT coalesce(sum(t.debits - t.credits) FILTER (WHERE t.period < $2), 0) AS opening,
                             coalesce(sum(t.debits) FILTER (WHERE t.period >= $2), 0) AS debits,
@@ -310,7 +310,13 @@ func (l *Ledger) TrialBalance(ctx context.Context, book Book, period Period) (tb
 
 // TrialBalanceByAccount returns a page of the trial balance by account, in order of address and currency.
 func (l *Ledger) TrialBalanceByAccount(ctx context.Context, book Book, period Period, after Address, afterCurrency money.Currency, limit int) (tb TrialBalance, err error) {
+	return l.TrialBalanceBelow(ctx, book, period, "", after, afterCurrency, limit)
+}
+
+// TrialBalanceBelow is TrialBalanceByAccount of the accounts whose addresses begin with a prefix.
+func (l *Ledger) TrialBalanceBelow(ctx context.Context, book Book, period Period, prefix string, after Address, afterCurrency money.Currency, limit int) (tb TrialBalance, err error) {
 	first, last := periodBounds(period)
+	after = max(after, Address(prefix))
 	tb.Period = period
 	err = l.pool.ReadTx(ctx, func(tx pgx.Tx) error {
 		head, err := readHead(ctx, tx, book)
@@ -318,7 +324,7 @@ func (l *Ledger) TrialBalanceByAccount(ctx context.Context, book Book, period Pe
 			return err
 		}
 		tb.AtSequence = head.LastSequence
-		rows, err := tx.Query(ctx, sqlTrialBalanceAccounts, book.ID, first, last, string(after), string(afterCurrency), limit+1)
+		rows, err := tx.Query(ctx, sqlTrialBalanceAccounts, book.ID, first, last, string(after), string(afterCurrency), limit+1, prefix+"\x7f")
 		if err != nil {
 			return err
 		}

@@ -51,7 +51,7 @@ var hotStatements = map[string]struct{ sql, args string }{
 	"balances at":          {sqlBalancesAt, `1, 'liabilities:', 'liabilities:~', '', '', '', 10, 500`},
 	"as of":                {sqlSequenceAsOf, `1, now()`},
 	"head":                 {sqlBookHead, `1`},
-	"trial balance detail": {sqlTrialBalanceAccounts, `1, 0, 999912, '', '', 10`},
+	"trial balance detail": {sqlTrialBalanceAccounts, `1, 0, 999912, '', '', 10, '~'`},
 	"trial balance row":    {sqlTrialBalanceRow, `1, 0, 999912, '', '', 10, 'liabilities:seller:pending', 'liabilities:seller:pending;', ''`},
 	"month totals":         {sqlMonthTotals, `1, 1, 202611`},
 	"month recorded":       {sqlMonthRecorded, `1, now()`},

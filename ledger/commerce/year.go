@@ -146,9 +146,9 @@ func (p *planner) toldPart(d draftOf, s teller) error {
 func (p *planner) resultRows(last ledger.Period) (rows []ledger.Line, err error) {
 	read := 0
 	for _, prefix := range []string{"revenue:", "expenses:"} {
-		after, currency := ledger.Address(prefix), money.Currency("")
+		after, currency := ledger.Address(""), money.Currency("")
 		for more := true; more; {
-			page, err := p.service.ledger.TrialBalanceByAccount(p.ctx, p.book, last, after, currency, 1000)
+			page, err := p.service.ledger.TrialBalanceBelow(p.ctx, p.book, last, prefix, after, currency, 1000)
 			if err != nil {
 				return nil, err
 			}
@@ -157,10 +157,7 @@ func (p *planner) resultRows(last ledger.Period) (rows []ledger.Line, err error)
 			}
 			read += len(page.Rows)
 			for _, r := range page.Rows {
-				if after, currency = r.Account, r.Currency; !strings.HasPrefix(string(r.Account), prefix) {
-					more = false
-					break
-				}
+				after, currency = r.Account, r.Currency
 				closing := r.Closing()
 				if !closing.IsInt64() {
 					return nil, money.ErrOverflow

@@ -315,7 +315,7 @@ func (s *Service) checkBooks(ctx context.Context, book ledger.Book, period ledge
 
 // sumAccount adds an account's balances at the end of a month.
 func (s *Service) sumAccount(ctx context.Context, book ledger.Book, period ledger.Period, account string, sums map[money.Currency]*big.Int) error {
-	page, err := s.ledger.TrialBalanceByAccount(ctx, book, period, ledger.Address(account), "", 250)
+	page, err := s.ledger.TrialBalanceBelow(ctx, book, period, account, "", "", 250)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -69,8 +68,7 @@ const (
 	maxMonths = 1_200
 	// closingPage is how many rows of the chain are read at a time, closingStretch how many transactions.
 	closingPage = 20
-	// accountsPage is small: the last page below a prefix reads as many accounts beyond it.
-	accountsPage   = 200
+	accountsPage   = 1_000
 	closingStretch = 100_000
 )
 
@@ -114,21 +112,18 @@ func (s *Service) totalsAtOnce(ctx context.Context, book ledger.Book, period led
 func (s *Service) eachAccount(ctx context.Context, book ledger.Book, period ledger.Period, prefixes []string, most int, each func(ledger.TrialRow)) error {
 	read := 0
 	for _, prefix := range prefixes {
-		after, currency := ledger.Address(prefix), money.Currency("")
+		after, currency := ledger.Address(""), money.Currency("")
 		for more := true; more; {
-			page, err := s.ledger.TrialBalanceByAccount(ctx, book, period, after, currency, accountsPage)
+			page, err := s.ledger.TrialBalanceBelow(ctx, book, period, prefix, after, currency, accountsPage)
 			if err != nil {
 				return err
 			}
 			more = page.More
 			for _, r := range page.Rows {
-				if after, currency = r.Account, r.Currency; !strings.HasPrefix(string(r.Account), prefix) {
-					more = false
-					break
-				}
 				if read++; read > most {
 					return ErrClosingLarge
 				}
+				after, currency = r.Account, r.Currency
 				each(r)
 			}
 		}
