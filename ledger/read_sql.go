@@ -130,7 +130,7 @@ func readTransactions(ctx context.Context, on querier, book Book, sql string, ar
 	if err != nil {
 		return nil, err
 	}
-	return headers.transactions, headers.readEntries(ctx, on, book)
+	return headers.transactions, headers.readEntries(ctx, on, book, nil)
 }
 
 // headerRows are transactions whose entries are not read yet, with the accounts they touch.
@@ -180,12 +180,17 @@ func (h *headerRows) cut(limit int) bool {
 	return h.ended
 }
 
-func (h *headerRows) readEntries(ctx context.Context, on querier, book Book) error {
+// readEntries reads the entries of the transactions, but for those that are known by their sequences.
+func (h *headerRows) readEntries(ctx context.Context, on querier, book Book, known map[int64][]Entry) error {
 	var sequences []int64
 	var ids []int32
 	at := make(map[int64]*Transaction, len(h.transactions))
 	for i := range h.transactions {
 		t := &h.transactions[i]
+		if entries := known[t.Sequence]; len(entries) == h.lines[i] {
+			t.Entries = slices.Clip(entries)
+			continue
+		}
 		at[t.Sequence] = t
 		for _, id := range h.accountIDs[i] {
 			sequences, ids = append(sequences, t.Sequence), append(ids, id)
@@ -317,7 +322,7 @@ func (l *Ledger) Transactions(ctx context.Context, book Book, q TransactionQuery
 		}
 		page.More = headers.cut(q.Limit)
 		page.Transactions = headers.transactions
-		return headers.readEntries(ctx, tx, book)
+		return headers.readEntries(ctx, tx, book, nil)
 	})
 	return page, err
 }

@@ -52,8 +52,12 @@ func readSpans(ctx context.Context, tx pgx.Tx, book Book, subjects []string, upT
 
 // Stories returns the transactions of each subject up to a sequence, in order, each with its entries. It leaves out a subject with more
 // than most of them, and all that would make the page too large: those are read one by one with Transactions. Each subject is named once.
-func (l *Ledger) Stories(ctx context.Context, book Book, subjects []string, upTo int64, most int) (map[string][]Transaction, error) {
-	stories := map[string][]Transaction{}
+// Entries never change, so those of transactions that are known are not read again.
+func (l *Ledger) Stories(ctx context.Context, book Book, subjects []string, upTo int64, most int, known ...Transaction) (map[string][]Transaction, error) {
+	stories, entries := map[string][]Transaction{}, make(map[int64][]Entry, len(known))
+	for i := range known {
+		entries[known[i].Sequence] = known[i].Entries
+	}
 	err := l.pool.ReadTx(ctx, func(tx pgx.Tx) error {
 		clear(stories)
 		of, err := readSpans(ctx, tx, book, subjects, upTo)
@@ -65,7 +69,7 @@ func (l *Ledger) Stories(ctx context.Context, book Book, subjects []string, upTo
 			return err
 		}
 		more := headers.cut(len(headers.transactions))
-		if err := headers.readEntries(ctx, tx, book); err != nil {
+		if err := headers.readEntries(ctx, tx, book, entries); err != nil {
 			return err
 		}
 		last := ""

@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -111,6 +112,17 @@ func TestSubjectsAreBroughtUp(t *testing.T) {
 	got := stories([]string{"order:s699", "order:s3", "order:fresh0", "order:none"}, 4+2*700, 3)
 	if want := []int64{4, 704, 1404}; len(got) != 2 || !slices.Equal(told(got["order:s3"]), want) || len(got["order:s699"]) != 2 {
 		t.Errorf("stories %v", got)
+	}
+	// What is known comes back as it is, and only whole: the rest is read.
+	known, err := b.BySequence(t.Context(), b.book, []int64{4, 704, 700})
+	if err != nil {
+		t.Fatal(err)
+	}
+	half := known[704]
+	half.Entries = half.Entries[:1]
+	again, err := b.Stories(t.Context(), b.book, []string{"order:s699", "order:s3"}, 4+2*700, 3, known[4], half, known[700])
+	if err != nil || !reflect.DeepEqual(again["order:s3"], got["order:s3"]) || !reflect.DeepEqual(again["order:s699"], got["order:s699"]) || &again["order:s3"][0].Entries[0] == &got["order:s3"][0].Entries[0] || &again["order:s3"][0].Entries[0] != &known[4].Entries[0] {
+		t.Errorf("with what is known %v, %v", again, err)
 	}
 	if got := stories([]string{"order:s3", "order:s699"}, head, 17); len(got) != 1 || len(got["order:s699"]) != 17 {
 		t.Errorf("stories of seventeen: %d", len(got))

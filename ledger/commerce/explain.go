@@ -74,7 +74,7 @@ func (s *Service) explainTogether(ctx context.Context, book ledger.Book, list []
 		}
 	}
 	slices.Sort(subjects)
-	stories, err := s.storiesOf(ctx, book, slices.Compact(subjects), last)
+	stories, err := s.storiesOf(ctx, book, slices.Compact(subjects), last, list...)
 	if err != nil {
 		return nil, nil, err
 	}

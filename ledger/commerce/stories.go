@@ -17,14 +17,14 @@ type stories struct {
 	together map[string][]ledger.Transaction
 }
 
-// storiesOf reads the stories of subjects, each named once, up to a sequence.
-func (s *Service) storiesOf(ctx context.Context, book ledger.Book, subjects []string, upTo int64) (*stories, error) {
+// storiesOf reads the stories of subjects, each named once, up to a sequence. What is known of them need not be read again.
+func (s *Service) storiesOf(ctx context.Context, book ledger.Book, subjects []string, upTo int64, known ...ledger.Transaction) (*stories, error) {
 	x := &stories{ledger: s.ledger, book: book, upTo: upTo, together: map[string][]ledger.Transaction{}}
 	if len(subjects) == 0 {
 		return x, nil
 	}
 	var err error
-	x.together, err = s.ledger.Stories(ctx, book, subjects, upTo, maxStory)
+	x.together, err = s.ledger.Stories(ctx, book, subjects, upTo, maxStory, known...)
 	return x, err
 }
 
