@@ -26,7 +26,7 @@ import (
 const (
 	// linesOfStatement is how many lines a page of a statement has, and nothingShown about how many orders that earn nothing, of which one
 	// that is asked for names all.
-	linesOfStatement, nothingShown = 100, 40
+	linesOfStatement, nothingShown = 50, 40
 	// mostPrinted bounds the lines of a statement on one page.
 	mostPrinted = 2_000
 )

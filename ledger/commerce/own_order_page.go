@@ -17,10 +17,10 @@ import (
 
 // Bounds of a page of own orders.
 const (
-	// ownTogether is how many entries are read at once, and entriesOfPage how many are looked at for a page at most: filters may
-	// leave a page short, and the next one goes on.
-	ownTogether   = 120
-	entriesOfPage = 240
+	// entriesOfPage is how many entries are looked at for a page at most: filters may leave a page short, and the next one goes on.
+	// Orders are read as the page lacks, and fewestOwn together at least.
+	entriesOfPage = 160
+	fewestOwn     = 20
 )
 
 // OwnOrderQuery chooses orders of a payee in one currency.
@@ -56,33 +56,52 @@ type OwnOrderOf struct {
 func (s *Service) OwnOrders(ctx context.Context, book ledger.Book, q OwnOrderQuery) (page OwnOrderPage, err error) {
 	account := payeeAccount(q.Payee.Kind, bucketPending, q.Payee.ID)
 	page.AfterSequence, page.AfterLine = q.AfterSequence, q.AfterLine
-	for looked := 0; looked < entriesOfPage; looked += ownTogether {
-		history, err := s.ledger.History(ctx, book, ledger.HistoryQuery{Account: account, Currency: q.Currency, AfterSequence: page.AfterSequence, AfterLine: page.AfterLine, Descending: true, Limit: ownTogether})
-		if errors.Is(err, ledger.ErrAccountNotOpened) {
-			return page, nil
-		}
+	history, err := s.ledger.History(ctx, book, ledger.HistoryQuery{Account: account, Currency: q.Currency, AfterSequence: page.AfterSequence, AfterLine: page.AfterLine, Descending: true, Limit: entriesOfPage})
+	if errors.Is(err, ledger.ErrAccountNotOpened) {
+		return page, nil
+	}
+	if err != nil {
+		return page, err
+	}
+	page.More = history.More
+	for rest := history.Lines; len(rest) > 0; {
+		lines := rest[:entriesAbout(rest, max(q.Limit-len(page.Orders), fewestOwn))]
+		rest = rest[len(lines):]
+		found, err := s.ownOrdersAt(ctx, book, q.Payee, account, lines)
 		if err != nil {
 			return page, err
 		}
-		found, err := s.ownOrdersAt(ctx, book, q.Payee, account, history.Lines)
-		if err != nil {
-			return page, err
-		}
-		for i, line := range history.Lines {
+		for i, line := range lines {
 			page.AfterSequence, page.AfterLine = line.Sequence, line.Line
 			if one := found[i]; one != nil && (q.Stands == "" || one.Err == nil && one.Stands == q.Stands) {
 				page.Orders = append(page.Orders, *one)
 			}
 			if len(page.Orders) == q.Limit {
-				page.More = history.More || i+1 < len(history.Lines)
+				page.More = history.More || i+1 < len(lines) || len(rest) > 0
 				return page, nil
 			}
 		}
-		if page.More = history.More; !page.More {
-			break
-		}
 	}
 	return page, nil
+}
+
+// mayBeFirst reports whether an entry may be the first that an order gave its account: a settlement never is.
+func mayBeFirst(line *ledger.HistoryLine) bool {
+	_, isOrder := orderID(line.Subject)
+	return isOrder && line.Event != eventSettled
+}
+
+// entriesAbout is how many of the entries are about so many orders: all of them if there are no more orders.
+func entriesAbout(lines []ledger.HistoryLine, orders int) int {
+	known := map[string]bool{}
+	for i := range lines {
+		if mayBeFirst(&lines[i]) {
+			if known[lines[i].Subject] = true; len(known) > orders {
+				return i
+			}
+		}
+	}
+	return len(lines)
 }
 
 // ownOrdersAt are the shares of the orders that first moved the account with one of its entries, by the entry's place in the list.
@@ -90,8 +109,7 @@ func (s *Service) ownOrdersAt(ctx context.Context, book ledger.Book, who PayeeRe
 	var subjects []string
 	known := map[string]bool{}
 	for i := range lines {
-		// A settlement is never the first that an order gives.
-		if _, isOrder := orderID(lines[i].Subject); isOrder && lines[i].Event != eventSettled && !known[lines[i].Subject] {
+		if mayBeFirst(&lines[i]) && !known[lines[i].Subject] {
 			known[lines[i].Subject] = true
 			subjects = append(subjects, lines[i].Subject)
 		}
