@@ -39,11 +39,11 @@ func TestFailuresAreKept(t *testing.T) {
 		if _, err := read(late, ledger.Book{ID: 2}); !errors.Is(err, context.DeadlineExceeded) || begun != 1 {
 			t.Errorf("who had no time left began %d readings: %v", begun, err)
 		}
-		time.Sleep(keptFor * patience)
+		<-time.After(keptFor * patience)
 		if _, err := read(t.Context(), ledger.Book{ID: 1}); err != nil || begun != 2 {
 			t.Errorf("begun %d times: %v", begun, err)
 		}
-		time.Sleep(keptFor * patience)
+		<-time.After(keptFor * patience)
 		gone, leave := context.WithCancel(t.Context())
 		time.AfterFunc(patience/4, leave)
 		if _, err := read(gone, ledger.Book{ID: 1}); !errors.Is(err, context.Canceled) || begun != 3 {
