@@ -9,6 +9,7 @@ import (
 
 	"mizan/api/access"
 	"mizan/api/console"
+	"mizan/api/traffic"
 	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/fault"
@@ -191,6 +192,12 @@ func (op *Operation) timeout() time.Duration {
 // refusals returns every error the operation may be answered with.
 func (op *Operation) refusals() []*fault.Error {
 	all := []*fault.Error{ErrRequest, ErrURISize, ErrHeaders, ErrInternal, ErrUnavailable}
+	if op.Path != "/livez" && op.Path != "/readyz" {
+		all = append(all, traffic.ErrRateLimited)
+		if op.Method == http.MethodGet {
+			all = append(all, traffic.ErrBusy)
+		}
+	}
 	if op.Query != nil || strings.Contains(op.Path, "{") {
 		all = append(all, ledger.ErrInvalid) // a card number may stand there
 	}

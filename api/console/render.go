@@ -131,7 +131,7 @@ func (c *console) render(w http.ResponseWriter, r *http.Request, status int, nam
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Add("Vary", "Accept-Language, Cookie")
-	if wait := waits[status]; wait != "" {
+	if wait := waits[status]; wait != "" && w.Header().Get("Retry-After") == "" {
 		w.Header().Set("Retry-After", wait)
 	}
 	if a.Refresh > 0 {

@@ -42,6 +42,7 @@ var modules = map[string]string{
 	"jose":        "github.com/go-jose/go-jose/v4",
 	"i18n":        "github.com/nicksnyder/go-i18n/v2",
 	"text":        "golang.org/x/text",
+	"rate":        "golang.org/x/time",
 	"chromedp":    "github.com/chromedp/chromedp",
 	"cdproto":     "github.com/chromedp/cdproto",
 }
@@ -98,16 +99,17 @@ var house = []storey{
 	{"payouts/search", "what has a name is found by those who know it, each by a key", []string{"ledger/money", "ledger", "ledger/guard", "ledger/commerce", "payouts", "payouts/reconcile", "payouts/reports"}},
 	{"api/access", "who may call is decided before any business package is reached",
 		[]string{"ledger/postgres", "ledger/guard", "ledger/vault", "oidc", "oauth2", "jose"}},
+	{"api/traffic", "how often somebody asks is judged before anything is known of what is asked", []string{"rate"}},
 	{"api/access/accesstest", "it lends tests an issuer that shares no code with what checks its tokens", nil},
 	{"api/console/browsertest", "it lends tests a real browser, which sees pages as people do and knows nothing of what they say", []string{"chromedp", "cdproto"}},
 	{"api/console/pdf", "a page goes to a browser of its own and comes back as a PDF, and neither knows what stands on it", []string{"chromedp", "cdproto"}},
 	{"api/client", "checkout services link it: it must not bring a database driver along", []string{"ledger/money"}},
 	{"api/docs", "the handbook is text", nil},
 	{"api/console", "pages show what the services answer, by the rights of who looks", []string{"ledger/money", "ledger/locale", "ledger", "ledger/guard", "ledger/vault", "ledger/commerce", "ledger/commerce/intake", "ledger/commerce/receipts", "ledger/tabular",
-		"payouts", "payouts/earnings", "payouts/health", "payouts/jobs", "payouts/processor/bankfile", "payouts/reconcile", "payouts/reconcile/evidence", "payouts/questions", "payouts/reports", "payouts/search", "payouts/statements", "api/access", "api/console/pdf"}},
+		"payouts", "payouts/earnings", "payouts/health", "payouts/jobs", "payouts/processor/bankfile", "payouts/reconcile", "payouts/reconcile/evidence", "payouts/questions", "payouts/reports", "payouts/search", "payouts/statements", "api/access", "api/traffic", "api/console/pdf"}},
 	{"api", "HTTP only: no business rules and no SQL", []string{"ledger/failpoint", "ledger/money", "ledger/locale", "ledger/pan", "ledger", "ledger/guard", "ledger/vault",
 		"ledger/commerce", "ledger/commerce/intake", "ledger/commerce/receipts", "ledger/tabular", "payouts", "payouts/earnings", "payouts/health", "payouts/jobs", "payouts/processor", "payouts/processor/bankfile", "payouts/reconcile", "payouts/reconcile/evidence",
-		"payouts/questions", "payouts/reports", "payouts/search", "payouts/statements", "api/access", "api/docs", "api/console", "excelize", "huma", "chi", "prometheus"}},
+		"payouts/questions", "payouts/reports", "payouts/search", "payouts/statements", "api/access", "api/traffic", "api/docs", "api/console", "excelize", "huma", "chi", "prometheus"}},
 	{"cmd/mizan", "the only place that knows every part, because it puts them together", []string{"*"}},
 }
 

@@ -21,6 +21,7 @@ import (
 	"mizan/api/console"
 	"mizan/api/console/pdf"
 	"mizan/api/docs"
+	"mizan/api/traffic"
 	"mizan/ledger"
 	"mizan/ledger/commerce/intake"
 	"mizan/ledger/fault"
@@ -55,6 +56,8 @@ type serviceConfig struct {
 	vaultRegion string
 	// reconcileShare is the part of its time that a reconciliation works while anybody posts, in percent; 0 for the usual.
 	reconcileShare int
+	// traffic bounds how often callers may ask; the zero value bounds nothing.
+	traffic traffic.Limits
 	// printer makes PDFs; nil for none.
 	printer *pdf.Printer
 	// issuer is where people sign in; nil for by links only.
@@ -148,17 +151,16 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 		Statements: p.statements,
 		Questions:  p.questions,
 		Health:     p.health, LookPatience: config.lookPatience,
-		PublicURL:      config.public,
-		Secure:         config.secure,
-		TrustedProxies: config.proxies,
-		Now:            now,
-		Log:            config.log,
-		Metrics:        registry,
-		Version:        version(),
-		CursorKey:      config.cursorKey,
-		Console:        console.New(p.consoleConfig(config, inbound, now)),
-		Docs:           docs.Handler(described),
-		Ready:          func(ctx context.Context) error { return pool.Ping(ctx) },
+		PublicURL: config.public, Secure: config.secure, TrustedProxies: config.proxies,
+		Traffic:   traffic.New(config.traffic, now),
+		Now:       now,
+		Log:       config.log,
+		Metrics:   registry,
+		Version:   version(),
+		CursorKey: config.cursorKey,
+		Console:   console.New(p.consoleConfig(config, inbound, now)),
+		Docs:      docs.Handler(described),
+		Ready:     func(ctx context.Context) error { return pool.Ping(ctx) },
 	})
 	if err != nil {
 		defer pool.Close()
