@@ -1,0 +1,4 @@
+package api
+
+// numbersGHIJ are injection and exports, HTTP, authentication, authority.
+var numbersGHIJ = []badInputNumber{}
