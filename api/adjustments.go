@@ -89,18 +89,19 @@ func askAdjustment(c *call) (reply, error) {
 		return reply{}, err
 	}
 	out, err := c.askOrForecast(r, dry)
-	return out, inBody(err)
+	return out, inBody(err, "/payload")
 }
 
-// inBody are the errors of what a body describes, with the pointers that it has there.
-func inBody(err error) error {
+// inBody are the errors of what a body describes, with the pointers that it has there: without the name under which a payload, or an event,
+// holds it elsewhere.
+func inBody(err error, within string) error {
 	var known *fault.Error
 	if !errors.As(err, &known) || len(known.Fields) == 0 {
 		return err
 	}
 	fields := make([]fault.Field, len(known.Fields))
 	for i, f := range known.Fields {
-		f.Pointer = strings.TrimPrefix(f.Pointer, "/payload")
+		f.Pointer = strings.TrimPrefix(f.Pointer, within)
 		fields[i] = f
 	}
 	here := *known

@@ -3,7 +3,7 @@ package api
 import (
 	"fmt"
 	"go/ast"
-	"go/parser"
+	goparser "go/parser"
 	"go/token"
 	"os"
 	"path/filepath"
@@ -50,7 +50,7 @@ func parseTests(dir string) (testSource, error) {
 		if err != nil {
 			return nil, err
 		}
-		f, err := parser.ParseFile(token.NewFileSet(), file, b, parser.SkipObjectResolution)
+		f, err := goparser.ParseFile(token.NewFileSet(), file, b, goparser.SkipObjectResolution)
 		if err != nil {
 			return nil, err
 		}
