@@ -32,7 +32,7 @@ var badInputGroups = map[string]int{
 
 // badInputNumbers are all numbers, in no order.
 func badInputNumbers() []badInputNumber {
-	return slices.Concat(numbersGHIJ, numbersKL)
+	return slices.Concat(numbersABCDEPMN, numbersGHIJ, numbersKL)
 }
 
 // testSource is what a directory's test files declare, by name. Methods of the same name are together.
