@@ -20,7 +20,7 @@ const (
 const kits = `{"id":"kits","name":"Kits","kind":"humanitarian","currency":"GBP","beneficiaries":[{"payee":"ngo_a","weight":"1"}],"platform_fee":"0","fee_quote":{"rate":"0.014"},"refund_window_days":14}`
 
 // peopled gives the book what bad acts need to be about: an order, a payee with money and one that was never verified, a reversed
-// transaction, a campaign, and a payout run that is being planned. The transactions are uk-2 and its reversal uk-3, and others after them.
+// transaction, a campaign, a closed October, and a payout run that is being planned. The transactions are uk-2 and its reversal uk-3, and others after them.
 func (h *house) peopled() {
 	h.t.Helper()
 	h.must(201, "POST", posting, sale("reversed", "1.00"))
@@ -36,6 +36,9 @@ func (h *house) peopled() {
 	h.money(book, "cre_bob", 5000)
 	h.must(201, "POST", events, capture(h.t, "UK-7"))
 	h.must(201, "POST", campaigns, kits)
+	if err := h.ledger.ClosePeriod(h.t.Context(), book, 202610); err != nil {
+		h.t.Fatal(err)
+	}
 	h.must(202, "POST", "/v1/books/uk/payout-runs", `{"reason":"The bank was closed."}`)
 }
 
@@ -152,6 +155,12 @@ func badDecisions(t *testing.T) []badInput {
 	}
 	all := at(adjustments, "validation-failed", "/reason", numbered{{"N09", adjustment("", `"document":"T-1",`)}, {"N09", adjustment(`"reason":"",`, `"document":"T-1",`)}})
 	all = append(all, at(adjustments, "validation-failed", "/document", numbered{{"N09", adjustment(`"reason":"Waived.",`, "")}, {"N09", adjustment(`"reason":"Waived.",`, `"document":"",`)}})...)
+	all = append(all, at(adjustments, "period-closed", "/occurred_at", numbered{
+		{"N15", adjustment(`"reason":"Waived.","occurred_at":"2026-10-31T23:59:59Z",`, `"document":"T-1",`)}, {"P13", adjustment(`"reason":"Waived.","occurred_at":"2025-01-01T00:00:00Z",`, `"document":"T-1",`)},
+	})...)
+	all = append(all, at("/v1/books/uk/approvals", "period-closed", "/payload/occurred_at", numbered{
+		{"N15 reversal", `{"act":"transaction.reverse","payload":{"transaction":"uk-1","reference":"bad","occurred_at":"2026-10-31T23:59:59Z","reason":"mistake"},"reason":"It was a mistake."}`},
+	})...)
 	all = append(all, at(campaigns, "validation-failed", "/beneficiaries/0/payee", numbered{{"N18", strings.NewReplacer("ngo_a", "platform", "kits", "own").Replace(kits)}})...)
 	all = append(all, at(campaigns, "validation-failed", "/platform_fee", numbered{{"N18", strings.NewReplacer(`"platform_fee":"0"`, `"platform_fee":"0.05"`, "kits", "own").Replace(kits)}})...)
 	closed := badInput{name: "N16", request: `{"version":1,"business":"closed","reason":"Left."}`, status: 409, code: "payee-not-empty", path: "/v1/books/uk/payees/cre_amy/standing", method: "PATCH"}
