@@ -158,7 +158,7 @@ func TestPost(t *testing.T) {
 		{name: "L22 no answer", handler: mute, code: "endpoint-slow"},
 		{name: "L23 a certificate of another name", handler: ok, host: "other.shop.com", code: "endpoint-certificate"},
 		{name: "L23 a certificate that ran out", handler: ok, holds: -time.Hour, code: "endpoint-certificate"},
-		{name: "L23 old TLS", handler: ok, tls: func(c *tls.Config) { c.MaxVersion = tls.VersionTLS11 }, code: "endpoint-unreachable"},
+		{name: "L23 old TLS", handler: ok, tls: func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }, code: "endpoint-unreachable"},
 		{name: "L25 always 500", handler: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, status: 500},
 		{name: "a connection that breaks", handler: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, code: "endpoint-unreachable"},
 	} {
