@@ -67,7 +67,7 @@ const (
 	// maxMonths bounds the months that one close can take with it.
 	maxMonths = 1_200
 	// closingPage is how many rows of the chain are read at a time, closingStretch how many transactions.
-	closingPage = 20
+	closingPage    = 20
 	accountsPage   = 1_000
 	closingStretch = 100_000
 )
