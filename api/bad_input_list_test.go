@@ -173,7 +173,7 @@ var numbersABCDEPMN = []badInputNumber{
 	{"N03", "payouts TestRandomHistories; payouts TestBug6And47NeverMoreThanAvailable", ""},
 	{"N04", "api TestBadInputs/N04; payouts TestTwoRunsOfAPeriod", "Two runs of one period that begin by themselves at once are one run, and nobody is told. A run by hand beside one that is being planned is 409 payout-run-busy."},
 	{"N05", "api TestBadInputs/N05; payouts TestWhatStandsBetweenAPayeeAndItsMoney", "Asking for a payout to a payee without a verified destination is answered with 200 and the decision not to pay, with its reasons: that is kept as what was decided."},
-	{"N06", "payouts TestWhatStandsBetweenAPayeeAndItsMoney; payouts TestADestinationTakesTwoPeopleAndCoolsOff", "Asking for a payout to a destination that was changed is answered with 200 and the decision not to pay before it has cooled off."},
+	{"N06", "api TestWhereAPayeeIsPaidTakesTwo/\"code\":\"cooling-off\"; payouts TestWhatStandsBetweenAPayeeAndItsMoney; payouts TestADestinationTakesTwoPeopleAndCoolsOff", "Asking for a payout to a destination that was changed is answered with 200 and the decision not to pay before it has cooled off."},
 	{"N07", "api TestBadInputs/N07; payouts TestBug43NothingIsLostOverCycles", "Asking for less than the minimum is answered with 200 and the decision to carry it forward."},
 	{"N08", "api TestWhereAPayeeIsPaidTakesTwo; payouts TestWhatCannotBeADestination", "A payee has no platform account; a destination that is the platform's own is refused with destination-own."},
 	{"N09", "api TestBadInputs/N09; api TestAdjustmentsTakeTwo", ""},
