@@ -33,6 +33,9 @@ func (s *service) edge(next http.Handler) http.Handler {
 		if s.secure {
 			h.Set("Strict-Transport-Security", transport)
 		}
+		if endsDoubtfully(r) {
+			h.Set("Connection", "close")
+		}
 		s.metrics.inFlight.Inc()
 		defer func() {
 			caught := recover()
@@ -56,6 +59,13 @@ func (s *service) edge(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// endsDoubtfully reports whether a proxy before us could believe that the request ends elsewhere: it says so by chunks, beside which
+// a length may stand, or it is of a version that knows none. The connection then ends with the answer, and nothing behind the request
+// is read as another one.
+func endsDoubtfully(r *http.Request) bool {
+	return len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1)
 }
 
 // withinBounds refuses requests whose line or headers are out of bounds, and paths that another reader could take for a
