@@ -102,7 +102,7 @@ func (p *people) badTokens() {
 // isNobody holds that whoever sends the header is answered twice as somebody who sends none.
 func (p *people) isNobody(name string, header ...string) {
 	p.t.Helper()
-	nobody := p.as("", "GET", "/v1/books", "") // I01
+	nobody := p.as("", "GET", "/v1/books", "")
 	for range 2 {
 		a := p.as("", "GET", "/v1/books", "", header...)
 		if a.StatusCode != 401 || a.code() != "unauthenticated" || withoutID(a) != withoutID(nobody) || a.Header.Get("WWW-Authenticate") != "Bearer" || len(a.Header) != len(nobody.Header) {
