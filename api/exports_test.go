@@ -81,7 +81,7 @@ func (h *judge) held(export map[string]any) {
 }
 
 // TestGroupGOfExports tries texts that some reader would take for commands, by the numbers of the project's list of them, as filters,
-// as names and as what is exported. No filter searches in texts; prefixes of accounts are G06 (ledger/balances_test.go). Texts that stay
+// as names and as what is exported. No filter searches in texts. Texts that stay
 // text are also G03 (bad_inputs_test.go), and in pages G07 and G08 (console/access_test.go, console/approvals_test.go) and G09
 // (docs/markdown_test.go); the cells of all formats are G11 to G19, and names of files G20 and G21 (ledger/tabular/csv_test.go); lines of the
 // log are G22 (cmd/mizan/log_lines_test.go). G23 is of bank files (payouts/processor/bankfile/format_test.go) and of pages, G24 of printed statements.

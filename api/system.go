@@ -52,6 +52,7 @@ func systemOperations() []Operation {
 			Description: "They name the books and count what is done in each, so they are shown to callers of this machine or of a private network only, and to nobody " +
 				"who comes through a proxy. For all others there is nothing here.",
 			Answers: []Answer{{Status: 200, Meaning: "Metrics in the text format.", Media: "text/plain"}},
+			Errors:  []*fault.Error{ErrNoRoute},
 			handle:  scrape,
 		},
 	}
