@@ -37,6 +37,9 @@ func (s *service) edge(next http.Handler) http.Handler {
 		if s.secure {
 			h.Set("Strict-Transport-Security", transport)
 		}
+		if endsDoubtfully(r) {
+			h.Set("Connection", "close")
+		}
 		s.metrics.inFlight.Inc()
 		defer func() {
 			caught := recover()
@@ -114,6 +117,13 @@ func (s *service) credential(r *http.Request) string {
 
 // kindOf is what callers are called where their requests are counted.
 var kindOf = map[access.Kind]traffic.Kind{access.Program: traffic.Key, access.Person: traffic.Person, access.Payee: traffic.Payee}
+
+// endsDoubtfully reports whether a proxy before us could believe that the request ends elsewhere: it says so by chunks, beside which
+// a length may stand, or it is of a version that knows none. The connection then ends with the answer, and nothing behind the request
+// is read as another one.
+func endsDoubtfully(r *http.Request) bool {
+	return len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1)
+}
 
 // withinBounds refuses requests whose line or headers are out of bounds, and paths that another reader could take for a
 // different one. It never redirects: a path is right or it is not found.
