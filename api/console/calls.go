@@ -22,6 +22,9 @@ type Operation struct {
 	// Params are the names that may stand in its query; Body is a body that works, empty for none.
 	Params []string
 	Body   string
+	// Needs are the scopes that it asks for, and Columns what its rows hold if it is a list.
+	Needs   []access.Scope
+	Columns []ListColumn
 }
 
 // pageCall is an operation behind a page.
@@ -149,30 +152,12 @@ func (c *console) operation(id string, ofBook bool) (Operation, bool) {
 	return c.Operations[i], true
 }
 
-// commandOf is the command for an operation. What stands in single quotes holds none, and so can be pasted into a shell.
-func commandOf(op Operation, p pageCall, name string, r *http.Request) apiCall {
-	path, body := op.Path, p.Body
-	if body == "" {
-		body = op.Body
+// whereOf is the address that an operation behind a page has, and what it is narrowed to.
+func whereOf(op Operation, p pageCall, name string, r *http.Request) (path string, query url.Values) {
+	path, query = op.Path, url.Values{}
+	for param, v := range givenTo(op, p, r) {
+		path = strings.Replace(path, "{"+param+"}", url.PathEscape(v), 1)
 	}
-	for _, part := range strings.Split(op.Path, "/") {
-		param, _, ok := strings.Cut(strings.TrimPrefix(part, "{"), "}")
-		if !ok {
-			continue
-		}
-		from := param
-		if i := slices.Index(p.Path, param); i >= 0 {
-			from = p.Path[i+1]
-		}
-		if v := givenIn(r, from); v != "" {
-			path = strings.Replace(path, "{"+param+"}", url.PathEscape(v), 1)
-			body = strings.ReplaceAll(body, "{"+from+"}", v)
-		}
-	}
-	for _, param := range []string{"break", "period", "run", "person", "campaign"} {
-		body = strings.ReplaceAll(body, "{"+param+"}", r.PathValue(param))
-	}
-	query := url.Values{}
 	for i := 0; i+1 < len(p.Query); i += 2 {
 		query.Set(p.Query[i], p.Query[i+1])
 	}
@@ -182,6 +167,40 @@ func commandOf(op Operation, p pageCall, name string, r *http.Request) apiCall {
 				query.Set(param, v)
 			}
 		}
+	}
+	return path, query
+}
+
+// givenTo are the parameters of an operation's path that a page's address gives.
+func givenTo(op Operation, p pageCall, r *http.Request) map[string]string {
+	given := map[string]string{}
+	for _, part := range strings.Split(op.Path, "/") {
+		if param, _, ok := strings.Cut(strings.TrimPrefix(part, "{"), "}"); ok {
+			if v := givenIn(r, p.nameOf(param)); v != "" {
+				given[param] = v
+			}
+		}
+	}
+	return given
+}
+
+// nameOf is what a parameter of the operation's path is called in the page's address.
+func (p pageCall) nameOf(param string) string {
+	if i := slices.Index(p.Path, param); i >= 0 {
+		return p.Path[i+1]
+	}
+	return param
+}
+
+// commandOf is the command for an operation. What stands in single quotes holds none, and so can be pasted into a shell.
+func commandOf(op Operation, p pageCall, name string, r *http.Request) apiCall {
+	path, query := whereOf(op, p, name, r)
+	body := cmp.Or(p.Body, op.Body)
+	for param, v := range givenTo(op, p, r) {
+		body = strings.ReplaceAll(body, "{"+p.nameOf(param)+"}", v)
+	}
+	for _, param := range []string{"break", "period", "run", "person", "campaign"} {
+		body = strings.ReplaceAll(body, "{"+param+"}", r.PathValue(param))
 	}
 	command := `curl -H "Authorization: Bearer $MIZAN_KEY" `
 	if op.Method != http.MethodGet {
