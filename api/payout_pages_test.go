@@ -144,7 +144,7 @@ func TestPayoutPagesShowWhatTheAPIAnswers(t *testing.T) {
 	h.sameOfTraces(staff, at)
 	h.sameOfIntake(staff, at)
 	h.sameOfMonths(staff, at)
-	lists := h.callsOfPages(staff, "/books/uk", "/books/uk?period=2026-11", "/books/uk/transactions", "/books/uk/transactions/uk-1", "/books/uk/accounts?currency=GBP", "/books/uk/accounts/liabilities:creator:available:"+first+"?currency=GBP",
+	lists := h.callsOfPages(staff, "/books/uk", "/books/uk?period=2026-11", "/books/uk/transactions", "/books/uk/transactions/uk-1", "/books/uk/accounts?currency=GBP", "/books/uk/accounts/liabilities:creator:available:"+first+"?currency=GBP", "/books/uk/accounts/liabilities:creator:available:"+first+"?currency=GBP&period=2026-11",
 		"/console", at+"/approvals", at+"/audit", "/console/audit", at+"/jobs", at+"/adjustments", at+"/payout-health", at+"/payout-runs", at+"/payout-runs/"+id, at+"/payouts?state=created", at+"/payouts/"+list[0]["id"].(string),
 		at+"/payees/"+first, at+"/payees/"+first+"/waits", at+"/payees/"+first+"/decisions", at+"/payout-policies", at+"/payout-debts", at+"/treasury-proposals", at+"/reconciliation", at+"/reconciliation/runs", at+"/breaks",
 		at+"/breaks?state=all&match=1&age=2", at+"/pairings", at+"/periods", at+"/periods/2026-11", at+"/exports", at+"/exports/new?report=trial_balance",

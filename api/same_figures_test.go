@@ -206,6 +206,7 @@ func (h *house) sameOfMonths(staff, at string) {
 			h.t.Errorf("%s shows %q, and the API has %q", path, got, want)
 		}
 		accounts += len(got)
+		h.sameOfRow(staff, row)
 	}
 	if accounts < len(rows) || len(rows) == 0 {
 		h.t.Errorf("%d rows lead to %d accounts", len(rows), accounts)
@@ -215,4 +216,61 @@ func (h *house) sameOfMonths(staff, at string) {
 		amounts = append(amounts, textsAt(item.(map[string]any)["amounts"].([]any), "amount")...)
 	}
 	h.sameAmounts(staff, at+"/periods/2026-11", amounts)
+}
+
+// sameOfRow compares what a month did to the accounts of a row, and the entries of one of them.
+func (h *house) sameOfRow(staff string, row map[string]any) {
+	h.t.Helper()
+	named := []string{"opening_balance", "debits", "credits", "balance"}
+	of := fmt.Sprintf("currency=%v&period=2026-11", row["currency"])
+	months := slices.DeleteFunc(h.rowsOf(fmt.Sprintf("/v1/books/uk/trial-balance?period=2026-11&detail=account&limit=1000&code=%v", row["code"])),
+		func(x map[string]any) bool { return x["currency"] != row["currency"] })
+	var amounts []string
+	for _, x := range months {
+		for _, name := range named {
+			if text := x[name].(string); name == "balance" || strings.Trim(text, "0.") != "" {
+				amounts = append(amounts, text)
+			}
+		}
+	}
+	h.sameAmounts(staff, fmt.Sprintf("/books/uk/accounts?code=%v&%s", row["code"], of), amounts)
+	amounts = nil
+	for _, name := range named {
+		amounts = append(amounts, months[0][name].(string))
+	}
+	address := months[0]["account"].(string)
+	for _, e := range h.rowsOf("/v1/books/uk/accounts/" + address + "/entries?limit=100&" + of) {
+		amounts = append(amounts, e["amount"].(string), e["balance_after"].(string))
+	}
+	h.sameAmounts(staff, "/books/uk/accounts/"+address+"?"+of, amounts)
+}
+
+var (
+	textsOfDocument   = regexp.MustCompile(`<dd dir="auto">(-?[0-9]+\.[0-9]+)</dd>`)
+	amountsOfDocument = regexp.MustCompile(`"(-?[0-9]+\.[0-9]+)"`)
+)
+
+// sameTotals compares the control totals of a closed month with those that its page shows.
+func (h *house) sameTotals(staff string) {
+	h.t.Helper()
+	var closings struct {
+		Data []struct {
+			Number   int
+			Document json.RawMessage
+		}
+	}
+	if err := json.Unmarshal([]byte(h.must(200, "GET", "/v1/books/uk/periods/2025-02/closings", "").body), &closings); err != nil || len(closings.Data) == 0 {
+		h.t.Fatal(closings, err)
+	}
+	newest := closings.Data[0]
+	for _, x := range closings.Data {
+		if x.Number > newest.Number {
+			newest = x
+		}
+	}
+	want := found(amountsOfDocument, string(newest.Document))
+	got := found(textsOfDocument, h.shows(staff, "/console/books/uk/periods/2025-02").body)
+	if !slices.Equal(got, want) || !slices.Contains(want, "12.34") {
+		h.t.Errorf("the page has the totals %v, and the API %v", got, want)
+	}
 }

@@ -226,7 +226,9 @@ func askedOf(name string, r *http.Request) map[string]string {
 			asked["order"] = "desc"
 		}
 	case "account":
-		asked["order"] = "desc"
+		if asked["period"] == "" { // the entries of a month are listed the oldest first
+			asked["order"] = "desc"
+		}
 	case "approvals":
 		switch asked["state"] {
 		case "":
