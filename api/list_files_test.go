@@ -29,20 +29,28 @@ func (h *house) filesOf(session string, page answer) (lists []string) {
 			continue
 		}
 		lists = append(lists, m[2])
+		compared := false
 		for _, command := range commandsOfPage.FindAllStringSubmatch(source, -1) {
 			if path, _, _ := strings.Cut(command[1], "?"); operationAt(path, m[2]) {
 				h.sameRows(m[1], file, command[1])
+				compared = true
+				if ofBook := strings.Contains(m[1], "/books/uk"); ofBook != strings.HasPrefix(path, "/v1/books/uk") {
+					h.t.Errorf("%s is made of %s", m[1], path)
+				}
 			}
+		}
+		if !compared {
+			h.t.Errorf("%s is made of no call of its page", m[1])
 		}
 	}
 	return lists
 }
 
-// operationAt reports whether a path is that of an operation, or of the one like it of the installation.
+// operationAt reports whether a path is that of an operation, or of the one like it of the installation or of a book.
 func operationAt(path, id string) bool {
 	verb, noun, _ := strings.Cut(id, "-")
 	return slices.ContainsFunc(Operations(), func(op Operation) bool {
-		if op.ID != id && op.ID != verb+"-installation-"+noun {
+		if op.ID != id && op.ID != verb+"-installation-"+noun && op.ID != verb+"-book-"+noun {
 			return false
 		}
 		pattern := regexp.MustCompile(`\\\{[a-z]+\\\}`).ReplaceAllString(regexp.QuoteMeta(op.Path), `[^/]+`)

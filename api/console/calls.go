@@ -29,7 +29,7 @@ type Operation struct {
 
 // pageCall is an operation behind a page.
 type pageCall struct {
-	// ID names the operation. Those of approvals, the trail and jobs have another name for the installation.
+	// ID names the operation. Those of approvals and the trail have another name for the installation, those of jobs for a book.
 	ID string
 	// Path are parameters of the operation's path that have another name in the page's address, as pairs; Query are fixed parameters.
 	Path, Query []string
@@ -60,7 +60,7 @@ var pageCalls = map[string][]pageCall{
 	"approval":        {{ID: "get-approval", Path: []string{"approval", "id"}}, {ID: "approve-approval", Path: []string{"approval", "id"}, Body: `{"hash":"the hash that you have looked at"}`}, {ID: "refuse-approval", Path: []string{"approval", "id"}, Body: `{"reason":"Why not"}`}, {ID: "withdraw-approval", Path: []string{"approval", "id"}, Body: `{"reason":"Why not"}`}},
 	"audit":           {{ID: "list-audit"}, {ID: "export-audit"}},
 	"jobs":            {{ID: "list-jobs"}, {ID: "list-job-periods"}},
-	"job":             {{ID: "list-job-attempts"}, {ID: "run-job"}},
+	"job":             {{ID: "list-job-attempts"}, {ID: "run-job", Body: `{"reason":"The bank was closed."}`}},
 	"people":          {{ID: "list-people"}, {ID: "add-person"}},
 	"person":          {{ID: "get-person"}, {ID: "ask-approval", Body: askedFor("people.grant", `{"person":"{person}","role":"support","book":"uk"}`) + `}`}, {ID: "revoke-role"}, {ID: "end-sessions"}, {ID: "deactivate-person"}},
 	"keys":            {{ID: "list-keys"}, {ID: "ask-approval", Body: askedFor("key.grant", `{"name":"checkout","scopes":["events:write"],"books":["uk"],"owner":"the person who answers for it"}`) + `}`}},
@@ -136,15 +136,19 @@ func (c *console) knowsCalls() {
 	}
 }
 
-// operation finds an operation by its name; those that exist for the installation too have it in their name.
+// operation finds an operation by its name. Those that exist for a book and for the installation have the one or the other in their name.
 func (c *console) operation(id string, ofBook bool) (Operation, bool) {
 	named := func(id string) int {
 		return slices.IndexFunc(c.Operations, func(op Operation) bool { return op.ID == id })
 	}
 	i := named(id)
-	if i >= 0 && !ofBook && strings.Contains(c.Operations[i].Path, "{book}") {
+	if i >= 0 && ofBook != strings.Contains(c.Operations[i].Path, "{book}") {
 		verb, noun, _ := strings.Cut(id, "-")
-		i = named(verb + "-installation-" + noun)
+		if !ofBook {
+			i = named(verb + "-installation-" + noun)
+		} else if own := named(verb + "-book-" + noun); own >= 0 {
+			i = own
+		}
 	}
 	if i < 0 {
 		return Operation{}, false
