@@ -84,6 +84,7 @@ func TestPayoutPagesShowWhatTheAPIAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.ranOnce()
 	h.clock.forward(72 * time.Hour) // a Monday, when creators are paid
 	const creators = 9
 	for i := range creators {
@@ -150,7 +151,8 @@ func TestPayoutPagesShowWhatTheAPIAnswers(t *testing.T) {
 		at+"/breaks?state=all&match=1&age=2", at+"/pairings", at+"/periods", at+"/periods/2026-11", at+"/exports", at+"/exports/new?report=trial_balance",
 		at, at+"/search?q=GBP", at+"/trial-balance?period=2026-11", at+"/payout-runs/"+id+"/decisions/creator:"+first+":GBP", at+"/payees/"+first+"/payout?currency=GBP&kind=creator", at+"/questions", at+"/bank-files",
 		at+"/rules", at+"/rules/sets/uk-1", at+"/rules/changes?from=uk-1&to=uk-1", at+"/imports", at+"/inbound", at+"/campaigns", "/console/approvals", "/console/jobs",
-		at+"/reconciliation/sources/bank/main", at+"/reconciliation/sources/bank/main/lines/1", at+"/imports/1", at+"/imports/1?state=parked", "/console/people", "/console/keys")
+		at+"/reconciliation/sources/bank/main", at+"/reconciliation/sources/bank/main/lines/1", at+"/imports/1", at+"/imports/1?state=parked", "/console/people", "/console/keys",
+		at+"/jobs/test_count/periods/2026-11-20T10:00:00Z", "/console/jobs/vault_sweep/periods/2026-11-20T10:00:00Z")
 	if len(lists) < 40 {
 		t.Errorf("only %d lists are files: %q", len(lists), lists)
 	}
