@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"mizan/api/access"
+	"mizan/api/console"
 	"mizan/api/traffic"
 	"mizan/ledger"
 	"mizan/ledger/commerce"
@@ -257,7 +258,7 @@ func (s *service) elsewhere(rw http.ResponseWriter, r *http.Request) {
 		s.docs.ServeHTTP(w, r)
 	case s.console != nil:
 		w.route, w.page = "/", pageAt(r.URL)
-		s.console.ServeHTTP(w, r)
+		s.console.ServeHTTP(w, r.WithContext(console.WithAPI(r.Context(), s.edge(s.router))))
 	default:
 		s.writeProblem(w, r, ErrNoRoute)
 	}

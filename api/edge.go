@@ -71,7 +71,7 @@ const longestWait = 5 * time.Second
 // inTurn lets a request in if its caller does not ask too often, one that only reads when its turn has come. Whether the process lives is
 // told to everybody at once. What processors and platforms send comes in bursts from a few addresses, and shows by its signature who sent it.
 func (s *service) inTurn(w *recorder, r *http.Request, next http.Handler) {
-	if s.traffic == nil || r.URL.Path == "/livez" || r.URL.Path == "/readyz" {
+	if s.traffic == nil || r.URL.Path == "/livez" || r.URL.Path == "/readyz" || traffic.LetIn(r.Context()) { // a page asks for a part of itself
 		next.ServeHTTP(w, r)
 		return
 	}

@@ -165,7 +165,7 @@ func Operations() []Operation {
 func ConsoleOperations() []console.Operation {
 	var list []console.Operation
 	for _, op := range Operations() {
-		of := console.Operation{ID: op.ID, Method: op.Method, Path: op.Path, Params: op.allowed}
+		of := console.Operation{ID: op.ID, Method: op.Method, Path: op.Path, Params: op.allowed, Needs: op.needs(), Columns: listColumns(&op)}
 		if op.Example != nil {
 			if body, err := json.Marshal(op.Example); err == nil { // a test sends every example
 				of.Body = string(body)
@@ -174,6 +174,16 @@ func ConsoleOperations() []console.Operation {
 		list = append(list, of)
 	}
 	return list
+}
+
+// needs are the scopes that the operation asks for.
+func (op *Operation) needs() (scopes []access.Scope) {
+	for _, s := range []access.Scope{op.Scope, op.Also} {
+		if s != "" {
+			scopes = append(scopes, s)
+		}
+	}
+	return scopes
 }
 
 // ofBook reports whether the operation is about one book, which then stands in its path.

@@ -109,7 +109,7 @@ type view struct {
 	SignedIn, MaySignIn bool
 	// Calls are the operations of the API behind the page.
 	Calls []apiCall
-	// Exports lead to the reports that have what the page shows.
+	// Exports lead to the reports that have what the page shows, and to its lists as files.
 	Exports []link
 }
 
@@ -155,7 +155,7 @@ func (c *console) written(r *http.Request, name string, a answer, inline templat
 		v.Menu = append(v.Menu, tab{link{t.say("statements.title"), statementsAt}, a.Active == "statements"}, tab{link{t.say("downloads.title"), downloadsAt}, a.Active == "downloads"})
 	}
 	if visitor.principal().Kind == access.Person || c.Open {
-		v.Calls, v.Exports = c.callsOf(name, r), c.exportsOf(name, r)
+		v.Calls, v.Exports = c.callsOf(name, r), append(c.exportsOf(name, r), c.listsOf(name, a.Title, r)...)
 	}
 	if c.Open {
 		v.Version, v.ReadAt = c.Version, c.Now().UTC()

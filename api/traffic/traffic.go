@@ -180,6 +180,9 @@ func With(ctx context.Context, v *Visitor) context.Context {
 	return context.WithValue(ctx, visitorKey{}, v)
 }
 
+// LetIn reports whether a request is a part of one that was let in.
+func LetIn(ctx context.Context) bool { return ctx.Value(visitorKey{}) != nil }
+
 // Refuse has a request's context remember why it is refused, for whoever says so to a person. Refusal returns it, nil for a request that
 // is let in.
 func Refuse(ctx context.Context, err error) context.Context {
