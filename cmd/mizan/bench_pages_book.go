@@ -119,7 +119,7 @@ func (f *salesBook) patterns(ctx context.Context) error {
 			events[i] = f.sale(of, i)
 		}
 		for i := 6; i < f.each[of]; i += 10 {
-			events = append(events, f.returned(fmt.Sprintf("%s%s-%d", of, copiedName, i), i%20 == 6))
+			events = append(events, f.returned(copyOf(of, i), i%20 == 6))
 		}
 		if err := f.say(ctx, events...); err != nil {
 			return err
@@ -149,7 +149,7 @@ func (f *salesBook) sale(of copiesOf, i int) commerce.Event {
 	if seller%10 == 3 {
 		name = longSeller
 	}
-	return f.captured(fmt.Sprintf("%s%s-%d", of, copiedName, i), name, creator, i)
+	return f.captured(copyOf(of, i), name, creator, i)
 }
 
 // captured is a sale as an event. One creator of four has an agency.
