@@ -18,25 +18,26 @@ import (
 // A bank of the desk: its statements, what the books have of them, the runs that find how these differ, what people say of it, and what
 // waits for a second person.
 
-// deskBank names the bank; deskBankEnds is the last of its days, long enough before the pages are looked at for what is missing to be late.
+// deskBank names the bank, and deskBankBegins is the first of its days.
 const deskBank = "desk"
 
-var deskBankEnds = time.Date(2026, 4, 10, 0, 0, 0, 0, time.UTC)
+var deskBankBegins = time.Date(2026, 3, 12, 0, 0, 0, 0, time.UTC)
 
 // deskAccount is the account of the ledger that the bank's is held against.
 const deskAccount ledger.Address = "assets:bank:operating:" + deskBank
 
-// bank takes a statement of each day and compares it on the morning after. A day that was taken before is left as it is.
+// bank takes a statement of each day and compares it on the morning after, and once more in the end, when what is missing is late. A day that was
+// taken before is left as it is.
 func (f *furnishing) bank(ctx context.Context) error {
 	source, err := f.reconcile.SetSource(ctx, f.clerk, f.book, reconcile.KindBank, deskBank,
 		reconcile.Settings{Accounts: []ledger.Address{deskAccount}, Currency: "USD", Format: string(evidence.CAMT053)})
 	if err != nil {
 		return err
 	}
-	defer func(at time.Time) { f.now = at }(f.now)
-	balance, days := money.Minor(0), f.of(bankDays)
-	for n := range days {
-		day := deskBankEnds.AddDate(0, 0, n+1-days)
+	shown, balance, fresh := f.now, money.Minor(0), false
+	defer func() { f.now = shown }()
+	for n := range f.of(bankDays) {
+		day := deskBankBegins.AddDate(0, 0, n)
 		f.now = day.Add(30 * time.Hour)
 		x, entries := f.bankDay(n, day, balance)
 		balance = x.Closing
@@ -45,26 +46,36 @@ func (f *furnishing) bank(ctx context.Context) error {
 			return err
 		}
 		receipt, err := f.reconcile.TakeStatement(ctx, f.clerk, f.book, deskBank, content)
-		if err != nil || receipt.Replayed {
-			if err != nil {
-				return err
-			}
+		if err != nil {
+			return err
+		}
+		if receipt.Replayed {
 			continue
 		}
+		fresh = true
 		for _, out := range f.books.PostBatch(ctx, f.book, entries) {
 			if out.Err != nil {
 				return out.Err
 			}
 		}
-		turn := payouts.Turn{Book: f.book, Actor: f.clerk}
-		if _, err := f.reconcile.CompareSource(ctx, turn, source); err != nil {
-			return err
-		}
-		if _, err := f.reconcile.FollowUp(ctx, turn, source); err != nil {
+		if err := f.compared(ctx, source); err != nil {
 			return err
 		}
 	}
-	return nil
+	if f.now = shown; !fresh {
+		return nil
+	}
+	return f.compared(ctx, source)
+}
+
+// compared makes a run of the bank, and what follows it.
+func (f *furnishing) compared(ctx context.Context, source reconcile.Source) error {
+	turn := payouts.Turn{Book: f.book, Actor: f.clerk}
+	_, err := f.reconcile.CompareSource(ctx, turn, source)
+	if err == nil {
+		_, err = f.reconcile.FollowUp(ctx, turn, source)
+	}
+	return err
 }
 
 // bankDay is the statement of a day, and what the books have of it. Of eight movements four agree, one differs in its amount, two are

@@ -6,6 +6,7 @@ import (
 	"html"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // The pages of the console that are asked for. Later pages and single objects are those that the pages before them lead to.
@@ -20,7 +21,7 @@ func (b *pagesBench) staffPages(ctx context.Context, list []page) ([]page, error
 	if err != nil {
 		return nil, err
 	}
-	const books, at, search, hot = "/books/bench", "/console/books/bench", "/v1/books/bench/search?q=", "/accounts/assets:processor:pending:main"
+	const books, at, search, hot = "/books/bench", consoleBook, "/v1/books/bench/search?q=", "/accounts/assets:processor:pending:main"
 	for _, p := range [][2]string{
 		{"book", books}, {"transactions", books + "/transactions"}, {"one transaction", books + "/transactions/bench-100"}, {"accounts", books + "/accounts"},
 		{"a hot account", books + hot}, {"an account of many entries", books + "/accounts/liabilities:seller:pending:" + longSeller},
@@ -33,7 +34,9 @@ func (b *pagesBench) staffPages(ctx context.Context, list []page) ([]page, error
 		{"what waits of a payee", at + "/payees/" + busyCreator + "/waits"}, {"decisions about a payee", at + "/payees/" + busyCreator + "/decisions"}, {"debts", at + "/payout-debts"},
 		{"payout policies", at + "/payout-policies"}, {"bank files", at + "/bank-files"}, {"questions of payees", at + "/questions"},
 		{"reconciliation", at + "/reconciliation"}, {"runs of reconciliation", at + "/reconciliation/runs"}, {"a bank", at + "/reconciliation/sources/bank/main"}, {"a line of a bank", at + "/reconciliation/sources/bank/main/lines/7"},
-		{"breaks", at + "/breaks"}, {"suggestions", at + "/pairings"}, {"periods", at + "/periods"}, {"a month to close", at + "/periods/2026-02"}, {"exports", at + "/exports"}, {"adjustments", at + "/adjustments"},
+		{"a line of a bank that is compared", at + "/reconciliation/sources/bank/" + deskBank + "/lines/7"},
+		{"breaks", at + "/breaks"}, {"suggestions", at + "/pairings"}, {"periods", at + "/periods"}, {"a month to close", at + "/periods/2026-02"}, {"a month with breaks", at + "/periods/2026-04"},
+		{"exports", at + "/exports"}, {"asking for an export", at + "/exports/new?report=breaks"}, {"adjustments", at + "/adjustments"},
 		{"rules", at + "/rules"}, {"a rule set", at + "/rules/sets/us-1"}, {"a draft of rules", at + "/rules/draft?like=us-1"}, {"imports", at + "/imports"}, {"messages", at + "/inbound"},
 		{"campaigns", at + "/campaigns"}, {"a campaign, staff", at + "/campaigns/" + reliefOf},
 	} {
@@ -45,14 +48,14 @@ func (b *pagesBench) staffPages(ctx context.Context, list []page) ([]page, error
 // oneImport is what the page of the imported file is called.
 const oneImport = "one import"
 
-// Where a page leads to: its next page, and one of the objects that it lists.
-var (
-	leadsOn     = regexp.MustCompile(`rel="next" href="([^"]+)"`)
-	leadsToOne  = regexp.MustCompile(`href="(/console/books/bench/(?:breaks|reconciliation/runs|exports|approvals|imports|inbound|questions|payouts|payout-runs/[a-z0-9_]+/decisions)/[^"/?]+(?:\?[^"]*)?)"`)
-	leadsToKey  = regexp.MustCompile(`href="(/console/keys/[^"?]+)"`)
-	leadsToMine = regexp.MustCompile(`href="(/portal/questions/[^"/?]+)"`)
-	leadsToWhom = regexp.MustCompile(`href="(/console/people/[^"?]+)"`)
-)
+// leadsOn finds the next page of a list.
+var leadsOn = regexp.MustCompile(`rel="next" href="([^"]+)"`)
+
+// leadsToOne finds an object that a list leads to: its address is that of the list and an id.
+func leadsToOne(list string) *regexp.Regexp {
+	at, _, _ := strings.Cut(list, "?")
+	return regexp.MustCompile(`href="(` + regexp.QuoteMeta(at) + `/(?:[a-z]+_[^"/?]+|[a-z0-9]{12}|\d+)(?:\?[^"]*)?)"`)
+}
 
 // leadsTo is the first address on a page that an expression finds, or nothing.
 func (b *pagesBench) leadsTo(ctx context.Context, who, path string, to *regexp.Regexp) (string, error) {
@@ -67,50 +70,47 @@ func (b *pagesBench) leadsTo(ctx context.Context, who, path string, to *regexp.R
 	return html.UnescapeString(string(found[1])), nil
 }
 
-// deskPages adds what finance works with: lists, their later pages where they have more than one, what they are narrowed to, and one of each
-// thing.
+// deskLists are the lists that finance works with: what they are called and where they are, and what the first object of them is called, nothing
+// where there is nothing new to be seen.
+var deskLists = []struct{ list, path, one string }{
+	{"breaks", consoleBook + "/breaks", "one break"},
+	{"breaks that are explained", consoleBook + "/breaks?state=explained", "a break that is explained"},
+	{"breaks that were written off", consoleBook + "/breaks?state=written_off", "a break that was written off"},
+	{"breaks of a kind", consoleBook + "/breaks?class=missing_at_bank", "a break of an entry alone"},
+	{"breaks between which nothing tells", consoleBook + "/breaks?class=ambiguous", "a break with suggestions"},
+	{"breaks of a bank", consoleBook + "/breaks?source=bank/" + deskBank, ""},
+	{"old breaks", consoleBook + "/breaks?age=7", ""},
+	{"breaks that somebody has", consoleBook + "/breaks?owner=desk", ""},
+	{"breaks by a reference", consoleBook + "/breaks?ref=DL-1-5", ""},
+	{"all breaks", consoleBook + "/breaks?state=all", ""},
+	{"suggestions", consoleBook + "/pairings", ""},
+	{"runs of reconciliation", consoleBook + "/reconciliation/runs", "one run of reconciliation"},
+	{"a bank that is compared", consoleBook + "/reconciliation/sources/bank/" + deskBank, ""},
+	{"exports", consoleBook + "/exports", "one export"},
+	{"approvals", consoleBook + "/approvals", "one approval"},
+	{"approvals that were given", consoleBook + "/approvals?state=done", "an approval that was given"},
+	{"approvals that were refused", consoleBook + "/approvals?state=refused", ""},
+	{"approvals of an act", consoleBook + "/approvals?state=all&act=break.write_off", "approval of a write-off"},
+	{"adjustments", consoleBook + "/adjustments", ""},
+	{"imports", consoleBook + "/imports", oneImport},
+	{"messages", consoleBook + "/inbound", "one message"},
+	{"messages that are parked", consoleBook + "/inbound?state=parked", "a message that is parked"},
+	{"questions of payees", consoleBook + "/questions", "one question of a payee"},
+	{"questions that are answered", consoleBook + "/questions?state=answered", ""},
+	{"people", "/console/people", "one person"},
+	{"keys", "/console/keys", "one key"},
+	{"audit trail", consoleBook + "/audit", ""},
+	{"audit trail of an act", consoleBook + "/audit?act=break.explained", ""},
+	{"payouts", consoleBook + "/payouts", "one payout, staff"},
+	{"payees", consoleBook + "/payees", ""},
+}
+
+// consoleBook is where the console has the book.
+const consoleBook = "/console/books/bench"
+
+// deskPages adds what finance works with: the lists, their second pages where they have more than one, and one of each thing.
 func (b *pagesBench) deskPages(ctx context.Context, list []page) ([]page, error) {
-	const at = "/console/books/bench"
-	for _, p := range []struct {
-		list, path string
-		// one is what the list's first object is called, and by how it is found; nil where nothing new is to be seen.
-		one string
-		by  *regexp.Regexp
-	}{
-		{"breaks", at + "/breaks", "one break", leadsToOne},
-		{"breaks that are explained", at + "/breaks?state=explained", "a break that is explained", leadsToOne},
-		{"breaks that were written off", at + "/breaks?state=written_off", "a break that was written off", leadsToOne},
-		{"breaks of a kind", at + "/breaks?class=missing_at_bank", "a break of an entry alone", leadsToOne},
-		{"breaks between which nothing tells", at + "/breaks?class=ambiguous", "a break with suggestions", leadsToOne},
-		{"breaks of a bank", at + "/breaks?source=bank/" + deskBank, "", nil},
-		{"old breaks", at + "/breaks?age=7", "", nil},
-		{"breaks that somebody has", at + "/breaks?owner=desk", "", nil},
-		{"breaks by a reference", at + "/breaks?ref=DL-1-5", "", nil},
-		{"all breaks", at + "/breaks?state=all", "", nil},
-		{"suggestions", at + "/pairings", "", nil},
-		{"runs of reconciliation", at + "/reconciliation/runs", "one run of reconciliation", leadsToOne},
-		{"a bank that is compared", at + "/reconciliation/sources/bank/" + deskBank, "", nil},
-		{"a line of a bank that is compared", at + "/reconciliation/sources/bank/" + deskBank + "/lines/7", "", nil},
-		{"a month with breaks", at + "/periods/2026-04", "", nil},
-		{"exports", at + "/exports", "one export", leadsToOne},
-		{"asking for an export", at + "/exports/new?report=breaks", "", nil},
-		{"approvals", at + "/approvals", "one approval", leadsToOne},
-		{"approvals that were given", at + "/approvals?state=done", "an approval that was given", leadsToOne},
-		{"approvals that were refused", at + "/approvals?state=refused", "", nil},
-		{"approvals of an act", at + "/approvals?state=all&act=break.write_off", "approval of a write-off", leadsToOne},
-		{"adjustments", at + "/adjustments", "", nil},
-		{"imports", at + "/imports", oneImport, leadsToOne},
-		{"messages", at + "/inbound", "one message", leadsToOne},
-		{"messages that are parked", at + "/inbound?state=parked", "a message that is parked", leadsToOne},
-		{"questions of payees", at + "/questions", "one question of a payee", leadsToOne},
-		{"questions that are answered", at + "/questions?state=answered", "", nil},
-		{"people", "/console/people", "one person", leadsToWhom},
-		{"keys", "/console/keys", "one key", leadsToKey},
-		{"audit trail", at + "/audit", "", nil},
-		{"audit trail of an act", at + "/audit?act=break.explained", "", nil},
-		{"payouts", at + "/payouts", "one payout, staff", leadsToOne},
-		{"payees", at + "/payees", "", nil},
-	} {
+	for _, p := range deskLists {
 		if !slices.ContainsFunc(list, func(x page) bool { return x.who == staff && x.path == p.path }) {
 			list = append(list, page{p.list, staff, p.path, staffBound})
 		}
@@ -121,10 +121,10 @@ func (b *pagesBench) deskPages(ctx context.Context, list []page) ([]page, error)
 		if on != "" {
 			list = append(list, page{p.list + ", second page", staff, on, staffBound})
 		}
-		if p.by == nil {
+		if p.one == "" {
 			continue
 		}
-		one, err := b.leadsTo(ctx, staff, p.path, p.by)
+		one, err := b.leadsTo(ctx, staff, p.path, leadsToOne(p.path))
 		if err == nil && one == "" {
 			err = fmt.Errorf("%s leads to none of what it lists", p.path)
 		}

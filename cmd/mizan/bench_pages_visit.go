@@ -194,7 +194,7 @@ func (b *pagesBench) pages(ctx context.Context) (list []page, err error) {
 		} {
 			add(ownBound, of.who, p[0], p[1])
 		}
-		question, err := b.leadsTo(ctx, of.who, "/portal/questions", leadsToMine)
+		question, err := b.leadsTo(ctx, of.who, "/portal/questions", leadsToOne("/portal/questions"))
 		if err != nil || question == "" {
 			return nil, errors.Join(err, fmt.Errorf("%s has no question", of.who))
 		}
