@@ -188,10 +188,13 @@ func (f *salesBook) say(ctx context.Context, events ...commerce.Event) error {
 }
 
 // caughtUp has those who follow the book read it to its end.
-func (f *salesBook) caughtUp(ctx context.Context) error {
-	_, err := f.payouts.Feed(ctx, payouts.Turn{Book: f.book})
+func (f *salesBook) caughtUp(ctx context.Context) error { return f.follow(ctx, f.book) }
+
+// follow has those who follow a book read it to its end.
+func (p *parts) follow(ctx context.Context, book ledger.Book) error {
+	_, err := p.payouts.Feed(ctx, payouts.Turn{Book: book})
 	if err == nil {
-		_, err = f.earnings.Follow(ctx, f.book)
+		_, err = p.earnings.Follow(ctx, book)
 	}
 	return err
 }

@@ -85,7 +85,7 @@ func (b *pagesBench) furnish(ctx context.Context) (err error) {
 		}
 	}
 	fmt.Fprintf(b.progress, "what finance works with: %.1f s\n", time.Since(began).Seconds())
-	return errors.Join(b.filled.caughtUp(ctx), b.meter.analyzeDesk(ctx))
+	return errors.Join(f.follow(ctx, f.book), b.meter.analyzeDesk(ctx))
 }
 
 // of is the desk's share of a size.
