@@ -107,7 +107,7 @@ clean: ## Remove what was built. The data in .mizan stay; remove that directory 
 # Root on Debian and Ubuntu gets the packages; everybody else is told what to install. The package would start a cluster
 # of its own, which nobody here needs: only the programs are wanted, so its making is turned off meanwhile.
 postgres: build ## See that a PostgreSQL 15 to 18 is there, and install one if that is possible.
-	@if bin/mizan doctor --quiet; then exit 0; fi; \
+	@if bin/mizan doctor --postgres-only; then exit 0; fi; \
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then exit 1; fi; \
 	echo "Installing PostgreSQL with apt-get."; \
 	export DEBIAN_FRONTEND=noninteractive; \
@@ -116,7 +116,7 @@ postgres: build ## See that a PostgreSQL 15 to 18 is there, and install one if t
 	echo 'create_main_cluster = false' >> $$conf; \
 	apt-get install -q -y --no-install-recommends postgresql; done=$$?; \
 	mv $$conf.before-mizan $$conf; \
-	[ $$done = 0 ] && bin/mizan doctor --quiet
+	[ $$done = 0 ] && bin/mizan doctor --postgres-only
 
 go:
 	@command -v go >/dev/null || { echo "Go is missing. Install Go 1.26 or later from https://go.dev/dl and put it on PATH."; exit 1; }

@@ -35,6 +35,9 @@ func (c *devCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	if err != nil {
 		return err
 	}
+	if said := s.getenv(envName("production")); said != "" && said != "false" {
+		return usageError("MIZAN_PRODUCTION is set, and mizan dev is not for production: whoever reaches it sees every book. Use mizan serve, or leave the variable out.")
+	}
 	if !local(c.Listen) {
 		return errNotLocal.With("In development mode Mizan listens on this machine only, because whoever reaches it sees every book. " +
 			"Use an address such as 127.0.0.1:8080, or mizan serve.")
