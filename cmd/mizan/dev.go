@@ -10,6 +10,8 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"mizan/api/client"
@@ -35,7 +37,7 @@ func (c *devCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	if err != nil {
 		return err
 	}
-	if said := s.getenv(envName("production")); said != "" && said != "false" {
+	if said := s.getenv(envName("production")); said != "" && !slices.Contains([]string{"false", "0", "no"}, strings.ToLower(said)) {
 		return usageError("MIZAN_PRODUCTION is set, and mizan dev is not for production: whoever reaches it sees every book. Use mizan serve, or leave the variable out.")
 	}
 	if !local(c.Listen) {

@@ -52,16 +52,15 @@ type examinationJSON struct {
 // Run looks at the deployment that the variables and the flags describe, as serve would start it. It changes nothing. It ends with a verdict
 // unless everything is well, and with another error if the database cannot be asked.
 func (c *doctorCmd) Run(ctx context.Context, s *surroundings) error {
+	if c.PostgresOnly {
+		return c.postgres(ctx, s)
+	}
 	d, err := c.settle(s)
 	if err != nil {
 		return err
 	}
-	switch {
-	case d.database.appURL == "":
+	if d.database.appURL == "" {
 		return c.machine(ctx, s)
-	case c.PostgresOnly:
-		_, err := migrations.Version(ctx, d.database.appURL)
-		return unreachable(err)
 	}
 	found := d.lookAtSettings()
 	there, examined, err := d.lookAtDatabase(ctx, s)
@@ -80,10 +79,25 @@ func (c *doctorCmd) Run(ctx context.Context, s *surroundings) error {
 	return err
 }
 
+// postgres fails unless the database that the variables name answers, or there is a PostgreSQL of which mizan dev can start one. It says
+// nothing else.
+func (c *doctorCmd) postgres(ctx context.Context, s *surroundings) error {
+	d, err := c.given(s)
+	if err != nil {
+		return err
+	}
+	if d.appURL != "" {
+		_, err := migrations.Version(ctx, d.appURL)
+		return unreachable(err)
+	}
+	_, err = postgres.FindBinaries(ctx)
+	return err
+}
+
 // machine looks for the database that mizan dev would use, without starting anything. It fails if there is none.
 func (c *doctorCmd) machine(ctx context.Context, s *surroundings) error {
 	bin, err := postgres.FindBinaries(ctx)
-	if err != nil || c.PostgresOnly {
+	if err != nil {
 		return err
 	}
 	var f findings

@@ -82,7 +82,7 @@ func (f findings) refuse() error {
 	if wrong == 1 {
 		things = "one thing is"
 	}
-	err := errUnsafe.Withf("Mizan does not start in production mode, because %s wrong. Nothing was opened or changed.", things)
+	err := errUnsafe.Withf("Mizan does not start in production mode, because %s wrong:", things)
 	for _, one := range f {
 		if one.State == stateWrong {
 			err = err.At(one.Check, "unsafe", one.Says+" "+one.Do)

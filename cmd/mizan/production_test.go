@@ -167,6 +167,8 @@ func TestProductionSettings(t *testing.T) {
 		mizan(t, env, "", args...).want(t, exitDone, "--tls-cert").quiet(t, env)
 	}
 	mizan(t, env, "", "serve", "--no-such-flag").want(t, exitUsage).quiet(t, env)
+	mizan(t, env, "", "doctor", "--postgres-only").want(t, exitUnavailable, "does not answer").quiet(t, env)
+	mizan(t, nil, "", "doctor", "--data", dir).want(t, exitDone, "PostgreSQL")
 	mizan(t, env, "", "dev", "--data", dir).want(t, exitUsage, "MIZAN_PRODUCTION").quiet(t, env)
 	env["MIZAN_TLS_CERT"] = cert
 	mizan(t, env, "", "serve").want(t, exitUsage, "both files").quiet(t, env)

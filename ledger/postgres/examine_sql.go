@@ -72,10 +72,11 @@ type Slot struct {
 var examined = []string{"fsync", "full_page_writes", "data_checksums", "synchronous_commit", "zero_damaged_pages", "ignore_checksum_failure",
 	"max_locks_per_transaction", "synchronous_standby_names"}
 
-// Most slots and tables that an examination tells.
+// maxTold is how many slots, powers and tables an examination tells at most.
 const maxTold = 100
 
-// Examine connects to the database at url and asks. Tables that are not there yet are left out. It changes nothing.
+// Examine connects to the database at url and asks. Tables that are not there yet are left out. It changes nothing. It returns ErrAddress, or
+// the driver's error if there is no server.
 func Examine(ctx context.Context, url string, appendOnly []string, now func() time.Time) (Examination, error) {
 	if _, err := ReadAddress(url); err != nil {
 		return Examination{}, err
