@@ -32,7 +32,7 @@ var sections = []section{
 		"event-donation", "event-gift", "event-minor", "event-simulcast", "event-stored-value", "event-import", "event-treasury", "event-currency", "event-books", "event-correction"}},
 	{"Work together", []string{"access", "approvals", "trail", "personal-data"}},
 	{"Verify", []string{"verify", "audit", "canonical", "survival", "lessons"}},
-	{"Operate", []string{"running", "administration", "jobs", "simulator", "security", "outgoing", "architecture", "benchmarks", "changelog"}},
+	{"Operate", []string{"running", "administration", "jobs", "simulator", "security", "outgoing", "dependencies", "architecture", "benchmarks", "changelog"}},
 }
 
 // page is one page, rendered.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -78,6 +79,8 @@ type serviceConfig struct {
 	withoutJobs, pollOnly bool
 	// jobsLater starts the jobs not before startJobs.
 	jobsLater bool
+	// tls is what the service speaks TLS by; nil for plain HTTP.
+	tls *tls.Config
 	// lookPatience is how long one figure of a book's health and one part of a search may take; 0 for the usual.
 	lookPatience time.Duration
 	// clock is one that can be moved, for development and tests; nil for the one handed in. It is trusted however far it is
@@ -172,7 +175,7 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 	}
 	v := &service{parts: p, pool: pool, intake: inbound, log: config.log, clock: config.clock}
 	v.running.off, v.running.later = config.withoutJobs, config.jobsLater
-	v.server = api.NewServer(handler, v.close, api.ServerOptions{Log: config.log})
+	v.server = api.NewServer(handler, v.close, api.ServerOptions{Log: config.log, TLS: config.tls})
 	return v, nil
 }
 
