@@ -25,7 +25,7 @@ func TestWords(t *testing.T) {
 	}
 }
 
-var saidInPage = regexp.MustCompile(`\(?\bsay \$?[.A-Za-z]+ "([^"]+)"`)
+var saidInPage = regexp.MustCompile(`\(?\bsay(?:to)? \$?[.A-Za-z]+ (?:\.Kind )?"([^"]+)"`)
 
 // What pages say is written down; TestWords then finds what is missing in a language.
 func TestPagesHaveWords(t *testing.T) {
