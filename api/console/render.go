@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"html/template"
 	"net/http"
+	"regexp"
 	"strconv"
 	"sync"
 	"time"
@@ -22,10 +23,15 @@ import (
 var pageFiles embed.FS
 
 //go:embed assets/console.css
-var styleCSS []byte
+var styleWritten []byte
 
 //go:embed assets/statement.css
 var statementCSS []byte
+
+// styleCSS is the style as it is sent: without comments, and without spaces beside braces and semicolons, which no string in it has.
+var styleCSS = spareCSS.ReplaceAll(commentCSS.ReplaceAll(styleWritten, nil), []byte("$1"))
+
+var commentCSS, spareCSS = regexp.MustCompile(`(?s)/\*.*?\*/`), regexp.MustCompile(`\s*([{};])\s*`)
 
 //go:embed assets/mark.svg
 var markSVG []byte
