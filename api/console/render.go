@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"html/template"
 	"net/http"
+	"regexp"
 	"strconv"
 	"sync"
 	"time"
@@ -22,10 +23,15 @@ import (
 var pageFiles embed.FS
 
 //go:embed assets/console.css
-var styleCSS []byte
+var styleWritten []byte
 
 //go:embed assets/statement.css
 var statementCSS []byte
+
+// styleCSS is the style as it is sent: without comments, and without spaces beside braces and semicolons, which no string in it has.
+var styleCSS = spareCSS.ReplaceAll(commentCSS.ReplaceAll(styleWritten, nil), []byte("$1"))
+
+var commentCSS, spareCSS = regexp.MustCompile(`(?s)/\*.*?\*/`), regexp.MustCompile(`\s*([{};])\s*`)
 
 //go:embed assets/mark.svg
 var markSVG []byte
@@ -78,8 +84,8 @@ func hashedPath(name, extension string, content []byte) string {
 
 func parsePages(names ...string) map[string]*template.Template {
 	base := template.Must(template.New("layout.html").Funcs(template.FuncMap{
-		"amount": amountHTML, "exact": exactHTML, "ltr": ltrHTML, "address": addressHTML, "at": timeHTML, "day": func(t time.Time) string { return t.Format("2006-01-02") },
-		"say": sayHTML, "meaning": func(l locale.Language, code int, said string) string { return teller{l}.meaning(code, said) }, "ownsubject": ownSubjectHTML, "in": func(l locale.Language, of any) told { return told{l, of} }, "figure": figureHTML, "money": moneyHTML, "sum": func(l locale.Language, a amount) string { return teller{l}.sum(a) }, "count": func(l locale.Language, n int64) string { return l.Count(n) },
+		"amount": amountHTML, "exact": exactHTML, "ltr": ltrHTML, "address": addressHTML, "named": nameHTML, "at": timeHTML, "day": func(t time.Time) string { return t.Format("2006-01-02") },
+		"say": sayHTML, "sayto": toldHTML, "meaning": func(l locale.Language, code int, said string) string { return teller{l}.meaning(code, said) }, "ownsubject": ownSubjectHTML, "in": func(l locale.Language, of any) told { return told{l, of} }, "figure": figureHTML, "money": moneyHTML, "sum": func(l locale.Language, a amount) string { return teller{l}.sum(a) }, "count": func(l locale.Language, n int64) string { return l.Count(n) },
 		"thousands": thousands, "plain": plain, "choices": func(words ...string) []string { return words },
 	}).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html", "pages/payout-parts.html", "pages/recon-parts.html", "pages/rule-parts.html", "pages/admin-parts.html", "pages/act-parts.html", "pages/statement-parts.html"))
 	pages := map[string]*template.Template{}

@@ -238,6 +238,11 @@ func (o whose) tabs(p access.Principal, active string) (tabs []tab) {
 	return tabs
 }
 
+// bookTabs are the other pages of a book that a visitor of the staff may see, beside the book's own pages; nobody else has any.
+func (c *console) bookTabs(ctx context.Context, book ledger.Book, active string) []tab {
+	return c.whoseBook(ctx, book).tabs(visitOf(ctx).principal(), active)
+}
+
 // tab is a link to a neighbouring page; Here marks the page itself.
 type tab struct {
 	link
