@@ -36,7 +36,9 @@ func promptly(t *testing.T, what string, holds func() bool) {
 func TestTakenAwayEverywhere(t *testing.T) {
 	t.Parallel()
 	p := newProduction(t)
-	a, b := p.serve(t), p.serve(t)
+	// Whoever waits asks as fast as it is answered.
+	unhurried := []string{"--rate-key", "0", "--rate-person", "0", "--rate-payee", "0", "--rate-address", "0"}
+	a, b := p.serve(t, unhurried...), p.serve(t, unhurried...)
 	admin := p.remote(t, a, "*")
 	createShopBook(t, admin)
 	status := func(by *browser, at *program, path string) func() int {
