@@ -175,7 +175,7 @@ func TestMasterKeyIsReplaced(t *testing.T) {
 	t.Logf("seed %d", seed)
 	start := func(keys ...string) (*program, *client.Client) {
 		p.env["MIZAN_VAULT_KEYS_FILE"] = p.write(t, "vault-keys", keys...)
-		at := p.serve(t)
+		at := p.serve(t, "--rate-key", "0")
 		remote, err := client.New(at.address, bearer, client.Options{Attempts: 1})
 		if err != nil {
 			t.Fatal(err)
