@@ -2,7 +2,7 @@
 # ordinary user, and needs no network but the Go module proxy, unless a system package is missing.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build lint race fuzz mutants bench torture clean postgres go tools
+.PHONY: help run test build release reproducible lint audit race fuzz mutants bench torture clean postgres go tools
 
 # The Go tool is also looked for where its own installer puts it.
 export PATH := $(PATH):/usr/local/go/bin
@@ -28,6 +28,10 @@ UNRACED  := $(shell grep -ohE '^func (Test|Fuzz|Example)[A-Za-z0-9_]+' $(SLOW) /
 UNRACEIN := $(sort ./ledger/commerce ./ledger/tabular $(patsubst %/,./%,$(dir $(SLOW))))
 space    := $(subst ,, )
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null)
+# The same source makes the same program, byte for byte, wherever it lies and whatever C compiler is there.
+RELEASE  := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-X main.built=$(VERSION)'
+# Where govulncheck reads what is known; file:///DIR for a copy of it, as on a machine without that part of the network.
+VULNDB   ?= https://vuln.go.dev
 FUZZTIME ?= 10s
 # Exports are read back by beancount too where it is installed; hledger, which reads them always, is installed by tools.
 TAGS     := $(if $(shell command -v bean-check),-tags beancount)
@@ -56,11 +60,27 @@ build: go ## Build bin/mizan.
 	@mkdir -p bin
 	@go build -ldflags '-X main.built=$(VERSION)' -o bin/mizan ./cmd/mizan
 
+# Apart from build, whose packages the tests use too.
+release: go ## Build bin/mizan for others: the same bytes wherever it is built with the same release of Go.
+	@mkdir -p bin
+	@$(RELEASE) -o bin/mizan ./cmd/mizan
+
 lint: go ## Check the format, go vet and staticcheck.
 	@wrong=$$(gofmt -l $(DIRS)); if [ -n "$$wrong" ]; then echo "Format these files with gofmt -w:"; echo "$$wrong"; exit 1; fi
 	go vet -tags beancount ./...
 	go vet -tags failpoint ./ledger/failpoint ./cmd/mizan
 	go tool -modfile=.ci/tools.mod staticcheck -tags beancount ./...
+
+# It needs the network, so that it is no part of make test.
+audit: go ## Check modules against go.sum, and ask govulncheck for known weaknesses. VULNDB names a copy of its database.
+	go mod verify
+	go tool -modfile=.ci/audit.mod govulncheck -db $(VULNDB) ./...
+
+reproducible: go ## Build the program twice, the second time from a copy elsewhere and with nothing kept, and compare.
+	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; mkdir "$$dir/elsewhere" && \
+	tar -cf - $(DIRS) go.mod go.sum | tar -xf - -C "$$dir/elsewhere" && \
+	$(RELEASE) -o "$$dir/here" ./cmd/mizan && (cd "$$dir/elsewhere" && GOCACHE="$$dir/cache" $(RELEASE) -o "$$dir/there" ./cmd/mizan) && \
+	cmp "$$dir/here" "$$dir/there" && { sha256sum "$$dir/here" 2>/dev/null || shasum -a 256 "$$dir/here"; } | cut -d ' ' -f 1
 
 race: postgres tools ## Run the tests of the ledger and of payouts under the race detector.
 	go test -race -timeout 20m $(ARGS) $(RACE)
@@ -107,7 +127,7 @@ clean: ## Remove what was built. The data in .mizan stay; remove that directory 
 # Root on Debian and Ubuntu gets the packages; everybody else is told what to install. The package would start a cluster
 # of its own, which nobody here needs: only the programs are wanted, so its making is turned off meanwhile.
 postgres: build ## See that a PostgreSQL 15 to 18 is there, and install one if that is possible.
-	@if bin/mizan doctor --quiet; then exit 0; fi; \
+	@if bin/mizan doctor --postgres-only; then exit 0; fi; \
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then exit 1; fi; \
 	echo "Installing PostgreSQL with apt-get."; \
 	export DEBIAN_FRONTEND=noninteractive; \
@@ -116,7 +136,7 @@ postgres: build ## See that a PostgreSQL 15 to 18 is there, and install one if t
 	echo 'create_main_cluster = false' >> $$conf; \
 	apt-get install -q -y --no-install-recommends postgresql; done=$$?; \
 	mv $$conf.before-mizan $$conf; \
-	[ $$done = 0 ] && bin/mizan doctor --quiet
+	[ $$done = 0 ] && bin/mizan doctor --postgres-only
 
 go:
 	@command -v go >/dev/null || { echo "Go is missing. Install Go 1.26 or later from https://go.dev/dl and put it on PATH."; exit 1; }

@@ -25,7 +25,7 @@ type NewAdjustment struct {
 	Reason     string                     `json:"reason" minLength:"1" maxLength:"2000" doc:"Why, for the second person; nothing personal" example:"The fee of September was waived."`
 	Document   string                     `json:"document" maxLength:"180" pattern:"^[!-~]([ -~]{0,178}[!-~])?$" doc:"The name of the evidence, kept with the entries" example:"TICKET-77.pdf"`
 	SHA256     string                     `json:"document_sha256,omitempty" pattern:"^[0-9a-f]{64}$" doc:"The SHA-256 of the file, by which anybody can tell that it is the one"`
-	OccurredAt time.Time                  `json:"occurred_at,omitempty" format:"date-time" doc:"When it takes effect, with its zone; left out, it is when it is recorded" example:"2026-11-20T10:00:00Z"`
+	OccurredAt time.Time                  `json:"occurred_at,omitempty" format:"date-time" doc:"When it takes effect, with its zone, in a month that is not closed; left out, it is when it is recorded" example:"2026-11-20T10:00:00Z"`
 	Subject    string                     `json:"subject,omitempty" minLength:"1" maxLength:"128" doc:"What it is about" example:"order:UK-1"`
 	Entries    []commerce.AdjustmentEntry `json:"entries" nullable:"false" minItems:"2" maxItems:"500" doc:"Debits and credits, which come to the same in each currency"`
 }
@@ -89,18 +89,19 @@ func askAdjustment(c *call) (reply, error) {
 		return reply{}, err
 	}
 	out, err := c.askOrForecast(r, dry)
-	return out, inBody(err)
+	return out, inBody(err, "/payload")
 }
 
-// inBody are the errors of what a body describes, with the pointers that it has there.
-func inBody(err error) error {
+// inBody are the errors of what a body describes, with the pointers that it has there: without the name under which a payload, or an event,
+// holds it elsewhere.
+func inBody(err error, within string) error {
 	var known *fault.Error
 	if !errors.As(err, &known) || len(known.Fields) == 0 {
 		return err
 	}
 	fields := make([]fault.Field, len(known.Fields))
 	for i, f := range known.Fields {
-		f.Pointer = strings.TrimPrefix(f.Pointer, "/payload")
+		f.Pointer = strings.TrimPrefix(f.Pointer, within)
 		fields[i] = f
 	}
 	here := *known

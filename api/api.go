@@ -18,6 +18,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"mizan/api/access"
+	"mizan/api/console"
+	"mizan/api/traffic"
 	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/commerce/intake"
@@ -99,6 +101,8 @@ type Config struct {
 	LookPatience time.Duration
 	// TrustedProxies are the networks of the proxies whose X-Forwarded-For is believed; nobody else's is.
 	TrustedProxies []netip.Prefix
+	// Traffic judges how often callers may ask; nil lets everybody ask as often as they like.
+	Traffic *traffic.Traffic
 	// Secure says that browsers come by TLS, as they do in production: sessions have the cookie that only TLS carries, and
 	// browsers are told never to come otherwise.
 	Secure bool
@@ -139,6 +143,7 @@ type service struct {
 	docs       http.Handler
 	spec       []byte
 	router     *chi.Mux
+	traffic    *traffic.Traffic
 	proxies    []netip.Prefix
 	patience   time.Duration
 	secure     bool
@@ -186,7 +191,7 @@ func newService(config Config) (*service, error) {
 	s := &service{
 		ledger: config.Ledger, commerce: config.Commerce, rules: config.Rules, intakes: config.Intake, notices: config.Notices, access: config.Access, now: config.Now, log: config.Log, cursorKey: config.CursorKey,
 		desk: config.Desk, trail: config.Trail, vault: config.Vault, jobs: config.Jobs, payouts: config.Payouts, bank: config.Bank, reconcile: config.Reconcile, earnings: config.Earnings, reports: config.Reports, receipts: config.Receipts, statements: config.Statements, questions: config.Questions, publicURL: config.PublicURL,
-		health: config.health(), search: config.search(), ready: config.Ready, console: config.Console, docs: config.Docs, proxies: config.TrustedProxies, secure: config.Secure, crossOrigin: http.NewCrossOriginProtection(),
+		health: config.health(), search: config.search(), ready: config.Ready, console: config.Console, docs: config.Docs, proxies: config.TrustedProxies, traffic: config.Traffic, secure: config.Secure, crossOrigin: http.NewCrossOriginProtection(),
 	}
 	if s.patience = config.Patience; s.patience <= 0 {
 		s.patience = partTime
@@ -253,7 +258,7 @@ func (s *service) elsewhere(rw http.ResponseWriter, r *http.Request) {
 		s.docs.ServeHTTP(w, r)
 	case s.console != nil:
 		w.route, w.page = "/", pageAt(r.URL)
-		s.console.ServeHTTP(w, r)
+		s.console.ServeHTTP(w, r.WithContext(console.WithAPI(r.Context(), s.edge(s.router))))
 	default:
 		s.writeProblem(w, r, ErrNoRoute)
 	}

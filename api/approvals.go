@@ -198,7 +198,7 @@ var decisionErrors = []*fault.Error{guard.ErrApprovalUnknown, guard.ErrApprovalS
 // actErrors are what acts say against what is asked for, besides what posting says.
 var actErrors = slicesOf(slicesOf(eventErrors, vaultErrors...),
 	access.ErrPersonInvalid, access.ErrPersonUnknown, access.ErrKeyInvalid,
-	ledger.ErrPeriod, ledger.ErrPeriodOrder, ledger.ErrTransactionUnknown, ledger.ErrAlreadyReversed, ledger.ErrReversalOfReversal, ledger.ErrNothingToReverse,
+	ledger.ErrPeriod, ledger.ErrPeriodOrder, commerce.ErrPeriodClosed, ledger.ErrTransactionUnknown, ledger.ErrAlreadyReversed, ledger.ErrReversalOfReversal, ledger.ErrNothingToReverse,
 	commerce.ErrRuleSetInvalid, commerce.ErrRuleSetPast, commerce.ErrRuleSetMarket, commerce.ErrRuleSetExists, commerce.ErrRuleSetsFull,
 	commerce.ErrPayeeUnknown, commerce.ErrPayeeVersion, commerce.ErrGuardian, commerce.ErrCampaignVersion)
 

@@ -7,15 +7,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"mizan/api/access"
 	"mizan/ledger/commerce"
 )
 
-// Who may do what, case by case: group J of the bad inputs. What has no operation yet is tried by the issue that brings it:
-// exports of other tenants and signed download addresses (J06, J07) with statements, other tenants' webhooks (J08) with
-// outbound webhooks, and payout runs (J10, here with the nearest act) with payouts. J18 and J19 ask for row-level security,
-// which there is none of: every statement carries its book instead, which the architecture tests hold, and J18 is tried here
-// by swapping books on one pool.
+// Who may do what, case by case: group J of the bad inputs. Addresses of downloads hold no right (J07), nothing is sent to addresses that
+// tenants name (J08), and no operation takes ids of several books (J23). J18 and J19 ask for row-level security, which there is none of:
+// every statement carries its book instead, which the architecture tests hold, and J18 is tried here by swapping books on one pool.
 
 // judged is one case: it returns what was answered, and the status and code wanted.
 type judged struct {
@@ -278,7 +278,7 @@ func TestTenantsTakeTurns(t *testing.T) {
 		for _, path := range []string{"transactions", "payees", "approvals", "audit", "balances"} {
 			a := h.as(key, "GET", "/v1/books/"+book+"/"+path, "")
 			if a.StatusCode != 200 || strings.Contains(a.body, `"book":"`+map[string]string{"uk": "vn", "vn": "uk"}[book]+`"`) || book == "vn" && strings.Contains(a.body, "cre_amy") {
-				t.Fatalf("turn %d of %s: %s %d %s", i, book, path, a.StatusCode, a.body)
+				t.Fatalf("J18, J21, turn %d of %s: %s %d %s", i, book, path, a.StatusCode, a.body)
 			}
 		}
 		list := h.as(key, "GET", "/v1/books", "").json(t)["data"].([]any)
@@ -288,12 +288,53 @@ func TestTenantsTakeTurns(t *testing.T) {
 	}
 }
 
-// J05, J24: nothing but the path names the book; the same name in a query is refused.
-func TestNothingElseNamesTheBook(t *testing.T) {
+// TestWhatIsAnothersIsMissing asks for what is another tenant's and for what is nobody's: the answers are the same, twice, and nothing
+// happens.
+func TestWhatIsAnothersIsMissing(t *testing.T) {
 	t.Parallel()
 	h := newJudge(t)
+	export, _ := h.exported("trial_balance", "")
+	id := export["id"].(string)
+	for _, key := range []string{h.other, h.own, h.checkout} {
+		h.as(key, "GET", "/v1/me", "") // that a key was used is kept
+	}
+	h.access.Wait()
+	before := h.state()
+	for _, c := range []struct{ name, key, method, others, nobodys, body, code string }{
+		{"J02 a transaction by its number", h.other, "GET", "/v1/books/uk/transactions/uk-1", "/v1/books/zz/transactions/zz-1", "", "book-unknown"},
+		{"J02 it in one's own book", h.other, "GET", "/v1/books/vn/transactions/uk-1", "/v1/books/vn/transactions/uk-99", "", "transaction-unknown"},
+		{"J04 a book", h.other, "GET", "/v1/books/uk/trial-balance", "/v1/books/zz/trial-balance", "", "book-unknown"},
+		{"J06 an export", h.other, "GET", "/v1/books/uk/exports/" + id, "/v1/books/uk/exports/exp_zzzzzzzzzzzzzzzz", "", "book-unknown"},
+		{"J06 an export in one's own book", h.other, "GET", "/v1/books/vn/exports/" + id, "/v1/books/vn/exports/exp_zzzzzzzzzzzzzzzz", "", "export-unknown"},
+		{"J06 its file", h.other, "GET", "/v1/books/vn/exports/" + id + "/content", "/v1/books/vn/exports/exp_zzzzzzzzzzzzzzzz/content", "", "export-unknown"},
+		{"J07 the address of a file, and no key", "", "GET", "/v1/books/uk/exports/" + id + "/content", "/v1/books/uk/exports/exp_zzzzzzzzzzzzzzzz/content", "", "unauthenticated"},
+		{"J07 the address of a file, changed", h.own, "GET", "/v1/books/uk/exports/" + id + "x/content", "/v1/books/uk/exports/exp_zzzzzzzzzzzzzzzz/content", "", "export-unknown"},
+		{"J10 a checkout begins a payout run", h.checkout, "POST", "/v1/books/uk/payout-runs", "/v1/books/uk/payout-runs", `{"reason":"Mine."}`, "forbidden"},
+		{"J10 a checkout runs that of another", h.checkout, "POST", "/v1/books/vn/payout-runs", "/v1/books/zz/payout-runs", `{"reason":"Mine."}`, "forbidden"},
+		{"J21 how a book stands", h.other, "GET", "/v1/books/uk/health", "/v1/books/zz/health", "", "book-unknown"},
+		{"J21 a search", h.other, "GET", "/v1/books/uk/search?q=UK-1", "/v1/books/zz/search?q=UK-1", "", "book-unknown"},
+		{"J22 what cannot be read", h.other, "POST", posting, "/v1/books/zz/transactions", `{`, "book-unknown"},
+		{"J23 postings to a book of one's own and of another in one", h.other, "POST", posting + "/batch", "/v1/books/zz/transactions/batch", `{"transactions":[` + sale("r-5", "1.00") + `]}`, "book-unknown"},
+	} {
+		for range 2 {
+			others, nobodys := h.as(c.key, c.method, c.others, c.body), h.as(c.key, c.method, c.nobodys, c.body)
+			if others.code() != c.code || others.StatusCode != nobodys.StatusCode || withoutID(others) != withoutID(nobodys) {
+				t.Errorf("%s: %d %s, nobody's %d %s", c.name, others.StatusCode, others.body, nobodys.StatusCode, nobodys.body)
+			}
+		}
+	}
 	for _, name := range []string{"book", "tenant", "tenant_id", "as", "user"} {
-		h.refused(400, "malformed-request", "GET", "/v1/books/uk/approvals?"+url.Values{name: {"vn"}}.Encode(), "")
+		if a := h.do("GET", "/v1/books/uk/approvals?"+url.Values{name: {"vn"}}.Encode(), ""); a.StatusCode != 400 || a.code() != "malformed-request" {
+			t.Errorf("J05, J24: another than the path names the book by %s: %d %s", name, a.StatusCode, a.body)
+		}
+	}
+	h.access.Wait()
+	if diff := cmp.Diff(before, h.state()); diff != "" {
+		t.Errorf("something changed: %s", diff)
+	}
+	// J20: an id that a payee of another tenant has is free.
+	if a := h.as(h.other, "POST", "/v1/books/vn/payees", `{"id":"cre_amy","kind":"creator","country":"UK","currency":"GBP"}`); a.StatusCode != 201 {
+		t.Errorf("J20 the id of another's payee: %d %s", a.StatusCode, a.body)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
 	"mizan/api/access"
+	"mizan/api/traffic"
 	"mizan/ledger"
 	"mizan/ledger/failpoint"
 	"mizan/ledger/fault"
@@ -98,6 +99,7 @@ func (c *call) admit() error {
 		return err
 	}
 	c.w.caller = c.principal
+	traffic.Known(c.ctx, kindOf[c.principal.Kind], c.principal.ID)
 	code := ""
 	if c.op.ofBook() {
 		code = c.param("book")

@@ -53,23 +53,27 @@ func TestWhoCalls(t *testing.T) {
 				t.Errorf("%s is answered with %s, nobody with %s", c.says, a.body, nobody.body)
 			}
 		}
-		for _, parameter := range []string{"key", "api_key", "access_token", "token"} {
+		if secure {
+			p.badTokens()
+			p.badSecrets()
+		}
+		for _, parameter := range []string{"key", "api_key", "access_token", "token"} { // I26
 			for _, bearer := range []string{key, p.token, p.personSession} {
 				if a := p.as("", "GET", "/v1/books?"+parameter+"="+bearer, ""); a.StatusCode != 401 {
-					t.Errorf("in the query: %d", a.StatusCode)
+					t.Errorf("I26 in the query: %d", a.StatusCode)
 				}
 			}
 		}
 		for _, secret := range []string{key, p.token, p.personSession, p.link} {
 			if strings.Contains(p.log.String(), secret) {
-				t.Error("a secret is logged")
+				t.Error("I26 a secret is logged")
 			}
 		}
 		if err := p.access.SignOut(t.Context(), p.personSession, "", ""); err != nil {
 			t.Fatal(err)
 		}
 		if a := p.as("", "GET", "/v1/books", "", "Cookie", name+"="+p.personSession); a.StatusCode != 401 {
-			t.Errorf("after the end of the session: %d", a.StatusCode)
+			t.Errorf("I25 after the end of the session: %d", a.StatusCode)
 		}
 	}
 }
@@ -158,6 +162,13 @@ func TestClientAddresses(t *testing.T) {
 		})).ServeHTTP(httptest.NewRecorder(), r)
 		if want := (guard.Actor{Kind: guard.Program, ID: "k", Address: c.want, RequestID: "req"}); got != want {
 			t.Errorf("%s forwarding for %q: %+v, want %s", c.peer, c.forwarded, got, c.want)
+		}
+	}
+	for from, near := range map[string]bool{"127.0.0.1:1": true, "[::1]:1": true, "10.1.2.3:1": true, "192.168.0.9:1": true, "[fd00::1]:1": true, "[fe80::1%eth0]:1": true, "[::ffff:10.0.0.1]:1": true,
+		"203.0.113.9:4000": false, "[2001:db8::1]:1": false, "[::ffff:203.0.113.9]:1": false, "@": false, "": false} {
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil)
+		if r.RemoteAddr = from; isNear(r) != near {
+			t.Errorf("%s is near: %v", from, !near)
 		}
 	}
 	h := open(t)

@@ -108,7 +108,7 @@ func publishCampaign(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return recorded(c.service.commerce.Publish(c.ctx, c.book, body), http.StatusCreated)
+	return recordedOf(c.service.commerce.Publish(c.ctx, c.book, body), http.StatusCreated)
 }
 
 func publishVersion(c *call) (reply, error) {
@@ -123,7 +123,7 @@ func publishVersion(c *call) (reply, error) {
 	if body.ID != id {
 		return reply{}, ledger.ErrInvalid.At("/id", "id", "The id is another than the path's. Send the version to its campaign.")
 	}
-	return recorded(c.service.commerce.PublishNext(c.ctx, c.book, body), http.StatusCreated)
+	return recordedOf(c.service.commerce.PublishNext(c.ctx, c.book, body), http.StatusCreated)
 }
 
 func listCampaigns(c *call) (reply, error) {

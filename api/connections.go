@@ -29,6 +29,8 @@ type boundedListener struct {
 	net.Listener
 	places    chan struct{}
 	farewells chan struct{}
+	// silent closes the connections that find no place without a word.
+	silent bool
 }
 
 func boundListener(l net.Listener, connections int) *boundedListener {
@@ -54,6 +56,10 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 // refuse says why and closes. A connection closed with something unread in it is reset, and the caller may never see the
 // text; so a bounded number of them is read from for a moment first.
 func (l *boundedListener) refuse(conn net.Conn) {
+	if l.silent {
+		_ = conn.Close()
+		return
+	}
 	select {
 	case l.farewells <- struct{}{}:
 	default:

@@ -7,9 +7,13 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"strings"
+	"time"
 
 	"mizan/api/access"
+	"mizan/api/traffic"
+	"mizan/ledger/fault"
 	"mizan/ledger/pan"
 )
 
@@ -33,6 +37,9 @@ func (s *service) edge(next http.Handler) http.Handler {
 		if s.secure {
 			h.Set("Strict-Transport-Security", transport)
 		}
+		if endsDoubtfully(r) {
+			h.Set("Connection", "close")
+		}
 		s.metrics.inFlight.Inc()
 		defer func() {
 			caught := recover()
@@ -54,8 +61,68 @@ func (s *service) edge(next http.Handler) http.Handler {
 			s.writeProblem(w, r, err)
 			return
 		}
-		next.ServeHTTP(w, r)
+		s.inTurn(w, r, next)
 	})
+}
+
+// longestWait is how long a request that only reads waits for its turn.
+const longestWait = 5 * time.Second
+
+// inTurn lets a request in if its caller does not ask too often, one that only reads when its turn has come. Whether the process lives is
+// told to everybody at once. What processors and platforms send comes in bursts from a few addresses, and shows by its signature who sent it.
+func (s *service) inTurn(w *recorder, r *http.Request, next http.Handler) {
+	if s.traffic == nil || r.URL.Path == "/livez" || r.URL.Path == "/readyz" || traffic.LetIn(r.Context()) { // a page asks for a part of itself
+		next.ServeHTTP(w, r)
+		return
+	}
+	visitor := s.traffic.Arrive(s.credential(r), ClientAddress(r))
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	var refused error
+	if reads || !strings.Contains(r.URL.Path, "/inbound/") {
+		if wait := visitor.Refused(r.ContentLength); wait > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(traffic.Seconds(wait)))
+			refused = traffic.ErrRateLimited
+		}
+	}
+	if reads && refused == nil {
+		ctx, cancel := context.WithTimeoutCause(r.Context(), longestWait, traffic.ErrBusy)
+		leave, err := visitor.Enter(ctx)
+		cancel()
+		if refused = err; err == nil {
+			defer leave()
+		}
+	}
+	switch {
+	case refused == nil:
+		next.ServeHTTP(w, r.WithContext(traffic.With(r.Context(), visitor)))
+	case s.ofConsole(r):
+		w.route, w.page, w.code = "/", pageAt(r.URL), fault.CodeOf(refused)
+		s.console.ServeHTTP(w, r.WithContext(traffic.Refuse(r.Context(), refused)))
+	default:
+		s.writeProblem(w, r, refused)
+	}
+}
+
+// credential is what a request shows to say who it comes from; empty if that is nothing, or more than one thing.
+func (s *service) credential(r *http.Request) string {
+	given, cookies := r.Header["Authorization"], s.sessions(r)
+	switch {
+	case len(given) == 1 && len(cookies) == 0:
+		return given[0]
+	case len(given) == 0 && len(cookies) == 1:
+		return cookies[0].Value
+	}
+	return ""
+}
+
+// kindOf is what callers are called where their requests are counted.
+var kindOf = map[access.Kind]traffic.Kind{access.Program: traffic.Key, access.Person: traffic.Person, access.Payee: traffic.Payee}
+
+// endsDoubtfully reports whether a proxy before us could believe that the request ends elsewhere: it says so by chunks, beside which
+// a length may stand, or it is of a version that knows none. The connection then ends with the answer, and nothing behind the request
+// is read as another one.
+func endsDoubtfully(r *http.Request) bool {
+	return len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1)
 }
 
 // withinBounds refuses requests whose line or headers are out of bounds, and paths that another reader could take for a

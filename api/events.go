@@ -130,3 +130,9 @@ func recorded(r commerce.Result, status int) (reply, error) {
 	}
 	return encode(status, r.Replayed, func(b []byte) []byte { return appendEvent(b, &r) }), nil
 }
+
+// recordedOf is recorded for a body that is the data of an event itself, so its errors name fields without /data.
+func recordedOf(r commerce.Result, status int) (reply, error) {
+	r.Err = inBody(r.Err, "/data")
+	return recorded(r, status)
+}

@@ -88,7 +88,7 @@ type EvidenceSourceStandingJSON struct {
 	LastReceipt int64              `json:"last_receipt" example:"7"`
 	LastLine    int64              `json:"last_line" example:"1204"`
 	PulledUntil *string            `json:"pulled_until" format:"date-time" doc:"Up to when a processor was read"`
-	Gaps        []EvidenceGapJSON  `json:"gaps" nullable:"false" doc:"What is missing: statements between others, or lines to the balance"`
+	Gaps        []EvidenceGapJSON  `json:"gaps" nullable:"false" doc:"What is missing: lines to the balance, or statements between others"`
 }
 
 // ReceiptJSON is a taking of evidence: a bank's file, or what was new at a processor.
@@ -281,11 +281,12 @@ func getEvidenceSource(c *call) (reply, error) {
 		return reply{}, err
 	}
 	out.LastReceipt, out.LastLine, out.PulledUntil = receipt, line, optionalInstant(until)
-	gaps := s.Completeness
-	if source.Kind == reconcile.KindBank {
-		gaps = s.Continuity
+	missing, err := s.Completeness(c.ctx, c.book, source)
+	if err == nil && source.Kind == reconcile.KindBank {
+		var between []reconcile.Gap
+		between, err = s.Continuity(c.ctx, c.book, source)
+		missing = append(missing, between...)
 	}
-	missing, err := gaps(c.ctx, c.book, source)
 	if err != nil {
 		return reply{}, err
 	}

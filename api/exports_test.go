@@ -81,7 +81,7 @@ func (h *judge) held(export map[string]any) {
 }
 
 // TestGroupGOfExports tries texts that some reader would take for commands, by the numbers of the project's list of them, as filters,
-// as names and as what is exported. No filter searches in texts; prefixes of accounts are G06 (ledger/balances_test.go). Texts that stay
+// as names and as what is exported. No filter searches in texts. Texts that stay
 // text are also G03 (bad_inputs_test.go), and in pages G07 and G08 (console/access_test.go, console/approvals_test.go) and G09
 // (docs/markdown_test.go); the cells of all formats are G11 to G19, and names of files G20 and G21 (ledger/tabular/csv_test.go); lines of the
 // log are G22 (cmd/mizan/log_lines_test.go). G23 is of bank files (payouts/processor/bankfile/format_test.go) and of pages, G24 of printed statements.
@@ -89,7 +89,7 @@ func TestGroupGOfExports(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	texts := map[string]string{
-		"G01": `'; DROP TABLE entry;--`, "G02": `' OR 1=1--`, "G10": `{{7*7}}${7*7}`, "G11": `=cmd|'/c calc'!A1`, "G12": `+1+1`, "G13": `-2+3`, "G15": `@SUM(A1)`, "G17": `=HYPERLINK("http://x?"&A1)`, "G18": `a "quoted", comma`, "G19": `a;b`,
+		"G01": `'; DROP TABLE entry;--`, "G06": `%_%`, "G02": `' OR 1=1--`, "G10": `{{7*7}}${7*7}`, "G11": `=cmd|'/c calc'!A1`, "G12": `+1+1`, "G13": `-2+3`, "G15": `@SUM(A1)`, "G17": `=HYPERLINK("http://x?"&A1)`, "G18": `a "quoted", comma`, "G19": `a;b`,
 	}
 	for number, text := range texts {
 		h.must(201, "POST", posting, strings.Replace(strings.Replace(sale("r-"+number, "1.00"), `"subject"`, `"memo":`+strconv.Quote(text)+`,"subject"`, 1), "order.captured", "order.captured", 1))
@@ -111,6 +111,14 @@ func TestGroupGOfExports(t *testing.T) {
 			if a := h.do("POST", exportList, fmt.Sprintf(body, text)); a.StatusCode != 422 || strings.Contains(a.body, text) {
 				t.Errorf("%s as %s: %d %s", number, name, a.StatusCode, a.body)
 			}
+		}
+	}
+	for _, pattern := range []string{"%", "_", "cre_u_", "order.%", "UK__"} { // G06: what is searched for is characters
+		if hits := h.must(200, "GET", "/v1/books/uk/search?q="+url.QueryEscape(pattern), "").json(t)["hits"].([]any); len(hits) != 0 {
+			t.Errorf("G06 as a search: %s finds %v", pattern, hits)
+		}
+		if a := h.do("GET", "/v1/books/uk/balances?prefix="+url.QueryEscape(pattern), ""); a.StatusCode != 422 && (a.StatusCode != 200 || len(a.json(t)["data"].([]any)) != 0) {
+			t.Errorf("G06 as a prefix: %s: %d %s", pattern, a.StatusCode, a.body)
 		}
 	}
 	for number, sort := range map[string]string{"G04": "amount;select", "G05": "identity"} { // nothing sorts by what callers name

@@ -55,6 +55,9 @@ func TestNoticesInAnOutage(t *testing.T) {
 		if a := send(); a.StatusCode != 503 || a.Header.Get("Retry-After") == "" {
 			t.Errorf("%d %s", a.StatusCode, a.body)
 		}
+		if a := h.as("", "POST", noticePath, noticeBody, "Stripe-Signature", simulator.Sign([]byte(noticeBody), "whsec_of_somebody_else", h.clock.now())); a.StatusCode != 400 {
+			t.Errorf("a forged one is not told by its signature alone: %d %s", a.StatusCode, a.body) // K23
+		}
 		h.clock.forward(time.Second)
 	}
 	connections("true")

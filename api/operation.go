@@ -9,6 +9,7 @@ import (
 
 	"mizan/api/access"
 	"mizan/api/console"
+	"mizan/api/traffic"
 	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/fault"
@@ -164,7 +165,7 @@ func Operations() []Operation {
 func ConsoleOperations() []console.Operation {
 	var list []console.Operation
 	for _, op := range Operations() {
-		of := console.Operation{ID: op.ID, Method: op.Method, Path: op.Path, Params: op.allowed}
+		of := console.Operation{ID: op.ID, Method: op.Method, Path: op.Path, Params: op.allowed, Needs: op.needs(), Columns: listColumns(&op)}
 		if op.Example != nil {
 			if body, err := json.Marshal(op.Example); err == nil { // a test sends every example
 				of.Body = string(body)
@@ -173,6 +174,16 @@ func ConsoleOperations() []console.Operation {
 		list = append(list, of)
 	}
 	return list
+}
+
+// needs are the scopes that the operation asks for.
+func (op *Operation) needs() (scopes []access.Scope) {
+	for _, s := range []access.Scope{op.Scope, op.Also} {
+		if s != "" {
+			scopes = append(scopes, s)
+		}
+	}
+	return scopes
 }
 
 // ofBook reports whether the operation is about one book, which then stands in its path.
@@ -191,6 +202,12 @@ func (op *Operation) timeout() time.Duration {
 // refusals returns every error the operation may be answered with.
 func (op *Operation) refusals() []*fault.Error {
 	all := []*fault.Error{ErrRequest, ErrURISize, ErrHeaders, ErrInternal, ErrUnavailable}
+	if op.Path != "/livez" && op.Path != "/readyz" {
+		all = append(all, traffic.ErrRateLimited)
+		if op.Method == http.MethodGet {
+			all = append(all, traffic.ErrBusy)
+		}
+	}
 	if op.Query != nil || strings.Contains(op.Path, "{") {
 		all = append(all, ledger.ErrInvalid) // a card number may stand there
 	}

@@ -91,6 +91,13 @@ func TestWhereAPayeeIsPaidTakesTwo(t *testing.T) {
 	if one["account"] != firstAccount || one["cooling_until"] != until || one["approval"] != "" || one["state"] != "active" {
 		t.Errorf("what the payee reads: %s", mine.body)
 	}
+	book, err := h.ledger.Book(t.Context(), "uk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.money(book, "cre_amy", 5000)
+	quote := h.must(200, "GET", "/v1/books/uk/payees/cre_amy/payout-quote?kind=creator&currency=GBP", "")
+	contains(t, quote.body, `"verdict":"skip"`, `"code":"cooling-off"`) // N06
 	if a := h.by(h.finance, "POST", "/v1/books/uk/destinations/"+one["id"].(string)+"/refresh", `{"reason":"Looked."}`); a.StatusCode != 200 || a.json(t)["approval"] != id {
 		t.Errorf("refresh: %d %s", a.StatusCode, a.body)
 	}

@@ -185,7 +185,9 @@ func (s *service) writeProblem(w *recorder, r *http.Request, err error) {
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", "1")
 	case http.StatusTooManyRequests:
-		h.Set("Retry-After", "60")
+		if h.Get("Retry-After") == "" {
+			h.Set("Retry-After", "60")
+		}
 	case http.StatusRequestEntityTooLarge, http.StatusRequestTimeout:
 		h.Set("Connection", "close")
 	}

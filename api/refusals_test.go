@@ -113,4 +113,30 @@ func TestManyRefundsAreOne(t *testing.T) {
 	if got := h.must(200, "GET", "/v1/books/uk/balances?prefix="+seller, "").body; !strings.Contains(got, `"balance":"1.00"`) {
 		t.Errorf("the seller holds %s", got)
 	}
+	h.lastUnitIsRefundedOnce()
+}
+
+// lastUnitIsRefundedOnce is N01: a hundred refunds of the one unit that is left, at once: one is made.
+func (h *house) lastUnitIsRefundedOnce() {
+	h.t.Helper()
+	h.must(201, "POST", events, capture(h.t, "UK-7"))
+	unit := func(refund string) string {
+		return `{"type":"refund.made","reference":"` + refund + `","data":{"order":"UK-7","refund":"` + refund + `","lines":[{"line":1,"quantity":1}]}}`
+	}
+	h.must(201, "POST", events, unit("first"))
+	var lock sync.Mutex
+	statuses := map[string]int{}
+	var callers sync.WaitGroup
+	for i := range 100 {
+		callers.Go(func() {
+			a := h.do("POST", events, unit(fmt.Sprint("unit-", i)))
+			lock.Lock()
+			defer lock.Unlock()
+			statuses[fmt.Sprintf("%d %v", a.StatusCode, a.json(h.t)["code"])]++
+		})
+	}
+	callers.Wait()
+	if diff := cmp.Diff(map[string]int{"201 <nil>": 1, "422 insufficient-funds": 99}, statuses); diff != "" {
+		h.t.Errorf("N01 a hundred refunds: %s", diff)
+	}
 }

@@ -80,7 +80,7 @@ func splitEarnings(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return recorded(c.service.commerce.Split(c.ctx, c.book, body.Reference, body.split()), http.StatusCreated)
+	return recordedOf(c.service.commerce.Split(c.ctx, c.book, body.Reference, body.split()), http.StatusCreated)
 }
 
 func releaseEarnings(c *call) (reply, error) {
@@ -94,5 +94,5 @@ func releaseEarnings(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return recorded(c.service.commerce.Release(c.ctx, c.book, commerce.Release{Reference: body.Reference, Source: body.Source, IfDue: body.IfDue, When: body.When}), http.StatusCreated)
+	return recordedOf(c.service.commerce.Release(c.ctx, c.book, commerce.Release{Reference: body.Reference, Source: body.Source, IfDue: body.IfDue, When: body.When}), http.StatusCreated)
 }

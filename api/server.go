@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -26,6 +27,8 @@ type ServerOptions struct {
 	Connections int
 	// Grace bounds the orderly end of what was begun; 25 s.
 	Grace time.Duration
+	// TLS is what connections speak TLS by; nil for plain HTTP.
+	TLS *tls.Config
 	// Log receives what net/http complains about; nil discards it.
 	Log *slog.Logger
 }
@@ -34,6 +37,7 @@ type ServerOptions struct {
 type Server struct {
 	http        *http.Server
 	connections int
+	tls         *tls.Config
 	grace       time.Duration
 	close       func(context.Context) error
 }
@@ -55,6 +59,7 @@ func NewServer(handler http.Handler, closeLedger func(context.Context) error, op
 	}
 	return &Server{
 		connections: opts.Connections,
+		tls:         opts.TLS,
 		http: &http.Server{
 			Handler:           handler,
 			ReadHeaderTimeout: or(opts.HeaderTimeout, 5*time.Second),
@@ -71,11 +76,23 @@ func NewServer(handler http.Handler, closeLedger func(context.Context) error, op
 	}
 }
 
+// accepting bounds the connections of a listener. TLS comes on top, so that a place is taken before any work is done for a connection,
+// and net/http sees what it needs to bound the greeting.
+func (s *Server) accepting(listener net.Listener) net.Listener {
+	bounded := boundListener(listener, s.connections)
+	if s.tls == nil {
+		return bounded
+	}
+	// Whoever expects TLS cannot read a farewell in plain text.
+	bounded.silent = true
+	return tls.NewListener(bounded, s.tls)
+}
+
 // Serve answers requests on the listener until ctx ends, then ends in order within the grace period. It returns nil after
 // an orderly end. The listener is closed in any case.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	failed := make(chan error, 1)
-	go func() { failed <- s.http.Serve(boundListener(listener, s.connections)) }()
+	go func() { failed <- s.http.Serve(s.accepting(listener)) }()
 	var err error
 	select {
 	case err = <-failed:

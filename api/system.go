@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"reflect"
 	"time"
 
@@ -48,7 +49,10 @@ func systemOperations() []Operation {
 		},
 		{
 			Method: http.MethodGet, Path: "/metrics", ID: "get-metrics", Group: "Service", Summary: "Metrics for Prometheus",
+			Description: "They name the books and count what is done in each, so they are shown to callers of this machine or of a private network only, and to nobody " +
+				"who comes through a proxy. For all others there is nothing here.",
 			Answers: []Answer{{Status: 200, Meaning: "Metrics in the text format.", Media: "text/plain"}},
+			Errors:  []*fault.Error{ErrNoRoute},
 			handle:  scrape,
 		},
 	}
@@ -57,7 +61,22 @@ func systemOperations() []Operation {
 // readyTimeout bounds the question to the database: a balancer that waits longer has given up.
 const readyTimeout = 2 * time.Second
 
+// scrape answers who runs the service, and does not exist for anybody else.
 func scrape(c *call) (reply, error) {
+	if !isNear(c.r) {
+		return reply{}, ErrNoRoute
+	}
 	c.service.scrape.ServeHTTP(c.w, c.r)
 	return reply{sent: true}, nil
+}
+
+// isNear reports whether a request comes from this machine or a private network, without a proxy between that says so.
+func isNear(r *http.Request) bool {
+	for _, header := range []string{"X-Forwarded-For", "Forwarded", "X-Real-Ip", "Via"} {
+		if r.Header[header] != nil {
+			return false
+		}
+	}
+	from, err := netip.ParseAddr(ClientAddress(r))
+	return err == nil && (from.IsLoopback() || from.IsPrivate() || from.IsLinkLocalUnicast())
 }

@@ -50,6 +50,10 @@ const (
 
 var floorNames = map[string]Floor{"none": FloorNone, "mirror": FloorMirror, "payee": FloorPayee, "decision": FloorDecision}
 
+// Alarms reports whether an account below zero is a sign that something is wrong: what mirrors the outside then differs from it, and a
+// decision account cannot come there by a posting. A payee may owe, and what has no floor stands on either side.
+func (f Floor) Alarms() bool { return f == FloorMirror || f == FloorDecision }
+
 // String returns the class as the chart writes it.
 func (f Floor) String() string {
 	for name, v := range floorNames {

@@ -29,6 +29,7 @@ func TestNamesAreCompared(t *testing.T) {
 		{"Ann Bee", "", NameUnknown},
 		{"...", "Ann Bee", NameUnknown},
 		{"李小龙", "李小龙", NameMatches},
+		{"раураl", "paypal", NameMismatch}, // letters that only look alike
 		{strings.Repeat("a ", 1000), strings.Repeat("b ", 1000), NameMismatch},
 		{strings.Repeat("a", 100_000), strings.Repeat("a", 99_999), NameMismatch},
 	} {

@@ -19,6 +19,7 @@ import (
 type accountsPage struct {
 	monthPage
 	Book        ledger.Book
+	Tabs        []tab
 	Row         *ledger.ChartRow
 	Currency    money.Currency
 	AtSequence  int64
@@ -41,7 +42,7 @@ func (c *console) accounts(ctx context.Context, r *http.Request) (answer, error)
 		return answer{}, err
 	}
 	q := r.URL.Query()
-	p := accountsPage{Book: book, Currency: money.Currency(q.Get("currency"))}
+	p := accountsPage{Book: book, Tabs: c.bookTabs(ctx, book, "Book"), Currency: money.Currency(q.Get("currency"))}
 	query := ledger.BalanceQuery{Currency: p.Currency, AfterCurrency: money.Currency(q.Get("after_currency")), Limit: entriesPerPage}
 	if unusable(string(p.Currency)) || unusable(string(query.AfterCurrency)) {
 		return answer{}, errQuery
@@ -104,6 +105,7 @@ func (c *console) accounts(ctx context.Context, r *http.Request) (answer, error)
 type accountPage struct {
 	monthPage
 	Book    ledger.Book
+	Tabs    []tab
 	Account ledger.Address
 	Row     *ledger.ChartRow
 	// Choices is set where the account exists in several currencies and none was chosen.
@@ -134,7 +136,7 @@ func (c *console) account(ctx context.Context, r *http.Request) (answer, error) 
 	if err != nil {
 		return answer{}, err
 	}
-	p := accountPage{Book: book, Account: account}
+	p := accountPage{Book: book, Tabs: c.bookTabs(ctx, book, "Book"), Account: account}
 	if p.Row, err = c.Ledger.Chart().Resolve(account); err != nil {
 		return answer{}, ledger.ErrAccountNotOpened
 	}

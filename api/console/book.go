@@ -12,6 +12,7 @@ import (
 
 type bookPage struct {
 	Book       ledger.Book
+	Tabs       []tab
 	AtSequence int64
 	Period     ledger.Period
 	Periods    []ledger.Period
@@ -37,7 +38,7 @@ func (c *console) book(ctx context.Context, r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	p := bookPage{Book: book}
+	p := bookPage{Book: book, Tabs: c.bookTabs(ctx, book, "Book")}
 	if text := r.URL.Query().Get("period"); text != "" {
 		if p.Period, err = ledger.ParsePeriod(text); err != nil {
 			return answer{}, err

@@ -38,6 +38,8 @@ type street struct {
 	clerk, carried string
 	// donated and gave are the public receipts of a donation to the campaign winter24 of the book give, and of a gift.
 	donated, gave string
+	// charity signs in ngo_a of the book give, for whom some donations to winter24 are.
+	charity string
 	// statement is that of cre_lou's month, answered is a question of hers about an order with its answer, and asked where the staff finds one that nobody answered.
 	statement, answered, asked string
 }
@@ -236,6 +238,10 @@ func (s *street) given() {
 	s.happened(book, "coins.purchased", "c1", `{"purchase":"CP-1","store":"apple","currency":"GBP","amount":"106.00"}`)
 	s.happened(book, "appstore.fee_recorded", "c2", `{"store":"apple","purchase":"CP-1","currency":"GBP","amount":"31.80"}`)
 	s.happened(book, "gift.sent", "c3", `{"gift":"G-1","creator":"cre_camp","live_session":"LS-3","currency":"GBP","amount":"106.00","share":"0.3116"}`)
+	s.register(book, commerce.Payee{ID: "ngo_a", Kind: "charity"})
+	_, err = s.earnings.Follow(s.t.Context(), book)
+	s.must(err)
+	s.charity = s.linkIn(book, "ngo_a")
 	s.donated, s.gave = s.receipt(book, "donation:D3"), s.receipt(book, "gift:G-1")
 }
 
@@ -268,7 +274,13 @@ func (s *street) visit(t *testing.T, token string) *browsertest.Window {
 
 func (s *street) payeeLink(id string) string {
 	s.t.Helper()
-	token, _, err := s.access.PayeeLink(s.t.Context(), operator, guard.Book{ID: int32(s.book.ID), Code: s.book.Code}, id)
+	return s.linkIn(s.book, id)
+}
+
+// linkIn signs in a payee of a book.
+func (s *street) linkIn(book ledger.Book, id string) string {
+	s.t.Helper()
+	token, _, err := s.access.PayeeLink(s.t.Context(), operator, guard.Book{ID: int32(book.ID), Code: book.Code}, id)
 	s.must(err)
 	return token
 }

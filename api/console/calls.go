@@ -22,11 +22,14 @@ type Operation struct {
 	// Params are the names that may stand in its query; Body is a body that works, empty for none.
 	Params []string
 	Body   string
+	// Needs are the scopes that it asks for, and Columns what its rows hold if it is a list.
+	Needs   []access.Scope
+	Columns []ListColumn
 }
 
 // pageCall is an operation behind a page.
 type pageCall struct {
-	// ID names the operation. Those of approvals, the trail and jobs have another name for the installation.
+	// ID names the operation. Those of approvals and the trail have another name for the installation, those of jobs for a book.
 	ID string
 	// Path are parameters of the operation's path that have another name in the page's address, as pairs; Query are fixed parameters.
 	Path, Query []string
@@ -57,7 +60,7 @@ var pageCalls = map[string][]pageCall{
 	"approval":        {{ID: "get-approval", Path: []string{"approval", "id"}}, {ID: "approve-approval", Path: []string{"approval", "id"}, Body: `{"hash":"the hash that you have looked at"}`}, {ID: "refuse-approval", Path: []string{"approval", "id"}, Body: `{"reason":"Why not"}`}, {ID: "withdraw-approval", Path: []string{"approval", "id"}, Body: `{"reason":"Why not"}`}},
 	"audit":           {{ID: "list-audit"}, {ID: "export-audit"}},
 	"jobs":            {{ID: "list-jobs"}, {ID: "list-job-periods"}},
-	"job":             {{ID: "list-job-attempts"}, {ID: "run-job"}},
+	"job":             {{ID: "list-job-attempts"}, {ID: "run-job", Body: `{"reason":"The bank was closed."}`}},
 	"people":          {{ID: "list-people"}, {ID: "add-person"}},
 	"person":          {{ID: "get-person"}, {ID: "ask-approval", Body: askedFor("people.grant", `{"person":"{person}","role":"support","book":"uk"}`) + `}`}, {ID: "revoke-role"}, {ID: "end-sessions"}, {ID: "deactivate-person"}},
 	"keys":            {{ID: "list-keys"}, {ID: "ask-approval", Body: askedFor("key.grant", `{"name":"checkout","scopes":["events:write"],"books":["uk"],"owner":"the person who answers for it"}`) + `}`}},
@@ -133,15 +136,19 @@ func (c *console) knowsCalls() {
 	}
 }
 
-// operation finds an operation by its name; those that exist for the installation too have it in their name.
+// operation finds an operation by its name. Those that exist for a book and for the installation have the one or the other in their name.
 func (c *console) operation(id string, ofBook bool) (Operation, bool) {
 	named := func(id string) int {
 		return slices.IndexFunc(c.Operations, func(op Operation) bool { return op.ID == id })
 	}
 	i := named(id)
-	if i >= 0 && !ofBook && strings.Contains(c.Operations[i].Path, "{book}") {
+	if i >= 0 && ofBook != strings.Contains(c.Operations[i].Path, "{book}") {
 		verb, noun, _ := strings.Cut(id, "-")
-		i = named(verb + "-installation-" + noun)
+		if !ofBook {
+			i = named(verb + "-installation-" + noun)
+		} else if own := named(verb + "-book-" + noun); own >= 0 {
+			i = own
+		}
 	}
 	if i < 0 {
 		return Operation{}, false
@@ -149,30 +156,12 @@ func (c *console) operation(id string, ofBook bool) (Operation, bool) {
 	return c.Operations[i], true
 }
 
-// commandOf is the command for an operation. What stands in single quotes holds none, and so can be pasted into a shell.
-func commandOf(op Operation, p pageCall, name string, r *http.Request) apiCall {
-	path, body := op.Path, p.Body
-	if body == "" {
-		body = op.Body
+// whereOf is the address that an operation behind a page has, and what it is narrowed to.
+func whereOf(op Operation, p pageCall, name string, r *http.Request) (path string, query url.Values) {
+	path, query = op.Path, url.Values{}
+	for param, v := range givenTo(op, p, r) {
+		path = strings.Replace(path, "{"+param+"}", url.PathEscape(v), 1)
 	}
-	for _, part := range strings.Split(op.Path, "/") {
-		param, _, ok := strings.Cut(strings.TrimPrefix(part, "{"), "}")
-		if !ok {
-			continue
-		}
-		from := param
-		if i := slices.Index(p.Path, param); i >= 0 {
-			from = p.Path[i+1]
-		}
-		if v := givenIn(r, from); v != "" {
-			path = strings.Replace(path, "{"+param+"}", url.PathEscape(v), 1)
-			body = strings.ReplaceAll(body, "{"+from+"}", v)
-		}
-	}
-	for _, param := range []string{"break", "period", "run", "person", "campaign"} {
-		body = strings.ReplaceAll(body, "{"+param+"}", r.PathValue(param))
-	}
-	query := url.Values{}
 	for i := 0; i+1 < len(p.Query); i += 2 {
 		query.Set(p.Query[i], p.Query[i+1])
 	}
@@ -182,6 +171,40 @@ func commandOf(op Operation, p pageCall, name string, r *http.Request) apiCall {
 				query.Set(param, v)
 			}
 		}
+	}
+	return path, query
+}
+
+// givenTo are the parameters of an operation's path that a page's address gives.
+func givenTo(op Operation, p pageCall, r *http.Request) map[string]string {
+	given := map[string]string{}
+	for _, part := range strings.Split(op.Path, "/") {
+		if param, _, ok := strings.Cut(strings.TrimPrefix(part, "{"), "}"); ok {
+			if v := givenIn(r, p.nameOf(param)); v != "" {
+				given[param] = v
+			}
+		}
+	}
+	return given
+}
+
+// nameOf is what a parameter of the operation's path is called in the page's address.
+func (p pageCall) nameOf(param string) string {
+	if i := slices.Index(p.Path, param); i >= 0 {
+		return p.Path[i+1]
+	}
+	return param
+}
+
+// commandOf is the command for an operation. What stands in single quotes holds none, and so can be pasted into a shell.
+func commandOf(op Operation, p pageCall, name string, r *http.Request) apiCall {
+	path, query := whereOf(op, p, name, r)
+	body := cmp.Or(p.Body, op.Body)
+	for param, v := range givenTo(op, p, r) {
+		body = strings.ReplaceAll(body, "{"+p.nameOf(param)+"}", v)
+	}
+	for _, param := range []string{"break", "period", "run", "person", "campaign"} {
+		body = strings.ReplaceAll(body, "{"+param+"}", r.PathValue(param))
 	}
 	command := `curl -H "Authorization: Bearer $MIZAN_KEY" `
 	if op.Method != http.MethodGet {
@@ -207,7 +230,9 @@ func askedOf(name string, r *http.Request) map[string]string {
 			asked["order"] = "desc"
 		}
 	case "account":
-		asked["order"] = "desc"
+		if asked["period"] == "" { // the entries of a month are listed the oldest first
+			asked["order"] = "desc"
+		}
 	case "approvals":
 		switch asked["state"] {
 		case "":

@@ -54,6 +54,41 @@ func TestPagesSayWhatTheyAreMadeOf(t *testing.T) {
 	}
 }
 
+// withoutFile are the pages of the staff that hand out no file, with why.
+var withoutFile = map[string]string{
+	"books": "stands on an open console alone, where nobody is known who could take anything", "desk": "leads to the pages of what waits, which hand it out", "search": "leads to what it finds",
+	"trial-balance": "leads to the report of its month by itself", "order": "leads to its trail by itself", "payout": "leads to its trail by itself", "recon-run": "hands out the document of the run by its call",
+	"approval": "is one of a list that is a file", "person": "is one of a list that is a file", "key": "is one of a list that is a file", "decision": "is one of a list that is a file",
+	"break": "is one of a list that is a file", "question": "is one of a list that is a file, and what was written in it is for no file", "message": "is one of a list that is a file",
+	"payout-policy": "is one document, which its call hands out", "rule-set": "is one document, which its call hands out", "rule-changes": "is made of two documents, which its calls hand out",
+	"rule-draft": "is a form", "payout-request": "is a form", "export-ask": "is a form", "export": "is a file",
+}
+
+// Whatever the staff sees can be taken away as a file: each page has a report or a list, or there is a reason why not. A list is one that the
+// page names the call of.
+func TestPagesHandOutWhatTheyShow(t *testing.T) {
+	t.Parallel()
+	for name := range templates() {
+		if _, public := withoutCalls[name]; public || strings.HasPrefix(name, "portal") {
+			continue
+		}
+		handsOut := len(pageExports[name])+len(pageLists[name]) > 0
+		if _, without := withoutFile[name]; without == handsOut {
+			t.Errorf("the page %s hands out a file: %v, and that it hands out none is explained: %v", name, handsOut, without)
+		}
+	}
+	for name, lists := range pageLists {
+		for i, l := range lists {
+			if !slices.ContainsFunc(pageCalls[name], func(p pageCall) bool { return p.ID == l.ID }) {
+				t.Errorf("%s hands out the list %s, which is not among its calls", name, l.ID)
+			}
+			if l.Word != "" && !phrases().Has(l.Word) || l.Word == "" && i > 0 {
+				t.Errorf("%s has no words for the list %s", name, l.ID)
+			}
+		}
+	}
+}
+
 // A console whose pages name a call that does not exist is not made.
 func TestNewKnowsItsCalls(t *testing.T) {
 	t.Parallel()

@@ -138,8 +138,9 @@ const policy = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri '
 type console struct {
 	Config
 	crossOrigin *http.CrossOriginProtection
-	// uploading holds a place for each file that is being taken, drafting one for each draft of rules that is being judged.
-	uploading, drafting chan struct{}
+	// uploading holds a place for each file that is being taken, drafting one for each draft of rules that is being judged, listing one for
+	// each list that is handed out as a file.
+	uploading, drafting, listing chan struct{}
 }
 
 // New returns a handler for /, /books, /console, /portal, /sign-in, /sign-out and below, /r, /c, /language, and /assets. It panics if what an
@@ -152,7 +153,7 @@ func New(config Config) http.Handler {
 		config.FormKey = make([]byte, 32)
 		rand.Read(config.FormKey) // never fails: the program ends instead
 	}
-	c := &console{config, http.NewCrossOriginProtection(), make(chan struct{}, uploadsAtOnce), make(chan struct{}, uploadsAtOnce)}
+	c := &console{config, http.NewCrossOriginProtection(), make(chan struct{}, uploadsAtOnce), make(chan struct{}, uploadsAtOnce), make(chan struct{}, listsAtOnce)}
 	if len(config.Operations) > 0 {
 		c.knowsCalls()
 	}
@@ -326,7 +327,7 @@ type notice struct {
 // link is a place to go.
 type link struct{ Text, Address string }
 
-// page makes a handler of a function that reads what a page shows.
+// page makes a handler of a function that reads what a page shows. Whoever sees the page may have its lists as files, at the same address.
 func (c *console) page(name string, read func(context.Context, *http.Request) (answer, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), pageTimeout)
@@ -334,6 +335,12 @@ func (c *console) page(name string, read func(context.Context, *http.Request) (a
 		a, err := read(ctx, r)
 		if err != nil {
 			c.fail(w, r, err)
+			return
+		}
+		if id := asksForList(name, r); id != "" {
+			if err := c.listFile(w, r, name, id); err != nil {
+				c.fail(w, r, err)
+			}
 			return
 		}
 		c.render(w, r, max(a.Status, http.StatusOK), name, a)

@@ -144,6 +144,11 @@ func addressHTML(a ledger.Address) template.HTML {
 	return template.HTML(`<bdi dir="ltr" class="address">` + strings.ReplaceAll(escaped, ":", ":<wbr/>") + `</bdi>`)
 }
 
+// nameHTML keeps a name for programs, such as an event's, left-to-right and lets it break after its dots and underscores.
+func nameHTML(name string) template.HTML {
+	return template.HTML(`<bdi dir="ltr">` + strings.NewReplacer(".", ".<wbr/>", "_", "_<wbr/>").Replace(template.HTMLEscapeString(name)) + `</bdi>`)
+}
+
 // timeHTML writes a time to the second; the full time is in the element for machines.
 func timeHTML(t time.Time) template.HTML {
 	if t.IsZero() {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"mizan/api/access"
 	"mizan/ledger/fault"
+	"mizan/ledger/locale"
 	"mizan/payouts/jobs"
 )
 
@@ -50,11 +52,43 @@ type jobLine struct {
 	Runs string
 	// BookLink leads to the jobs of its book.
 	BookLink string
-	Late     bool
+	// Often says when it becomes due.
+	Often string
+	Late  bool
 }
 
 // Since is when the oldest period that is open became due.
 func (l jobLine) Since() string { return l.Oldest.UTC().Format(time.DateTime) }
+
+// usualSchedule is each minute, every few minutes, or a minute of each hour or of one.
+var usualSchedule = regexp.MustCompile(`^(?:(\*)|\*/(\d+)|(\d+)) (?:(\*)|(\d+)) \* \* \* UTC$`)
+
+// often says when a job becomes due; a schedule that is not usual stands as it is written.
+func (t teller) often(s jobs.Status) string {
+	if s.Clock != "" {
+		return t.say("jobs.daily", "time", s.Clock)
+	}
+	m := usualSchedule.FindStringSubmatch(s.Schedule)
+	if m == nil {
+		return locale.Isolate(s.Schedule)
+	}
+	each, every, minute, hourly, hour := m[1] != "", m[2], m[3], m[4] != "", m[5]
+	switch {
+	case each && hourly:
+		return t.say("jobs.minutely", "count", 1)
+	case every != "" && hourly:
+		if n, err := strconv.Atoi(every); err == nil {
+			return t.say("jobs.minutely", "count", n)
+		}
+	case minute == "0" && hourly:
+		return t.say("jobs.hourly")
+	case minute != "" && hour != "":
+		if at, err := time.Parse("15:4", hour+":"+minute); err == nil {
+			return t.say("jobs.daily_utc", "time", at.Format("15:04"))
+		}
+	}
+	return locale.Isolate(s.Schedule)
+}
 
 // jobPeriodLine is a period in a list.
 type jobPeriodLine struct {
@@ -144,7 +178,7 @@ func (c *console) jobLines(ctx context.Context, o whose, p *jobsPage) error {
 		return err
 	}
 	for _, s := range list {
-		l := jobLine{Status: s, Late: s.Oldest != nil && c.Now().Sub(*s.Oldest) > lateAfter}
+		l := jobLine{Status: s, Often: tellerOf(ctx).often(s), Late: s.Oldest != nil && c.Now().Sub(*s.Oldest) > lateAfter}
 		if s.Book.ID == o.ID && p.MayRun {
 			l.Runs = p.At + "/" + s.Job + "/runs"
 		}

@@ -83,7 +83,7 @@ func TestParkedJobIsRunAgain(t *testing.T) {
 	h := newHouse(t)
 	h.book("uk", "Souk UK", "GBP")
 	b := h.in("Fatima Finance", access.Grant{Role: access.Finance})
-	b.get("/console/jobs", 200).has(t, "Jobs", "sweep", "30 3 * * * UTC", "count", "never", "Nothing has become due yet", "Run now")
+	b.get("/console/jobs", 200).has(t, "Jobs", "sweep", "every day at 03:30 UTC", "count", "never", "Nothing has become due yet", "Run now")
 	h.runDue()
 	h.failJobs(true)
 	h.forward(24 * time.Hour)

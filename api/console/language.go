@@ -81,6 +81,19 @@ func tellerOf(ctx context.Context) teller {
 // say returns a text of the word files, with its places filled.
 func (t teller) say(key string, pairs ...any) string { return phrases().Say(t.Language, key, pairs...) }
 
+// sayTo returns a text as a payee of a kind reads it: a charity is given donations, where others have sales.
+func (t teller) sayTo(kind, key string, pairs ...any) string {
+	return t.say(keyFor(kind, key), pairs...)
+}
+
+// keyFor is the key of a text as a payee of a kind reads it: the key with the kind behind it, if something is written down there.
+func keyFor(kind, key string) string {
+	if own := key + "." + kind; phrases().Has(own) {
+		return own
+	}
+	return key
+}
+
 // word says what a code means, and the code itself, in words, where nobody wrote down what it means.
 func (t teller) word(group, code string) string {
 	if key := group + "." + strings.ReplaceAll(code, ".", "_"); phrases().Has(key) {
@@ -146,6 +159,11 @@ func (t teller) problem(known *fault.Error) string {
 		return t.say(key)
 	}
 	return t.say("problem.other." + known.Kind.String())
+}
+
+// toldHTML is sayHTML for a payee of a kind.
+func toldHTML(l locale.Language, kind, key string, pairs ...any) (string, error) {
+	return sayHTML(l, keyFor(kind, key), pairs...)
 }
 
 // sayHTML is say for templates, where an unknown key is a defect of the page.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"mizan/api/access"
 	"mizan/ledger"
@@ -25,7 +26,7 @@ func TestWords(t *testing.T) {
 	}
 }
 
-var saidInPage = regexp.MustCompile(`\(?\bsay \$?[.A-Za-z]+ "([^"]+)"`)
+var saidInPage = regexp.MustCompile(`\(?\bsay(?:to)? \$?[.A-Za-z]+ (?:\.Kind )?"([^"]+)"`)
 
 // What pages say is written down; TestWords then finds what is missing in a language.
 func TestPagesHaveWords(t *testing.T) {
@@ -116,6 +117,31 @@ func TestLanguageOfAPage(t *testing.T) {
 	p = staff.get("/console?lang=ar", 200)
 	if !strings.Contains(p.source, `<html lang="ar" dir="rtl">`) || !strings.Contains(p.source, `action="/language"`) {
 		t.Errorf("a page of the staff: %.200s", p.source)
+	}
+}
+
+// What a charity is told in words of its own says that it was given something, and not that anything was sold.
+func TestWordsOfACharity(t *testing.T) {
+	t.Parallel()
+	told := 0
+	for _, key := range phrases().Keys() {
+		common, apart := strings.CutSuffix(key, "."+payouts.KindCharity)
+		if !apart || !phrases().Has(common) {
+			continue
+		}
+		told++
+		if english := strings.ToLower(phrases().Say(locale.English, key, "count", 3)); strings.Contains(english, "sale") || strings.Contains(english, "earned") {
+			t.Errorf("%s says %q", key, english)
+		}
+		for _, l := range locale.Languages {
+			if phrases().Say(l, key, "count", 3) == phrases().Say(l, common, "count", 3) {
+				t.Errorf("%s says the same to a charity and to others in %s", key, l)
+			}
+		}
+	}
+	days := orderWords{language: locale.English, currency: "GBP", zone: time.UTC, kind: payouts.KindCharity}.days([]payouts.WayDay{{Amount: 300, Count: 3}})
+	if told < 10 || len(days) != 1 || days[0].Note != "3 donations" {
+		t.Errorf("%d texts are for charities, and %+v is on its way", told, days)
 	}
 }
 

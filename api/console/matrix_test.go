@@ -41,8 +41,9 @@ func (s *street) viewers() map[string]viewer {
 		"kit": {kit, []named{{"portal.owes", "/portal"}, {"portal-debt", "/portal/debts"}}},
 		"amy": {amy, []named{{"portal", "/portal"}, {"portal-payout", "/portal/payouts/" + s.paid}, {"portal-payouts", "/portal/payees/cre_amy/payouts"},
 			{"portal-request", "/portal/payees/cre_amy/payout?currency=GBP&amount=100&method=instant"}}},
-		"bob": {bob, []named{{"portal.unpaid", "/portal"}, {"portal-waits", "/portal/payees/cre_bob/waits"}, {"portal-decisions", "/portal/payees/cre_bob/decisions"}}},
-		"pat": {pat, []named{{"portal.guardian", "/portal"}}},
+		"bob":     {bob, []named{{"portal.unpaid", "/portal"}, {"portal-waits", "/portal/payees/cre_bob/waits"}, {"portal-decisions", "/portal/payees/cre_bob/decisions"}}},
+		"charity": {s.charity, []named{{"portal-money.charity", "/portal/money"}, {"portal-earnings.charity", "/portal/earnings"}}},
+		"pat":     {pat, []named{{"portal.guardian", "/portal"}}},
 		"staff": {staff, []named{{"desk", "/console"}, {"book-glance", at}, {"search", at + "/search?q=500.00"}, {"adjustments", at + adjustmentsPath}, {"approvals", at + "/approvals"}, {"approval", s.approval}, {"audit", at + "/audit?order=oldest"}, {"jobs", at + "/jobs"},
 			{"job", "/console/jobs/sweep/periods/" + s.swept}, {"people", "/console/people"}, {"keys", "/console/keys"}, {"person", s.clerk}, {"key", s.carried},
 			{"book", "/books/uk"}, {"transactions", "/books/uk/transactions"}, {"transaction", "/books/uk/transactions/uk-1"}, {"accounts", "/books/uk/accounts"}, {"account", "/books/uk/accounts/assets:processor:available:main"},
@@ -94,6 +95,21 @@ func TestPagesInABrowser(t *testing.T) {
 			}
 		})
 	}
+	t.Run("donations", func(t *testing.T) {
+		t.Parallel()
+		book, err := s.ledger.Book(t.Context(), "give")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := s.payee(book, "ngo_a")
+		b.get("/portal", 200).hasNot(t, "Earned", "sale", "orders can")
+		b.get("/portal/money", 200).has(t, "donors can take it back")
+		b.get("/portal/earnings", 200).has(t, "Donations", "What donors and matching funds gave")
+		b.get("/portal/orders", 200).has(t, "Donations are no orders.")
+		for _, path := range []string{"/portal/money", "/portal/earnings", "/portal/statements"} {
+			b.get(path, 200).hasNot(t, "Sale", " sale", "Not delivered")
+		}
+	})
 	t.Run("arabic", func(t *testing.T) {
 		t.Parallel()
 		s.saysInArabic(t, s.in("Ruth Reader", everything...), ofStaff(viewers))

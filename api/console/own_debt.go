@@ -66,7 +66,7 @@ func (c *console) ownDebt(ctx context.Context, r *http.Request) (answer, error) 
 		return answer{}, errQuery
 	}
 	t := tellerOf(ctx)
-	w := orderWords{t.Language, currency, o.book.Location()}
+	w := orderWords{t.Language, currency, o.book.Location(), who.Kind}
 	p := ownDebtPage{Payee: who.ID, Money: address("/portal/money", at)}
 	out := answer{Title: t.say("debt.title"), Active: "money", Data: &p}
 	if !isEarner(who.Kind) {

@@ -15,8 +15,8 @@ import (
 // is expected to pay nothing, why.
 
 type ownMoneyPage struct {
-	Payee, Orders, Waits, Decisions string
-	Currencies                      []ownMoney
+	Payee, Kind, Orders, Waits, Decisions string
+	Currencies                            []ownMoney
 }
 
 // ownMoney is the way of the money in one currency.
@@ -64,12 +64,12 @@ func (c *console) ownMoney(ctx context.Context, r *http.Request) (answer, error)
 		return answer{}, err
 	}
 	below := "/portal/payees/" + who.ID
-	p := ownMoneyPage{Payee: who.ID, Orders: address("/portal/orders", at), Waits: below + "/waits", Decisions: below + "/decisions"}
+	p := ownMoneyPage{Payee: who.ID, Kind: who.Kind, Orders: address("/portal/orders", at), Waits: below + "/waits", Decisions: below + "/decisions"}
 	way, err := c.Payouts.Way(ctx, o.book, payouts.PayeeKey{Kind: who.Kind, ID: who.ID})
 	if err != nil {
 		return answer{}, err
 	}
-	w := orderWords{language: tellerOf(ctx).Language, zone: o.book.Location()}
+	w := orderWords{language: tellerOf(ctx).Language, zone: o.book.Location(), kind: who.Kind}
 	for i := range way.Currencies {
 		one := w.money(&way.Currencies[i])
 		if err := c.debtIn(ctx, o, who, &way.Currencies[i], at, &one); err != nil {

@@ -151,7 +151,7 @@ func (c *console) ownOrder(ctx context.Context, r *http.Request) (answer, error)
 	if err != nil {
 		return answer{}, err
 	}
-	w := orderWords{tellerOf(ctx).Language, share.Currency, o.book.Location()}
+	w := orderWords{tellerOf(ctx).Language, share.Currency, o.book.Location(), who.Kind}
 	p := ownOrderPage{Order: id, Payee: who.ID, All: address("/portal/orders", at), Currency: string(share.Currency), RuleSet: share.RuleSet}
 	w.fill(&p, share, c.Now())
 	p.About = c.askLink(questions.AboutOrder, id, "", at)

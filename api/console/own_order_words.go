@@ -20,10 +20,12 @@ type orderWords struct {
 	language locale.Language
 	currency money.Currency
 	zone     *time.Location
+	// kind is that of the payee who reads them; empty where it makes no difference.
+	kind string
 }
 
 func (w orderWords) say(key string, pairs ...any) string {
-	return phrases().Say(w.language, key, pairs...)
+	return phrases().Say(w.language, keyFor(w.kind, key), pairs...)
 }
 
 // amount writes an amount with its currency.

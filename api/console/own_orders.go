@@ -20,11 +20,11 @@ import (
 const ordersPerPage = 50
 
 type ownOrdersPage struct {
-	Payee, At, Of, Find string
-	Missing             bool
-	Currencies, States  []tab
-	Orders              []ownOrderLine
-	First, Next         string
+	Payee, Kind, At, Of, Find string
+	Missing                   bool
+	Currencies, States        []tab
+	Orders                    []ownOrderLine
+	First, Next               string
 }
 
 type ownOrderLine struct {
@@ -44,7 +44,7 @@ func (c *console) ownOrders(ctx context.Context, r *http.Request) (answer, error
 		return answer{}, err
 	}
 	q := r.URL.Query()
-	p := ownOrdersPage{Payee: who.ID, At: "/portal/orders", Of: at.Get("payee"), Find: strings.TrimSpace(q.Get("order"))}
+	p := ownOrdersPage{Payee: who.ID, Kind: who.Kind, At: "/portal/orders", Of: at.Get("payee"), Find: strings.TrimSpace(q.Get("order"))}
 	w := orderWords{language: tellerOf(ctx).Language, zone: o.book.Location()}
 	out := answer{Title: w.say("orders.title"), Active: "orders", Data: &p}
 	if p.Find != "" {

@@ -71,7 +71,7 @@ func (c *console) askedStatement(ctx context.Context, r *http.Request) (a statem
 	if err != nil {
 		return a, err
 	}
-	a.orderWords = orderWords{a.t.Language, a.st.Currency, a.o.book.Location()}
+	a.orderWords = orderWords{a.t.Language, a.st.Currency, a.o.book.Location(), a.who.Kind}
 	return a, nil
 }
 

@@ -166,7 +166,7 @@ func (h *house) statementsOfMany(uk ledger.Book, amy *browser) {
 // TestNextPayoutOfStatement: a statement says of the next payout what the page of the money says, also where only the first of what comes is added up.
 func TestNextPayoutOfStatement(t *testing.T) {
 	t.Parallel()
-	a := &statementAsked{orderWords: orderWords{locale.English, "GBP", time.UTC}, t: teller{locale.English}, st: &statements.Statement{Currency: "GBP"}}
+	a := &statementAsked{orderWords: orderWords{locale.English, "GBP", time.UTC, "creator"}, t: teller{locale.English}, st: &statements.Statement{Currency: "GBP"}}
 	decide := func(verdict string, reasons ...payouts.Reason) payouts.Decision {
 		return payouts.Decision{Verdict: verdict, Currency: "GBP", Basis: 500_000, Amount: 500_000, Reasons: reasons}
 	}

@@ -159,7 +159,7 @@ func (c *console) listedStatements(ctx context.Context, r *http.Request, downloa
 	}
 	for _, st := range list {
 		into := p.in(st.Currency)
-		into.Issued = append(into.Issued, c.card(t, o.book, st, at))
+		into.Issued = append(into.Issued, c.card(t, o, st, at))
 	}
 	c.formOf(p, o, q)
 	if whose := o.principal().Payees; len(whose) > 1 {
@@ -197,15 +197,15 @@ func (c *console) monthsSoFar(ctx context.Context, o owner, t teller, p *ownStat
 		case err != nil:
 			return err
 		}
-		card := c.card(t, o.book, st, at)
+		card := c.card(t, o, st, at)
 		p.in(currency).Now = &card
 	}
 	return nil
 }
 
 // card tells of a statement in a list.
-func (c *console) card(t teller, book ledger.Book, st *statements.Statement, at url.Values) ownStatementCard {
-	w := orderWords{t.Language, st.Currency, book.Location()}
+func (c *console) card(t teller, o owner, st *statements.Statement, at url.Values) ownStatementCard {
+	w := orderWords{t.Language, st.Currency, o.book.Location(), o.kind}
 	path, query := statementsAt+"/"+url.PathEscape(st.ID), at
 	if st.ID == "" {
 		path, query = statementsAt+"/days", url.Values{"currency": {string(st.Currency)}, "from": {st.FirstDay}, "to": {st.LastDay}}

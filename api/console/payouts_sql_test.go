@@ -443,7 +443,7 @@ func TestPayeePage(t *testing.T) {
 	a.has(t, "payout.destination", "acct_amy")
 	approver.press(a, asked+"/approve", url.Values{"reason": {"Fits."}}, http.StatusSeeOther)
 	with := b.get(payee, 200)
-	with.has(t, "acct_amy", "connected", "active", "Look again")
+	with.has(t, "acct_amy", "account at the processor", "active", "Look again")
 	b.press(with, payee+"/checks", url.Values{"reason": {"The bank was mended."}}, http.StatusSeeOther)
 
 	other := url.Values{"from": {"2026-12-x"}, "terms": {`{"id":"cre_amy-1","kind":"creator","minimum":{"GBP":"1.00"}}`}, "document": {"contract-1"}, "reason": {"Agreed by mail."}}

@@ -15,7 +15,6 @@ import (
 	"mizan/ledger"
 	"mizan/ledger/guard"
 	"mizan/payouts/reconcile"
-	"mizan/payouts/reports"
 )
 
 // Months: which are closed, what stands between a month and its close, and the chain of closings.
@@ -167,11 +166,8 @@ type periodPage struct {
 	Exports []exportLine
 }
 
-const (
-	// monthExportsLooked bounds the latest exports among which those of a month are looked for.
-	monthExportsLooked = 200
-	monthExportsShown  = 25
-)
+// monthExportsShown bounds the exports of a month that its page shows, of the latest of the book.
+const monthExportsShown = 25
 
 // ofMonth finds what is asked about a month, and its exports.
 func (c *console) ofMonth(ctx context.Context, t teller, who cashier, p *periodPage) error {
@@ -190,19 +186,11 @@ func (c *console) ofMonth(ctx context.Context, t teller, who cashier, p *periodP
 	if c.Reports == nil || !mayAll(who.principal(), who.o.Code, access.ReportsRead) {
 		return nil
 	}
-	list, err := c.Reports.Exports(ctx, who.book, reports.ExportQuery{Limit: monthExportsLooked})
-	if err != nil {
-		return err
-	}
-	month := p.Period.String()
+	list, err := c.Reports.ExportsOfMonth(ctx, who.book, p.Period, monthExportsShown)
 	for _, e := range list {
-		in := e.Parameters.Text("period") == month || e.Parameters.Text("from") == month && e.Parameters.Text("to") == month ||
-			strings.HasPrefix(e.Parameters.Text("from"), month+"-") && strings.HasPrefix(e.Parameters.Text("to"), month+"-") || strings.HasPrefix(e.Parameters.Text("on"), month+"-")
-		if in && len(p.Exports) < monthExportsShown {
-			p.Exports = append(p.Exports, c.exportLine(t, who, e))
-		}
+		p.Exports = append(p.Exports, c.exportLine(t, who, e))
 	}
-	return nil
+	return err
 }
 
 // openAbout leads to the open approval of one of the acts that is the one looked for; empty for none. As many are looked through as may be

@@ -166,7 +166,7 @@ func (c *console) holdingsOf(ctx context.Context, book ledger.Book, card *payeeC
 		one := payeeCurrency{Currency: string(currency), Available: minor(0, currency)}
 		for _, name := range holdings {
 			if m, ok := of[name]; ok {
-				one.add(name, say.say("portal.holding."+name), say.say("portal.holding."+name+".note"), minor(m, currency))
+				one.add(name, say.say("portal.holding."+name), say.sayTo(card.Kind, "portal.holding."+name+".note"), minor(m, currency))
 			}
 		}
 		card.Currencies = append(card.Currencies, one)

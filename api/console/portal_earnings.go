@@ -27,7 +27,7 @@ const (
 var earningsWays = []earnings.By{earnings.ByDay, earnings.ByWeek, earnings.ByLiveSession, earnings.ByChannel, earnings.ByProduct}
 
 type earningsPage struct {
-	Payee, Currency string
+	Payee, Kind, Currency string
 	// Here is the page's own address, and Month and By what it is asked for.
 	Here, Month, By  string
 	Months           []choice
@@ -151,7 +151,7 @@ func (c *console) ownEarnings(ctx context.Context, r *http.Request) (answer, err
 		return answer{}, err
 	}
 	t := tellerOf(ctx)
-	p := &earningsPage{Payee: a.Payee, Currency: string(a.Currency), Here: r.URL.Path, Month: month.Format("2006-01"), By: string(a.By), MonthName: t.Month(month.Year(), month.Month()),
+	p := &earningsPage{Payee: a.Payee, Kind: o.kind, Currency: string(a.Currency), Here: r.URL.Path, Month: month.Format("2006-01"), By: string(a.By), MonthName: t.Month(month.Year(), month.Month()),
 		Never: len(a.Currencies) == 0 && a.Behind == 0 && !a.Rebuilding, Unknown: len(a.Currencies) == 0 && (a.Behind > 0 || a.Rebuilding), Rebuilding: a.Rebuilding, Behind: a.Behind > 0, Kept: sumOf(a.Total.Kept(), a.Currency)}
 	if a.Sequence > 0 {
 		p.AsOf = t.Moment(a.RecordedAt, o.book.Location())
@@ -190,7 +190,7 @@ func (c *console) ownEarnings(ctx context.Context, r *http.Request) (answer, err
 // parts are the figures under the heading: what makes up what was kept, and what moved beside it.
 func (t teller) parts(p *earningsPage, a *earnings.Answer) {
 	one := func(name string, m money.Minor) earningsPart {
-		return earningsPart{t.say("earnings.part." + name), t.say("earnings.part." + name + ".note"), sumOf(m, a.Currency)}
+		return earningsPart{t.sayTo(p.Kind, "earnings.part."+name), t.sayTo(p.Kind, "earnings.part."+name+".note"), sumOf(m, a.Currency)}
 	}
 	for _, part := range earningsParts {
 		if m := part.of(a.Total.EarnedParts); m != 0 || part.name == "earned" {
@@ -214,11 +214,11 @@ func (t teller) rows(p *earningsPage, a *earnings.Answer) {
 	var of []func(commerce.EarnedParts) money.Minor
 	for _, part := range earningsParts {
 		if part.name == "earned" || slices.ContainsFunc(all, func(s earnings.Sum) bool { return part.of(s.EarnedParts) != 0 }) {
-			p.Columns, of = append(p.Columns, t.say("earnings.part."+part.name)), append(of, part.of)
+			p.Columns, of = append(p.Columns, t.sayTo(p.Kind, "earnings.part."+part.name)), append(of, part.of)
 		}
 	}
 	row := func(s earnings.Sum, name string, isID bool) earningsRow {
-		r := earningsRow{Name: name, IsID: isID, Cells: []earningsCell{{Label: t.say("earnings.sales"), Count: s.Sales}}}
+		r := earningsRow{Name: name, IsID: isID, Cells: []earningsCell{{Label: t.sayTo(p.Kind, "earnings.sales"), Count: s.Sales}}}
 		for i, part := range of {
 			r.Cells = append(r.Cells, earningsCell{Label: p.Columns[i], Amount: sumOf(part(s.EarnedParts), a.Currency), Money: true})
 		}

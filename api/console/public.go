@@ -79,7 +79,7 @@ func (c *console) publicly(next http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /r/{receipt}", c.public("receipt", false, c.receiptPage))
 	mux.HandleFunc("GET /c/{campaign}", c.public("campaign", true, c.campaignPage))
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { c.publicFailure(w, r, errNoPage) })
+	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) { c.publicFailure(w, r, errNoPage) })
 	pages := c.localOnly(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isPublic(r.URL.Path) {

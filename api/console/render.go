@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"html/template"
 	"net/http"
+	"regexp"
 	"strconv"
 	"sync"
 	"time"
@@ -22,10 +23,15 @@ import (
 var pageFiles embed.FS
 
 //go:embed assets/console.css
-var styleCSS []byte
+var styleWritten []byte
 
 //go:embed assets/statement.css
 var statementCSS []byte
+
+// styleCSS is the style as it is sent: without comments, and without spaces beside braces and semicolons, which no string in it has.
+var styleCSS = spareCSS.ReplaceAll(commentCSS.ReplaceAll(styleWritten, nil), []byte("$1"))
+
+var commentCSS, spareCSS = regexp.MustCompile(`(?s)/\*.*?\*/`), regexp.MustCompile(`\s*([{};])\s*`)
 
 //go:embed assets/mark.svg
 var markSVG []byte
@@ -78,8 +84,8 @@ func hashedPath(name, extension string, content []byte) string {
 
 func parsePages(names ...string) map[string]*template.Template {
 	base := template.Must(template.New("layout.html").Funcs(template.FuncMap{
-		"amount": amountHTML, "exact": exactHTML, "ltr": ltrHTML, "address": addressHTML, "at": timeHTML, "day": func(t time.Time) string { return t.Format("2006-01-02") },
-		"say": sayHTML, "meaning": func(l locale.Language, code int, said string) string { return teller{l}.meaning(code, said) }, "ownsubject": ownSubjectHTML, "in": func(l locale.Language, of any) told { return told{l, of} }, "figure": figureHTML, "money": moneyHTML, "sum": func(l locale.Language, a amount) string { return teller{l}.sum(a) }, "count": func(l locale.Language, n int64) string { return l.Count(n) },
+		"amount": amountHTML, "exact": exactHTML, "ltr": ltrHTML, "address": addressHTML, "named": nameHTML, "at": timeHTML, "day": func(t time.Time) string { return t.Format("2006-01-02") },
+		"say": sayHTML, "sayto": toldHTML, "meaning": func(l locale.Language, code int, said string) string { return teller{l}.meaning(code, said) }, "ownsubject": ownSubjectHTML, "in": func(l locale.Language, of any) told { return told{l, of} }, "figure": figureHTML, "money": moneyHTML, "sum": func(l locale.Language, a amount) string { return teller{l}.sum(a) }, "count": func(l locale.Language, n int64) string { return l.Count(n) },
 		"thousands": thousands, "plain": plain, "choices": func(words ...string) []string { return words },
 	}).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html", "pages/payout-parts.html", "pages/recon-parts.html", "pages/rule-parts.html", "pages/admin-parts.html", "pages/act-parts.html", "pages/statement-parts.html"))
 	pages := map[string]*template.Template{}
@@ -109,7 +115,7 @@ type view struct {
 	SignedIn, MaySignIn bool
 	// Calls are the operations of the API behind the page.
 	Calls []apiCall
-	// Exports lead to the reports that have what the page shows.
+	// Exports lead to the reports that have what the page shows, and to its lists as files.
 	Exports []link
 }
 
@@ -131,7 +137,7 @@ func (c *console) render(w http.ResponseWriter, r *http.Request, status int, nam
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Add("Vary", "Accept-Language, Cookie")
-	if wait := waits[status]; wait != "" {
+	if wait := waits[status]; wait != "" && w.Header().Get("Retry-After") == "" {
 		w.Header().Set("Retry-After", wait)
 	}
 	if a.Refresh > 0 {
@@ -155,7 +161,7 @@ func (c *console) written(r *http.Request, name string, a answer, inline templat
 		v.Menu = append(v.Menu, tab{link{t.say("statements.title"), statementsAt}, a.Active == "statements"}, tab{link{t.say("downloads.title"), downloadsAt}, a.Active == "downloads"})
 	}
 	if visitor.principal().Kind == access.Person || c.Open {
-		v.Calls, v.Exports = c.callsOf(name, r), c.exportsOf(name, r)
+		v.Calls, v.Exports = c.callsOf(name, r), append(c.exportsOf(name, r), c.listsOf(name, a.Title, r)...)
 	}
 	if c.Open {
 		v.Version, v.ReadAt = c.Version, c.Now().UTC()

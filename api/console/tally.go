@@ -101,7 +101,7 @@ func (t *tallying) add(book ledger.Book, chart *ledger.Chart, row ledger.TrialRo
 	}
 	if c := chart.Row(row.Code); c != nil {
 		r.Meaning = c.Meaning
-		r.Alarm = side != 0 && side != row.Normal && c.Floor != ledger.FloorNone
+		r.Alarm = side != 0 && side != row.Normal && c.Floor.Alarms()
 		r.Link = rowAddress(book, c, row.Currency)
 	}
 	root, _, _ := strings.Cut(string(row.Account), ":")

@@ -28,6 +28,7 @@ var terms = []struct {
 	{"dispute", `\bdisput(e|es|ed)\b`, map[locale.Language]string{"ar": "نزاع|متنازع|ينازع", "zh": "争议", "id": "sengketa|menyengketa", "vi": "tranh chấp", "th": "ข้อพิพาท|โต้แย้ง", "ms": "tikai", "fil": "dispute|dinispute"}, nil},
 	{"commission", `\bcommissions?\b`, map[locale.Language]string{"ar": "عمول", "zh": "佣金", "id": "komisi", "vi": "hoa hồng", "th": "คอมมิชชัน", "ms": "komisen", "fil": "komisyon"}, nil},
 	{"support", `\bsupport\b`, map[locale.Language]string{"ar": "دعم", "zh": "客服", "id": "bantuan", "vi": "hỗ trợ", "th": "ฝ่ายช่วยเหลือ", "ms": "sokongan", "fil": "support"}, nil},
+	{"processor", `\bprocessors?\b`, map[locale.Language]string{"ar": "معالج", "zh": "支付服务商", "id": "pemroses", "vi": "bên xử lý", "th": "ผู้ประมวลผล", "ms": "pemproses", "fil": "processor"}, nil},
 	{"debt", `\b(debts?|owed)\b`, map[locale.Language]string{"ar": "دين|دَين|مستحق|ديون", "zh": "欠", "id": "utang", "vi": "nợ", "th": "หนี้|ค้าง", "ms": "hutang", "fil": "utang"}, nil},
 }
 

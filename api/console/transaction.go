@@ -19,6 +19,7 @@ import (
 
 type transactionPage struct {
 	Book        ledger.Book
+	Tabs        []tab
 	Transaction ledger.Transaction
 	Hash        string
 	Explanation string
@@ -98,7 +99,7 @@ func (c *console) transaction(ctx context.Context, r *http.Request) (answer, err
 	if err != nil {
 		return answer{}, err
 	}
-	p := transactionPage{Book: book, Transaction: t, Hash: hex.EncodeToString(t.ContentHash[:]), Explanation: string(t.Explanation),
+	p := transactionPage{Book: book, Tabs: c.bookTabs(ctx, book, "Transactions"), Transaction: t, Hash: hex.EncodeToString(t.ContentHash[:]), Explanation: string(t.Explanation),
 		OccurredLocal: t.OccurredAt.In(book.Location()), RecordedLocal: t.RecordedAt.In(book.Location()),
 		Totals: totalsOf(t.Entries), EventLink: listAddress(book, url.Values{"event": {t.Event}})}
 	if t.Subject != "" {

@@ -77,6 +77,7 @@ func listAddress(book ledger.Book, q url.Values) string {
 
 type transactionsPage struct {
 	Book ledger.Book
+	Tabs []tab
 	// Subject, Event and Reference are what the list is narrowed to.
 	Subject, Event, Reference string
 	Lines                     []transactionLine
@@ -89,7 +90,7 @@ func (c *console) transactions(ctx context.Context, r *http.Request) (answer, er
 		return answer{}, err
 	}
 	q := r.URL.Query()
-	p := transactionsPage{Book: book, Subject: q.Get("subject"), Event: q.Get("event"), Reference: q.Get("reference"), All: listAddress(book, nil)}
+	p := transactionsPage{Book: book, Tabs: c.bookTabs(ctx, book, "Transactions"), Subject: q.Get("subject"), Event: q.Get("event"), Reference: q.Get("reference"), All: listAddress(book, nil)}
 	before, err := positive(q.Get("before"))
 	if err != nil || unusable(p.Subject) || unusable(p.Event) || unusable(p.Reference) {
 		return answer{}, errQuery

@@ -215,7 +215,7 @@ func (p *trialBalancePage) line(chart *ledger.Chart, r ledger.TrialRow, before *
 		Moved: on(new(big.Int).Sub(r.Debits, r.Credits)), Before: on(before)}
 	if row := chart.Row(r.Code); row != nil {
 		l.Meaning = row.Meaning
-		l.Alarm = row.Floor != ledger.FloorNone && (row.Normal == ledger.Debit && closing.Sign() < 0 || row.Normal == ledger.Credit && closing.Sign() > 0)
+		l.Alarm = row.Floor.Alarms() && (row.Normal == ledger.Debit && closing.Sign() < 0 || row.Normal == ledger.Credit && closing.Sign() > 0)
 		l.Link = ofMonth(rowAddress(p.Book, row, c), p.Period)
 	}
 	return l

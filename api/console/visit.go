@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"mizan/api/access"
+	"mizan/api/traffic"
 	"mizan/ledger"
 	"mizan/ledger/guard"
 	"mizan/ledger/locale"
@@ -67,6 +68,10 @@ func (c *console) recognised(next http.Handler) http.Handler {
 			return
 		}
 		v := &visit{address: c.address(r), request: w.Header().Get("X-Request-Id")}
+		if err := traffic.Refusal(r.Context()); err != nil {
+			c.fail(w, r.WithContext(context.WithValue(r.Context(), visitKey{}, v)), err)
+			return
+		}
 		if sent := r.CookiesNamed(access.CookieName(c.Secure)); len(sent) == 1 { // two mean that somebody else set one
 			ctx, cancel := context.WithTimeout(r.Context(), pageTimeout)
 			session, err := c.Access.Session(ctx, sent[0].Value)
@@ -74,6 +79,11 @@ func (c *console) recognised(next http.Handler) http.Handler {
 			switch {
 			case err == nil && (session.Principal.Kind == access.Person || session.Principal.Kind == access.Payee):
 				v.bearer, v.secret, v.session = sent[0].Value, sent[0].Value, session
+				kind := traffic.Person
+				if session.Principal.Kind == access.Payee {
+					kind = traffic.Payee
+				}
+				traffic.Known(r.Context(), kind, session.Principal.ID)
 			case err != nil && !errors.Is(err, access.ErrUnauthenticated):
 				v.failed = err
 			}
@@ -226,6 +236,11 @@ func (o whose) tabs(p access.Principal, active string) (tabs []tab) {
 		add("Transactions", "/books/"+o.Code+"/transactions", access.TransactionsRead)
 	}
 	return tabs
+}
+
+// bookTabs are the other pages of a book that a visitor of the staff may see, beside the book's own pages; nobody else has any.
+func (c *console) bookTabs(ctx context.Context, book ledger.Book, active string) []tab {
+	return c.whoseBook(ctx, book).tabs(visitOf(ctx).principal(), active)
 }
 
 // tab is a link to a neighbouring page; Here marks the page itself.

@@ -26,13 +26,13 @@ const referenceSlug = "api"
 var sections = []section{
 	{"Start", []string{"index", "quickstart"}},
 	{"Understand", []string{"concepts", "chart"}},
-	{"Use", []string{"events", "imports", "rules", "settlement-clock", "payees-and-destinations", "payout-policies", "payout-runs", "payout-lines", "payout-life", "bank-files", "debts", "earnings", "public-pages", "portal", "statements", "posting", "balances", "feed", "languages", "problems", referenceSlug}},
+	{"Use", []string{"events", "imports", "rules", "settlement-clock", "payees-and-destinations", "payout-policies", "payout-runs", "payout-lines", "payout-life", "bank-files", "debts", "earnings", "public-pages", "portal", "statements", "posting", "balances", "feed", "languages", "problems", "bad-inputs", referenceSlug}},
 	{"Reconcile and close", []string{"reconciliation", "bank-statements", "reconciliation-classes", "suspense", "tracing", "exports", "health"}},
 	{"Business events", []string{"event-order", "event-cod", "event-fees", "event-settlement", "event-refund", "event-dispute", "event-charge", "event-commission", "event-exchange", "event-payment",
 		"event-donation", "event-gift", "event-minor", "event-simulcast", "event-stored-value", "event-import", "event-treasury", "event-currency", "event-books", "event-correction"}},
 	{"Work together", []string{"access", "approvals", "trail", "personal-data"}},
 	{"Verify", []string{"verify", "audit", "canonical", "survival", "lessons"}},
-	{"Operate", []string{"running", "administration", "jobs", "simulator", "security", "architecture", "benchmarks", "changelog"}},
+	{"Operate", []string{"running", "administration", "jobs", "simulator", "security", "outgoing", "dependencies", "architecture", "benchmarks", "changelog"}},
 }
 
 // page is one page, rendered.

@@ -224,6 +224,33 @@ func checkOrders(t tree) (complaints []string) {
 	return complaints
 }
 
+// calling are the names of the standard library with which a program calls others.
+var calling = map[string][]string{
+	"net":               {"Dial", "DialTimeout", "DialTCP", "DialUDP", "DialIP", "DialUnix", "Dialer", "Resolver", "DefaultResolver", "LookupHost", "LookupIP", "LookupAddr", "LookupCNAME", "LookupTXT", "LookupMX", "LookupNS", "LookupSRV", "LookupPort"},
+	"net/http":          {"Client", "Transport", "DefaultClient", "DefaultTransport", "Get", "Head", "Post", "PostForm"},
+	"net/http/httputil": {"ReverseProxy", "NewSingleHostReverseProxy"},
+	"crypto/tls":        {"Dial", "DialWithDialer", "Dialer", "Client"},
+	"net/smtp":          {"Dial", "SendMail", "NewClient"},
+	"net/rpc":           {"Dial", "DialHTTP", "DialHTTPPath"},
+	"net/textproto":     {"Dial"},
+	"log/syslog":        {"Dial", "New"},
+}
+
+// checkDial lets the packages of the table call other machines, and tests, which are their own strangers.
+func checkDial(t tree) (complaints []string) {
+	for _, s := range t {
+		if s.test || dialers[s.inPkg] != "" {
+			continue
+		}
+		for _, library := range slices.Sorted(maps.Keys(calling)) {
+			for _, use := range s.uses(library, calling[library]...) {
+				complaints = append(complaints, s.at(use.Pos(), "calls other machines; send to what others have named through ledger/egress, or say in dialers who names it"))
+			}
+		}
+	}
+	return complaints
+}
+
 // checkPgx lets tests use the driver: they look at the database from outside.
 func checkPgx(t tree) (complaints []string) {
 	for _, s := range t {

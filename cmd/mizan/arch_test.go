@@ -42,8 +42,10 @@ var modules = map[string]string{
 	"jose":        "github.com/go-jose/go-jose/v4",
 	"i18n":        "github.com/nicksnyder/go-i18n/v2",
 	"text":        "golang.org/x/text",
+	"rate":        "golang.org/x/time",
 	"chromedp":    "github.com/chromedp/chromedp",
 	"cdproto":     "github.com/chromedp/cdproto",
+	"webhooks":    "github.com/standard-webhooks/standard-webhooks",
 }
 
 // house lists every package from the ground up.
@@ -52,6 +54,7 @@ var house = []storey{
 	{"ledger/failpoint", "places at which test programs end; nothing in the program that people run, so everything may have them", nil},
 	{"ledger/money", "amounts are pure arithmetic: they are tested without a database and used by every package", []string{"decimal"}},
 	{"ledger/pan", "what looks like a card number is judged from the text alone, so that every door can ask", nil},
+	{"ledger/egress", "an address that others have named is judged the same wherever something is sent to it", []string{"webhooks"}},
 	{"ledger/audit", "canonical bytes and proofs are pure, so that an outsider can compute them from the same files", []string{"tlog"}},
 	{"ledger/journal", "exports are rendered from plain values, so that the command line and the service write the same bytes", []string{"ledger/money"}},
 	{"ledger/tabular", "every export is written by one hand, so that each can be read again and none can harm a spreadsheet",
@@ -98,16 +101,17 @@ var house = []storey{
 	{"payouts/search", "what has a name is found by those who know it, each by a key", []string{"ledger/money", "ledger", "ledger/guard", "ledger/commerce", "payouts", "payouts/reconcile", "payouts/reports"}},
 	{"api/access", "who may call is decided before any business package is reached",
 		[]string{"ledger/postgres", "ledger/guard", "ledger/vault", "oidc", "oauth2", "jose"}},
+	{"api/traffic", "how often somebody asks is judged before anything is known of what is asked", []string{"rate"}},
 	{"api/access/accesstest", "it lends tests an issuer that shares no code with what checks its tokens", nil},
 	{"api/console/browsertest", "it lends tests a real browser, which sees pages as people do and knows nothing of what they say", []string{"chromedp", "cdproto"}},
 	{"api/console/pdf", "a page goes to a browser of its own and comes back as a PDF, and neither knows what stands on it", []string{"chromedp", "cdproto"}},
 	{"api/client", "checkout services link it: it must not bring a database driver along", []string{"ledger/money"}},
 	{"api/docs", "the handbook is text", nil},
 	{"api/console", "pages show what the services answer, by the rights of who looks", []string{"ledger/money", "ledger/locale", "ledger", "ledger/guard", "ledger/vault", "ledger/commerce", "ledger/commerce/intake", "ledger/commerce/receipts", "ledger/tabular",
-		"payouts", "payouts/earnings", "payouts/health", "payouts/jobs", "payouts/processor/bankfile", "payouts/reconcile", "payouts/reconcile/evidence", "payouts/questions", "payouts/reports", "payouts/search", "payouts/statements", "api/access", "api/console/pdf"}},
+		"payouts", "payouts/earnings", "payouts/health", "payouts/jobs", "payouts/processor/bankfile", "payouts/reconcile", "payouts/reconcile/evidence", "payouts/questions", "payouts/reports", "payouts/search", "payouts/statements", "api/access", "api/traffic", "api/console/pdf"}},
 	{"api", "HTTP only: no business rules and no SQL", []string{"ledger/failpoint", "ledger/money", "ledger/locale", "ledger/pan", "ledger", "ledger/guard", "ledger/vault",
 		"ledger/commerce", "ledger/commerce/intake", "ledger/commerce/receipts", "ledger/tabular", "payouts", "payouts/earnings", "payouts/health", "payouts/jobs", "payouts/processor", "payouts/processor/bankfile", "payouts/reconcile", "payouts/reconcile/evidence",
-		"payouts/questions", "payouts/reports", "payouts/search", "payouts/statements", "api/access", "api/docs", "api/console", "excelize", "huma", "chi", "prometheus"}},
+		"payouts/questions", "payouts/reports", "payouts/search", "payouts/statements", "api/access", "api/traffic", "api/docs", "api/console", "excelize", "huma", "chi", "prometheus"}},
 	{"cmd/mizan", "the only place that knows every part, because it puts them together", []string{"*"}},
 }
 
@@ -118,6 +122,20 @@ var forTests = []string{"ledger/money", "ledger/postgres", "ledger/postgres/pgte
 // pgxAnywhere lists the packages that may import pgx in any file: they are where SQL is prepared, not where the business asks for it.
 var pgxAnywhere = []string{"ledger/postgres", "ledger/postgres/pgtest", "migrations"}
 
+// dialers may call other machines: what they call was named by whoever operates the service, or is judged. The rest of the program waits to be
+// called.
+var dialers = map[string]string{
+	"ledger/egress":               "addresses that others have named, each connection judged",
+	"ledger/postgres":             "the database",
+	"ledger/postgres/pgtest":      "in tests, the database",
+	"payouts/processor/stripe":    "Stripe, or what the operator has named for a test key",
+	"payouts/processor/simulator": "in development, the service that its operator has named",
+	"api/access":                  "the issuer that the operator has named",
+	"api/access/accesstest":       "in tests, the issuer that it is itself",
+	"api/client":                  "the service, from the outside",
+	"cmd/mizan":                   "commands call the service that they are told",
+}
+
 // topLevel is the whole of the project's root, besides dot files and what .gitignore names.
 var topLevel = []string{"cmd", "ledger", "payouts", "api", "migrations", "go.mod", "go.sum", "Makefile", "README.md"}
 
@@ -126,6 +144,7 @@ var rules = []rule{
 	{"imports", "calls only go down (the table in arch_test.go says what each package may import, and why)", checkImports},
 	{"stripe", "one importer of the processor's library, so that it can be replaced", checkStripe},
 	{"orders", "an order leaves only after its attempt is stored, and one place does both", checkOrders},
+	{"dial", "an address that somebody else has named could be one that only the service can reach; ledger/egress judges those, and the others are configured", checkDial},
 	{"pgx", "the driver belongs where SQL is, and SQL belongs in *_sql.go files", checkPgx},
 	{"sql", "SQL stands in *_sql.go files beside its domain, where a reviewer looks for it", checkSQL},
 	{"book", "a statement that forgets book_id reads another book's money and another shard's index", checkBookID},

@@ -26,6 +26,7 @@ import (
 
 type benchCmd struct {
 	Posting     benchPostingCmd     `cmd:"" help:"Measure posting: the floor, in process and through HTTP, and print ratios."`
+	Neighbours  benchNeighboursCmd  `cmd:"" help:"Have one key ask ten times as often as it may, and show what another key notices."`
 	Overload    benchOverloadCmd    `cmd:"" help:"Offer several times what can be recorded, and show what is recorded meanwhile."`
 	Events      benchEventsCmd      `cmd:"" help:"Measure sales as business events against the same as bare transactions."`
 	Reading     benchReadingCmd     `cmd:"" help:"Show what a long export or a verification costs those who post meanwhile."`

@@ -64,6 +64,8 @@ type overload struct {
 	address string
 	key     string
 	head    string
+	// clients bounds the connections on which more than the capacity is offered.
+	clients int
 	result  overloadResult
 }
 
@@ -88,12 +90,13 @@ func (c *benchOverloadCmd) runOverload(ctx context.Context, out, progress io.Wri
 		}
 		defer func() { _ = os.RemoveAll(dir) }()
 	}
-	o := &overload{bench: bench{progress: progress, books: []string{"bench"}}, options: *c, result: overloadResult{Batch: c.Batch}}
+	o := &overload{bench: bench{progress: progress, books: []string{"bench"}}, options: *c, clients: overloadClients, result: overloadResult{Batch: c.Batch}}
 	defer o.close()
 	if err := o.open(ctx, filepath.Join(dir, "postgres")); err != nil {
 		return err
 	}
-	if err := o.startService(ctx); err != nil {
+	// One key offers everything, and what it costs to let it is what is measured.
+	if err := o.startService(ctx, "--rate-key", "0"); err != nil {
 		return err
 	}
 	defer o.stopService()
@@ -186,7 +189,7 @@ func (o *overload) openLoop(ctx context.Context, prefix string, factor float64) 
 	end := began.Add(o.options.For)
 	work := make(chan struct{})
 	var wg sync.WaitGroup
-	for i := range overloadClients {
+	for i := range o.clients {
 		wg.Go(func() {
 			s := o.sender(prefix, i)
 			defer s.close()
@@ -245,7 +248,7 @@ func (s *sender) send(ctx context.Context, t *sendings, end time.Time) {
 	case err != nil:
 		s.close()
 		t.failed.Add(1)
-	case status == http.StatusServiceUnavailable:
+	case status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests:
 		t.refused.Add(1)
 		if !told {
 			t.untold.Add(1)
@@ -335,8 +338,8 @@ func (s *sender) exchange(ctx context.Context) (status int, told bool, err error
 
 var readyAddress = regexp.MustCompile(`"msg":"ready","address":"([^"]+)"`)
 
-// startService runs this program's serve on the throw-away database.
-func (o *overload) startService(ctx context.Context) error {
+// startService runs this program's serve on the throw-away database, with more flags.
+func (o *overload) startService(ctx context.Context, flags ...string) error {
 	var err error
 	_, o.key, err = access.New(o.pool, access.Options{Now: time.Now}).Create(ctx, operator(), access.NewKey{Name: "overload", Scopes: []access.Scope{"*"}})
 	if err != nil {
@@ -346,7 +349,7 @@ func (o *overload) startService(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	o.program = exec.Command(self, "serve", "--listen", "127.0.0.1:0")
+	o.program = exec.Command(self, append([]string{"serve", "--listen", "127.0.0.1:0"}, flags...)...)
 	o.program.Env = append(os.Environ(), "MIZAN_DATABASE_URL="+o.appURL(), "MIZAN_DATABASE_URL_FILE=")
 	said, err := o.program.StderrPipe()
 	if err != nil {

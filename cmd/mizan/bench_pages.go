@@ -166,6 +166,12 @@ func (b *pagesBench) run(ctx context.Context) error {
 		return err
 	}
 	var err error
+	if b.keys, err = devVaultKeys(filepath.Dir(b.dir)); err != nil {
+		return err
+	}
+	if err := b.furnish(ctx); err != nil {
+		return err
+	}
 	b.result.Filled = time.Since(began).Seconds()
 	if b.result.Disk, err = b.meter.size(ctx); err != nil {
 		return err

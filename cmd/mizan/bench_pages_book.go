@@ -119,7 +119,7 @@ func (f *salesBook) patterns(ctx context.Context) error {
 			events[i] = f.sale(of, i)
 		}
 		for i := 6; i < f.each[of]; i += 10 {
-			events = append(events, f.returned(fmt.Sprintf("%s%s-%d", of, copiedName, i), i%20 == 6))
+			events = append(events, f.returned(copyOf(of, i), i%20 == 6))
 		}
 		if err := f.say(ctx, events...); err != nil {
 			return err
@@ -149,7 +149,7 @@ func (f *salesBook) sale(of copiesOf, i int) commerce.Event {
 	if seller%10 == 3 {
 		name = longSeller
 	}
-	return f.captured(fmt.Sprintf("%s%s-%d", of, copiedName, i), name, creator, i)
+	return f.captured(copyOf(of, i), name, creator, i)
 }
 
 // captured is a sale as an event. One creator of four has an agency.
@@ -188,10 +188,13 @@ func (f *salesBook) say(ctx context.Context, events ...commerce.Event) error {
 }
 
 // caughtUp has those who follow the book read it to its end.
-func (f *salesBook) caughtUp(ctx context.Context) error {
-	_, err := f.payouts.Feed(ctx, payouts.Turn{Book: f.book})
+func (f *salesBook) caughtUp(ctx context.Context) error { return f.follow(ctx, f.book) }
+
+// follow has those who follow a book read it to its end.
+func (p *parts) follow(ctx context.Context, book ledger.Book) error {
+	_, err := p.payouts.Feed(ctx, payouts.Turn{Book: book})
 	if err == nil {
-		_, err = f.earnings.Follow(ctx, f.book)
+		_, err = p.earnings.Follow(ctx, book)
 	}
 	return err
 }

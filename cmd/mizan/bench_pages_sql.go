@@ -25,6 +25,9 @@ const (
 // copiedName is what a copy's number stands for in the names of a set.
 const copiedName = "0000000"
 
+// copyOf is the name of an order that is posted to be copied.
+func copyOf(of copiesOf, n int) string { return fmt.Sprintf("%s%s-%d", of, copiedName, n) }
+
 var (
 	sqlBenchTemplates = []string{
 		`CREATE TEMP TABLE t_heads (kept text, size bigint)`,
@@ -136,6 +139,9 @@ ON CONFLICT ON CONSTRAINT earnings_pkey DO UPDATE
 SELECT @book, 'dst_measured' || lpad(row_number() OVER (ORDER BY p.id)::text, 8, '0'), p.id, 'connected', 'acct_' || p.id, '{USD}', 'automatic', 'active', 'match', @since, @since, @since, @since
   FROM payees p WHERE p.book_id = @book AND p.id = ANY (@payees::text[])`,
 	}
+	// The planner knows of the desk what autovacuum would have told it by the next day.
+	sqlBenchAnalyzeDesk = `ANALYZE accounts, balances, recon_breaks, recon_steps, recon_items, recon_pairings, recon_runs, evidence_lines, evidence_receipts, evidence_statements, imports,
+ import_rows, inbound_messages, approvals, approval_versions, payee_questions, exports, people, role_grants, api_keys, audit_rows`
 	sqlBenchSomePayout = `SELECT p.id FROM payouts p WHERE p.book_id = $1 AND p.payee = $2 ORDER BY p.created_at DESC, p.id DESC LIMIT 1`
 	sqlBenchSomeRun    = `SELECT r.id FROM payout_runs r WHERE r.book_id = $1 ORDER BY r.created_at DESC LIMIT 1`
 	sqlBenchSomeOrder  = `SELECT substr(t.subject, 7) FROM accounts a JOIN entries e ON e.book_id = $1 AND e.account_id = a.id JOIN transactions t ON t.book_id = $1 AND t.sequence = e.sequence
@@ -212,6 +218,11 @@ func (m *meter) follow(ctx context.Context, book ledger.Book) error {
 // measurable lets a payout run pay payees.
 func (m *meter) measurable(ctx context.Context, book ledger.Book, since time.Time, payees []string) error {
 	return m.all(ctx, sqlBenchMeasured, pgx.NamedArgs{"book": book.ID, "since": since, "payees": payees})
+}
+
+// analyzeDesk gathers statistics of what a desk has.
+func (m *meter) analyzeDesk(ctx context.Context) error {
+	return m.all(ctx, []string{sqlBenchAnalyzeDesk}, nil)
 }
 
 // some is the name that a query finds.

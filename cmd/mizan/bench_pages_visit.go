@@ -44,10 +44,6 @@ const (
 
 // signIn has the measured payees, and somebody of the staff, signed in.
 func (b *pagesBench) signIn(ctx context.Context) error {
-	var err error
-	if b.keys, err = devVaultKeys(filepath.Dir(b.dir)); err != nil {
-		return err
-	}
 	p, err := newParts(b.pool, b.now, partsConfig{vaultKeys: b.keys, jobsLog: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
@@ -198,6 +194,11 @@ func (b *pagesBench) pages(ctx context.Context) (list []page, err error) {
 		} {
 			add(ownBound, of.who, p[0], p[1])
 		}
+		question, err := b.leadsTo(ctx, of.who, "/portal/questions", leadsToOne("/portal/questions"))
+		if err != nil || question == "" {
+			return nil, errors.Join(err, fmt.Errorf("%s has no question", of.who))
+		}
+		add(ownBound, of.who, "one question", question)
 	}
 	if list, err = b.statementPages(ctx, list); err != nil {
 		return nil, err
@@ -206,38 +207,6 @@ func (b *pagesBench) pages(ctx context.Context) (list []page, err error) {
 		add(ownBound, thePublic, p[0], p[1])
 	}
 	return b.staffPages(ctx, list)
-}
-
-// staffPages adds the pages of the console, and its search.
-func (b *pagesBench) staffPages(ctx context.Context, list []page) ([]page, error) {
-	run, err := b.meter.some(ctx, sqlBenchSomeRun, b.filled.book.ID)
-	if err != nil {
-		return nil, err
-	}
-	order, err := b.meter.some(ctx, sqlBenchSomeOrder, b.filled.book.ID, "liabilities:creator:pending:"+busyCreator)
-	if err != nil {
-		return nil, err
-	}
-	const books, at, search, hot = "/books/bench", "/console/books/bench", "/v1/books/bench/search?q=", "/accounts/assets:processor:pending:main"
-	for _, p := range [][2]string{
-		{"book", books}, {"transactions", books + "/transactions"}, {"one transaction", books + "/transactions/bench-100"}, {"accounts", books + "/accounts"},
-		{"a hot account", books + hot}, {"an account of many entries", books + "/accounts/liabilities:seller:pending:" + longSeller},
-		{"trial balance of a month", at + "/trial-balance?period=2026-02"}, {"accounts of a month", books + "/accounts?code=2110&period=2026-02"}, {"a hot account in a month", books + hot + "?period=2026-02"},
-		{"an order", at + "/orders/" + order}, {"a donation", at + "/donations/D0"},
-		{"desk", "/console"}, {"a book at a glance", at}, {"people", "/console/people"}, {"keys", "/console/keys"}, {"audit trail", at + "/audit"}, {"approvals", at + "/approvals"}, {"jobs", at + "/jobs"},
-		{"search for an amount", search + "12.34"}, {"search for a payee", search + busyCreator}, {"search for a processor's id", search + "pi_" + order}, {"search for a bank's trace", search + "E2E-BL-7"}, {"search page", at + "/search?q=40.00"},
-		{"payout health", at + "/payout-health"}, {"payout runs", at + "/payout-runs"}, {"one payout run", at + "/payout-runs/" + run}, {"payouts", at + "/payouts"},
-		{"payees", at + "/payees"}, {"a busy payee", at + "/payees/" + busyCreator}, {"a payee with a long history", at + "/payees/" + longSeller},
-		{"what waits of a payee", at + "/payees/" + busyCreator + "/waits"}, {"decisions about a payee", at + "/payees/" + busyCreator + "/decisions"}, {"debts", at + "/payout-debts"},
-		{"payout policies", at + "/payout-policies"}, {"bank files", at + "/bank-files"}, {"questions of payees", at + "/questions"},
-		{"reconciliation", at + "/reconciliation"}, {"runs of reconciliation", at + "/reconciliation/runs"}, {"a bank", at + "/reconciliation/sources/bank/main"}, {"a line of a bank", at + "/reconciliation/sources/bank/main/lines/7"},
-		{"breaks", at + "/breaks"}, {"suggestions", at + "/pairings"}, {"periods", at + "/periods"}, {"a month to close", at + "/periods/2026-02"}, {"exports", at + "/exports"}, {"adjustments", at + "/adjustments"},
-		{"rules", at + "/rules"}, {"a rule set", at + "/rules/sets/us-1"}, {"a draft of rules", at + "/rules/draft?like=us-1"}, {"imports", at + "/imports"}, {"messages", at + "/inbound"},
-		{"campaigns", at + "/campaigns"}, {"a campaign, staff", at + "/campaigns/" + reliefOf},
-	} {
-		list = append(list, page{p[0], staff, p[1], staffBound})
-	}
-	return list, nil
 }
 
 // statementPages adds the statement of the busy month: its head, and its first, middle and last lines.

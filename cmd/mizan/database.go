@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -57,9 +56,12 @@ func (f databaseFlags) given(s *surroundings) (*database, error) {
 		return nil, err
 	}
 	for _, address := range []string{appURL, ownerURL} {
+		if address == "" {
+			continue
+		}
 		// The address itself is not shown: it may hold a password.
-		if u, err := url.Parse(address); address != "" && (err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql") {
-			return nil, usageError("An address of a database must look like postgres://mizan_app@db.example.com/mizan.")
+		if _, err := postgres.ReadAddress(address); err != nil {
+			return nil, usageError(explain(err))
 		}
 	}
 	return &database{appURL: appURL, ownerURL: ownerURL}, nil

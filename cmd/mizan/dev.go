@@ -10,6 +10,8 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"mizan/api/client"
@@ -34,6 +36,9 @@ func (c *devCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	plan, err := c.plan()
 	if err != nil {
 		return err
+	}
+	if said := s.getenv(envName("production")); said != "" && !slices.Contains([]string{"false", "0", "no"}, strings.ToLower(said)) {
+		return usageError("MIZAN_PRODUCTION is set, and mizan dev is not for production: whoever reaches it sees every book. Use mizan serve, or leave the variable out.")
 	}
 	if !local(c.Listen) {
 		return errNotLocal.With("In development mode Mizan listens on this machine only, because whoever reaches it sees every book. " +

@@ -10,6 +10,8 @@
 //	1  refused by the service, or a check failed
 //	2  the command line cannot be understood
 //	3  the service, the database or PostgreSQL cannot be reached or started
+//
+// Of `mizan doctor` they are those of monitoring programs: 0 all is well, 1 something should be looked at, 2 something is wrong.
 package main
 
 import (
@@ -96,7 +98,7 @@ type grammar struct {
 	Seed         seedCmd         `cmd:"" help:"Post the demo books through the API and check their balances."`
 	Simulator    simulatorCmd    `cmd:"" help:"Run a payment processor on this machine that speaks as Stripe does, to try payouts on."`
 	Bench        benchCmd        `cmd:"" help:"Measure this machine."`
-	Doctor       doctorCmd       `cmd:"" help:"Say what Mizan finds on this machine, and what is missing."`
+	Doctor       doctorCmd       `cmd:"" help:"Look whether a deployment is safe and well, and say what to do where it is not."`
 	Version      versionCmd      `cmd:"" help:"Print the version."`
 }
 
@@ -194,7 +196,10 @@ func (e usageError) Error() string { return string(e) }
 func exitCode(err error) int {
 	var usage usageError
 	var problem *client.Problem
+	var looked verdict
 	switch {
+	case errors.As(err, &looked):
+		return looked.code()
 	case errors.As(err, &usage):
 		return exitUsage
 	case errors.As(err, &problem) && (problem.Status == 0 || problem.Status == 503), fault.KindOf(err) == fault.Unavailable:

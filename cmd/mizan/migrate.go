@@ -82,6 +82,9 @@ func (c *migrateBootstrapCmd) Run(ctx context.Context, s *surroundings) error {
 	if admin == "" {
 		return usageError("Roles are made by a superuser. Set MIZAN_ADMIN_DATABASE_URL.")
 	}
+	if _, err := postgres.ReadAddress(admin); err != nil {
+		return usageError(explain(err))
+	}
 	roles := postgres.Roles{OwnerPassword: s.getenv("MIZAN_OWNER_PASSWORD"), AppPassword: s.getenv("MIZAN_APP_PASSWORD")}.OrDefault()
 	if err := postgres.Bootstrap(ctx, admin, c.Database, roles); err != nil {
 		return unreachable(err)

@@ -275,7 +275,7 @@ func (s *payStage) start(t *testing.T, n int, failpoint string) *payService {
 	t.Helper()
 	p := s.home.start(t, []string{"MIZAN_DATABASE_URL=" + s.database, "MIZAN_FAILPOINT=" + failpoint, "MIZAN_CLOCK_FILE=" + s.file,
 		"MIZAN_STRIPE_KEY=" + payKey, "MIZAN_STRIPE_WEBHOOK_SECRET=" + payPlatform, "MIZAN_STRIPE_CONNECT_SECRET=" + payConnect},
-		`"msg":"ready"`, "serve", "--listen", "127.0.0.1:0", "--max-connections", "12", "--stripe-address", "http://"+s.rail.address)
+		`"msg":"ready"`, "serve", "--listen", "127.0.0.1:0", "--rate-key", "0", "--max-connections", "12", "--stripe-address", "http://"+s.rail.address)
 	remote, err := client.New(p.address, s.key, client.Options{Attempts: 1, Timeout: 45 * time.Second})
 	if err != nil {
 		t.Fatal(err)

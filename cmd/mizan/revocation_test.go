@@ -36,7 +36,9 @@ func promptly(t *testing.T, what string, holds func() bool) {
 func TestTakenAwayEverywhere(t *testing.T) {
 	t.Parallel()
 	p := newProduction(t)
-	a, b := p.serve(t), p.serve(t)
+	// Whoever waits asks as fast as it is answered.
+	unhurried := []string{"--rate-key", "0", "--rate-person", "0", "--rate-payee", "0", "--rate-address", "0"}
+	a, b := p.serve(t, unhurried...), p.serve(t, unhurried...)
 	admin := p.remote(t, a, "*")
 	createShopBook(t, admin)
 	status := func(by *browser, at *program, path string) func() int {
@@ -173,7 +175,7 @@ func TestMasterKeyIsReplaced(t *testing.T) {
 	t.Logf("seed %d", seed)
 	start := func(keys ...string) (*program, *client.Client) {
 		p.env["MIZAN_VAULT_KEYS_FILE"] = p.write(t, "vault-keys", keys...)
-		at := p.serve(t)
+		at := p.serve(t, "--rate-key", "0")
 		remote, err := client.New(at.address, bearer, client.Options{Attempts: 1})
 		if err != nil {
 			t.Fatal(err)

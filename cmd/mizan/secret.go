@@ -91,8 +91,11 @@ func keepVaultKey(file string) (string, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
-	return keepText(file, newVaultKey("development"))
+	return keepText(file, newVaultKey(developmentKey))
 }
+
+// developmentKey is the name of the vault's key that mizan dev makes, by which it is known elsewhere.
+const developmentKey = "development"
 
 // newVaultKey returns a line for a file of the vault's keys.
 func newVaultKey(name string) string {

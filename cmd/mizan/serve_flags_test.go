@@ -80,7 +80,7 @@ func TestServeFlags(t *testing.T) {
 		"a vault key twice":           {with(nil, "MIZAN_VAULT_KEYS", good+"\n"+strings.Replace(good, "k1", "k2", 1)), exitRefused, "same key"},
 		"vault keys twice":            {with(nil, "MIZAN_VAULT_KEYS", good, "MIZAN_VAULT_KEYS_FILE", large), exitUsage, "Set one of them"},
 		"vault keys file missing":     {with(nil, "MIZAN_VAULT_KEYS_FILE", missing), exitRefused, "no such file"},
-		"all of Stripe":               {with(processor), exitUnavailable, "does not answer"},
+		"all of Stripe":               {with(processor), exitUsage, "Add --production"},
 		"Stripe in test mode":         {with(processor, "MIZAN_STRIPE_KEY", "rk_test_"+canary, "MIZAN_STRIPE_ADDRESS", "http://127.0.0.1:12111"), exitUnavailable, "does not answer"},
 		"Stripe without a secret":     {with(processor, "MIZAN_STRIPE_WEBHOOK_SECRET", ""), exitUsage, "both webhook endpoints"},
 		"Stripe without the other":    {with(processor, "MIZAN_STRIPE_CONNECT_SECRET", ""), exitUsage, "both webhook endpoints"},

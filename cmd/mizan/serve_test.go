@@ -44,10 +44,11 @@ func TestServe(t *testing.T) {
 	mizan(t, env, "", "migrate", "up").want(t, exitDone, "applied", "The database has version")
 	mizan(t, env, "", "migrate", "up").want(t, exitDone, "The database has version")
 	mizan(t, env, "", "migrate", "status").want(t, exitDone, "Pending: 0")
-	mizan(t, env, "", "doctor").want(t, exitDone, "answers")
+	mizan(t, env, "", "doctor").want(t, verdict(stateWrong).code(), "answers")
 	mizan(t, env, "", "serve", "--listen", "0.0.0.0:0").want(t, exitRefused, "readable over the network")
 	mizan(t, nil, "", "serve", "--listen", "127.0.0.1:0").want(t, exitRefused, "No database is named")
 	testServing(t, h, env)
+	testProduction(t, h, env)
 }
 
 // testServing asks a service in production shape with a key from the database.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ import (
 	"mizan/api/console"
 	"mizan/api/console/pdf"
 	"mizan/api/docs"
+	"mizan/api/traffic"
 	"mizan/ledger"
 	"mizan/ledger/commerce/intake"
 	"mizan/ledger/fault"
@@ -55,6 +57,8 @@ type serviceConfig struct {
 	vaultRegion string
 	// reconcileShare is the part of its time that a reconciliation works while anybody posts, in percent; 0 for the usual.
 	reconcileShare int
+	// traffic bounds how often callers may ask; the zero value bounds nothing.
+	traffic traffic.Limits
 	// printer makes PDFs; nil for none.
 	printer *pdf.Printer
 	// issuer is where people sign in; nil for by links only.
@@ -75,6 +79,8 @@ type serviceConfig struct {
 	withoutJobs, pollOnly bool
 	// jobsLater starts the jobs not before startJobs.
 	jobsLater bool
+	// tls is what the service speaks TLS by; nil for plain HTTP.
+	tls *tls.Config
 	// lookPatience is how long one figure of a book's health and one part of a search may take; 0 for the usual.
 	lookPatience time.Duration
 	// clock is one that can be moved, for development and tests; nil for the one handed in. It is trusted however far it is
@@ -148,17 +154,16 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 		Statements: p.statements,
 		Questions:  p.questions,
 		Health:     p.health, LookPatience: config.lookPatience,
-		PublicURL:      config.public,
-		Secure:         config.secure,
-		TrustedProxies: config.proxies,
-		Now:            now,
-		Log:            config.log,
-		Metrics:        registry,
-		Version:        version(),
-		CursorKey:      config.cursorKey,
-		Console:        console.New(p.consoleConfig(config, inbound, now)),
-		Docs:           docs.Handler(described),
-		Ready:          func(ctx context.Context) error { return pool.Ping(ctx) },
+		PublicURL: config.public, Secure: config.secure, TrustedProxies: config.proxies,
+		Traffic:   traffic.New(config.traffic, now),
+		Now:       now,
+		Log:       config.log,
+		Metrics:   registry,
+		Version:   version(),
+		CursorKey: config.cursorKey,
+		Console:   console.New(p.consoleConfig(config, inbound, now)),
+		Docs:      docs.Handler(described),
+		Ready:     func(ctx context.Context) error { return pool.Ping(ctx) },
 	})
 	if err != nil {
 		defer pool.Close()
@@ -170,7 +175,7 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 	}
 	v := &service{parts: p, pool: pool, intake: inbound, log: config.log, clock: config.clock}
 	v.running.off, v.running.later = config.withoutJobs, config.jobsLater
-	v.server = api.NewServer(handler, v.close, api.ServerOptions{Log: config.log})
+	v.server = api.NewServer(handler, v.close, api.ServerOptions{Log: config.log, TLS: config.tls})
 	return v, nil
 }
 

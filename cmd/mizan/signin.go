@@ -30,15 +30,17 @@ const callbackPath = "/sign-in/callback"
 
 // signIn is what the flags come to.
 type signIn struct {
-	public     string
+	public string
+	// secure says that the address is reached over TLS.
 	secure     bool
-	issuer     *access.Issuer
 	sessionKey []byte
 	proxies    []netip.Prefix
+	// clientSecret is Mizan's at the issuer.
+	clientSecret string
 }
 
-// read judges the flags.
-func (f signInFlags) read(ctx context.Context, s *surroundings, log *slog.Logger) (in signIn, err error) {
+// settle judges the flags, and asks nobody.
+func (f signInFlags) settle(s *surroundings) (in signIn, err error) {
 	if in.proxies, err = parseProxies(f.TrustedProxy); err != nil {
 		return in, err
 	}
@@ -56,12 +58,11 @@ func (f signInFlags) read(ctx context.Context, s *surroundings, log *slog.Logger
 			return in, err
 		}
 	}
-	secret, err := s.secret("MIZAN_OIDC_CLIENT_SECRET", f.OIDCClientSecret)
-	if err != nil {
+	if in.clientSecret, err = s.secret("MIZAN_OIDC_CLIENT_SECRET", f.OIDCClientSecret); err != nil {
 		return in, err
 	}
 	if f.OIDCIssuer == "" {
-		if f.OIDCClientID != "" || f.OIDCAudience != "" || secret != "" {
+		if f.OIDCClientID != "" || f.OIDCAudience != "" || in.clientSecret != "" {
 			return in, usageError("Something is said of an issuer, but not which. Set --oidc-issuer too.")
 		}
 		return in, nil
@@ -69,11 +70,18 @@ func (f signInFlags) read(ctx context.Context, s *surroundings, log *slog.Logger
 	if in.public == "" || f.OIDCClientID == "" || in.sessionKey == nil {
 		return in, usageError("Sign-in by an issuer needs --public-url, --oidc-client-id and a session key.")
 	}
-	in.issuer, err = access.NewIssuer(ctx, access.IssuerOptions{
-		URL: f.OIDCIssuer, ClientID: f.OIDCClientID, ClientSecret: secret, RedirectURL: in.public + callbackPath, Audience: f.OIDCAudience,
+	return in, nil
+}
+
+// meet asks the issuer that the flags name how to sign in there; nil for none.
+func (f signInFlags) meet(ctx context.Context, s *surroundings, in signIn, log *slog.Logger) (*access.Issuer, error) {
+	if f.OIDCIssuer == "" {
+		return nil, nil
+	}
+	return access.NewIssuer(ctx, access.IssuerOptions{
+		URL: f.OIDCIssuer, ClientID: f.OIDCClientID, ClientSecret: in.clientSecret, RedirectURL: in.public + callbackPath, Audience: f.OIDCAudience,
 		StateKey: in.sessionKey, Now: s.now, Log: log,
 	})
-	return in, err
 }
 
 // publicAddress returns the address without a slash at its end, and whether it is reached over TLS.

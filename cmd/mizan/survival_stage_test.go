@@ -126,7 +126,7 @@ func (r *replica) start(t *testing.T, failpoint string) {
 	t.Helper()
 	// Without jobs, so that the COMMIT that is lost is one of a posting.
 	r.program = r.stage.home.start(t, []string{"MIZAN_DATABASE_URL=" + r.proxy.address("mizan_app"), "MIZAN_FAILPOINT=" + failpoint},
-		`"msg":"ready"`, "serve", "--listen", "127.0.0.1:0", "--jobs", "off")
+		`"msg":"ready"`, "serve", "--listen", "127.0.0.1:0", "--jobs", "off", "--rate-key", "0")
 	dial := func(attempts int) *client.Client {
 		c, err := client.New(r.program.address, r.stage.key, client.Options{Attempts: attempts, Timeout: 45 * time.Second})
 		if err != nil {

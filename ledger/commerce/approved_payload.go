@@ -15,6 +15,10 @@ import (
 
 // The payloads of what waits for a second person, as they are asked for and kept.
 
+// ErrPeriodClosed means that somebody would date an adjustment or a reversal back into a month that is closed. What happened then and is
+// heard of late is recorded all the same, and counts in the oldest open month; a decision is made when it is made.
+var ErrPeriodClosed = fault.New(fault.Invalid, "period-closed", "The month in which this should take effect is closed. Leave the time out, so that it takes effect when it is recorded, or have the month reopened first.")
+
 // eventManual is the name that adjustments by raw entries have.
 const eventManual = "manual.adjusted"
 

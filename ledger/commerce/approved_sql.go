@@ -63,7 +63,7 @@ func keepPayload(payload any, effect guard.Effect, err error) (json.RawMessage, 
 // errNothingToApprove means that what would be approved has happened already.
 var errNothingToApprove = ledger.ErrReferenceReused.With("This reference was recorded before with the same content. There is nothing to approve.")
 
-// forecast is the effect of a submission now.
+// forecast is the effect of a submission now. It returns ErrPeriodClosed if the submission names a time in a closed month.
 func (x *approved) forecast(ctx context.Context, book ledger.Book, summary string, s ledger.Submission) (guard.Effect, error) {
 	outcomes, err := x.books.DryRun(ctx, book, []ledger.Submission{s}, false)
 	switch {
@@ -73,6 +73,11 @@ func (x *approved) forecast(ctx context.Context, book ledger.Book, summary strin
 		return guard.Effect{}, payloadFaults(outcomes[0].Err)
 	case outcomes[0].Replayed:
 		return guard.Effect{}, errNothingToApprove
+	}
+	for i := range outcomes[0].Transactions {
+		if t := &outcomes[0].Transactions[i]; t.Effective != t.Period && !s.Drafts[0].OccurredAt.IsZero() {
+			return guard.Effect{}, ErrPeriodClosed.At("/payload/occurred_at", ErrPeriodClosed.Code, "This lies in a month that is closed.")
+		}
 	}
 	return x.service.effectOf(summary, outcomes[0].Transactions)
 }

@@ -211,7 +211,7 @@ func TestBounds(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
 	o.SetMost(3)
-	first := o.ask(robot, 1)
+	first := o.ask(key, 1)
 	o.ask(key, 2)
 	o.clock.move(time.Hour)
 	third := o.ask(key, 3)

@@ -83,7 +83,7 @@ func (s *search) find(ctx context.Context) (Binaries, error) {
 		}
 		return Binaries{}, ErrNoBinaries.Withf("MIZAN_POSTGRES_BIN does not name a usable PostgreSQL: %s. "+
 			"Set it to the directory that holds initdb and postgres of a release from %d to %d.",
-			strings.Join(s.rejected, "; "), oldestMajor, newestMajor)
+			strings.Join(s.rejected, "; "), OldestMajor, newestMajor)
 	}
 	for _, dirs := range [][]string{glob(s.places), s.npm(), s.path} {
 		if best, ok := s.newest(ctx, dirs); ok {
@@ -174,8 +174,8 @@ func parseVersion(output string) (Binaries, error) {
 	if b.Major, err = strconv.Atoi(major); err != nil {
 		return Binaries{}, fmt.Errorf("PostgreSQL %q is not a released version", fields[0])
 	}
-	if b.Major < oldestMajor || b.Major > newestMajor {
-		return Binaries{}, fmt.Errorf("PostgreSQL %s is not one of %d to %d", b.Version, oldestMajor, newestMajor)
+	if b.Major < OldestMajor || b.Major > newestMajor {
+		return Binaries{}, fmt.Errorf("PostgreSQL %s is not one of %d to %d", b.Version, OldestMajor, newestMajor)
 	}
 	// Anything but a number, as a vendor's "15.4devel" has it, sorts as zero.
 	b.Minor, _ = strconv.Atoi(minor)

@@ -153,7 +153,7 @@ func TestFindBinariesSaysWhatIsMissing(t *testing.T) {
 func TestFindBinariesOnThisMachine(t *testing.T) {
 	t.Parallel()
 	b, err := FindBinaries(context.Background())
-	if err != nil || b.Major < oldestMajor || b.Major > newestMajor || !strings.HasPrefix(b.Version, "1") {
+	if err != nil || b.Major < OldestMajor || b.Major > newestMajor || !strings.HasPrefix(b.Version, "1") {
 		t.Errorf("%+v, %v", b, err)
 	}
 }

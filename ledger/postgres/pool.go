@@ -29,9 +29,9 @@ var ErrNotDurable = fault.New(fault.Unavailable, "database-not-durable",
 var ErrVersion = fault.New(fault.Unavailable, "database-too-old",
 	"The database server is too old. Upgrade it to PostgreSQL 15 or later.")
 
-// The PostgreSQL major versions Mizan is tested with.
+// The PostgreSQL major versions Mizan is tested with. OldestMajor is the oldest that it works with.
 const (
-	oldestMajor = 15
+	OldestMajor = 15
 	newestMajor = 18
 )
 
@@ -142,8 +142,8 @@ func (p *Pool) admit(ctx context.Context, conn *pgx.Conn) error {
 
 // judge decides whether a server may hold a ledger.
 func (p *Pool) judge(server facts) error {
-	if server.major < oldestMajor {
-		return ErrVersion.Withf("The database server is PostgreSQL %d. Upgrade it to %d or later.", server.major, oldestMajor)
+	if server.major < OldestMajor {
+		return ErrVersion.Withf("The database server is PostgreSQL %d. Upgrade it to %d or later.", server.major, OldestMajor)
 	}
 	if server.major > newestMajor {
 		p.warn(fmt.Sprintf("PostgreSQL %d is newer than %d, the newest release Mizan was tested with", server.major, newestMajor))

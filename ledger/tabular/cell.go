@@ -74,6 +74,15 @@ func parseAmount(s string, c money.Currency) (money.Minor, bool) {
 	return money.Minor(n), err == nil
 }
 
+// ParseMoney reads an amount as tables write it, such as "-12.34". It returns ErrUnreadable for anything else, and for a currency that is not known.
+func ParseMoney(s string, c money.Currency) (Value, error) {
+	m, ok := parseAmount(s, c)
+	if !ok {
+		return Value{}, ErrUnreadable
+	}
+	return Money(m, c), nil
+}
+
 // clean replaces what cannot stand in every format: bytes that are not UTF-8, control characters other than TAB, LF and CR, and
 // the two characters that XML does not know each become U+FFFD.
 func clean(s string) string {

@@ -112,6 +112,18 @@ func (k Keys) MasterNames() []string {
 	return slices.Clone(k.ring.names)
 }
 
+// Which returns the names of the keys of which judge says so. What it is handed is a copy that is wiped afterwards.
+func (k Keys) Which(judge func(key []byte) bool) (names []string) {
+	for _, name := range k.MasterNames() {
+		key := k.ring.keys[name]()
+		if judge(key[:]) {
+			names = append(names, name)
+		}
+		clear(key[:])
+	}
+	return names
+}
+
 // String shows no key.
 func (Keys) String() string { return hidden }
 

@@ -16,7 +16,8 @@ import (
 var comparePlans = flag.Int("compare.plans", 5_000, "the history behind the day of TestADayCostsADay")
 
 // TestADayCostsADay: a run of a few new lines after a long history reads a few pages of the large tables, though the service's
-// statements were first used, and their plans could have been kept, when the tables were empty.
+// statements were first used, and their plans could have been kept, when the tables were empty. So does the first run of a source whose
+// account is younger than that history.
 func TestADayCostsADay(t *testing.T) {
 	t.Parallel()
 	h := newComparing(t)
@@ -39,9 +40,16 @@ func TestADayCostsADay(t *testing.T) {
 		t.Fatalf("the day %+v", day)
 	}
 	again := h.touched(pool, func() { h.same(day) })
-	t.Logf("%d lines touch %d blocks, ten lines %d and again %d", n, whole, few, again)
-	if few*10 > whole || again*10 > whole {
-		t.Errorf("ten lines touch %d blocks, and again %d; all lines touch %d", few, again, whole)
+	add := h.bankMain()
+	h.ok(h.tryBank("assets:bank:operating:main", 1234))
+	add(1, 1234, h.Now())
+	young := h.touched(pool, func() {
+		_, err := h.Compare(t.Context(), h.turn(), Asked{Match: R2, Source: 2})
+		h.ok(err)
+	})
+	t.Logf("%d lines touch %d blocks, ten lines %d and again %d, one line of a young account %d", n, whole, few, again, young)
+	if few*10 > whole || again*10 > whole || young > few {
+		t.Errorf("ten lines touch %d blocks, and again %d, and one of a young account %d; all lines touch %d", few, again, young, whole)
 	}
 }
 

@@ -384,6 +384,10 @@ func (s *Service) bounds(ctx context.Context, r *reading, accounts []account, en
 	if n == 0 {
 		return nil, nil
 	}
+	entries, err := s.between(ctx, r, accounts, entries)
+	if err != nil {
+		return nil, err
+	}
 	bounds := []int64{entries.From}
 	for i := int64(1); i < n; i++ {
 		at, err := s.sequenceOf(ctx, r, most, from+share(count, i, n), span{bounds[i-1], entries.To})
@@ -393,6 +397,39 @@ func (s *Service) bounds(ctx context.Context, r *reading, accounts []account, en
 		bounds = append(bounds, at)
 	}
 	return append(bounds, entries.To), nil
+}
+
+const (
+	sqlFirstWithin = `
+SELECT e.sequence FROM entries e
+ WHERE e.book_id = $1 AND e.account_id = $2 AND e.sequence > $3 AND e.sequence <= $4
+ ORDER BY e.sequence LIMIT 1`
+	sqlLastWithin = `
+SELECT e.sequence FROM entries e
+ WHERE e.book_id = $1 AND e.account_id = $2 AND e.sequence > $3 AND e.sequence <= $4
+ ORDER BY e.sequence DESC LIMIT 1`
+)
+
+// between is a span without what lies before the first and after the last entry of the accounts, so that the first run of an account that is
+// younger than the book does not read what everybody else did before. Without an entry it is empty.
+func (s *Service) between(ctx context.Context, r *reading, accounts []account, within span) (span, error) {
+	out := span{within.To, within.From}
+	for _, a := range accounts {
+		var first, last int64
+		err := s.pool.QueryRow(ctx, sqlFirstWithin, r.book.ID, a.id, within.From, within.To).Scan(&first)
+		if errors.Is(err, pgx.ErrNoRows) {
+			continue
+		}
+		if err == nil {
+			err = s.pool.QueryRow(ctx, sqlLastWithin, r.book.ID, a.id, within.From, within.To).Scan(&last)
+		}
+		if err != nil {
+			return span{}, err
+		}
+		out = span{min(out.From, first-1), max(out.To, last)}
+	}
+	out.To = max(out.From, out.To)
+	return out, nil
 }
 
 // sequenceOf is the first sequence within the bounds at which an account has so many entries, found by halving.

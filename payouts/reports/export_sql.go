@@ -35,6 +35,13 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, 'asked', $8, $9, $10, $11)`
    AND ($4 = '' OR (e.asked_at, e.id) < (SELECT x.asked_at, x.id FROM exports x WHERE x.book_id = $1 AND x.id = $4))
  ORDER BY e.asked_at DESC, e.id DESC LIMIT $5`
 
+	// Of the latest exports only those of the month are read with what their files came to, which may be long.
+	sqlExportsOfMonth = `SELECT ` + exportColumns + `
+  FROM (SELECT x.*, x.parameters::jsonb -> 'parameters' AS p FROM (SELECT * FROM exports y WHERE y.book_id = $1 ORDER BY y.asked_at DESC, y.id DESC LIMIT $3) x) e
+ WHERE e.p ->> 'period' = $2 OR e.p ->> 'from' = $2 AND e.p ->> 'to' = $2 OR starts_with(e.p ->> 'from', $2 || '-') AND starts_with(e.p ->> 'to', $2 || '-')
+    OR starts_with(e.p ->> 'on', $2 || '-')
+ ORDER BY e.asked_at DESC, e.id DESC LIMIT $4`
+
 	// Two who look for work at once skip what the other takes. Books take turns: first those of which the fewest are being made.
 	sqlTakeDue = `
 UPDATE exports e SET held_until = $2, tries = e.tries + 1
@@ -157,9 +164,23 @@ type ExportQuery struct {
 }
 
 // Exports returns a page of the book's exports, the last that was asked for first.
-func (s *Service) Exports(ctx context.Context, book ledger.Book, q ExportQuery) (list []Export, err error) {
+func (s *Service) Exports(ctx context.Context, book ledger.Book, q ExportQuery) ([]Export, error) {
+	return s.listed(ctx, book, sqlExports, q.Report, q.AskedBy, q.After, min(max(q.Limit, 1), 1000))
+}
+
+// MonthExportsLooked bounds the latest exports of a book among which those of a month are looked for.
+const MonthExportsLooked = 200
+
+// ExportsOfMonth returns those of the book's latest exports that are of a month and of nothing else, the last that was asked for first. limit
+// is 1 to MonthExportsLooked.
+func (s *Service) ExportsOfMonth(ctx context.Context, book ledger.Book, month ledger.Period, limit int) ([]Export, error) {
+	return s.listed(ctx, book, sqlExportsOfMonth, month.String(), MonthExportsLooked, min(max(limit, 1), MonthExportsLooked))
+}
+
+// listed reads the exports that a statement finds in a book.
+func (s *Service) listed(ctx context.Context, book ledger.Book, sql string, args ...any) (list []Export, err error) {
 	err = s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, sqlExports, book.ID, q.Report, q.AskedBy, q.After, min(max(q.Limit, 1), 1000))
+		rows, err := tx.Query(ctx, sql, append([]any{book.ID}, args...)...)
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -93,6 +94,38 @@ func TestAskLeavesARow(t *testing.T) {
 	list, err := o.Exports(t.Context(), o.book, reports.ExportQuery{AskedBy: "per_ann", Limit: 10})
 	if o.ok(err); len(list) != 1 || list[0].Language != "ar" || list[0].Parameters.Text("kind") != "seller" || list[0].State != reports.Made {
 		t.Errorf("the list is %+v", list)
+	}
+	var want []string
+	o.ok(inTx(o, func(tx txRunner) error {
+		for _, of := range []struct {
+			report string
+			given  reports.Values
+			is     bool
+		}{
+			{"trial_balance", reports.Values{"from": "2026-03", "to": "2026-03"}, true}, {"trial_balance", reports.Values{"from": "2026-03", "to": "2026-04"}, false}, {"trial_balance", nil, false},
+			{"payout_register", reports.Values{"from": "2026-03-02", "to": "2026-03-31"}, true}, {"payout_register", reports.Values{"from": "2026-02-28", "to": "2026-03-31"}, false},
+			{"breaks", reports.Values{"on": "2026-03-31"}, true}, {"breaks", reports.Values{"on": "2026-04-01"}, false},
+		} {
+			x, err := o.AskTx(t.Context(), tx, ann, o.book, reports.Request{Report: of.report, Format: tabular.CSV, Parameters: of.given})
+			if err != nil {
+				return err
+			}
+			if of.is {
+				want = append(want, x.ID)
+			}
+		}
+		return nil
+	}))
+	list, err = o.ExportsOfMonth(t.Context(), o.book, 202603, 25)
+	o.ok(err)
+	var got []string
+	for _, x := range list {
+		got = append(got, x.ID)
+	}
+	slices.Sort(want) // they were asked for at once
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("of the month are %v, want %v", got, want)
 	}
 }
 

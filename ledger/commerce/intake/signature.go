@@ -7,6 +7,9 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"iter"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,6 +48,19 @@ func ParseSecrets(text string) (Secrets, error) {
 		}
 	}
 	return s, lines.Err()
+}
+
+// All hands out each secret after whose it is, as book/source, in order. It is for judging them only.
+func (s Secrets) All() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for _, whose := range slices.Sorted(maps.Keys(s.of)) {
+			for _, secret := range s.of[whose] {
+				if !yield(whose, secret) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Shopify verifies the base64 HMAC-SHA256 of a body. It returns ErrSignature.

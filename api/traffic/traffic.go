@@ -1,0 +1,231 @@
+// Package traffic bounds what each caller may ask of the service, so that nobody's haste becomes everybody's delay. It judges a request
+// before anything of it is read or looked up: by the caller that its credential was last found to be, or by the address it comes from as
+// long as nobody knows the credential. It keeps money and rights out: whoever it lets in is still asked who they are.
+package traffic
+
+import (
+	"context"
+	"hash/maphash"
+	"math"
+	"net/netip"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"mizan/ledger/fault"
+)
+
+// Errors of traffic. Nothing of a refused request was looked at.
+var (
+	// ErrRateLimited means that a caller asks more often than it may.
+	ErrRateLimited = fault.New(fault.Limited, "rate-limited",
+		"You are asking more often than this service lets one caller. Wait for the seconds that Retry-After names and send the same request again; nothing was done.")
+	// ErrBusy means that too many wait to read already.
+	ErrBusy = fault.New(fault.Unavailable, "busy",
+		"Too many requests wait to be answered. Send the same request again in a moment; nothing was done.")
+)
+
+// Kind is what a caller is.
+type Kind uint8
+
+// The kinds of callers. An address is who shows nothing that is known.
+const (
+	Address Kind = iota
+	Key
+	Person
+	Payee
+	kinds
+)
+
+// Limits are what callers may ask. A rate of 0 sets no limit; so does 0 Together.
+type Limits struct {
+	// Rates are how many requests a second each caller of a kind may send in the long run. A caller that was quiet may send twice as many
+	// at once, or Burst of them if that is more. A request with a large body counts as several.
+	Rates [kinds]float64
+	// Together is how many requests that only read are worked on at the same time, of which one caller's are three quarters at most. The
+	// others wait, the callers in turns.
+	Together int
+}
+
+// Defaults are limits that no checkout service, person or payee meets in ordinary work, on this machine.
+func Defaults() Limits {
+	return Limits{Rates: [kinds]float64{Address: 50, Key: 1_000, Person: 50, Payee: 20}, Together: max(16, 4*runtime.GOMAXPROCS(0))}
+}
+
+const (
+	// Burst is how many requests a quiet caller may send at once at least: a page, its parts, and what else is on a screen.
+	Burst = 100
+	// weighing is how much of a body counts as one request, and heaviest how many requests one counts as at most.
+	weighing = 64 << 10
+	heaviest = 32
+	// remembered bounds the callers and the credentials that are remembered, in two halves: when the newer one is full, the older is forgotten.
+	remembered = 1 << 17
+)
+
+// Traffic judges requests. It is safe for concurrent use.
+type Traffic struct {
+	limits Limits
+	now    func() time.Time
+	seed   maphash.Seed
+	gate   *gate
+
+	mu      sync.Mutex
+	buckets halves[string, *rate.Limiter]
+	callers halves[uint64, caller]
+}
+
+type caller struct {
+	kind Kind
+	id   string
+}
+
+// name tells callers of all kinds apart.
+func (c caller) name() string { return string('0'+rune(c.kind)) + c.id }
+
+// New returns what judges requests by limits.
+func New(limits Limits, now func() time.Time) *Traffic {
+	t := &Traffic{limits: limits, now: now, seed: maphash.MakeSeed()}
+	t.buckets.most, t.callers.most = remembered, remembered
+	if limits.Together > 0 {
+		t.gate = newGate(limits.Together)
+	}
+	return t
+}
+
+// Visitor is a request under judgement.
+type Visitor struct {
+	t *Traffic
+	// credential stands for what the request shows, 0 for nothing.
+	credential uint64
+	who        caller
+}
+
+// Arrive finds out whose a request is, by its credential and by the address it comes from. An IPv6 network counts as one address, because
+// each of its hosts has more of them than can be remembered.
+func (t *Traffic) Arrive(credential, address string) *Visitor {
+	v := &Visitor{t: t, who: caller{Address, network(address)}}
+	if credential == "" {
+		return v
+	}
+	v.credential = maphash.String(t.seed, credential)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if known, ok := t.callers.get(v.credential); ok {
+		v.who = known
+	}
+	return v
+}
+
+// network is the part of an address that one caller has.
+func network(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil || !a.Is6() || a.Is4In6() {
+		return address
+	}
+	whole, err := a.WithZone("").Prefix(64)
+	if err != nil {
+		return address
+	}
+	return whole.String()
+}
+
+// Refused says how long the visitor has to wait because of what it sent before; 0 lets it in, and counts. bytes is how long the body is said to be.
+func (v *Visitor) Refused(bytes int64) time.Duration {
+	perSecond := v.t.limits.Rates[v.who.kind]
+	if perSecond <= 0 {
+		return 0
+	}
+	now, n := v.t.now(), 1+int(min(max(bytes, 0)/weighing, heaviest-1))
+	booked := v.t.bucketOf(v.who, perSecond).ReserveN(now, n)
+	wait := booked.DelayFrom(now)
+	if wait > 0 {
+		booked.CancelAt(now)
+	}
+	return wait
+}
+
+// Seconds is a wait as Retry-After says it.
+func Seconds(wait time.Duration) int { return max(1, int(math.Ceil(wait.Seconds()))) }
+
+func (t *Traffic) bucketOf(who caller, perSecond float64) *rate.Limiter {
+	name := who.name()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	b, ok := t.buckets.get(name)
+	if !ok {
+		b = rate.NewLimiter(rate.Limit(perSecond), max(Burst, int(2*perSecond)))
+		t.buckets.put(name, b)
+	}
+	return b
+}
+
+// Enter waits until the visitor's turn to read has come, and returns what ends it. It returns ErrBusy if too many wait, and the context's
+// cause when that ends first. A turn ends by itself after a second: what lasts longer is a file on its way or waits for something else.
+func (v *Visitor) Enter(ctx context.Context) (leave func(), err error) {
+	if v.t.gate == nil {
+		return func() {}, nil
+	}
+	return v.t.gate.enter(ctx, v.who.name())
+}
+
+type (
+	visitorKey struct{}
+	refusalKey struct{}
+)
+
+// With has a request's context remember its visitor.
+func With(ctx context.Context, v *Visitor) context.Context {
+	return context.WithValue(ctx, visitorKey{}, v)
+}
+
+// LetIn reports whether a request is a part of one that was let in.
+func LetIn(ctx context.Context) bool { return ctx.Value(visitorKey{}) != nil }
+
+// Refuse has a request's context remember why it is refused, for whoever says so to a person. Refusal returns it, nil for a request that
+// is let in.
+func Refuse(ctx context.Context, err error) context.Context {
+	return context.WithValue(ctx, refusalKey{}, err)
+}
+
+// Refusal returns what Refuse was given.
+func Refusal(ctx context.Context) error {
+	err, _ := ctx.Value(refusalKey{}).(error)
+	return err
+}
+
+// Known tells whose the credential of a request was found to be, so that the next one with it counts as that caller's. A request of
+// nobody's is told nothing.
+func Known(ctx context.Context, kind Kind, id string) {
+	v, ok := ctx.Value(visitorKey{}).(*Visitor)
+	if !ok || v.credential == 0 || v.who == (caller{kind, id}) {
+		return
+	}
+	v.t.mu.Lock()
+	defer v.t.mu.Unlock()
+	v.t.callers.put(v.credential, caller{kind, id})
+}
+
+// halves remember a bounded number of values, the latest used ones at least.
+type halves[K comparable, V any] struct {
+	most         int
+	newer, older map[K]V
+}
+
+func (h *halves[K, V]) get(k K) (v V, ok bool) {
+	if v, ok = h.newer[k]; ok {
+		return v, true
+	}
+	if v, ok = h.older[k]; ok {
+		h.put(k, v)
+	}
+	return v, ok
+}
+
+func (h *halves[K, V]) put(k K, v V) {
+	if h.newer == nil || len(h.newer) >= h.most/2 {
+		h.newer, h.older = map[K]V{}, h.newer
+	}
+	h.newer[k] = v
+}

@@ -1,0 +1,104 @@
+package traffic
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// TestRates: each caller has its own rate, whoever shows something unknown has that of its address, and time gives back.
+func TestRates(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_000_000, 0)
+	l := Limits{}
+	l.Rates[Address], l.Rates[Key] = 10, 200
+	traffic := New(l, func() time.Time { return now })
+	sent := func(credential, address string, most int) (n int, wait time.Duration) {
+		for ; n < most; n++ {
+			if wait = traffic.Arrive(credential, address).Refused(0); wait > 0 {
+				return n, wait
+			}
+		}
+		return n, 0
+	}
+	if n, wait := sent("", "192.0.2.1", 1000); n != Burst || wait != time.Second/10 || Seconds(wait) != 1 {
+		t.Errorf("an address sends %d and waits %v", n, wait)
+	}
+	if n, _ := sent("Bearer guess1", "192.0.2.1", 1000); n != 0 {
+		t.Errorf("with a made-up credential it sends %d more", n)
+	}
+	if n, _ := sent("Bearer guess2", "192.0.2.2", 1000); n != Burst {
+		t.Errorf("another address sends %d", n)
+	}
+	v := traffic.Arrive("Bearer right", "192.0.2.3")
+	Known(With(t.Context(), v), Key, "key_1")
+	Known(With(t.Context(), traffic.Arrive("", "192.0.2.3")), Key, "key_1") // shows nothing, so nothing is learned
+	if n, _ := sent("Bearer right", "192.0.2.1", 1000); n != 400 {
+		t.Errorf("a key sends %d from an address that sent too much", n)
+	}
+	now = now.Add(time.Second)
+	if n, _ := sent("Bearer right", "192.0.2.1", 1000); n != 200 {
+		t.Errorf("a second later it sends %d", n)
+	}
+	if n, _ := sent("", "192.0.2.1", 1000); n != 10 {
+		t.Errorf("a second later the address sends %d", n)
+	}
+	// Another credential of the same caller is no other caller.
+	Known(With(t.Context(), traffic.Arrive("Bearer second", "192.0.2.9")), Key, "key_1")
+	if n, _ := sent("Bearer second", "192.0.2.9", 1000); n != 0 {
+		t.Errorf("with its other credential it sends %d more", n)
+	}
+	// A person or payee with the id of a key is somebody else, and has no limit here.
+	Known(With(t.Context(), traffic.Arrive("cookie", "192.0.2.9")), Person, "key_1")
+	if n, _ := sent("cookie", "192.0.2.9", 5000); n != 5000 {
+		t.Errorf("without a limit %d are sent", n)
+	}
+	// Large bodies count for more.
+	now = now.Add(time.Minute)
+	bodies := 0
+	for traffic.Arrive("Bearer right", "").Refused(1<<40) == 0 {
+		bodies++
+	}
+	if bodies != 400/heaviest {
+		t.Errorf("%d large bodies are sent", bodies)
+	}
+}
+
+func TestNetworks(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{"192.0.2.1": "192.0.2.1", "2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64", "2001:db8:1:2::9": "2001:db8:1:2::/64", "2001:db8::1": "2001:db8::/64",
+		"::1": "::/64", "": "", "::ffff:192.0.2.1": "::ffff:192.0.2.1"} {
+		if got := network(address); got != want {
+			t.Errorf("%s is one of %s, want %s", address, got, want)
+		}
+	}
+}
+
+// TestMemoryIsBounded: a flood of addresses and credentials is forgotten by halves, and whoever keeps coming is remembered.
+func TestMemoryIsBounded(t *testing.T) {
+	t.Parallel()
+	l := Limits{}
+	l.Rates[Address], l.Rates[Key] = 0.001, 0.001
+	traffic := New(l, func() time.Time { return time.Unix(0, 0) })
+	const most = 1_000
+	traffic.buckets.most, traffic.callers.most = most, most
+	Known(With(t.Context(), traffic.Arrive("steady", "")), Key, "k")
+	asked := 0
+	for i := range 50 * most {
+		traffic.Arrive("", fmt.Sprint(i)).Refused(0)
+		Known(With(t.Context(), traffic.Arrive(fmt.Sprint("c", i), "x")), Key, fmt.Sprint(i))
+		if i%(most/4) == 0 {
+			v := traffic.Arrive("steady", "")
+			if refused := v.Refused(0) > 0; v.who.id != "k" || refused != (asked >= Burst) {
+				t.Fatalf("after %d others, who asked %d times is %+v, refused: %t", i, asked, v.who, refused)
+			}
+			asked++
+		}
+	}
+	if n := len(traffic.buckets.newer) + len(traffic.buckets.older); n > most || n < most/2 {
+		t.Errorf("%d callers are remembered", n)
+	}
+	if n := len(traffic.callers.newer) + len(traffic.callers.older); n > most || n < most/2 {
+		t.Errorf("%d credentials are remembered", n)
+	}
+}

@@ -1,0 +1,102 @@
+package main
+
+// Look at the database: whether it keeps what it confirmed, and what the role that serves could do to it.
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"mizan/ledger/postgres"
+	"mizan/migrations"
+)
+
+// clockNear is how far clocks are apart without anybody having to know. Beyond maxSkew nothing is recorded.
+const clockNear = 5 * time.Second
+
+// lookAtDatabase asks the database that the deployment serves. A failure to ask is an error.
+func (d *deployment) lookAtDatabase(ctx context.Context, s *surroundings) (findings, postgres.Examination, error) {
+	e, err := postgres.Examine(ctx, d.database.appURL, migrations.AppendOnly(), s.now)
+	if err != nil {
+		return nil, e, unreachable(err)
+	}
+	pending, err := migrations.Pending(ctx, d.database.appURL)
+	if err != nil {
+		return nil, e, unreachable(err)
+	}
+	version, err := migrations.Version(ctx, d.database.appURL)
+	if err != nil {
+		return nil, e, unreachable(err)
+	}
+	var f findings
+	judgeServer(&f, e)
+	judgeRole(&f, e)
+	judgeClock(&f, e)
+	judgeSchema(&f, version, pending)
+	return f, e, nil
+}
+
+// judgeServer says whether the server keeps what it confirmed.
+func judgeServer(f *findings, e postgres.Examination) {
+	f.hold("release", e.Major >= postgres.OldestMajor, fmt.Sprintf("The database is PostgreSQL %d.", e.Major),
+		fmt.Sprintf("The database is PostgreSQL %d.", e.Major), fmt.Sprintf("Upgrade it to %d or later.", postgres.OldestMajor))
+	f.hold("primary", !e.Standby, "The database is the one that is written to.", "The database is a standby, which only follows another one.",
+		"Let the address name the primary, such as with target_session_attrs=primary.")
+	for _, of := range []struct{ check, setting, otherwise, do string }{
+		{"fsync", "fsync", "The database may lose what it has confirmed when the machine stops: fsync is off.", "Set fsync to on in postgresql.conf, and reload the server."},
+		{"full-page-writes", "full_page_writes", "A page that was half written when the machine stopped stays broken: full_page_writes is off.", "Set full_page_writes to on in postgresql.conf, and reload the server."},
+		{"data-checksums", "data_checksums", "The database does not notice pages that its disk spoils: data_checksums is off.",
+			"Stop the server and run pg_checksums --enable, or restore into a cluster made with initdb --data-checksums."},
+	} {
+		f.hold(of.check, e.Settings[of.setting] == "on", of.setting+" is on.", of.otherwise, of.do)
+	}
+	commit := e.Settings["synchronous_commit"]
+	f.hold("synchronous-commit", commit == "on" || commit == "remote_apply", "synchronous_commit is "+commit+".",
+		"The database confirms before a commit is safe: synchronous_commit is "+commit+".", "Set it to on, for the server, the database and the role.")
+	f.hold("damaged-pages", e.Settings["zero_damaged_pages"] == "off" && e.Settings["ignore_checksum_failure"] == "off", "Damaged pages are told and not passed over.",
+		"The database passes over damaged pages: zero_damaged_pages or ignore_checksum_failure is on.", "Switch both off. They are for rescuing what can still be read, in a copy.")
+}
+
+// judgeRole says whether the role that serves could change the past.
+func judgeRole(f *findings, e postgres.Examination) {
+	const use = "Serve as the role that mizan migrate bootstrap makes, which has only what migrations grant it."
+	if len(e.Powers) == 0 {
+		f.ok("role", "The role "+e.Role+" can do nothing but serve.")
+	}
+	for _, power := range e.Powers {
+		f.wrong("role", "The role "+e.Role+" "+power+".", use)
+	}
+	f.hold("append-only", len(e.Changeable) == 0, "The role "+e.Role+" may add to what is recorded, and not change it.",
+		"The role "+e.Role+" may change what is recorded, in "+firstFew(e.Changeable)+".", "REVOKE these rights from "+e.Role+" and from PUBLIC, as the owner.")
+	f.hold("guards", len(e.Unguarded) == 0, "Tables that are only added to refuse everything else.",
+		"Tables that are only added to do not refuse changes any more: "+firstFew(e.Unguarded)+". Somebody has dropped or disabled their triggers append_only and never_truncated.",
+		"Find out who and why, run mizan verify, and put the triggers back as a fresh database has them.")
+}
+
+// judgeClock says whether the clocks agree.
+func judgeClock(f *findings, e postgres.Examination) {
+	ahead := e.Ahead.Abs() - e.Doubt
+	text := fmt.Sprintf("The database's clock is %s %s ours.", e.Ahead.Abs().Round(time.Millisecond), map[bool]string{true: "ahead of", false: "behind"}[e.Ahead >= 0])
+	const do = "Have both machines keep the time by NTP."
+	switch {
+	case ahead > maxSkew:
+		f.wrong("clock", text+" Nothing would be recorded.", do)
+	case ahead > clockNear:
+		f.warn("clock", text, do)
+	default:
+		f.ok("clock", "The clocks of the database and of this machine agree.")
+	}
+}
+
+// judgeSchema says whether the program and the schema fit.
+func judgeSchema(f *findings, version int64, pending int) {
+	says := fmt.Sprintf("The database that MIZAN_DATABASE_URL names answers; its schema has version %d, this program knows %d.", version, migrations.Latest())
+	switch {
+	case pending > 0:
+		f.wrong("migrations", says+fmt.Sprintf(" %d migrations are missing.", pending), "Run mizan migrate up with MIZAN_OWNER_DATABASE_URL, or start with --migrate.")
+	case version > migrations.Latest():
+		f.warn("migrations", says, "Upgrade this program once the others are.")
+	default:
+		f.ok("migrations", says)
+	}
+}

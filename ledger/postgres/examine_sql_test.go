@@ -1,0 +1,143 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"mizan/ledger/postgres"
+	"mizan/ledger/postgres/pgtest"
+	"mizan/migrations"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// What the role of the application may do is nothing to speak of, and every other right is told.
+func TestExamine(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	super, err := pgx.Connect(t.Context(), db.SuperURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = super.Close(context.Background()) })
+	examine := func(t *testing.T, url string) postgres.Examination {
+		t.Helper()
+		e, err := postgres.Examine(t.Context(), url, migrations.AppendOnly(), time.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	e := examine(t, db.AppURL)
+	if len(e.Powers)+len(e.Changeable)+len(e.Unguarded) > 0 || e.Role != "mizan_app" || e.Standby || e.Major < postgres.OldestMajor || e.Bytes == 0 || e.Partitions == 0 ||
+		e.Connections.Max == 0 || e.DataDirectory != "" || e.Ahead.Abs() > e.Doubt+time.Second {
+		t.Errorf("the application: %+v", e)
+	}
+	if e.Settings["fsync"] != "off" || e.Settings["full_page_writes"] != "off" || e.Settings["data_checksums"] != "on" || e.Settings["synchronous_commit"] != "on" {
+		t.Errorf("the server of the tests has %v", e.Settings)
+	}
+	if lazy := examine(t, db.AppURL+"&options=-c%20synchronous_commit%3Doff"); lazy.Settings["synchronous_commit"] != "off" {
+		t.Errorf("the session's own setting is not told: %v", lazy.Settings)
+	}
+	if e := examine(t, db.SuperURL); e.DataDirectory == "" || len(e.Powers) == 0 || !strings.Contains(e.Powers[0], "superuser") {
+		t.Errorf("a superuser: %+v", e)
+	}
+	// Each right alone is found, and given back before the next.
+	role := "mizan_try_" + db.Name[len(db.Name)-8:]
+	owner := "mizan_owns_" + db.Name[len(db.Name)-8:]
+	for _, made := range []string{"CREATE ROLE " + role + " LOGIN", "CREATE ROLE " + owner, "GRANT CONNECT ON DATABASE " + db.Name + " TO " + role} {
+		run(t, super, made)
+	}
+	t.Cleanup(func() {
+		for _, drop := range []string{"DROP OWNED BY " + role, "DROP ROLE " + role, "DROP ROLE " + owner} {
+			if _, err := super.Exec(context.Background(), drop); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	mine := strings.Replace(db.AppURL, "mizan_app", role, 1)
+	for _, c := range []struct{ give, take, power string }{
+		{"ALTER ROLE %s SUPERUSER", "ALTER ROLE %s NOSUPERUSER", "superuser"},
+		{"ALTER ROLE %s BYPASSRLS", "ALTER ROLE %s NOBYPASSRLS", "row-level security"},
+		{"ALTER ROLE %s CREATEROLE", "ALTER ROLE %s NOCREATEROLE", "create roles"},
+		{"ALTER ROLE %s CREATEDB", "ALTER ROLE %s NOCREATEDB", "create databases"},
+		{"ALTER ROLE %s REPLICATION", "ALTER ROLE %s NOREPLICATION", "replicate"},
+		{"GRANT pg_write_all_data TO %s", "REVOKE pg_write_all_data FROM %s", "pg_write_all_data"},
+		{"GRANT pg_execute_server_program TO %s", "REVOKE pg_execute_server_program FROM %s", "pg_execute_server_program"},
+		{"GRANT mizan_owner TO %s", "REVOKE mizan_owner FROM %s", "owns tables"},
+		{"GRANT CREATE ON SCHEMA public TO %s", "REVOKE CREATE ON SCHEMA public FROM %s", "in the schema public"},
+		{"GRANT CREATE ON DATABASE " + db.Name + " TO %s", "REVOKE CREATE ON DATABASE " + db.Name + " FROM %s", "create schemas"},
+		{"GRANT SET ON PARAMETER session_replication_role TO %s", "REVOKE SET ON PARAMETER session_replication_role FROM %s", "session_replication_role"},
+		// Who may become a role that could need not be it, and need not inherit.
+		{"ALTER ROLE " + owner + " SUPERUSER; ALTER ROLE %[1]s NOINHERIT; GRANT " + owner + " TO %[1]s", "REVOKE " + owner + " FROM %s; ALTER ROLE " + owner + " NOSUPERUSER", "superuser"},
+	} {
+		run(t, super, fmt.Sprintf(c.give, role))
+		if e := examine(t, mine); !slices.ContainsFunc(e.Powers, func(p string) bool { return strings.Contains(p, c.power) }) {
+			t.Errorf("after %s it is told %q", c.give, e.Powers)
+		}
+		run(t, super, fmt.Sprintf(c.take, role))
+		if e := examine(t, mine); len(e.Powers) > 0 {
+			t.Errorf("after %s it is told %q", c.take, e.Powers)
+		}
+	}
+	for _, c := range []struct{ give, take, table string }{
+		{"GRANT UPDATE ON entries TO %s", "REVOKE UPDATE ON entries FROM %s", "entries (UPDATE)"},
+		{"GRANT UPDATE (memo) ON transactions TO %s", "REVOKE UPDATE (memo) ON transactions FROM %s", "transactions (UPDATE)"},
+		{"GRANT DELETE, TRUNCATE ON audit_rows TO PUBLIC", "REVOKE DELETE, TRUNCATE ON audit_rows FROM PUBLIC", "audit_rows (DELETE, TRUNCATE)"},
+		{"GRANT TRIGGER ON payout_steps TO %s", "REVOKE TRIGGER ON payout_steps FROM %s", "payout_steps (TRIGGER)"},
+		{"GRANT DELETE ON entries_p000001 TO %s", "REVOKE DELETE ON entries_p000001 FROM %s", "entries_p000001 (DELETE)"},
+	} {
+		run(t, super, strings.ReplaceAll(c.give, "%s", role))
+		if e := examine(t, mine); !slices.Equal(e.Changeable, []string{c.table}) {
+			t.Errorf("after %s it is told %q", c.give, e.Changeable)
+		}
+		run(t, super, strings.ReplaceAll(c.take, "%s", role))
+	}
+	for _, c := range []struct{ harm, table string }{
+		{"ALTER TABLE entries_p000001 DISABLE TRIGGER append_only", "entries_p000001"},
+		{"ALTER TABLE statements ENABLE TRIGGER never_truncated", "statements"},
+		{"DROP TRIGGER append_only ON audit_rows", "audit_rows"},
+	} {
+		run(t, super, c.harm)
+		if e := examine(t, mine); !slices.Contains(e.Unguarded, c.table) {
+			t.Errorf("after %s it is told %q", c.harm, e.Unguarded)
+		}
+	}
+}
+
+// The tables that are only added to are those that guard themselves, and no other.
+func TestAppendOnlyTables(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	rows, err := db.Pool.Query(t.Context(), `
+		SELECT c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+		 WHERE t.tgname = 'append_only' AND NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid) ORDER BY c.relname COLLATE "C"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	guarded, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || !slices.Equal(guarded, migrations.AppendOnly()) {
+		t.Errorf("guarded are %q, named are %q (%v)", guarded, migrations.AppendOnly(), err)
+	}
+}
+
+// What cannot be asked is an error, and an address is never repeated.
+func TestExamineFails(t *testing.T) {
+	t.Parallel()
+	const secret = "canary4711"
+	for _, url := range []string{"postgres://app:" + secret + "@127.0.0.1:1/mizan", "postgres://app@db/mizan?password=" + secret + "&sslmode=nonsense",
+		"postgres://app:" + secret + "@db:port/mizan", "host=db password=" + secret} {
+		_, err := postgres.Examine(t.Context(), url, nil, time.Now)
+		if err == nil || strings.Contains(err.Error(), secret) {
+			t.Errorf("it says %v", err)
+		}
+	}
+	if _, err := postgres.Examine(t.Context(), "mysql://db", nil, time.Now); !errors.Is(err, postgres.ErrAddress) {
+		t.Errorf("it says %v", err)
+	}
+}
