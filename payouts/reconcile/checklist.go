@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"mizan/ledger"
 	"mizan/ledger/money"
+	"mizan/ledger/postgres"
 )
 
 // The checklist says what stands between a month and its close (domain 7). It is computed, never ticked: an item is done because
@@ -208,38 +210,78 @@ func (s *Service) judge(ctx context.Context, book ledger.Book, period ledger.Per
 	return j, nil
 }
 
-// checkRest judges what the books and the evidence must show. What is slow and was judged before goes on to hold.
-func (s *Service) checkRest(ctx context.Context, book ledger.Book, j *judged, open ledger.Period) (items []*ChecklistItem, err error) {
+// restTogether is how many checks of one checklist are made at the same time.
+const restTogether = 3
+
+// checkRest judges what the books and the evidence must show. What is slow and was judged before goes on to hold. Those that add up whole
+// tables do so at the same time, unless all are read in one transaction.
+func (s *Service) checkRest(ctx context.Context, book ledger.Book, j *judged, open ledger.Period) ([]*ChecklistItem, error) {
 	t, period, end := j.totals, j.Period, endOf(book, j.Period)
-	for _, check := range []struct {
+	type restCheck struct {
 		slow string
-		fn   func() (*ChecklistItem, error)
-	}{
-		{itemEvidence, func() (*ChecklistItem, error) { return s.checkEvidence(ctx, book, period, j.matches) }},
-		{"", func() (*ChecklistItem, error) { return s.checkSuspense(ctx, book, j.groups, j.rules) }},
-		{itemCompleteness, func() (*ChecklistItem, error) { return s.checkCompleteness(ctx, book, end) }},
-		{"", func() (*ChecklistItem, error) { return s.checkPosition(ctx, book, t) }},
-		{itemSafeguarding, func() (*ChecklistItem, error) { return s.checkSafeguarding(ctx, book, j.seen.at) }},
-		{itemCoverage, func() (*ChecklistItem, error) { return s.checkCoverage(ctx, book, j.seen.at) }},
-		{"", func() (*ChecklistItem, error) { return checkTaxes(t), nil }},
-		{"", func() (*ChecklistItem, error) { return checkEstimates(t), nil }},
-		{itemAccruals, func() (*ChecklistItem, error) { return s.checkAccruals(ctx, book, period) }},
-		{"", func() (*ChecklistItem, error) { return s.checkPayouts(ctx, book, t, end, j.rules) }},
-		{itemClearing, func() (*ChecklistItem, error) { return s.checkClearing(ctx, book, end, j.rules) }},
-		{"", func() (*ChecklistItem, error) { return s.checkBooks(ctx, book, period) }},
-		{"", func() (*ChecklistItem, error) { return s.checkYear(ctx, book, j.Months, open) }},
-		{itemTotals, func() (*ChecklistItem, error) { return s.checkTotals(ctx, book, period) }},
-	} {
-		i := j.seen.items[check.slow]
-		if i == nil {
-			if i, err = check.fn(); err != nil {
-				return nil, err
-			}
-			if check.slow != "" {
-				j.seen.items[check.slow] = i
+		fn   func(context.Context) (*ChecklistItem, error)
+	}
+	checks := []restCheck{
+		{itemEvidence, func(ctx context.Context) (*ChecklistItem, error) {
+			return s.checkEvidence(ctx, book, period, j.matches)
+		}},
+		{"", func(ctx context.Context) (*ChecklistItem, error) {
+			return s.checkSuspense(ctx, book, j.groups, j.rules)
+		}},
+		{itemCompleteness, func(ctx context.Context) (*ChecklistItem, error) { return s.checkCompleteness(ctx, book, end) }},
+		{"", func(ctx context.Context) (*ChecklistItem, error) { return s.checkPosition(ctx, book, t) }},
+		{itemSafeguarding, func(ctx context.Context) (*ChecklistItem, error) { return s.checkSafeguarding(ctx, book, j.seen.at) }},
+		{itemCoverage, func(ctx context.Context) (*ChecklistItem, error) { return s.checkCoverage(ctx, book, j.seen.at) }},
+		{"", func(context.Context) (*ChecklistItem, error) { return checkTaxes(t), nil }},
+		{"", func(context.Context) (*ChecklistItem, error) { return checkEstimates(t), nil }},
+		{itemAccruals, func(ctx context.Context) (*ChecklistItem, error) { return s.checkAccruals(ctx, book, period) }},
+		{"", func(ctx context.Context) (*ChecklistItem, error) { return s.checkPayouts(ctx, book, t, end, j.rules) }},
+		{itemClearing, func(ctx context.Context) (*ChecklistItem, error) { return s.checkClearing(ctx, book, end, j.rules) }},
+		{"", func(ctx context.Context) (*ChecklistItem, error) { return s.checkBooks(ctx, book, period) }},
+		{"", func(ctx context.Context) (*ChecklistItem, error) { return s.checkYear(ctx, book, j.Months, open) }},
+		{itemTotals, func(ctx context.Context) (*ChecklistItem, error) { return s.checkTotals(ctx, book, period) }},
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	items := make([]*ChecklistItem, len(checks))
+	check := func(n int) {
+		if items[n] = j.seen.items[checks[n].slow]; items[n] == nil && ctx.Err() == nil {
+			var err error
+			if items[n], err = checks[n].fn(ctx); err != nil {
+				stop(err) // the first one says why
 			}
 		}
-		items = append(items, i)
+	}
+	together := restTogether
+	if postgres.IsWithin(ctx) {
+		together = 1
+	}
+	left := make(chan int, len(checks))
+	longest := func(c restCheck) bool { return c.slow == itemCoverage || c.slow == itemTotals }
+	for _, now := range []bool{true, false} { // the longest begin
+		for n := range checks {
+			if longest(checks[n]) == now {
+				left <- n
+			}
+		}
+	}
+	close(left)
+	var working sync.WaitGroup
+	for range together {
+		working.Go(func() {
+			for n := range left {
+				check(n)
+			}
+		})
+	}
+	working.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	for n, i := range items {
+		if slow := checks[n].slow; slow != "" {
+			j.seen.items[slow] = i
+		}
 	}
 	return items, nil
 }
