@@ -57,20 +57,20 @@ func (b *pagesBench) postBeside(ctx context.Context, sales int) (*postedBeside, 
 		if err := errors.Join(err, <-done); err != nil {
 			return nil, err
 		}
-		if !with {
-			alone = append(alone, rate)
-			// What was posted alone is added up before the next turn, which is to have its own only.
-			began := time.Now()
-			n, err := p.earnings.Follow(ctx, b.filled.book)
-			if err != nil {
-				return nil, err
-			}
-			caughtUp = append(caughtUp, float64(n)/time.Since(began).Seconds())
-			continue
-		}
 		at, err := p.earnings.Standing(ctx, b.filled.book)
 		if err != nil {
 			return nil, err
+		}
+		// Every turn begins right after what was posted in the one before was added up, so that none has more to bear of what that leaves
+		// the database to tidy up.
+		began := time.Now()
+		n, err := p.earnings.Follow(ctx, b.filled.book)
+		if err != nil {
+			return nil, err
+		}
+		if !with {
+			alone, caughtUp = append(alone, rate), append(caughtUp, float64(n)/time.Since(began).Seconds())
+			continue
 		}
 		r.Behind = max(r.Behind, at.Behind)
 		followed = append(followed, rate)
