@@ -99,7 +99,7 @@ func (c *call) admit() error {
 		return err
 	}
 	c.w.caller = c.principal
-	traffic.Known(c.ctx, kindOf[c.principal.Kind], c.principal.ID)
+	traffic.Known(c.ctx, c.principal)
 	code := ""
 	if c.op.ofBook() {
 		code = c.param("book")

@@ -68,17 +68,18 @@ func (s *service) edge(next http.Handler) http.Handler {
 // longestWait is how long a request that only reads waits for its turn.
 const longestWait = 5 * time.Second
 
-// inTurn lets a request in if its caller does not ask too often, one that only reads when its turn has come. Whether the process lives is
-// told to everybody at once. What processors and platforms send comes in bursts from a few addresses, and shows by its signature who sent it.
+// inTurn lets a request in if its caller does not ask too often, one that only reads when its turn has come. Whether the process lives, and
+// what pages look like, is told to everybody at once.
 func (s *service) inTurn(w *recorder, r *http.Request, next http.Handler) {
-	if s.traffic == nil || r.URL.Path == "/livez" || r.URL.Path == "/readyz" || traffic.LetIn(r.Context()) { // a page asks for a part of itself
+	if s.traffic == nil || r.URL.Path == "/livez" || r.URL.Path == "/readyz" || strings.HasPrefix(r.URL.Path, "/assets/") ||
+		traffic.LetIn(r.Context()) { // a page asks for a part of itself
 		next.ServeHTTP(w, r)
 		return
 	}
 	visitor := s.traffic.Arrive(s.credential(r), ClientAddress(r))
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
 	var refused error
-	if reads || !strings.Contains(r.URL.Path, "/inbound/") {
+	if !isMessage(r) {
 		if wait := visitor.Refused(r.ContentLength); wait > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(traffic.Seconds(wait)))
 			refused = traffic.ErrRateLimited
@@ -103,6 +104,12 @@ func (s *service) inTurn(w *recorder, r *http.Request, next http.Handler) {
 	}
 }
 
+// isMessage reports whether a request is what processors and platforms send: it comes in bursts from a few addresses, and shows by its
+// signature, and by nothing else, who sent it.
+func isMessage(r *http.Request) bool {
+	return r.Method == http.MethodPost && strings.Contains(r.URL.Path, "/inbound/") && r.Header["Authorization"] == nil && r.Header["Cookie"] == nil
+}
+
 // credential is what a request shows to say who it comes from; empty if that is nothing, or more than one thing.
 func (s *service) credential(r *http.Request) string {
 	given, cookies := r.Header["Authorization"], s.sessions(r)
@@ -114,9 +121,6 @@ func (s *service) credential(r *http.Request) string {
 	}
 	return ""
 }
-
-// kindOf is what callers are called where their requests are counted.
-var kindOf = map[access.Kind]traffic.Kind{access.Program: traffic.Key, access.Person: traffic.Person, access.Payee: traffic.Payee}
 
 // endsDoubtfully reports whether a proxy before us could believe that the request ends elsewhere: it says so by chunks, beside which
 // a length may stand, or it is of a version that knows none. The connection then ends with the answer, and nothing behind the request

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +19,7 @@ func TestRates(t *testing.T) {
 		l := traffic.Limits{Together: 4}
 		l.Rates[traffic.Key], l.Rates[traffic.Person], l.Rates[traffic.Payee], l.Rates[traffic.Address] = 0.5, 0.5, 0.5, 0.5
 		c.Traffic = traffic.New(l, c.Now)
-		c.Console = console.New(console.Config{Ledger: c.Ledger, Access: c.Access, Desk: c.Desk, Trail: c.Trail, Commerce: c.Commerce, Vault: c.Vault, Now: c.Now, Log: c.Log})
+		c.Console = console.New(console.Config{Ledger: c.Ledger, Access: c.Access, Desk: c.Desk, Trail: c.Trail, Commerce: c.Commerce, Vault: c.Vault, Receipts: c.Receipts, Now: c.Now, Log: c.Log})
 	})
 	_, hasty := h.key(access.NewKey{Books: []string{"uk"}, Scopes: []access.Scope{access.BooksRead, access.TransactionsRead, access.TransactionsWrite}})
 	_, calm := h.key(access.NewKey{Books: []string{"uk"}, Scopes: []access.Scope{access.BooksRead}})
@@ -68,7 +69,13 @@ func TestRates(t *testing.T) {
 		!strings.Contains(page.body, "أكثر مما تسمح") || page.Header.Get("Content-Security-Policy") == "" {
 		t.Errorf("a page is refused with %d %v\n%.2000s", page.StatusCode, page.Header, page.body)
 	}
-	for _, path := range []string{"/livez", "/readyz"} {
+	if page := h.as("", "GET", "/c/nothing", ""); page.StatusCode != 429 || page.Header.Get("Retry-After") == "" || !strings.HasPrefix(page.Header.Get("Content-Type"), "text/html") {
+		t.Errorf("a public page is refused with %d %v", page.StatusCode, page.Header)
+	}
+	if a := h.as("", "POST", "/v1/books/uk/inbound/messages/1/retry", "{}", "Authorization", "Bearer made-up"); a.StatusCode != 429 {
+		t.Errorf("who shows a credential is no platform: %d %s", a.StatusCode, a.body)
+	}
+	for _, path := range []string{"/livez", "/readyz", regexp.MustCompile(`/assets/[^"]+`).FindString(page.body)} {
 		if a := h.as("", "GET", path, ""); a.StatusCode != 200 {
 			t.Errorf("%s is answered %d", path, a.StatusCode)
 		}

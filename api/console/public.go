@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 
+	"mizan/api/traffic"
 	"mizan/ledger/fault"
 	"mizan/ledger/locale"
 )
@@ -83,6 +84,10 @@ func (c *console) publicly(next http.Handler) http.Handler {
 	pages := c.localOnly(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isPublic(r.URL.Path) {
+			if err := traffic.Refusal(r.Context()); err != nil {
+				c.publicFailure(w, r, err)
+				return
+			}
 			pages.ServeHTTP(w, r)
 			return
 		}
@@ -155,6 +160,8 @@ func (c *console) publicFailure(w http.ResponseWriter, r *http.Request, err erro
 	case fault.KindOf(err) == fault.Unavailable:
 		status, key = http.StatusServiceUnavailable, "busy"
 		w.Header().Set("Retry-After", "5")
+	case fault.KindOf(err) == fault.Limited:
+		status, key = http.StatusTooManyRequests, "busy"
 	case fault.KindOf(err) == fault.Conflict:
 		status, key = http.StatusConflict, "unshown"
 	}

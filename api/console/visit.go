@@ -79,11 +79,7 @@ func (c *console) recognised(next http.Handler) http.Handler {
 			switch {
 			case err == nil && (session.Principal.Kind == access.Person || session.Principal.Kind == access.Payee):
 				v.bearer, v.secret, v.session = sent[0].Value, sent[0].Value, session
-				kind := traffic.Person
-				if session.Principal.Kind == access.Payee {
-					kind = traffic.Payee
-				}
-				traffic.Known(r.Context(), kind, session.Principal.ID)
+				traffic.Known(r.Context(), session.Principal)
 			case err != nil && !errors.Is(err, access.ErrUnauthenticated):
 				v.failed = err
 			}

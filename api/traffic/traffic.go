@@ -9,11 +9,13 @@ import (
 	"math"
 	"net/netip"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
 
+	"mizan/api/access"
 	"mizan/ledger/fault"
 )
 
@@ -197,14 +199,28 @@ func Refusal(ctx context.Context) error {
 
 // Known tells whose the credential of a request was found to be, so that the next one with it counts as that caller's. A request of
 // nobody's is told nothing.
-func Known(ctx context.Context, kind Kind, id string) {
+func Known(ctx context.Context, p access.Principal) {
 	v, ok := ctx.Value(visitorKey{}).(*Visitor)
-	if !ok || v.credential == 0 || v.who == (caller{kind, id}) {
+	who := callerOf(p)
+	if !ok || v.credential == 0 || who.kind == Address || v.who == who {
 		return
 	}
 	v.t.mu.Lock()
 	defer v.t.mu.Unlock()
-	v.t.callers.put(v.credential, caller{kind, id})
+	v.t.callers.put(v.credential, who)
+}
+
+// callerOf is the caller that a principal is; the zero value for nobody. The same id names another payee in each book.
+func callerOf(p access.Principal) caller {
+	switch p.Kind {
+	case access.Program:
+		return caller{Key, p.ID}
+	case access.Person:
+		return caller{Person, p.ID}
+	case access.Payee:
+		return caller{Payee, strings.Join(p.Books, ",") + "/" + p.ID}
+	}
+	return caller{}
 }
 
 // halves remember a bounded number of values, the latest used ones at least.

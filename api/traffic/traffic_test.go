@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"mizan/api/access"
 )
 
 // TestRates: each caller has its own rate, whoever shows something unknown has that of its address, and time gives back.
@@ -31,8 +33,8 @@ func TestRates(t *testing.T) {
 		t.Errorf("another address sends %d", n)
 	}
 	v := traffic.Arrive("Bearer right", "192.0.2.3")
-	Known(With(t.Context(), v), Key, "key_1")
-	Known(With(t.Context(), traffic.Arrive("", "192.0.2.3")), Key, "key_1") // shows nothing, so nothing is learned
+	Known(With(t.Context(), v), access.Principal{Kind: access.Program, ID: "key_1"})
+	Known(With(t.Context(), traffic.Arrive("", "192.0.2.3")), access.Principal{Kind: access.Program, ID: "key_1"}) // shows nothing, so nothing is learned
 	if n, _ := sent("Bearer right", "192.0.2.1", 1000); n != 400 {
 		t.Errorf("a key sends %d from an address that sent too much", n)
 	}
@@ -44,14 +46,22 @@ func TestRates(t *testing.T) {
 		t.Errorf("a second later the address sends %d", n)
 	}
 	// Another credential of the same caller is no other caller.
-	Known(With(t.Context(), traffic.Arrive("Bearer second", "192.0.2.9")), Key, "key_1")
+	Known(With(t.Context(), traffic.Arrive("Bearer second", "192.0.2.9")), access.Principal{Kind: access.Program, ID: "key_1"})
 	if n, _ := sent("Bearer second", "192.0.2.9", 1000); n != 0 {
 		t.Errorf("with its other credential it sends %d more", n)
 	}
 	// A person or payee with the id of a key is somebody else, and has no limit here.
-	Known(With(t.Context(), traffic.Arrive("cookie", "192.0.2.9")), Person, "key_1")
+	Known(With(t.Context(), traffic.Arrive("cookie", "192.0.2.9")), access.Principal{Kind: access.Person, ID: "key_1"})
 	if n, _ := sent("cookie", "192.0.2.9", 5000); n != 5000 {
 		t.Errorf("without a limit %d are sent", n)
+	}
+	// The same id is another payee in another book, and a principal that is nobody is no caller.
+	for _, book := range []string{"uk", "us"} {
+		Known(With(t.Context(), traffic.Arrive("in "+book, "")), access.Principal{Kind: access.Payee, ID: "cre_amy", Books: []string{book}})
+	}
+	Known(With(t.Context(), traffic.Arrive("nobody", "192.0.2.50")), access.Principal{})
+	if uk, us, nobody := traffic.Arrive("in uk", "").who, traffic.Arrive("in us", "").who, traffic.Arrive("nobody", "192.0.2.50").who; uk == us || uk.kind != Payee || nobody != (caller{Address, "192.0.2.50"}) {
+		t.Errorf("payees are %v and %v, and nobody is %v", uk, us, nobody)
 	}
 	// Large bodies count for more.
 	now = now.Add(time.Minute)
@@ -82,11 +92,11 @@ func TestMemoryIsBounded(t *testing.T) {
 	traffic := New(l, func() time.Time { return time.Unix(0, 0) })
 	const most = 1_000
 	traffic.buckets.most, traffic.callers.most = most, most
-	Known(With(t.Context(), traffic.Arrive("steady", "")), Key, "k")
+	Known(With(t.Context(), traffic.Arrive("steady", "")), access.Principal{Kind: access.Program, ID: "k"})
 	asked := 0
 	for i := range 50 * most {
 		traffic.Arrive("", fmt.Sprint(i)).Refused(0)
-		Known(With(t.Context(), traffic.Arrive(fmt.Sprint("c", i), "x")), Key, fmt.Sprint(i))
+		Known(With(t.Context(), traffic.Arrive(fmt.Sprint("c", i), "x")), access.Principal{Kind: access.Program, ID: fmt.Sprint(i)})
 		if i%(most/4) == 0 {
 			v := traffic.Arrive("steady", "")
 			if refused := v.Refused(0) > 0; v.who.id != "k" || refused != (asked >= Burst) {

@@ -101,7 +101,7 @@ var house = []storey{
 	{"payouts/search", "what has a name is found by those who know it, each by a key", []string{"ledger/money", "ledger", "ledger/guard", "ledger/commerce", "payouts", "payouts/reconcile", "payouts/reports"}},
 	{"api/access", "who may call is decided before any business package is reached",
 		[]string{"ledger/postgres", "ledger/guard", "ledger/vault", "oidc", "oauth2", "jose"}},
-	{"api/traffic", "how often somebody asks is judged before anything is known of what is asked", []string{"rate"}},
+	{"api/traffic", "how often somebody asks is judged before anything is known of what is asked", []string{"api/access", "rate"}},
 	{"api/access/accesstest", "it lends tests an issuer that shares no code with what checks its tokens", nil},
 	{"api/console/browsertest", "it lends tests a real browser, which sees pages as people do and knows nothing of what they say", []string{"chromedp", "cdproto"}},
 	{"api/console/pdf", "a page goes to a browser of its own and comes back as a PDF, and neither knows what stands on it", []string{"chromedp", "cdproto"}},
