@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -95,6 +96,9 @@ func (c *call) answer() (reply, error) {
 func (c *call) admit() error {
 	var err error
 	if c.principal, err = c.identify(); err != nil {
+		if errors.Is(err, access.ErrUnauthenticated) || errors.Is(err, access.ErrTooMany) {
+			traffic.Unknown(c.ctx)
+		}
 		c.w.denied = fault.KindOf(err) != fault.Unavailable
 		return err
 	}

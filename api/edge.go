@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"io"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -85,6 +86,11 @@ func (s *service) inTurn(w *recorder, r *http.Request, next http.Handler) {
 			refused = traffic.ErrRateLimited
 		}
 	}
+	if r.ContentLength < 0 && refused == nil {
+		body := &measured{ReadCloser: r.Body}
+		r.Body = body
+		defer func() { visitor.Spent(body.bytes) }()
+	}
 	if reads && refused == nil {
 		ctx, cancel := context.WithTimeoutCause(r.Context(), longestWait, traffic.ErrBusy)
 		leave, err := visitor.Enter(ctx)
@@ -102,6 +108,19 @@ func (s *service) inTurn(w *recorder, r *http.Request, next http.Handler) {
 	default:
 		s.writeProblem(w, r, refused)
 	}
+}
+
+// measured is a body of which nobody said how long it is.
+type measured struct {
+	io.ReadCloser
+	bytes int64
+}
+
+// Read reads and counts.
+func (b *measured) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.bytes += int64(n)
+	return n, err
 }
 
 // isMessage reports whether a request is what processors and platforms send: it comes in bursts from a few addresses, and shows by its

@@ -56,13 +56,25 @@ func TestRates(t *testing.T) {
 		t.Errorf("ten seconds later %d are answered", n)
 	}
 
-	// Whoever shows nothing that is known is counted by address: all guesses together, and who shows nothing at all.
+	// Whoever shows nothing is counted by address, and keeps nobody there from being recognised.
+	if _, refused = exhaust(func() answer { return h.as("", "GET", "/openapi.json", "") }); refused.json(t)["code"] != "rate-limited" {
+		t.Errorf("who shows nothing is refused with %s", refused.body)
+	}
+	over, ended := h.key(access.NewKey{Books: []string{"uk"}, Scopes: []access.Scope{access.BooksRead}})
+	if a := read(ended); a.StatusCode != 200 {
+		t.Errorf("a key that was never seen is answered %d %s", a.StatusCode, a.body)
+	}
+
+	// All guesses from an address are counted together.
 	n, refused = exhaust(func() answer { return h.as("made-up-"+strings.Repeat("x", n%7), "GET", "/v1/books/uk", "") })
 	if refused.json(t)["code"] != "rate-limited" || n < traffic.Burst-3 || n > traffic.Burst {
 		t.Errorf("after %d guesses: %s", n, refused.body)
 	}
-	if n, refused = exhaust(func() answer { return h.as("", "GET", "/openapi.json", "") }); n != 0 {
-		t.Errorf("after %d answers more: %s", n, refused.body)
+	if err := h.access.Revoke(t.Context(), operator, over.ID, ""); err != nil {
+		t.Fatal(err)
+	}
+	if first, second := read(ended).StatusCode, read(ended).StatusCode; first != 401 || second != 429 {
+		t.Errorf("a key that was ended is answered %d, and then as a guess %d", first, second)
 	}
 	page := h.as("", "GET", "/", "", "Accept-Language", "ar")
 	if page.StatusCode != 429 || page.Header.Get("Retry-After") == "" || !strings.HasPrefix(page.Header.Get("Content-Type"), "text/html") || !strings.Contains(page.body, `dir="rtl"`) ||

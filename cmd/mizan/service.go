@@ -69,6 +69,8 @@ type serviceConfig struct {
 	secure bool
 	// proxies are believed when they say whom a request comes from.
 	proxies []netip.Prefix
+	// observers may read /metrics, beside this machine.
+	observers []netip.Prefix
 	// driver speaks to the payment processor; nil for none. simulator is the one of development behind it, nil elsewhere.
 	driver    processor.Driver
 	simulator *simulated
@@ -154,7 +156,7 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 		Statements: p.statements,
 		Questions:  p.questions,
 		Health:     p.health, LookPatience: config.lookPatience,
-		PublicURL: config.public, Secure: config.secure, TrustedProxies: config.proxies,
+		PublicURL: config.public, Secure: config.secure, TrustedProxies: config.proxies, MetricsFrom: config.observers,
 		Traffic:   traffic.New(config.traffic, now),
 		Now:       now,
 		Log:       config.log,

@@ -29,11 +29,12 @@ const (
 	// clearPage is how many sums are removed at a time.
 	clearPage = 10_000
 
-	// share is the part of its time, in percent, that a follower works while anybody posts. longestWait bounds one wait, and patience all
-	// waits of one Follow, so that sums that are far behind come up also while posting does not end; a job follows every minute.
-	share       = 5
-	longestWait = 5 * time.Second
-	patience    = 55 * time.Second
+	// share is the part of its time, in percent, that a follower works while anybody posts. longestWait bounds one wait; it is long enough
+	// to give way in full for a page that is added. patience bounds all waits of one Follow, so that sums that are far behind come up
+	// within about an hour also while posting does not end.
+	share       = 4
+	longestWait = 30 * time.Second
+	patience    = 55 * time.Minute
 )
 
 // givingWay begins to give way.

@@ -98,7 +98,7 @@ func (h *house) givesWay() {
 		h.set(h.clock().Add(time.Second))
 		h.ok(way.Rest(h.Context()))
 	}
-	if got, want := fmt.Sprint(waited), "[3.8s 5s 5s 1s]"; got != want {
+	if got, want := fmt.Sprint(waited), "[4.8s 24s 30s 1s]"; got != want {
 		h.Errorf("it waited %s, want %s", got, want)
 	}
 }
