@@ -123,7 +123,8 @@ func (c *serveCmd) Run(ctx context.Context, s *surroundings) error {
 	v, err := newService(ctx, pool, s.now, serviceConfig{
 		cursorKey: []byte(d.cursorKey), secrets: d.webhooks, vaultKeys: d.vaultKeys, vaultRegion: c.VaultRegion,
 		issuer: issuer, public: d.entry.public, secure: d.secure(), proxies: d.entry.proxies, sessionKey: d.entry.sessionKey, driver: d.driver, log: log,
-		withoutJobs: c.Jobs == "off", pollOnly: c.JobsPollOnly, clock: moved, reconcileShare: c.ReconcileShare, printer: printer, traffic: c.rateFlags.limits(), tls: d.certificate.config(log),
+		withoutJobs: c.Jobs == "off", pollOnly: c.JobsPollOnly, clock: moved, reconcileShare: c.ReconcileShare, printer: printer, traffic: c.rateFlags.limits(),
+		addresses: c.rateFlags.addresses(d.entry.proxies), tls: d.certificate.config(log),
 	})
 	if err != nil {
 		return err
