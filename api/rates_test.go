@@ -83,8 +83,12 @@ func TestRates(t *testing.T) {
 			t.Errorf("%s is answered %d", path, a.StatusCode)
 		}
 	}
-	if a := h.as("", "POST", "/v1/books/uk/inbound/shopify", "{}"); a.StatusCode == 429 {
-		t.Errorf("a message of a platform is refused with %s", a.body)
+	for _, op := range Operations() {
+		if path := strings.NewReplacer("{book}", "uk", "{processor}", "stripe").Replace(op.Path); op.Signed {
+			if a := h.as("", op.Method, path, "{}"); a.StatusCode == 429 {
+				t.Errorf("a message to %s is refused with %s", path, a.body)
+			}
+		}
 	}
 	if a := read(calm); a.StatusCode != 200 {
 		t.Errorf("from there the known key is answered %d %s", a.StatusCode, a.body)
