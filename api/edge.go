@@ -126,7 +126,9 @@ func (b *measured) Read(p []byte) (int, error) {
 // isMessage reports whether a request is what processors and platforms send: it comes in bursts from a few addresses, and shows by its
 // signature, and by nothing else, who sent it.
 func isMessage(r *http.Request) bool {
-	return r.Method == http.MethodPost && strings.Contains(r.URL.Path, "/inbound/") && r.Header["Authorization"] == nil && r.Header["Cookie"] == nil
+	path := r.URL.Path
+	door := strings.Contains(path, "/inbound/") || strings.HasPrefix(path, "/v1/processors/") && strings.HasSuffix(path, "/notices")
+	return door && r.Method == http.MethodPost && r.Header["Authorization"] == nil && r.Header["Cookie"] == nil
 }
 
 // credential is what a request shows to say who it comes from; empty if that is nothing, or more than one thing.

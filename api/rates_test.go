@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"regexp"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"mizan/api/access"
+	"mizan/api/client"
 	"mizan/api/console"
 	"mizan/api/traffic"
 )
@@ -51,6 +53,7 @@ func TestRates(t *testing.T) {
 	if a := read(calm); a.StatusCode != 200 {
 		t.Errorf("the other key is answered %d %s", a.StatusCode, a.body)
 	}
+	h.theClientWaits(hasty)
 	h.clock.forward(10 * time.Second)
 	if n, _ := exhaust(func() answer { return read(hasty) }); n != 5 {
 		t.Errorf("ten seconds later %d are answered", n)
@@ -92,12 +95,57 @@ func TestRates(t *testing.T) {
 			t.Errorf("%s is answered %d", path, a.StatusCode)
 		}
 	}
-	if a := h.as("", "POST", "/v1/books/uk/inbound/shopify", "{}"); a.StatusCode == 429 {
-		t.Errorf("a message of a platform is refused with %s", a.body)
+	for _, op := range Operations() {
+		if path := strings.NewReplacer("{book}", "uk", "{processor}", "stripe").Replace(op.Path); op.Signed {
+			if a := h.as("", op.Method, path, "{}"); a.StatusCode == 429 {
+				t.Errorf("a message to %s is refused with %s", path, a.body)
+			}
+		}
 	}
 	if a := read(calm); a.StatusCode != 200 {
 		t.Errorf("from there the known key is answered %d %s", a.StatusCode, a.body)
 	}
+}
+
+// theClientWaits has the Go client ask with a key that was just refused: it comes back when it may, or says at once that this takes longer than
+// it was told to wait.
+func (h *house) theClientWaits(key string) {
+	h.t.Helper()
+	refused := 0
+	transport := hearing{func(a *http.Response) {
+		if a.StatusCode == http.StatusTooManyRequests {
+			refused++
+			h.clock.forward(2 * time.Second)
+		}
+	}}
+	impatient, err := client.New(h.server.URL, key, client.Options{Patience: time.Second, Transport: hearing{func(*http.Response) { refused++ }}})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	var p *client.Problem
+	if _, err := impatient.Book(h.t.Context(), "uk"); !errors.As(err, &p) || p.Code != "rate-limited" || p.RetryAfter != 2*time.Second || refused != 1 {
+		h.t.Errorf("the impatient client is told %v, asked %d times", err, refused)
+	}
+	refused = 0
+	patient, err := client.New(h.server.URL, key, client.Options{Transport: transport})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	began := time.Now()
+	if book, err := patient.Book(h.t.Context(), "uk"); err != nil || book.Code != "uk" || refused != 1 || time.Since(began) < 2*time.Second {
+		h.t.Errorf("after %s and %d refusals the client has %v (%v)", time.Since(began), refused, book, err)
+	}
+}
+
+// hearing sends requests and tells of their answers.
+type hearing struct{ heard func(*http.Response) }
+
+func (t hearing) RoundTrip(r *http.Request) (*http.Response, error) {
+	a, err := http.DefaultTransport.RoundTrip(r)
+	if err == nil {
+		t.heard(a)
+	}
+	return a, err
 }
 
 // TestManyReadAtOnce: more readers than may work at once are all answered, one after the other.

@@ -233,7 +233,7 @@ func (c *console) chooseLanguage(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
-		c.fail(w, r, errFormRead.Because(err))
+		c.fail(w, r, unreadable(err))
 		return
 	}
 	l, ok := locale.Parse(r.PostForm.Get("lang"))

@@ -191,7 +191,7 @@ func (c *console) readDraft(w http.ResponseWriter, r *http.Request) (string, err
 		if errors.As(err, new(*http.MaxBytesError)) {
 			return "", errDraftSize
 		}
-		return "", errFormRead.Because(err)
+		return "", unreadable(err)
 	}
 	defer func() { _ = r.MultipartForm.RemoveAll() }()
 	if !c.holdsToken(v, r.PostForm.Get(tokenField)) {
@@ -201,12 +201,12 @@ func (c *console) readDraft(w http.ResponseWriter, r *http.Request) (string, err
 	if sent := r.MultipartForm.File["file"]; len(sent) == 1 && sent[0].Size > 0 {
 		f, err := sent[0].Open()
 		if err != nil {
-			return "", errFormRead.Because(err)
+			return "", unreadable(err)
 		}
 		defer f.Close()
 		content, err := io.ReadAll(io.LimitReader(f, draftBytes+1))
 		if err != nil {
-			return "", errFormRead.Because(err)
+			return "", unreadable(err)
 		}
 		text = string(content)
 	}

@@ -123,17 +123,13 @@ func (t *Traffic) Arrive(credential, address string) *Visitor {
 	return v
 }
 
-// network is the part of an address that one caller has.
+// network is the part of an address that one caller has, as text.
 func network(address string) string {
 	a, err := netip.ParseAddr(address)
 	if err != nil || !a.Is6() || a.Is4In6() {
 		return address
 	}
-	whole, err := a.WithZone("").Prefix(64)
-	if err != nil {
-		return address
-	}
-	return whole.String()
+	return networkOf(a).String()
 }
 
 // Refused says how long the visitor has to wait because of what it sent before; 0 lets it in, and counts. bytes is how long the body is

@@ -216,7 +216,7 @@ func (d *deployment) lookAtAddress(f *findings, check, variable, url string) {
 		f.wrong(check, "The way to the database "+firstFew(a.Unproven)+" could be overheard, or lead to somebody else.",
 			"Put sslmode=verify-full, and sslrootcert where the root is your own, into "+variable+".")
 	case why != "":
-		f.wrong(check, "The database's password of "+a.Role+" "+why+".", "Set another one with ALTER ROLE, such as openssl rand -base64 24 prints.")
+		f.wrong(check, "The database's password of "+a.Role+" "+why+".", "Set another one with ALTER ROLE, such as openssl rand -hex 24 prints.")
 	default:
 		f.ok(check, "The way to the database of "+variable+" is safe: "+map[bool]string{true: "TLS proves its name", false: "it does not leave this machine"}[a.Remote]+".")
 	}

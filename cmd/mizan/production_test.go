@@ -396,10 +396,19 @@ func testProduction(t *testing.T, h home, env map[string]string) {
 		t.Errorf("the report is not read:\n%s", said.stdout)
 	}
 	mizan(t, env, "", "doctor", "--quiet", "--verify-report", cert).want(t, verdict(stateWarn).code(), "is no report").quiet(t, env)
-	if err := os.WriteFile(report, []byte(`{"book":"uk","sound":false}`), 0o600); err != nil {
-		t.Fatal(err)
+	const whole = `{"installation_audit_trail":{"sound":true}}`
+	for text, says := range map[string]string{`{"book":"uk","sound":false}`: "found something in uk", `{"book":"uk","sound":true,"payouts":{"sound":true},"suspense":{"sound":false}}` + whole: "found something in uk",
+		`{"book":"uk","sound":true,"audit_trail":{"sound":false}}` + whole: "found something in uk", `{"installation_audit_trail":{"sound":false}}`: "found something in the trail of no book",
+		`{"book":"uk","sound":true}`: "did not come to its end", `{"book":"uk","sound":true}` + whole[:20]: "is no report", whole: ""} {
+		if err := os.WriteFile(report, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var f findings
+		(&doctorCmd{VerifyReport: report}).judgeVerification(&f, time.Now())
+		if len(f) != 1 || !strings.Contains(f[0].Says, says) || (f[0].State == stateOK) != (says == "") || (f[0].State == stateWrong) != strings.HasPrefix(says, "found") {
+			t.Errorf("%s: %+v", text, f)
+		}
 	}
-	mizan(t, env, "", "doctor", "--quiet", "--verify-report", report).want(t, verdict(stateWrong).code(), "found something in uk").quiet(t, env)
 	p.stop(t)
 	outcome{stdout: p.output()}.quiet(t, env)
 }

@@ -17,6 +17,7 @@ import (
 	"mizan/ledger/commerce"
 	"mizan/ledger/fault"
 	"mizan/ledger/guard"
+	"mizan/ledger/postgres"
 	"mizan/payouts"
 	"mizan/payouts/earnings"
 	"mizan/payouts/reconcile"
@@ -84,7 +85,8 @@ func (c *verifyCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	if err := d.current(ctx); err != nil {
 		return err
 	}
-	pool, err := d.pool(ctx, s, 4)
+	// It only reads, and a standby has the same rows.
+	pool, err := d.poolWith(ctx, s, postgres.Options{MaxConns: 4, Standby: true})
 	if err != nil {
 		return err
 	}

@@ -64,6 +64,8 @@ type Archive struct {
 type Slot struct {
 	Name   string
 	Active bool
+	// Lost reports that the server has thrown away what was kept for it, so that whoever followed must be made anew.
+	Lost bool
 	// Behind is how many bytes of log are kept for it.
 	Behind int64
 }
@@ -150,8 +152,8 @@ func (e *Examination) askLog(ctx context.Context, conn *pgx.Conn) error {
 		return err
 	}
 	rows, err := conn.Query(ctx, `
-		SELECT slot_name, active, coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::bigint
-		  FROM pg_replication_slots ORDER BY 3 DESC LIMIT $1`, maxTold)
+		SELECT slot_name, active, coalesce(wal_status = 'lost', false), coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::bigint
+		  FROM pg_replication_slots ORDER BY 4 DESC LIMIT $1`, maxTold)
 	if err != nil {
 		return err
 	}

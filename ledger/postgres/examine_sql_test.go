@@ -44,6 +44,12 @@ func TestExamine(t *testing.T) {
 	if lazy := examine(t, db.AppURL+"&options=-c%20synchronous_commit%3Doff"); lazy.Settings["synchronous_commit"] != "off" {
 		t.Errorf("the session's own setting is not told: %v", lazy.Settings)
 	}
+	for _, ahead := range []time.Duration{3 * time.Minute, -3 * time.Minute} {
+		late, err := postgres.Examine(t.Context(), db.AppURL, nil, func() time.Time { return time.Now().Add(-ahead) })
+		if err != nil || (late.Ahead-ahead).Abs() > late.Doubt+time.Second {
+			t.Errorf("a clock that is %s ahead is told to be %s (%v)", ahead, late.Ahead, err)
+		}
+	}
 	if e := examine(t, db.SuperURL); e.DataDirectory == "" || len(e.Powers) == 0 || !strings.Contains(e.Powers[0], "superuser") {
 		t.Errorf("a superuser: %+v", e)
 	}
