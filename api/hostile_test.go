@@ -57,6 +57,11 @@ func TestHostileRequests(t *testing.T) {
 		}
 		return
 	}
+	defer func() {
+		for _, line := range w.log.wrong {
+			t.Errorf("the log has the line %.600s", line)
+		}
+	}()
 	siege := &siege{hostileWorld: w, statuses: map[int]int{}}
 	began := time.Now()
 	siege.lay(0, 500) // what is made once has been made by then
@@ -94,9 +99,6 @@ func TestHostileRequests(t *testing.T) {
 	}
 	if w.log.lines == 0 {
 		t.Error("nothing was logged")
-	}
-	for _, line := range w.log.wrong {
-		t.Errorf("the log has the line %.600s", line)
 	}
 	t.Logf("seed %d: %d targets, %d requests in %v, of which %d were sent again: %v", w.seed, len(w.targets), *hostileCount, took.Round(time.Millisecond), siege.again, siege.statuses)
 }
@@ -368,7 +370,7 @@ func (s *siege) fits(q *hostileRequest, a *answer) {
 	switch {
 	case a.StatusCode < 500:
 	case a.StatusCode == 503 && (slices.Contains(busy, code) || q.target.op != nil && slices.ContainsFunc(q.target.op.Errors, func(e *fault.Error) bool { return e.Code == code && e.Kind == fault.Unavailable })):
-	case q.torn && a.StatusCode == 503: // the caller seems to have gone
+	case a.StatusCode == 503 && (q.torn || q.method == http.MethodHead): // the caller seems to have gone, or is not told which of these it is
 	case q.alone && !ours && (a.StatusCode == 501 || a.StatusCode == 505): // net/http's, for framings and versions that it does not know
 	default:
 		s.wrong(q, a, "a failure of ours")

@@ -70,7 +70,7 @@ func (l *watchedLog) Write(p []byte) (int, error) {
 			l.wrong = append(l.wrong, line)
 		}
 	}
-	if strings.Contains(line, `"level":"ERROR"`) {
+	if strings.Contains(line, `"level":"ERROR"`) || strings.Contains(line, `"status":500`) {
 		l.wrong = append(l.wrong, line)
 	}
 	l.wrong = l.wrong[:min(len(l.wrong), 30)]
