@@ -78,6 +78,7 @@ func TestHostileRequests(t *testing.T) {
 		w.clock.forward(time.Second)
 	}
 	took := time.Since(began)
+	siege.costs(siege.sample)
 	if err := end(); err != nil {
 		t.Error(err)
 	}
@@ -121,6 +122,7 @@ type siege struct {
 	mu       sync.Mutex
 	statuses map[int]int
 	refused  []hostileRequest
+	sample   []hostileRequest // some that were refused in the last round
 	again    int
 	// judged, if there is one, is told of each answer instead of the list of refused requests.
 	judged func(*hostileRequest, *answer)
@@ -162,7 +164,7 @@ func (s *siege) send(list []hostileRequest) {
 func (s *siege) refusedAgain() {
 	s.t.Helper()
 	list := s.refused
-	s.refused = nil
+	s.refused, s.sample = nil, list[:min(len(list), 100)]
 	for range 5 {
 		var kept []hostileRequest
 		accepted := 0
