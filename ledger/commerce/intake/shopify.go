@@ -213,7 +213,7 @@ func readShopifyOrder(book ledger.Book, m *Message, s *Source) verdict {
 				goods = read.minus(goods, read.amount(x.Price))
 			}
 		}
-		if goods < 0 {
+		if goods < 0 || goods > c.Max() { // no event holds it
 			read.failed = true
 		}
 		if !l.GiftCard && !read.failed { // a gift card is no goods yet
