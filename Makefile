@@ -85,12 +85,16 @@ reproducible: go ## Build the program twice, the second time from a copy elsewhe
 race: postgres tools ## Run the tests of the ledger and of payouts under the race detector.
 	go test -race -timeout 20m $(ARGS) $(RACE)
 
-fuzz: go ## Fuzz every fuzz target for FUZZTIME each (10s).
+# HOSTILE is how many requests are sent to the whole service, SEED which; some minutes for the million.
+HOSTILE ?= 1000000
+SEED    ?= 1
+fuzz: postgres ## Fuzz every fuzz target for FUZZTIME each (10s), and the whole service with a million requests.
 	@for file in $$(grep -rlE '^func Fuzz' --include='*_test.go' $(DIRS)); do \
 		for name in $$(grep -oE '^func Fuzz[A-Za-z0-9_]+' $$file | cut -c6-); do \
 			go test ./$$(dirname $$file) -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) || exit 1; \
 		done; \
 	done
+	go test ./api -run '^TestHostileRequests$$' -count=1 -v -timeout 3h -hostile.count $(HOSTILE) -hostile.seed $(SEED)
 
 mutants: postgres ## Seed bugs one by one and demand that a test notices each. ARGS: -mutant REGEXP, -why.
 	go vet -tags mutants ./cmd/mizan

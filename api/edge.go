@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -45,7 +44,7 @@ func (s *service) edge(next http.Handler) http.Handler {
 		defer func() {
 			caught := recover()
 			if caught != nil && caught != http.ErrAbortHandler {
-				s.afterPanic(w, r, caught)
+				s.afterPanic(w, r, fault.Caught(caught))
 			}
 			if w.status == 0 {
 				w.status = http.StatusOK // what net/http sends for a handler that says nothing
@@ -200,10 +199,9 @@ func harmlessID(s string) bool {
 	return !access.LooksSecret(s) && !pan.Found(s) && !pan.Account(s)
 }
 
-// afterPanic answers with a problem if nothing was sent yet. The value may hold anything, so only its place is logged
-// beside it, never the request.
-func (s *service) afterPanic(w *recorder, r *http.Request, caught any) {
-	s.log.Error("panic", "request_id", w.requestID, "route", w.route, "panic", caught, "stack", string(debug.Stack()))
+// afterPanic answers with a problem if nothing was sent yet. The log has of which type the panic was and where, nothing of the request.
+func (s *service) afterPanic(w *recorder, r *http.Request, caught fault.Panic) {
+	s.log.Error("panic", "request_id", w.requestID, "route", w.route, "panic", caught)
 	if w.status == 0 {
 		s.writeProblem(w, r, ErrInternal)
 	}
