@@ -38,11 +38,14 @@ func verifyTrail(ctx context.Context, trail *guard.Trail, book guard.Book) (trai
 }
 
 // printInstallation prints the verdict on the trail that belongs to no book.
-func (c *verifyCmd) printInstallation(w io.Writer, v trailVerdict) error {
+func (c *verifyCmd) printInstallation(w io.Writer, v trailVerdict, told toldVerdict) error {
 	if c.JSON {
-		return writeJSON(w, map[string]trailVerdict{"installation_audit_trail": v})
+		return writeJSON(w, map[string]any{"installation_audit_trail": v, "installation_acts_told": told})
 	}
-	return printTrail(w, "installation", v)
+	if err := printTrail(w, "installation", v); err != nil {
+		return err
+	}
+	return printTold(w, "installation", told)
 }
 
 // printTrail prints one line; whose says whose trail it is.

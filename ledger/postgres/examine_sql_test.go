@@ -73,6 +73,7 @@ func TestExamine(t *testing.T) {
 		{"GRANT CREATE ON SCHEMA public TO %s", "REVOKE CREATE ON SCHEMA public FROM %s", "in the schema public"},
 		{"GRANT CREATE ON DATABASE " + db.Name + " TO %s", "REVOKE CREATE ON DATABASE " + db.Name + " FROM %s", "create schemas"},
 		{"GRANT SET ON PARAMETER session_replication_role TO %s", "REVOKE SET ON PARAMETER session_replication_role FROM %s", "session_replication_role"},
+		{"GRANT TEMPORARY ON DATABASE " + db.Name + " TO %s", "REVOKE TEMPORARY ON DATABASE " + db.Name + " FROM %s", "temporary tables"},
 		// Who may become a role that could need not be it, and need not inherit.
 		{"ALTER ROLE " + owner + " SUPERUSER; ALTER ROLE %[1]s NOINHERIT; GRANT " + owner + " TO %[1]s", "REVOKE " + owner + " FROM %s; ALTER ROLE " + owner + " NOSUPERUSER", "superuser"},
 	} {
@@ -123,6 +124,26 @@ func TestAppendOnlyTables(t *testing.T) {
 	guarded, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil || !slices.Equal(guarded, migrations.AppendOnly()) {
 		t.Errorf("guarded are %q, named are %q (%v)", guarded, migrations.AppendOnly(), err)
+	}
+}
+
+// A function of ours that looks at tables says where, so that nothing a session puts before them is believed; and none that has its
+// owner's rights can be called, or made a trigger of, by somebody it was not given to.
+func TestFunctionsLookAtOurTables(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	rows, err := db.Pool.Query(t.Context(), `
+		SELECT p.proname || CASE WHEN p.prosecdef THEN ' has the owner''s rights' ELSE ' looks anywhere' END
+		  FROM pg_proc p
+		 WHERE p.pronamespace = 'public'::regnamespace
+		   AND (p.prosrc ~ '\m(FROM|JOIN|INTO|UPDATE)\s+[a-z]' AND p.proconfig::text IS DISTINCT FROM '{"search_path=public, pg_temp"}'
+		        OR p.prosecdef AND p.proname NOT IN ('prepare_partitions', 'hold_bank_balance', 'look_at_evidence')
+		           AND has_function_privilege('mizan_app', p.oid, 'EXECUTE')) ORDER BY 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, err := pgx.CollectRows(rows, pgx.RowTo[string]); err != nil || len(found) > 0 {
+		t.Errorf("%q, %v", found, err)
 	}
 }
 
