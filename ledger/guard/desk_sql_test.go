@@ -359,6 +359,17 @@ func TestBehindTheDesk(t *testing.T) {
 	if got := o.state(open.ID); fmt.Sprint(got) != fmt.Sprint(open) {
 		t.Errorf("afterwards %+v", got)
 	}
+	// Somebody else's name may be written, but nothing was told of it: the trail has no row of such a decision.
+	told, err := o.trail.Approvals(t.Context(), uk)
+	if err != nil || !told.Sound() || told.Looked != 1 {
+		t.Errorf("%+v, %v", told, err)
+	}
+	if _, err := o.db.Pool.Exec(t.Context(), decide("per_bob", present), open.ID); err != nil {
+		t.Fatal(err)
+	}
+	if told, err = o.trail.Approvals(t.Context(), uk); err != nil || told.Looked != 2 || len(told.Untold) != 1 || told.Untold[0].Place != open.ID {
+		t.Errorf("%+v, %v", told, err)
+	}
 }
 
 // TestTamperedVersion changes what was asked for with a superuser's rights: it does not run.

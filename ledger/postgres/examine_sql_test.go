@@ -145,6 +145,25 @@ func TestFunctionsLookAtOurTables(t *testing.T) {
 	if found, err := pgx.CollectRows(rows, pgx.RowTo[string]); err != nil || len(found) > 0 {
 		t.Errorf("%q, %v", found, err)
 	}
+	// Nor has the service's role another way around the guards: it makes nothing, becomes nobody, reads and writes no file of the server.
+	for _, sql := range []string{
+		`SET session_replication_role = replica`, `SET ROLE mizan_owner`, `ALTER ROLE mizan_app SUPERUSER`, `ALTER SYSTEM SET fsync = off`, `CREATE SCHEMA eve`,
+		`CREATE TABLE eve (x int)`, `CREATE TEMP TABLE books (x int)`, `CREATE FUNCTION eve() RETURNS int LANGUAGE sql AS 'SELECT 1'`,
+		`CREATE TRIGGER eve BEFORE INSERT ON entries EXECUTE FUNCTION refuse_change()`, `CREATE EVENT TRIGGER eve ON ddl_command_start EXECUTE FUNCTION refuse_change()`,
+		`ALTER TABLE entries DISABLE TRIGGER ALL`, `ALTER TABLE payouts DROP CONSTRAINT payouts_chain`, `DROP FUNCTION guard_payout() CASCADE`, `SELECT guard_table('payouts', '')`,
+		`DO $$ BEGIN UPDATE entries SET amount = 1; END $$`, `MERGE INTO entries e USING (SELECT 1) x ON true WHEN MATCHED THEN DELETE`,
+		`INSERT INTO transaction_links SELECT 1, 'reverses', 1, 2 ON CONFLICT (book_id, kind, target) DO UPDATE SET sequence = 3`,
+		`INSERT INTO entries_p000001 SELECT * FROM entries`, `SELECT * FROM entries FOR UPDATE`, `TRUNCATE earnings`,
+		`UPDATE bank_balances SET balance = 1`, `INSERT INTO fact_events VALUES ('x.y')`, `UPDATE partition_head SET width = 1000`, `SELECT setval('river.river_job_id_seq', 1)`,
+		`UPDATE payouts SET rail_account = 'acct_eve'`, `UPDATE payouts SET amount = 1`, `UPDATE payouts SET needs_person = false`, `UPDATE payout_destinations SET account = 'acct_eve'`,
+		`UPDATE payout_attempts SET account = 'acct_eve'`, `UPDATE api_keys SET secret_hash = sha256('eve')`, `UPDATE api_keys SET scopes = '{*}'`, `UPDATE sessions SET holder = 'eve'`,
+		`UPDATE vault_lookups SET subject = 'eve'`, `UPDATE evidence_lines SET net = 1`, `UPDATE recon_pairings SET members = '[]'`, `DELETE FROM recon_items`,
+		`COPY (SELECT 1) TO PROGRAM 'true'`, `COPY books TO '/tmp/eve'`, `SELECT pg_read_file('/etc/hostname')`, `SELECT lo_import('/etc/hostname')`, `SELECT rolpassword FROM pg_authid`,
+	} {
+		if _, err := db.Pool.Exec(t.Context(), sql); postgres.SQLState(err) != "42501" {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
 }
 
 // What cannot be asked is an error, and an address is never repeated.
