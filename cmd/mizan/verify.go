@@ -114,15 +114,8 @@ func (c *verifyCmd) Run(ctx context.Context, s *surroundings) (err error) {
 		all = verdicts{all.sound && one.sound, all.chained && one.chained, all.told && one.told, all.accounted && one.accounted, all.summed && one.summed, errors.Join(all.unread, one.unread)}
 	}
 	if c.Book == "" {
-		verdict, err := verifyTrail(ctx, trail, guard.Book{})
+		verdict, told, err := c.verifyInstallation(ctx, s, trail)
 		if err != nil {
-			return err
-		}
-		told, err := toldOfInstallation(ctx, trail)
-		if err != nil {
-			return err
-		}
-		if err := c.printInstallation(s.stdout, verdict, told); err != nil {
 			return err
 		}
 		all.chained, all.told = all.chained && verdict.Sound, all.told && told.Sound

@@ -1,6 +1,8 @@
+-- +goose NO TRANSACTION
 -- What the application's role could still undo or plant: a guard that looks at another table looks at the one in our schema, whatever
 -- a session has put in front of it; what was revoked, ended or spent stays so; an order to a processor is of the payout it names; and
 -- a notice is forgotten by when it came, too.
+-- Each statement commits by itself, so that no table is kept while another is waited for, and may be run again after an interruption.
 
 -- +goose Up
 
@@ -79,7 +81,7 @@ END $$;
 -- +goose StatementBegin
 -- What was taken away stays so: a key or a role that was revoked is not given back but given anew, and its end only comes nearer. Who
 -- vouches for a person is set once; who was deactivated is not let in again. A session that has ended and a link that was used are over.
-CREATE FUNCTION guard_access() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION guard_access() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     was jsonb := to_jsonb(OLD);
     is_now jsonb := to_jsonb(NEW);
@@ -92,14 +94,18 @@ BEGIN
     END LOOP;
     RETURN NEW;
 END $$;
-CREATE FUNCTION guard_access_end() RETURNS trigger LANGUAGE plpgsql AS $$
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION guard_access_end() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF OLD.expires_at IS NOT NULL AND (NEW.expires_at IS NULL OR NEW.expires_at > OLD.expires_at) THEN
         RAISE EXCEPTION 'the end of % only comes nearer', TG_TABLE_NAME USING ERRCODE = '42501', CONSTRAINT = 'access_end';
     END IF;
     RETURN NEW;
 END $$;
-CREATE FUNCTION guard_person() RETURNS trigger LANGUAGE plpgsql AS $$
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION guard_person() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF (OLD.deactivated_at IS NOT NULL AND NEW.deactivated_at IS NULL) OR NEW.sessions_from < OLD.sessions_from THEN
         RAISE EXCEPTION 'who was shut out stays so' USING ERRCODE = '42501', CONSTRAINT = 'people_shut_out';
@@ -108,14 +114,14 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 -- Noting that a key was used or a session seen is none of this, and costs nothing more.
-CREATE TRIGGER stays BEFORE UPDATE OF revoked_at ON api_keys FOR EACH ROW EXECUTE FUNCTION guard_access('revoked_at');
-CREATE TRIGGER ends BEFORE UPDATE OF expires_at ON api_keys FOR EACH ROW EXECUTE FUNCTION guard_access_end();
-CREATE TRIGGER stays BEFORE UPDATE OF revoked_at, revoked_by ON role_grants FOR EACH ROW EXECUTE FUNCTION guard_access('revoked_at', 'revoked_by');
-CREATE TRIGGER ends BEFORE UPDATE OF expires_at ON role_grants FOR EACH ROW EXECUTE FUNCTION guard_access_end();
-CREATE TRIGGER stays BEFORE UPDATE OF issuer, subject ON people FOR EACH ROW EXECUTE FUNCTION guard_access('issuer', 'subject');
-CREATE TRIGGER shut_out BEFORE UPDATE OF deactivated_at, sessions_from ON people FOR EACH ROW EXECUTE FUNCTION guard_person();
-CREATE TRIGGER stays BEFORE UPDATE OF ended_at ON sessions FOR EACH ROW EXECUTE FUNCTION guard_access('ended_at');
-CREATE TRIGGER stays BEFORE UPDATE OF used_at ON sign_in_links FOR EACH ROW EXECUTE FUNCTION guard_access('used_at');
+CREATE OR REPLACE TRIGGER stays BEFORE UPDATE OF revoked_at ON api_keys FOR EACH ROW EXECUTE FUNCTION guard_access('revoked_at');
+CREATE OR REPLACE TRIGGER ends BEFORE UPDATE OF expires_at ON api_keys FOR EACH ROW EXECUTE FUNCTION guard_access_end();
+CREATE OR REPLACE TRIGGER stays BEFORE UPDATE OF revoked_at, revoked_by ON role_grants FOR EACH ROW EXECUTE FUNCTION guard_access('revoked_at', 'revoked_by');
+CREATE OR REPLACE TRIGGER ends BEFORE UPDATE OF expires_at ON role_grants FOR EACH ROW EXECUTE FUNCTION guard_access_end();
+CREATE OR REPLACE TRIGGER stays BEFORE UPDATE OF issuer, subject ON people FOR EACH ROW EXECUTE FUNCTION guard_access('issuer', 'subject');
+CREATE OR REPLACE TRIGGER shut_out BEFORE UPDATE OF deactivated_at, sessions_from ON people FOR EACH ROW EXECUTE FUNCTION guard_person();
+CREATE OR REPLACE TRIGGER stays BEFORE UPDATE OF ended_at ON sessions FOR EACH ROW EXECUTE FUNCTION guard_access('ended_at');
+CREATE OR REPLACE TRIGGER stays BEFORE UPDATE OF used_at ON sign_in_links FOR EACH ROW EXECUTE FUNCTION guard_access('used_at');
 ALTER TABLE api_keys ENABLE ALWAYS TRIGGER stays;
 ALTER TABLE api_keys ENABLE ALWAYS TRIGGER ends;
 ALTER TABLE role_grants ENABLE ALWAYS TRIGGER stays;
