@@ -161,4 +161,31 @@ func TestAnUnreleasedRunSendsNothing(t *testing.T) {
 	if err := plant("transfer", p.RailAccount, "", p.Amount, "USD"); err != nil {
 		t.Errorf("what the payout is: %v", err)
 	}
+	// A release that nobody decided is found: of the run, and of a payout that needed a person.
+	untold := func() (places []string) {
+		t.Helper()
+		told, err := h.Told(t.Context(), h.book)
+		h.must(err)
+		for _, c := range told.Untold {
+			if c.Act == "payout_run.release" {
+				places = append(places, c.Place)
+			}
+		}
+		return places
+	}
+	owner, err := pgx.Connect(t.Context(), h.db.OwnerURL)
+	h.must(err)
+	defer func() { _ = owner.Close(context.Background()) }()
+	_, err = owner.Exec(t.Context(), `UPDATE payouts SET needs_person = true WHERE book_id = $1 AND id = $2`, h.book.ID, p.ID)
+	h.must(err)
+	if got := untold(); got != nil {
+		t.Errorf("released are %q", got)
+	}
+	_, err = h.db.Pool.Exec(t.Context(), `UPDATE payouts SET released_at = now() WHERE book_id = $1 AND id = $2`, h.book.ID, p.ID)
+	h.must(err)
+	_, err = h.db.Pool.Exec(t.Context(), `UPDATE payout_runs SET state = 'released', approval = 'ap_evesevesevesevee' WHERE book_id = $1 AND id = $2`, h.book.ID, runs[0].ID)
+	h.must(err)
+	if got, want := untold(), []string{runs[0].ID, runs[0].ID + "/" + p.ID}; !slices.Equal(got, want) {
+		t.Errorf("released are %q, want %q", got, want)
+	}
 }

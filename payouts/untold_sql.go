@@ -29,10 +29,11 @@ SELECT DISTINCT ON (o.payee) o.payee, 'payee:' || o.payee, 'payout_override.chan
 	claimReleasedRuns guard.Claims = `
 SELECT r.id, 'run:' || r.id, 'payout_run.release', '' FROM payout_runs r
  WHERE r.book_id = $1 AND r.id > $2 AND r.state = 'released' ORDER BY r.id LIMIT $3`
-	// A payout that needed a person is released with its run, also where the run itself needed none.
+	// A payout that needed a person is released with its run, also where the run itself needed none. Those that wait are passed by, so
+	// that a page never reads more rows than it has.
 	claimReleasedPayouts guard.Claims = `
-SELECT DISTINCT p.run_id, 'run:' || p.run_id, 'payout_run.release', '' FROM payouts p
- WHERE p.book_id = $1 AND p.run_id > $2 AND p.needs_person AND p.released_at IS NOT NULL ORDER BY p.run_id LIMIT $3`
+SELECT p.run_id || '/' || p.id, CASE WHEN p.released_at IS NOT NULL THEN 'run:' || p.run_id ELSE '' END, 'payout_run.release', '' FROM payouts p
+ WHERE p.book_id = $1 AND (p.run_id, p.id) > (split_part($2, '/', 1), split_part($2, '/', 2)) AND p.needs_person ORDER BY p.run_id, p.id LIMIT $3`
 )
 
 // Told compares what decides where a book's money goes with the acts that its trail tells of.

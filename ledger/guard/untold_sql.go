@@ -15,7 +15,7 @@ SELECT c.n - 1
   FROM unnest($2::text[], $3::text[], $4::text[]) WITH ORDINALITY c (object, act, says, n)
   LEFT JOIN LATERAL (SELECT true AS told FROM audit_rows r
                       WHERE r.book_id = $1 AND r.object = c.object AND r.act = ANY (string_to_array(c.act, ' ')) AND (c.says = '' OR strpos(r.after, c.says) > 0) LIMIT 1) t ON true
- WHERE t.told IS NULL ORDER BY c.n`
+ WHERE t.told IS NULL AND c.object <> '' ORDER BY c.n`
 
 	sqlClaimApprovals = `
 SELECT a.id, 'approval:' || a.id, 'approval.approved', '' FROM approvals a WHERE a.book_id = $1 AND a.id > $2 AND a.state = 'done' ORDER BY a.id LIMIT $3`
@@ -26,7 +26,7 @@ type Claim struct {
 	// Place is the thing's own in the order of its list, such as its id.
 	Place string
 	// Object and Act are those of the row that tells of it, Act perhaps one of several with spaces between them; Says is a part of what
-	// stands after the act in that row, empty for anything.
+	// stands after the act in that row, empty for anything. A claim without an object is passed by.
 	Object, Act, Says string
 }
 
@@ -85,7 +85,11 @@ func (t *Trail) compare(ctx context.Context, book Book, list Claims) (told Told,
 				told.Untold = append(told.Untold, page[n])
 			}
 		}
-		told.Looked += int64(len(page))
+		for _, c := range page {
+			if c.Object != "" {
+				told.Looked++
+			}
+		}
 		if len(page) < claimPage {
 			return told, nil
 		}
