@@ -185,6 +185,7 @@ func (e *Examination) askPowers(ctx context.Context, conn *pgx.Conn) error {
 		     WHERE nspname IN ('public', 'river') AND has_schema_privilege(oid, 'CREATE')
 		    UNION SELECT 11, 'may set session_replication_role, which switches triggers off'
 		     WHERE has_parameter_privilege('session_replication_role', 'SET')
+		    UNION SELECT 12, 'may create temporary tables' WHERE has_database_privilege(current_database(), 'TEMPORARY')
 		) AS powers (place, power) ORDER BY place, power LIMIT $1`, maxTold)
 	if err != nil {
 		return err
