@@ -177,7 +177,7 @@ func (c *doctorCmd) judgeVerification(f *findings, now time.Time) {
 
 // readVerifyReport returns when the report was written, and how many books it is of and which of them were not sound.
 func readVerifyReport(name string) (at time.Time, books int, unsound []string, err error) {
-	file, err := os.Open(name)
+	file, err := os.Open(name) // #nosec G304 -- the operator names the file, and may read it
 	if err != nil {
 		return at, 0, nil, err
 	}
