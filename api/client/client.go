@@ -263,9 +263,9 @@ func (p *Problem) pause(attempt int) time.Duration {
 		d = firstPause << (attempt - 1)
 	}
 	if asked := p.RetryAfter; asked > 0 {
-		return asked + rand.N(max(d, asked/2))
+		return asked + rand.N(max(d, asked/2)) // #nosec G404 -- a wait is spread, not kept secret
 	}
-	return d/2 + rand.N(d/2)
+	return d/2 + rand.N(d/2) // #nosec G404 -- a wait is spread, not kept secret
 }
 
 // wait waits for d, and reports false if ctx ended first.

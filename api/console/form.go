@@ -74,7 +74,7 @@ func (c *console) bind(w http.ResponseWriter, v *visit) {
 
 // cookie is a cookie as all of ours are: for this site alone, and out of reach of scripts.
 func (c *console) cookie(name, value string) *http.Cookie {
-	return &http.Cookie{Name: name, Value: value, Path: "/", Secure: c.Secure, HttpOnly: true, SameSite: http.SameSiteStrictMode}
+	return &http.Cookie{Name: name, Value: value, Path: "/", Secure: c.Secure, HttpOnly: true, SameSite: http.SameSiteStrictMode} // #nosec G124 -- Secure follows --public-url, which production mode demands to be https
 }
 
 // fromHere refuses what other sites make a browser send.

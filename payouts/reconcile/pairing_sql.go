@@ -254,7 +254,7 @@ func closeItems(ctx context.Context, tx pgx.Tx, book ledger.Book, p *PairingReco
 	var sequences []int64
 	var lines []int16
 	for _, e := range p.Entries {
-		sequences, lines = append(sequences, e.Sequence), append(lines, int16(e.Line))
+		sequences, lines = append(sequences, e.Sequence), append(lines, int16(e.Line)) // #nosec G115 -- a transaction has 500 lines at most
 	}
 	var closed, currencies int
 	var difference int64
