@@ -47,6 +47,8 @@ type Operation struct {
 	SecondPerson string
 	// Signed says that the request proves by its own signature who sends it, and that no key is asked for.
 	Signed bool
+	// Reads says that it only reads, and much, although it is no GET: it waits for its turn among those that read.
+	Reads bool
 	// Query is a struct whose fields are the parameters, nil for none.
 	Query reflect.Type
 	// Body is the type of the request's body, nil for none; BodyLimit bounds it in bytes.
@@ -204,7 +206,7 @@ func (op *Operation) refusals() []*fault.Error {
 	all := []*fault.Error{ErrRequest, ErrURISize, ErrHeaders, ErrInternal, ErrUnavailable}
 	if op.Path != "/livez" && op.Path != "/readyz" {
 		all = append(all, traffic.ErrRateLimited)
-		if op.Method == http.MethodGet {
+		if op.Method == http.MethodGet || op.Reads {
 			all = append(all, traffic.ErrBusy)
 		}
 	}
