@@ -82,6 +82,13 @@ func (c *call) answer() (reply, error) {
 	if c.query, err = parseQuery(c.r.URL.RawQuery, c.op.allowed); err != nil {
 		return reply{}, err
 	}
+	if c.op.Reads {
+		leave, err := traffic.Turn(c.ctx)
+		if err != nil {
+			return reply{}, err
+		}
+		defer leave()
+	}
 	if c.op.BodyLimit > 0 {
 		c.held = c.weight()
 		if !c.service.room.take(c.principal.ID, c.held) {

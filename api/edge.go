@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"mizan/api/access"
 	"mizan/api/traffic"
@@ -65,9 +64,6 @@ func (s *service) edge(next http.Handler) http.Handler {
 	})
 }
 
-// longestWait is how long a request that only reads waits for its turn.
-const longestWait = 5 * time.Second
-
 // inTurn lets a request in if its caller does not ask too often, one that only reads when its turn has come. Whether the process lives, and
 // what pages look like, is told to everybody at once.
 func (s *service) inTurn(w *recorder, r *http.Request, next http.Handler) {
@@ -91,9 +87,7 @@ func (s *service) inTurn(w *recorder, r *http.Request, next http.Handler) {
 		defer func() { visitor.Spent(body.bytes) }()
 	}
 	if reads && refused == nil {
-		ctx, cancel := context.WithTimeoutCause(r.Context(), longestWait, traffic.ErrBusy)
-		leave, err := visitor.Enter(ctx)
-		cancel()
+		leave, err := visitor.Enter(r.Context())
 		if refused = err; err == nil {
 			defer leave()
 		}

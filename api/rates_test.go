@@ -1,10 +1,12 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -148,10 +150,15 @@ func (t hearing) RoundTrip(r *http.Request) (*http.Response, error) {
 	return a, err
 }
 
-// TestManyReadAtOnce: more readers than may work at once are all answered, one after the other.
+// TestManyReadAtOnce: more readers than may work at once are all answered, one after the other. A rehearsal, which reads more than any of
+// them, stands in the same line.
 func TestManyReadAtOnce(t *testing.T) {
 	t.Parallel()
-	h := open(t, func(c *Config) { c.Traffic = traffic.New(traffic.Limits{Together: 1}, c.Now) })
+	var gate *traffic.Traffic
+	h := open(t, func(c *Config) {
+		gate = traffic.New(traffic.Limits{Together: 1}, c.Now)
+		c.Traffic = gate
+	})
 	answers := make(chan int, 40)
 	for range cap(answers) {
 		go func() { answers <- h.do("GET", "/v1/books/uk", "").StatusCode }()
@@ -161,4 +168,24 @@ func TestManyReadAtOnce(t *testing.T) {
 			t.Errorf("a reader is answered %d", status)
 		}
 	}
+	ctx, cancel := context.WithCancel(t.Context())
+	full := make(chan struct{})
+	var once sync.Once
+	var line sync.WaitGroup
+	for range 300 { // more than a line holds
+		line.Go(func() {
+			leave, err := gate.Arrive("Bearer "+testKey, "127.0.0.1").Enter(ctx)
+			if err != nil {
+				once.Do(func() { close(full) })
+				return
+			}
+			<-ctx.Done()
+			leave()
+		})
+	}
+	<-full
+	h.refused(503, "busy", "POST", ruleSets+"/rehearsal", ownRuleSet(t))
+	cancel()
+	line.Wait()
+	h.must(200, "POST", ruleSets+"/rehearsal", ownRuleSet(t))
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"mizan/api/access"
+	"mizan/api/traffic"
 	"mizan/ledger/commerce"
 	"mizan/ledger/fault"
 	"mizan/ledger/money"
@@ -316,7 +317,15 @@ func (c *console) rehearseDraft(ctx context.Context, who cashier, f url.Values, 
 	if err != nil || bad != nil || from.IsZero() || to.IsZero() || !from.Before(to) {
 		return errDraftDays
 	}
+	if err := who.principal().Allow(access.BalancesRead, who.o.Code); err != nil { // it tells what each payee has got
+		return err
+	}
 	p.From, p.To = f.Get("from"), f.Get("to")
+	leave, err := traffic.Turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	q := commerce.RehearsalQuery{From: from, To: to}
 	if next != "" {
 		event, sequence, _ := strings.Cut(next, ",")

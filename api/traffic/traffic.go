@@ -183,13 +183,29 @@ func (v *Visitor) bucket() *rate.Limiter {
 	return b
 }
 
-// Enter waits until the visitor's turn to read has come, and returns what ends it. It returns ErrBusy if too many wait, and the context's
-// cause when that ends first. A turn ends by itself after a second: what lasts longer is a file on its way or waits for something else.
+// longestWait is how long a request waits for its turn to read.
+const longestWait = 5 * time.Second
+
+// Enter waits until the visitor's turn to read has come, and returns what ends it. It returns ErrBusy if too many wait or its turn has not
+// come for too long, and the context's cause when that ends first. A turn ends by itself after a second: what lasts longer is a file on its
+// way or waits for something else.
 func (v *Visitor) Enter(ctx context.Context) (leave func(), err error) {
 	if v.t.gate == nil {
 		return func() {}, nil
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, longestWait, ErrBusy)
+	defer cancel()
 	return v.t.gate.enter(ctx, v.who.name(), v.who.stranger())
+}
+
+// Turn is Enter for the visitor of a request's context, for what reads much and does not show it by its method. A request of nobody's does
+// not wait.
+func Turn(ctx context.Context) (leave func(), err error) {
+	v, ok := ctx.Value(visitorKey{}).(*Visitor)
+	if !ok {
+		return func() {}, nil
+	}
+	return v.Enter(ctx)
 }
 
 type (
