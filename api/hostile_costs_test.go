@@ -91,7 +91,7 @@ func (s *siege) costs(refused []hostileRequest) {
 	}
 	for i := range s.targets {
 		target := &s.targets[i]
-		if target.op == nil || target.op.Body == nil && target.op.BodyMedia == nil || !*hostileCosts && !slices.Contains([]string{"post-transactions", "post-event", "add-rule-set"}, target.op.ID) || i > 0 && s.targets[i-1].op == target.op {
+		if target.op == nil || target.op.Body == nil && target.op.BodyMedia == nil || !*hostileCosts && !slices.Contains([]string{"post-event", "add-rule-set"}, target.op.ID) || i > 0 && s.targets[i-1].op == target.op {
 			continue
 		}
 		own := header

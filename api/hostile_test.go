@@ -164,7 +164,7 @@ func (s *siege) send(list []hostileRequest) {
 func (s *siege) refusedAgain() {
 	s.t.Helper()
 	list := s.refused
-	s.refused, s.sample = nil, list[:min(len(list), 100)]
+	s.refused, s.sample = nil, list[:min(len(list), 40)]
 	for range 5 {
 		var kept []hostileRequest
 		accepted := 0
@@ -361,7 +361,7 @@ func (s *siege) judge(q *hostileRequest, all []answer) {
 	case s.judged != nil:
 		s.judged(q, first)
 	case slices.Contains(remembered, first.code()):
-	case len(all) == 1 && first.StatusCode >= 400 && first.StatusCode < 500 && len(s.refused) < keptRefusals:
+	case len(all) == 1 && first.StatusCode >= 400 && first.StatusCode < 500 && len(s.refused) < min(keptRefusals, int(*hostileCount/5)):
 		s.refused = append(s.refused, *q)
 	}
 }
