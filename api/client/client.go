@@ -256,14 +256,17 @@ func (c *Client) attempt(ctx context.Context, q call) (http.Header, []byte, erro
 }
 
 // pause says how long to wait after the attempt: a doubling time taken at random between half and all of it, or what the
-// service asks for and up to half as much again. It is never less than asked: who comes earlier is refused again.
+// service asks for and a little more. It is never less than asked: who comes earlier is refused again.
 func (p *Problem) pause(attempt int) time.Duration {
 	d := longestPause
 	if attempt < 6 {
 		d = firstPause << (attempt - 1)
 	}
 	if asked := p.RetryAfter; asked > 0 {
-		return asked + rand.N(max(d, asked/2)) // #nosec G404 -- a wait is spread, not kept secret
+		if p.Status == http.StatusTooManyRequests { // many of one key's processes may have been told the same
+			d = max(d, asked/2)
+		}
+		return asked + rand.N(d) // #nosec G404 -- a wait is spread, not kept secret
 	}
 	return d/2 + rand.N(d/2) // #nosec G404 -- a wait is spread, not kept secret
 }
