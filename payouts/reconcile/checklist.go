@@ -288,6 +288,20 @@ func (s *Service) checkRest(ctx context.Context, book ledger.Book, j *judged, op
 		}
 		turns = append(turns, []int{n})
 	}
+	inTurns(ctx, turns, check)
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	for n, i := range items {
+		if slow := checks[n].slow; slow != "" {
+			j.seen.items[slow] = i
+		}
+	}
+	return items, nil
+}
+
+// inTurns makes the checks of each turn one after the other, and some turns beside each other.
+func inTurns(ctx context.Context, turns [][]int, check func(n int)) {
 	left := make(chan []int, len(turns))
 	for _, turn := range turns {
 		left <- turn
@@ -309,15 +323,6 @@ func (s *Service) checkRest(ctx context.Context, book ledger.Book, j *judged, op
 		}
 		working.Wait()
 	}
-	if err := context.Cause(ctx); err != nil {
-		return nil, err
-	}
-	for n, i := range items {
-		if slow := checks[n].slow; slow != "" {
-			j.seen.items[slow] = i
-		}
-	}
-	return items, nil
 }
 
 // checkOrder judges the months that closing one would close with it: only the first close of all takes earlier ones along.
