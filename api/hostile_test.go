@@ -373,7 +373,7 @@ func (s *siege) fits(q *hostileRequest, a *answer) {
 	case a.StatusCode < 500:
 	case a.StatusCode == 503 && (slices.Contains(busy, code) || q.target.op != nil && slices.ContainsFunc(q.target.op.Errors, func(e *fault.Error) bool { return e.Code == code && e.Kind == fault.Unavailable })):
 	case a.StatusCode == 503 && (q.torn || q.method == http.MethodHead): // the caller seems to have gone, or is not told which of these it is
-	case q.alone && !ours && (a.StatusCode == 501 || a.StatusCode == 505): // net/http's, for framings and versions that it does not know
+	case q.alone && (code == ErrEncoding.Code || code == ErrVersion.Code): // framings and versions that are not known
 	default:
 		s.wrong(q, a, "a failure of ours")
 	}
