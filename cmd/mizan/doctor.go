@@ -61,6 +61,9 @@ func (c *doctorCmd) Run(ctx context.Context, s *surroundings) error {
 		return err
 	}
 	if d.database.appURL == "" {
+		if c.VerifyReport != "" || c.DataDisk != "" || c.Production || d.given() {
+			return errNoAddress
+		}
 		return c.machine(ctx, s)
 	}
 	if _, err := printerOf(c.Chromium); err != nil {
@@ -70,6 +73,8 @@ func (c *doctorCmd) Run(ctx context.Context, s *surroundings) error {
 		return err
 	}
 	found := d.lookAtSettings()
+	ctx, stop := context.WithTimeout(ctx, lookPatience)
+	defer stop()
 	there, examined, err := d.lookAtDatabase(ctx, s)
 	if found = append(found, there...); err == nil {
 		err = c.lookAtRunning(ctx, s, d, examined, &found)

@@ -35,11 +35,14 @@ const (
 
 // lookAtRunning looks at what a running service should be looked at for.
 func (c *doctorCmd) lookAtRunning(ctx context.Context, s *surroundings, d *deployment, e postgres.Examination, f *findings) error {
-	if !e.Standby { // which has its log from elsewhere
+	answered := e.Major >= postgres.OldestMajor // an older server was asked nothing else
+	if answered && !e.Standby {                 // which has its log from elsewhere
 		judgeArchive(f, e, s.now())
 		judgeFollowers(f, e)
 	}
-	c.judgeRoom(f, d, e)
+	if answered {
+		c.judgeRoom(f, d, e)
+	}
 	if c.BehindTLSProxy && d.certificate != nil {
 		f.warn("listen", "The service speaks TLS itself and is told that a proxy ends it.", "Leave --behind-tls-proxy out, unless the proxy speaks TLS to the service too.")
 	}
@@ -253,15 +256,15 @@ func readVerifyReport(name string) (r verifyReport, err error) {
 func (p *parts) judgeVault(ctx context.Context, f *findings) error {
 	if err := p.vault.Check(ctx); err != nil {
 		if fault.KindOf(err) == fault.Internal {
-			return err
+			return unreachable(err)
 		}
 		f.wrong("vault", "Personal data that are stored do not open.", explain(err))
 		return nil
 	}
-	masters, err := p.vault.Masters(ctx)
+	masters, err := p.vault.MastersInUse(ctx)
 	switch {
 	case err != nil:
-		return err
+		return unreachable(err)
 	case len(masters) == 0:
 		f.ok("vault", "The vault is empty.")
 	case len(masters) > 1:
@@ -278,7 +281,7 @@ func (p *parts) judgeJobs(ctx context.Context, f *findings, now time.Time) error
 	if err != nil {
 		return unreachable(err)
 	}
-	var late, parked []string
+	var late, parked, never []string
 	for _, one := range list {
 		name := one.Job
 		if one.Book.Code != "" {
@@ -287,6 +290,9 @@ func (p *parts) judgeJobs(ctx context.Context, f *findings, now time.Time) error
 		// What is due and not planned waits for an instance that runs jobs.
 		if one.Oldest != nil && now.Sub(*one.Oldest) > jobBehind || !one.Next.IsZero() && now.Sub(one.Next) > jobBehind {
 			late = append(late, name)
+		}
+		if !one.Planned {
+			never = append(never, name)
 		}
 		if one.Parked > 0 {
 			parked = append(parked, name)
@@ -298,7 +304,10 @@ func (p *parts) judgeJobs(ctx context.Context, f *findings, now time.Time) error
 	if len(parked) > 0 {
 		f.warn("jobs-parked", "These jobs failed as often as they may and wait for people: "+firstFew(parked)+".", "Look at mizan job list, and run them again.")
 	}
-	if len(late)+len(parked) == 0 {
+	if len(never) > 0 {
+		f.warn("jobs", "No instance has ever planned these jobs: "+firstFew(never)+".", "See that an instance with --jobs on runs. In its first minutes this is to be expected.")
+	}
+	if len(late)+len(parked)+len(never) == 0 {
 		f.ok("jobs", fmt.Sprintf("%d jobs are on time.", len(list)))
 	}
 	return nil

@@ -74,7 +74,9 @@ func (c *serveCmd) check(d *deployment) error {
 // refuseUnsafe looks at the whole deployment and returns errUnsafe with everything that is wrong.
 func (c *serveCmd) refuseUnsafe(ctx context.Context, s *surroundings, d *deployment) error {
 	found := d.lookAtSettings()
-	there, _, err := d.lookAtDatabase(ctx, s)
+	looking, stop := context.WithTimeout(ctx, lookPatience)
+	defer stop()
+	there, _, err := d.lookAtDatabase(looking, s)
 	switch {
 	case err != nil && found.refuse() == nil:
 		return err
@@ -119,19 +121,19 @@ func (c *serveCmd) Run(ctx context.Context, s *surroundings) error {
 		return err
 	}
 	log := newLog(s.stderr, c.LogFormat, c.LogLevel)
+	boundMemory(s)
+	if err := c.prepare(ctx, s, d, log); err != nil {
+		return orderly(ctx, err)
+	}
 	issuer, err := c.meet(ctx, s, d.entry, log)
 	if err != nil {
 		return err
 	}
-	boundMemory(s)
 	listener, err := listen(ctx, c.Listen)
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
-	if err := c.prepare(ctx, s, d, log); err != nil {
-		return orderly(ctx, err)
-	}
 	pool, err := d.database.pool(ctx, s, c.MaxConnections)
 	if err != nil {
 		return orderly(ctx, err)

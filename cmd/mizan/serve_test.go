@@ -47,7 +47,7 @@ func TestServe(t *testing.T) {
 	mizan(t, env, "", "migrate", "up").want(t, exitDone, "applied", "The database has version")
 	mizan(t, env, "", "migrate", "up").want(t, exitDone, "The database has version")
 	mizan(t, env, "", "migrate", "status").want(t, exitDone, "Pending: 0")
-	mizan(t, env, "", "doctor").want(t, verdict(stateWrong).code(), "answers")
+	mizan(t, env, "", "doctor").want(t, verdict(stateWrong).code(), "answers", "warn  jobs: No instance has ever planned")
 	mizan(t, env, "", "serve", "--listen", "0.0.0.0:0").want(t, exitRefused, "readable over the network")
 	mizan(t, nil, "", "serve", "--listen", "127.0.0.1:0").want(t, exitRefused, "No database is named")
 	testServing(t, h, env)

@@ -77,7 +77,8 @@ var examined = []string{"fsync", "full_page_writes", "data_checksums", "synchron
 // maxTold is how many slots, powers and tables an examination tells at most.
 const maxTold = 100
 
-// Examine connects to the database at url and asks. Tables that are not there yet are left out. It changes nothing. It returns ErrAddress, or
+// Examine connects to the database at url and asks. Tables that are not there yet are left out. Of a server older than
+// OldestMajor, which does not know all of the questions, it tells only the server itself. It changes nothing. It returns ErrAddress, or
 // the driver's error if there is no server.
 func Examine(ctx context.Context, url string, appendOnly []string, now func() time.Time) (Examination, error) {
 	if _, err := ReadAddress(url); err != nil {
@@ -97,8 +98,14 @@ func Examine(ctx context.Context, url string, appendOnly []string, now func() ti
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	e := Examination{Settings: map[string]string{}}
+	if err := e.askServer(ctx, conn); err != nil {
+		return Examination{}, fmt.Errorf("examine the database: %w", err)
+	}
+	if e.Major < OldestMajor {
+		return e, nil
+	}
 	for _, ask := range []func(context.Context, *pgx.Conn) error{
-		e.askServer, e.askConnections, e.askLog, e.askPowers,
+		e.askConnections, e.askLog, e.askPowers,
 		func(ctx context.Context, conn *pgx.Conn) error { return e.askTables(ctx, conn, appendOnly) },
 		func(ctx context.Context, conn *pgx.Conn) error { return e.askClock(ctx, conn, now) },
 	} {
@@ -211,11 +218,14 @@ func (e *Examination) askTables(ctx context.Context, conn *pgx.Conn, appendOnly 
 	if e.Changeable, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
 		return err
 	}
-	// Both triggers, always firing, calling the function that refuses.
+	// Both triggers, always firing, before every change of any column, calling the function that refuses.
 	rows, err = conn.Query(ctx, kept+`
 		SELECT relname FROM kept
 		 WHERE (SELECT count(*) FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid
-		         WHERE t.tgrelid = kept.oid AND t.tgname IN ('append_only', 'never_truncated') AND t.tgenabled = 'A' AND f.proname = 'refuse_change') < 2
+		         WHERE t.tgrelid = kept.oid AND t.tgenabled = 'A' AND t.tgqual IS NULL AND t.tgattr::text = ''
+		           AND f.proname = 'refuse_change' AND f.pronamespace = 'public'::regnamespace
+		           AND (t.tgname = 'append_only' AND t.tgtype & 26 = 26 -- before, delete, update
+		                OR t.tgname = 'never_truncated' AND t.tgtype & 34 = 34)) < 2 -- before, truncate
 		 ORDER BY relname LIMIT $2`, appendOnly, maxTold)
 	if err != nil {
 		return err

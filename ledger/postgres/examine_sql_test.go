@@ -109,6 +109,10 @@ func TestExamine(t *testing.T) {
 		{"ALTER TABLE entries_p000001 DISABLE TRIGGER append_only", "entries_p000001"},
 		{"ALTER TABLE statements ENABLE TRIGGER never_truncated", "statements"},
 		{"DROP TRIGGER append_only ON audit_rows", "audit_rows"},
+		// Put back so that they look the same and let something pass.
+		{"DROP TRIGGER append_only ON receipts; CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON receipts FOR EACH STATEMENT WHEN (pg_trigger_depth() > 9) EXECUTE FUNCTION refuse_change(); ALTER TABLE receipts ENABLE ALWAYS TRIGGER append_only", "receipts"},
+		{"DROP TRIGGER append_only ON payees; CREATE TRIGGER append_only BEFORE UPDATE ON payees FOR EACH STATEMENT EXECUTE FUNCTION refuse_change(); ALTER TABLE payees ENABLE ALWAYS TRIGGER append_only", "payees"},
+		{"DROP TRIGGER append_only ON recon_rules; CREATE TRIGGER append_only BEFORE UPDATE OF book_id OR DELETE ON recon_rules FOR EACH STATEMENT EXECUTE FUNCTION refuse_change(); ALTER TABLE recon_rules ENABLE ALWAYS TRIGGER append_only", "recon_rules"},
 	} {
 		run(t, super, c.harm)
 		if e := examine(t, mine); !slices.Contains(e.Unguarded, c.table) {

@@ -58,7 +58,7 @@ type Options struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Standby accepts a server that only follows another one, for who only reads.
 	Standby bool
-	// Undurable accepts a server with fsync or full_page_writes off. Only tests may set it.
+	// Undurable accepts a server with fsync or full_page_writes off, for tests, and for who only looks and tells it.
 	Undurable bool
 }
 
