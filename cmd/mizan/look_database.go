@@ -70,7 +70,7 @@ func judgeServer(f *findings, e postgres.Examination) {
 func judgeRole(f *findings, e postgres.Examination) {
 	const use = "Serve as the role that mizan migrate bootstrap makes, which has only what migrations grant it."
 	if len(e.Powers) == 0 {
-		f.ok("role", "The role "+e.Role+" can do nothing but serve.")
+		f.ok("role", "The role "+e.Role+" has no powers over the server, owns nothing, and cannot change what is only added to.")
 	}
 	for _, power := range e.Powers {
 		f.wrong("role", "The role "+e.Role+" "+power+".", use)
