@@ -122,12 +122,12 @@ func (c *serveCmd) Run(ctx context.Context, s *surroundings) error {
 	}
 	log := newLog(s.stderr, c.LogFormat, c.LogLevel)
 	boundMemory(s)
-	if err := c.prepare(ctx, s, d, log); err != nil {
-		return orderly(ctx, err)
-	}
 	issuer, err := c.meet(ctx, s, d.entry, log)
 	if err != nil {
 		return err
+	}
+	if err := c.prepare(ctx, s, d, log); err != nil {
+		return orderly(ctx, err)
 	}
 	listener, err := listen(ctx, c.Listen)
 	if err != nil {
