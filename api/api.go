@@ -101,6 +101,8 @@ type Config struct {
 	LookPatience time.Duration
 	// TrustedProxies are the networks of the proxies whose X-Forwarded-For is believed; nobody else's is.
 	TrustedProxies []netip.Prefix
+	// MetricsFrom are the networks that may read /metrics beside this machine; no proxy may stand between.
+	MetricsFrom []netip.Prefix
 	// Traffic judges how often callers may ask; nil lets everybody ask as often as they like.
 	Traffic *traffic.Traffic
 	// Secure says that browsers come by TLS, as they do in production: sessions have the cookie that only TLS carries, and
@@ -145,6 +147,7 @@ type service struct {
 	router     *chi.Mux
 	traffic    *traffic.Traffic
 	proxies    []netip.Prefix
+	observers  []netip.Prefix
 	patience   time.Duration
 	secure     bool
 	// crossOrigin tells what a browser sends for this service's own pages from what another site made it send.
@@ -191,7 +194,7 @@ func newService(config Config) (*service, error) {
 	s := &service{
 		ledger: config.Ledger, commerce: config.Commerce, rules: config.Rules, intakes: config.Intake, notices: config.Notices, access: config.Access, now: config.Now, log: config.Log, cursorKey: config.CursorKey,
 		desk: config.Desk, trail: config.Trail, vault: config.Vault, jobs: config.Jobs, payouts: config.Payouts, bank: config.Bank, reconcile: config.Reconcile, earnings: config.Earnings, reports: config.Reports, receipts: config.Receipts, statements: config.Statements, questions: config.Questions, publicURL: config.PublicURL,
-		health: config.health(), search: config.search(), ready: config.Ready, console: config.Console, docs: config.Docs, proxies: config.TrustedProxies, traffic: config.Traffic, secure: config.Secure, crossOrigin: http.NewCrossOriginProtection(),
+		health: config.health(), search: config.search(), ready: config.Ready, console: config.Console, docs: config.Docs, proxies: config.TrustedProxies, observers: config.MetricsFrom, traffic: config.Traffic, secure: config.Secure, crossOrigin: http.NewCrossOriginProtection(),
 	}
 	if s.patience = config.Patience; s.patience <= 0 {
 		s.patience = partTime

@@ -28,7 +28,7 @@ type badHTTP struct {
 	name, request string
 	// statuses are those of all answers until the server ends the connection.
 	statuses []int
-	// code is that of the problem in the last answer; empty for none, and for what net/http or a page answers.
+	// code is that of the problem in the last answer; empty for none, and for what a page answers.
 	code string
 	// header is a header of the last answer as "Name: value".
 	header string
@@ -38,7 +38,13 @@ type badHTTP struct {
 // seconds are over.
 func exchange(t testing.TB, address, request string) []answer {
 	t.Helper()
-	conn, err := net.Dial("tcp", address)
+	return exchangeBy(t, dialer(address, nil), request)
+}
+
+// exchangeBy is exchange over another connection.
+func exchangeBy(t testing.TB, dial func() (net.Conn, error), request string) []answer {
+	t.Helper()
+	conn, err := dial()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,8 +120,8 @@ func badPaths() []badHTTP {
 		badHTTP{"H10 an address of 8 KiB and one byte", get("/v1/" + strings.Repeat("a", maxURI-3)), []int{414}, "uri-too-long", ""},
 		badHTTP{"H10 an address of 8 KiB", get("/v1/" + strings.Repeat("a", maxURI-4)), []int{404}, "not-found", ""},
 		badHTTP{"H10 a long query of a page", get("/docs?" + strings.Repeat("a", maxURI)), []int{414}, "uri-too-long", ""},
-		badHTTP{"H10 an address that is longer than all headers may be", get("/v1/" + strings.Repeat("a", 40<<10)), []int{431}, "", ""},
-		badHTTP{"H08 an escape that is none", get("/v1/books/%zz"), []int{400}, "", ""}, badHTTP{"H08 a blank in the line", get("/v1/books /x"), []int{400}, "", ""},
+		badHTTP{"H10 an address that is longer than all headers may be", get("/v1/" + strings.Repeat("a", 40<<10)), []int{431}, "headers-too-large", ""},
+		badHTTP{"H08 an escape that is none", get("/v1/books/%zz"), []int{400}, "malformed-request", ""}, badHTTP{"H08 a blank in the line", get("/v1/books /x"), []int{400}, "malformed-request", ""},
 		badHTTP{"H01 the handbook with a slash behind it", get("/docs/"), []int{301}, "", "Location: /docs"},
 	)
 }
@@ -147,28 +153,28 @@ func badMethods() []badHTTP {
 }
 
 func badHeads() []badHTTP {
-	// What net/http refuses by itself has no problem body, and nothing of it is served.
-	list := oneStatus(400, "", map[string]string{
+	// What net/http refuses by itself is answered with a problem too, and nothing of it is served.
+	list := oneStatus(400, "malformed-request", map[string]string{
 		"H13 no host": "GET /v1/books HTTP/1.1\r\n\r\n", "H13 two hosts": get("/v1/books", "Host: evil.example\r\n"), "H13 a host that is none": strings.Replace(get("/v1/books"), "Host: x", "Host: a b", 1),
 		"H17 folded from the first line on": "GET /v1/books HTTP/1.1\r\n Host: x\r\n\r\n", "H17 folded without a name": "GET /v1/books HTTP/1.1\r\nHost: x\r\nX-A\r\n : b\r\n\r\n",
 		"H16 a blank before the colon": framed("Content-Length : 2\r\n", "{}"), "H16 a zero byte in a header": get("/v1/books", "X-A: b\x00c\r\n"), "H16 a line end within a header": get("/v1/books", "X-A: b\rX-B: c\r\n"),
 		"H16 a header without a name": get("/v1/books", ": b\r\n"), "H16 no version": "GET /v1/books\r\n\r\n", "H16 a version that is none": "GET /v1/books HTTP/11.1\r\nHost: x\r\n\r\n", "H16 nothing at all": "\r\n\r\n", "H16 a handshake of TLS": "\x16\x03\x01\x02\x00\r\n\r\n",
 	})
-	list = append(list, oneStatus(505, "", map[string]string{"H22 HTTP/2 in words": "GET /v1/books HTTP/2.0\r\nHost: x\r\n\r\n", "H22 HTTP/0.9 with a version": "GET /v1/books HTTP/0.9\r\nHost: x\r\n\r\n"})...)
+	list = append(list, oneStatus(505, "http-version", map[string]string{"H22 HTTP/2 in words": "GET /v1/books HTTP/2.0\r\nHost: x\r\n\r\n", "H22 HTTP/0.9 with a version": "GET /v1/books HTTP/0.9\r\nHost: x\r\n\r\n"})...)
 	for lines, status := range map[int]int{100: 200, 101: 431} { // with the four of get
 		list = append(list, badHTTP{"H12 as many headers as there may be, and one more", get("/v1/books", strings.Repeat("X-A: 1\r\n", lines-2)), []int{status}, map[int]string{431: "headers-too-large"}[status], ""})
 	}
 	return append(list,
-		badHTTP{"I23 a token that is longer than all headers may be", strings.Replace(get("/v1/books"), testKey, "eyJ"+strings.Repeat("a.", 32<<10), 1), []int{431}, "", ""},
+		badHTTP{"I23 a token that is longer than all headers may be", strings.Replace(get("/v1/books"), testKey, "eyJ"+strings.Repeat("a.", 32<<10), 1), []int{431}, "headers-too-large", ""},
 		badHTTP{"H14 the figures of the service, through a proxy", "GET /metrics HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 127.0.0.1\r\n" + lastly + "\r\n", []int{404}, "not-found", ""},
-		badHTTP{"H11 64 KiB of headers", get("/v1/books", "X-Big: "+strings.Repeat("x", 64<<10)+"\r\n"), []int{431}, "", ""},
-		badHTTP{"H11 a head that never ends", "GET /v1/books HTTP/1.1\r\n" + strings.Repeat("X-A: "+strings.Repeat("x", 100)+"\r\n", 600), []int{431}, "", ""},
+		badHTTP{"H11 64 KiB of headers", get("/v1/books", "X-Big: "+strings.Repeat("x", 64<<10)+"\r\n"), []int{431}, "headers-too-large", ""},
+		badHTTP{"H11 a head that never ends", "GET /v1/books HTTP/1.1\r\n" + strings.Repeat("X-A: "+strings.Repeat("x", 100)+"\r\n", 600), []int{431}, "headers-too-large", ""},
 		badHTTP{"H12 1,000 headers", get("/v1/books", strings.Repeat("X-A: 1\r\n", 1000)), []int{431}, "headers-too-large", ""},
 		badHTTP{"H13 another host in the line", get("http://evil.example/v1/books"), []int{200}, "", ""},
 		badHTTP{"H17 a folded header is one header", get("/v1/unknown", "X-Request-Id: abc\r\n Content-Length: 5\r\n"), []int{404}, "not-found", ""},
 		badHTTP{"H22 an upgrade to HTTP/2", get("/v1/books", "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\nConnection: Upgrade, HTTP2-Settings\r\n"), []int{200}, "", ""},
 		badHTTP{"H22 an upgrade to a socket", get("/v1/books", "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"), []int{200}, "", ""},
-		badHTTP{"H16 an expectation that nobody meets", get("/v1/books", "Expect: 200-maybe\r\n"), []int{417}, "", ""},
+		badHTTP{"H16 an expectation that nobody meets", get("/v1/books", "Expect: 200-maybe\r\n"), []int{417}, "expectation-unknown", ""},
 		badHTTP{"H16 two requests, and both are meant", asking("GET", "/v1/unknown") + behindIt, []int{404, 200}, "", ""},
 		badHTTP{"H16 a length of GET, and what stands there is no request", asking("GET", "/v1/books", fmt.Sprintf("Content-Length: %d\r\n", len(behindIt)), lastly) + behindIt, []int{200}, "", ""},
 	)
@@ -176,12 +182,12 @@ func badHeads() []badHTTP {
 
 // badFrames are bodies whose end each reader could believe elsewhere. Only one is ever read, and behind it the connection ends.
 func badFrames() []badHTTP {
-	list := oneStatus(400, "", map[string]string{
+	list := oneStatus(400, "malformed-request", map[string]string{
 		"H16 two lengths": framed("Content-Length: 5\r\nContent-Length: 6\r\n", "hello!"), "H16 two lengths in one": framed("Content-Length: 2, 2\r\n", "{}"), "H16 a length with a sign": framed("Content-Length: +2\r\n", "{}"),
 		"H16 a length below nothing": framed("Content-Length: -1\r\n", "{}"), "H16 a length in hexadecimal digits": framed("Content-Length: 0x2\r\n", "{}"), "H16 no length at all": framed("Content-Length:\r\n", "{}"),
 		"H16 a length beyond numbers": framed("Content-Length: 99999999999999999999\r\n", "{}"), "H16 chunks and a length that is none": framed("Content-Length: x\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"),
 	})
-	list = append(list, oneStatus(501, "", map[string]string{
+	list = append(list, oneStatus(501, "transfer-encoding-unknown", map[string]string{
 		"H18 an encoding that is none": framed("Transfer-Encoding: xchunked\r\n", ""), "H18 two encodings": framed("Transfer-Encoding: gzip, chunked\r\n", ""), "H18 chunked twice": framed("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", ""),
 		"H18 chunked and not": framed("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", ""), "H18 chunked in quotes": framed("Transfer-Encoding: \"chunked\"\r\n", ""), "H18 nothing": framed("Transfer-Encoding:\r\n", ""),
 	})...)
@@ -213,12 +219,16 @@ func TestBadHTTP(t *testing.T) {
 	})
 	h.must(201, "POST", "/v1/books/uk/payees", `{"id":"cre_amy","kind":"creator","country":"UK","currency":"GBP"}`)
 	address, _ := serve(t, h.service.handler(), nil, ServerOptions{})
+	secure, trusting := certified()
+	private, _ := serve(t, h.service.handler(), nil, ServerOptions{TLS: secure})
+	byTLS := dialer(private, trusting)
 	before := h.state()
 	tried := 0
 	for _, group := range [][]badHTTP{badPaths(), badMethods(), badHeads(), badFrames()} {
 		for _, c := range group {
 			tried++
-			if first, again := c.check(t, exchange(t, address, c.request)), c.check(t, exchange(t, address, c.request)); first != again {
+			// The second time by TLS, which must make no difference.
+			if first, again := c.check(t, exchange(t, address, c.request)), c.check(t, exchangeBy(t, byTLS, c.request)); first != again {
 				t.Errorf("%s: another answer:\n%s\n%s", c.name, first, again)
 			}
 		}

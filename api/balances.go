@@ -169,10 +169,6 @@ func getTrialBalance(c *call) (reply, error) {
 		out.Data = append(out.Data, trialRowOf(r, period))
 	}
 	if rows.More {
-		if row == nil {
-			last := rows.Rows[len(rows.Rows)-1]
-			rows.LastAccount, rows.LastCurrency = last.Account, last.Currency
-		}
 		next := c.nextCursor(string(rows.LastAccount), string(rows.LastCurrency))
 		out.NextCursor = &next
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -81,6 +82,13 @@ func (c *call) answer() (reply, error) {
 	if c.query, err = parseQuery(c.r.URL.RawQuery, c.op.allowed); err != nil {
 		return reply{}, err
 	}
+	if c.op.Reads {
+		leave, err := traffic.Turn(c.ctx)
+		if err != nil {
+			return reply{}, err
+		}
+		defer leave()
+	}
 	if c.op.BodyLimit > 0 {
 		c.held = c.weight()
 		if !c.service.room.take(c.principal.ID, c.held) {
@@ -95,6 +103,9 @@ func (c *call) answer() (reply, error) {
 func (c *call) admit() error {
 	var err error
 	if c.principal, err = c.identify(); err != nil {
+		if errors.Is(err, access.ErrUnauthenticated) || errors.Is(err, access.ErrTooMany) {
+			traffic.Unknown(c.ctx)
+		}
 		c.w.denied = fault.KindOf(err) != fault.Unavailable
 		return err
 	}

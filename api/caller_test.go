@@ -164,10 +164,11 @@ func TestClientAddresses(t *testing.T) {
 			t.Errorf("%s forwarding for %q: %+v, want %s", c.peer, c.forwarded, got, c.want)
 		}
 	}
-	for from, near := range map[string]bool{"127.0.0.1:1": true, "[::1]:1": true, "10.1.2.3:1": true, "192.168.0.9:1": true, "[fd00::1]:1": true, "[fe80::1%eth0]:1": true, "[::ffff:10.0.0.1]:1": true,
-		"203.0.113.9:4000": false, "[2001:db8::1]:1": false, "[::ffff:203.0.113.9]:1": false, "@": false, "": false} {
+	prometheus := &service{observers: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00::/64")}}
+	for from, near := range map[string]bool{"127.0.0.1:1": true, "[::1]:1": true, "[::ffff:127.0.0.1]:1": true, "10.1.2.3:1": true, "[::ffff:10.1.0.1]:1": true, "[fd00::1%eth0]:1": true,
+		"10.2.0.1:1": false, "192.168.0.9:1": false, "[fd00:1::1]:1": false, "[fe80::1%eth0]:1": false, "203.0.113.9:4000": false, "[2001:db8::1]:1": false, "[::ffff:203.0.113.9]:1": false, "@": false, "": false} {
 		r := httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil)
-		if r.RemoteAddr = from; isNear(r) != near {
+		if r.RemoteAddr = from; prometheus.observes(r) != near {
 			t.Errorf("%s is near: %v", from, !near)
 		}
 	}

@@ -78,8 +78,14 @@ func (d *decoder) below(n int32) bool {
 // readDocument is readBody for a document that is read elsewhere. It also returns the refusal of card numbers.
 func (c *call) readDocument() (string, error) {
 	text, err := c.readBody()
-	if err != nil || !pan.Document([]byte(text)) {
-		return text, err
+	if err != nil {
+		return "", err
+	}
+	if between(text) > maxNodes { // these are read value by value, which costs far more than they weigh
+		return "", errValues
+	}
+	if !pan.Document([]byte(text)) {
+		return text, nil
 	}
 	t, err := parseJSON(text, maxBatchNodes)
 	if err != nil {

@@ -4,12 +4,11 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"io"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"strconv"
 	"strings"
-	"time"
 
 	"mizan/api/access"
 	"mizan/api/traffic"
@@ -44,7 +43,7 @@ func (s *service) edge(next http.Handler) http.Handler {
 		defer func() {
 			caught := recover()
 			if caught != nil && caught != http.ErrAbortHandler {
-				s.afterPanic(w, r, caught)
+				s.afterPanic(w, r, fault.Caught(caught))
 			}
 			if w.status == 0 {
 				w.status = http.StatusOK // what net/http sends for a handler that says nothing
@@ -65,9 +64,6 @@ func (s *service) edge(next http.Handler) http.Handler {
 	})
 }
 
-// longestWait is how long a request that only reads waits for its turn.
-const longestWait = 5 * time.Second
-
 // inTurn lets a request in if its caller does not ask too often, one that only reads when its turn has come. Whether the process lives, and
 // what pages look like, is told to everybody at once.
 func (s *service) inTurn(w *recorder, r *http.Request, next http.Handler) {
@@ -85,10 +81,13 @@ func (s *service) inTurn(w *recorder, r *http.Request, next http.Handler) {
 			refused = traffic.ErrRateLimited
 		}
 	}
+	if r.ContentLength < 0 && refused == nil {
+		body := &measured{ReadCloser: r.Body}
+		r.Body = body
+		defer func() { visitor.Spent(body.bytes) }()
+	}
 	if reads && refused == nil {
-		ctx, cancel := context.WithTimeoutCause(r.Context(), longestWait, traffic.ErrBusy)
-		leave, err := visitor.Enter(ctx)
-		cancel()
+		leave, err := visitor.Enter(r.Context())
 		if refused = err; err == nil {
 			defer leave()
 		}
@@ -104,10 +103,25 @@ func (s *service) inTurn(w *recorder, r *http.Request, next http.Handler) {
 	}
 }
 
+// measured is a body of which nobody said how long it is.
+type measured struct {
+	io.ReadCloser
+	bytes int64
+}
+
+// Read reads and counts.
+func (b *measured) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.bytes += int64(n)
+	return n, err
+}
+
 // isMessage reports whether a request is what processors and platforms send: it comes in bursts from a few addresses, and shows by its
 // signature, and by nothing else, who sent it.
 func isMessage(r *http.Request) bool {
-	return r.Method == http.MethodPost && strings.Contains(r.URL.Path, "/inbound/") && r.Header["Authorization"] == nil && r.Header["Cookie"] == nil
+	path := r.URL.Path
+	door := strings.Contains(path, "/inbound/") || strings.HasPrefix(path, "/v1/processors/") && strings.HasSuffix(path, "/notices")
+	return door && r.Method == http.MethodPost && r.Header["Authorization"] == nil && r.Header["Cookie"] == nil
 }
 
 // credential is what a request shows to say who it comes from; empty if that is nothing, or more than one thing.
@@ -179,10 +193,9 @@ func harmlessID(s string) bool {
 	return !access.LooksSecret(s) && !pan.Found(s) && !pan.Account(s)
 }
 
-// afterPanic answers with a problem if nothing was sent yet. The value may hold anything, so only its place is logged
-// beside it, never the request.
-func (s *service) afterPanic(w *recorder, r *http.Request, caught any) {
-	s.log.Error("panic", "request_id", w.requestID, "route", w.route, "panic", caught, "stack", string(debug.Stack()))
+// afterPanic answers with a problem if nothing was sent yet. The log has of which type the panic was and where, nothing of the request.
+func (s *service) afterPanic(w *recorder, r *http.Request, caught fault.Panic) {
+	s.log.Error("panic", "request_id", w.requestID, "route", w.route, "panic", caught)
 	if w.status == 0 {
 		s.writeProblem(w, r, ErrInternal)
 	}

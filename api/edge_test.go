@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -97,10 +98,12 @@ func TestLogSaysWhoAndWhatButNotMore(t *testing.T) {
 func TestPanicsAreProblems(t *testing.T) {
 	t.Parallel()
 	h := open(t, func(c *Config) {
-		c.Console = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("secret of the console") })
+		c.Console = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			panic(fmt.Errorf("secret of %s: %w", r.URL, errors.New(card)))
+		})
 	})
 	a := h.refused(500, "internal", "GET", "/boom", "")
-	if strings.Contains(a.body, "secret") || !strings.Contains(h.log.String(), "edge_test.go") {
+	if told := a.body + fmt.Sprint(a.Header) + h.log.String(); strings.Contains(told, "secret") || strings.Contains(told, card) || strings.Contains(told, "boom") || !strings.Contains(told, "edge_test.go") || !strings.Contains(told, `"type":"*fmt.wrapError"`) {
 		t.Errorf("answered %s, logged %s", a.body, h.log.String())
 	}
 	h.must(200, "GET", "/livez", "")

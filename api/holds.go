@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -60,6 +61,11 @@ type holdListJSON struct {
 	NextCursor *string    `json:"next_cursor" doc:"Send it as cursor for the next page; null on the last"`
 }
 
+type holdQuery struct {
+	Limit  int    `json:"limit,omitempty" minimum:"1" maximum:"1000" default:"100" doc:"A page has at most 100"`
+	Cursor string `json:"cursor,omitempty" minLength:"1" doc:"next_cursor of the page before"`
+}
+
 func holdOperations() []Operation {
 	one, list := reflect.TypeFor[HoldJSON](), reflect.TypeFor[holdListJSON]()
 	return []Operation{
@@ -73,7 +79,7 @@ func holdOperations() []Operation {
 		},
 		{
 			Method: http.MethodGet, Path: "/v1/books/{book}/holds", ID: "list-holds", Group: "Holds", Summary: "List holds",
-			Scope: access.PayoutsRead, Query: reflect.TypeFor[pageQuery](),
+			Scope: access.PayoutsRead, Query: reflect.TypeFor[holdQuery](),
 			Answers: []Answer{{Status: 200, Meaning: "A page of holds, released ones included.", Body: list}}, Errors: []*fault.Error{ErrCursor, ErrNotReady}, handle: listHolds,
 		},
 		{
@@ -89,8 +95,8 @@ func holdOperations() []Operation {
 		},
 		{
 			Method: http.MethodGet, Path: "/v1/books/{book}/payees/{payee}/holds", ID: "list-payee-holds", Group: "Holds", Summary: "List the holds that stand on a payee",
-			Description: "A payee reads of itself the amount and the category only.", Scope: access.PayoutsRead, Own: "payee",
-			Answers: []Answer{{Status: 200, Meaning: "The holds.", Body: list}}, Errors: []*fault.Error{commerce.ErrPayeeUnknown, ErrNotReady}, handle: listPayeeHolds,
+			Description: "A payee reads of itself the amount and the category only.", Scope: access.PayoutsRead, Own: "payee", Query: reflect.TypeFor[holdQuery](),
+			Answers: []Answer{{Status: 200, Meaning: "A page of the holds.", Body: list}}, Errors: []*fault.Error{commerce.ErrPayeeUnknown, ErrCursor, ErrNotReady}, handle: listPayeeHolds,
 		},
 	}
 }
@@ -127,7 +133,8 @@ func (c *call) answerHold(s *payouts.Service, h payouts.Hold, err error) (reply,
 	return document(http.StatusOK, out)
 }
 
-func (c *call) answerHolds(s *payouts.Service, list []payouts.Hold, more bool) (reply, error) {
+// answerHolds answers with a page of holds, and with what the next one begins after, if there is one.
+func (c *call) answerHolds(s *payouts.Service, list []payouts.Hold, next ...string) (reply, error) {
 	out := holdListJSON{Data: make([]HoldJSON, len(list))}
 	for i, h := range list {
 		var err error
@@ -135,9 +142,8 @@ func (c *call) answerHolds(s *payouts.Service, list []payouts.Hold, more bool) (
 			return reply{}, err
 		}
 	}
-	if more {
-		last := list[len(list)-1]
-		cursor := c.nextCursor(last.PlacedAt.Format(time.RFC3339Nano), last.ID)
+	if len(next) > 0 {
+		cursor := c.nextCursor(next...)
 		out.NextCursor = &cursor
 	}
 	return document(http.StatusOK, out)
@@ -185,10 +191,14 @@ func listHolds(c *call) (reply, error) {
 		return reply{}, c.query.wrong
 	}
 	list, more, err := s.Holds(c.ctx, c.book, after, limit)
-	if err != nil {
+	switch {
+	case err != nil:
 		return reply{}, err
+	case !more:
+		return c.answerHolds(s, list)
 	}
-	return c.answerHolds(s, list, more)
+	last := list[len(list)-1]
+	return c.answerHolds(s, list, last.PlacedAt.Format(time.RFC3339Nano), last.ID)
 }
 
 func getHold(c *call) (reply, error) {
@@ -225,9 +235,24 @@ func listPayeeHolds(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	list, err := s.HoldsOf(c.ctx, c.book, id)
-	if err != nil {
-		return reply{}, err
+	limit, from := min(c.query.limit(), maxShownHolds), payouts.HoldPlace{}
+	if at := c.position(2); at != nil {
+		if from.PlacedAt, err = momentOf(at[0]); err != nil {
+			return reply{}, err
+		}
+		if from.Nth, err = strconv.Atoi(at[1]); err != nil {
+			return reply{}, ErrCursor
+		}
 	}
-	return c.answerHolds(s, list[:min(len(list), maxShownHolds)], false)
+	if c.query.wrong != nil {
+		return reply{}, c.query.wrong
+	}
+	list, next, err := s.HoldsOf(c.ctx, c.book, id, from, limit)
+	switch {
+	case err != nil:
+		return reply{}, err
+	case next == nil:
+		return c.answerHolds(s, list)
+	}
+	return c.answerHolds(s, list, markOf(next.PlacedAt), strconv.Itoa(next.Nth)) // no cursor tells a payee what a hold is called
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -47,6 +48,8 @@ type Operation struct {
 	SecondPerson string
 	// Signed says that the request proves by its own signature who sends it, and that no key is asked for.
 	Signed bool
+	// Reads says that it only reads, and much, although it is no GET: it waits for its turn among those that read.
+	Reads bool
 	// Query is a struct whose fields are the parameters, nil for none.
 	Query reflect.Type
 	// Body is the type of the request's body, nil for none; BodyLimit bounds it in bytes.
@@ -165,7 +168,7 @@ func Operations() []Operation {
 func ConsoleOperations() []console.Operation {
 	var list []console.Operation
 	for _, op := range Operations() {
-		of := console.Operation{ID: op.ID, Method: op.Method, Path: op.Path, Params: op.allowed, Needs: op.needs(), Columns: listColumns(&op)}
+		of := console.Operation{ID: op.ID, Method: op.Method, Path: op.Path, Params: op.allowed, Needs: op.needs(), Columns: listColumns(&op), MostRows: op.mostRows()}
 		if op.Example != nil {
 			if body, err := json.Marshal(op.Example); err == nil { // a test sends every example
 				of.Body = string(body)
@@ -174,6 +177,22 @@ func ConsoleOperations() []console.Operation {
 		list = append(list, of)
 	}
 	return list
+}
+
+// mostRows is how many rows of a list a page may have; 0 if its caller has no say.
+func (op *Operation) mostRows() int {
+	if op.Query == nil {
+		return 0
+	}
+	f, ok := op.Query.FieldByName("Limit")
+	if !ok {
+		return 0
+	}
+	n, err := strconv.Atoi(f.Tag.Get("maximum"))
+	if err != nil {
+		panic("api: the limit of " + op.ID + " has no maximum") // a defect of the program
+	}
+	return n
 }
 
 // needs are the scopes that the operation asks for.
@@ -204,7 +223,7 @@ func (op *Operation) refusals() []*fault.Error {
 	all := []*fault.Error{ErrRequest, ErrURISize, ErrHeaders, ErrInternal, ErrUnavailable}
 	if op.Path != "/livez" && op.Path != "/readyz" {
 		all = append(all, traffic.ErrRateLimited)
-		if op.Method == http.MethodGet {
+		if op.Method == http.MethodGet || op.Reads {
 			all = append(all, traffic.ErrBusy)
 		}
 	}

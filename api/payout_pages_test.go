@@ -139,6 +139,7 @@ func TestPayoutPagesShowWhatTheAPIAnswers(t *testing.T) {
 	}
 	h.must(201, "POST", "/v1/books/uk/approvals", `{"act":"sample.counted","payload":`+samplePayload+`,"reason":"=HYPERLINK(\"https://evil.example\")"}`)
 	h.must(201, "POST", "/v1/books/uk/reconciliations", `{"match":"R3"}`)
+	h.attention()
 	first := list[0]["payee"].(string)
 	h.sameTrialBalance(staff, at)
 	h.sameHealth(staff, at)
@@ -147,7 +148,7 @@ func TestPayoutPagesShowWhatTheAPIAnswers(t *testing.T) {
 	h.sameOfMonths(staff, at)
 	lists := h.callsOfPages(staff, "/books/uk", "/books/uk?period=2026-11", "/books/uk/transactions", "/books/uk/transactions/uk-1", "/books/uk/accounts?currency=GBP", "/books/uk/accounts/liabilities:creator:available:"+first+"?currency=GBP", "/books/uk/accounts/liabilities:creator:available:"+first+"?currency=GBP&period=2026-11",
 		"/console", at+"/approvals", at+"/audit", "/console/audit", at+"/jobs", at+"/adjustments", at+"/payout-health", at+"/payout-runs", at+"/payout-runs/"+id, at+"/payouts?state=created", at+"/payouts/"+list[0]["id"].(string),
-		at+"/payees/"+first, at+"/payees/"+first+"/waits", at+"/payees/"+first+"/decisions", at+"/payout-policies", at+"/payout-debts", at+"/treasury-proposals", at+"/reconciliation", at+"/reconciliation/runs", at+"/breaks",
+		at+"/payees", at+"/payees/cre_held", at+"/payees/"+first, at+"/payees/"+first+"/waits", at+"/payees/"+first+"/decisions", at+"/payout-policies", at+"/payout-debts", at+"/treasury-proposals", at+"/reconciliation", at+"/reconciliation/runs", at+"/breaks",
 		at+"/breaks?state=all&match=1&age=2", at+"/pairings", at+"/periods", at+"/periods/2026-11", at+"/exports", at+"/exports/new?report=trial_balance",
 		at, at+"/search?q=GBP", at+"/trial-balance?period=2026-11", at+"/payout-runs/"+id+"/decisions/creator:"+first+":GBP", at+"/payees/"+first+"/payout?currency=GBP&kind=creator", at+"/questions", at+"/bank-files",
 		at+"/rules", at+"/rules/sets/uk-1", at+"/rules/changes?from=uk-1&to=uk-1", at+"/imports", at+"/inbound", at+"/campaigns", "/console/approvals", "/console/jobs",
@@ -155,6 +156,11 @@ func TestPayoutPagesShowWhatTheAPIAnswers(t *testing.T) {
 		at+"/jobs/test_count/periods/2026-11-20T10:00:00Z", "/console/jobs/vault_sweep/periods/2026-11-20T10:00:00Z")
 	if len(lists) < 40 {
 		t.Errorf("only %d lists are files: %q", len(lists), lists)
+	}
+	for list := range shownBy {
+		if !slices.Contains(lists, list) {
+			t.Errorf("no page hands out %s", list)
+		}
 	}
 	if taken := h.walk("/v1/books/uk/audit?act=list.exported", field("object")); len(taken) < 30 || !slices.Contains(taken, "list:approvals") {
 		t.Errorf("the trail tells that these were taken: %q", taken)
@@ -304,13 +310,25 @@ func (h *house) sameHealth(staff, at string) {
 
 var commandsOfPage = regexp.MustCompile(`<pre dir="ltr"[^>]*>curl -H "Authorization: Bearer \$MIZAN_KEY" "\$MIZAN_URL"'([^']*)'</pre>`)
 
+// chosen is where a page is narrowed to a state, and addresses are those of links.
+var (
+	chosen    = regexp.MustCompile(`(?s)<p class="chooser">.*?</p>`)
+	addresses = regexp.MustCompile(`<a href="([^"]+)"`)
+)
+
 // callsOfPages sends the reading calls that pages name: each is answered, and what it lists stands on the page, and whole in the page's file.
 // It returns which lists were files.
+// The files of each state that a page can be narrowed to hold what that shows.
 func (h *house) callsOfPages(staff string, paths ...string) (lists []string) {
 	h.t.Helper()
 	for _, path := range paths {
 		page := h.shows(staff, path)
 		lists = append(lists, h.filesOf(staff, page)...)
+		for _, states := range chosen.FindAllString(html.UnescapeString(page.body), -1) {
+			for _, m := range addresses.FindAllStringSubmatch(states, -1) {
+				h.filesOf(staff, h.shows(staff, m[1]))
+			}
+		}
 		commands := commandsOfPage.FindAllStringSubmatch(html.UnescapeString(page.body), -1)
 		if len(commands) == 0 {
 			h.t.Errorf("%s names no call", path)

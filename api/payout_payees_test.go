@@ -1,8 +1,10 @@
 package api
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -138,6 +140,24 @@ func TestWhatAPayeeIsToldOfAHold(t *testing.T) {
 	if a := h.by(h.amy, "GET", "/v1/books/uk/payees/cre_bob/holds", ""); a.StatusCode != 404 || a.code() != "payee-unknown" {
 		t.Errorf("another's: %d %s", a.StatusCode, a.body)
 	}
+	h.must(200, "POST", "/v1/books/uk/holds", `{"id":"hold_later","kind":"creator","payee":"cre_amy","effect":"pause","category":"review","case":"case-1","reason":"For the tests."}`)
+	var pages []string
+	for cursor := ""; ; { // one at a time, both placed at the same moment; no cursor tells what a hold is called
+		page := h.by(h.amy, "GET", "/v1/books/uk/payees/cre_amy/holds?limit=1"+cursor, "").json(t)
+		pages = append(pages, page["data"].([]any)[0].(map[string]any)["category"].(string))
+		next, more := page["next_cursor"].(string)
+		if !more || len(pages) > 2 {
+			break
+		}
+		if place, err := base64.RawURLEncoding.DecodeString(next); err != nil || strings.Contains(string(place), "hold_") {
+			t.Errorf("a cursor is %q (%v)", place, err)
+		}
+		cursor = "&cursor=" + next
+	}
+	if !slices.Equal(pages, []string{"fraud", "review"}) {
+		t.Errorf("the pages of the payee hold %q", pages)
+	}
+	h.agreed("payout.hold_released", `{"hold":"hold_later"}`)
 	done := h.agreed("payout.hold_released", `{"hold":"hold_CANARY"}`)
 	if fmt.Sprint(done["effect"].(map[string]any)["totals"]) != "[map[amount:50.00 currency:GBP]]" {
 		t.Errorf("the effect: %v", done["effect"])

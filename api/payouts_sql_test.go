@@ -56,6 +56,36 @@ func (h *house) money(book ledger.Book, creator string, pence money.Minor) {
 	}
 }
 
+// attention gives the book what people have to look at: clocks that wait for them, that something keeps and that are only due, proposals in every
+// state, and a payee with more holds than any page shows.
+func (h *house) attention() {
+	h.t.Helper()
+	h.must(201, "POST", "/v1/books/uk/payees", `{"id":"cre_held","kind":"creator","country":"UK","currency":"GBP"}`)
+	book, err := h.ledger.Book(h.t.Context(), "uk")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	due := h.clock.now().Add(-50 * time.Hour)
+	for _, sql := range []string{
+		`INSERT INTO payout_clocks (book_id, subject, act, due_at, look_at, sequence, gates, tries, why)
+SELECT $1, 'order:S-' || i, 'settle', $2::timestamptz + i * interval '1 second', CASE WHEN i % 3 = 0 THEN NULL ELSE $2::timestamptz END, 1, CASE WHEN i % 3 = 1 THEN '{dispute}'::text[] ELSE '{}' END,
+ CASE WHEN i % 3 = 0 THEN 40 ELSE 0 END, CASE WHEN i % 3 = 0 THEN 'account-closed' ELSE '' END FROM generate_series(1, 9) i`,
+		`INSERT INTO treasury_proposals (book_id, id, kind, currency, amount, object, reason, state, created_at, ended_at)
+SELECT $1, 'tp_' || lpad(i::text, 16, '0'), 'sweep', 'GBP', 100 + i, 'main_' || i, 'Post treasury.swept.', s, $2::timestamptz + i * interval '1 second', CASE WHEN s = 'open' THEN NULL ELSE $2::timestamptz + interval '1 hour' END
+  FROM generate_series(1, 8) i, unnest(ARRAY['open', 'done', 'dropped', 'replaced']) WITH ORDINALITY x (s, n) WHERE n = i % 4 + 1`,
+		`INSERT INTO payout_holds (book_id, id, kind, payee, currency, effect, category, case_id, placed_at)
+SELECT $1, 'hold_' || i, 'creator', 'cre_held', '', 'pause', 'review', 'case-' || i, $2::timestamptz + (i % 3) * interval '1 second' FROM generate_series(1, 120) i`,
+	} {
+		err := h.db.Pool.Tx(h.t.Context(), func(tx pgx.Tx) error {
+			_, err := tx.Exec(h.t.Context(), sql, book.ID, due)
+			return err
+		})
+		if err != nil {
+			h.t.Fatal(err)
+		}
+	}
+}
+
 // askedFor has cre_amy ask for a payout, and returns its ids. Its first payout to an account waits for a second person.
 func (h *house) askedFor() (run, payout string) {
 	h.t.Helper()

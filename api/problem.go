@@ -71,6 +71,10 @@ var protocolStatus = map[string]int{
 	ErrURISize.Code:  http.StatusRequestURITooLong,
 	ErrMedia.Code:    http.StatusUnsupportedMediaType,
 	ErrHeaders.Code:  http.StatusRequestHeaderFieldsTooLarge,
+
+	ErrExpectation.Code: http.StatusExpectationFailed,
+	ErrEncoding.Code:    http.StatusNotImplemented,
+	ErrVersion.Code:     http.StatusHTTPVersionNotSupported,
 }
 
 // Status returns the HTTP status that err is answered with.

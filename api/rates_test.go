@@ -1,13 +1,17 @@
 package api
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"mizan/api/access"
+	"mizan/api/client"
 	"mizan/api/console"
 	"mizan/api/traffic"
 )
@@ -51,18 +55,31 @@ func TestRates(t *testing.T) {
 	if a := read(calm); a.StatusCode != 200 {
 		t.Errorf("the other key is answered %d %s", a.StatusCode, a.body)
 	}
+	h.theClientWaits(hasty)
 	h.clock.forward(10 * time.Second)
 	if n, _ := exhaust(func() answer { return read(hasty) }); n != 5 {
 		t.Errorf("ten seconds later %d are answered", n)
 	}
 
-	// Whoever shows nothing that is known is counted by address: all guesses together, and who shows nothing at all.
+	// Whoever shows nothing is counted by address, and keeps nobody there from being recognised.
+	if _, refused = exhaust(func() answer { return h.as("", "GET", "/openapi.json", "") }); refused.json(t)["code"] != "rate-limited" {
+		t.Errorf("who shows nothing is refused with %s", refused.body)
+	}
+	over, ended := h.key(access.NewKey{Books: []string{"uk"}, Scopes: []access.Scope{access.BooksRead}})
+	if a := read(ended); a.StatusCode != 200 {
+		t.Errorf("a key that was never seen is answered %d %s", a.StatusCode, a.body)
+	}
+
+	// All guesses from an address are counted together.
 	n, refused = exhaust(func() answer { return h.as("made-up-"+strings.Repeat("x", n%7), "GET", "/v1/books/uk", "") })
 	if refused.json(t)["code"] != "rate-limited" || n < traffic.Burst-3 || n > traffic.Burst {
 		t.Errorf("after %d guesses: %s", n, refused.body)
 	}
-	if n, refused = exhaust(func() answer { return h.as("", "GET", "/openapi.json", "") }); n != 0 {
-		t.Errorf("after %d answers more: %s", n, refused.body)
+	if err := h.access.Revoke(t.Context(), operator, over.ID, ""); err != nil {
+		t.Fatal(err)
+	}
+	if first, second := read(ended).StatusCode, read(ended).StatusCode; first != 401 || second != 429 {
+		t.Errorf("a key that was ended is answered %d, and then as a guess %d", first, second)
 	}
 	page := h.as("", "GET", "/", "", "Accept-Language", "ar")
 	if page.StatusCode != 429 || page.Header.Get("Retry-After") == "" || !strings.HasPrefix(page.Header.Get("Content-Type"), "text/html") || !strings.Contains(page.body, `dir="rtl"`) ||
@@ -80,18 +97,68 @@ func TestRates(t *testing.T) {
 			t.Errorf("%s is answered %d", path, a.StatusCode)
 		}
 	}
-	if a := h.as("", "POST", "/v1/books/uk/inbound/shopify", "{}"); a.StatusCode == 429 {
-		t.Errorf("a message of a platform is refused with %s", a.body)
+	for _, op := range Operations() {
+		if path := strings.NewReplacer("{book}", "uk", "{processor}", "stripe").Replace(op.Path); op.Signed {
+			if a := h.as("", op.Method, path, "{}"); a.StatusCode == 429 {
+				t.Errorf("a message to %s is refused with %s", path, a.body)
+			}
+		}
 	}
 	if a := read(calm); a.StatusCode != 200 {
 		t.Errorf("from there the known key is answered %d %s", a.StatusCode, a.body)
 	}
 }
 
-// TestManyReadAtOnce: more readers than may work at once are all answered, one after the other.
+// theClientWaits has the Go client ask with a key that was just refused: it comes back when it may, or says at once that this takes longer than
+// it was told to wait.
+func (h *house) theClientWaits(key string) {
+	h.t.Helper()
+	refused := 0
+	transport := hearing{func(a *http.Response) {
+		if a.StatusCode == http.StatusTooManyRequests {
+			refused++
+			h.clock.forward(2 * time.Second)
+		}
+	}}
+	impatient, err := client.New(h.server.URL, key, client.Options{Patience: time.Second, Transport: hearing{func(*http.Response) { refused++ }}})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	var p *client.Problem
+	if _, err := impatient.Book(h.t.Context(), "uk"); !errors.As(err, &p) || p.Code != "rate-limited" || p.RetryAfter != 2*time.Second || refused != 1 {
+		h.t.Errorf("the impatient client is told %v, asked %d times", err, refused)
+	}
+	refused = 0
+	patient, err := client.New(h.server.URL, key, client.Options{Transport: transport})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	began := time.Now()
+	if book, err := patient.Book(h.t.Context(), "uk"); err != nil || book.Code != "uk" || refused != 1 || time.Since(began) < 2*time.Second {
+		h.t.Errorf("after %s and %d refusals the client has %v (%v)", time.Since(began), refused, book, err)
+	}
+}
+
+// hearing sends requests and tells of their answers.
+type hearing struct{ heard func(*http.Response) }
+
+func (t hearing) RoundTrip(r *http.Request) (*http.Response, error) {
+	a, err := http.DefaultTransport.RoundTrip(r)
+	if err == nil {
+		t.heard(a)
+	}
+	return a, err
+}
+
+// TestManyReadAtOnce: more readers than may work at once are all answered, one after the other. A rehearsal, which reads more than any of
+// them, stands in the same line.
 func TestManyReadAtOnce(t *testing.T) {
 	t.Parallel()
-	h := open(t, func(c *Config) { c.Traffic = traffic.New(traffic.Limits{Together: 1}, c.Now) })
+	var gate *traffic.Traffic
+	h := open(t, func(c *Config) {
+		gate = traffic.New(traffic.Limits{Together: 1}, c.Now)
+		c.Traffic = gate
+	})
 	answers := make(chan int, 40)
 	for range cap(answers) {
 		go func() { answers <- h.do("GET", "/v1/books/uk", "").StatusCode }()
@@ -101,4 +168,24 @@ func TestManyReadAtOnce(t *testing.T) {
 			t.Errorf("a reader is answered %d", status)
 		}
 	}
+	ctx, cancel := context.WithCancel(t.Context())
+	full := make(chan struct{})
+	var once sync.Once
+	var line sync.WaitGroup
+	for range 300 { // more than a line holds
+		line.Go(func() {
+			leave, err := gate.Arrive("Bearer "+testKey, "127.0.0.1").Enter(ctx)
+			if err != nil {
+				once.Do(func() { close(full) })
+				return
+			}
+			<-ctx.Done()
+			leave()
+		})
+	}
+	<-full
+	h.refused(503, "busy", "POST", ruleSets+"/rehearsal", ownRuleSet(t))
+	cancel()
+	line.Wait()
+	h.must(200, "POST", ruleSets+"/rehearsal", ownRuleSet(t))
 }

@@ -38,8 +38,8 @@ func rehearsalOperations() []Operation {
 	return []Operation{{
 		Method: http.MethodPost, Path: "/v1/books/{book}/rule_sets/rehearsal", ID: "rehearse-rules", Group: "Rules", Summary: "Rehearse a rule set",
 		Description: "Plays the orders placed in a range again under the document, over their whole recorded lives, and says what every payee, fee and tax would have come to. " +
-			"Nothing is posted. The pages of a rehearsal add up; a page may hold few orders, or none, before the last.",
-		Scope: access.RulesRead, Query: reflect.TypeFor[rehearsalQuery](), Body: reflect.TypeFor[NewRuleSet](), BodyLimit: ruleSetLimit, Example: ruleSetExample(),
+			"Nothing is posted. The pages of a rehearsal add up; a page may hold few orders, or none, before the last. It tells what each payee has got, and so is for those who read balances.",
+		Scope: access.RulesRead, Also: access.BalancesRead, Reads: true, Query: reflect.TypeFor[rehearsalQuery](), Body: reflect.TypeFor[NewRuleSet](), BodyLimit: ruleSetLimit, Example: ruleSetExample(),
 		Answers: []Answer{{Status: 200, Meaning: "A page of the rehearsal.", Body: reflect.TypeFor[rehearsalJSON]()}},
 		Errors: []*fault.Error{
 			commerce.ErrRuleSetInvalid, commerce.ErrRuleSetMarket, commerce.ErrRehearsalRange, commerce.ErrRehearsalLarge, ErrCursor, ledger.ErrInvalid,

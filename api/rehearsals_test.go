@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"mizan/api/access"
 )
 
 // TestRehearsalOverHTTP rehearses the documented set over an order, in pages, and refuses what makes no sense.
@@ -38,4 +40,10 @@ func TestRehearsalOverHTTP(t *testing.T) {
 	h.refused(422, "validation-failed", "POST", rehearsal+"?from=yesterday", body)
 	h.refused(422, "rule-set-market", "POST", rehearsal, strings.Replace(body, `"UK"`, `"US"`, 1))
 	h.refused(422, "rule-set-invalid", "POST", rehearsal, `{}`)
+	for status, scopes := range map[int][]access.Scope{403: {access.RulesRead}, 200: {access.RulesRead, access.BalancesRead}} { // it tells what each payee has got
+		_, key := h.key(access.NewKey{Books: []string{"uk"}, Scopes: scopes})
+		if a := h.as(key, "POST", path, body); a.StatusCode != status {
+			t.Errorf("a key with %v is answered %d %.300s", scopes, a.StatusCode, a.body)
+		}
+	}
 }

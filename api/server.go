@@ -8,6 +8,10 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"mizan/api/traffic"
 )
 
 // A server takes connections and ends them in order: it stops accepting, answers what it has begun, and only then lets
@@ -25,6 +29,10 @@ type ServerOptions struct {
 	IdleTimeout time.Duration
 	// Connections bounds the connections that are open at once; 4,096.
 	Connections int
+	// Addresses bounds those of one address; nil for no such bound.
+	Addresses *traffic.Connections
+	// Metrics receives what there is to count; nil for nobody.
+	Metrics *prometheus.Registry
 	// Grace bounds the orderly end of what was begun; 25 s.
 	Grace time.Duration
 	// TLS is what connections speak TLS by; nil for plain HTTP.
@@ -35,11 +43,10 @@ type ServerOptions struct {
 
 // Server serves a handler.
 type Server struct {
-	http        *http.Server
-	connections int
-	tls         *tls.Config
-	grace       time.Duration
-	close       func(context.Context) error
+	http    *http.Server
+	options ServerOptions
+	grace   time.Duration
+	close   func(context.Context) error
 }
 
 // NewServer returns a server for the handler. Once its requests are answered it calls closeLedger (Ledger.Close), which
@@ -58,10 +65,13 @@ func NewServer(handler http.Handler, closeLedger func(context.Context) error, op
 		opts.Connections = defaultConnections
 	}
 	return &Server{
-		connections: opts.Connections,
-		tls:         opts.TLS,
+		options: opts,
 		http: &http.Server{
-			Handler:           handler,
+			Handler:   heard(handler),
+			ConnState: answered,
+			ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+				return context.WithValue(ctx, conversationKey{}, c)
+			},
 			ReadHeaderTimeout: or(opts.HeaderTimeout, 5*time.Second),
 			ReadTimeout:       or(opts.ReadTimeout, 20*time.Second),
 			WriteTimeout:      or(opts.WriteTimeout, 60*time.Second),
@@ -76,24 +86,26 @@ func NewServer(handler http.Handler, closeLedger func(context.Context) error, op
 	}
 }
 
-// accepting bounds the connections of a listener. TLS comes on top, so that a place is taken before any work is done for a connection,
-// and net/http sees what it needs to bound the greeting.
-func (s *Server) accepting(listener net.Listener) net.Listener {
-	bounded := boundListener(listener, s.connections)
-	if s.tls == nil {
-		return bounded
+// accepting bounds the connections of a listener. It returns an error if somebody counts those of another one already.
+func (s *Server) accepting(listener net.Listener) (net.Listener, error) {
+	o := s.options
+	bounded := boundListener(listener, o.Connections, o.Addresses, o.TLS, o.Log)
+	if o.Metrics == nil {
+		return bounded, nil
 	}
-	// Whoever expects TLS cannot read a farewell in plain text.
-	bounded.silent = true
-	return tls.NewListener(bounded, s.tls)
+	return bounded, o.Metrics.Register(bounded)
 }
 
 // Serve answers requests on the listener until ctx ends, then ends in order within the grace period. It returns nil after
 // an orderly end. The listener is closed in any case.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	failed := make(chan error, 1)
-	go func() { failed <- s.http.Serve(s.accepting(listener)) }()
-	var err error
+	bounded, err := s.accepting(listener)
+	if err != nil {
+		failed <- errors.Join(err, listener.Close())
+	} else {
+		go func() { failed <- s.http.Serve(bounded) }()
+	}
 	select {
 	case err = <-failed:
 	case <-ctx.Done():

@@ -25,9 +25,15 @@ func serve(t *testing.T, handler http.Handler, closer func(context.Context) erro
 	if err != nil {
 		t.Fatal(err)
 	}
+	return listener.Addr().String(), serveOn(t, NewServer(handler, closer, opts), listener)
+}
+
+// serveOn is serve on a listener.
+func serveOn(t *testing.T, server *Server, listener net.Listener) (end func() error) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	result := make(chan error, 1)
-	go func() { result <- NewServer(handler, closer, opts).Serve(ctx, listener) }()
+	go func() { result <- server.Serve(ctx, listener) }()
 	ended := false
 	end = func() error {
 		cancel()
@@ -38,7 +44,7 @@ func serve(t *testing.T, handler http.Handler, closer func(context.Context) erro
 		return <-result
 	}
 	t.Cleanup(func() { _ = end() })
-	return listener.Addr().String(), end
+	return end
 }
 
 // TestShutdownDrains ends a server in the middle of a posting: the posting is answered, then the ledger is closed, and
@@ -132,11 +138,16 @@ func TestGraceEnds(t *testing.T) {
 	}
 }
 
-// TestSlowCallers sends heads and bodies that never end, at once or a byte at a time, and asks nothing at all (H19, H20, H21, D17).
+// TestSlowCallers sends, plainly and by TLS, heads and bodies that never end, at once or a byte at a time, and asks nothing at all (H19, H20, H21, D17).
 func TestSlowCallers(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	address, _ := serve(t, h.service.edge(h.service.router), nil, ServerOptions{HeaderTimeout: 200 * time.Millisecond, ReadTimeout: 400 * time.Millisecond, IdleTimeout: 200 * time.Millisecond})
+	options := ServerOptions{HeaderTimeout: 200 * time.Millisecond, ReadTimeout: 400 * time.Millisecond, IdleTimeout: 200 * time.Millisecond}
+	address, _ := serve(t, h.service.edge(h.service.router), nil, options)
+	secure, trusting := certified()
+	options.TLS = secure
+	private, _ := serve(t, h.service.edge(h.service.router), nil, options)
+	dials := map[string]func() (net.Conn, error){"plainly": dialer(address, nil), "by TLS": dialer(private, trusting)}
 	before := h.state()
 	head := "POST " + posting + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + testKey + "\r\nContent-Type: application/json\r\nContent-Length: 500\r\n"
 	var callers sync.WaitGroup
@@ -149,12 +160,14 @@ func TestSlowCallers(t *testing.T) {
 		"H20 a body that stops": {head + "\r\n{\"reference\"", "", "HTTP/1.1 408 "}, "H20 a body of a byte at a time": {head + "\r\n{\"reference\":\"", "a", "HTTP/1.1 408 "},
 		"H21 a connection on which nothing more is asked": {"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", "", "HTTP/1.1 200 "},
 	} {
-		callers.Go(func() {
-			got, err := dripped(address, c.sent, c.drip)
-			if err != nil || !strings.HasPrefix(got, c.begins) || c.begins == "" && got != "" || strings.HasPrefix(name, "H20") && !strings.Contains(got, `"code":"timeout"`) {
-				t.Errorf("%s: %v %.300q", name, err, got)
-			}
-		})
+		for way, dial := range dials {
+			callers.Go(func() {
+				got, err := dripped(dial, c.sent, c.drip)
+				if err != nil || !strings.HasPrefix(got, c.begins) || c.begins == "" && got != "" || strings.HasPrefix(name, "H20") && !strings.Contains(got, `"code":"timeout"`) {
+					t.Errorf("%s, %s: %v %.300q", name, way, err, got)
+				}
+			})
+		}
 	}
 	callers.Wait()
 	if diff := cmp.Diff(before, h.state()); diff != "" {
@@ -163,8 +176,8 @@ func TestSlowCallers(t *testing.T) {
 }
 
 // dripped sends a text and then one more piece of it at a time, and returns what is answered until the server ends the connection.
-func dripped(address, text, drip string) (string, error) {
-	conn, err := net.Dial("tcp", address)
+func dripped(dial func() (net.Conn, error), text, drip string) (string, error) {
+	conn, err := dial()
 	if err != nil {
 		return "", err
 	}

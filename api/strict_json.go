@@ -20,6 +20,9 @@ import (
 // ErrJSON means that a body is not JSON as this service reads it.
 var ErrJSON = fault.New(fault.Malformed, "malformed-json", "The body cannot be read as JSON. Send one JSON object in UTF-8, each key once.")
 
+// errValues means that a body has more values than it may.
+var errValues = ledger.ErrInvalid.At("", "too-many-values", "The body holds more values than any request needs. Split it.")
+
 const (
 	// maxDepth bounds nesting, and with it the parser's recursion.
 	maxDepth = 32
@@ -86,7 +89,7 @@ func parseJSON(src string, maxNodes int) (*tree, error) {
 		return nil, ErrJSON.With("The body begins with a byte order mark. Send it without one.")
 	}
 	p := parser{src: src, tree: trees.Get().(*tree), max: maxNodes}
-	p.tree.nodes = slices.Grow(p.tree.nodes, min(len(src)/bytesPerNode, maxNodes)+1)
+	p.tree.nodes = slices.Grow(p.tree.nodes, min(expected(src), maxNodes)+1)
 	p.space()
 	if p.pos == len(src) {
 		p.tree.release()
@@ -104,6 +107,20 @@ func parseJSON(src string, maxNodes int) (*tree, error) {
 		return nil, err
 	}
 	return p.tree, nil
+}
+
+// expected is about how many values a text has. In a large one they are counted by what stands between them, because a text of nothing but
+// small values would have the tree grow, and be copied, many times.
+func expected(src string) int {
+	if len(src) < 64<<10 {
+		return len(src) / bytesPerNode
+	}
+	return between(src)
+}
+
+// between counts what stands before values, in texts too, so that a text has at most one value more.
+func between(src string) int {
+	return strings.Count(src, ",") + strings.Count(src, "[") + strings.Count(src, "{")
 }
 
 type parser struct {
@@ -144,7 +161,7 @@ func (p *parser) value(parent int32, key string, hash uint32) error {
 		return p.broken("it ends too early")
 	}
 	if len(p.tree.nodes) >= p.max {
-		return ledger.ErrInvalid.At("", "too-many-values", "The body holds more values than any request needs. Split it.")
+		return errValues
 	}
 	switch c := p.src[p.pos]; {
 	case c == '"':

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"reflect"
+	"slices"
 	"time"
 
 	"mizan/ledger/fault"
@@ -49,7 +50,7 @@ func systemOperations() []Operation {
 		},
 		{
 			Method: http.MethodGet, Path: "/metrics", ID: "get-metrics", Group: "Service", Summary: "Metrics for Prometheus",
-			Description: "They name the books and count what is done in each, so they are shown to callers of this machine or of a private network only, and to nobody " +
+			Description: "They name the books and count what is done in each, so they are shown to callers of this machine and of the networks named by `--metrics-from` only, and to nobody " +
 				"who comes through a proxy. For all others there is nothing here.",
 			Answers: []Answer{{Status: 200, Meaning: "Metrics in the text format.", Media: "text/plain"}},
 			Errors:  []*fault.Error{ErrNoRoute},
@@ -63,20 +64,22 @@ const readyTimeout = 2 * time.Second
 
 // scrape answers who runs the service, and does not exist for anybody else.
 func scrape(c *call) (reply, error) {
-	if !isNear(c.r) {
+	if !c.service.observes(c.r) {
 		return reply{}, ErrNoRoute
 	}
 	c.service.scrape.ServeHTTP(c.w, c.r)
 	return reply{sent: true}, nil
 }
 
-// isNear reports whether a request comes from this machine or a private network, without a proxy between that says so.
-func isNear(r *http.Request) bool {
+// observes reports whether a request comes from this machine or a network of Prometheus, without a proxy between that says so. A private
+// address is not enough: behind many balancers everybody has one.
+func (s *service) observes(r *http.Request) bool {
 	for _, header := range []string{"X-Forwarded-For", "Forwarded", "X-Real-Ip", "Via"} {
 		if r.Header[header] != nil {
 			return false
 		}
 	}
 	from, err := netip.ParseAddr(ClientAddress(r))
-	return err == nil && (from.IsLoopback() || from.IsPrivate() || from.IsLinkLocalUnicast())
+	from = from.Unmap().WithZone("")
+	return err == nil && (from.IsLoopback() || slices.ContainsFunc(s.observers, func(p netip.Prefix) bool { return p.Contains(from) }))
 }

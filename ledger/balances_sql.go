@@ -249,8 +249,7 @@ type TrialBalance struct {
 	// Period is the month it is for, 0 for everything up to now.
 	Period Period
 	Rows   []TrialRow
-	// More says that further accounts follow; only by account. LastAccount and LastCurrency are where to go on in a trial balance of
-	// one row of the chart.
+	// More says that further accounts follow; only by account. LastAccount and LastCurrency are where to go on.
 	More         bool
 	LastAccount  Address
 	LastCurrency money.Currency
@@ -268,11 +267,13 @@ SELECT c.chart_code, c.currency,
  ORDER BY c.chart_code, c.currency`
 
 	sqlTrialBalanceAccounts = `
-SELECT a.chart_code, a.address, a.currency, p.opening::text, p.debits::text, p.credits::text
+SELECT a.chart_code, a.address, a.currency, p.moved, p.opening::text, p.debits::text, p.credits::text
   FROM (SELECT x.id, x.address, x.currency, x.chart_code FROM accounts x
-         WHERE x.book_id = $1 AND (x.address, x.currency) > ($4, $5) AND x.address >= $4 AND x.address < $7
+         WHERE x.book_id = $1 AND x.address >= $7 AND x.address < $8 AND ($9 = '' OR x.currency = $9)
+           AND (x.address, x.currency) > ($4, $5) AND x.address >= $4
          ORDER BY x.address, x.currency LIMIT $6) a
- CROSS JOIN LATERAL (SELECT coalesce(sum(t.debits - t.credits) FILTER (WHERE t.period < $2), 0) AS opening,
+ CROSS JOIN LATERAL (SELECT count(*) > 0 AS moved,
+                            coalesce(sum(t.debits - t.credits) FILTER (WHERE t.period < $2), 0) AS opening,
                             coalesce(sum(t.debits) FILTER (WHERE t.period >= $2), 0) AS debits,
                             coalesce(sum(t.credits) FILTER (WHERE t.period >= $2), 0) AS credits
                        FROM period_totals t
@@ -315,30 +316,41 @@ func (l *Ledger) TrialBalanceByAccount(ctx context.Context, book Book, period Pe
 
 // TrialBalanceBelow is TrialBalanceByAccount of the accounts whose addresses begin with a prefix.
 func (l *Ledger) TrialBalanceBelow(ctx context.Context, book Book, period Period, prefix string, after Address, afterCurrency money.Currency, limit int) (tb TrialBalance, err error) {
+	return l.trialBalanceWithin(ctx, book, period, prefix, prefix+"\x7f", "", after, afterCurrency, limit, func(*TrialRow, bool) bool { return true })
+}
+
+// trialBalanceWithin returns a page of the trial balance of the accounts whose addresses are in a range, its end not, of one currency or
+// (empty) of all. Of the page's accounts it lists those that keep says, which is told whether the account was touched up to the end of
+// the period.
+func (l *Ledger) trialBalanceWithin(ctx context.Context, book Book, period Period, from, to string, currency money.Currency, after Address, afterCurrency money.Currency, limit int,
+	keep func(r *TrialRow, moved bool) bool) (tb TrialBalance, err error) {
 	first, last := periodBounds(period)
-	after = max(after, Address(prefix))
 	tb.Period = period
 	err = l.pool.ReadTx(ctx, func(tx pgx.Tx) error {
 		head, err := readHead(ctx, tx, book)
 		if err != nil {
 			return err
 		}
-		tb.AtSequence = head.LastSequence
-		rows, err := tx.Query(ctx, sqlTrialBalanceAccounts, book.ID, first, last, string(after), string(afterCurrency), limit+1, prefix+"\x7f")
+		tb.AtSequence, tb.Rows, tb.More = head.LastSequence, nil, false
+		rows, err := tx.Query(ctx, sqlTrialBalanceAccounts, book.ID, first, last, string(after), string(afterCurrency), limit+1, from, to, string(currency))
 		if err != nil {
 			return err
 		}
-		tb.Rows, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (TrialRow, error) {
-			var row TrialRow
-			var sums [3]string
-			if err := r.Scan(&row.Code, &row.Account, &row.Currency, &sums[0], &sums[1], &sums[2]); err != nil {
-				return row, err
+		var r TrialRow
+		var moved bool
+		var sums [3]string
+		n := 0
+		_, err = pgx.ForEachRow(rows, []any{&r.Code, &r.Account, &r.Currency, &moved, &sums[0], &sums[1], &sums[2]}, func() error {
+			if n++; n > limit {
+				tb.More = true
+				return nil
 			}
-			return row.finish(sums), nil
+			tb.LastAccount, tb.LastCurrency = r.Account, r.Currency
+			if keep(&r, moved) {
+				tb.Rows = append(tb.Rows, r.finish(sums))
+			}
+			return nil
 		})
-		if len(tb.Rows) > limit {
-			tb.Rows, tb.More = tb.Rows[:limit], true
-		}
 		return err
 	})
 	return tb, err

@@ -313,7 +313,7 @@ func (f *flusher) release() {
 // pause waits before another attempt, longer each time and never in step with other replicas; false means shutdown.
 func (f *flusher) pause(attempt int) bool {
 	longest := 25 * time.Millisecond << attempt
-	timer := time.NewTimer(longest/2 + rand.N(longest/2))
+	timer := time.NewTimer(longest/2 + rand.N(longest/2)) // #nosec G404 -- a wait is spread, not kept secret
 	defer timer.Stop()
 	select {
 	case <-timer.C:

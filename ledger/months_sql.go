@@ -15,20 +15,6 @@ import (
 // open. So the entries of a month are looked for among all that were recorded since it began, a bounded number at a time.
 
 const (
-	sqlTrialBalanceRow = `
-SELECT a.chart_code, a.address, a.currency, p.moved, p.opening::text, p.debits::text, p.credits::text
-  FROM (SELECT x.id, x.address, x.currency, x.chart_code FROM accounts x
-         WHERE x.book_id = $1 AND x.address >= $7 AND x.address < $8 AND ($9 = '' OR x.currency = $9)
-           AND (x.address, x.currency) > ($4, $5) AND x.address >= $4
-         ORDER BY x.address, x.currency LIMIT $6) a
- CROSS JOIN LATERAL (SELECT count(*) > 0 AS moved,
-                            coalesce(sum(t.debits - t.credits) FILTER (WHERE t.period < $2), 0) AS opening,
-                            coalesce(sum(t.debits) FILTER (WHERE t.period >= $2), 0) AS debits,
-                            coalesce(sum(t.credits) FILTER (WHERE t.period >= $2), 0) AS credits
-                       FROM period_totals t
-                      WHERE t.book_id = $1 AND t.account_id = a.id AND t.period <= $3) p
- ORDER BY a.address, a.currency`
-
 	sqlMonthTotals = `
 SELECT coalesce(sum(t.debits - t.credits) FILTER (WHERE t.period < $3), 0)::text, coalesce(sum(t.debits) FILTER (WHERE t.period = $3), 0)::text,
        coalesce(sum(t.credits) FILTER (WHERE t.period = $3), 0)::text
@@ -62,36 +48,9 @@ const monthScan = 2_000
 // currency or (empty) of all. Accounts that were not touched up to the end of the period are left out, so a page may have fewer rows
 // than the limit, and more may follow LastAccount and LastCurrency.
 func (l *Ledger) TrialBalanceOfRow(ctx context.Context, book Book, period Period, row *ChartRow, currency money.Currency, after Address, afterCurrency money.Currency, limit int) (tb TrialBalance, err error) {
-	first, last := periodBounds(period)
-	tb.Period = period
-	err = l.pool.ReadTx(ctx, func(tx pgx.Tx) error {
-		head, err := readHead(ctx, tx, book)
-		if err != nil {
-			return err
-		}
-		tb.AtSequence, tb.Rows, tb.More = head.LastSequence, nil, false
-		rows, err := tx.Query(ctx, sqlTrialBalanceRow, book.ID, first, last, string(after), string(afterCurrency), limit+1, row.Path, row.Path+";", string(currency))
-		if err != nil {
-			return err
-		}
-		var r TrialRow
-		var moved bool
-		var sums [3]string
-		n := 0
-		_, err = pgx.ForEachRow(rows, []any{&r.Code, &r.Account, &r.Currency, &moved, &sums[0], &sums[1], &sums[2]}, func() error {
-			if n++; n > limit {
-				tb.More = true
-				return nil
-			}
-			tb.LastAccount, tb.LastCurrency = r.Account, r.Currency
-			if moved && r.Code == row.Code { // another row's path can begin like this one
-				tb.Rows = append(tb.Rows, r.finish(sums))
-			}
-			return nil
-		})
-		return err
+	return l.trialBalanceWithin(ctx, book, period, row.Path, row.Path+";", currency, after, afterCurrency, limit, func(r *TrialRow, moved bool) bool {
+		return moved && r.Code == row.Code // another row's path can begin like this one
 	})
-	return tb, err
 }
 
 // MonthQuery selects a page of what counts in one month on an account.

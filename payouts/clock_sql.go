@@ -115,7 +115,7 @@ func (s *Service) keepTx(ctx context.Context, tx pgx.Tx, book ledger.Book, list 
 		for _, c := range r.clocks {
 			cs, acts, cseq = append(cs, c.Subject), append(acts, c.Act), append(cseq, c.Sequence)
 			dues, looks, gates = append(dues, nullTime(c.DueAt)), append(looks, nullTime(c.LookAt)), append(gates, strings.Join(c.Gates, ","))
-			tries, whys = append(tries, int32(c.Tries)), append(whys, c.Why)
+			tries, whys = append(tries, int32(c.Tries)), append(whys, c.Why) // #nosec G115 -- tries end at a number that is set
 		}
 		for _, w := range r.waits {
 			ws, wacts, wkinds, wpayees = append(ws, w.Subject), append(wacts, w.Act), append(wkinds, w.Kind), append(wpayees, w.ID)

@@ -41,7 +41,7 @@ func (h *payeeHouse) oneByOne(ctx context.Context, k PayeeKey, at time.Time) (f 
 	if len(f.Destinations) > 0 {
 		f.Destination = f.Destinations[0]
 	}
-	holds, err := h.HoldsOf(ctx, h.book, k.ID)
+	holds, _, err := h.HoldsOf(ctx, h.book, k.ID, HoldPlace{}, 100)
 	h.ok(err)
 	slices.SortFunc(holds, func(a, b Hold) int {
 		return strings.Compare(a.Effect+" "+a.Category+" "+string(a.Currency), b.Effect+" "+b.Category+" "+string(b.Currency))
@@ -92,7 +92,7 @@ func (h *payeeHouse) happen(dice *rand.Rand, k PayeeKey) {
 		_, err = h.PlaceHold(ctx, ann, h.book, hold, "")
 		h.refused(err)
 	case 3:
-		list, err := h.HoldsOf(ctx, h.book, k.ID)
+		list, _, err := h.HoldsOf(ctx, h.book, k.ID, HoldPlace{}, 100)
 		h.ok(err)
 		if len(list) > 0 {
 			_, err = h.ReleaseHold(ctx, ann, h.book, []byte(mustJSON(wanted{"hold": list[0].ID})), "doc", "")

@@ -1,10 +1,16 @@
 package payouts
 
 import (
+	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
+	"mizan/ledger/guard"
+	"mizan/ledger/money"
 	"mizan/ledger/postgres"
 )
 
@@ -36,6 +42,48 @@ func TestNothingBehindTheService(t *testing.T) {
 		if _, err := h.db.Pool.Exec(t.Context(), sql, h.book.ID, id); postgres.SQLState(err) != "42501" {
 			t.Errorf("%v: %s", err, sql)
 		}
+	}
+	// A state that the database takes is held against the books: what seems to be paid and was not posted is found.
+	sound := func(want ...string) {
+		t.Helper()
+		proof, err := h.Verify(t.Context(), h.book)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, b := range proof.Broken {
+			if b.Object == id {
+				got = append(got, b.What)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("found %q, want %q", got, want)
+		}
+	}
+	sound()
+	h.exec(`UPDATE payouts SET state = 'paid', paid_at = now() WHERE book_id = $1 AND id = $2`, h.book.ID, id)
+	sound("it is paid, and the books say otherwise")
+	h.exec(`UPDATE payouts SET returned_at = now() WHERE book_id = $1 AND id = $2`, h.book.ID, id)
+	sound("it is paid, and the books say otherwise")
+	// So is a destination that nobody set, whoever writes it.
+	told, err := h.Told(t.Context(), h.book)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.exec(`UPDATE payout_destinations SET state = 'retired' WHERE book_id = $1`, h.book.ID)
+	h.exec(`INSERT INTO payout_destinations (book_id, id, payee, rail, account, currencies, mode, state, created_at, active_since, changed_at)
+		SELECT book_id, 'dst_evesevesevesevee', payee, rail, 'acct_eve', currencies, mode, 'active', created_at, created_at, created_at FROM payout_destinations WHERE book_id = $1 LIMIT 1`, h.book.ID)
+	more, err := h.Told(t.Context(), h.book)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := func(list []guard.Claim) bool {
+		return slices.ContainsFunc(list, func(c guard.Claim) bool {
+			return c.Place == "dst_evesevesevesevee" && c.Act == "payout_destination.set"
+		})
+	}
+	if found(told.Untold) || !found(more.Untold) || len(more.Untold) != len(told.Untold)+1 || more.Looked != told.Looked+1 {
+		t.Errorf("before %+v, after %+v", told, more)
 	}
 }
 
@@ -85,5 +133,59 @@ func TestAnUnreleasedRunSendsNothing(t *testing.T) {
 	_, err = h.db.Pool.Exec(t.Context(), `UPDATE payouts SET state = 'sending' WHERE book_id = $1 AND id = $2`, h.book.ID, list[0].ID)
 	if postgres.SQLState(err) != "42501" {
 		t.Errorf("it is sent: %v", err)
+	}
+	// Nor is an order planted that the next sending would carry out: of another account, amount or currency, or to take back what went
+	// to somebody else. What the payout is may be ordered.
+	plant := func(act, account, object string, amount money.Minor, currency string) (err error) {
+		_ = h.db.Pool.Tx(t.Context(), func(tx pgx.Tx) error {
+			_, err = tx.Exec(t.Context(), `INSERT INTO payout_attempts (book_id, payout, act, attempt, instruction, account, object, amount, currency, digest, state, created_at)
+				VALUES ($1, $2, $3, 1, $2, $4, $5, $6, $7, repeat('0', 64), 'intended', now())`, h.book.ID, list[0].ID, act, account, object, int64(amount), currency)
+			return context.Canceled // nothing stays
+		})
+		return err
+	}
+	p := list[0]
+	for _, c := range []struct {
+		act, account, object string
+		amount               money.Minor
+		currency             string
+	}{
+		{"transfer", "acct_eve", "", p.Amount, "USD"}, {"transfer", p.RailAccount, "", p.Amount + 1, "USD"}, {"transfer", p.RailAccount, "", p.Amount - 1, "USD"},
+		{"transfer", p.RailAccount, "", p.Amount, "EUR"}, {"payout", "acct_eve", "", p.Amount, "USD"}, {"payout", p.RailAccount, "", p.Amount + 1, "USD"},
+		{"reversal", "", "tr_anothers", p.Amount, "USD"},
+	} {
+		if err := plant(c.act, c.account, c.object, c.amount, c.currency); postgres.Constraint(err) != "payout_attempts_of_payout" {
+			t.Errorf("%+v is taken: %v", c, err)
+		}
+	}
+	if err := plant("transfer", p.RailAccount, "", p.Amount, "USD"); err != nil {
+		t.Errorf("what the payout is: %v", err)
+	}
+	// A release that nobody decided is found: of the run, and of a payout that needed a person.
+	untold := func() (places []string) {
+		t.Helper()
+		told, err := h.Told(t.Context(), h.book)
+		h.must(err)
+		for _, c := range told.Untold {
+			if c.Act == "payout_run.release" {
+				places = append(places, c.Place)
+			}
+		}
+		return places
+	}
+	owner, err := pgx.Connect(t.Context(), h.db.OwnerURL)
+	h.must(err)
+	defer func() { _ = owner.Close(context.Background()) }()
+	_, err = owner.Exec(t.Context(), `UPDATE payouts SET needs_person = true WHERE book_id = $1 AND id = $2`, h.book.ID, p.ID)
+	h.must(err)
+	if got := untold(); got != nil {
+		t.Errorf("released are %q", got)
+	}
+	_, err = h.db.Pool.Exec(t.Context(), `UPDATE payouts SET released_at = now() WHERE book_id = $1 AND id = $2`, h.book.ID, p.ID)
+	h.must(err)
+	_, err = h.db.Pool.Exec(t.Context(), `UPDATE payout_runs SET state = 'released', approval = 'ap_evesevesevesevee' WHERE book_id = $1 AND id = $2`, h.book.ID, runs[0].ID)
+	h.must(err)
+	if got, want := untold(), []string{runs[0].ID, runs[0].ID + "/" + p.ID}; !slices.Equal(got, want) {
+		t.Errorf("released are %q, want %q", got, want)
 	}
 }

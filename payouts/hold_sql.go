@@ -22,7 +22,7 @@ const (
 	sqlHold     = `SELECT ` + holdColumns + ` FROM payout_holds p WHERE p.book_id = $1 AND p.id = $2`
 	sqlLockHold = sqlHold + ` FOR NO KEY UPDATE`
 	sqlHolds    = `SELECT ` + holdColumns + ` FROM payout_holds p WHERE p.book_id = $1 AND ($2 = '' OR (p.placed_at, p.id) < ($3, $2)) ORDER BY p.placed_at DESC, p.id DESC LIMIT $4`
-	sqlHoldsOf  = `SELECT ` + holdColumns + ` FROM payout_holds p WHERE p.book_id = $1 AND p.payee = $2 AND p.released_at IS NULL ORDER BY p.placed_at, p.id LIMIT $3`
+	sqlHoldsOf  = `SELECT ` + holdColumns + ` FROM payout_holds p WHERE p.book_id = $1 AND p.payee = $2 AND p.released_at IS NULL AND p.placed_at >= $3 ORDER BY p.placed_at, p.id OFFSET $4 LIMIT $5`
 	sqlAddHold  = `
 INSERT INTO payout_holds (book_id, id, kind, payee, currency, effect, category, case_id, wanted, blocked, placed_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, nullif($9::bigint, 0), $10, $11) ON CONFLICT DO NOTHING`
@@ -73,13 +73,34 @@ func (s *Service) Holds(ctx context.Context, book ledger.Book, after Hold, limit
 	return list, false, err
 }
 
-// HoldsOf returns the holds that stand on a payee, of whichever kind, the oldest first, at most 1,000.
-func (s *Service) HoldsOf(ctx context.Context, book ledger.Book, payee string) ([]Hold, error) {
-	rows, err := s.pool.Query(ctx, sqlHoldsOf, book.ID, payee, maxListed)
+// HoldPlace is a place among the holds that stand on a payee. It names no hold, because payees are told none.
+type HoldPlace struct {
+	// PlacedAt is when the last hold before it was placed, and Nth how many before it were placed at that moment.
+	PlacedAt time.Time
+	Nth      int
+}
+
+// HoldsOf returns up to limit holds that stand on a payee, of whichever kind, the oldest first, from a place on, and where it goes on; nil
+// if there are no more.
+func (s *Service) HoldsOf(ctx context.Context, book ledger.Book, payee string, from HoldPlace, limit int) ([]Hold, *HoldPlace, error) {
+	limit = min(max(limit, 1), maxListed)
+	rows, err := s.pool.Query(ctx, sqlHoldsOf, book.ID, payee, from.PlacedAt, from.Nth, limit+1)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (Hold, error) { return holdOf(row) })
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Hold, error) { return holdOf(row) })
+	if err != nil || len(list) <= limit {
+		return list, nil, err
+	}
+	list = list[:limit]
+	next := HoldPlace{PlacedAt: list[limit-1].PlacedAt}
+	for i := limit - 1; i >= 0 && list[i].PlacedAt.Equal(next.PlacedAt); i-- {
+		next.Nth++
+	}
+	if next.PlacedAt.Equal(from.PlacedAt) {
+		next.Nth += from.Nth
+	}
+	return list, &next, nil
 }
 
 // PlaceHold places a hold, and tells the trail who did. The same again finds it placed. It returns ErrHoldInvalid or

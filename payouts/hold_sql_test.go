@@ -82,7 +82,7 @@ func TestAHoldBlocksAndIsReleasedByTwoPeople(t *testing.T) {
 	h.wants(err, ErrHoldOver, "")
 	_, err = h.ask(ann, ActHoldReleased, wanted{"hold": "hold_none"})
 	h.wants(err, ErrHoldUnknown, "")
-	if standing, err := h.HoldsOf(t.Context(), h.book, "sel_a"); err != nil || len(standing) != 0 {
+	if standing, _, err := h.HoldsOf(t.Context(), h.book, "sel_a", HoldPlace{}, 10); err != nil || len(standing) != 0 {
 		t.Errorf("standing: %v %v", standing, err)
 	}
 }

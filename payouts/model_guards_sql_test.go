@@ -16,8 +16,8 @@ import (
 func TestTheDatabaseMovesAsTheModel(t *testing.T) {
 	t.Parallel()
 	h, id := one(t, "daily")
-	const insert = `INSERT INTO payout_attempts (book_id, payout, act, attempt, instruction, amount, currency, digest, state, created_at)
-		VALUES ($1, $2, 'transfer', 1, $2, 30000, 'USD', repeat('0', 64), 'intended', now())`
+	const insert = `INSERT INTO payout_attempts (book_id, payout, act, attempt, instruction, account, amount, currency, digest, state, created_at)
+		SELECT p.book_id, p.id, 'transfer', 1, p.id, p.rail_account, p.amount, p.currency, repeat('0', 64), 'intended', now() FROM payouts p WHERE p.book_id = $1 AND p.id = $2`
 	for what, table := range map[string]struct {
 		first  string
 		names  []string

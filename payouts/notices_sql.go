@@ -117,8 +117,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, t
 	// The oldest come first by their numbers, so that no more is read than is deleted.
 	sqlForgetNotices = `
 DELETE FROM processor_notices n
- USING (SELECT x.number, x.handled_at FROM processor_notices x ORDER BY x.number LIMIT $2 FOR UPDATE SKIP LOCKED) old
- WHERE n.number = old.number AND old.handled_at < least($1::timestamptz, now() - interval '90 days')`
+ USING (SELECT x.number, x.handled_at, x.received_at FROM processor_notices x ORDER BY x.number LIMIT $2 FOR UPDATE SKIP LOCKED) old
+ WHERE n.number = old.number AND greatest(old.handled_at, old.received_at) < least($1::timestamptz, now() - interval '90 days') AND old.handled_at IS NOT NULL`
 
 	sqlHandleNotice = `UPDATE processor_notices SET handled_at = $2, outcome = $3 WHERE number = $1 AND handled_at IS NULL`
 )

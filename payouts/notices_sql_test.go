@@ -318,4 +318,18 @@ SELECT 'stripe', $1::text, true, true, true, '2020-01-01', '2020-01-01', sha256(
 	if postgres.SQLState(err) != "42501" {
 		t.Errorf("deleted too early: %v", err)
 	}
+	// Saying that one was handled long ago does not make it go: when it came stays.
+	for _, sql := range []string{
+		`INSERT INTO processor_notices (processor, id, connect, live, ours, created, received_at, says, body)
+		 SELECT processor, 'evt_new', connect, live, ours, created, now(), sha256('new'), body FROM processor_notices WHERE id = 'evt_open'`,
+		`UPDATE processor_notices SET handled_at = '2020-01-01', outcome = 'looked' WHERE id = 'evt_new'`,
+	} {
+		if _, err := h.db.Pool.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := h.db.Pool.Exec(t.Context(), `DELETE FROM processor_notices WHERE id = 'evt_new'`); postgres.SQLState(err) != "42501" {
+		t.Errorf("what came today is gone: %v", err)
+	}
+	forget(time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC), 0, "evt_new", "evt_open", "evt_young")
 }

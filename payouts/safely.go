@@ -2,7 +2,8 @@ package payouts
 
 import (
 	"errors"
-	"runtime/debug"
+
+	"mizan/ledger/fault"
 )
 
 // Safely is how one of many is dealt with: a panic, which is a defect of the program, ends what is done about that one and keeps
@@ -15,9 +16,9 @@ var errPanicked = errors.New("payouts: the work about one of many ended in a pan
 // stays out of it, because it may hold anything.
 func (s *Service) safely(do func() error, names ...any) (err error) {
 	defer func() {
-		if recover() != nil {
+		if caught := recover(); caught != nil {
 			s.log.Error("the work about one of many ended in a panic, which is a defect of the program; it is done again, and nobody else waits for it",
-				append(names, "stack", string(debug.Stack()))...)
+				append(names, "panic", fault.Caught(caught))...)
 			err = errPanicked
 		}
 	}()

@@ -23,6 +23,14 @@ SELECT p.id, p.account_id, p.number, p.consumed_from, p.consumed_through, p.amou
   LEFT JOIN LATERAL (SELECT sum(x.amount)::bigint AS amount, max(x.debits_after) AS debits_after, (array_agg(x.balance_after ORDER BY x.line DESC))[1] AS balance_after, count(*) AS lines
                        FROM entries x WHERE x.book_id = $1 AND x.account_id = p.account_id AND x.sequence = p.created_sequence) e ON true
  ORDER BY p.account_id, p.number`
+	// What of a payout's life the books have, each under the reference that it has for ever.
+	sqlProveStates = `
+SELECT p.id, p.state, p.returned_at IS NOT NULL, coalesce(string_agg(split_part(k.reference, ':', 1), ' ' ORDER BY k.n), '')
+  FROM (SELECT x.id, x.state, x.returned_at FROM payouts x WHERE x.book_id = $1 AND x.id > $2 ORDER BY x.id LIMIT $3) p
+  LEFT JOIN LATERAL (
+       SELECT e.n, r.reference FROM unnest(ARRAY['payout.submitted', 'payout.paid', 'payout.failed', 'payout.cancelled', 'payout.returned']) WITH ORDINALITY e (name, n)
+         JOIN LATERAL (SELECT y.reference FROM transaction_references y WHERE y.book_id = $1 AND y.reference = e.name || ':' || p.id LIMIT 1) r ON true) k ON true
+ GROUP BY p.id, p.state, p.returned_at ORDER BY p.id`
 	sqlProvePage = `
 SELECT p.run_id, p.id, p.currency, p.amount, p.fee
   FROM payouts p WHERE p.book_id = $1 AND (p.run_id, p.id) > ($2, $3) ORDER BY p.run_id, p.id LIMIT $4`
@@ -75,6 +83,9 @@ func (s *Service) Verify(ctx context.Context, book ledger.Book) (*Proof, error) 
 	if err := s.proveLines(ctx, book, proof); err != nil {
 		return nil, err
 	}
+	if err := s.proveStates(ctx, book, proof); err != nil {
+		return nil, err
+	}
 	if err := s.proveRuns(ctx, book, proof); err != nil {
 		return nil, err
 	}
@@ -114,6 +125,43 @@ func (s *Service) proveLines(ctx context.Context, book ledger.Book, proof *Proof
 					proof.find(id, "its lines cannot sum to it")
 				}
 				return x, nil
+			})
+			return err
+		})
+		if err != nil || seen < verifyPage {
+			return err
+		}
+	}
+}
+
+// postedOf is what the books have of a payout in each state, in the order of its life. A payout whose state says more than the books
+// was not paid, though it seems to be; one whose state says less could be sent although its money went back.
+var postedOf = map[string]string{
+	Created: "", Sending: "", Unknown: "", Refused: "", Cancelled: "payout.cancelled", Submitted: "payout.submitted", AtAccount: "payout.submitted",
+	Paid: "payout.submitted payout.paid", Failed: "payout.submitted payout.failed",
+}
+
+// proveStates proves that each payout is as far as the books say: a state and what it posts are of one transaction.
+func (s *Service) proveStates(ctx context.Context, book ledger.Book, proof *Proof) error {
+	for id := ""; ; {
+		seen := 0
+		err := s.pool.ReadTx(ctx, func(tx pgx.Tx) error {
+			rows, err := tx.Query(ctx, sqlProveStates, book.ID, id, verifyPage)
+			if err != nil {
+				return err
+			}
+			var state, posted string
+			var returned bool
+			_, err = pgx.ForEachRow(rows, []any{&id, &state, &returned, &posted}, func() error {
+				seen++
+				due := postedOf[state]
+				if returned {
+					due += " payout.returned"
+				}
+				if posted != due {
+					proof.find(id, "it is "+state+", and the books say otherwise")
+				}
+				return nil
 			})
 			return err
 		})

@@ -313,4 +313,53 @@ func TestDatabaseKeepsPeople(t *testing.T) {
 			t.Errorf("%s: %v, want %s", sql, err, state)
 		}
 	}
+	// A person, a role or a key that the trail does not tell of was written by somebody else, and is found.
+	untold := func() (places []string) {
+		t.Helper()
+		told, err := access.Told(t.Context(), h.trail)
+		if err != nil || told.Looked == 0 {
+			t.Fatalf("%+v, %v", told, err)
+		}
+		for _, c := range told.Untold {
+			places = append(places, c.Place)
+		}
+		return places
+	}
+	if got := untold(); got != nil {
+		t.Errorf("the trail does not tell of %q", got)
+	}
+	for _, sql := range []string{
+		`INSERT INTO people (id, created_at, created_by, sessions_from) SELECT 'per_evesevesevesevee', created_at, 'eve', created_at FROM people LIMIT 1`,
+		`INSERT INTO role_grants (id, person, role, book, granted_at, granted_by) SELECT 'gr_evesevesevesevee', person, 'admin', '', granted_at, 'eve' FROM role_grants LIMIT 1`,
+		`INSERT INTO api_keys (id, secret_hash, name, scopes, created_at) SELECT 'eveseveseve1', sha256('eve'), 'n', '{*}', created_at FROM api_keys LIMIT 1`,
+		`INSERT INTO api_keys (id, secret_hash, name, scopes, created_at, rotated_from) SELECT 'eveseveseve2', sha256('eve'), 'n', '{*}', created_at, 'eveseveseve1' FROM api_keys LIMIT 1`,
+	} {
+		if _, err := h.db.Pool.Exec(t.Context(), sql); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	if got, want := untold(), []string{"per_evesevesevesevee", "gr_evesevesevesevee", "eveseveseve1", "eveseveseve2"}; !slices.Equal(got, want) {
+		t.Errorf("found %q, want %q", got, want)
+	}
+	// What was taken away is not given back, by nobody who may write what the service writes.
+	for _, c := range []struct{ taken, back string }{
+		{`UPDATE api_keys SET expires_at = created_at + interval '1 minute'`, `UPDATE api_keys SET expires_at = NULL`},
+		{`UPDATE api_keys SET expires_at = created_at + interval '1 second'`, `UPDATE api_keys SET expires_at = created_at + interval '1 hour'`},
+		{`UPDATE api_keys SET revoked_at = created_at`, `UPDATE api_keys SET revoked_at = NULL`},
+		{`UPDATE role_grants SET expires_at = granted_at`, `UPDATE role_grants SET expires_at = NULL`},
+		{`UPDATE role_grants SET revoked_at = granted_at, revoked_by = 'me'`, `UPDATE role_grants SET revoked_at = NULL, revoked_by = NULL`},
+		{`UPDATE role_grants SET revoked_by = 'me'`, `UPDATE role_grants SET revoked_by = 'you'`},
+		{`UPDATE people SET issuer = 'https://i', subject = id WHERE issuer IS NULL`, `UPDATE people SET subject = 'somebody'`},
+		{`UPDATE people SET sessions_from = sessions_from + interval '1 hour'`, `UPDATE people SET sessions_from = created_at`},
+		{`UPDATE people SET deactivated_at = created_at`, `UPDATE people SET deactivated_at = NULL`},
+		{`UPDATE sessions SET ended_at = started_at`, `UPDATE sessions SET ended_at = NULL`},
+		{`UPDATE sign_in_links SET used_at = created_at WHERE used_at IS NULL`, `UPDATE sign_in_links SET used_at = NULL`},
+	} {
+		if _, err := h.db.Pool.Exec(t.Context(), c.taken); err != nil {
+			t.Errorf("%s: %v", c.taken, err)
+		}
+		if _, err := h.db.Pool.Exec(t.Context(), c.back); postgres.SQLState(err) != "42501" {
+			t.Errorf("%s: %v, want 42501", c.back, err)
+		}
+	}
 }

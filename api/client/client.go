@@ -21,6 +21,7 @@ import (
 const (
 	defaultTimeout  = 20 * time.Second
 	defaultAttempts = 5
+	defaultPatience = 10 * time.Second
 	// firstPause doubles with each attempt up to longestPause. Chance keeps clients that failed together from coming back
 	// together.
 	firstPause   = 50 * time.Millisecond
@@ -39,6 +40,9 @@ type Options struct {
 	Timeout time.Duration
 	// Attempts is how often a call is sent at most; 5 if zero, and 1 never sends twice.
 	Attempts int
+	// Patience is the longest that a call waits before one more attempt because the service asks for it by Retry-After; 10 s if zero. Asked for
+	// more, it returns the problem at once, which says how long in RetryAfter.
+	Patience time.Duration
 	// Transport carries the requests; a private one with few idle connections if nil.
 	Transport http.RoundTripper
 	// UserAgent names the calling program in the service's logs; "mizan-client" if empty.
@@ -74,6 +78,9 @@ func New(baseURL, key string, options Options) (*Client, error) {
 	}
 	if options.Attempts == 0 {
 		options.Attempts = defaultAttempts
+	}
+	if options.Patience == 0 {
+		options.Patience = defaultPatience
 	}
 	if options.UserAgent == "" {
 		options.UserAgent = "mizan-client"
@@ -195,7 +202,8 @@ func (c *Client) do(ctx context.Context, q call, out any) (http.Header, error) {
 			return header, nil
 		}
 		var p *Problem
-		if !errors.As(err, &p) || !p.passing() || q.once && p.Unanswered() || attempt >= c.options.Attempts || !wait(ctx, p.pause(attempt)) {
+		if !errors.As(err, &p) || !p.passing() || q.once && p.Unanswered() || attempt >= c.options.Attempts || p.RetryAfter > c.options.Patience ||
+			!wait(ctx, p.pause(attempt)) {
 			return header, err
 		}
 	}
@@ -248,16 +256,19 @@ func (c *Client) attempt(ctx context.Context, q call) (http.Header, []byte, erro
 }
 
 // pause says how long to wait after the attempt: a doubling time taken at random between half and all of it, or what the
-// service asks for and a little more, within bounds.
+// service asks for and a little more. It is never less than asked: who comes earlier is refused again.
 func (p *Problem) pause(attempt int) time.Duration {
 	d := longestPause
 	if attempt < 6 {
 		d = firstPause << (attempt - 1)
 	}
-	if asked := min(longestPause, p.RetryAfter); asked > 0 {
-		return asked + rand.N(d)
+	if asked := p.RetryAfter; asked > 0 {
+		if p.Status == http.StatusTooManyRequests { // many of one key's processes may have been told the same
+			d = max(d, asked/2)
+		}
+		return asked + rand.N(d) // #nosec G404 -- a wait is spread, not kept secret
 	}
-	return d/2 + rand.N(d/2)
+	return d/2 + rand.N(d/2) // #nosec G404 -- a wait is spread, not kept secret
 }
 
 // wait waits for d, and reports false if ctx ended first.

@@ -147,9 +147,9 @@ func (c *Client) PlaceHold(ctx context.Context, book string, n NewHold) (Hold, e
 	return h, err
 }
 
-// PayeeHolds lists the holds that stand on a payee, the oldest first, at most 100.
-func (c *Client) PayeeHolds(ctx context.Context, book, payee string) ([]Hold, error) {
-	return whole[Hold](ctx, c, place("v1", "books", book, "payees", payee, "holds"))
+// PayeeHolds lists the holds that stand on a payee, the oldest first.
+func (c *Client) PayeeHolds(ctx context.Context, book, payee string) iter.Seq2[Hold, error] {
+	return walk[Hold](ctx, c, place("v1", "books", book, "payees", payee, "holds"), nil)
 }
 
 // Holds lists the holds of a book, released ones included, the latest first.

@@ -96,7 +96,7 @@ func (p *Problem) Unanswered() bool {
 
 // passing reports whether the same request may succeed in a moment. An ended context stays ended.
 func (p *Problem) passing() bool {
-	return p.Status == http.StatusServiceUnavailable || p.Code == codeUnreachable && !errors.Is(p.cause, context.Canceled)
+	return p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests && p.RetryAfter > 0 || p.Code == codeUnreachable && !errors.Is(p.cause, context.Canceled)
 }
 
 // problemJSON is application/problem+json as the service writes it.

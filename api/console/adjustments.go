@@ -159,7 +159,7 @@ func (c *console) readDocumentForm(w http.ResponseWriter, r *http.Request) error
 	r.Body = http.MaxBytesReader(w, r.Body, maxDocument+maxForm)
 	parts, err := r.MultipartReader()
 	if err != nil {
-		return errFormRead.Because(err)
+		return unreadable(err)
 	}
 	given, sum, name := url.Values{}, "", ""
 	for n := 0; ; n++ {
@@ -168,7 +168,7 @@ func (c *console) readDocumentForm(w http.ResponseWriter, r *http.Request) error
 			break
 		}
 		if err != nil {
-			return errFormRead.Because(err)
+			return unreadable(err)
 		}
 		if n == maxParts {
 			return errFormRead
@@ -185,7 +185,7 @@ func (c *console) readDocumentForm(w http.ResponseWriter, r *http.Request) error
 			size, err := io.Copy(digest, io.LimitReader(part, maxDocument+1))
 			switch {
 			case err != nil:
-				return errFormRead.Because(err)
+				return unreadable(err)
 			case size > maxDocument:
 				return errDocumentLarge
 			}
@@ -194,7 +194,7 @@ func (c *console) readDocumentForm(w http.ResponseWriter, r *http.Request) error
 		}
 		text, err := io.ReadAll(io.LimitReader(part, maxForm+1))
 		if err != nil || len(text) > maxForm {
-			return errFormRead.Because(err)
+			return unreadable(err)
 		}
 		given.Set(part.FormName(), string(text))
 	}

@@ -10,6 +10,7 @@ import (
 
 	"mizan/api/access"
 	"mizan/ledger"
+	"mizan/payouts"
 	"mizan/payouts/reconcile"
 )
 
@@ -22,9 +23,10 @@ type Operation struct {
 	// Params are the names that may stand in its query; Body is a body that works, empty for none.
 	Params []string
 	Body   string
-	// Needs are the scopes that it asks for, and Columns what its rows hold if it is a list.
-	Needs   []access.Scope
-	Columns []ListColumn
+	// Needs are the scopes that it asks for, Columns what its rows hold if it is a list, and MostRows how many of them it gives at once.
+	Needs    []access.Scope
+	Columns  []ListColumn
+	MostRows int
 }
 
 // pageCall is an operation behind a page.
@@ -46,6 +48,9 @@ func askedFor(act, payload string) string {
 	return `{"act":"` + act + `","payload":` + payload + waitsForSecond
 }
 
+// parkedClocks and gatedClocks narrow clocks to those that a page lists under headings of their own.
+var parkedClocks, gatedClocks = []string{"state", payouts.ClocksParked}, []string{"state", payouts.ClocksGated}
+
 // pageCalls are the operations behind each page, what it reads before what its forms do.
 var pageCalls = map[string][]pageCall{
 	"books": {{ID: "list-books"}}, "book": {{ID: "get-trial-balance"}, {ID: "get-book"}}, "accounts": {{ID: "list-balances"}}, "account": {{ID: "list-entries"}},
@@ -65,13 +70,13 @@ var pageCalls = map[string][]pageCall{
 	"person":          {{ID: "get-person"}, {ID: "ask-approval", Body: askedFor("people.grant", `{"person":"{person}","role":"support","book":"uk"}`) + `}`}, {ID: "revoke-role"}, {ID: "end-sessions"}, {ID: "deactivate-person"}},
 	"keys":            {{ID: "list-keys"}, {ID: "ask-approval", Body: askedFor("key.grant", `{"name":"checkout","scopes":["events:write"],"books":["uk"],"owner":"the person who answers for it"}`) + `}`}},
 	"key":             {{ID: "list-keys"}, {ID: "rotate-key"}, {ID: "revoke-key"}},
-	"payout-health":   {{ID: "list-payout-clocks"}, {ID: "look-at-payout-clock"}},
+	"payout-health":   {{ID: "list-payout-clocks", Query: parkedClocks}, {ID: "list-payout-clocks", Query: gatedClocks}, {ID: "look-at-payout-clock"}},
 	"payout-runs":     {{ID: "list-payout-runs"}, {ID: "start-payout-run"}},
 	"payout-run":      {{ID: "get-payout-run"}, {ID: "compare-payout-run"}, {ID: "get-payout-run-progress"}, {ID: "list-payout-decisions"}, {ID: "ask-approval", Body: askedFor("payout_run.release", `{"run":"{run}"}`) + `}`}, {ID: "refuse-payout-run", Body: `{"reason":"Why not"}`}},
 	"decision":        {{ID: "replay-payout-decision"}, {ID: "list-payout-decisions"}},
 	"payouts":         {{ID: "list-payouts"}},
 	"payout":          {{ID: "get-payout"}, {ID: "list-payout-lines"}, {ID: "cancel-payout", Body: `{"reason":"Why not"}`}},
-	"payees":          {{ID: "list-standings"}},
+	"payees":          {{ID: "list-payees"}, {ID: "list-standings"}},
 	"payee":           {{ID: "get-payee"}, {ID: "get-standing"}, {ID: "list-destinations"}, {ID: "list-payee-holds"}, {ID: "list-payee-payouts"}, {ID: "list-payee-payout-decisions"}, {ID: "list-payout-overrides"}, {ID: "change-standing"}, {ID: "place-hold"}},
 	"payee-decisions": {{ID: "list-payee-payout-decisions"}}, "payout-waits": {{ID: "list-payee-waits"}}, "payout-request": {{ID: "quote-payout"}, {ID: "request-payout"}},
 	"payout-policies": {{ID: "list-payout-policies"}, {ID: "list-book-payout-overrides"}}, "payout-policy": {{ID: "get-payout-policy"}}, "payout-debts": {{ID: "list-payout-debts"}}, "treasury-proposals": {{ID: "list-treasury-proposals"}},
@@ -241,6 +246,13 @@ func askedOf(name string, r *http.Request) map[string]string {
 			delete(asked, "state")
 		}
 		asked["order"] = "desc"
+	case "treasury-proposals":
+		switch asked["state"] {
+		case "":
+			asked["state"] = "open"
+		case stateAll:
+			delete(asked, "state")
+		}
 	case "audit", "jobs":
 		if asked["order"] != "oldest" {
 			asked["order"] = "desc"

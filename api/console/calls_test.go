@@ -79,7 +79,7 @@ func TestPagesHandOutWhatTheyShow(t *testing.T) {
 	}
 	for name, lists := range pageLists {
 		for i, l := range lists {
-			if !slices.ContainsFunc(pageCalls[name], func(p pageCall) bool { return p.ID == l.ID }) {
+			if !slices.ContainsFunc(pageCalls[name], func(p pageCall) bool { return p.ID == l.ID && slices.Equal(p.Query, l.Query) }) {
 				t.Errorf("%s hands out the list %s, which is not among its calls", name, l.ID)
 			}
 			if l.Word != "" && !phrases().Has(l.Word) || l.Word == "" && i > 0 {

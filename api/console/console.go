@@ -141,6 +141,8 @@ type console struct {
 	// uploading holds a place for each file that is being taken, drafting one for each draft of rules that is being judged, listing one for
 	// each list that is handed out as a file.
 	uploading, drafting, listing chan struct{}
+	// taking are the files that are on their way to each visitor.
+	taking takers
 }
 
 // New returns a handler for /, /books, /console, /portal, /sign-in, /sign-out and below, /r, /c, /language, and /assets. It panics if what an
@@ -153,7 +155,7 @@ func New(config Config) http.Handler {
 		config.FormKey = make([]byte, 32)
 		rand.Read(config.FormKey) // never fails: the program ends instead
 	}
-	c := &console{config, http.NewCrossOriginProtection(), make(chan struct{}, uploadsAtOnce), make(chan struct{}, uploadsAtOnce), make(chan struct{}, listsAtOnce)}
+	c := &console{Config: config, crossOrigin: http.NewCrossOriginProtection(), uploading: make(chan struct{}, uploadsAtOnce), drafting: make(chan struct{}, uploadsAtOnce), listing: make(chan struct{}, listsAtOnce)}
 	if len(config.Operations) > 0 {
 		c.knowsCalls()
 	}

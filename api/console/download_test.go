@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -72,25 +73,12 @@ func TestDownloadsGoOnWhileTheyAreRead(t *testing.T) {
 		}
 		b := h.in("Aud", access.Grant{Role: access.Auditor})
 		path := "/console/books/uk" + exportsPath + "/" + e.ID
-		page := b.get(path, 200)
 
 		s := httptest.NewUnstartedServer(h)
 		s.Config.WriteTimeout = time.Nanosecond
 		s.Listener = narrow{s.Listener}
 		s.Start()
 		defer s.Close()
-		form := url.Values{"form": page.forms()[path+"/content"]["form"]}
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+path+"/content", strings.NewReader(form.Encode()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Host = testHost
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		r.Header.Set("Origin", "https://"+testHost)
-		r.Header.Set("Sec-Fetch-Site", "same-origin")
-		for _, cookie := range b.cookies {
-			r.AddCookie(&http.Cookie{Name: cookie.Name, Value: cookie.Value})
-		}
 		dial := net.Dialer{}
 		to := &http.Client{Transport: &http.Transport{ReadBufferSize: 4 << 10, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			c, err := dial.DialContext(ctx, network, address)
@@ -99,6 +87,10 @@ func TestDownloadsGoOnWhileTheyAreRead(t *testing.T) {
 			}
 			return c, err
 		}}}
+		r := asksFor(t, b, s.URL, path)
+		if c.reads {
+			twoAtOnce(t, h, b, path)
+		}
 		answer, err := to.Do(r)
 		if !c.reads {
 			<-broke.heard // or the test runs out of time
@@ -118,4 +110,56 @@ func TestDownloadsGoOnWhileTheyAreRead(t *testing.T) {
 			t.Errorf("%s: the end of it is %v", name, err)
 		}
 	}
+}
+
+// asksFor is a request for the content of an export by the form of its page.
+func asksFor(t *testing.T, b *browser, server, path string) *http.Request {
+	t.Helper()
+	form := url.Values{"form": b.get(path, 200).forms()[path+"/content"]["form"]}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server+path+"/content", strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host = testHost
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Origin", "https://"+testHost)
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	for _, cookie := range b.cookies {
+		r.AddCookie(&http.Cookie{Name: cookie.Name, Value: cookie.Value})
+	}
+	return r
+}
+
+// slow is a reader who takes the first part of a file only when let.
+type slow struct {
+	*httptest.ResponseRecorder
+	begun, let chan struct{}
+}
+
+func (s slow) Write(p []byte) (int, error) {
+	select {
+	case s.begun <- struct{}{}:
+	case <-s.let:
+	}
+	<-s.let
+	return s.ResponseRecorder.Write(p)
+}
+
+// twoAtOnce takes files slowly: two leave at once to each visitor, whoever else takes some.
+func twoAtOnce(t *testing.T, h *house, b *browser, path string) {
+	t.Helper()
+	reader := slow{begun: make(chan struct{}), let: make(chan struct{})}
+	var taking sync.WaitGroup
+	for range filesEach {
+		r, w := asksFor(t, b, "https://"+testHost, path), reader
+		w.ResponseRecorder = httptest.NewRecorder()
+		taking.Go(func() { h.ServeHTTP(w, r) })
+		<-reader.begun
+	}
+	b.press(b.get(path, 200), path+"/content", nil, http.StatusServiceUnavailable).has(t, "in a moment")
+	other := h.in("Bea", access.Grant{Role: access.Auditor})
+	other.press(other.get(path, 200), path+"/content", nil, http.StatusOK)
+	close(reader.let)
+	taking.Wait()
+	b.press(b.get(path, 200), path+"/content", nil, http.StatusOK)
 }

@@ -23,6 +23,7 @@ var (
 	errForm      = fault.New(fault.Forbidden, "form-expired", "This form belongs to another session, or yours has ended. Nothing was done. Go back, load the page again, and sign in if it asks you to.")
 	errReason    = fault.New(fault.Malformed, "form-reason", "Say why, so that whoever reads the audit trail understands it. Nothing was done.")
 	errFormRead  = fault.New(fault.Malformed, "form-unreadable", "The form cannot be read. Nothing was done. Load the page again and try once more.")
+	errFormSize  = fault.New(fault.TooLarge, "form-too-large", "The form is larger than a page may send. Nothing was done. Go back, shorten what you wrote or choose a smaller file, and send it again.")
 )
 
 const (
@@ -73,7 +74,7 @@ func (c *console) bind(w http.ResponseWriter, v *visit) {
 
 // cookie is a cookie as all of ours are: for this site alone, and out of reach of scripts.
 func (c *console) cookie(name, value string) *http.Cookie {
-	return &http.Cookie{Name: name, Value: value, Path: "/", Secure: c.Secure, HttpOnly: true, SameSite: http.SameSiteStrictMode}
+	return &http.Cookie{Name: name, Value: value, Path: "/", Secure: c.Secure, HttpOnly: true, SameSite: http.SameSiteStrictMode} // #nosec G124 -- Secure follows --public-url, which production mode demands to be https
 }
 
 // fromHere refuses what other sites make a browser send.
@@ -111,12 +112,20 @@ func (c *console) readForm(w http.ResponseWriter, r *http.Request) error {
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, most)
 	if err := r.ParseForm(); err != nil {
-		return errFormRead.Because(err)
+		return unreadable(err)
 	}
 	if !c.holdsToken(v, r.PostForm.Get(tokenField)) {
 		return errForm
 	}
 	return nil
+}
+
+// unreadable says why a form could not be read: it is too large, or it is none.
+func unreadable(err error) error {
+	if errors.As(err, new(*http.MaxBytesError)) {
+		return errFormSize.Because(err)
+	}
+	return errFormRead.Because(err)
 }
 
 // uploader returns who sends a file to a page of the book's staff, before anything of it is read: nobody else may hold a place, or

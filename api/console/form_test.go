@@ -71,8 +71,9 @@ func TestForms(t *testing.T) {
 		by.post(action, good, http.StatusForbidden)
 		by.header.Del("Content-Type")
 		large := url.Values{tokenField: {right}, "reason": {strings.Repeat("x", maxForm)}}
-		by.post(action, large, http.StatusBadRequest)
+		by.post(action, large, http.StatusRequestEntityTooLarge).has(t, "shorten what you wrote")
 	}
+	b.post("/language", url.Values{"lang": {"ar"}, "from": {strings.Repeat("x", maxForm)}}, http.StatusRequestEntityTooLarge).has(t, "Nothing was done")
 	if now := h.approval(uk, a.ID); now.State != guard.StateOpen || h.runs() != 0 {
 		t.Fatalf("something was decided: %s", now.State)
 	}

@@ -311,13 +311,13 @@ func (c *console) readImport(ctx context.Context, w http.ResponseWriter, r *http
 	r.Body = http.MaxBytesReader(w, r.Body, intake.MaxFileBytes+maxForm)
 	parts, err := r.MultipartReader()
 	if err != nil {
-		return nil, nil, errFormRead.Because(err)
+		return nil, nil, unreadable(err)
 	}
 	given := map[string]string{}
 	for range fieldsOfImport {
 		part, err := parts.NextPart()
 		if err != nil {
-			return nil, nil, errFormRead.Because(err)
+			return nil, nil, unreadable(err)
 		}
 		name := part.FormName()
 		if name == "file" {
@@ -328,7 +328,7 @@ func (c *console) readImport(ctx context.Context, w http.ResponseWriter, r *http
 		}
 		value, err := io.ReadAll(io.LimitReader(part, fieldBytes))
 		if err != nil {
-			return nil, nil, errFormRead.Because(err)
+			return nil, nil, unreadable(err)
 		}
 		given[name] = strings.TrimSpace(string(value))
 	}

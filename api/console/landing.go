@@ -56,7 +56,7 @@ func (c *console) keepLanding(w http.ResponseWriter, r *http.Request) {
 	if address == "" || r.Method != http.MethodGet {
 		return
 	}
-	cookie := c.cookie(c.landingCookie(), base64.RawURLEncoding.EncodeToString([]byte(address)))
+	cookie := c.cookie(c.landingCookie(), base64.RawURLEncoding.EncodeToString([]byte(address))) // #nosec G124 -- c.cookie sets all three attributes
 	// Whoever comes back from the issuer comes from another site, and would not bring a cookie that is for our own alone.
 	cookie.SameSite, cookie.MaxAge = http.SameSiteLaxMode, int(landingLifetime/time.Second)
 	http.SetCookie(w, cookie)

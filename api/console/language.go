@@ -233,7 +233,7 @@ func (c *console) chooseLanguage(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
-		c.fail(w, r, errFormRead.Because(err))
+		c.fail(w, r, unreadable(err))
 		return
 	}
 	l, ok := locale.Parse(r.PostForm.Get("lang"))
@@ -241,7 +241,7 @@ func (c *console) chooseLanguage(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, errFormRead)
 		return
 	}
-	cookie := c.cookie(c.languageCookie(), string(l))
+	cookie := c.cookie(c.languageCookie(), string(l)) // #nosec G124 -- c.cookie sets all three attributes
 	// A link elsewhere may lead to a receipt, which is to be read in the language that was chosen.
 	cookie.SameSite, cookie.MaxAge = http.SameSiteLaxMode, int(languageLifetime/time.Second)
 	http.SetCookie(w, cookie)

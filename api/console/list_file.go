@@ -16,7 +16,7 @@ import (
 	"strings"
 	"time"
 
-	"mizan/ledger/commerce/receipts"
+	"mizan/api/traffic"
 	"mizan/ledger/guard"
 	"mizan/ledger/money"
 	"mizan/ledger/tabular"
@@ -37,7 +37,7 @@ type ListColumn struct {
 }
 
 const (
-	// listPage is how many rows of a list are read at once.
+	// listPage is how many rows of a list are read at once whose rows hold documents of any length.
 	listPage = 200
 	// listsAtOnce is how many list files are made at once.
 	listsAtOnce = 16
@@ -53,26 +53,46 @@ type pageList struct {
 	ID string
 	// Word is the key of the heading that it stands under; empty for the page's own title.
 	Word string
+	// Query are the fixed parameters of the call, as pairs, which tell lists of one operation apart.
+	Query []string
+}
+
+// pageOf is how many rows of a list are read at once: as many as the operation gives, unless a row may be long.
+func (op Operation) pageOf() int {
+	if slices.ContainsFunc(op.Columns, func(c ListColumn) bool { return c.Whole }) {
+		return min(op.MostRows, listPage)
+	}
+	return op.MostRows
+}
+
+// isAsked reports whether an address asks for the list.
+func (l pageList) isAsked(q url.Values) bool {
+	for i := 0; i+1 < len(l.Query); i += 2 {
+		if q.Get(l.Query[i]) != l.Query[i+1] {
+			return false
+		}
+	}
+	return q.Get(fileParam) == l.ID
 }
 
 // pageLists are the lists that pages hand out as files.
 var pageLists = map[string][]pageList{
-	"transaction": {{"list-transaction-evidence", "trace.evidence"}}, "evidence-line": {{"list-line-entries", "trace.entries"}},
-	"approvals": {{"list-approvals", ""}}, "audit": {{"list-audit", ""}}, "people": {{"list-people", ""}}, "keys": {{"list-keys", ""}},
-	"jobs": {{"list-jobs", "jobs.stand"}, {"list-job-periods", "jobs.history"}}, "job": {{"list-job-attempts", "jobs.runs"}},
-	"payout-health": {{"list-payout-clocks", ""}}, "payout-runs": {{"list-payout-runs", ""}}, "payout-run": {{"list-payout-decisions", "runs.decisions"}},
-	"payouts": {{"list-payouts", ""}}, "payees": {{"list-standings", ""}},
-	"payee":           {{"list-payee-payouts", "payees.payouts"}, {"list-payee-payout-decisions", "payees.decisions"}, {"list-payee-holds", "payees.holds"}},
-	"payee-decisions": {{"list-payee-payout-decisions", ""}}, "payout-waits": {{"list-payee-waits", ""}},
-	"payout-policies": {{"list-payout-policies", ""}, {"list-book-payout-overrides", "paying.exceptions"}}, "payout-debts": {{"list-payout-debts", ""}},
-	"treasury-proposals": {{"list-treasury-proposals", ""}},
-	"bank-files":         {{"list-bank-files", "bank.files"}, {"list-bank-reports", "bank.reported"}}, "bank-file": {{"list-bank-payments", ""}}, "bank-report": {{"list-bank-report-items", ""}},
-	"recon": {{"list-evidence-sources", "recon.sources"}}, "recon-runs": {{"list-reconciliations", ""}},
-	"recon-source": {{"list-evidence-lines", ""}, {"list-statements", "recon.statements"}, {"list-receipts", "recon.taken"}},
-	"breaks":       {{"list-breaks", ""}}, "pairings": {{"list-pairings", ""}},
-	"periods": {{"list-periods", "close.months"}, {"list-chain-of-closings", "close.chain"}}, "period": {{"list-closings", "close.of_month"}},
-	"exports": {{"list-exports", ""}}, "questions": {{"list-questions", ""}}, "rules": {{"list-rule-sets", ""}},
-	"imports": {{"list-imports", ""}}, "import": {{"list-import-rows", ""}}, "inbound": {{"list-inbound", ""}}, "campaigns": {{"list-campaigns", ""}},
+	"transaction": {{ID: "list-transaction-evidence", Word: "trace.evidence"}}, "evidence-line": {{ID: "list-line-entries", Word: "trace.entries"}},
+	"approvals": {{ID: "list-approvals"}}, "audit": {{ID: "list-audit"}}, "people": {{ID: "list-people"}}, "keys": {{ID: "list-keys"}},
+	"jobs": {{ID: "list-jobs", Word: "jobs.stand"}, {ID: "list-job-periods", Word: "jobs.history"}}, "job": {{ID: "list-job-attempts", Word: "jobs.runs"}},
+	"payout-health": {{ID: "list-payout-clocks", Word: "paying.parked", Query: parkedClocks}, {ID: "list-payout-clocks", Word: "paying.gated", Query: gatedClocks}}, "payout-runs": {{ID: "list-payout-runs"}}, "payout-run": {{ID: "list-payout-decisions", Word: "runs.decisions"}},
+	"payouts": {{ID: "list-payouts"}}, "payees": {{ID: "list-payees"}, {ID: "list-standings", Word: "payees.standing"}},
+	"payee":           {{ID: "list-payee-payouts", Word: "payees.payouts"}, {ID: "list-payee-payout-decisions", Word: "payees.decisions"}, {ID: "list-payee-holds", Word: "payees.holds"}},
+	"payee-decisions": {{ID: "list-payee-payout-decisions"}}, "payout-waits": {{ID: "list-payee-waits"}},
+	"payout-policies": {{ID: "list-payout-policies"}, {ID: "list-book-payout-overrides", Word: "paying.exceptions"}}, "payout-debts": {{ID: "list-payout-debts"}},
+	"treasury-proposals": {{ID: "list-treasury-proposals"}},
+	"bank-files":         {{ID: "list-bank-files", Word: "bank.files"}, {ID: "list-bank-reports", Word: "bank.reported"}}, "bank-file": {{ID: "list-bank-payments"}}, "bank-report": {{ID: "list-bank-report-items"}},
+	"recon": {{ID: "list-evidence-sources", Word: "recon.sources"}}, "recon-runs": {{ID: "list-reconciliations"}},
+	"recon-source": {{ID: "list-evidence-lines"}, {ID: "list-statements", Word: "recon.statements"}, {ID: "list-receipts", Word: "recon.taken"}},
+	"breaks":       {{ID: "list-breaks"}}, "pairings": {{ID: "list-pairings"}},
+	"periods": {{ID: "list-periods", Word: "close.months"}, {ID: "list-chain-of-closings", Word: "close.chain"}}, "period": {{ID: "list-closings", Word: "close.of_month"}},
+	"exports": {{ID: "list-exports"}}, "questions": {{ID: "list-questions"}}, "rules": {{ID: "list-rule-sets"}},
+	"imports": {{ID: "list-imports"}}, "import": {{ID: "list-import-rows"}}, "inbound": {{ID: "list-inbound"}}, "campaigns": {{ID: "list-campaigns"}},
 }
 
 type apiKey struct{}
@@ -100,6 +120,9 @@ func (c *console) listsOf(name, title string, r *http.Request) (links []link) {
 			q.Del(place)
 		}
 		q.Set(fileParam, l.ID)
+		for i := 0; i+1 < len(l.Query); i += 2 {
+			q.Set(l.Query[i], l.Query[i+1])
+		}
 		if l.Word != "" {
 			title = tellerOf(r.Context()).say(l.Word)
 		}
@@ -118,9 +141,12 @@ func asksForList(name string, r *http.Request) string {
 
 // listFile hands out a list of a page that the visitor sees.
 func (c *console) listFile(w http.ResponseWriter, r *http.Request, name, id string) error {
-	l := slices.IndexFunc(pageLists[name], func(l pageList) bool { return l.ID == id })
-	call := slices.IndexFunc(pageCalls[name], func(p pageCall) bool { return p.ID == id })
-	if l < 0 || call < 0 {
+	l := slices.IndexFunc(pageLists[name], func(l pageList) bool { return l.isAsked(r.URL.Query()) })
+	if l < 0 {
+		return errQuery
+	}
+	call := slices.IndexFunc(pageCalls[name], func(p pageCall) bool { return p.ID == id && slices.Equal(p.Query, pageLists[name][l].Query) })
+	if call < 0 {
 		return errQuery
 	}
 	op, ok := c.listOperation(pageLists[name][l], r)
@@ -133,11 +159,11 @@ func (c *console) listFile(w http.ResponseWriter, r *http.Request, name, id stri
 	case c.listing <- struct{}{}:
 		defer func() { <-c.listing }()
 	default: // whoever waits for readers that may take their time is better told so
-		return receipts.ErrBusy
+		return traffic.ErrBusy
 	}
 	path, query := whereOf(op, pageCalls[name][call], name, r)
 	if slices.Contains(op.Params, "limit") {
-		query.Set("limit", strconv.Itoa(listPage))
+		query.Set("limit", strconv.Itoa(op.pageOf()))
 	}
 	first, err := c.readList(ctx, r, path, query)
 	if err != nil {
@@ -151,10 +177,10 @@ func (c *console) listFile(w http.ResponseWriter, r *http.Request, name, id stri
 		w.Header().Set("Content-Type", tabular.CSV.MediaType())
 		return nil
 	}
-	if err := c.listTaken(ctx, r, id, path, query); err != nil {
-		return err
-	}
 	c.attach(ctx, w, r, tabular.CSV.MediaType(), h.FileName(tabular.CSV), func(to io.Writer) error {
+		if err := c.listTaken(ctx, r, id, path, query); err != nil {
+			return err
+		}
 		return c.writeList(ctx, r, to, h, op.Columns, first, path, query)
 	})
 	return nil
@@ -230,7 +256,7 @@ func (c *console) readList(ctx context.Context, r *http.Request, path string, qu
 	case http.StatusBadRequest, http.StatusUnprocessableEntity:
 		return page, errQuery
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		return page, receipts.ErrBusy
+		return page, traffic.ErrBusy
 	}
 	return page, fmt.Errorf("console: a list is answered with %d", got.status)
 }

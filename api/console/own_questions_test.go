@@ -42,6 +42,11 @@ func TestOwnQuestions(t *testing.T) {
 	amy.press(form, toAsk, url.Values{"form": {""}, "text": {"Why?"}}, 403)
 	amy.press(form, toAsk, url.Values{"line": {"uk-1/99"}, "text": {"Why?"}}, 404)
 	bob.press(bob.get("/portal", 200), "/sign-out", url.Values{"form": {""}}, 403)
+	asked := form.forms()[toAsk]
+	asked.Set("text", "Why\nonly <b>this</b>?")
+	if to := h.together(amy, toAsk, asked, 20); len(to) != 1 || !strings.HasPrefix(to[0], "303/portal/questions/qu_") {
+		t.Errorf("the form sent twenty times at once leads to %v", to)
+	}
 	own := "/portal" + strings.TrimPrefix(amy.press(form, toAsk, url.Values{"text": {"Why\nonly <b>this</b>?"}}, http.StatusSeeOther).header.Get("Location"), "/portal")
 	if again := amy.press(form, toAsk, url.Values{"text": {"Why\nonly <b>this</b>?"}}, http.StatusSeeOther).header.Get("Location"); again != own {
 		t.Errorf("the form sent twice leads to %s and %s", own, again)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"mizan/api/access"
@@ -129,6 +130,9 @@ type debtLine struct {
 	For       string
 }
 
+// steps lead through a list that does not fit on a page.
+type steps struct{ First, Next string }
+
 type payeePage struct {
 	payHead
 	ID           string
@@ -139,13 +143,14 @@ type payeePage struct {
 	Sums         []payeeSums
 	Destinations []payouts.Destination
 	Holds        []holdLine
-	// MoreHolds says that there are more than a page shows.
-	MoreHolds bool
-	Waits     []waitLine
-	MoreWaits string
-	Debts     []debtLine
-	Override  payouts.Agreed
-	Exception document
+	// HoldsAfter is the place among the holds from which the page shows them, and HoldSteps leads to others.
+	HoldsAfter payouts.HoldPlace
+	HoldSteps  steps
+	Waits      []waitLine
+	MoreWaits  string
+	Debts      []debtLine
+	Override   payouts.Agreed
+	Exception  document
 	// Overrides are all versions of what was agreed with the payee, the latest first.
 	Overrides   []overrideLine
 	NextRun     string
@@ -199,6 +204,10 @@ func (c *console) payee(ctx context.Context, who cashier, r *http.Request) (answ
 	}
 	p := payeePage{payHead: c.payHead(who, "payees"), ID: id, Currencies: who.book.Currencies, NewHold: "hold-" + newToken(),
 		MayRead: mayAll(who.principal(), who.o.Code, access.PersonalRead)}
+	var err error
+	if p.HoldsAfter, err = holdPlaceAt(r.URL.Query().Get("holds-after")); err != nil {
+		return answer{}, err
+	}
 	registered, err := c.Commerce.Payee(ctx, who.book, id)
 	switch {
 	case err == nil:
@@ -265,12 +274,18 @@ func (c *console) waysOf(ctx context.Context, who cashier, p *payeePage) (err er
 
 // heldOf adds the holds that stand, with what each of them holds.
 func (c *console) heldOf(ctx context.Context, who cashier, p *payeePage) error {
-	list, err := c.Payouts.HoldsOf(ctx, who.book, p.ID)
+	list, next, err := c.Payouts.HoldsOf(ctx, who.book, p.ID, p.HoldsAfter, versionsShown)
 	if err != nil {
 		return err
 	}
-	p.MoreHolds = len(list) > versionsShown
-	for _, h := range list[:min(len(list), versionsShown)] {
+	at := who.o.At + "/payees/" + p.ID
+	if p.HoldsAfter != (payouts.HoldPlace{}) {
+		p.HoldSteps.First = at + "#holds"
+	}
+	if next != nil {
+		p.HoldSteps.Next = narrowedTo(at, "holds-after", mark(next.PlacedAt, strconv.Itoa(next.Nth))) + "#holds"
+	}
+	for _, h := range list {
 		l := holdLine{Hold: h, Money: h.Effect != payouts.EffectPause}
 		if l.Money {
 			m, err := c.Payouts.Holding(ctx, who.book, h)
@@ -282,6 +297,19 @@ func (c *console) heldOf(ctx context.Context, who cashier, p *payeePage) error {
 		p.Holds = append(p.Holds, l)
 	}
 	return nil
+}
+
+// holdPlaceAt reads a place among the holds of a payee from an address.
+func holdPlaceAt(s string) (payouts.HoldPlace, error) {
+	at, text, err := momentAndID(s)
+	if err != nil || text == "" {
+		return payouts.HoldPlace{}, err
+	}
+	nth, err := strconv.Atoi(text)
+	if err != nil || nth < 1 || at.UTC().Year() < 1 || at.UTC().Year() > 9999 {
+		return payouts.HoldPlace{}, errQuery
+	}
+	return payouts.HoldPlace{PlacedAt: at, Nth: nth}, nil
 }
 
 // waitsOf adds what becomes available next.

@@ -36,6 +36,8 @@ const (
 	debtsPerPage  = 50
 	waitsPerPage  = 50
 	latestOfPayee = 8
+	// holdsSummed bounds the holds of which a payee is told the categories.
+	holdsSummed = 1_000
 	// versionsShown bounds destinations, holds and exceptions of one payee.
 	versionsShown = 50
 	// approvalsLooked bounds the open approvals among which a run's is looked for.

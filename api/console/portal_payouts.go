@@ -105,7 +105,7 @@ func (c *console) payOf(ctx context.Context, book ledger.Book, card *payeeCard, 
 	if p.NextDay, err = c.nextRun(ctx, book, card.ID, card.Kind); err != nil {
 		return err
 	}
-	holds, err := c.Payouts.HoldsOf(ctx, book, card.ID)
+	holds, _, err := c.Payouts.HoldsOf(ctx, book, card.ID, payouts.HoldPlace{}, holdsSummed)
 	if err != nil {
 		return err
 	}

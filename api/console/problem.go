@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -84,7 +85,15 @@ func (c *console) fail(w http.ResponseWriter, r *http.Request, err error) {
 			shown.Message = t.problem(errNoPage) // what is hidden and what is missing look the same
 		}
 	}
-	if status >= http.StatusInternalServerError {
+	gone := r.Context().Err() != nil
+	if known == nil && (gone || errors.Is(err, context.DeadlineExceeded)) {
+		status, shown = http.StatusServiceUnavailable, failure{Heading: t.say("problem.unavailable"), Message: t.say("problem.other.unavailable")}
+	}
+	switch {
+	case status < http.StatusInternalServerError || gone: // a reader who has gone is no failure of ours
+	case status == http.StatusServiceUnavailable:
+		c.Log.Warn("a page cannot be shown for now", "path", route(r), "err", err)
+	default:
 		c.Log.Error("a page could not be shown", "path", route(r), "err", err)
 	}
 	c.render(w, r, status, "failure", answer{Title: shown.Heading, Data: shown})

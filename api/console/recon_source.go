@@ -242,7 +242,7 @@ func (c *console) uploadStatement(w http.ResponseWriter, r *http.Request) error 
 	if errors.As(err, new(*http.MaxBytesError)) {
 		err = evidence.ErrTooLarge
 	} else if err != nil {
-		err = errFormRead.Because(err)
+		err = unreadable(err)
 	}
 	if err == nil {
 		_, err = c.Reconcile.TakeStatement(ctx, who.actor(), who.book, s.Name, content)

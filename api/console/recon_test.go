@@ -292,7 +292,7 @@ func TestSuggestions(t *testing.T) {
 	page.hasNot(t, "What the source says otherwise")
 	// Both have the same line, so that they cannot both be: then none is made, and none of those with one that is gone.
 	together := at + pairingsPath + "/confirm"
-	b.press(page, together, url.Values{"pairing": {list[0].ID, list[1].ID}}, http.StatusConflict).has(t, "Nothing was done", "cannot be made any more")
+	b.press(page, together, url.Values{"pairing": {list[0].ID, list[1].ID}}, http.StatusConflict).has(t, "Nothing was", list[0].ID, list[1].ID, "Tick one of the two")
 	b.press(page, together, url.Values{"pairing": {list[0].ID, "par_none"}}, http.StatusConflict).has(t, "Nothing was done")
 	if still, err := m.reconcile.Pairings(t.Context(), m.book, pairingSuggested, "", 10); err != nil || len(still) != 2 {
 		t.Fatalf("%d suggestions are left, %v", len(still), err)

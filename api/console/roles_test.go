@@ -5,6 +5,7 @@ import (
 	"html"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -142,6 +143,21 @@ func TestRolesAndPages(t *testing.T) {
 	}
 	roleless.get("/console", 200).has(t, "You hold no role yet")
 	payee.get("/console", 404)
+	// Every form of the staff, sent with a token of their own by those who may send none of them, does nothing.
+	support := h.in("Sam", access.Grant{Role: access.Support, Book: "uk"})
+	fill := strings.NewReplacer("{book}", "uk", "{id}", ids["uk"], "{person}", ids["person"], "{payee}", "cre_amy", "{job}", "count", "{version}", "uk-1", "{currency}", "GBP", "{number}", "1")
+	for who, b := range map[string]*browser{"somebody without a role": roleless, "a payee": payee, "support": support} {
+		fields := url.Values{"form": {b.get("/nothing", 404).forms()["/sign-out"].Get("form")}, "reason": {"because"}, "hash": {strings.Repeat("0", 64)}}
+		if fields.Get("form") == "" {
+			t.Fatalf("%s has no token", who)
+		}
+		for form := range staffForms {
+			path := fill.Replace(wholeForm(form))
+			if status, _ := b.send(http.MethodPost, path, fields); status < 400 || status >= 500 {
+				t.Errorf("%s sends %s: %d", who, path, status)
+			}
+		}
+	}
 	if visible < 60 || hidden < 100 {
 		t.Errorf("only %d pages were seen and %d hidden", visible, hidden)
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"mizan/api/access"
+	"mizan/api/traffic"
 	"mizan/ledger/commerce"
 	"mizan/ledger/fault"
 	"mizan/ledger/money"
@@ -143,7 +144,7 @@ func (c *console) judgedDraft(w http.ResponseWriter, r *http.Request) error {
 	if err == nil && do == "ask" {
 		to, err := c.asked(ctx, who, "rules.activate", map[string]string{"document": text}, r.PostForm)
 		if err == nil {
-			http.Redirect(w, r, to, http.StatusSeeOther)
+			http.Redirect(w, r, to, http.StatusSeeOther) // #nosec G710 -- a page of the book: asked makes it of the book's path and an approval's id
 			return nil
 		}
 		if !isRefusal(err) {
@@ -191,7 +192,7 @@ func (c *console) readDraft(w http.ResponseWriter, r *http.Request) (string, err
 		if errors.As(err, new(*http.MaxBytesError)) {
 			return "", errDraftSize
 		}
-		return "", errFormRead.Because(err)
+		return "", unreadable(err)
 	}
 	defer func() { _ = r.MultipartForm.RemoveAll() }()
 	if !c.holdsToken(v, r.PostForm.Get(tokenField)) {
@@ -201,12 +202,12 @@ func (c *console) readDraft(w http.ResponseWriter, r *http.Request) (string, err
 	if sent := r.MultipartForm.File["file"]; len(sent) == 1 && sent[0].Size > 0 {
 		f, err := sent[0].Open()
 		if err != nil {
-			return "", errFormRead.Because(err)
+			return "", unreadable(err)
 		}
 		defer f.Close()
 		content, err := io.ReadAll(io.LimitReader(f, draftBytes+1))
 		if err != nil {
-			return "", errFormRead.Because(err)
+			return "", unreadable(err)
 		}
 		text = string(content)
 	}
@@ -316,7 +317,15 @@ func (c *console) rehearseDraft(ctx context.Context, who cashier, f url.Values, 
 	if err != nil || bad != nil || from.IsZero() || to.IsZero() || !from.Before(to) {
 		return errDraftDays
 	}
+	if err := who.principal().Allow(access.BalancesRead, who.o.Code); err != nil { // it tells what each payee has got
+		return err
+	}
 	p.From, p.To = f.Get("from"), f.Get("to")
+	leave, err := traffic.Turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	q := commerce.RehearsalQuery{From: from, To: to}
 	if next != "" {
 		event, sequence, _ := strings.Cut(next, ",")

@@ -80,7 +80,9 @@ func (c *console) recognised(next http.Handler) http.Handler {
 			case err == nil && (session.Principal.Kind == access.Person || session.Principal.Kind == access.Payee):
 				v.bearer, v.secret, v.session = sent[0].Value, sent[0].Value, session
 				traffic.Known(r.Context(), session.Principal)
-			case err != nil && !errors.Is(err, access.ErrUnauthenticated):
+			case errors.Is(err, access.ErrUnauthenticated):
+				traffic.Unknown(r.Context())
+			case err != nil:
 				v.failed = err
 			}
 		}

@@ -71,7 +71,7 @@ func newFault(n ast.Node) (kind, code string, ok bool) {
 
 // statuses are what a kind of error may be answered with.
 var statuses = map[string]string{
-	"Internal": "500", "Malformed": "400 405 406 408 414 415 431", "Invalid": "422", "Unauthenticated": "401", "Forbidden": "403",
+	"Internal": "500", "Malformed": "400 405 406 408 414 415 417 431 501 505", "Invalid": "422", "Unauthenticated": "401", "Forbidden": "403",
 	"NotFound": "404", "Conflict": "409", "TooLarge": "413", "Unavailable": "503", "Limited": "429",
 }
 

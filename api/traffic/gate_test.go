@@ -35,7 +35,7 @@ func TestTurns(t *testing.T) {
 		ask := func(name string, n int) {
 			for range n {
 				go func() {
-					leave, err := g.enter(t.Context(), name)
+					leave, err := g.enter(t.Context(), name, false)
 					if err != nil {
 						t.Error(err)
 						return
@@ -76,7 +76,7 @@ func TestGateEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1)
-		leave, err := g.enter(t.Context(), "a")
+		leave, err := g.enter(t.Context(), "a", false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,7 +85,7 @@ func TestGateEnds(t *testing.T) {
 		results := make(chan error, waitingEach+2)
 		for range waitingEach {
 			go func() {
-				left, err := g.enter(ctx, "b")
+				left, err := g.enter(ctx, "b", false)
 				if err == nil {
 					left()
 				}
@@ -93,12 +93,12 @@ func TestGateEnds(t *testing.T) {
 			}()
 		}
 		synctest.Wait()
-		if _, err := g.enter(ctx, "b"); !errors.Is(err, ErrBusy) {
+		if _, err := g.enter(ctx, "b", false); !errors.Is(err, ErrBusy) {
 			t.Errorf("the line is full: %v", err)
 		}
 		other := make(chan func(), 1)
 		go func() {
-			left, err := g.enter(t.Context(), "c")
+			left, err := g.enter(t.Context(), "c", false)
 			if err != nil {
 				t.Error(err)
 			}
@@ -140,7 +140,7 @@ func TestManyAtTheGate(t *testing.T) {
 		all.Go(func() {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i%7)*time.Millisecond)
 			defer cancel()
-			leave, err := g.enter(ctx, fmt.Sprint(i%9))
+			leave, err := g.enter(ctx, fmt.Sprint(i%9), false)
 			if err != nil {
 				return
 			}
@@ -159,4 +159,52 @@ func TestManyAtTheGate(t *testing.T) {
 	if left := g.left(); most > 5 || served == 0 || left != (leftover{free: 5}) {
 		t.Errorf("%d inside at once, %d served; left is %+v", most, served, left)
 	}
+}
+
+// TestStrangersHaveHalf: however many strangers read slowly, whoever is known finds a place and a line.
+func TestStrangersHaveHalf(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(4)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		refused, inside := make(chan error, waitingAll), make(chan func(), waitingAll)
+		for i := range waitingAll/2 + 12 {
+			go func() {
+				leave, err := g.enter(ctx, fmt.Sprint("net ", i), true)
+				if err != nil {
+					refused <- err
+					return
+				}
+				inside <- leave
+			}()
+		}
+		synctest.Wait()
+		if len(inside) != 2 || len(refused) != 10 {
+			t.Errorf("%d strangers are inside, and %d are refused", len(inside), len(refused))
+		}
+		for range 2 {
+			leave, err := g.enter(t.Context(), "known", false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer leave()
+		}
+		if left := g.left(); left.free != 0 || left.waiting != waitingAll/2 {
+			t.Errorf("left is %+v", left)
+		}
+		(<-inside)()
+		synctest.Wait()
+		if len(inside) != 2 {
+			t.Errorf("the next stranger was not called")
+		}
+		cancel()
+		synctest.Wait()
+		for len(inside) > 0 {
+			(<-inside)()
+		}
+		if g.unknown != 0 || g.unknownWaiting != 0 {
+			t.Errorf("%d strangers are counted inside and %d waiting", g.unknown, g.unknownWaiting)
+		}
+	})
 }

@@ -86,6 +86,9 @@ type caller struct {
 // name tells callers of all kinds apart.
 func (c caller) name() string { return string('0'+rune(c.kind)) + c.id }
 
+// stranger reports whether nobody knows who it is.
+func (c caller) stranger() bool { return c.kind == Address }
+
 // New returns what judges requests by limits.
 func New(limits Limits, now func() time.Time) *Traffic {
 	t := &Traffic{limits: limits, now: now, seed: maphash.MakeSeed()}
@@ -120,39 +123,56 @@ func (t *Traffic) Arrive(credential, address string) *Visitor {
 	return v
 }
 
-// network is the part of an address that one caller has.
+// network is the part of an address that one caller has, as text.
 func network(address string) string {
 	a, err := netip.ParseAddr(address)
 	if err != nil || !a.Is6() || a.Is4In6() {
 		return address
 	}
-	whole, err := a.WithZone("").Prefix(64)
-	if err != nil {
-		return address
-	}
-	return whole.String()
+	return networkOf(a).String()
 }
 
-// Refused says how long the visitor has to wait because of what it sent before; 0 lets it in, and counts. bytes is how long the body is said to be.
+// Refused says how long the visitor has to wait because of what it sent before; 0 lets it in, and counts. bytes is how long the body is
+// said to be, below zero if that is not said: then Spent counts it. What is refused costs nothing.
 func (v *Visitor) Refused(bytes int64) time.Duration {
-	perSecond := v.t.limits.Rates[v.who.kind]
-	if perSecond <= 0 {
+	b := v.bucket()
+	if b == nil {
 		return 0
 	}
-	now, n := v.t.now(), 1+int(min(max(bytes, 0)/weighing, heaviest-1))
-	booked := v.t.bucketOf(v.who, perSecond).ReserveN(now, n)
-	wait := booked.DelayFrom(now)
-	if wait > 0 {
-		booked.CancelAt(now)
+	now, n := v.t.now(), 1+further(bytes)
+	if b.AllowN(now, n) {
+		return 0
 	}
-	return wait
+	lacking := float64(n) - b.TokensAt(now)
+	return max(1, time.Duration(math.Ceil(lacking/float64(b.Limit())*float64(time.Second)))) // others may have given some back meanwhile
 }
+
+// Spent counts a body of which nobody said how long it is, as far as the visitor may still send anything.
+func (v *Visitor) Spent(bytes int64) {
+	if b := v.bucket(); b != nil {
+		now := v.t.now()
+		for n := further(bytes); n > 0 && !b.AllowN(now, n); {
+			n = min(n-1, int(b.TokensAt(now)))
+		}
+	}
+}
+
+// further is as how many more requests a body counts.
+func further(bytes int64) int { return int(min(max(bytes, 0)/weighing, heaviest-1)) }
 
 // Seconds is a wait as Retry-After says it.
 func Seconds(wait time.Duration) int { return max(1, int(math.Ceil(wait.Seconds()))) }
 
-func (t *Traffic) bucketOf(who caller, perSecond float64) *rate.Limiter {
-	name := who.name()
+// bucket is what the visitor may still send, nil without a limit. What shows a credential that nobody knows yet and what shows none are
+// counted apart, so that who only makes noise does not keep anybody behind the same address from being recognised.
+func (v *Visitor) bucket() *rate.Limiter {
+	t, perSecond, name := v.t, v.t.limits.Rates[v.who.kind], v.who.name()
+	if perSecond <= 0 {
+		return nil
+	}
+	if v.who.stranger() && v.credential != 0 {
+		name = "?" + name
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	b, ok := t.buckets.get(name)
@@ -163,13 +183,29 @@ func (t *Traffic) bucketOf(who caller, perSecond float64) *rate.Limiter {
 	return b
 }
 
-// Enter waits until the visitor's turn to read has come, and returns what ends it. It returns ErrBusy if too many wait, and the context's
-// cause when that ends first. A turn ends by itself after a second: what lasts longer is a file on its way or waits for something else.
+// longestWait is how long a request waits for its turn to read.
+const longestWait = 5 * time.Second
+
+// Enter waits until the visitor's turn to read has come, and returns what ends it. It returns ErrBusy if too many wait or its turn has not
+// come for too long, and the context's cause when that ends first. A turn ends by itself after a second: what lasts longer is a file on its
+// way or waits for something else.
 func (v *Visitor) Enter(ctx context.Context) (leave func(), err error) {
 	if v.t.gate == nil {
 		return func() {}, nil
 	}
-	return v.t.gate.enter(ctx, v.who.name())
+	ctx, cancel := context.WithTimeoutCause(ctx, longestWait, ErrBusy)
+	defer cancel()
+	return v.t.gate.enter(ctx, v.who.name(), v.who.stranger())
+}
+
+// Turn is Enter for the visitor of a request's context, for what reads much and does not show it by its method. A request of nobody's does
+// not wait.
+func Turn(ctx context.Context) (leave func(), err error) {
+	v, ok := ctx.Value(visitorKey{}).(*Visitor)
+	if !ok {
+		return func() {}, nil
+	}
+	return v.Enter(ctx)
 }
 
 type (
@@ -210,6 +246,15 @@ func Known(ctx context.Context, p access.Principal) {
 	v.t.callers.put(v.credential, who)
 }
 
+// Unknown tells that the credential of a request is nobody's, or no longer. What is sent with it is not its owner's doing any more.
+func Unknown(ctx context.Context) {
+	if v, ok := ctx.Value(visitorKey{}).(*Visitor); ok && v.credential != 0 {
+		v.t.mu.Lock()
+		defer v.t.mu.Unlock()
+		v.t.callers.drop(v.credential)
+	}
+}
+
 // callerOf is the caller that a principal is; the zero value for nobody. The same id names another payee in each book.
 func callerOf(p access.Principal) caller {
 	switch p.Kind {
@@ -237,6 +282,11 @@ func (h *halves[K, V]) get(k K) (v V, ok bool) {
 		h.put(k, v)
 	}
 	return v, ok
+}
+
+func (h *halves[K, V]) drop(k K) {
+	delete(h.newer, k)
+	delete(h.older, k)
 }
 
 func (h *halves[K, V]) put(k K, v V) {

@@ -2,6 +2,8 @@ package traffic
 
 import (
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,8 +28,12 @@ func TestRates(t *testing.T) {
 	if n, wait := sent("", "192.0.2.1", 1000); n != Burst || wait != time.Second/10 || Seconds(wait) != 1 {
 		t.Errorf("an address sends %d and waits %v", n, wait)
 	}
-	if n, _ := sent("Bearer guess1", "192.0.2.1", 1000); n != 0 {
+	// Who shows nothing does not use up what is left for being recognised, and all guesses are one.
+	if n, _ := sent("Bearer guess1", "192.0.2.1", 60); n != 60 {
 		t.Errorf("with a made-up credential it sends %d more", n)
+	}
+	if n, _ := sent("Bearer guess3", "192.0.2.1", 1000); n != Burst-60 {
+		t.Errorf("with another one it sends %d more", n)
 	}
 	if n, _ := sent("Bearer guess2", "192.0.2.2", 1000); n != Burst {
 		t.Errorf("another address sends %d", n)
@@ -63,7 +69,7 @@ func TestRates(t *testing.T) {
 	if uk, us, nobody := traffic.Arrive("in uk", "").who, traffic.Arrive("in us", "").who, traffic.Arrive("nobody", "192.0.2.50").who; uk == us || uk.kind != Payee || nobody != (caller{Address, "192.0.2.50"}) {
 		t.Errorf("payees are %v and %v, and nobody is %v", uk, us, nobody)
 	}
-	// Large bodies count for more.
+	// Large bodies count for more, also those that do not say before how large they are.
 	now = now.Add(time.Minute)
 	bodies := 0
 	for traffic.Arrive("Bearer right", "").Refused(1<<40) == 0 {
@@ -71,6 +77,56 @@ func TestRates(t *testing.T) {
 	}
 	if bodies != 400/heaviest {
 		t.Errorf("%d large bodies are sent", bodies)
+	}
+	now = now.Add(time.Minute)
+	for bodies = 0; ; bodies++ {
+		v := traffic.Arrive("Bearer right", "")
+		if v.Refused(-1) > 0 {
+			break
+		}
+		v.Spent(1 << 40)
+	}
+	if bodies != (400+heaviest-1)/heaviest {
+		t.Errorf("%d large bodies of unknown length are sent", bodies)
+	}
+	// What is nobody's any more is not its former owner's doing.
+	Unknown(With(t.Context(), traffic.Arrive("Bearer right", "")))
+	if who := traffic.Arrive("Bearer right", "192.0.2.7").who; who != (caller{Address, "192.0.2.7"}) {
+		t.Errorf("what is nobody's counts as that of %v", who)
+	}
+	if who := traffic.Arrive("Bearer second", "").who; who.kind != Key {
+		t.Errorf("the other credential of the same caller is %v", who)
+	}
+}
+
+// TestRefusalsCostNothing: however many are refused at the same moment, a second gives back a second's worth.
+func TestRefusalsCostNothing(t *testing.T) {
+	t.Parallel()
+	l := Limits{}
+	l.Rates[Address] = 10
+	now := time.Unix(1_000_000, 0)
+	traffic := New(l, func() time.Time { return now })
+	flood := func() (let int) {
+		var all sync.WaitGroup
+		var in atomic.Int64
+		for range 8 {
+			all.Go(func() {
+				for range 2_000 {
+					if traffic.Arrive("", "192.0.2.1").Refused(0) == 0 {
+						in.Add(1)
+					}
+				}
+			})
+		}
+		all.Wait()
+		return int(in.Load())
+	}
+	if n := flood(); n != Burst {
+		t.Errorf("%d are let in", n)
+	}
+	now = now.Add(time.Second)
+	if n := flood(); n != 10 {
+		t.Errorf("a second later %d are let in", n)
 	}
 }
 

@@ -111,7 +111,7 @@ var house = []storey{
 		"payouts", "payouts/earnings", "payouts/health", "payouts/jobs", "payouts/processor/bankfile", "payouts/reconcile", "payouts/reconcile/evidence", "payouts/questions", "payouts/reports", "payouts/search", "payouts/statements", "api/access", "api/traffic", "api/console/pdf"}},
 	{"api", "HTTP only: no business rules and no SQL", []string{"ledger/failpoint", "ledger/money", "ledger/locale", "ledger/pan", "ledger", "ledger/guard", "ledger/vault",
 		"ledger/commerce", "ledger/commerce/intake", "ledger/commerce/receipts", "ledger/tabular", "payouts", "payouts/earnings", "payouts/health", "payouts/jobs", "payouts/processor", "payouts/processor/bankfile", "payouts/reconcile", "payouts/reconcile/evidence",
-		"payouts/questions", "payouts/reports", "payouts/search", "payouts/statements", "api/access", "api/traffic", "api/docs", "api/console", "excelize", "huma", "chi", "prometheus"}},
+		"payouts/questions", "payouts/reports", "payouts/search", "payouts/statements", "api/access", "api/traffic", "api/docs", "api/console", "excelize", "huma", "chi", "prometheus", "rate"}},
 	{"cmd/mizan", "the only place that knows every part, because it puts them together", []string{"*"}},
 }
 

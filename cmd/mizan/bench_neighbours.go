@@ -20,8 +20,9 @@ import (
 )
 
 // Neighbours: what one key notices of another that asks many times as often as it may. A calm key posts and reads in its own book at an
-// even pace, in turns alone and beside a hasty one that posts into another book. The time is from when a request was due to its whole
-// answer, so that what waits for a late one counts too.
+// even pace, in turns alone, beside another that posts into another book as often as it may, and beside a hasty one. What the hasty one
+// may post is its right, and takes its part of the machine; only what it sends beyond should be felt by nobody. The time is from when a
+// request was due to its whole answer, so that what waits for a late one counts too.
 
 type benchNeighboursCmd struct {
 	Rate    int           `help:"Requests a second that a key may send." default:"200"`
@@ -40,15 +41,32 @@ type neighboursResult struct {
 	Taken   float64 `json:"hasty_taken_per_second"`
 	Refused float64 `json:"hasty_refused_per_second"`
 	// Untold are refusals without Retry-After, Failed other answers than those looked for, to either key.
-	Untold int64   `json:"refused_without_retry_after"`
-	Failed int64   `json:"other_answers"`
-	P50    float64 `json:"alone_p50_ms"`
-	P99    float64 `json:"alone_p99_ms"`
-	P50By  float64 `json:"beside_p50_ms"`
-	P99By  float64 `json:"beside_p99_ms"`
-	// Ratio50 and Ratio99 are the medians over pairs of neighbouring turns.
-	Ratio50 float64 `json:"ratio_p50"`
-	Ratio99 float64 `json:"ratio_p99"`
+	Untold int64 `json:"refused_without_retry_after"`
+	Failed int64 `json:"other_answers"`
+	// Alone, Within and Beside are what the calm key finds by itself, beside a key that sends as much as it may, and beside the hasty one.
+	Alone  seen `json:"alone"`
+	Within seen `json:"beside_one_within_its_rate"`
+	Beside seen `json:"beside_the_hasty_one"`
+	// OverAlone and OverWithin are the hasty turns over the others, the medians over neighbouring turns.
+	OverAlone  seen `json:"hasty_over_alone"`
+	OverWithin seen `json:"hasty_over_within"`
+}
+
+// seen are two percentiles: milliseconds, or ratios of them.
+type seen struct {
+	P50 float64 `json:"p50"`
+	P99 float64 `json:"p99"`
+}
+
+func (a seen) over(b seen) seen { return seen{a.P50 / b.P50, a.P99 / b.P99} }
+
+// medianOf is the median of each.
+func medianOf(list []seen) seen {
+	var p50, p99 []float64
+	for _, x := range list {
+		p50, p99 = append(p50, x.P50), append(p99, x.P99)
+	}
+	return seen{middle(p50), middle(p99)}
 }
 
 // calmly is the calm key at work.
@@ -106,29 +124,47 @@ func (c *benchNeighboursCmd) measure(ctx context.Context, o *overload, calm *cal
 		return nil, errors.New("the calm key was refused while it was alone")
 	}
 	o.result.Peak = float64(c.Rate)
-	var alone50, alone99, beside50, beside99, ratio50, ratio99, sent, taken, refused []float64
+	var alone, within, beside, overAlone, overWithin []seen
+	var sent, taken, refused []float64
 	for turn := range c.Turns {
 		fmt.Fprintf(o.progress, "turn %d of %d …\n", turn+1, c.Turns)
-		first, failed := calm.work(ctx, c.Calm, c.For)
-		r.Failed += failed
-		done := make(chan *sendings, 1)
-		go func() { done <- o.openLoop(ctx, fmt.Sprintf("hasty-%d", turn), float64(c.Factor)) }()
-		second, failed := calm.work(ctx, c.Calm, c.For)
-		hasty := <-done
-		r.Failed += failed + hasty.failed.Load()
-		r.Untold += hasty.untold.Load()
-		seconds := hasty.took.Seconds()
-		sent, taken, refused = append(sent, float64(hasty.sent.Load())/seconds), append(taken, float64(hasty.accepted.Load())/seconds), append(refused, float64(hasty.refused.Load())/seconds)
-		if len(first) == 0 || len(second) == 0 {
-			return nil, errors.New("nothing was answered in time; let turns last longer, with --for")
+		var each [3]seen
+		for i, factor := range []int{0, 1, c.Factor} {
+			found, other, err := c.turn(ctx, o, calm, fmt.Sprintf("hasty-%d-%d", turn, factor), factor, r)
+			if err != nil {
+				return nil, err
+			}
+			if each[i] = found; i == 2 {
+				seconds := other.took.Seconds()
+				sent, taken, refused = append(sent, float64(other.sent.Load())/seconds), append(taken, float64(other.accepted.Load())/seconds), append(refused, float64(other.refused.Load())/seconds)
+			}
 		}
-		a50, a99, b50, b99 := percentile(first, 50), percentile(first, 99), percentile(second, 50), percentile(second, 99)
-		alone50, alone99, beside50, beside99 = append(alone50, a50), append(alone99, a99), append(beside50, b50), append(beside99, b99)
-		ratio50, ratio99 = append(ratio50, b50/a50), append(ratio99, b99/a99)
+		alone, within, beside = append(alone, each[0]), append(within, each[1]), append(beside, each[2])
+		overAlone, overWithin = append(overAlone, each[2].over(each[0])), append(overWithin, each[2].over(each[1]))
 	}
-	r.P50, r.P99, r.P50By, r.P99By = middle(alone50), middle(alone99), middle(beside50), middle(beside99)
-	r.Ratio50, r.Ratio99, r.Sent, r.Taken, r.Refused = middle(ratio50), middle(ratio99), middle(sent), middle(taken), middle(refused)
+	r.Alone, r.Within, r.Beside, r.OverAlone, r.OverWithin = medianOf(alone), medianOf(within), medianOf(beside), medianOf(overAlone), medianOf(overWithin)
+	r.Sent, r.Taken, r.Refused = middle(sent), middle(taken), middle(refused)
 	return r, ctx.Err()
+}
+
+// turn has the calm key work beside another that sends factor times as often as it may; 0 is alone. It is looked at in the last three
+// quarters, when what a key that was quiet may send at once is over.
+func (c *benchNeighboursCmd) turn(ctx context.Context, o *overload, calm *calmly, name string, factor int, r *neighboursResult) (seen, *sendings, error) {
+	done := make(chan *sendings, 1)
+	if factor > 0 {
+		go func() { done <- o.openLoop(ctx, name, float64(factor)) }()
+	} else {
+		done <- &sendings{}
+	}
+	_, early := calm.work(ctx, c.Calm, c.For/4)
+	times, failed := calm.work(ctx, c.Calm, c.For-c.For/4)
+	other := <-done
+	r.Failed += early + failed + other.failed.Load()
+	r.Untold += other.untold.Load()
+	if len(times) == 0 {
+		return seen{}, nil, errors.New("nothing was answered in time; let turns last longer, with --for")
+	}
+	return seen{percentile(times, 50), percentile(times, 99)}, other, ctx.Err()
 }
 
 // work sends so many requests a second, every other one a posting, and returns how long each took from when it was due, in order of
@@ -136,15 +172,16 @@ func (c *benchNeighboursCmd) measure(ctx context.Context, o *overload, calm *cal
 func (x *calmly) work(ctx context.Context, perSecond int, d time.Duration) (times []time.Duration, failed int64) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
+	asked := 0
 	due := make(chan time.Time, calmClients)
 	for range calmClients {
 		wg.Go(func() {
 			for at := range due {
 				mu.Lock()
-				n := len(times)
-				sale := x.maker.next()
+				asked++
+				posts, sale := asked%2 == 0, x.maker.next()
 				mu.Unlock()
-				err := x.ask(ctx, n%2 == 0, sale.appendJSON(nil))
+				err := x.ask(ctx, posts, sale.appendJSON(nil))
 				took := time.Since(at)
 				mu.Lock()
 				if times = append(times, took); err != nil {
@@ -204,9 +241,14 @@ func (r *neighboursResult) print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "a key may send\t%d requests/s\n", r.Rate)
 	fmt.Fprintf(w, "the hasty key sent\t%.0f requests/s, of which %.0f were taken and %.0f refused, %d without Retry-After\n", r.Sent, r.Taken, r.Refused, r.Untold)
-	fmt.Fprintf(w, "the calm key alone\tp50 %.2f ms, p99 %.2f ms\n", r.P50, r.P99)
-	fmt.Fprintf(w, "beside the hasty one\tp50 %.2f ms, p99 %.2f ms\n", r.P50By, r.P99By)
-	fmt.Fprintf(w, "in neighbouring turns\tp50 %.2f, p99 %.2f\n", r.Ratio50, r.Ratio99)
+	for _, x := range []struct {
+		what string
+		seen seen
+	}{{"the calm key alone", r.Alone}, {"beside one within its rate", r.Within}, {"beside the hasty one", r.Beside}} {
+		fmt.Fprintf(w, "%s\tp50 %.2f ms, p99 %.2f ms\n", x.what, x.seen.P50, x.seen.P99)
+	}
+	fmt.Fprintf(w, "hasty over alone\tp50 %.2f, p99 %.2f\n", r.OverAlone.P50, r.OverAlone.P99)
+	fmt.Fprintf(w, "hasty over within its rate\tp50 %.2f, p99 %.2f\n", r.OverWithin.P50, r.OverWithin.P99)
 	fmt.Fprintf(w, "other answers\t%d\n", r.Failed)
 	return w.Flush()
 }

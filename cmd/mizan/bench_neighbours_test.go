@@ -19,7 +19,7 @@ func TestBenchNeighbours(t *testing.T) {
 		t.Fatal(err)
 	}
 	// What was saved up is a hundred, and as much again for its address, by which it counts until it is known.
-	if r.Untold != 0 || r.Failed != 0 || r.Taken > 50+2*100 || r.Refused > 0 && r.Refused+r.Taken > r.Sent+1 || r.P99 <= 0 || r.P99By <= 0 {
+	if r.Untold != 0 || r.Failed != 0 || r.Taken > 50+2*100 || r.Refused > 0 && r.Refused+r.Taken > r.Sent+1 || r.Alone.P99 <= 0 || r.Within.P99 <= 0 || r.Beside.P99 <= 0 {
 		t.Errorf("%+v", r)
 	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // What posting pays for the sums of earnings: the same sales are posted in turns, alone and while a follower adds up what
-// comes, as soon as it comes. In life it does so once a minute, which is more in one page and less often.
+// comes, as the job does, but again after a second and not after a minute.
 
 // followTurns is how many turns there are of each kind.
 const followTurns = 4
@@ -83,7 +83,7 @@ func (b *pagesBench) postBeside(ctx context.Context, sales int) (*postedBeside, 
 // followOn follows the book until it is stopped, or does nothing.
 func (p *parts) followOn(ctx context.Context, b *pagesBench, with bool, counted *int64) error {
 	for with && ctx.Err() == nil {
-		n, err := p.earnings.Follow(ctx, b.filled.book)
+		n, err := p.earnings.FollowAWhile(ctx, b.filled.book)
 		*counted += n
 		if err != nil && ctx.Err() == nil {
 			return err

@@ -128,7 +128,12 @@ func (d *database) current(ctx context.Context) error {
 
 // pool connects as the application, with at most so many connections.
 func (d *database) pool(ctx context.Context, s *surroundings, connections int32) (*postgres.Pool, error) {
-	pool, err := postgres.Open(ctx, d.appURL, postgres.Options{MaxConns: connections})
+	return d.poolWith(ctx, s, postgres.Options{MaxConns: connections})
+}
+
+// poolWith is pool for who needs something else.
+func (d *database) poolWith(ctx context.Context, s *surroundings, options postgres.Options) (*postgres.Pool, error) {
+	pool, err := postgres.Open(ctx, d.appURL, options)
 	if err != nil {
 		return nil, unreachable(err)
 	}

@@ -63,6 +63,15 @@ func (f deploymentFlags) settle(s *surroundings) (*deployment, error) {
 	return d, nil
 }
 
+// given reports whether anything but the address of the application's database names a deployment: a secret, a certificate or the owner.
+func (d *deployment) given() bool {
+	for range d.webhooks.All() {
+		return true
+	}
+	return d.database.ownerURL != "" || d.certificate != nil || d.cursorKey != "" || !d.vaultKeys.Empty() || d.stripe != [3]string{} ||
+		d.entry.sessionKey != nil || d.entry.clientSecret != "" || len(d.files()) > 0
+}
+
 // secure reports whether browsers reach the service over TLS alone.
 func (d *deployment) secure() bool {
 	return d.certificate != nil || d.flags.BehindTLSProxy || d.entry.secure

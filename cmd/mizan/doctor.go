@@ -16,6 +16,7 @@ import (
 
 type doctorCmd struct {
 	deploymentFlags
+	servingFlags
 	VerifyReport string `name:"verify-report" help:"File with what the last mizan verify --json printed, to say when that was and whether the books were sound." type:"path" placeholder:"FILE"`
 	DataDisk     string `name:"data-disk" help:"Directory of the database's data on this machine, to say how full its disk is. Not needed where the role may know it." type:"path" placeholder:"DIR"`
 	Data         string `help:"Directory in which mizan dev keeps its data, if no address of a database is set." default:".mizan" placeholder:"DIR"`
@@ -60,13 +61,25 @@ func (c *doctorCmd) Run(ctx context.Context, s *surroundings) error {
 		return err
 	}
 	if d.database.appURL == "" {
+		if c.VerifyReport != "" || c.DataDisk != "" || c.Production || d.given() {
+			return errNoAddress
+		}
 		return c.machine(ctx, s)
 	}
+	if _, err := printerOf(c.Chromium); err != nil {
+		return err
+	}
+	if err := c.servingFlags.check(); err != nil {
+		return err
+	}
 	found := d.lookAtSettings()
+	ctx, stop := context.WithTimeout(ctx, lookPatience)
+	defer stop()
 	there, examined, err := d.lookAtDatabase(ctx, s)
 	if found = append(found, there...); err == nil {
 		err = c.lookAtRunning(ctx, s, d, examined, &found)
 	}
+	found = c.expected(found)
 	if err != nil {
 		found.wrong("database", "The database could not be asked.", explain(unreachable(err)))
 	}

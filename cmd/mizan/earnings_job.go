@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// earningsTimeout bounds one period. What it leaves, the next one goes on with.
+// earningsTimeout bounds one period, also where sums are made anew. What it leaves, the next one goes on with.
 const earningsTimeout = 2 * time.Hour
 
 // earningsJob follows each book every minute.
@@ -29,7 +29,7 @@ func (p *parts) followEarnings(ctx context.Context, period jobs.Period) (jobs.Re
 	if err != nil {
 		return jobs.Report{}, err
 	}
-	counted, err := p.earnings.Follow(ctx, book)
+	counted, err := p.earnings.FollowAWhile(ctx, book)
 	return jobs.Report{Text: fmt.Sprintf("%d transactions counted", counted), Items: counted}, err
 }
 

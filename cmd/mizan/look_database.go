@@ -14,11 +14,19 @@ import (
 // clockNear is how far clocks are apart without anybody having to know. Beyond maxSkew nothing is recorded.
 const clockNear = 5 * time.Second
 
+// lookPatience is how long looking at a deployment may take. A database that is only silent is told as one that does not answer.
+const lookPatience = 30 * time.Second
+
 // lookAtDatabase asks the database that the deployment serves. A failure to ask is an error.
 func (d *deployment) lookAtDatabase(ctx context.Context, s *surroundings) (findings, postgres.Examination, error) {
 	e, err := postgres.Examine(ctx, d.database.appURL, migrations.AppendOnly(), s.now)
 	if err != nil {
 		return nil, e, unreachable(err)
+	}
+	var f findings
+	judgeServer(&f, e)
+	if e.Major < postgres.OldestMajor { // whose other answers would be guessed
+		return f, e, nil
 	}
 	pending, err := migrations.Pending(ctx, d.database.appURL)
 	if err != nil {
@@ -28,8 +36,6 @@ func (d *deployment) lookAtDatabase(ctx context.Context, s *surroundings) (findi
 	if err != nil {
 		return nil, e, unreachable(err)
 	}
-	var f findings
-	judgeServer(&f, e)
 	judgeRole(&f, e)
 	judgeClock(&f, e)
 	judgeSchema(&f, version, pending)
@@ -40,6 +46,9 @@ func (d *deployment) lookAtDatabase(ctx context.Context, s *surroundings) (findi
 func judgeServer(f *findings, e postgres.Examination) {
 	f.hold("release", e.Major >= postgres.OldestMajor, fmt.Sprintf("The database is PostgreSQL %d.", e.Major),
 		fmt.Sprintf("The database is PostgreSQL %d.", e.Major), fmt.Sprintf("Upgrade it to %d or later.", postgres.OldestMajor))
+	if e.Major < postgres.OldestMajor {
+		return
+	}
 	f.hold("primary", !e.Standby, "The database is the one that is written to.", "The database is a standby, which only follows another one.",
 		"Let the address name the primary, such as with target_session_attrs=primary.")
 	for _, of := range []struct{ check, setting, otherwise, do string }{
@@ -61,7 +70,7 @@ func judgeServer(f *findings, e postgres.Examination) {
 func judgeRole(f *findings, e postgres.Examination) {
 	const use = "Serve as the role that mizan migrate bootstrap makes, which has only what migrations grant it."
 	if len(e.Powers) == 0 {
-		f.ok("role", "The role "+e.Role+" can do nothing but serve.")
+		f.ok("role", "The role "+e.Role+" has no powers over the server, owns nothing, and cannot change what is only added to.")
 	}
 	for _, power := range e.Powers {
 		f.wrong("role", "The role "+e.Role+" "+power+".", use)

@@ -35,9 +35,14 @@ const (
 
 // lookAtRunning looks at what a running service should be looked at for.
 func (c *doctorCmd) lookAtRunning(ctx context.Context, s *surroundings, d *deployment, e postgres.Examination, f *findings) error {
-	judgeArchive(f, e, s.now())
-	judgeFollowers(f, e)
-	c.judgeRoom(f, d, e)
+	answered := e.Major >= postgres.OldestMajor // an older server was asked nothing else
+	if answered && !e.Standby {                 // which has its log from elsewhere
+		judgeArchive(f, e, s.now())
+		judgeFollowers(f, e)
+	}
+	if answered {
+		c.judgeRoom(f, d, e)
+	}
 	if c.BehindTLSProxy && d.certificate != nil {
 		f.warn("listen", "The service speaks TLS itself and is told that a proxy ends it.", "Leave --behind-tls-proxy out, unless the proxy speaks TLS to the service too.")
 	}
@@ -93,23 +98,33 @@ func judgeArchive(f *findings, e postgres.Examination, now time.Time) {
 
 // judgeFollowers says whether somebody follows the server, and keeps up.
 func judgeFollowers(f *findings, e postgres.Examination) {
-	var late []string
+	var late, lost []string
 	for _, slot := range e.Slots {
-		if !slot.Active || slot.Behind > slotBehind {
+		switch {
+		case slot.Lost:
+			lost = append(lost, slot.Name)
+		case !slot.Active || slot.Behind > slotBehind:
 			late = append(late, fmt.Sprintf("%s (%d MiB)", slot.Name, slot.Behind>>20))
 		}
 	}
 	const check = "replication"
+	waits := e.Settings["synchronous_standby_names"] != ""
 	switch {
+	case e.Standbys == 0 && waits:
+		f.warn(check, "Commits wait for a standby, as synchronous_standby_names says, and nobody follows the database: nothing is recorded.",
+			"Start the standby. Only if it is lost for good, reset synchronous_standby_names and reload the server.")
+	case len(lost) > 0:
+		f.warn(check, "These replication slots are lost: the server has thrown away what their followers still need: "+firstFew(lost)+".",
+			"Make who followed anew, from a base backup, and drop the slot with pg_drop_replication_slot.")
 	case len(late) > 0:
 		f.warn(check, "These replication slots are not followed, or from far behind, and the server keeps its log for them until its disk is full: "+firstFew(late)+".",
 			"Start who follows, or drop the slot with pg_drop_replication_slot.")
 	case e.Standbys == 0:
 		f.warn(check, "Nobody follows the database: when its machine is lost, the service waits for a restored backup.", "Set up a standby.")
-	case e.Settings["synchronous_standby_names"] == "":
-		f.ok(check, fmt.Sprintf("%d standbys follow the database, none of which a commit waits for.", e.Standbys))
+	case !waits:
+		f.ok(check, fmt.Sprintf("Who follows the database: %d. No commit waits for them.", e.Standbys))
 	default:
-		f.ok(check, fmt.Sprintf("%d standbys follow the database, and commits wait as synchronous_standby_names says.", e.Standbys))
+		f.ok(check, fmt.Sprintf("Who follows the database: %d. Commits wait as synchronous_standby_names says.", e.Standbys))
 	}
 }
 
@@ -117,10 +132,11 @@ func judgeFollowers(f *findings, e postgres.Examination) {
 func (c *doctorCmd) judgeRoom(f *findings, d *deployment, e postgres.Examination) {
 	// An instance that runs jobs has one more.
 	wanted, limit := int(c.MaxConnections)+1, e.Connections.Max-e.Connections.Reserved
-	if role := e.Connections.Role; role >= 0 {
-		limit = min(limit, role)
-	}
+	role := e.Connections.Role
 	switch {
+	case role >= 0 && wanted > role && role <= limit:
+		f.warn("connections", fmt.Sprintf("An instance opens up to %d connections, and the role %s may have %d.", wanted, e.Role, role),
+			"Lower --max-connections, or raise the role's own with ALTER ROLE … CONNECTION LIMIT.")
 	case wanted > limit:
 		f.warn("connections", fmt.Sprintf("An instance opens up to %d connections, and the database takes %d of this role.", wanted, limit), "Lower --max-connections, or raise max_connections.")
 	case e.Connections.Used*10 > (e.Connections.Max-e.Connections.Reserved)*9:
@@ -162,47 +178,76 @@ func (c *doctorCmd) judgeVerification(f *findings, now time.Time) {
 		f.warn(check, "Nobody said where the report of the last mizan verify is.", do)
 		return
 	}
-	at, books, unsound, err := readVerifyReport(c.VerifyReport)
+	r, err := readVerifyReport(c.VerifyReport)
 	switch {
-	case err != nil || books == 0:
+	case err != nil:
 		f.warn(check, "The file of --verify-report is no report of mizan verify.", do)
-	case len(unsound) > 0:
-		f.wrong(check, "The last verification found something in "+firstFew(unsound)+".", "Read the report, and the handbook's page on verification, before anything else is posted.")
-	case now.Sub(at) > verifyBehind:
-		f.warn(check, "The books were last verified at "+at.UTC().Format(time.RFC3339)+".", do)
+	case len(r.unsound) > 0:
+		f.wrong(check, "The last verification found something in "+firstFew(r.unsound)+".", "Read the report, and the handbook's page on verification, before anything else is posted.")
+	case !r.whole:
+		f.warn(check, "The report of --verify-report is of one book alone, or the verification did not come to its end.", do)
+	case now.Sub(r.at) > verifyBehind:
+		f.warn(check, "The books were last verified at "+r.at.UTC().Format(time.RFC3339)+".", do)
 	default:
-		f.ok(check, fmt.Sprintf("%d books were verified at %s and were sound.", books, at.UTC().Format(time.RFC3339)))
+		f.ok(check, fmt.Sprintf("%d books were verified at %s and were sound.", r.books, r.at.UTC().Format(time.RFC3339)))
 	}
 }
 
-// readVerifyReport returns when the report was written, and how many books it is of and which of them were not sound.
-func readVerifyReport(name string) (at time.Time, books int, unsound []string, err error) {
-	file, err := os.Open(name)
+// verifyReport is what a report of mizan verify comes to: when it was written, how many books it is of, and which of them were not sound, or
+// what stands beside them. It is whole if all books were verified, and behind them the trail of no book.
+type verifyReport struct {
+	at      time.Time
+	books   int
+	unsound []string
+	whole   bool
+}
+
+// soundness is one verdict of a report.
+type soundness struct {
+	Sound *bool `json:"sound"`
+}
+
+func (s *soundness) broken() bool { return s != nil && (s.Sound == nil || !*s.Sound) }
+
+// readVerifyReport reads a report, and returns an error for what is none.
+func readVerifyReport(name string) (r verifyReport, err error) {
+	file, err := os.Open(name) // #nosec G304 -- the operator names the file, and may read it
 	if err != nil {
-		return at, 0, nil, err
+		return r, err
 	}
 	defer func() { _ = file.Close() }() // it was only read
 	info, err := file.Stat()
 	if err != nil {
-		return at, 0, nil, err
+		return r, err
 	}
+	r.at = info.ModTime()
 	for documents := json.NewDecoder(io.LimitReader(file, maxReport)); ; {
 		var one struct {
-			Book  string `json:"book"`
-			Sound *bool  `json:"sound"`
+			soundness
+			Book         string     `json:"book"`
+			Payouts      *soundness `json:"payouts"`
+			Closings     *soundness `json:"closed_months"`
+			Suspense     *soundness `json:"suspense"`
+			Earnings     *soundness `json:"earnings"`
+			Trail        *soundness `json:"audit_trail"`
+			Installation *soundness `json:"installation_audit_trail"`
 		}
 		err := documents.Decode(&one)
-		if errors.Is(err, io.EOF) {
-			return info.ModTime(), books, unsound, nil
-		}
-		if err != nil {
-			return at, 0, nil, err
-		}
-		if one.Book == "" || one.Sound == nil {
-			continue
-		}
-		if books++; !*one.Sound {
-			unsound = append(unsound, one.Book)
+		switch {
+		case errors.Is(err, io.EOF) && (r.books > 0 || r.whole):
+			return r, nil
+		case err != nil:
+			return r, err
+		case one.Installation != nil:
+			r.whole = true
+			if one.Installation.broken() {
+				r.unsound = append(r.unsound, "the trail of no book")
+			}
+		case one.Book != "":
+			r.books++
+			if one.soundness.broken() || one.Payouts.broken() || one.Closings.broken() || one.Suspense.broken() || one.Earnings.broken() || one.Trail.broken() {
+				r.unsound = append(r.unsound, one.Book)
+			}
 		}
 	}
 }
@@ -211,15 +256,15 @@ func readVerifyReport(name string) (at time.Time, books int, unsound []string, e
 func (p *parts) judgeVault(ctx context.Context, f *findings) error {
 	if err := p.vault.Check(ctx); err != nil {
 		if fault.KindOf(err) == fault.Internal {
-			return err
+			return unreachable(err)
 		}
 		f.wrong("vault", "Personal data that are stored do not open.", explain(err))
 		return nil
 	}
-	masters, err := p.vault.Masters(ctx)
+	masters, err := p.vault.MastersInUse(ctx)
 	switch {
 	case err != nil:
-		return err
+		return unreachable(err)
 	case len(masters) == 0:
 		f.ok("vault", "The vault is empty.")
 	case len(masters) > 1:
@@ -236,7 +281,7 @@ func (p *parts) judgeJobs(ctx context.Context, f *findings, now time.Time) error
 	if err != nil {
 		return unreachable(err)
 	}
-	var late, parked []string
+	var late, parked, never []string
 	for _, one := range list {
 		name := one.Job
 		if one.Book.Code != "" {
@@ -245,6 +290,9 @@ func (p *parts) judgeJobs(ctx context.Context, f *findings, now time.Time) error
 		// What is due and not planned waits for an instance that runs jobs.
 		if one.Oldest != nil && now.Sub(*one.Oldest) > jobBehind || !one.Next.IsZero() && now.Sub(one.Next) > jobBehind {
 			late = append(late, name)
+		}
+		if !one.Planned {
+			never = append(never, name)
 		}
 		if one.Parked > 0 {
 			parked = append(parked, name)
@@ -256,7 +304,10 @@ func (p *parts) judgeJobs(ctx context.Context, f *findings, now time.Time) error
 	if len(parked) > 0 {
 		f.warn("jobs-parked", "These jobs failed as often as they may and wait for people: "+firstFew(parked)+".", "Look at mizan job list, and run them again.")
 	}
-	if len(late)+len(parked) == 0 {
+	if len(never) > 0 {
+		f.warn("jobs", "No instance has ever planned these jobs: "+firstFew(never)+".", "See that an instance with --jobs on runs. In its first minutes this is to be expected.")
+	}
+	if len(late)+len(parked)+len(never) == 0 {
 		f.ok("jobs", fmt.Sprintf("%d jobs are on time.", len(list)))
 	}
 	return nil

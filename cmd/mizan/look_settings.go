@@ -29,7 +29,11 @@ func (d *deployment) lookAtSettings() findings {
 	d.lookAtListening(&f)
 	d.lookAtCookies(&f)
 	if d.certificate != nil {
-		d.certificate.look(&f, d.host())
+		host := d.host()
+		if d.flags.BehindTLSProxy { // browsers see the proxy's certificate, and this one may have a name within
+			host = ""
+		}
+		d.certificate.look(&f, host)
 	}
 	d.lookAtKeys(&f)
 	d.lookAtWebhooks(&f)
@@ -60,8 +64,9 @@ func (d *deployment) lookAtListening(f *findings) {
 	}
 	const trusted = "trusted-proxy"
 	do := "Name the networks of your proxies, and nobody else's, with --trusted-proxy."
-	// The narrowest network that anybody's proxies need is much smaller than these.
-	wide := slices.ContainsFunc(d.entry.proxies, func(p netip.Prefix) bool { return p.Bits() < 8 })
+	// The narrowest network that anybody's proxies need is much smaller than these. The private addresses of IPv6 are nobody's on the internet.
+	private := netip.MustParsePrefix("fc00::/7")
+	wide := slices.ContainsFunc(d.entry.proxies, func(p netip.Prefix) bool { return p.Bits() < 8 && p.Masked() != private })
 	switch {
 	case wide:
 		f.wrong(trusted, "--trusted-proxy believes whole parts of the internet when they say whom a request comes from.", do)
@@ -69,6 +74,8 @@ func (d *deployment) lookAtListening(f *findings) {
 		f.wrong(trusted, "The service stands behind a proxy that it does not know, so that every request seems to come from it.", do)
 	case d.flags.BehindTLSProxy && len(d.entry.proxies) == 0:
 		f.warn(trusted, "The service stands behind a proxy that it does not know, so that every request seems to come from it.", do)
+	case here && d.certificate == nil && strings.HasPrefix(d.entry.public, "https:") && len(d.entry.proxies) == 0:
+		f.warn(trusted, "Something on this machine ends TLS in front of the service, which does not know it, so that every request seems to come from it.", do)
 	case len(d.entry.proxies) > 0:
 		f.ok(trusted, fmt.Sprintf("%d networks of proxies are believed when they say whom a request comes from.", len(d.entry.proxies)))
 	}
@@ -216,7 +223,7 @@ func (d *deployment) lookAtAddress(f *findings, check, variable, url string) {
 		f.wrong(check, "The way to the database "+firstFew(a.Unproven)+" could be overheard, or lead to somebody else.",
 			"Put sslmode=verify-full, and sslrootcert where the root is your own, into "+variable+".")
 	case why != "":
-		f.wrong(check, "The database's password of "+a.Role+" "+why+".", "Set another one with ALTER ROLE, such as openssl rand -base64 24 prints.")
+		f.wrong(check, "The database's password of "+a.Role+" "+why+".", "Set another one with ALTER ROLE, such as openssl rand -hex 24 prints.")
 	default:
 		f.ok(check, "The way to the database of "+variable+" is safe: "+map[bool]string{true: "TLS proves its name", false: "it does not leave this machine"}[a.Remote]+".")
 	}

@@ -210,3 +210,23 @@ func eachRuns(t *testing.T, said string) {
 		t.Errorf("%d tests in %d lanes: %s", seen, len(lanes), said)
 	}
 }
+
+// No target that builds the program changes go.mod or go.sum, whatever GOFLAGS say.
+func TestBuildsKeepTheModules(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command("make", "-n", "build", "release", "reproducible")
+	cmd.Dir, cmd.Env = "../..", append(os.Environ(), "MAKEFLAGS=", "MAKELEVEL=", "GOFLAGS=-mod=mod")
+	said, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	builds := strings.Split(string(said), "go build ")[1:]
+	for _, build := range builds {
+		if !strings.HasPrefix(build, "-mod=readonly ") {
+			t.Errorf("this may change go.mod: go build %.80s", build)
+		}
+	}
+	if len(builds) != 4 {
+		t.Errorf("make would build %d times; the program, the release, and twice to compare were expected", len(builds))
+	}
+}

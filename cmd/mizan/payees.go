@@ -238,7 +238,7 @@ type payeesHoldsCmd struct {
 func (c *payeesHoldsCmd) Run(ctx context.Context, s *surroundings) error {
 	return listPayees(s, &c.payeeFlags, func(r *client.Client) iter.Seq2[client.Hold, error] {
 		if c.Payee != "" {
-			return each(r.PayeeHolds(ctx, c.Book, c.Payee))
+			return r.PayeeHolds(ctx, c.Book, c.Payee)
 		}
 		return r.Holds(ctx, c.Book)
 	}, holdHeading(), holdRow)

@@ -19,8 +19,6 @@ import (
 const (
 	sqlSurvivalPayee = `
 INSERT INTO payees (book_id, id, version, kind, country, currency, minor, recorded_at) VALUES ($1, $2, 1, 'seller', 'US', 'USD', false, $3)`
-	sqlSurvivalStanding = `
-INSERT INTO payout_standings (book_id, payee, version, verification, business, recorded_at) VALUES ($1, $2, 1, 'verified', 'open', $3)`
 	// The database's own clock cannot be moved: what a process that is gone still holds is over now.
 	sqlEndPeriods = `UPDATE job_periods SET lease_until = clock_timestamp() - interval '1 second' WHERE book_id >= 0 AND state = 'running'`
 	sqlEndClaims  = `UPDATE payouts SET lease_until = clock_timestamp() - interval '1 second' WHERE book_id = $1 AND lease_until IS NOT NULL`
@@ -80,7 +78,10 @@ func (s *payStage) insertPayee(t *testing.T, id string) {
 	t.Helper()
 	at := s.clock.Now().AddDate(0, -2, 0)
 	s.exec(t, sqlSurvivalPayee, s.book.ID, id, at)
-	s.exec(t, sqlSurvivalStanding, s.book.ID, id, at)
+	verified := payouts.IdentityVerified
+	if _, err := s.parts.payouts.ChangeStanding(t.Context(), operator(), s.book, id, payouts.StandingChange{Verification: &verified, Document: "seen", Why: "Papers were seen."}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (s *payStage) exec(t *testing.T, sql string, args ...any) {

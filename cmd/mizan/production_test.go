@@ -117,6 +117,7 @@ func TestProductionSettings(t *testing.T) {
 		"cookies without TLS":         {map[string]string{"MIZAN_PUBLIC_URL": ""}, []string{"cookies"}},
 		"a public address here":       {map[string]string{"MIZAN_PUBLIC_URL": "http://localhost:8080"}, []string{"cookies"}},
 		"a certificate that is over":  {map[string]string{"MIZAN_TLS_CERT": oldCert, "MIZAN_TLS_KEY": oldKey}, []string{"certificate"}},
+		"a certificate within":        {map[string]string{"MIZAN_TLS_CERT": cert, "MIZAN_TLS_KEY": key, "MIZAN_PUBLIC_URL": "https://other.test", "MIZAN_BEHIND_TLS_PROXY": "true", "MIZAN_TRUSTED_PROXY": "fc00::/7"}, nil},
 		"a certificate of others":     {map[string]string{"MIZAN_TLS_CERT": cert, "MIZAN_TLS_KEY": key, "MIZAN_PUBLIC_URL": "https://other.test"}, []string{"certificate"}},
 		"no cursor key":               {map[string]string{"MIZAN_CURSOR_KEY": ""}, []string{"cursor-key"}},
 		"a short cursor key":          {map[string]string{"MIZAN_CURSOR_KEY": canary}, []string{"cursor-key"}},
@@ -169,6 +170,10 @@ func TestProductionSettings(t *testing.T) {
 	mizan(t, env, "", "serve", "--no-such-flag").want(t, exitUsage).quiet(t, env)
 	mizan(t, env, "", "doctor", "--postgres-only").want(t, exitUnavailable, "does not answer").quiet(t, env)
 	mizan(t, nil, "", "doctor", "--data", dir).want(t, exitDone, "PostgreSQL")
+	for _, variable := range []string{"MIZAN_PRODUCTION", "MIZAN_CURSOR_KEY", "MIZAN_VAULT_KEYS", "MIZAN_WEBHOOK_SECRETS"} {
+		mizan(t, map[string]string{variable: env[variable]}, "", "doctor").want(t, exitRefused, "No database is named")
+	}
+	mizan(t, nil, "", "doctor", "--quiet", "--verify-report", cert).want(t, exitRefused, "No database is named")
 	mizan(t, env, "", "dev", "--data", dir).want(t, exitUsage, "MIZAN_PRODUCTION").quiet(t, env)
 	env["MIZAN_TLS_CERT"] = cert
 	mizan(t, env, "", "serve").want(t, exitUsage, "both files").quiet(t, env)
@@ -230,7 +235,7 @@ func TestJudgeServer(t *testing.T) {
 	}
 	for check, harm := range map[string]func(*postgres.Examination){
 		"":                   func(*postgres.Examination) {},
-		"release":            func(e *postgres.Examination) { e.Major = 14 },
+		"release":            func(e *postgres.Examination) { *e = postgres.Examination{Major: 14} },
 		"primary":            func(e *postgres.Examination) { e.Standby = true },
 		"fsync":              func(e *postgres.Examination) { e.Settings["fsync"] = "off" },
 		"full-page-writes":   func(e *postgres.Examination) { e.Settings["full_page_writes"] = "off" },
@@ -391,15 +396,24 @@ func testProduction(t *testing.T, h home, env map[string]string) {
 	if err := os.WriteFile(report, []byte(mizan(t, env, "", "verify", "--json").want(t, exitDone).stdout), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	said := mizan(t, env, "", "doctor", "--verify-report", report, "--data-disk", h.dir).want(t, verdict(stateWarn).code(), "warn  archive: ", "0 wrong", "were sound", "of its disk are free", "ok    jobs").quiet(t, env)
+	said := mizan(t, env, "", "doctor", "--verify-report", report, "--data-disk", h.dir).want(t, verdict(stateWarn).code(), "warn  archive: ", "0 wrong", "were sound", "of its disk are free", "warn  jobs: No instance has ever planned").quiet(t, env)
 	if strings.Contains(said.stdout, "warn  verify") {
 		t.Errorf("the report is not read:\n%s", said.stdout)
 	}
 	mizan(t, env, "", "doctor", "--quiet", "--verify-report", cert).want(t, verdict(stateWarn).code(), "is no report").quiet(t, env)
-	if err := os.WriteFile(report, []byte(`{"book":"uk","sound":false}`), 0o600); err != nil {
-		t.Fatal(err)
+	const whole = `{"installation_audit_trail":{"sound":true}}`
+	for text, says := range map[string]string{`{"book":"uk","sound":false}`: "found something in uk", `{"book":"uk","sound":true,"payouts":{"sound":true},"suspense":{"sound":false}}` + whole: "found something in uk",
+		`{"book":"uk","sound":true,"audit_trail":{"sound":false}}` + whole: "found something in uk", `{"installation_audit_trail":{"sound":false}}`: "found something in the trail of no book",
+		`{"book":"uk","sound":true}`: "did not come to its end", `{"book":"uk","sound":true}` + whole[:20]: "is no report", whole: ""} {
+		if err := os.WriteFile(report, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var f findings
+		(&doctorCmd{VerifyReport: report}).judgeVerification(&f, time.Now())
+		if len(f) != 1 || !strings.Contains(f[0].Says, says) || (f[0].State == stateOK) != (says == "") || (f[0].State == stateWrong) != strings.HasPrefix(says, "found") {
+			t.Errorf("%s: %+v", text, f)
+		}
 	}
-	mizan(t, env, "", "doctor", "--quiet", "--verify-report", report).want(t, verdict(stateWrong).code(), "found something in uk").quiet(t, env)
 	p.stop(t)
 	outcome{stdout: p.output()}.quiet(t, env)
 }

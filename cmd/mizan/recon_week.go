@@ -143,7 +143,7 @@ func (t *weekTeller) tellEvents(ctx context.Context, list []client.NewEvent) err
 	results, err := t.remote.PostEvents(ctx, reconWeekCode, list)
 	for i, r := range results {
 		if r.Problem != nil {
-			return fmt.Errorf("post %s: %w", list[i].Reference, r.Problem)
+			return fmt.Errorf("post %s: %w", list[i].Reference, r.Problem) // #nosec G602 -- PostEvents returns as many results as it was given events, or an error
 		}
 	}
 	return err

@@ -14,6 +14,11 @@ import (
 
 type serveCmd struct {
 	deploymentFlags
+	servingFlags
+}
+
+// servingFlags say how a deployment is served. Doctor takes them too, so that it can be given what serve is.
+type servingFlags struct {
 	rateFlags
 	Production     bool       `help:"Refuse to start unless the database, the role, the secrets and the way to the service are safe; everything that is wrong is told at once. Real money needs it."`
 	Migrate        bool       `help:"Apply pending migrations first, as the owner (MIZAN_OWNER_DATABASE_URL)."`
@@ -25,6 +30,27 @@ type serveCmd struct {
 	LogLevel       slog.Level `help:"Least level to log: debug, info, warn or error." default:"info" placeholder:"LEVEL"`
 }
 
+// check refuses flags that make no sense wherever they are served.
+func (c *servingFlags) check() error {
+	if err := c.rateFlags.check(); err != nil {
+		return err
+	}
+	if c.ReconcileShare < 1 || c.ReconcileShare > 100 {
+		return usageError("--reconcile-share is 1 to 100.")
+	}
+	return nil
+}
+
+// expected leaves out what is about to be put right.
+func (c *servingFlags) expected(found findings) (left findings) {
+	for _, one := range found {
+		if !c.Migrate || one.Check != "migrations" {
+			left = append(left, one)
+		}
+	}
+	return left
+}
+
 // check refuses flags with which nothing is to be served. In production mode what is not safe is told with everything else.
 func (c *serveCmd) check(d *deployment) error {
 	if d.database.appURL == "" {
@@ -33,11 +59,8 @@ func (c *serveCmd) check(d *deployment) error {
 	if c.Migrate && d.database.ownerURL == "" {
 		return usageError("--migrate needs the owner's address. Set MIZAN_OWNER_DATABASE_URL.")
 	}
-	if err := c.rateFlags.check(); err != nil {
+	if err := c.servingFlags.check(); err != nil {
 		return err
-	}
-	if c.ReconcileShare < 1 || c.ReconcileShare > 100 {
-		return usageError("--reconcile-share is 1 to 100.")
 	}
 	if c.Production {
 		return nil
@@ -51,21 +74,16 @@ func (c *serveCmd) check(d *deployment) error {
 // refuseUnsafe looks at the whole deployment and returns errUnsafe with everything that is wrong.
 func (c *serveCmd) refuseUnsafe(ctx context.Context, s *surroundings, d *deployment) error {
 	found := d.lookAtSettings()
-	there, _, err := d.lookAtDatabase(ctx, s)
+	looking, stop := context.WithTimeout(ctx, lookPatience)
+	defer stop()
+	there, _, err := d.lookAtDatabase(looking, s)
 	switch {
 	case err != nil && found.refuse() == nil:
 		return err
 	case err != nil:
 		found.wrong("database", "The database could not be asked.", errNoDatabase.Message)
 	}
-	for _, one := range there {
-		// They are about to be applied.
-		if c.Migrate && one.Check == "migrations" {
-			continue
-		}
-		found = append(found, one)
-	}
-	return found.refuse()
+	return append(found, c.expected(there)...).refuse()
 }
 
 // prepare looks whether the database may be served, and applies migrations if it is to.
@@ -103,27 +121,28 @@ func (c *serveCmd) Run(ctx context.Context, s *surroundings) error {
 		return err
 	}
 	log := newLog(s.stderr, c.LogFormat, c.LogLevel)
+	boundMemory(s)
 	issuer, err := c.meet(ctx, s, d.entry, log)
 	if err != nil {
 		return err
 	}
-	boundMemory(s)
+	if err := c.prepare(ctx, s, d, log); err != nil {
+		return orderly(ctx, err)
+	}
 	listener, err := listen(ctx, c.Listen)
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
-	if err := c.prepare(ctx, s, d, log); err != nil {
-		return orderly(ctx, err)
-	}
 	pool, err := d.database.pool(ctx, s, c.MaxConnections)
 	if err != nil {
 		return orderly(ctx, err)
 	}
 	v, err := newService(ctx, pool, s.now, serviceConfig{
 		cursorKey: []byte(d.cursorKey), secrets: d.webhooks, vaultKeys: d.vaultKeys, vaultRegion: c.VaultRegion,
-		issuer: issuer, public: d.entry.public, secure: d.secure(), proxies: d.entry.proxies, sessionKey: d.entry.sessionKey, driver: d.driver, log: log,
-		withoutJobs: c.Jobs == "off", pollOnly: c.JobsPollOnly, clock: moved, reconcileShare: c.ReconcileShare, printer: printer, traffic: c.rateFlags.limits(), tls: d.certificate.config(log),
+		issuer: issuer, public: d.entry.public, secure: d.secure(), proxies: d.entry.proxies, observers: d.entry.observers, sessionKey: d.entry.sessionKey, driver: d.driver, log: log,
+		withoutJobs: c.Jobs == "off", pollOnly: c.JobsPollOnly, clock: moved, reconcileShare: c.ReconcileShare, printer: printer, traffic: c.rateFlags.limits(),
+		addresses: c.rateFlags.addresses(d.entry.proxies), tls: d.certificate.config(log),
 	})
 	if err != nil {
 		return err

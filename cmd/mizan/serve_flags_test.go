@@ -49,6 +49,8 @@ func TestServeFlags(t *testing.T) {
 		"proxies":                     {with(nil, "MIZAN_TRUSTED_PROXY", "10.0.0.0/8,fd00::/8,192.0.2.7"), exitUnavailable, "does not answer"},
 		"a public client":             {with(issuer, "MIZAN_OIDC_CLIENT_SECRET", ""), exitUnavailable, "does not answer"},
 		"this machine without TLS":    {with(nil, "MIZAN_PUBLIC_URL", "http://localhost:8080/"), exitUnavailable, "does not answer"},
+		"connections below nothing":   {with(nil, "MIZAN_CONNECTIONS_PER_ADDRESS", "-1"), exitUsage, "--connections-per-address is 0"},
+		"connections without a bound": {with(nil, "MIZAN_CONNECTIONS_PER_ADDRESS", "0"), exitUnavailable, "does not answer"},
 		"vault keys":                  {with(nil, "MIZAN_VAULT_KEYS", good), exitUnavailable, "does not answer"},
 		"public without TLS":          {with(nil, "MIZAN_PUBLIC_URL", "http://mizan.example.com"), exitUsage, "https://"},
 		"public with a path":          {with(nil, "MIZAN_PUBLIC_URL", "https://mizan.example.com/app"), exitUsage, "https://"},

@@ -14,7 +14,10 @@ import (
 func TestServe(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
-	server, err := postgres.StartServer(t.Context(), postgres.ServerConfig{DataDir: filepath.Join(h.data, "server"), Durable: true, SharedBuffers: "32MB"})
+	data := filepath.Join(h.data, "server")
+	// Nothing of its log is kept, which nobody notices but doctor.
+	server, err := postgres.StartServer(t.Context(), postgres.ServerConfig{DataDir: data, Durable: true, SharedBuffers: "32MB",
+		Settings: map[string]string{"archive_mode": "on", "archive_command": "false"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,11 +47,12 @@ func TestServe(t *testing.T) {
 	mizan(t, env, "", "migrate", "up").want(t, exitDone, "applied", "The database has version")
 	mizan(t, env, "", "migrate", "up").want(t, exitDone, "The database has version")
 	mizan(t, env, "", "migrate", "status").want(t, exitDone, "Pending: 0")
-	mizan(t, env, "", "doctor").want(t, verdict(stateWrong).code(), "answers")
+	mizan(t, env, "", "doctor").want(t, verdict(stateWrong).code(), "answers", "warn  jobs: No instance has ever planned")
 	mizan(t, env, "", "serve", "--listen", "0.0.0.0:0").want(t, exitRefused, "readable over the network")
 	mizan(t, nil, "", "serve", "--listen", "127.0.0.1:0").want(t, exitRefused, "No database is named")
 	testServing(t, h, env)
 	testProduction(t, h, env)
+	testDoctor(t, server, data, env)
 }
 
 // testServing asks a service in production shape with a key from the database.

@@ -59,6 +59,8 @@ type serviceConfig struct {
 	reconcileShare int
 	// traffic bounds how often callers may ask; the zero value bounds nothing.
 	traffic traffic.Limits
+	// addresses bounds the connections of each address; nil for no bound.
+	addresses *traffic.Connections
 	// printer makes PDFs; nil for none.
 	printer *pdf.Printer
 	// issuer is where people sign in; nil for by links only.
@@ -69,6 +71,8 @@ type serviceConfig struct {
 	secure bool
 	// proxies are believed when they say whom a request comes from.
 	proxies []netip.Prefix
+	// observers may read /metrics, beside this machine.
+	observers []netip.Prefix
 	// driver speaks to the payment processor; nil for none. simulator is the one of development behind it, nil elsewhere.
 	driver    processor.Driver
 	simulator *simulated
@@ -154,7 +158,7 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 		Statements: p.statements,
 		Questions:  p.questions,
 		Health:     p.health, LookPatience: config.lookPatience,
-		PublicURL: config.public, Secure: config.secure, TrustedProxies: config.proxies,
+		PublicURL: config.public, Secure: config.secure, TrustedProxies: config.proxies, MetricsFrom: config.observers,
 		Traffic:   traffic.New(config.traffic, now),
 		Now:       now,
 		Log:       config.log,
@@ -175,7 +179,7 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 	}
 	v := &service{parts: p, pool: pool, intake: inbound, log: config.log, clock: config.clock}
 	v.running.off, v.running.later = config.withoutJobs, config.jobsLater
-	v.server = api.NewServer(handler, v.close, api.ServerOptions{Log: config.log, TLS: config.tls})
+	v.server = api.NewServer(handler, v.close, api.ServerOptions{Log: config.log, TLS: config.tls, Addresses: config.addresses, Metrics: registry})
 	return v, nil
 }
 

@@ -23,6 +23,7 @@ type signInFlags struct {
 	OIDCAudience     string   `name:"oidc-audience" help:"What the issuer's access tokens must be meant for to be taken by the API. Without it none is taken." placeholder:"NAME"`
 	SessionKeyFile   string   `name:"session-key-file" help:"File with the key, 32 bytes in base64, that forms and sign-ins under way are sealed with, instead of the variable MIZAN_SESSION_KEY; replicas share it." type:"path" placeholder:"FILE"`
 	TrustedProxy     []string `name:"trusted-proxy" help:"Network of a proxy that is believed when it says whom a request comes from, such as 10.0.0.0/8. May be given several times." placeholder:"CIDR"`
+	MetricsFrom      []string `name:"metrics-from" help:"Network from which Prometheus may ask for /metrics without a proxy between, such as 10.4.0.0/16; otherwise this machine only. May be given several times." placeholder:"CIDR"`
 }
 
 // callbackPath is where the issuer sends browsers back to.
@@ -35,13 +36,18 @@ type signIn struct {
 	secure     bool
 	sessionKey []byte
 	proxies    []netip.Prefix
+	// observers may read /metrics.
+	observers []netip.Prefix
 	// clientSecret is Mizan's at the issuer.
 	clientSecret string
 }
 
 // settle judges the flags, and asks nobody.
 func (f signInFlags) settle(s *surroundings) (in signIn, err error) {
-	if in.proxies, err = parseProxies(f.TrustedProxy); err != nil {
+	if in.proxies, err = parseNetworks("--trusted-proxy", f.TrustedProxy); err != nil {
+		return in, err
+	}
+	if in.observers, err = parseNetworks("--metrics-from", f.MetricsFrom); err != nil {
 		return in, err
 	}
 	key, err := s.secret("MIZAN_SESSION_KEY", f.SessionKeyFile)
@@ -94,21 +100,21 @@ func publicAddress(text string) (address string, secure bool, err error) {
 	return u.Scheme + "://" + u.Host, u.Scheme == "https", nil
 }
 
-// parseProxies reads networks and single addresses.
-func parseProxies(texts []string) (proxies []netip.Prefix, err error) {
+// parseNetworks reads networks and single addresses that a flag names.
+func parseNetworks(flag string, texts []string) (networks []netip.Prefix, err error) {
 	for _, text := range texts {
 		p, err := netip.ParsePrefix(text)
 		if err != nil {
 			a, single := netip.ParseAddr(text)
 			if single != nil {
-				return nil, usageError("--trusted-proxy must be a network such as 10.0.0.0/8, or an address.")
+				return nil, usageError(flag + " must be a network such as 10.0.0.0/8, or an address.")
 			}
 			p = netip.PrefixFrom(a, a.BitLen())
 		}
 		if p.Bits() == 0 {
-			return nil, usageError("--trusted-proxy would believe everybody. Name the networks of your proxies only.")
+			return nil, usageError(flag + " would believe everybody. Name only the networks that are yours.")
 		}
-		proxies = append(proxies, p.Masked())
+		networks = append(networks, p.Masked())
 	}
-	return proxies, nil
+	return networks, nil
 }

@@ -103,7 +103,7 @@ func (c *simulatorCmd) options(s *surroundings) (o simulator.Options, clock *sim
 
 // explain prints where everything is.
 func (c *simulatorCmd) explain(w io.Writer, address, key string, clock *simulator.Clock) {
-	bearer := "$MIZAN_STRIPE_KEY"
+	bearer := "$MIZAN_STRIPE_KEY" // #nosec G101 -- the name of a variable, not what it holds
 	if key == simulatorKey {
 		bearer = simulatorKey
 	} else if c.StripeKeyFile != "" {

@@ -17,6 +17,7 @@ import (
 	"mizan/ledger/commerce"
 	"mizan/ledger/fault"
 	"mizan/ledger/guard"
+	"mizan/ledger/postgres"
 	"mizan/payouts"
 	"mizan/payouts/earnings"
 	"mizan/payouts/reconcile"
@@ -56,6 +57,7 @@ type verification struct {
 	Suspense     suspenseVerdict `json:"suspense"`
 	Earnings     earningsVerdict `json:"earnings"`
 	Trail        trailVerdict    `json:"audit_trail"`
+	Told         toldVerdict     `json:"acts_told"`
 }
 
 type verifyFinding struct {
@@ -84,7 +86,8 @@ func (c *verifyCmd) Run(ctx context.Context, s *surroundings) (err error) {
 	if err := d.current(ctx); err != nil {
 		return err
 	}
-	pool, err := d.pool(ctx, s, 4)
+	// It only reads, and a standby has the same rows.
+	pool, err := d.poolWith(ctx, s, postgres.Options{MaxConns: 4, Standby: true})
 	if err != nil {
 		return err
 	}
@@ -96,35 +99,36 @@ func (c *verifyCmd) Run(ctx context.Context, s *surroundings) (err error) {
 		return err
 	}
 	trail := guard.NewTrail(pool, s.now)
-	events := commerce.New(books, commerce.NewRuleSets(pool, s.now), s.now)
+	rules := commerce.NewRuleSets(pool, s.now)
+	events := commerce.New(books, rules, s.now)
 	also := verifyBeside{
+		rules:    rules,
 		payouts:  payouts.New(payouts.Options{Pool: pool, Ledger: books, Trail: trail, Now: s.now}),
 		closing:  reconcile.New(reconcile.Options{Pool: pool, Ledger: books, Events: events, Trail: trail, Now: s.now}),
 		earnings: earnings.New(earnings.Options{Pool: pool, Ledger: books, Events: events, Now: s.now}),
 	}
-	all := verdicts{true, true, true, true, nil}
+	all := verdicts{true, true, true, true, true, nil}
 	for _, code := range codes {
 		one, err := c.verify(ctx, s, books, trail, also, code, options)
 		if err != nil {
 			return fmt.Errorf("%s: %w", code, err)
 		}
-		all = verdicts{all.sound && one.sound, all.chained && one.chained, all.accounted && one.accounted, all.summed && one.summed, errors.Join(all.unread, one.unread)}
+		all = verdicts{all.sound && one.sound, all.chained && one.chained, all.told && one.told, all.accounted && one.accounted, all.summed && one.summed, errors.Join(all.unread, one.unread)}
 	}
 	if c.Book == "" {
-		verdict, err := verifyTrail(ctx, trail, guard.Book{})
-		if err == nil {
-			err = c.printInstallation(s.stdout, verdict)
-		}
+		verdict, told, err := c.verifyInstallation(ctx, s, trail)
 		if err != nil {
 			return err
 		}
-		all.chained = all.chained && verdict.Sound
+		all.chained, all.told = all.chained && verdict.Sound, all.told && told.Sound
 	}
 	switch {
 	case !all.sound:
 		return errUnsound
 	case !all.chained:
 		return errTrailsUnsound
+	case !all.told:
+		return errActsUntold
 	case !all.accounted:
 		return errSuspenseUneven
 	case !all.summed:
@@ -210,15 +214,16 @@ func everyBook(ctx context.Context, books *ledger.Ledger) (codes []string, err e
 
 // verifyBeside are the services that prove what stands beside the books.
 type verifyBeside struct {
+	rules    *commerce.RuleSets
 	payouts  *payouts.Service
 	closing  *reconcile.Service
 	earnings *earnings.Service
 }
 
 // verdicts are what was found of books: that they are what their rows say with what stands beside them, that their trails are whole,
-// that breaks account for suspense, and that earnings are sums of the entries.
+// that they tell of every act, that breaks account for suspense, and that earnings are sums of the entries.
 type verdicts struct {
-	sound, chained, accounted, summed bool
+	sound, chained, told, accounted, summed bool
 	// unread is why earnings could not be compared.
 	unread error
 }
@@ -260,10 +265,14 @@ func (c *verifyCmd) verify(ctx context.Context, s *surroundings, books *ledger.L
 	if err != nil {
 		return v, err
 	}
-	v = verdicts{report.Sound() && lines.Sound && months.Sound, verdict.Sound, waits.Sound, sums.Sound || unread != nil, unread}
+	acts, err := toldOfBook(ctx, trail, also, book)
+	if err != nil {
+		return v, err
+	}
+	v = verdicts{report.Sound() && lines.Sound && months.Sound, verdict.Sound, acts.Sound, waits.Sound, sums.Sound || unread != nil, unread}
 	if c.JSON {
 		document := verificationOf(report, took)
-		document.Trail, document.Payouts, document.Closings, document.Suspense, document.Earnings = verdict, lines, months, waits, sums
+		document.Trail, document.Told, document.Payouts, document.Closings, document.Suspense, document.Earnings = verdict, acts, lines, months, waits, sums
 		return v, writeJSON(s.stdout, document)
 	}
 	if err := printVerification(s.stdout, report, took); err != nil {
@@ -281,7 +290,10 @@ func (c *verifyCmd) verify(ctx context.Context, s *surroundings, books *ledger.L
 	if err := printEarnings(s.stdout, code, sums); err != nil {
 		return v, err
 	}
-	return v, printTrail(s.stdout, code, verdict)
+	if err := printTrail(s.stdout, code, verdict); err != nil {
+		return v, err
+	}
+	return v, printTold(s.stdout, code, acts)
 }
 
 func verificationOf(r ledger.VerifyReport, took time.Duration) verification {

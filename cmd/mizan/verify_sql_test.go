@@ -37,6 +37,7 @@ func TestVerifyCommand(t *testing.T) {
 	mizan(t, env, "", "verify", "--book", "uk", "--known", "9"+checkpoint[1:]).want(t, exitRefused, "the first at uk-4", "ends before the checkpoint at 9")
 	mizan(t, env, "", "verify", "--book", "nowhere").want(t, exitRefused, "no such book")
 	mizan(t, env, "", "verify", "--book", "uk", "--from-sequence", "99").want(t, exitRefused)
+	verifyUntold(t, env, super)
 	verifyBrokenMonths(t, env, super)
 	verifyUneven(t, env)
 	mizan(t, nil, "", "verify", "--data", t.TempDir()).want(t, exitRefused, "no data of mizan dev")
@@ -52,6 +53,33 @@ func TestVerifyCommand(t *testing.T) {
 	}
 	mizan(t, env, "", "verify", "--method", "guess").want(t, exitUsage)
 	verifyBrokenTrails(t, env, super)
+}
+
+// verifyUntold has the service's own role write a key, and a destination, that nobody gave.
+func verifyUntold(t *testing.T, env map[string]string, super string) {
+	app, err := pgx.Connect(t.Context(), env["MIZAN_DATABASE_URL"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = app.Close(context.WithoutCancel(t.Context())) }()
+	for _, sql := range []string{
+		`INSERT INTO api_keys (id, secret_hash, name, scopes, created_at) VALUES ('eveseveseve1', sha256('eve'), 'eve', '{*}', now())`,
+		`INSERT INTO payout_destinations (book_id, id, payee, rail, account, currencies, mode, state, created_at, active_since, changed_at)
+		 SELECT id, 'dst_evesevesevesevee', 'sel_a', 'connected', 'acct_eve', '{USD}', 'manual', 'active', now(), now(), now() FROM books WHERE code = 'us'`,
+	} {
+		if _, err := app.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mizan(t, env, "", "verify").want(t, exitRefused, "uk: acts told", "us: sound", "us: ACTS UNTOLD: 1", "payee:sel_a, dst_evesevesevesevee: no row of the trail says payout_destination.set",
+		"installation: ACTS UNTOLD: 1", "key:eveseveseve1", "no row of the audit trail tells of")
+	var one verification
+	out := mizan(t, env, "", "verify", "--book", "us", "--json")
+	if err := json.Unmarshal([]byte(out.stdout), &one); err != nil || out.code != exitRefused || !one.Sound || one.Told.Sound || one.Told.Looked != 1 || len(one.Told.Findings) != 1 {
+		t.Errorf("%v: %s", err, out.stdout)
+	}
+	bend(t, super, `ALTER TABLE payout_destinations DISABLE TRIGGER moves_on; DELETE FROM payout_destinations; DELETE FROM api_keys; ALTER TABLE payout_destinations ENABLE ALWAYS TRIGGER moves_on`)
+	mizan(t, env, "", "verify").want(t, exitDone, "installation: acts told")
 }
 
 // verifyBrokenMonths slips in a closed month that nobody closed, and takes it out again.

@@ -37,12 +37,26 @@ func verifyTrail(ctx context.Context, trail *guard.Trail, book guard.Book) (trai
 	return trailVerdict{Sound: true, Rows: found.Rows, Head: hex.EncodeToString(found.Head[:])}, nil
 }
 
-// printInstallation prints the verdict on the trail that belongs to no book.
-func (c *verifyCmd) printInstallation(w io.Writer, v trailVerdict) error {
-	if c.JSON {
-		return writeJSON(w, map[string]trailVerdict{"installation_audit_trail": v})
+// verifyInstallation verifies the trail that belongs to no book with what it tells of, and prints what it found.
+func (c *verifyCmd) verifyInstallation(ctx context.Context, s *surroundings, trail *guard.Trail) (verdict trailVerdict, told toldVerdict, err error) {
+	if verdict, err = verifyTrail(ctx, trail, guard.Book{}); err != nil {
+		return verdict, told, err
 	}
-	return printTrail(w, "installation", v)
+	if told, err = toldOfInstallation(ctx, trail); err != nil {
+		return verdict, told, err
+	}
+	return verdict, told, c.printInstallation(s.stdout, verdict, told)
+}
+
+// printInstallation prints the verdicts on what belongs to no book.
+func (c *verifyCmd) printInstallation(w io.Writer, v trailVerdict, told toldVerdict) error {
+	if c.JSON {
+		return writeJSON(w, map[string]any{"installation_audit_trail": v, "installation_acts_told": told})
+	}
+	if err := printTrail(w, "installation", v); err != nil {
+		return err
+	}
+	return printTold(w, "installation", told)
 }
 
 // printTrail prints one line; whose says whose trail it is.

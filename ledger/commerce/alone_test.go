@@ -99,6 +99,23 @@ func TestOwnOrderWithoutPlatformCosts(t *testing.T) {
 func TestLongOwnOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorkbench(t, "UK", "Europe/London", "GBP")
+	const others = fewestOwn + 5
+	moved := func(reference string, orders ...string) {
+		t.Helper()
+		var drafts []ledger.Draft
+		for _, order := range orders {
+			drafts = append(drafts, ledger.Draft{Event: "opening.balance", Subject: "order:" + order,
+				Lines: []ledger.Line{{Account: "expenses:goodwill", Amount: 1, Currency: "GBP"}, {Account: "liabilities:creator:pending:cre_amy", Amount: -1, Currency: "GBP"}}})
+		}
+		if out := w.ledger.Post(t.Context(), w.book, ledger.Submission{Reference: reference, Hash: [32]byte{1}, Drafts: drafts}); out.Err != nil {
+			t.Fatal(out.Err)
+		}
+	}
+	var older []string
+	for i := range others {
+		older = append(older, fmt.Sprint("O-", i))
+	}
+	moved("older", older...)
 	w.post(t, "order.captured", "c", s2Sale)
 	for i := range mostMoves / 2 {
 		w.post(t, "after_sales.opened", fmt.Sprint("o", i), `{"order":"UK-1","case":"RMA-7"}`)
@@ -130,6 +147,19 @@ func TestLongOwnOrder(t *testing.T) {
 	}
 	if _, _, err := w.OwnOrderAfter(t.Context(), w.book, amy, RefundMade{Order: "UK-1", Full: true}); !errors.Is(err, errOwnTooLong) {
 		t.Errorf("an order that is too long: %v", err)
+	}
+	// A page lists it once, also where others that began before it lie between its entries, more than are read together.
+	moved("again", older...)
+	moved("at last", "UK-1")
+	page, err := w.OwnOrders(t.Context(), w.book, OwnOrderQuery{Payee: amy, Currency: "GBP", Limit: fewestOwn})
+	times := 0
+	for _, o := range page.Orders {
+		if o.Order == "UK-1" {
+			times++
+		}
+	}
+	if err != nil || times != 1 || len(page.Orders) != fewestOwn || !errors.Is(page.Orders[0].Err, errOwnTooLong) {
+		t.Errorf("an order that is too long is listed %d times among %d: %v", times, len(page.Orders), err)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"mizan/ledger"
-	"mizan/ledger/fault"
 	"mizan/ledger/guard"
 	"mizan/ledger/postgres"
 )
@@ -267,27 +266,22 @@ func (x *approved) rulesEffect(ctx context.Context, b guard.Book, payload json.R
 	if err := decodePayload(payload, &p); err != nil {
 		return nil, guard.Effect{}, err
 	}
-	set, known, err := x.rules.judge(ctx, book, []byte(p.Document))
+	draft, err := x.rules.Judge(ctx, book, []byte(p.Document))
 	switch {
 	case err != nil:
 		return nil, guard.Effect{}, err
-	case known:
+	case draft.Known:
 		return nil, guard.Effect{}, ErrRuleSetExists.With("The book has this rule set already, byte for byte. There is nothing to approve.")
 	}
+	set, before := draft.Set, draft.Before
 	effect := guard.Effect{Summary: fmt.Sprintf("Computes the orders of the book %s that are placed from %s on by the rule set %s.", book.Code, instantText(set.ValidFrom), set.ID())}
-	x.rules.forget(book) // the memory is exact about now, and not about a moment to come
-	before, err := x.rules.InForce(ctx, book, set.ValidFrom)
-	switch code := fault.CodeOf(err); {
-	case code == ErrRulesMissing.Code || code == ErrRulesUnsigned.Code:
+	if before == nil {
 		effect.Count = len(set.Rules)
 		effect.Difference = []string{"Nothing is computed for that moment so far: the book has no rules for it."}
-	case err != nil:
-		return nil, guard.Effect{}, err
-	default:
-		changes := DiffRuleSets(before, set)
-		effect.Count = len(changes)
+	} else {
+		effect.Count = len(draft.Changes)
 		effect.Difference = []string{fmt.Sprintf("Compared with %s, which would hold then:", before.ID())}
-		for _, c := range changes {
+		for _, c := range draft.Changes {
 			effect.Difference = appendShown(effect.Difference, c.words())
 		}
 	}

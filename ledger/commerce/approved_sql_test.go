@@ -111,7 +111,19 @@ func TestApprovedActs(t *testing.T) {
 			if err == nil && set.ID() != "mine-1" {
 				err = fmt.Errorf("%s is in force", set.ID())
 			}
-			return err
+			if err != nil {
+				return err
+			}
+			// What the next one would change is found out while postings go on by what was read.
+			next, _ := json.Marshal(rulesPayload{Document: string(ownRules(t, "mine", 2, "UK", testNow.Add(2*time.Hour)))})
+			x := &approved{d.Service, d.rules, d.ledger}
+			if _, effect, err := x.rulesEffect(t.Context(), guard.Book{ID: int32(d.book.ID), Code: d.book.Code}, next); err != nil || !strings.Contains(effect.Difference[0], "mine-1") {
+				return fmt.Errorf("the next rules: %+v, %w", effect, err)
+			}
+			if again, err := d.rules.InForce(t.Context(), d.book, testNow.Add(time.Hour)); err != nil || again != set {
+				return fmt.Errorf("the rules in force were forgotten, %w", err)
+			}
+			return nil
 		}},
 		{"payee.change", `{"payee":"kid","version":1,"guardian":"gua_b","trust_rate":"0.30"}`, `guardian: \"gua_a\" becomes \"gua_b\"`, "", 0, func() error {
 			p, err := d.Payee(t.Context(), d.book, "kid")

@@ -381,7 +381,7 @@ func summaryOf(event string) string {
 }
 
 // orderParts are the meanings of what an order's events post under names of their own.
-var orderParts = map[string]string{
+var orderParts = map[string]string{ // #nosec G101 -- the words explain events
 	"refund.full":                "Everything that was left of the order went back to the buyer.",
 	"refund.partial":             "A part of the order went back to the buyer; every rule is computed again on what remains.",
 	"refund.with_restocking_fee": "Goods went back; the seller keeps a restocking fee.",

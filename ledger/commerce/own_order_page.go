@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"strconv"
 
@@ -64,10 +65,12 @@ func (s *Service) OwnOrders(ctx context.Context, book ledger.Book, q OwnOrderQue
 		return page, err
 	}
 	page.More = history.More
+	read := &ownOrdersRead{service: s, book: book, who: q.Payee, account: account, asked: map[string]bool{}, first: map[string]entryPlace{},
+		stories: &stories{ledger: s.ledger, book: book, upTo: math.MaxInt64, together: map[string][]ledger.Transaction{}}}
 	for rest := history.Lines; len(rest) > 0; {
 		lines := rest[:entriesAbout(rest, max(q.Limit-len(page.Orders), fewestOwn))]
 		rest = rest[len(lines):]
-		found, err := s.ownOrdersAt(ctx, book, q.Payee, account, lines)
+		found, err := read.at(ctx, lines)
 		if err != nil {
 			return page, err
 		}
@@ -104,40 +107,72 @@ func entriesAbout(lines []ledger.HistoryLine, orders int) int {
 	return len(lines)
 }
 
-// ownOrdersAt are the shares of the orders that first moved the account with one of its entries, by the entry's place in the list.
-func (s *Service) ownOrdersAt(ctx context.Context, book ledger.Book, who PayeeRef, account ledger.Address, lines []ledger.HistoryLine) (map[int]*OwnOrderOf, error) {
+// entryPlace is where an entry stands; the zero value is nowhere.
+type entryPlace struct {
+	sequence int64
+	line     int
+}
+
+// ownOrdersRead is what was read of orders for one page.
+type ownOrdersRead struct {
+	service *Service
+	book    ledger.Book
+	who     PayeeRef
+	account ledger.Address
+	stories *stories
+	// asked are the subjects whose stories were read together, and first where an order first moved the account, once its story was told;
+	// nowhere for one that is too long to be told, which is listed at the first entry that was met.
+	asked map[string]bool
+	first map[string]entryPlace
+}
+
+// together reads the stories of the orders that the entries may be the first of, except those that the page has read.
+func (r *ownOrdersRead) together(ctx context.Context, lines []ledger.HistoryLine) error {
 	var subjects []string
-	known := map[string]bool{}
 	for i := range lines {
-		if mayBeFirst(&lines[i]) && !known[lines[i].Subject] {
-			known[lines[i].Subject] = true
+		if mayBeFirst(&lines[i]) && !r.asked[lines[i].Subject] {
+			r.asked[lines[i].Subject] = true
 			subjects = append(subjects, lines[i].Subject)
 		}
 	}
-	stories, err := s.storiesOf(ctx, book, subjects, math.MaxInt64)
+	more, err := r.service.storiesOf(ctx, r.book, subjects, r.stories.upTo)
 	if err != nil {
+		return err
+	}
+	maps.Copy(r.stories.together, more.together)
+	return nil
+}
+
+// at are the shares of the orders that first moved the account with one of its entries, by the entry's place in the list.
+func (r *ownOrdersRead) at(ctx context.Context, lines []ledger.HistoryLine) (map[int]*OwnOrderOf, error) {
+	if err := r.together(ctx, lines); err != nil {
 		return nil, err
 	}
 	found := map[int]*OwnOrderOf{}
 	for i := range lines {
-		subject := lines[i].Subject
-		if !known[subject] || lines[i].Event == eventSettled {
+		line := &lines[i]
+		if !mayBeFirst(line) {
 			continue
 		}
-		id, _ := orderID(subject)
-		story, err := stories.of(ctx, subject)
+		here := entryPlace{line.Sequence, line.Line}
+		if first, known := r.first[line.Subject]; known && first != here {
+			continue
+		}
+		id, _ := orderID(line.Subject)
+		story, err := r.stories.of(ctx, line.Subject)
 		if err != nil {
 			if !errors.Is(err, errOrderTooLong) {
 				return nil, err
 			}
-			known[subject] = false // it is listed once among the entries that are read together
+			r.first[line.Subject] = entryPlace{}
 			found[i] = &OwnOrderOf{&OwnOrder{Order: id}, errOwnTooLong}
 			continue
 		}
-		if !firstOf(story, account, &lines[i]) {
+		r.first[line.Subject] = firstOf(story, r.account, line.Currency)
+		if r.first[line.Subject] != here {
 			continue
 		}
-		one, err := s.ownOrder(ctx, book, who, id, story, false)
+		one, err := r.service.ownOrder(ctx, r.book, r.who, id, story, false)
 		if err != nil {
 			if passes(ctx, err) {
 				return nil, err
@@ -149,16 +184,16 @@ func (s *Service) ownOrdersAt(ctx context.Context, book ledger.Book, who PayeeRe
 	return found, nil
 }
 
-// firstOf reports whether an entry is the first of a story in its account.
-func firstOf(story []ledger.Transaction, account ledger.Address, line *ledger.HistoryLine) bool {
+// firstOf is where a story first moves an account; nowhere if it does not.
+func firstOf(story []ledger.Transaction, account ledger.Address, currency money.Currency) (at entryPlace) {
 	for i := range story {
 		for _, e := range story[i].Entries {
-			if e.Account == account && e.Currency == line.Currency {
-				return story[i].Sequence == line.Sequence && e.Line == line.Line
+			if e.Account == account && e.Currency == currency {
+				return entryPlace{story[i].Sequence, e.Line}
 			}
 		}
 	}
-	return false
+	return at
 }
 
 // creditsOf is the sum of an account's credits after the last that a story gave it.

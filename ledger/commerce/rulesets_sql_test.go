@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"mizan/ledger"
+	"mizan/ledger/guard"
 	"mizan/ledger/money"
 	"mizan/ledger/postgres"
 	"mizan/ledger/postgres/pgtest"
@@ -424,6 +425,18 @@ func TestRuleSetsNeverChange(t *testing.T) {
 		if _, err := d.db.Pool.Exec(t.Context(), c.sql); !slices.Contains([]string{"23514", "23503", "23505"}, postgres.SQLState(err)) {
 			t.Errorf("%s: %v", c.name, err)
 		}
+	}
+	// One that is slipped in is told of by no act.
+	trail := guard.NewTrail(d.db.Pool, func() time.Time { return testNow })
+	told, err := d.sets.Told(t.Context(), trail, uk)
+	if err != nil || !told.Sound() || told.Looked != 1 {
+		t.Errorf("%+v, %v", told, err)
+	}
+	if _, err := d.db.Pool.Exec(t.Context(), `INSERT INTO rule_sets SELECT book_id, 'theirs', 1, valid_from, recorded_at, sha256, content FROM rule_sets`); err != nil {
+		t.Fatal(err)
+	}
+	if told, err = d.sets.Told(t.Context(), trail, uk); err != nil || told.Looked != 2 || len(told.Untold) != 1 || told.Untold[0].Object != "rule_set:theirs-1" {
+		t.Errorf("%+v, %v", told, err)
 	}
 }
 

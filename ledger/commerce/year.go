@@ -36,7 +36,7 @@ const (
 
 func (d *YearClosed) subject() string { return "year:" + yearText(d.Year) }
 
-func yearText(year int) string { return (ledger.Period(year*100 + 12)).String()[:4] }
+func yearText(year int) string { return (ledger.Period(year*100 + 12)).String()[:4] } // #nosec G115 -- the event admits years from 2000 to 2999
 
 func (d *YearClosed) prepare(p *preparation) {
 	if d.Year < 2000 || d.Year > 2999 {
@@ -72,7 +72,7 @@ func (d *YearClosed) plan(p *planner) error {
 	if err != nil {
 		return err
 	}
-	last := ledger.Period(d.Year*100 + 12)
+	last := ledger.Period(d.Year*100 + 12) // #nosec G115 -- the event admits years from 2000 to 2999
 	if p.service.now().Before(end) || head.FirstOpenPeriod != last {
 		return ErrYearOpen
 	}

@@ -48,7 +48,9 @@ func (g *Guard) Post(ctx context.Context, to Endpoint, m Message) (Answer, error
 	if err != nil {
 		return Answer{}, err
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to.address, bytes.NewReader(m.Body))
+	within, cancel := context.WithTimeout(ctx, g.client.Timeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(within, http.MethodPost, to.address, bytes.NewReader(m.Body))
 	if err != nil {
 		return Answer{}, ErrEndpoint.Because(err)
 	}
@@ -59,6 +61,9 @@ func (g *Guard) Post(ctx context.Context, to Endpoint, m Message) (Answer, error
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, MaxAnswer+1))
+	if err == nil {
+		err = within.Err() // an endpoint that sees us leave may end its answer before we have left
+	}
 	if err != nil {
 		return Answer{}, reason(ctx, err)
 	}

@@ -2,6 +2,7 @@ package guard_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -332,6 +333,21 @@ func TestBehindTheDesk(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = super.Close(context.Background()) }()
+	// Where the role may make temporary tables, one of its own stands before ours: the guard looks at ours all the same.
+	if _, err := super.Exec(t.Context(), `GRANT TEMPORARY ON DATABASE `+pgx.Identifier{o.db.Name}.Sanitize()+` TO mizan_app`); err != nil {
+		t.Fatal(err)
+	}
+	err = o.db.Pool.Tx(t.Context(), func(tx pgx.Tx) error {
+		if _, err := tx.Exec(t.Context(), `CREATE TEMP TABLE approval_versions ON COMMIT DROP AS SELECT book_id, id, version, sha256('x') AS hash, 'per_eve'::text AS author,
+			''::text AS author_person FROM public.approval_versions`); err != nil {
+			t.Fatal(err)
+		}
+		_, err := tx.Exec(t.Context(), decide("per_bob", fmt.Sprintf("%x", sha256.Sum256([]byte("x")))), open.ID)
+		return err
+	})
+	if postgres.Constraint(err) != "approvals_agreed" {
+		t.Errorf("a version of a temporary table is approved: %v", err)
+	}
 	if _, err := super.Exec(t.Context(), `ALTER TABLE approvals DISABLE TRIGGER settled`); err != nil {
 		t.Fatal(err)
 	}
@@ -342,6 +358,17 @@ func TestBehindTheDesk(t *testing.T) {
 	}
 	if got := o.state(open.ID); fmt.Sprint(got) != fmt.Sprint(open) {
 		t.Errorf("afterwards %+v", got)
+	}
+	// Somebody else's name may be written, but nothing was told of it: the trail has no row of such a decision.
+	told, err := o.trail.Approvals(t.Context(), uk)
+	if err != nil || !told.Sound() || told.Looked != 1 {
+		t.Errorf("%+v, %v", told, err)
+	}
+	if _, err := o.db.Pool.Exec(t.Context(), decide("per_bob", present), open.ID); err != nil {
+		t.Fatal(err)
+	}
+	if told, err = o.trail.Approvals(t.Context(), uk); err != nil || told.Looked != 2 || len(told.Untold) != 1 || told.Untold[0].Place != open.ID {
+		t.Errorf("%+v, %v", told, err)
 	}
 }
 

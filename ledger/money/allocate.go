@@ -78,13 +78,13 @@ func allocate(total Minor, parts []wide, unit Minor) ([]Minor, error) {
 	if sum.isZero() {
 		return nil, ErrWeights
 	}
-	units := uint64(total / unit)
+	units := uint64(total / unit) // #nosec G115 -- the total is not negative and the unit is at least one
 	missing := units
 	shares := make([]Minor, len(parts))
 	remainders := make([]remainder, 0, len(parts))
 	for i, p := range parts {
 		whole, rest := portion(units, p, sum)
-		shares[i] = Minor(whole) * unit
+		shares[i] = Minor(whole) * unit // #nosec G115 -- a share is at most the units of the total
 		missing -= whole
 		if !rest.isZero() {
 			remainders = append(remainders, remainder{i, rest})

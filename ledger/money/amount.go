@@ -69,7 +69,7 @@ func ParseAmount(s string, c Currency) (Minor, error) {
 	digits := int(row.iso)
 	switch {
 	case decimals <= digits:
-		return Minor(whole*pow10[digits] + fraction*pow10[digits-decimals]), nil
+		return Minor(whole*pow10[digits] + fraction*pow10[digits-decimals]), nil // #nosec G115 -- below 10^18 by the grammar and the digits of the currency
 	case digits == 0:
 		return 0, ErrAmountDigits.Withf("%s has no decimals. Write a whole number.", row.code)
 	default:
@@ -113,7 +113,7 @@ func (m Minor) AppendFormat(dst []byte, c Currency) []byte {
 // magnitude returns |m|, which for the least Minor does not fit a Minor.
 func (m Minor) magnitude() uint64 {
 	if m < 0 {
-		return -uint64(m)
+		return -uint64(m) // #nosec G115 -- in two's complement this is |m|, also of the least number
 	}
 	return uint64(m)
 }
@@ -124,7 +124,7 @@ func signed(negative bool, magnitude uint64) (Minor, error) {
 	case !negative && magnitude <= math.MaxInt64:
 		return Minor(magnitude), nil
 	case negative && magnitude <= 1<<63:
-		return Minor(-magnitude), nil
+		return Minor(-magnitude), nil // #nosec G115 -- in two's complement this is -magnitude, which is at most 2^63
 	default:
 		return 0, ErrOverflow
 	}
@@ -163,8 +163,8 @@ func Sum(amounts ...Minor) (Minor, error) {
 	var low uint64
 	for _, a := range amounts {
 		var carry uint64
-		low, carry = bits.Add64(low, uint64(a), 0)
-		high += int64(a)>>63 + int64(carry)
+		low, carry = bits.Add64(low, uint64(a), 0) // #nosec G115 -- the lower half of the number in 128 bits; its sign is carried by the next line
+		high += int64(a)>>63 + int64(carry)        // #nosec G115 -- the carry is 0 or 1
 	}
 	if high != int64(low)>>63 {
 		return 0, ErrOverflow

@@ -129,6 +129,6 @@ func (c Currency) PayoutUnit() Minor { return c.row().payout }
 // Max returns the largest amount the grammar of ParseAmount admits in the currency: 999999999999999.99 for USD. It panics
 // if c is not Known.
 func (c Currency) Max() Minor {
-	scale := Minor(pow10[c.row().iso])
+	scale := Minor(pow10[c.row().iso]) // #nosec G115 -- a power of ten of the digits of a currency
 	return amountWhole*scale + scale - 1
 }

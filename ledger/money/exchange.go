@@ -49,7 +49,7 @@ func (r Rate) Discounted(part Rate) (Rate, error) {
 		return Rate{}, ErrRateRange.With("The rate and the margin together have more than 12 decimals. Send a rate with fewer.")
 	}
 	whole, fraction := product.QuoRem(product, unit, new(big.Int))
-	return Rate{uint32(whole.Uint64()), fraction.Uint64()}, nil
+	return Rate{uint32(whole.Uint64()), fraction.Uint64()}, nil // #nosec G115 -- at most r, because no more than 1 is multiplied
 }
 
 // Redenominate returns the amount of currency to that m of currency from comes to when one of to is worth price of from, as

@@ -41,13 +41,13 @@ func FromProcessor(n int64, c Currency) (Minor, error) {
 // rescale expresses a number of 10^-from as a number of 10^-to.
 func rescale(n int64, from, to uint8) (int64, error) {
 	if from >= to {
-		factor := int64(pow10[from-to])
+		factor := int64(pow10[from-to]) // #nosec G115 -- a power of ten of the digits of a currency
 		if n%factor != 0 {
 			return 0, ErrProcessorAmount
 		}
 		return n / factor, nil
 	}
-	factor := int64(pow10[to-from])
+	factor := int64(pow10[to-from]) // #nosec G115 -- a power of ten of the digits of a currency
 	if n > math.MaxInt64/factor || n < math.MinInt64/factor {
 		return 0, ErrOverflow
 	}

@@ -43,7 +43,7 @@ func ParseRate(s string) (Rate, error) {
 	if !ok {
 		return Rate{}, ErrRateFormat
 	}
-	return Rate{uint32(whole), fraction * pow10[rateDecimals-decimals]}, nil
+	return Rate{uint32(whole), fraction * pow10[rateDecimals-decimals]}, nil // #nosec G115 -- the grammar admits nine digits
 }
 
 // MustRate is ParseRate for constants of the program. It panics on an error.
@@ -64,7 +64,7 @@ func Percent(s string) (Rate, error) {
 		return Rate{}, ErrRateFormat
 	}
 	hundredths := fraction * pow10[decimalsOfPercent-decimals]
-	return Rate{uint32(whole / 100), whole%100*pow10[decimalsOfPercent] + hundredths}, nil
+	return Rate{uint32(whole / 100), whole%100*pow10[decimalsOfPercent] + hundredths}, nil // #nosec G115 -- the grammar admits nine digits
 }
 
 // MustPercent is Percent for constants of the program. It panics on an error.

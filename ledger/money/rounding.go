@@ -89,19 +89,19 @@ func checkRounding(mode Rounding, unit Minor) error {
 // round returns the multiple of unit that the exact number ±(whole + part/scale) becomes, with 0 <= part < scale. It is the
 // only place where anything is rounded. It returns ErrOverflow if the result is not a Minor.
 func round(negative bool, whole uint64, part, scale wide, mode Rounding, unit Minor) (Minor, error) {
-	multiple, rest := whole/uint64(unit), whole%uint64(unit)
+	multiple, rest := whole/uint64(unit), whole%uint64(unit) // #nosec G115 -- the unit is at least one, as was checked
 	if rest != 0 || !part.isZero() {
-		if awayFromZero(mode, negative, multiple%2 == 1, compareHalf(rest, uint64(unit), part, scale)) {
+		if awayFromZero(mode, negative, multiple%2 == 1, compareHalf(rest, uint64(unit), part, scale)) { // #nosec G115 -- the unit is at least one, as was checked
 			if multiple == math.MaxUint64 {
 				return 0, ErrOverflow
 			}
 			multiple++
 		}
 	}
-	if multiple > math.MaxUint64/uint64(unit) {
+	if multiple > math.MaxUint64/uint64(unit) { // #nosec G115 -- the unit is at least one, as was checked
 		return 0, ErrOverflow
 	}
-	return signed(negative, multiple*uint64(unit))
+	return signed(negative, multiple*uint64(unit)) // #nosec G115 -- the unit is at least one, as was checked
 }
 
 // compareHalf compares rest + part/scale with unit/2, where rest < unit and 0 <= part < scale. With the distance to the next

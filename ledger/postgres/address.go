@@ -17,7 +17,7 @@ import (
 // password.
 var ErrAddress = fault.New(fault.Invalid, "database-address",
 	"An address of a database must look like postgres://mizan_app@db.example.com/mizan?sslmode=verify-full. Check the host, the port, "+
-		"sslmode, and that the files of certificates it names are there.")
+		"sslmode, that the files of certificates it names are there, and that the password holds none of / : @ ? # %, or has them escaped.")
 
 // Address is what an address comes to, with the variables that libpq knows, such as PGHOST.
 type Address struct {

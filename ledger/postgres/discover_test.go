@@ -170,6 +170,7 @@ func TestJudgeServer(t *testing.T) {
 		"newest":              {func(f *facts) { f.major = 18 }, nil, 0},
 		"newer":               {func(f *facts) { f.major = 19 }, nil, 1},
 		"old":                 {func(f *facts) { f.major = 14 }, ErrVersion, 0},
+		"a standby":           {func(f *facts) { f.standby = true }, ErrStandby, 0},
 		"standby has applied": {func(f *facts) { f.synchronousCommit = "remote_apply" }, nil, 0},
 		"standby has it":      {func(f *facts) { f.synchronousCommit = "remote_write" }, ErrNotDurable, 0},
 		"only here":           {func(f *facts) { f.synchronousCommit = "local" }, ErrNotDurable, 0},

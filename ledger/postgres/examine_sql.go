@@ -64,6 +64,8 @@ type Archive struct {
 type Slot struct {
 	Name   string
 	Active bool
+	// Lost reports that the server has thrown away what was kept for it, so that whoever followed must be made anew.
+	Lost bool
 	// Behind is how many bytes of log are kept for it.
 	Behind int64
 }
@@ -75,7 +77,8 @@ var examined = []string{"fsync", "full_page_writes", "data_checksums", "synchron
 // maxTold is how many slots, powers and tables an examination tells at most.
 const maxTold = 100
 
-// Examine connects to the database at url and asks. Tables that are not there yet are left out. It changes nothing. It returns ErrAddress, or
+// Examine connects to the database at url and asks. Tables that are not there yet are left out. Of a server older than
+// OldestMajor, which does not know all of the questions, it tells only the server itself. It changes nothing. It returns ErrAddress, or
 // the driver's error if there is no server.
 func Examine(ctx context.Context, url string, appendOnly []string, now func() time.Time) (Examination, error) {
 	if _, err := ReadAddress(url); err != nil {
@@ -95,8 +98,14 @@ func Examine(ctx context.Context, url string, appendOnly []string, now func() ti
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	e := Examination{Settings: map[string]string{}}
+	if err := e.askServer(ctx, conn); err != nil {
+		return Examination{}, fmt.Errorf("examine the database: %w", err)
+	}
+	if e.Major < OldestMajor {
+		return e, nil
+	}
 	for _, ask := range []func(context.Context, *pgx.Conn) error{
-		e.askServer, e.askConnections, e.askLog, e.askPowers,
+		e.askConnections, e.askLog, e.askPowers,
 		func(ctx context.Context, conn *pgx.Conn) error { return e.askTables(ctx, conn, appendOnly) },
 		func(ctx context.Context, conn *pgx.Conn) error { return e.askClock(ctx, conn, now) },
 	} {
@@ -150,8 +159,8 @@ func (e *Examination) askLog(ctx context.Context, conn *pgx.Conn) error {
 		return err
 	}
 	rows, err := conn.Query(ctx, `
-		SELECT slot_name, active, coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::bigint
-		  FROM pg_replication_slots ORDER BY 3 DESC LIMIT $1`, maxTold)
+		SELECT slot_name, active, coalesce(wal_status = 'lost', false), coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::bigint
+		  FROM pg_replication_slots ORDER BY 4 DESC LIMIT $1`, maxTold)
 	if err != nil {
 		return err
 	}
@@ -183,6 +192,7 @@ func (e *Examination) askPowers(ctx context.Context, conn *pgx.Conn) error {
 		     WHERE nspname IN ('public', 'river') AND has_schema_privilege(oid, 'CREATE')
 		    UNION SELECT 11, 'may set session_replication_role, which switches triggers off'
 		     WHERE has_parameter_privilege('session_replication_role', 'SET')
+		    UNION SELECT 12, 'may create temporary tables' WHERE has_database_privilege(current_database(), 'TEMPORARY')
 		) AS powers (place, power) ORDER BY place, power LIMIT $1`, maxTold)
 	if err != nil {
 		return err
@@ -208,11 +218,14 @@ func (e *Examination) askTables(ctx context.Context, conn *pgx.Conn, appendOnly 
 	if e.Changeable, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
 		return err
 	}
-	// Both triggers, always firing, calling the function that refuses.
+	// Both triggers, always firing, before every change of any column, calling the function that refuses.
 	rows, err = conn.Query(ctx, kept+`
 		SELECT relname FROM kept
 		 WHERE (SELECT count(*) FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid
-		         WHERE t.tgrelid = kept.oid AND t.tgname IN ('append_only', 'never_truncated') AND t.tgenabled = 'A' AND f.proname = 'refuse_change') < 2
+		         WHERE t.tgrelid = kept.oid AND t.tgenabled = 'A' AND t.tgqual IS NULL AND t.tgattr::text = ''
+		           AND f.proname = 'refuse_change' AND f.pronamespace = 'public'::regnamespace
+		           AND (t.tgname = 'append_only' AND t.tgtype & 26 = 26 -- before, delete, update
+		                OR t.tgname = 'never_truncated' AND t.tgtype & 34 = 34)) < 2 -- before, truncate
 		 ORDER BY relname LIMIT $2`, appendOnly, maxTold)
 	if err != nil {
 		return err

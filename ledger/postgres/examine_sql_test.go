@@ -44,6 +44,12 @@ func TestExamine(t *testing.T) {
 	if lazy := examine(t, db.AppURL+"&options=-c%20synchronous_commit%3Doff"); lazy.Settings["synchronous_commit"] != "off" {
 		t.Errorf("the session's own setting is not told: %v", lazy.Settings)
 	}
+	for _, ahead := range []time.Duration{3 * time.Minute, -3 * time.Minute} {
+		late, err := postgres.Examine(t.Context(), db.AppURL, nil, func() time.Time { return time.Now().Add(-ahead) })
+		if err != nil || (late.Ahead-ahead).Abs() > late.Doubt+time.Second {
+			t.Errorf("a clock that is %s ahead is told to be %s (%v)", ahead, late.Ahead, err)
+		}
+	}
 	if e := examine(t, db.SuperURL); e.DataDirectory == "" || len(e.Powers) == 0 || !strings.Contains(e.Powers[0], "superuser") {
 		t.Errorf("a superuser: %+v", e)
 	}
@@ -73,6 +79,7 @@ func TestExamine(t *testing.T) {
 		{"GRANT CREATE ON SCHEMA public TO %s", "REVOKE CREATE ON SCHEMA public FROM %s", "in the schema public"},
 		{"GRANT CREATE ON DATABASE " + db.Name + " TO %s", "REVOKE CREATE ON DATABASE " + db.Name + " FROM %s", "create schemas"},
 		{"GRANT SET ON PARAMETER session_replication_role TO %s", "REVOKE SET ON PARAMETER session_replication_role FROM %s", "session_replication_role"},
+		{"GRANT TEMPORARY ON DATABASE " + db.Name + " TO %s", "REVOKE TEMPORARY ON DATABASE " + db.Name + " FROM %s", "temporary tables"},
 		// Who may become a role that could need not be it, and need not inherit.
 		{"ALTER ROLE " + owner + " SUPERUSER; ALTER ROLE %[1]s NOINHERIT; GRANT " + owner + " TO %[1]s", "REVOKE " + owner + " FROM %s; ALTER ROLE " + owner + " NOSUPERUSER", "superuser"},
 	} {
@@ -102,6 +109,10 @@ func TestExamine(t *testing.T) {
 		{"ALTER TABLE entries_p000001 DISABLE TRIGGER append_only", "entries_p000001"},
 		{"ALTER TABLE statements ENABLE TRIGGER never_truncated", "statements"},
 		{"DROP TRIGGER append_only ON audit_rows", "audit_rows"},
+		// Put back so that they look the same and let something pass.
+		{"DROP TRIGGER append_only ON receipts; CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON receipts FOR EACH STATEMENT WHEN (pg_trigger_depth() > 9) EXECUTE FUNCTION refuse_change(); ALTER TABLE receipts ENABLE ALWAYS TRIGGER append_only", "receipts"},
+		{"DROP TRIGGER append_only ON payees; CREATE TRIGGER append_only BEFORE UPDATE ON payees FOR EACH STATEMENT EXECUTE FUNCTION refuse_change(); ALTER TABLE payees ENABLE ALWAYS TRIGGER append_only", "payees"},
+		{"DROP TRIGGER append_only ON recon_rules; CREATE TRIGGER append_only BEFORE UPDATE OF book_id OR DELETE ON recon_rules FOR EACH STATEMENT EXECUTE FUNCTION refuse_change(); ALTER TABLE recon_rules ENABLE ALWAYS TRIGGER append_only", "recon_rules"},
 	} {
 		run(t, super, c.harm)
 		if e := examine(t, mine); !slices.Contains(e.Unguarded, c.table) {
@@ -123,6 +134,45 @@ func TestAppendOnlyTables(t *testing.T) {
 	guarded, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil || !slices.Equal(guarded, migrations.AppendOnly()) {
 		t.Errorf("guarded are %q, named are %q (%v)", guarded, migrations.AppendOnly(), err)
+	}
+}
+
+// A function of ours that looks at tables says where, so that nothing a session puts before them is believed; and none that has its
+// owner's rights can be called, or made a trigger of, by somebody it was not given to.
+func TestFunctionsLookAtOurTables(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	rows, err := db.Pool.Query(t.Context(), `
+		SELECT p.proname || CASE WHEN p.prosecdef THEN ' has the owner''s rights' ELSE ' looks anywhere' END
+		  FROM pg_proc p
+		 WHERE p.pronamespace = 'public'::regnamespace
+		   AND (p.prosrc ~ '\m(FROM|JOIN|INTO|UPDATE)\s+[a-z]' AND p.proconfig::text IS DISTINCT FROM '{"search_path=public, pg_temp"}'
+		        OR p.prosecdef AND p.proname NOT IN ('prepare_partitions', 'hold_bank_balance', 'look_at_evidence')
+		           AND has_function_privilege('mizan_app', p.oid, 'EXECUTE')) ORDER BY 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, err := pgx.CollectRows(rows, pgx.RowTo[string]); err != nil || len(found) > 0 {
+		t.Errorf("%q, %v", found, err)
+	}
+	// Nor has the service's role another way around the guards: it makes nothing, becomes nobody, reads and writes no file of the server.
+	for _, sql := range []string{
+		`SET session_replication_role = replica`, `SET ROLE mizan_owner`, `ALTER ROLE mizan_app SUPERUSER`, `ALTER SYSTEM SET fsync = off`, `CREATE SCHEMA eve`,
+		`CREATE TABLE eve (x int)`, `CREATE TEMP TABLE books (x int)`, `CREATE FUNCTION eve() RETURNS int LANGUAGE sql AS 'SELECT 1'`,
+		`CREATE TRIGGER eve BEFORE INSERT ON entries EXECUTE FUNCTION refuse_change()`, `CREATE EVENT TRIGGER eve ON ddl_command_start EXECUTE FUNCTION refuse_change()`,
+		`ALTER TABLE entries DISABLE TRIGGER ALL`, `ALTER TABLE payouts DROP CONSTRAINT payouts_chain`, `DROP FUNCTION guard_payout() CASCADE`, `SELECT guard_table('payouts', '')`,
+		`DO $$ BEGIN UPDATE entries SET amount = 1; END $$`, `MERGE INTO entries e USING (SELECT 1) x ON true WHEN MATCHED THEN DELETE`,
+		`INSERT INTO transaction_links SELECT 1, 'reverses', 1, 2 ON CONFLICT (book_id, kind, target) DO UPDATE SET sequence = 3`,
+		`INSERT INTO entries_p000001 SELECT * FROM entries`, `SELECT * FROM entries FOR UPDATE`, `TRUNCATE earnings`,
+		`UPDATE bank_balances SET balance = 1`, `INSERT INTO fact_events VALUES ('x.y')`, `UPDATE partition_head SET width = 1000`, `SELECT setval('river.river_job_id_seq', 1)`,
+		`UPDATE payouts SET rail_account = 'acct_eve'`, `UPDATE payouts SET amount = 1`, `UPDATE payouts SET needs_person = false`, `UPDATE payout_destinations SET account = 'acct_eve'`,
+		`UPDATE payout_attempts SET account = 'acct_eve'`, `UPDATE api_keys SET secret_hash = sha256('eve')`, `UPDATE api_keys SET scopes = '{*}'`, `UPDATE sessions SET holder = 'eve'`,
+		`UPDATE vault_lookups SET subject = 'eve'`, `UPDATE evidence_lines SET net = 1`, `UPDATE recon_pairings SET members = '[]'`, `DELETE FROM recon_items`,
+		`COPY (SELECT 1) TO PROGRAM 'true'`, `COPY books TO '/tmp/eve'`, `SELECT pg_read_file('/etc/hostname')`, `SELECT lo_import('/etc/hostname')`, `SELECT rolpassword FROM pg_authid`,
+	} {
+		if _, err := db.Pool.Exec(t.Context(), sql); postgres.SQLState(err) != "42501" {
+			t.Errorf("%s: %v", sql, err)
+		}
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -38,7 +37,7 @@ type identity struct {
 // command is a program run under the identity, in a session of its own so that Ctrl-C in a terminal reaches only mizan,
 // and in an environment that cannot change what PostgreSQL does.
 func (id identity) command(ctx context.Context, dir, program string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, program, args...)
+	cmd := exec.CommandContext(ctx, program, args...) // #nosec G204 -- PostgreSQL's programs, from the directory that was found
 	cmd.Dir = dir
 	cmd.Env = cleanEnv(os.Environ())
 	attr := *id.attr
@@ -122,7 +121,8 @@ func (id identity) take(ctx context.Context, dataDir string, bin Binaries) error
 	return nil
 }
 
-// own gives path and all below to the identity, unless path is its own already.
+// own gives path and all below to the identity, unless path is its own already. Links are not followed, and no directory that is put in
+// the way of the walk leads out of path.
 func (id identity) own(path string) error {
 	if os.Getuid() != 0 {
 		return nil
@@ -131,12 +131,17 @@ func (id identity) own(path string) error {
 	if err != nil || uid == id.uid {
 		return err
 	}
-	return filepath.WalkDir(path, func(name string, _ fs.DirEntry, err error) error {
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return err
+	}
+	err = fs.WalkDir(root.FS(), ".", func(name string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		return os.Lchown(name, id.uid, id.gid)
+		return root.Lchown(name, id.uid, id.gid)
 	})
+	return errors.Join(err, root.Close())
 }
 
 func ownerOf(path string) (uid, gid int, err error) {

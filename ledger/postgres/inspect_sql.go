@@ -11,6 +11,7 @@ import (
 // facts are the settings of a server that decide whether it may hold a ledger.
 type facts struct {
 	major             int
+	standby           bool
 	synchronousCommit string
 	fsync             bool
 	fullPageWrites    bool
@@ -22,11 +23,12 @@ func inspect(ctx context.Context, conn *pgx.Conn) (facts, error) {
 	var version int
 	err := conn.QueryRow(ctx, `
 		SELECT current_setting('server_version_num')::int,
+		       pg_is_in_recovery(),
 		       current_setting('synchronous_commit'),
 		       current_setting('fsync')::bool,
 		       current_setting('full_page_writes')::bool`,
 		pgx.QueryExecModeExec,
-	).Scan(&version, &f.synchronousCommit, &f.fsync, &f.fullPageWrites)
+	).Scan(&version, &f.standby, &f.synchronousCommit, &f.fsync, &f.fullPageWrites)
 	f.major = version / 10000
 	return f, err
 }

@@ -25,6 +25,10 @@ import (
 var ErrNotDurable = fault.New(fault.Unavailable, "database-not-durable",
 	"The database server may lose what it has confirmed. Set fsync, full_page_writes and synchronous_commit to on.")
 
+// ErrStandby means that the server only follows another one, so that nothing can be written there.
+var ErrStandby = fault.New(fault.Unavailable, "database-standby",
+	"The database is a standby, which only follows another one. Let the address name the primary, such as with target_session_attrs=primary.")
+
 // ErrVersion means that the server is older than the oldest release Mizan works with.
 var ErrVersion = fault.New(fault.Unavailable, "database-too-old",
 	"The database server is too old. Upgrade it to PostgreSQL 15 or later.")
@@ -52,7 +56,9 @@ type Options struct {
 	ReadLimit time.Duration
 	// Dial makes the connections, instead of the network; nil for the network. Only tests set it, to stand in between.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Undurable accepts a server with fsync or full_page_writes off. Only tests may set it.
+	// Standby accepts a server that only follows another one, for who only reads.
+	Standby bool
+	// Undurable accepts a server with fsync or full_page_writes off, for tests, and for who only looks and tells it.
 	Undurable bool
 }
 
@@ -62,13 +68,14 @@ type Pool struct {
 	*pgxpool.Pool
 
 	undurable bool
+	standby   bool
 	readLimit time.Duration
 	beginRead string
 	mu        sync.Mutex
 	warnings  []string
 }
 
-// Open connects to the database at url and checks the server. It returns ErrVersion or ErrNotDurable for a server that
+// Open connects to the database at url and checks the server. It returns ErrVersion, ErrStandby or ErrNotDurable for a server that
 // must not be trusted with money, and the driver's error if there is no server.
 func Open(ctx context.Context, url string, opts Options) (*Pool, error) {
 	config, err := pgxpool.ParseConfig(url)
@@ -84,7 +91,7 @@ func Open(ctx context.Context, url string, opts Options) (*Pool, error) {
 	if opts.Dial != nil {
 		config.ConnConfig.DialFunc = opts.Dial
 	}
-	p := &Pool{undurable: opts.Undurable, readLimit: opts.ReadLimit}
+	p := &Pool{undurable: opts.Undurable, standby: opts.Standby, readLimit: opts.ReadLimit}
 	if p.readLimit <= 0 {
 		p.readLimit = readLimit
 	}
@@ -147,6 +154,9 @@ func (p *Pool) judge(server facts) error {
 	}
 	if server.major > newestMajor {
 		p.warn(fmt.Sprintf("PostgreSQL %d is newer than %d, the newest release Mizan was tested with", server.major, newestMajor))
+	}
+	if server.standby && !p.standby {
+		return ErrStandby
 	}
 	// remote_apply waits for more than on does; every other value confirms before the commit is safe.
 	if server.synchronousCommit != "on" && server.synchronousCommit != "remote_apply" {

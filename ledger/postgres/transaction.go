@@ -102,7 +102,7 @@ func mayRetry(err error) bool {
 
 // pause waits for a random part of longest, and reports false if ctx ended first.
 func pause(ctx context.Context, longest time.Duration) bool {
-	timer := time.NewTimer(rand.N(longest) + 1)
+	timer := time.NewTimer(rand.N(longest) + 1) // #nosec G404 -- a wait is spread, not kept secret
 	defer timer.Stop()
 	select {
 	case <-timer.C:

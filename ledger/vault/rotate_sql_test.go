@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -42,6 +44,9 @@ func masters(t testing.TB, v *vault.Vault) map[string]int64 {
 	m, err := v.Masters(t.Context())
 	if err != nil {
 		t.Fatal(err)
+	}
+	if used, err := v.MastersInUse(t.Context()); err != nil || !slices.Equal(used, slices.Sorted(maps.Keys(m))) {
+		t.Errorf("the master keys in use are %q, and these are counted: %v (%v)", used, m, err)
 	}
 	return m
 }

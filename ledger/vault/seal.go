@@ -56,7 +56,7 @@ func seal(key [keySize]byte, text, bound []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return aead.Seal(nil, nil, text, bound), nil
+	return aead.Seal(nil, nil, text, bound), nil // #nosec G407 -- this AEAD draws its nonce by chance and puts it in front
 }
 
 func open(key [keySize]byte, sealed, bound []byte) ([]byte, error) {

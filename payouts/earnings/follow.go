@@ -29,11 +29,14 @@ const (
 	// clearPage is how many sums are removed at a time.
 	clearPage = 10_000
 
-	// share is the part of its time, in percent, that a follower works while anybody posts. longestWait bounds one wait, and patience all
-	// waits of one Follow, so that sums that are far behind come up also while posting does not end; a job follows every minute.
-	share       = 5
-	longestWait = 5 * time.Second
+	// share is the part of its time, in percent, that a follower works while anybody posts. longestWait bounds one wait; it is long enough
+	// to give way in full for a page that is added. patience bounds all waits of one Follow.
+	share       = 4
+	longestWait = 30 * time.Second
 	patience    = 55 * time.Second
+	// farBehind is how many transactions may wait to be counted before following them takes no more regard of who posts, so that sums come up
+	// also while posting does not end.
+	farBehind = 1_000_000
 )
 
 // givingWay begins to give way.
@@ -56,8 +59,18 @@ func (r row) compare(o row) int {
 }
 
 // Follow adds what was recorded since the last time, up to the book's last transaction as it begins, and says how many transactions
-// counted. It goes on where it ended when it is called again. While anybody posts it gives way.
+// counted. It goes on where it ended when it is called again. While anybody posts it gives way, as long as its patience lasts.
 func (s *Service) Follow(ctx context.Context, book ledger.Book) (counted int64, err error) {
+	return s.follow(ctx, book, false)
+}
+
+// FollowAWhile is Follow that ends when its patience does, and leaves the rest to the next time: so posting pays no more than the share, and
+// no book waits long for another. Sums that are far behind are made whole all the same.
+func (s *Service) FollowAWhile(ctx context.Context, book ledger.Book) (counted int64, err error) {
+	return s.follow(ctx, book, true)
+}
+
+func (s *Service) follow(ctx context.Context, book ledger.Book, awhile bool) (counted int64, err error) {
 	if err := s.prepare(ctx, book); err != nil {
 		return 0, err
 	}
@@ -65,14 +78,21 @@ func (s *Service) Follow(ctx context.Context, book ledger.Book) (counted int64, 
 	if err != nil {
 		return 0, err
 	}
+	c, err := s.readCursor(ctx, book)
+	if err != nil {
+		return 0, err
+	}
 	way := s.givingWay()
+	if awhile && head.LastSequence-c.sequence > farBehind {
+		awhile, way.Left = false, 0
+	}
 	if err := way.Rest(ctx); err != nil {
 		return 0, err
 	}
 	for {
-		n, at, err := s.followPage(ctx, book, way)
+		n, at, err := s.followPage(ctx, book, way, awhile)
 		counted += n
-		if err != nil || at >= head.LastSequence {
+		if err != nil || at >= head.LastSequence || awhile && way.Left <= 0 {
 			return counted, err
 		}
 	}
@@ -104,15 +124,15 @@ func (s *Service) Rebuild(ctx context.Context, book ledger.Book) error {
 }
 
 // followPage adds the next transactions and returns how many it counted and where the cursor stands. If somebody else was faster it
-// counts none.
-func (s *Service) followPage(ctx context.Context, book ledger.Book, way *ledger.GivingWay) (counted, at int64, err error) {
+// counts none. Awhile has it take no more than patience lets it.
+func (s *Service) followPage(ctx context.Context, book ledger.Book, way *ledger.GivingWay, awhile bool) (counted, at int64, err error) {
 	c, err := s.readCursor(ctx, book)
 	if err != nil || c.clearing || c.version > commerce.EarnedVersion {
 		return 0, 1 << 62, err
 	}
 	to, sums := c.sequence, sumsOf{}
 	for counted < writePage && len(sums) < writeRows {
-		page, err := s.ledger.Transactions(ctx, book, ledger.TransactionQuery{After: to, Limit: readPage})
+		page, err := s.ledger.Transactions(ctx, book, ledger.TransactionQuery{After: to, Limit: s.page})
 		if err != nil {
 			return 0, c.sequence, err
 		}
@@ -133,7 +153,7 @@ func (s *Service) followPage(ctx context.Context, book ledger.Book, way *ledger.
 		if err := way.Rest(ctx); err != nil {
 			return 0, c.sequence, err
 		}
-		if !page.More {
+		if !page.More || awhile && way.Left <= 0 {
 			break
 		}
 	}

@@ -71,6 +71,7 @@ func TestVerifyFinds(t *testing.T) {
 		}
 	}
 	h.givesWay()
+	h.followsAWhile()
 }
 
 // givesWay has a follower work for a time, with and without somebody who posts meanwhile, until its patience ends.
@@ -98,8 +99,46 @@ func (h *house) givesWay() {
 		h.set(h.clock().Add(time.Second))
 		h.ok(way.Rest(h.Context()))
 	}
-	if got, want := fmt.Sprint(waited), "[3.8s 5s 5s 1s]"; got != want {
+	if got, want := fmt.Sprint(waited), "[4.8s 24s 26.2s 1s]"; got != want {
 		h.Errorf("it waited %s, want %s", got, want)
+	}
+}
+
+// followsAWhile has a follower work while somebody posts without end: it ends with its patience, keeps what it came to, and goes on from
+// there. A Follow that is to come to the end does.
+func (h *house) followsAWhile() {
+	h.Helper()
+	posted := func() {
+		h.raw("opening.balance", "assets:processor:available:main", 100, "liabilities:seller:available:sel_uk", -100)
+	}
+	for range 20 {
+		posted()
+	}
+	var waited time.Duration
+	h.page, h.now = 1, func() time.Time {
+		posted()
+		h.set(h.clock().Add(500 * time.Millisecond))
+		return h.clock()
+	}
+	h.wait = func(_ context.Context, until time.Time) error {
+		waited += until.Sub(h.clock())
+		h.set(until)
+		return nil
+	}
+	defer func() { h.page, h.now, h.wait = readPage, h.clock, nil }()
+	before, err := h.Standing(h.Context(), h.book)
+	h.ok(err)
+	counted, err := h.FollowAWhile(h.Context(), h.book)
+	h.ok(err)
+	after, err := h.Standing(h.Context(), h.book)
+	h.ok(err)
+	if waited < patience-2*time.Second || waited > patience || counted < 2 || after.Behind < 10 || after.Behind >= before.Behind+before.Behind {
+		h.Errorf("in %s it counted %d of %d, and %d wait", waited, counted, before.Behind, after.Behind)
+	}
+	counted, err = h.Follow(h.Context(), h.book)
+	h.ok(err)
+	if counted < after.Behind {
+		h.Errorf("of %d it counted %d", after.Behind, counted)
 	}
 }
 

@@ -135,6 +135,8 @@ type Service struct {
 	Options
 	readers []reader
 	kept    sync.Map // of *kept
+	// reached returns once the database answers about a book.
+	reached func(ctx context.Context, book ledger.Book) error
 }
 
 // reader reads some figures of one part by one question.
@@ -142,6 +144,19 @@ type reader struct {
 	part  string
 	codes []string
 	read  func(ctx context.Context, book ledger.Book) ([]Figure, error)
+}
+
+// telling has failures of a reader told to the log, where they happen and each of them once. Whoever looked and went away is none.
+func (s *Service) telling(r reader) reader {
+	read := r.read
+	r.read = func(ctx context.Context, book ledger.Book) ([]Figure, error) {
+		list, err := read(ctx, book)
+		if err != nil && !errors.Is(ctx.Err(), context.Canceled) {
+			s.Log.Warn("a figure of a book's health could not be read", "book", book.Code, "figures", r.codes, "err", err)
+		}
+		return list, err
+	}
+	return r
 }
 
 // New returns a service. Ledger, Events and Now are required.
@@ -153,14 +168,20 @@ func New(o Options) *Service {
 		o.Patience = usualPatience
 	}
 	s := &Service{Options: o}
-	s.readers = []reader{
-		{Balances, []string{Coverage, OwnMoney}, s.keeping("coverage", s.coverage)},
-		{Balances, []string{Safeguarding}, s.keeping("safeguarding", s.safeguarding)},
-		{Balances, []string{WrongSide}, s.keeping("wrong side", s.wrongSide)},
+	s.reached = func(ctx context.Context, book ledger.Book) error {
+		_, err := s.Ledger.Head(ctx, book)
+		return err
+	}
+	for _, r := range []reader{
+		{Balances, []string{Coverage, OwnMoney}, s.coverage}, {Balances, []string{Safeguarding}, s.safeguarding}, {Balances, []string{WrongSide}, s.wrongSide},
+	} {
+		s.readers = append(s.readers, s.keeping(s.telling(r)))
 	}
 	add := func(known bool, list ...reader) {
-		if known {
-			s.readers = append(s.readers, list...)
+		for _, r := range list {
+			if known {
+				s.readers = append(s.readers, s.telling(r))
+			}
 		}
 	}
 	add(o.Payouts != nil, reader{Payouts, []string{PayoutsUnknown, PayoutsRefused, PayoutsAtAccount, PayoutsUnsent}, s.stuck}, reader{Payouts, []string{PayoutsUnderWay}, s.underWay},
@@ -223,7 +244,6 @@ func (s *Service) figures(ctx context.Context, book ledger.Book, r reader) []Fig
 		if reason = fault.CodeOf(err); errors.Is(err, context.Canceled) || reason == "" {
 			reason = "internal"
 		}
-		s.Log.Warn("a figure of a book's health could not be read", "book", book.Code, "figures", r.codes, "err", err)
 	}
 	list = make([]Figure, len(r.codes))
 	for i, code := range r.codes {

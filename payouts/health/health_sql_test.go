@@ -179,6 +179,12 @@ func TestEveryFigure(t *testing.T) {
 			t.Errorf("%s is %+v and not %s", code, got, want)
 		}
 	}
+	// No posting takes a row of decisions below zero: whatever put it there is an alarm as well.
+	w.fill(`INSERT INTO chart_totals (book_id, period, chart_code, currency, debits, credits) VALUES (BOOK, 202611, 2610, 'GBP', 100, 0)`)
+	both := New(w.options).Of(t.Context(), w.book, func(part string) bool { return part == Balances }).Figure(WrongSide)
+	if both == nil || both.Count != 2 || strings.Join(both.Names, " ") != "assets:bank:safeguarded liabilities:coins" {
+		t.Errorf("beside a row of decisions %+v", both)
+	}
 	// What may come right by itself is not for a person at once.
 	for code, state := range map[string]State{PayoutsUnknown: Watch, PayoutsUnsent: Well, PayoutsUnderWay: Well, QuestionsOpen: Watch, EvidenceOld: Well, JobsLate: Well, MonthsOpen: Well} {
 		if f := soon.Figure(code); f == nil || f.State != state {

@@ -67,7 +67,7 @@ var kinds = []Kind{
 	{Coverage, Balances, GroupMoney, "currencies", "Coverage", "Cash that is kept for others, less what is owed to them. Below zero others' money is missing: top the processor up today."},
 	{Safeguarding, Balances, GroupMoney, "currencies", "Safeguarding", "What the cash for donations falls short of. Fund it the same day. What waits to be moved to the safeguarded account is worth a look."},
 	{Suspense, Reconciliation, GroupMoney, "breaks", "Suspense", "Money that came or went and that nobody could explain yet. Explain it, or find whose it is; what waits too long keeps the month open."},
-	{WrongSide, Balances, GroupMoney, "rows", "On the wrong side", "Rows of the chart that mirror the world and stand below zero: a fact was posted twice, or one is missing. Read their latest entries."},
+	{WrongSide, Balances, GroupMoney, "rows", "On the wrong side", "Rows of the chart that are below zero and must not be: a fact was posted twice, or one is missing. Read their latest entries."},
 	{OwnMoney, Balances, GroupMoney, "currencies", "Own money on its way", "Money of ours between the processor and the bank. It becomes zero when each transfer has arrived."},
 	{PayoutsUnknown, Payouts, GroupPayouts, "payouts", "Payouts not known", "Sent, and nobody knows yet whether they were taken. They are looked up again by themselves and never sent twice; look at those that stay."},
 	{PayoutsRefused, Payouts, GroupPayouts, "payouts", "Payouts refused", "Not taken by the rail. They are sent again later, unless they wait for a person."},

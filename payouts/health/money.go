@@ -79,8 +79,8 @@ func (s *Service) safeguarding(ctx context.Context, book ledger.Book) ([]Figure,
 	return []Figure{f}, nil
 }
 
-// wrongSide looks for rows of the chart that mirror the world and whose balance is on the other side. A payee's row below zero is a
-// debt, and what only decisions move never gets there.
+// wrongSide looks for rows of the chart that stand below zero where that is an alarm: those that mirror the world, and those that no
+// posting takes there. A payee's row below zero is a debt.
 func (s *Service) wrongSide(ctx context.Context, book ledger.Book) ([]Figure, error) {
 	tb, err := s.Ledger.TrialBalance(ctx, book, 0)
 	if err != nil {
@@ -96,7 +96,7 @@ func (s *Service) wrongSide(ctx context.Context, book ledger.Book) ([]Figure, er
 		case -1:
 			side = ledger.Credit
 		}
-		if c := chart.Row(row.Code); c != nil && side != row.Normal && c.Floor == ledger.FloorMirror {
+		if c := chart.Row(row.Code); c != nil && side != row.Normal && c.Floor.Alarms() {
 			f.Count++
 			f.State = Act
 			f.named(string(row.Account))

@@ -64,12 +64,8 @@ func (s *Service) messages(ctx context.Context, book ledger.Book) ([]Figure, err
 }
 
 func (s *Service) imports(ctx context.Context, book ledger.Book) ([]Figure, error) {
-	n, oldest, more, err := s.Intake.ImportsParked(ctx, book)
-	f := counted(ImportsParked, n, oldest, Act)
-	if f.AtLeast = more; more && n == 0 {
-		f.State = Watch
-	}
-	return []Figure{f}, err
+	n, oldest, err := s.Intake.ImportsParked(ctx, book)
+	return []Figure{counted(ImportsParked, n, oldest, Act)}, err
 }
 
 func (s *Service) approvals(ctx context.Context, book ledger.Book) ([]Figure, error) {

@@ -92,6 +92,8 @@ type Status struct {
 	Schedule string
 	// Clock is the time of day at which they become due by the clocks of the book, as 02:15; empty for another schedule.
 	Clock string
+	// Planned reports whether an instance that runs jobs ever planned it here.
+	Planned bool
 	// Next is the first period that is not planned yet, zero if there is none.
 	Next time.Time
 	// Open is how many periods wait or run, and Parked how many wait for people, at most 1000.
@@ -230,7 +232,7 @@ func (s *Service) Jobs(ctx context.Context, book *int32) ([]Status, error) {
 		if !ok {
 			l.planned = s.now()
 		}
-		list = append(list, Status{Job: p.job.Name, Book: p.book, Schedule: p.job.Schedule.String(), Clock: clockOf(p.job.Schedule), Next: p.job.Schedule.Next(l.planned, p.book.Zone),
+		list = append(list, Status{Job: p.job.Name, Book: p.book, Schedule: p.job.Schedule.String(), Clock: clockOf(p.job.Schedule), Planned: ok, Next: p.job.Schedule.Next(l.planned, p.book.Zone),
 			Open: l.open, Parked: l.parked, Last: l.last, Oldest: l.oldest})
 	}
 	return list, nil

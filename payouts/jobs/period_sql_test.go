@@ -180,6 +180,9 @@ func TestFailuresPauseThenPark(t *testing.T) {
 		if (len(e.Stack) > 0) != (e.Attempt == 2) {
 			t.Errorf("attempt %d has a stack of %d bytes", e.Attempt, len(e.Stack))
 		}
+		if e.Attempt == 2 && (strings.Contains(fmt.Sprint(e.Err, string(e.Stack)), "canary") || !strings.Contains(string(e.Stack), "period_sql_test.go:")) {
+			t.Errorf("the panic is told as %v\n%s", e.Err, e.Stack)
+		}
 	}
 	// The next period is not kept by the one that is parked.
 	h.clock.move(time.Hour)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"mizan/ledger/failpoint"
@@ -128,7 +127,8 @@ func call(ctx context.Context, job Job, p Period) (got result) {
 		got.err = errPanic
 		defer func() {
 			if what := recover(); what != nil {
-				got.err, got.stack = fmt.Errorf("%w: %v", errPanic, what), debug.Stack()
+				caught := fault.Caught(what)
+				got.err, got.stack = fmt.Errorf("%w with a %s", errPanic, caught.Type), []byte(caught.Stack)
 			}
 		}()
 		failpoint.Here(failpoint.WorkBegun)

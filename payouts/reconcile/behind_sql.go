@@ -368,7 +368,7 @@ func entryItems(ctx context.Context, tx pgx.Tx, book ledger.Book, x Source, list
 	var sequences []int64
 	var lines []int16
 	for _, b := range list {
-		sequences, lines = append(sequences, b.Sequence), append(lines, int16(b.Entry.Line))
+		sequences, lines = append(sequences, b.Sequence), append(lines, int16(b.Entry.Line)) // #nosec G115 -- a transaction has 500 lines at most
 	}
 	rows, err := tx.Query(ctx, sqlEntryItems, book.ID, matchOf(x), x.ID, sequences, lines)
 	if err != nil {

@@ -106,7 +106,7 @@ func standingOf(document []byte, step int64) (b Break, err error) {
 		return Break{}, err
 	}
 	b = Break{ID: d.ID, Match: d.Match, Source: d.Source, Identity: d.Identity, Class: d.Class, State: d.State, Currency: money.Currency(d.Currency),
-		Amount: money.Minor(d.Amount), Left: d.Left, Right: d.Right, HappenedAt: d.HappenedAt, Original: ledger.Period(d.Original), FirstRun: d.FirstRun, LastRun: d.LastRun,
+		Amount: money.Minor(d.Amount), Left: d.Left, Right: d.Right, HappenedAt: d.HappenedAt, Original: ledger.Period(d.Original), FirstRun: d.FirstRun, LastRun: d.LastRun, // #nosec G115 -- a month that this program wrote
 		FirstSeen: d.FirstSeen, ExpectedBy: timeOf(d.ExpectedBy), Owner: d.Owner, Note: d.Note, Document: d.Document, Suspense: money.Minor(d.Suspense),
 		SuspenseRef: d.SuspenseRef, Fix: d.Fix, ChangedAt: d.ChangedAt, EndedAt: timeOf(d.EndedAt), Step: step}
 	b.setDetail(d.Detail)

@@ -193,7 +193,7 @@ func (s *Service) Members(ctx context.Context, book ledger.Book, b Break) (m Bre
 		var sequences []int64
 		var lines []int16
 		for _, e := range b.Entries {
-			sequences, lines = append(sequences, e.Sequence), append(lines, int16(e.Line))
+			sequences, lines = append(sequences, e.Sequence), append(lines, int16(e.Line)) // #nosec G115 -- a transaction has 500 lines at most
 		}
 		if rows, err = tx.Query(ctx, sqlBreakEntries, book.ID, sequences, lines); err != nil {
 			return err

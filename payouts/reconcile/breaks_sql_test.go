@@ -586,6 +586,22 @@ func TestBreakGuards(t *testing.T) {
 			t.Errorf("%s was taken", sql)
 		}
 	}
+	// What it takes shows: a break is as its last step left it, and steps are only added.
+	told, err := h.Told(t.Context(), h.book)
+	if h.ok(err); !told.Sound() || told.Looked != 1 {
+		t.Errorf("%+v", told)
+	}
+	for _, c := range []struct{ sql, act string }{
+		{`UPDATE recon_breaks SET state = 'explained' WHERE book_id = $1`, "break.explained"},
+		{`UPDATE recon_breaks SET state = 'open', amount = amount + 1 WHERE book_id = $1`, "break.open"},
+		{`UPDATE recon_breaks SET amount = amount - 1, suspense = 0 WHERE book_id = $1`, "break.open"},
+		{`UPDATE recon_breaks SET step = step + 1 WHERE book_id = $1`, "break.open"},
+	} {
+		h.exec(c.sql, h.book.ID)
+		if told, err = h.Told(t.Context(), h.book); err != nil || len(told.Untold) != 1 || told.Untold[0].Act != c.act || !strings.HasPrefix(told.Untold[0].Object, "break:brk_") {
+			t.Errorf("%s: %+v, %v", c.sql, told, err)
+		}
+	}
 }
 
 // A turn that another process has taken over posts nothing.

@@ -3,6 +3,8 @@ package reconcile
 import (
 	"cmp"
 	"context"
+	"errors"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -133,6 +135,12 @@ func (c *Checklist) Item(code string) *ChecklistItem {
 // Checklist computes the checklist of a month. It reads in short transactions of its own, so that its items are not of one moment;
 // the close judges it again when nobody else can post.
 func (s *Service) Checklist(ctx context.Context, book ledger.Book, period ledger.Period) (Checklist, error) {
+	select {
+	case s.checklists <- struct{}{}:
+		defer func() { <-s.checklists }()
+	case <-ctx.Done():
+		return Checklist{}, ctx.Err()
+	}
 	j, err := s.judge(ctx, book, period, nil)
 	return j.Checklist, err
 }
@@ -210,11 +218,30 @@ func (s *Service) judge(ctx context.Context, book ledger.Book, period ledger.Per
 	return j, nil
 }
 
-// restTogether is how many checks of one checklist are made at the same time.
-const restTogether = 3
+const (
+	// checklistsTogether is how many checklists one process computes at the same time; others wait for their turn.
+	checklistsTogether = 2
+	// restTogether is how many checks of one checklist are made at the same time.
+	restTogether = 3
+)
 
-// checkRest judges what the books and the evidence must show. What is slow and was judged before goes on to hold. Those that add up whole
-// tables do so at the same time, unless all are read in one transaction.
+// errCheckPanicked means that a check ended in a panic, which is a defect of the program.
+var errCheckPanicked = errors.New("reconcile: a check of the checklist ended in a panic")
+
+// safely returns errCheckPanicked if a check panics, and says so in the log: checks run beside the request, where nobody else would hold
+// the panic up. What it says stays out of the log, because it may hold anything.
+func (s *Service) safely(ctx context.Context, check func(context.Context) (*ChecklistItem, error)) (i *ChecklistItem, err error) {
+	defer func() {
+		if recover() != nil {
+			s.log.Error("a check of the checklist ended in a panic, which is a defect of the program", "stack", string(debug.Stack()))
+			i, err = nil, errCheckPanicked
+		}
+	}()
+	return check(ctx)
+}
+
+// checkRest judges what the books and the evidence must show. What is slow and was judged before goes on to hold. Others are made beside
+// the coverage, unless all are read in one transaction.
 func (s *Service) checkRest(ctx context.Context, book ledger.Book, j *judged, open ledger.Period) ([]*ChecklistItem, error) {
 	t, period, end := j.totals, j.Period, endOf(book, j.Period)
 	type restCheck struct {
@@ -247,34 +274,21 @@ func (s *Service) checkRest(ctx context.Context, book ledger.Book, j *judged, op
 	check := func(n int) {
 		if items[n] = j.seen.items[checks[n].slow]; items[n] == nil && ctx.Err() == nil {
 			var err error
-			if items[n], err = checks[n].fn(ctx); err != nil {
+			if items[n], err = s.safely(ctx, checks[n].fn); err != nil {
 				stop(err) // the first one says why
 			}
 		}
 	}
-	together := restTogether
-	if postgres.IsWithin(ctx) {
-		together = 1
-	}
-	left := make(chan int, len(checks))
-	longest := func(c restCheck) bool { return c.slow == itemCoverage || c.slow == itemTotals }
-	for _, now := range []bool{true, false} { // the longest begin
-		for n := range checks {
-			if longest(checks[n]) == now {
-				left <- n
-			}
+	// The longest begin, one after the other: the time that the coverage has is not to be shared with the totals.
+	turns := [][]int{nil}
+	for n, c := range checks {
+		if c.slow == itemCoverage || c.slow == itemTotals {
+			turns[0] = append(turns[0], n)
+			continue
 		}
+		turns = append(turns, []int{n})
 	}
-	close(left)
-	var working sync.WaitGroup
-	for range together {
-		working.Go(func() {
-			for n := range left {
-				check(n)
-			}
-		})
-	}
-	working.Wait()
+	inTurns(ctx, turns, check)
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
@@ -284,6 +298,31 @@ func (s *Service) checkRest(ctx context.Context, book ledger.Book, j *judged, op
 		}
 	}
 	return items, nil
+}
+
+// inTurns makes the checks of each turn one after the other, and some turns beside each other.
+func inTurns(ctx context.Context, turns [][]int, check func(n int)) {
+	left := make(chan []int, len(turns))
+	for _, turn := range turns {
+		left <- turn
+	}
+	close(left)
+	work := func() {
+		for turn := range left {
+			for _, n := range turn {
+				check(n)
+			}
+		}
+	}
+	if postgres.IsWithin(ctx) {
+		work() // in the transaction, which is one connection
+	} else {
+		var working sync.WaitGroup
+		for range restTogether {
+			working.Go(work)
+		}
+		working.Wait()
+	}
 }
 
 // checkOrder judges the months that closing one would close with it: only the first close of all takes earlier ones along.

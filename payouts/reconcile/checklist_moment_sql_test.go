@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -69,5 +71,17 @@ func TestCoverageIsGivenUpInTime(t *testing.T) {
 	}
 	if !blocks() || blocks(itemCoverage) {
 		t.Error("it blocks unless it is accepted")
+	}
+	// A check that panics, beside what waits for it, fails the checklist and nothing else. So does the time that nobody has left.
+	h.events = nil
+	if _, err := h.Checklist(t.Context(), h.book, 202603); !errors.Is(err, errCheckPanicked) {
+		t.Errorf("a check panicked: %v", err)
+	}
+	h.checklists <- struct{}{}
+	h.checklists <- struct{}{}
+	late, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
+	defer cancel()
+	if _, err := h.Checklist(late, h.book, 202603); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("there was no turn: %v", err)
 	}
 }

@@ -154,7 +154,7 @@ func (c *Closing) sum(book ledger.Book) (d Digest) {
 		h.Write(n[:])
 		h.Write(b)
 	}
-	number := func(n int64) { put(binary.BigEndian.AppendUint64(nil, uint64(n))) }
+	number := func(n int64) { put(binary.BigEndian.AppendUint64(nil, uint64(n))) } // #nosec G115 -- the bits of the number are hashed
 	put([]byte("mizan period closing 1"))
 	put([]byte(book.Code))
 	number(int64(c.Number))

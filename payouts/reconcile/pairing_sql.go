@@ -22,6 +22,8 @@ var (
 	ErrPairingUnknown = fault.New(fault.NotFound, "pairing-unknown", "The book has no such pairing. Check its id.")
 	// ErrPairingState means that a pairing is not suggested any more, or that a line of it is matched otherwise.
 	ErrPairingState = fault.New(fault.Conflict, "pairing-state", "The pairing cannot be made any more: it is decided or void, one of its lines is matched otherwise, or the source says something else of a line. Look at the breaks again.")
+	// ErrPairingsShare means that two of the pairings that are to be made together have a line or an entry in common.
+	ErrPairingsShare = fault.New(fault.Conflict, "pairings-share", "Two of these suggestions have a line or an entry in common, so only one of them can be made. Tick one of the two.")
 )
 
 // The acts on pairings, as the trail names them.
@@ -143,7 +145,7 @@ func (s *Service) Confirm(ctx context.Context, by guard.Actor, book ledger.Book,
 const MaxConfirmed = 100
 
 // ConfirmAll confirms several suggested pairings, at most MaxConfirmed: every one of them, or none. It fails as Confirm does, with the
-// pairing named at which it did.
+// pairing named at which it did, and with ErrPairingsShare if two of them have a line or an entry in common.
 func (s *Service) ConfirmAll(ctx context.Context, by guard.Actor, book ledger.Book, ids []string, note string) error {
 	if len(ids) == 0 || len(ids) > MaxConfirmed {
 		return ErrBreakInvalid.At("/pairings", "bounds", "Name between 1 and 100 pairings.")
@@ -165,6 +167,9 @@ func (s *Service) ConfirmAll(ctx context.Context, by guard.Actor, book ledger.Bo
 		slices.SortStableFunc(list, func(a, b PairingRecord) int {
 			return cmp.Or(cmp.Compare(a.Match, b.Match), cmp.Compare(a.Source, b.Source))
 		})
+		if err := sharing(list); err != nil {
+			return err
+		}
 		for _, p := range list {
 			if _, err := lockHead(ctx, tx, book, &p); err != nil {
 				return err
@@ -182,6 +187,38 @@ func (s *Service) ConfirmAll(ctx context.Context, by guard.Actor, book ledger.Bo
 		}
 		return nil
 	})
+}
+
+// sharing refuses suggestions of which two have a line or an entry in common.
+func sharing(list []PairingRecord) error {
+	type member struct {
+		match  Match
+		source int16
+		line   int64
+		entry  EntryID
+	}
+	of := map[member]string{}
+	for _, p := range list {
+		if p.State != "suggested" {
+			continue // which is what speaks against it
+		}
+		var members []member
+		for _, line := range p.External {
+			members = append(members, member{match: p.Match, source: p.Source, line: line})
+		}
+		for _, entry := range p.Entries {
+			members = append(members, member{match: p.Match, source: p.Source, entry: entry})
+		}
+		for _, m := range members {
+			if first, ok := of[m]; ok {
+				return ErrPairingsShare.Withf("%s and %s have a line or an entry in common, so only one of them can be made. Tick one of the two. Nothing was confirmed.", first, p.ID)
+			}
+		}
+		for _, m := range members {
+			of[m] = p.ID
+		}
+	}
+	return nil
 }
 
 // Refuse says that a suggested pairing is none. It is not suggested again. It returns ErrPairingUnknown or ErrPairingState.
@@ -254,7 +291,7 @@ func closeItems(ctx context.Context, tx pgx.Tx, book ledger.Book, p *PairingReco
 	var sequences []int64
 	var lines []int16
 	for _, e := range p.Entries {
-		sequences, lines = append(sequences, e.Sequence), append(lines, int16(e.Line))
+		sequences, lines = append(sequences, e.Sequence), append(lines, int16(e.Line)) // #nosec G115 -- a transaction has 500 lines at most
 	}
 	var closed, currencies int
 	var difference int64

@@ -47,6 +47,10 @@ func TestPairingsDecided(t *testing.T) {
 	// Several are made together or not at all.
 	h.wants(h.ConfirmAll(t.Context(), breaksAnn, h.book, []string{"par_aaaaaaaaaaaaaaaa", "par_dddddddddddddddd"}, ""), ErrPairingState)
 	h.wants(h.ConfirmAll(t.Context(), breaksAnn, h.book, []string{"par_aaaaaaaaaaaaaaaa", "par_eeeeeeeeeeeeeeee"}, ""), ErrPairingUnknown)
+	shared := h.ConfirmAll(t.Context(), breaksAnn, h.book, []string{"par_bbbbbbbbbbbbbbbb", "par_cccccccccccccccc", "par_aaaaaaaaaaaaaaaa"}, "")
+	if h.wants(shared, ErrPairingsShare); !strings.Contains(shared.Error(), ": par_aaaaaaaaaaaaaaaa and par_bbbbbbbbbbbbbbbb ") {
+		t.Error(shared)
+	}
 	h.wants(h.ConfirmAll(t.Context(), breaksAnn, h.book, make([]string, MaxConfirmed+1), ""), ErrBreakInvalid)
 	if n := h.count(`SELECT count(*) FROM recon_items WHERE open_until IS NOT NULL`); n != 0 {
 		t.Errorf("%d items", n)

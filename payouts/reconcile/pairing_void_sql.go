@@ -87,7 +87,7 @@ func saidSince(p *PairingRecord) error {
 func voidSharing(ctx context.Context, tx pgx.Tx, book ledger.Book, match Match, source int16, lines []int64, entries []EntryID, at time.Time, why string) error {
 	sequences, places := make([]int64, len(entries)), make([]int32, len(entries))
 	for i, e := range entries {
-		sequences[i], places[i] = e.Sequence, int32(e.Line)
+		sequences[i], places[i] = e.Sequence, int32(e.Line) // #nosec G115 -- a transaction has 500 lines at most
 	}
 	_, err := tx.Exec(ctx, sqlVoidSharing, planNow, book.ID, match, source, lines, sequences, places, guard.System, at, why)
 	return err

@@ -339,7 +339,7 @@ func addItems(ctx context.Context, tx pgx.Tx, book ledger.Book, run Run, open []
 		sides, a, b := make([]string, n), make([]int64, n), make([]int16, n)
 		keys, currencies, debits, credits, days := make([]string, n), make([]string, n), make([]int64, n), make([]int64, n), make([]time.Time, n)
 		for k, i := range page {
-			sides[k], a[k], b[k], keys[k], currencies[k], debits[k], credits[k], days[k] = i.side, i.a, int16(i.b), i.key, string(i.currency), int64(i.debits), int64(i.credits), i.day
+			sides[k], a[k], b[k], keys[k], currencies[k], debits[k], credits[k], days[k] = i.side, i.a, int16(i.b), i.key, string(i.currency), int64(i.debits), int64(i.credits), i.day // #nosec G115 -- a transaction has 500 lines at most
 		}
 		if _, err := tx.Exec(ctx, sqlAddItems, planNow, book.ID, run.Match, run.Source, run.Number, sides, a, b, keys, currencies, debits, credits, days); err != nil {
 			return err
@@ -353,7 +353,7 @@ func endItems(ctx context.Context, tx pgx.Tx, book ledger.Book, run Run, closed 
 		n := len(page)
 		sides, a, b, how, ids := make([]string, n), make([]int64, n), make([]int16, n), make([]string, n), make([]string, n)
 		for k, e := range page {
-			sides[k], a[k], b[k], how[k], ids[k] = e.side, e.a, int16(e.b), e.how, pairings[e.pairing]
+			sides[k], a[k], b[k], how[k], ids[k] = e.side, e.a, int16(e.b), e.how, pairings[e.pairing] // #nosec G115 -- a transaction has 500 lines at most
 		}
 		tag, err := tx.Exec(ctx, sqlEndItems, planNow, book.ID, run.Match, run.Source, run.Number, sides, a, b, how, ids)
 		if err != nil {

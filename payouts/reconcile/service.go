@@ -57,6 +57,8 @@ type Service struct {
 	most int
 	// coverageWithin is for how long a checklist adds up the money kept for others.
 	coverageWithin time.Duration
+	// checklists is held by those who compute one.
+	checklists chan struct{}
 }
 
 // New returns the service in the database.
@@ -71,7 +73,7 @@ func New(o Options) *Service {
 		o.Share = defaultShare
 	}
 	return &Service{pool: o.Pool, ledger: o.Ledger, events: o.Events, payouts: o.Payouts, statements: o.Statements, trail: o.Trail, clock: o.Now, driver: o.Driver, log: o.Log,
-		share: o.Share, wait: o.Wait, most: mostCarried, coverageWithin: shipCoverage, pullLists: pullLists, roundPulls: roundPulls, overlapAtMost: overlapAtMost}
+		share: o.Share, wait: o.Wait, most: mostCarried, coverageWithin: shipCoverage, checklists: make(chan struct{}, checklistsTogether), pullLists: pullLists, roundPulls: roundPulls, overlapAtMost: overlapAtMost}
 }
 
 // now is the time as the database keeps it.

@@ -454,7 +454,7 @@ func keysOf(ctx context.Context, from asker, book ledger.Book, source Source, pa
 	for i := range page {
 		numbers = append(numbers, page[i].External...)
 		for _, e := range page[i].Entries {
-			sequences, lines = append(sequences, e.Sequence), append(lines, int16(e.Line))
+			sequences, lines = append(sequences, e.Sequence), append(lines, int16(e.Line)) // #nosec G115 -- a transaction has 500 lines at most
 		}
 	}
 	external, entries, err := memberKeysOf(ctx, from, book, source, numbers, sequences, lines)

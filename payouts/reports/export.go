@@ -5,9 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -206,7 +204,7 @@ var errPanic = errors.New("reports: the making of an export panicked")
 // caught is deferred by whoever makes an export: a panic becomes an error, which is that export's alone, and its stack is logged.
 func (s *Service) caught(err *error) {
 	if what := recover(); what != nil {
-		s.log.Error("the making of an export panicked", "panic", fmt.Sprint(what), "stack", string(debug.Stack()))
+		s.log.Error("the making of an export panicked", "panic", fault.Caught(what))
 		*err = errPanic
 	}
 }

@@ -56,7 +56,7 @@ SELECT k.id, e.sequence, e.line, e.amount, t.period, t.recorded_at, t.event, t.r
 func (q *Query) step(ctx context.Context, walks []accountWalk, each int) (found []entry, err error) {
 	ids, after, lines, until := make([]int32, len(walks)), make([]int64, len(walks)), make([]int32, len(walks)), make([]int64, len(walks))
 	for i, w := range walks {
-		ids[i], after[i], lines[i], until[i] = w.of.id, w.after, int32(w.line), w.until
+		ids[i], after[i], lines[i], until[i] = w.of.id, w.after, int32(w.line), w.until // #nosec G115 -- a transaction has 500 lines at most
 	}
 	err = q.read(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, sqlWalk, q.Book.ID, ids, after, lines, until, each)

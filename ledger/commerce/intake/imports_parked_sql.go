@@ -9,28 +9,28 @@ import (
 
 // Imports that wait for people: those with rows that could not be applied.
 
-// The newest imports are asked one by one whether they have such a row, which an index knows.
+// The index of parked rows is read by steps from one import to the next, however many rows are parked of each and however many
+// imports have none.
 const sqlImportsParked = `
-SELECT count(*), min(i.recorded_at), coalesce((SELECT true FROM imports o WHERE o.book_id = $1 ORDER BY o.id DESC OFFSET $2 LIMIT 1), false)
-  FROM (SELECT x.id, x.recorded_at FROM imports x WHERE x.book_id = $1 ORDER BY x.id DESC LIMIT $2) i
- CROSS JOIN LATERAL (SELECT FROM import_rows r WHERE r.book_id = $1 AND r.import_id = i.id AND r.state = 'parked' LIMIT 1) r`
+WITH RECURSIVE waiting AS (
+    (SELECT r.import_id FROM import_rows r WHERE r.book_id = $1 AND r.state = 'parked' ORDER BY r.import_id LIMIT 1)
+    UNION ALL
+    SELECT n.import_id
+      FROM waiting w
+     CROSS JOIN LATERAL (SELECT r.import_id FROM import_rows r WHERE r.book_id = $1 AND r.state = 'parked' AND r.import_id > w.import_id
+                          ORDER BY r.import_id LIMIT 1) n)
+SELECT c.imports, (SELECT i.recorded_at FROM imports i WHERE i.book_id = $1 AND i.id = c.oldest)
+  FROM (SELECT count(*) AS imports, min(w.import_id) AS oldest FROM waiting w) c`
 
-// importsLooked is how many imports are looked at.
-const importsLooked = 1_000
-
-// ImportsParked counts the imports of a book that have parked rows, of the newest 1,000, and says when the oldest of them came. More
-// says that there are older imports, at which nobody looked.
-func (s *Service) ImportsParked(ctx context.Context, book ledger.Book) (n int64, oldest time.Time, more bool, err error) {
-	return s.importsParked(ctx, book, importsLooked)
-}
-
-func (s *Service) importsParked(ctx context.Context, book ledger.Book, looked int) (n int64, oldest time.Time, more bool, err error) {
+// ImportsParked counts the imports of a book that have parked rows, and says when the oldest of them came; the zero time if there are
+// none.
+func (s *Service) ImportsParked(ctx context.Context, book ledger.Book) (n int64, oldest time.Time, err error) {
 	var at *time.Time
-	if err := s.store.pool.QueryRow(ctx, sqlImportsParked, book.ID, looked).Scan(&n, &at, &more); err != nil {
-		return 0, time.Time{}, false, err
+	if err := s.store.pool.QueryRow(ctx, sqlImportsParked, book.ID).Scan(&n, &at); err != nil {
+		return 0, time.Time{}, err
 	}
 	if at != nil {
 		oldest = at.UTC()
 	}
-	return n, oldest, more, nil
+	return n, oldest, nil
 }

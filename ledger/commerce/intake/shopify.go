@@ -2,6 +2,7 @@ package intake
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -157,7 +158,8 @@ func unknownBag(v any) string {
 			}
 		}
 	case map[string]any:
-		for name, x := range v {
+		for _, name := range slices.Sorted(maps.Keys(v)) { // the same message is parked for the same reason
+			x := v[name]
 			bag, _ := x.(map[string]any)
 			if side, ok := bag["shop_money"].(map[string]any); ok {
 				amount, _ := side["amount"].(string)
@@ -211,7 +213,7 @@ func readShopifyOrder(book ledger.Book, m *Message, s *Source) verdict {
 				goods = read.minus(goods, read.amount(x.Price))
 			}
 		}
-		if goods < 0 {
+		if goods < 0 || goods > c.Max() { // no event holds it
 			read.failed = true
 		}
 		if !l.GiftCard && !read.failed { // a gift card is no goods yet

@@ -91,7 +91,7 @@ func latin(s string) string {
 		if letter && r >= 0x300 && r <= 0x36f {
 			continue
 		}
-		letter = r < utf8.RuneSelf && (upper(byte(r)) || lower(byte(r)))
+		letter = r < utf8.RuneSelf && (upper(byte(r)) || lower(byte(r))) // #nosec G115 -- below 128, as the condition says
 		out.WriteRune(r)
 	}
 	return out.String()

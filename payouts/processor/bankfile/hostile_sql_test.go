@@ -361,7 +361,12 @@ func TestWhatIsNobodysFaultWaits(t *testing.T) {
 	}
 	h.state(all[1], processor.PayoutPending, "")
 	h.state(all[2], processor.PayoutInTransit, "")
+	before, err := bankfile.Told(t.Context(), h.trail, h.book)
+	h.ok(err)
 	h.ok(h.exec(`INSERT INTO bank_accounts (book_id, currency, version, document, recorded_at) SELECT book_id, currency, 2, replace(document, 'DE02', 'DE03'), recorded_at FROM bank_accounts WHERE book_id = $1`, h.book.ID))
+	if told, err := bankfile.Told(t.Context(), h.trail, h.book); err != nil || !before.Sound() || len(told.Untold) != 1 || told.Untold[0].Object != "bank_account:EUR" {
+		t.Errorf("an account that nobody set: before %+v, after %+v, %v", before, told, err)
+	}
 	last := h.ordered("cre_2", "po_last", 100, "EUR")
 	if made, err := h.MakeFiles(t.Context(), h.book, jobs); len(made) != 0 || fault.CodeOf(err) != bankfile.ErrDebtor.Code {
 		t.Errorf("the account is not complete: %+v, %v", made, err)

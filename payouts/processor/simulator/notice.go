@@ -159,7 +159,7 @@ func (s *Simulator) deliver(ctx context.Context, client *http.Client, m *message
 	endpoint := s.o.Endpoints[m.Endpoint]
 	secret := endpoint.Secret
 	if m.Forged {
-		secret = "whsec_of_somebody_else"
+		secret = "whsec_of_somebody_else" // #nosec G101 -- a wrong secret on purpose: the message is to be refused
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint.URL, bytes.NewReader(m.Body))
 	if err != nil {

@@ -83,7 +83,7 @@ func New(o Options) (*Simulator, error) {
 	if o.MaxObjects <= 0 {
 		o.MaxObjects = DefaultMaxObjects
 	}
-	s := &Simulator{o: o, random: rand.New(rand.NewPCG(o.Seed, 0x6d697a616e)), state: newState(), asked: map[string]int{}}
+	s := &Simulator{o: o, random: rand.New(rand.NewPCG(o.Seed, 0x6d697a616e)), state: newState(), asked: map[string]int{}} // #nosec G404 -- what is simulated can be repeated from its seed
 	if err := s.load(); err != nil {
 		return nil, err
 	}
