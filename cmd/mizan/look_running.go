@@ -230,7 +230,10 @@ func readVerifyReport(name string) (r verifyReport, err error) {
 			Suspense     *soundness `json:"suspense"`
 			Earnings     *soundness `json:"earnings"`
 			Trail        *soundness `json:"audit_trail"`
+			Told         *soundness `json:"acts_told"`
 			Installation *soundness `json:"installation_audit_trail"`
+			// What no act of the installation made stands beside its trail.
+			ToldOfIt *soundness `json:"installation_acts_told"`
 		}
 		err := documents.Decode(&one)
 		switch {
@@ -243,9 +246,13 @@ func readVerifyReport(name string) (r verifyReport, err error) {
 			if one.Installation.broken() {
 				r.unsound = append(r.unsound, "the trail of no book")
 			}
+			if one.ToldOfIt.broken() {
+				r.unsound = append(r.unsound, "people, roles or keys")
+			}
 		case one.Book != "":
 			r.books++
-			if one.soundness.broken() || one.Payouts.broken() || one.Closings.broken() || one.Suspense.broken() || one.Earnings.broken() || one.Trail.broken() {
+			if one.soundness.broken() || one.Payouts.broken() || one.Closings.broken() || one.Suspense.broken() || one.Earnings.broken() || one.Trail.broken() ||
+				one.Told.broken() {
 				r.unsound = append(r.unsound, one.Book)
 			}
 		}
