@@ -28,6 +28,8 @@ type Examination struct {
 	Changeable []string
 	// Unguarded are the append-only tables whose triggers are gone or switched off.
 	Unguarded []string
+	// Schema is what the tables and functions are made of, and what was granted on them.
+	Schema Schema
 	// Connections are what the server takes.
 	Connections Connections
 	// Archive is how the write-ahead log is kept.
@@ -105,7 +107,7 @@ func Examine(ctx context.Context, url string, appendOnly []string, now func() ti
 		return e, nil
 	}
 	for _, ask := range []func(context.Context, *pgx.Conn) error{
-		e.askConnections, e.askLog, e.askPowers,
+		e.askConnections, e.askLog, e.askPowers, e.askSchema,
 		func(ctx context.Context, conn *pgx.Conn) error { return e.askTables(ctx, conn, appendOnly) },
 		func(ctx context.Context, conn *pgx.Conn) error { return e.askClock(ctx, conn, now) },
 	} {
