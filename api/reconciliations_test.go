@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -473,6 +474,10 @@ func TestClosingsAreAChain(t *testing.T) {
 	chain, err := client.Collect(c.Closings(t.Context(), "uk"), 10)
 	if err != nil || len(chain) != 4 {
 		t.Fatalf("%+v %v", chain, err)
+	}
+	oldest, newest := h.walk("/v1/books/uk/closings?limit=1", field("number")), h.walk("/v1/books/uk/closings?order=desc&limit=1", field("number"))
+	if slices.Reverse(newest); len(oldest) != 4 || !slices.Equal(newest, oldest) {
+		t.Errorf("%v from the beginning, %v from the end", oldest, newest)
 	}
 	previous := strings.Repeat("0", 64)
 	for i, x := range chain {
