@@ -23,6 +23,7 @@ import (
 	"mizan/ledger/commerce/intake"
 	"mizan/ledger/fault"
 	"mizan/payouts"
+	"mizan/payouts/reconcile"
 )
 
 var (
@@ -334,7 +335,7 @@ func unread(text string) bool {
 }
 
 // busy are the codes of a service that is asked for more than it can do at once.
-var busy = []string{ErrOverloaded.Code, "busy"}
+var busy = []string{ErrOverloaded.Code, reconcile.ErrBusy.Code, "busy"}
 
 // remembered are the codes of refusals that are counted beside what they contradict, as is documented.
 var remembered = []string{intake.ErrMessageConflict.Code, payouts.ErrNoticeConflict.Code}
