@@ -81,7 +81,11 @@ func judgeRole(f *findings, e postgres.Examination) {
 		f.ok("role", "The role "+e.Role+" has no powers over the server, owns nothing, and cannot change what is only added to.")
 	}
 	for _, power := range e.Powers {
-		f.wrong("role", "The role "+e.Role+" "+power+".", use)
+		do := use
+		if power == postgres.PowerTemporary {
+			do = "REVOKE TEMPORARY ON DATABASE, which PostgreSQL grants to everybody on a database that was made by hand, FROM PUBLIC, as its owner."
+		}
+		f.wrong("role", "The role "+e.Role+" "+power+".", do)
 	}
 	f.hold("append-only", len(e.Changeable) == 0, "The role "+e.Role+" may add to what is recorded, and not change it.",
 		"The role "+e.Role+" may change what is recorded, in "+firstFew(e.Changeable)+".", "REVOKE these rights from "+e.Role+" and from PUBLIC, as the owner.")

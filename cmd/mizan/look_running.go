@@ -193,6 +193,8 @@ func (c *doctorCmd) judgeVerification(f *findings, now time.Time) {
 		f.wrong(check, "The last verification found something in "+firstFew(r.unsound)+".", "Read the report, and the handbook's page on verification, before anything else is posted.")
 	case !r.whole:
 		f.warn(check, "The report of --verify-report is of one book alone, or the verification did not come to its end.", do)
+	case len(r.uneven) > 0:
+		f.warn(check, "The sums of earnings differ, or were not all compared, in "+firstFew(r.uneven)+". No money rests on them.", "Read the report, and make them again with mizan earnings rebuild if they differ.")
 	case now.Sub(r.at) > verifyBehind:
 		f.warn(check, "The books were last verified at "+r.at.UTC().Format(time.RFC3339)+".", do)
 	default:
@@ -200,12 +202,13 @@ func (c *doctorCmd) judgeVerification(f *findings, now time.Time) {
 	}
 }
 
-// verifyReport is what a report of mizan verify comes to: when it was written, how many books it is of, and which of them were not sound, or
-// what stands beside them. It is whole if all books were verified, and behind them the trail of no book.
+// verifyReport is what a report of mizan verify comes to: when it was written, how many books it is of, which of them were not sound, or
+// what stands beside them, and in which the sums of earnings, on which no money rests, differ or were not all compared. It is whole if all books were verified, and behind them the trail of no book.
 type verifyReport struct {
 	at      time.Time
 	books   int
 	unsound []string
+	uneven  []string
 	whole   bool
 }
 
@@ -258,9 +261,11 @@ func readVerifyReport(name string) (r verifyReport, err error) {
 			}
 		case one.Book != "":
 			r.books++
-			if one.soundness.broken() || one.Payouts.broken() || one.Closings.broken() || one.Suspense.broken() || one.Earnings.broken() || one.Trail.broken() ||
-				one.Told.broken() {
+			if one.soundness.broken() || one.Payouts.broken() || one.Closings.broken() || one.Suspense.broken() || one.Trail.broken() || one.Told.broken() {
 				r.unsound = append(r.unsound, one.Book)
+			}
+			if one.Earnings.broken() {
+				r.uneven = append(r.uneven, one.Book)
 			}
 		}
 	}

@@ -461,6 +461,9 @@ func testProduction(t *testing.T, h home, env map[string]string) {
 	const whole = `{"installation_audit_trail":{"sound":true}}`
 	for text, says := range map[string]string{`{"book":"uk","sound":false}`: "found something in uk", `{"book":"uk","sound":true,"payouts":{"sound":true},"suspense":{"sound":false}}` + whole: "found something in uk",
 		`{"book":"uk","sound":true,"audit_trail":{"sound":false}}` + whole: "found something in uk", `{"installation_audit_trail":{"sound":false}}`: "found something in the trail of no book",
+		`{"book":"uk","sound":true,"acts_told":{"sound":false}}` + whole:                                                 "found something in uk",
+		`{"book":"uk","sound":true}{"installation_audit_trail":{"sound":true},"installation_acts_told":{"sound":false}}`: "found something in people, roles or keys",
+		`{"book":"uk","sound":true,"earnings":{"sound":false}}` + whole:                                                  "sums of earnings differ",
 		`{"book":"uk","sound":true}`: "did not come to its end", `{"book":"uk","sound":true}` + whole[:20]: "is no report", whole: ""} {
 		if err := os.WriteFile(report, []byte(text), 0o600); err != nil {
 			t.Fatal(err)

@@ -10,6 +10,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// PowerTemporary is the power that everybody has over a database until it is taken from PUBLIC.
+const PowerTemporary = "may create temporary tables"
+
 // Examination is what a server says of itself, as one role sees it.
 type Examination struct {
 	// Role is who asked.
@@ -194,7 +197,7 @@ func (e *Examination) askPowers(ctx context.Context, conn *pgx.Conn) error {
 		     WHERE nspname IN ('public', 'river') AND has_schema_privilege(oid, 'CREATE')
 		    UNION SELECT 11, 'may set session_replication_role, which switches triggers off'
 		     WHERE has_parameter_privilege('session_replication_role', 'SET')
-		    UNION SELECT 12, 'may create temporary tables' WHERE has_database_privilege(current_database(), 'TEMPORARY')
+		    UNION SELECT 12, '`+PowerTemporary+`' WHERE has_database_privilege(current_database(), 'TEMPORARY')
 		) AS powers (place, power) ORDER BY place, power LIMIT $1`, maxTold)
 	if err != nil {
 		return err
