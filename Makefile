@@ -99,7 +99,7 @@ SEED    ?= 1
 fuzz: postgres ## Fuzz every fuzz target for FUZZTIME each (10s), and the whole service with a million requests.
 	@for file in $$(grep -rlE '^func Fuzz' --include='*_test.go' $(DIRS)); do \
 		for name in $$(grep -oE '^func Fuzz[A-Za-z0-9_]+' $$file | cut -c6-); do \
-			go test ./$$(dirname $$file) -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) || exit 1; \
+			go test ./$$(dirname $$file) -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x || exit 1; \
 		done; \
 	done
 	go test ./api -run '^TestHostileRequests$$' -count=1 -v -timeout 3h -hostile.count $(HOSTILE) -hostile.seed $(SEED)

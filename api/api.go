@@ -95,6 +95,9 @@ type Config struct {
 	// quarters; 0 means 40 MiB. A
 	// request that finds no room is answered with ErrOverloaded before its body is read.
 	IntakeBytes int64
+	// Files count the files that are on their way to each caller, together with those of the pages if they are given the same; nil counts
+	// those of the operations alone.
+	Files *traffic.Files
 	// Patience is how long the reader of a file may take for one part of it; ten minutes if it is zero.
 	Patience time.Duration
 	// LookPatience is how long one figure of a book's health and one part of a search may take; a second and a half if it is zero.
@@ -115,7 +118,6 @@ type service struct {
 	intakes    *intake.Service
 	notices    Notices
 	verifying  chan struct{} // one verification at a time
-	comparing  chan struct{} // one reconciliation, or one made again, at a time
 	ledger     *ledger.Ledger
 	commerce   *commerce.Service
 	rules      *commerce.RuleSets
@@ -146,6 +148,7 @@ type service struct {
 	spec       []byte
 	router     *chi.Mux
 	traffic    *traffic.Traffic
+	files      *traffic.Files
 	proxies    []netip.Prefix
 	observers  []netip.Prefix
 	patience   time.Duration
@@ -199,10 +202,13 @@ func newService(config Config) (*service, error) {
 	if s.patience = config.Patience; s.patience <= 0 {
 		s.patience = partTime
 	}
+	if s.files = config.Files; s.files == nil {
+		s.files = new(traffic.Files)
+	}
 	if config.IntakeBytes <= 0 {
 		config.IntakeBytes = defaultIntake
 	}
-	s.room, s.verifying, s.comparing = newRoom(config.IntakeBytes), make(chan struct{}, 1), make(chan struct{}, 1)
+	s.room, s.verifying = newRoom(config.IntakeBytes), make(chan struct{}, 1)
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

@@ -33,8 +33,8 @@ type judge struct {
 	amy, auditor, checkout, other, own string
 }
 
-func newJudge(t *testing.T) *judge {
-	h := &judge{house: open(t)}
+func newJudge(t *testing.T, change ...func(*Config)) *judge {
+	h := &judge{house: open(t, change...)}
 	h.must(201, "POST", "/v1/books", `{"code":"vn","name":"Hidden Name Ltd","currencies":["GBP"],"time_zone":"UTC"}`)
 	for _, book := range []string{"uk", "vn"} {
 		h.must(201, "POST", "/v1/books/"+book+"/transactions", sale("r-"+book, "12.34"))

@@ -236,13 +236,54 @@ func TestBadHTTP(t *testing.T) {
 	if tried < 120 {
 		t.Errorf("only %d were tried", tried)
 	}
-	if diff := cmp.Diff(before, h.state()); diff != "" {
-		t.Errorf("something changed: %s", diff)
-	}
 	if strings.Contains(h.log.String(), `"status":5`) {
 		t.Error("the service answered with a 5xx")
 	}
+	behindAProxy(t, address)
+	if diff := cmp.Diff(before, h.state()); diff != "" {
+		t.Errorf("something changed: %s", diff)
+	}
 	h.hostsAreNotRepeated(address)
+}
+
+// behindAProxy sends all that as a proxy does which hands on what it gets byte by byte, takes one answer for it, and uses the connection for
+// the next visitor if the answer does not end it. That one's request is answered as ever: nothing of the one is read as another.
+func behindAProxy(t *testing.T, address string) {
+	t.Helper()
+	next := asking("GET", "/livez")
+	dial, kept := dialer(address, nil), 0
+	for _, group := range [][]badHTTP{badHeads(), badFrames()} {
+		for _, c := range group {
+			if len(c.statuses) > 1 { // the proxy would be wrong to take one answer
+				continue
+			}
+			conn, err := dial()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			reader := bufio.NewReader(conn)
+			answer := func(request string) (res *http.Response, body []byte, err error) {
+				_, _ = io.WriteString(conn, request) // which may end the connection before all of it was sent
+				if res, err = http.ReadResponse(reader, &http.Request{Method: http.MethodGet}); err == nil {
+					body, err = io.ReadAll(res.Body)
+				}
+				return res, body, err
+			}
+			if res, _, err := answer(strings.Replace(c.request, lastly, "", 1)); err == nil && !res.Close {
+				kept++
+				if res, body, err := answer(next); err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(body), "ok") || strings.Contains(string(body), "data") {
+					t.Errorf("%s: the next visitor is answered %v %.300s, %v", c.name, res, body, err)
+				}
+			}
+			conn.Close()
+		}
+	}
+	if kept < 5 {
+		t.Errorf("only %d connections were used again", kept)
+	}
 }
 
 // check holds answers against what is wanted, and returns the last one's body without what differs each time.

@@ -79,6 +79,7 @@ func (s *service) inTurn(w *recorder, r *http.Request, next http.Handler) {
 		if wait := visitor.Refused(r.ContentLength); wait > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(traffic.Seconds(wait)))
 			refused = traffic.ErrRateLimited
+			visitor.Hold(r.Context())
 		}
 	}
 	if r.ContentLength < 0 && refused == nil {

@@ -87,6 +87,12 @@ type evidenceLineQuery struct {
 	Cursor  string `json:"cursor,omitempty" minLength:"1" doc:"next_cursor of the page before"`
 }
 
+type bankStatementQuery struct {
+	Limit  int    `json:"limit,omitempty" minimum:"1" maximum:"1000" default:"100"`
+	Cursor string `json:"cursor,omitempty" minLength:"1" doc:"next_cursor of the page before"`
+	Order  string `json:"order,omitempty" enum:"asc,desc" default:"asc" doc:"asc: the first that came first; desc: the last"`
+}
+
 func evidenceLineOperations() []Operation {
 	unknown := []*fault.Error{reconcile.ErrSourceUnknown, ErrNotReady}
 	paged := append([]*fault.Error{ErrCursor}, unknown...)
@@ -116,7 +122,7 @@ func evidenceLineOperations() []Operation {
 			Answers: []Answer{{Status: 200, Meaning: "The line.", Body: reflect.TypeFor[EvidenceLineDetailJSON]()}}, Errors: append([]*fault.Error{reconcile.ErrLineUnknown}, unknown...), handle: getEvidenceLine,
 		},
 		{
-			Method: http.MethodGet, Path: evidencePath + "/statements", ID: "list-statements", Summary: "List a bank's statements", Scope: access.ReconciliationRead, Query: reflect.TypeFor[pageQuery](),
+			Method: http.MethodGet, Path: evidencePath + "/statements", ID: "list-statements", Summary: "List a bank's statements", Scope: access.ReconciliationRead, Query: reflect.TypeFor[bankStatementQuery](),
 			Answers: []Answer{{Status: 200, Meaning: "A page of statements.", Body: reflect.TypeFor[statementListJSON]()}}, Errors: paged, handle: listStatements,
 		},
 	}
@@ -187,16 +193,18 @@ func (c *call) looked(s *reconcile.Service, source reconcile.Source, what string
 
 func getReceiptContent(c *call) (reply, error) {
 	s, source, r, err := c.receipt()
-	if err == nil {
-		err = c.looked(s, source, "receipts", r.Number)
-	}
 	if err != nil {
 		return reply{}, err
 	}
 	name := string(source.Kind) + "-" + strconv.FormatInt(r.Number, 10) + ".txt" // nothing of what others chose stands in it
 	return c.stream(fileBytes, map[string]string{
 		"Content-Disposition": `attachment; filename="` + name + `"`, "Repr-Digest": reprDigest(r.SHA256), "Content-Length": strconv.FormatInt(r.Bytes, 10),
-	}, func(to *bufio.Writer) error { return s.Content(c.ctx, c.book, source, r.Number, to) })
+	}, func(to *bufio.Writer) error {
+		if err := c.looked(s, source, "receipts", r.Number); err != nil {
+			return err
+		}
+		return s.Content(c.ctx, c.book, source, r.Number, to)
+	})
 }
 
 // evidenceLineOf is a line as lists show it: without what the source says of it in words.
@@ -300,11 +308,15 @@ func listStatements(c *call) (reply, error) {
 			return reply{}, ErrCursor
 		}
 	}
+	read := s.Statements
+	if c.query.descending() {
+		read = s.LatestStatements
+	}
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong
 	}
 	list, more, err := oneMore(limit, func(limit int) ([]reconcile.StatementRecord, error) {
-		return s.Statements(c.ctx, c.book, source, receipt, ordinal, limit)
+		return read(c.ctx, c.book, source, receipt, ordinal, limit)
 	})
 	if err != nil {
 		return reply{}, err

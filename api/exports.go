@@ -265,12 +265,12 @@ func getExportContent(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	if c.r.Method != http.MethodHead {
-		if err := s.Fetched(c.ctx, c.actor(), e); err != nil {
-			return reply{}, err
-		}
-	}
 	return c.stream(fileBytes, map[string]string{
 		"Content-Disposition": `attachment; filename="` + header.FileName(e.Format) + `"`, "Repr-Digest": reprDigest(sum), "Content-Length": strconv.FormatInt(e.Manifest.Bytes, 10),
-	}, func(to *bufio.Writer) error { return s.Content(c.ctx, c.book, e.ID, to) })
+	}, func(to *bufio.Writer) error {
+		if err := s.Fetched(c.ctx, c.actor(), e); err != nil {
+			return err
+		}
+		return s.Content(c.ctx, c.book, e.ID, to)
+	})
 }

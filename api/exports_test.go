@@ -8,12 +8,14 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"mizan/api/client"
 	"mizan/ledger/tabular"
@@ -208,10 +210,11 @@ func TestBrokenExportNeverLooksWhole(t *testing.T) {
 	}
 }
 
-// TestStreamsBreakOff has an answer fail before and after its first part.
+// TestStreamsBreakOff has an answer fail before and after its first part, and nobody take it.
 func TestStreamsBreakOff(t *testing.T) {
 	t.Parallel()
-	h := open(t)
+	h := open(t, func(c *Config) { c.Patience = 200 * time.Millisecond })
+	h.leavesWhoTakesNothing()
 	sentinel := errors.New("it broke")
 	for name, c := range map[string]struct {
 		bytes int
@@ -244,6 +247,39 @@ func TestStreamsBreakOff(t *testing.T) {
 			!c.whole && c.bytes > 0 && err == nil:
 			t.Errorf("%s: %d, %d bytes, %v", name, status, len(body), err)
 		}
+	}
+}
+
+// leavesWhoTakesNothing asks for an answer without an end and reads none of it. It ends when the patience with one part of it is over.
+func (h *house) leavesWhoTakesNothing() {
+	h.t.Helper()
+	ended := make(chan any, 1)
+	server := quietServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		call := &call{service: h.service, op: &Operation{Method: http.MethodGet}, w: &recorder{ResponseWriter: w}, r: r}
+		call.startClock()
+		defer func() {
+			call.cancel()
+			ended <- recover()
+		}()
+		_, _ = call.stream(fileBytes, nil, func(to *bufio.Writer) error {
+			for {
+				if _, err := to.WriteString(strings.Repeat("a", partSize)); err != nil {
+					return err
+				}
+			}
+		})
+	}))
+	defer server.Close()
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		h.t.Fatal(err)
+	}
+	if how := <-ended; how != http.ErrAbortHandler { // or the test runs out of time
+		h.t.Errorf("an answer that nobody takes ends with %v", how)
 	}
 }
 

@@ -154,7 +154,7 @@ func open(t testing.TB, change ...func(*Config)) *house {
 	h.jobs = h.newJobs(trail)
 	config := Config{
 		Jobs: h.jobs, Payouts: h.payouts, Bank: h.bank, Reconcile: h.reconcile, Earnings: h.earnings, Reports: answers, Receipts: receipts.New(receipts.Options{Pool: h.db.Pool, Ledger: h.ledger, Events: events, Now: h.clock.now}), Statements: h.statements, Questions: questions.New(questions.Options{Pool: h.db.Pool, Vault: h.vault, Trail: trail, Payouts: h.payouts, Statements: h.statements, Now: h.clock.now}), Ledger: h.ledger, Commerce: events, Intake: h.intake, Rules: rules, Access: h.access, Desk: desk, Trail: trail, Vault: h.vault, Now: h.clock.now, CursorKey: []byte("cursor-key-of-the-tests"),
-		Log: slog.New(slog.NewJSONHandler(h.log, nil)), Version: "test",
+		Log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Version: "test",
 		// No answer depends on how fast the machine is.
 		LookPatience: time.Minute,
 	}
@@ -230,7 +230,21 @@ func (h *house) as(key, method, path, body string, header ...string) answer {
 	}
 	a := answer{res, string(b)}
 	h.checkAgainstDocument(method, path, a)
+	h.nobodyKeeps(path, a)
 	return a
+}
+
+// nobodyKeeps holds every answer of every test against what browsers and proxies may keep: what is everybody's, and nothing else.
+func (h *house) nobodyKeeps(path string, a answer) {
+	h.t.Helper()
+	for _, open := range []string{"/r/", "/c/", "/docs", "/assets/"} {
+		if strings.HasPrefix(path, open) {
+			return
+		}
+	}
+	if got := a.Header.Values("Cache-Control"); len(got) != 1 || got[0] != "no-store" || a.Header.Get("ETag") != "" || a.Header.Get("Last-Modified") != "" {
+		h.t.Errorf("%s may be kept: %d %v", path, a.StatusCode, a.Header)
+	}
 }
 
 // do sends a request with the key that may do everything.

@@ -23,6 +23,7 @@ import (
 	"mizan/ledger/commerce/intake"
 	"mizan/ledger/fault"
 	"mizan/payouts"
+	"mizan/payouts/reconcile"
 )
 
 var (
@@ -334,7 +335,7 @@ func unread(text string) bool {
 }
 
 // busy are the codes of a service that is asked for more than it can do at once.
-var busy = []string{ErrOverloaded.Code, "busy"}
+var busy = []string{ErrOverloaded.Code, reconcile.ErrBusy.Code, "busy"}
 
 // remembered are the codes of refusals that are counted beside what they contradict, as is documented.
 var remembered = []string{intake.ErrMessageConflict.Code, payouts.ErrNoticeConflict.Code}
@@ -374,6 +375,7 @@ func (s *siege) fits(q *hostileRequest, a *answer) {
 	case a.StatusCode == 503 && (slices.Contains(busy, code) || q.target.op != nil && slices.ContainsFunc(q.target.op.Errors, func(e *fault.Error) bool { return e.Code == code && e.Kind == fault.Unavailable })):
 	case a.StatusCode == 503 && (q.torn || q.method == http.MethodHead): // the caller seems to have gone, or is not told which of these it is
 	case q.alone && (code == ErrEncoding.Code || code == ErrVersion.Code): // framings and versions that are not known
+	case q.alone && q.method == http.MethodHead && (a.StatusCode == http.StatusNotImplemented || a.StatusCode == http.StatusHTTPVersionNotSupported): // the same without its code
 	default:
 		s.wrong(q, a, "a failure of ours")
 	}

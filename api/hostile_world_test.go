@@ -82,7 +82,7 @@ func newHostileWorld(t *testing.T, seed uint64) *hostileWorld {
 	kept := &keeper{}
 	w.house = open(t, func(c *Config) {
 		c.Notices = kept
-		c.Log = slog.New(slog.NewJSONHandler(w.log, nil))
+		c.Log = slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		c.Console = console.New(console.Config{Ledger: c.Ledger, Access: c.Access, Desk: c.Desk, Trail: c.Trail, Commerce: c.Commerce, Rules: c.Rules, Intake: c.Intake, Vault: c.Vault, Jobs: c.Jobs, Payouts: c.Payouts, Bank: c.Bank,
 			Reconcile: c.Reconcile, Earnings: c.Earnings, Reports: c.Reports, Receipts: c.Receipts, Statements: c.Statements, Questions: c.Questions, Health: c.health(), Search: c.search(), Operations: ConsoleOperations(),
 			Address: ClientAddress, Now: c.Now, Log: c.Log})

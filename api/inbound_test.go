@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 )
 
 // testSecrets are those of the tests' book: two of the shop, as while one is replaced.
-const testSecrets = "uk/shopify=shop-secret-new\nuk/shopify=shop-secret-old\nuk/stripe=whsec_test\n"
+const testSecrets = "uk/shopify=shop-secret-new\nuk/shopify=shop-secret-old\nuk/stripe=whsec_test\nvn/stripe=whsec_next_door\n"
 
 func mac(secret, text string) []byte {
 	m := hmac.New(sha256.New, []byte(secret))
@@ -187,6 +188,34 @@ func TestShopOverHTTP(t *testing.T) {
 	if after := h.must(200, "GET", "/v1/books/uk/balances", "").body; after != before {
 		t.Errorf("%s\nwas\n%s", after, before)
 	}
+	h.replayed(refund)
+	work()
+	if after := h.must(200, "GET", "/v1/books/uk/balances", "").body; after != before {
+		t.Errorf("replays moved money: %s\nwas\n%s", after, before)
+	}
+}
+
+// replayed sends signed bodies again, at once, under names that no signature covers: another id, another topic, another shop. Whatever is
+// taken of that is the same order and the same refund.
+func (h *house) replayed(refund string) {
+	h.t.Helper()
+	topics := []string{"orders/paid", "refunds/create", "orders/cancelled", "ORDERS/PAID", "app/uninstalled"}
+	var all sync.WaitGroup
+	for n := range 100 {
+		body, domain := shopOrder(), "toys.example"
+		if n%2 == 0 {
+			body = refund
+		}
+		if n%7 == 0 {
+			domain = "other.example"
+		}
+		all.Go(func() {
+			if a := h.shopAt(domain, "shop-secret-new", fmt.Sprint("replay-", n/2), topics[n%len(topics)], body); a.StatusCode != 200 && a.StatusCode != 409 {
+				h.t.Errorf("replay %d: %d %s", n, a.StatusCode, a.body)
+			}
+		})
+	}
+	all.Wait()
 }
 
 // TestInboundRefusals sends what must not be stored, and what must be and moves nothing.
@@ -201,7 +230,7 @@ func TestInboundRefusals(t *testing.T) {
 		"K02 wrong": stripeSigned("whsec_other", body, now, "v1"), "K03 downgrade": stripeSigned("whsec_test", body, now, "v0"), "K05 old": stripeSigned("whsec_test", body, now.Add(-301*time.Second), "v1"),
 		"K06 early": stripeSigned("whsec_test", body, now.Add(301*time.Second), "v1"), "K07 no number": strings.Replace(good, "t=", "t=x", 1), "K07 huge": strings.Replace(good, "t=", "t=9999999999999999999", 1),
 		"K07 negative": stripeSigned("whsec_test", body, time.Unix(-1, 0), "v1"), "K07 with a fraction": strings.Replace(good, ",", ".0,", 1),
-		"K10 of a shop": stripeSigned("shop-secret-new", body, now, "v1"), "K10 of no book": stripeSigned("none", body, now, "v1"), "K22 one that was taken out": stripeSigned("whsec_test_before", body, now, "v1"),
+		"K10 of another book": stripeSigned("whsec_next_door", body, now, "v1"), "K10 of a shop": stripeSigned("shop-secret-new", body, now, "v1"), "K10 of no book": stripeSigned("none", body, now, "v1"), "K22 one that was taken out": stripeSigned("whsec_test_before", body, now, "v1"),
 		"two times": "t=1," + good, "no time": good[strings.Index(good, ",")+1:], "empty": "v1=,t=", "not in hexadecimal": strings.Replace(good, "v1=", "v1=zz", 1),
 		"cut": good[:len(good)-2], "long": good + strings.Repeat(",v2=00", 1000), "in capitals": strings.Replace(good, "v1=", "V1=", 1),
 	} {
@@ -227,6 +256,8 @@ func TestInboundRefusals(t *testing.T) {
 		"K21 GET":                       {"GET", path, "", "", 405},
 		"K21 PUT":                       {"PUT", path, body, good, 405},
 		"a book without a secret":       {"POST", "/v1/books/zz/inbound/stripe", body, good, 400},
+		"to another book":               {"POST", "/v1/books/vn/inbound/stripe", body, good, 400},
+		"signed for no book":            {"POST", "/v1/books/vn/inbound/stripe", body, stripeSigned("whsec_next_door", body, now, "v1"), 404},
 		"a source that nobody sends":    {"POST", "/v1/books/uk/inbound/adyen", body, good, 404},
 		"signed, and lacks its id":      {"POST", path, `{"type":"payout.paid"}`, "sign", 422},
 		"signed, and no JSON":           {"POST", path, `{"id":"evt_1"`, "sign", 422},

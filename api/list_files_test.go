@@ -68,6 +68,7 @@ var shownBy = map[string]struct {
 	"list-pairings": {"id", regexp.MustCompile(`class="effect pairing" aria-label="[^"]*(pr_[^" ]+)`)}, "list-exports": {"id", regexp.MustCompile(`class="first"><a href="[^"]*/exports/([^"]+)`)},
 	"list-rule-sets": {"id", regexp.MustCompile(`class="first"><a href="[^"]*/rules/sets/([^"]+)`)}, "list-imports": {"id", regexp.MustCompile(`class="first"><a href="[^"]*/imports/([^"]+)`)},
 	"list-import-rows": {"row", regexp.MustCompile(`class="first">(\d+)</td>`)}, "list-inbound": {"id", regexp.MustCompile(`class="first"><a href="[^"]*/inbound/([^"]+)`)},
+	"list-statements": {"id", regexp.MustCompile(`class="first"><bdi[^>]*>(ST-[^<]+)`)}, "list-chain-of-closings": {"period", regexp.MustCompile(`<p class="top"><strong><a href="[^"]*"><bdi[^>]*>([^<]+)`)},
 	"list-campaigns": {"id", regexp.MustCompile(`class="first"><a href="[^"]*/campaigns/([^"]+)`)},
 }
 

@@ -60,13 +60,19 @@ type ClosingJSON struct {
 }
 
 type closingListJSON struct {
-	Data       []ClosingJSON `json:"data" nullable:"false" doc:"The oldest first"`
+	Data       []ClosingJSON `json:"data" nullable:"false" doc:"The oldest first, unless asked otherwise"`
 	NextCursor *string       `json:"next_cursor" doc:"Send it as cursor for the next page; null on the last"`
 }
 
 type closingQuery struct {
 	Limit  int    `json:"limit,omitempty" minimum:"1" maximum:"1000" default:"100" doc:"A page of a month holds at most 20"`
 	Cursor string `json:"cursor,omitempty" minLength:"1" doc:"next_cursor of the page before"`
+}
+
+type chainQuery struct {
+	Limit  int    `json:"limit,omitempty" minimum:"1" maximum:"1000" default:"100"`
+	Cursor string `json:"cursor,omitempty" minLength:"1" doc:"next_cursor of the page before"`
+	Order  string `json:"order,omitempty" enum:"asc,desc" default:"asc" doc:"asc: the oldest first, as the hashes follow each other; desc: the newest first"`
 }
 
 func monthOperations() []Operation {
@@ -86,7 +92,7 @@ func monthOperations() []Operation {
 		{
 			Method: http.MethodGet, Path: "/v1/books/{book}/closings", ID: "list-chain-of-closings", Summary: "List a book's chain of closings", Scope: access.ReconciliationRead,
 			Description: "Every month that was closed or reopened, in the order in which it was. Each has the hash of the one before, and all that its own is made of: keep them, and nobody can change a closed month unseen.",
-			Query:       reflect.TypeFor[closingQuery](), Answers: []Answer{{Status: 200, Meaning: "The closings, the oldest first.", Body: reflect.TypeFor[closingListJSON]()}},
+			Query:       reflect.TypeFor[chainQuery](), Answers: []Answer{{Status: 200, Meaning: "A page of closings.", Body: reflect.TypeFor[closingListJSON]()}},
 			Errors: []*fault.Error{ErrCursor, ErrNotReady}, handle: listChain,
 		},
 	}
@@ -152,8 +158,12 @@ func listChain(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	chain := s.Chain
+	if c.query.descending() {
+		chain = s.LatestChain
+	}
 	return c.closings(func(after, limit int) ([]reconcile.Closing, int, error) {
-		list, err := s.Chain(c.ctx, c.book, after, limit)
+		list, err := chain(c.ctx, c.book, after, limit)
 		return list, limit, err
 	})
 }

@@ -91,7 +91,7 @@ func reconciliationOperations() []Operation {
 				"Bring the evidence first: a run reads what was taken, and takes nothing itself.",
 			Scope: access.ReconciliationWrite, Body: reflect.TypeFor[NewReconciliation](), BodyLimit: bodyLimit, Example: map[string]any{"match": "R1", "source": "processor/main"},
 			Answers: []Answer{{Status: 201, Meaning: "The run.", Body: reflect.TypeFor[ReconciliationMadeJSON]()}},
-			Errors:  []*fault.Error{reconcile.ErrSourceUnknown, reconcile.ErrSourceInvalid, reconcile.ErrRunOvertaken, reconcile.ErrRunLarge, reconcile.ErrRunUneven, ErrOverloaded, ErrNotReady},
+			Errors:  []*fault.Error{reconcile.ErrSourceUnknown, reconcile.ErrSourceInvalid, reconcile.ErrRunOvertaken, reconcile.ErrRunLarge, reconcile.ErrRunUneven, reconcile.ErrBusy, ErrNotReady},
 			handle:  compare,
 		},
 		{
@@ -106,13 +106,13 @@ func reconciliationOperations() []Operation {
 			Method: http.MethodGet, Path: one + "/document", ID: "get-reconciliation-document", Summary: "Fetch a run as a document",
 			Description: "Canonical JSON of all that it rests on and all that it found, made again from the evidence; its SHA-256 is the run's digest, and stands in Repr-Digest.",
 			Scope:       access.ReconciliationRead, Answers: []Answer{{Status: 200, Meaning: "The document.", Media: fileBytes}},
-			Errors: append([]*fault.Error{reconcile.ErrRunChanged, ErrOverloaded}, unknown...), handle: getReconciliationDocument,
+			Errors: append([]*fault.Error{reconcile.ErrRunChanged, reconcile.ErrBusy}, unknown...), handle: getReconciliationDocument,
 		},
 		{
 			Method: http.MethodPost, Path: one + "/replay", ID: "replay-reconciliation", Summary: "Make a run again and compare",
 			Description: "Nothing is recorded. A difference is no error: evidence, an entry or the run was changed since, and the answer says what.",
 			Scope:       access.ReconciliationRead, Body: reflect.TypeFor[NewRetry](), BodyLimit: bodyLimit, Example: map[string]any{},
-			Answers: []Answer{{Status: 200, Meaning: "What it comes to.", Body: reflect.TypeFor[ReplayJSON]()}}, Errors: append([]*fault.Error{ErrOverloaded}, unknown...), handle: replayReconciliation,
+			Answers: []Answer{{Status: 200, Meaning: "What it comes to.", Body: reflect.TypeFor[ReplayJSON]()}}, Errors: append([]*fault.Error{reconcile.ErrBusy}, unknown...), handle: replayReconciliation,
 		},
 	}
 	for i := range list {
@@ -121,18 +121,16 @@ func reconciliationOperations() []Operation {
 	return list
 }
 
-// alone lets one call of this process compare at a time, since it holds what is open in memory, and gives it the time for that.
-func (c *call) alone() (done func(), err error) {
-	select {
-	case c.service.comparing <- struct{}{}:
-	default:
-		return nil, ErrOverloaded.With("Another reconciliation is under way. Ask again in a moment.")
-	}
-	if err := c.longer(compareTime); err != nil {
-		<-c.service.comparing
+// alone takes the turn to compare, and gives the call the time for that.
+func (c *call) alone(s *reconcile.Service) (done func(), err error) {
+	if done, err = s.Begin(); err != nil {
 		return nil, err
 	}
-	return func() { <-c.service.comparing }, nil
+	if err := c.longer(compareTime); err != nil {
+		done()
+		return nil, err
+	}
+	return done, nil
 }
 
 // pull reads a processor for a bounded time, and reports whether there is more to read.
@@ -188,7 +186,7 @@ func compare(c *call) (reply, error) {
 		return reply{}, err
 	}
 	match := map[string]reconcile.Match{"R1": reconcile.R1, "R2": reconcile.R2, "R3": reconcile.R3, "R4": reconcile.R4}[n.Match]
-	done, err := c.alone()
+	done, err := c.alone(s)
 	if err != nil {
 		return reply{}, err
 	}
@@ -299,11 +297,6 @@ func getReconciliationDocument(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	done, err := c.alone()
-	if err != nil {
-		return reply{}, err
-	}
-	defer done()
 	return c.stream(fileBytes, map[string]string{"Content-Disposition": `attachment; filename="` + run.ID + `.json"`, "Repr-Digest": reprDigest(run.Digest)},
 		func(to *bufio.Writer) error { return s.Document(c.ctx, c.book, run.ID, to) })
 }
@@ -316,11 +309,9 @@ func replayReconciliation(c *call) (reply, error) {
 	if err := c.nothing(); err != nil {
 		return reply{}, err
 	}
-	done, err := c.alone()
-	if err != nil {
+	if err := c.longer(compareTime); err != nil {
 		return reply{}, err
 	}
-	defer done()
 	r, err := s.Replay(c.ctx, c.book, c.param("comparison"))
 	if err != nil {
 		return reply{}, err

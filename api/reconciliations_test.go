@@ -8,15 +8,20 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"mizan/api/access"
 	"mizan/api/client"
 	"mizan/api/console"
+	"mizan/api/traffic"
 )
 
 // brings takes a statement as a person.
@@ -38,7 +43,10 @@ func first(t testing.TB, a answer) map[string]any {
 // and put right by two people.
 func TestReconciliationOverHTTP(t *testing.T) {
 	t.Parallel()
-	h := newJudge(t)
+	h := newJudge(t, func(c *Config) {
+		c.Files = new(traffic.Files)
+		c.Console = console.New(console.Config{Ledger: c.Ledger, Access: c.Access, Desk: c.Desk, Trail: c.Trail, Commerce: c.Commerce, Vault: c.Vault, Reconcile: c.Reconcile, Files: c.Files, Now: c.Now})
+	})
 	if a := h.by(h.finance, "PUT", bankSource, bankSet); a.StatusCode != 200 || strings.Contains(a.body, ownIBAN) || a.json(t)["version"] != 1.0 {
 		t.Fatalf("set: %d %s", a.StatusCode, a.body)
 	}
@@ -78,6 +86,88 @@ func TestReconciliationOverHTTP(t *testing.T) {
 	again := h.by(h.auditor, "POST", comparisons+"/"+run.json(t)["id"].(string)+"/replay", `{}`)
 	if again.json(t)["same"] != true || again.json(t)["digest"] != run.json(t)["digest"] {
 		t.Errorf("replay after the fix: %s", again.body)
+	}
+	h.slowReaders(run.json(t)["id"].(string))
+}
+
+// stalled is a reader who takes the first part of an answer only when let.
+type stalled struct {
+	*httptest.ResponseRecorder
+	begun, let chan struct{}
+}
+
+// SetWriteDeadline grants any time.
+func (s stalled) SetWriteDeadline(time.Time) error { return nil }
+
+func (s stalled) Write(p []byte) (int, error) {
+	select {
+	case s.begun <- struct{}{}:
+	case <-s.let:
+	}
+	<-s.let
+	return s.ResponseRecorder.Write(p)
+}
+
+// slowReaders fetches files of every kind and takes nothing of them: that holds no connection to the database and keeps nobody from
+// comparing. Two are on their way to a person at once, through whichever door, and eight to a key.
+func (h *judge) slowReaders(run string) {
+	h.t.Helper()
+	export := h.must(201, "POST", exportList, `{"report":"trial_balance","format":"csv"}`).json(h.t)["id"].(string)
+	document := comparisons + "/" + run + "/document"
+	reader := stalled{begun: make(chan struct{}), let: make(chan struct{})}
+	handler := h.service.handler()
+	var reading sync.WaitGroup
+	slowly := func(path, header, value string) {
+		r := httptest.NewRequest(http.MethodGet, path, nil).WithContext(h.t.Context())
+		r.Header.Set(header, value)
+		w := reader
+		w.ResponseRecorder = httptest.NewRecorder()
+		reading.Go(func() { handler.ServeHTTP(w, r) })
+		<-reader.begun
+	}
+	cookie := access.CookiePlain + "=" + h.auditor
+	slowly(document, "Cookie", cookie)
+	slowly("/v1/books/uk/audit/export", "Cookie", cookie)
+	for _, path := range []string{document, exportList + "/" + export + "/content", bankSource + "/receipts/1/content", "/v1/books/uk/payees/sel_uk/days/content?format=csv&from=2026-11-01", document, document,
+		"/v1/audit/export", exportList + "/" + export + "/content"} {
+		slowly(path, "Authorization", "Bearer "+testKey)
+	}
+	for h.db.Pool.Stat().AcquiredConns() > 0 { // what is written behind requests ends soon, and what a reader held would not
+		if h.t.Context().Err() != nil {
+			h.t.Fatal("a slow reader holds a connection")
+		}
+	}
+	for name, a := range map[string]answer{
+		"a person by an operation": h.by(h.auditor, "GET", bankSource+"/receipts/1/content", ""), "a person by a page": h.by(h.auditor, "GET", "/console/books/uk/reconciliation/runs/"+run+"/document", ""),
+		"a person by the trail": h.by(h.auditor, "GET", "/v1/books/uk/audit/export", ""), "a key": h.do("GET", bankSource+"/receipts/1/content", ""),
+	} {
+		if a.StatusCode != http.StatusServiceUnavailable || a.Header.Get("Content-Disposition") != "" || a.Header.Get("Repr-Digest") != "" {
+			h.t.Errorf("%s has one more: %d %v", name, a.StatusCode, a.Header)
+		}
+	}
+	if a := h.by(h.approver, "GET", bankSource+"/receipts/1/content", ""); a.StatusCode != 200 {
+		h.t.Errorf("somebody else: %d %s", a.StatusCode, a.body)
+	}
+	if a := h.by(h.auditor, "POST", comparisons+"/"+run+"/replay", `{}`); a.StatusCode != 200 {
+		h.t.Errorf("making a run again waits for a reader: %d %s", a.StatusCode, a.body)
+	}
+	if a := h.by(h.finance, "POST", comparisons, `{"match":"R2","source":"bank/main"}`); a.StatusCode != 201 {
+		h.t.Errorf("comparing waits for a reader: %d %s", a.StatusCode, a.body)
+	}
+	end, err := h.reconcile.Begin()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for _, a := range []answer{h.by(h.finance, "POST", comparisons, `{"match":"R3"}`), h.by(h.auditor, "POST", comparisons+"/"+run+"/replay", `{}`)} {
+		if a.StatusCode != http.StatusServiceUnavailable || a.code() != "recon-busy" || a.Header.Get("Retry-After") == "" {
+			h.t.Errorf("while a run is being made: %d %v %s", a.StatusCode, a.Header, a.body)
+		}
+	}
+	end()
+	close(reader.let)
+	reading.Wait()
+	if a := h.by(h.auditor, "GET", document, ""); a.StatusCode != 200 {
+		h.t.Errorf("afterwards: %d %s", a.StatusCode, a.body)
 	}
 }
 
@@ -384,6 +474,10 @@ func TestClosingsAreAChain(t *testing.T) {
 	chain, err := client.Collect(c.Closings(t.Context(), "uk"), 10)
 	if err != nil || len(chain) != 4 {
 		t.Fatalf("%+v %v", chain, err)
+	}
+	oldest, newest := h.walk("/v1/books/uk/closings?limit=1", field("number")), h.walk("/v1/books/uk/closings?order=desc&limit=1", field("number"))
+	if slices.Reverse(newest); len(oldest) != 4 || !slices.Equal(newest, oldest) {
+		t.Errorf("%v from the beginning, %v from the end", oldest, newest)
 	}
 	previous := strings.Repeat("0", 64)
 	for i, x := range chain {

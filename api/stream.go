@@ -51,7 +51,8 @@ func (c *call) longer(d time.Duration) error {
 }
 
 // stream answers with what write makes. The headers that c.w has by then are sent with the first part; if there is none, they are
-// taken back. Of a file that only its headers are asked of nothing is made.
+// taken back. Of a file that only its headers are asked of nothing is made. It returns traffic.ErrBusy if too many files are on their way to
+// the caller.
 func (c *call) stream(media string, headers map[string]string, write func(to *bufio.Writer) error) (reply, error) {
 	h := c.w.Header()
 	for name, value := range headers {
@@ -62,7 +63,11 @@ func (c *call) stream(media string, headers map[string]string, write func(to *bu
 		c.w.WriteHeader(http.StatusOK)
 		return reply{sent: true}, nil
 	}
-	err := c.longer(streamTime)
+	end, err := c.service.files.Begin(c.principal)
+	if err == nil {
+		defer end()
+		err = c.longer(streamTime)
+	}
 	if err == nil {
 		to := bufio.NewWriterSize(&part{c: c, control: http.NewResponseController(c.w), media: media}, partSize)
 		if err = write(to); err == nil {

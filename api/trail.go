@@ -183,6 +183,11 @@ func exportAudit(c *call) (reply, error) {
 	if c.query.wrong != nil {
 		return reply{}, c.query.wrong
 	}
+	end, err := c.service.files.Begin(c.principal)
+	if err != nil {
+		return reply{}, err
+	}
+	defer end()
 	if any, err := trail.Taken(c.ctx, c.actor(), c.guarded(), filter, after); err != nil {
 		return reply{}, err
 	} else if !any {

@@ -7,14 +7,16 @@ import (
 	"mizan/ledger/postgres"
 )
 
-// Giving way: what is told from the books has no hurry, and posting has. While anybody posts, such work goes on for a share of its time
+// Giving way: what is told from the books has no hurry, and posting has. While others post, such work goes on for a share of its time
 // and waits for the rest, so that what is posted finds a free machine; on a ledger at rest it does not wait at all, and in all it waits
 // so long at most. How long it takes must change nothing of what it finds.
 
 // Courtesy is how work gives way. All but Wait are needed.
 type Courtesy struct {
-	// Share is the part of its time, in percent from 1 to 100, that it works while anybody posts. 100 never waits.
+	// Share is the part of its time, in percent from 1 to 100, that it works while others post. 100 never waits.
 	Share int
+	// Light is how many transactions a second may be posted in all books together without it waiting, 0 for none.
+	Light int
 	// Longest bounds one wait, InAll all of them together.
 	Longest, InAll time.Duration
 	// Now is the clock by which it works, Wait waits by the same clock; nil for the machine's.
@@ -31,9 +33,9 @@ type GivingWay struct {
 	Left     time.Duration
 	pool     *postgres.Pool
 	courtesy Courtesy
-	// since is when it last rested, and at how far all books were then, 0 before the first time.
-	since time.Time
-	at    int64
+	// since is when it last rested; at is how far all books were when it began to, 0 before the first time, and seen when that was.
+	since, seen time.Time
+	at          int64
 }
 
 // GiveWay begins work that gives way.
@@ -41,8 +43,8 @@ func (l *Ledger) GiveWay(c Courtesy) *GivingWay {
 	return &GivingWay{Left: c.InAll, pool: l.pool, courtesy: c, since: c.Now()}
 }
 
-// Rest waits in proportion to the time that was worked since it last rested, if anything was posted meanwhile. The first time it only
-// looks how far the books are.
+// Rest waits in proportion to the time that was worked since it last rested, if more was posted meanwhile than is light. The first time it
+// only looks how far the books are.
 func (g *GivingWay) Rest(ctx context.Context) error {
 	c := &g.courtesy
 	if c.Share >= 100 || g.Left <= 0 {
@@ -52,8 +54,10 @@ func (g *GivingWay) Rest(ctx context.Context) error {
 	if err := g.pool.QueryRow(ctx, sqlAllSequences).Scan(&at); err != nil {
 		return err
 	}
-	worked := c.Now().Sub(g.since)
-	if at > g.at && g.at > 0 && worked > 0 {
+	now := c.Now()
+	worked, posted := now.Sub(g.since), at-g.at
+	light := time.Duration(c.Light) * now.Sub(g.seen) // in transactions of a second each
+	if g.at > 0 && worked > 0 && posted > 0 && time.Duration(posted)*time.Second > light {
 		rest := min(worked, c.Longest) * time.Duration(100-c.Share) / time.Duration(c.Share)
 		rest = min(rest, c.Longest, g.Left)
 		g.Left -= rest
@@ -61,7 +65,7 @@ func (g *GivingWay) Rest(ctx context.Context) error {
 			return err
 		}
 	}
-	g.since, g.at = c.Now(), at
+	g.since, g.seen, g.at = c.Now(), now, at
 	return nil
 }
 

@@ -6,6 +6,7 @@
 package migrations
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"embed"
@@ -127,6 +128,8 @@ type file struct {
 	name    string
 	version int64
 	sum     string
+	// beside says that it makes or drops indexes beside the work that goes on, and does nothing else.
+	beside bool
 }
 
 // list returns the migrations in order of version.
@@ -152,7 +155,7 @@ func list(fsys fs.FS) ([]file, error) {
 			return nil, err
 		}
 		sum := sha256.Sum256(content)
-		files = append(files, file{name, version, hex.EncodeToString(sum[:])})
+		files = append(files, file{name, version, hex.EncodeToString(sum[:]), bytes.Contains(content, []byte("INDEX CONCURRENTLY"))})
 	}
 	return files, nil
 }
@@ -195,32 +198,54 @@ func apply(ctx context.Context, ownerURL string, fsys fs.FS, released string, op
 		if err := remember(ctx, conn, files, version); err != nil {
 			return result, fmt.Errorf("remember the checksums: %w", err)
 		}
-		if err := up(ctx, config, fsys, &result); err != nil {
+		if err := up(ctx, config, files, fsys, &result); err != nil {
 			return result, err
 		}
 	}
 	return result, publish(ctx, conn)
 }
 
-// up applies what is pending. The caller holds the lock, so that goose needs none of its own.
-func up(ctx context.Context, config *pgx.ConnConfig, fsys fs.FS, result *Result) error {
-	db := stdlib.OpenDB(*config)
-	defer db.Close()
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, fsys, goose.WithDisableGlobalRegistry(true))
+// up applies what is pending, one file after the other. The caller holds the lock, so that goose needs none of its own. What an index that is
+// made beside the work that goes on waits for are the readers who began before it, however long they read. Nobody waits for it meanwhile, so
+// that it has its time: an end to its wait would throw away all that it had read.
+func up(ctx context.Context, config *pgx.ConnConfig, files []file, fsys fs.FS, result *Result) error {
+	patient := config.Copy()
+	patient.RuntimeParams["lock_timeout"] = "0"
+	brief, err := provide(config, fsys)
 	if err != nil {
-		return fmt.Errorf("read the migrations: %w", err)
+		return err
 	}
-	done, err := provider.Up(ctx)
-	var partial *goose.PartialError
-	if errors.As(err, &partial) {
-		done = partial.Applied
-	}
-	for _, d := range done {
-		result.Applied = append(result.Applied, path.Base(d.Source.Path))
-		result.To = d.Source.Version
-	}
+	defer func() { _ = brief.Close() }()
+	long, err := provide(patient, fsys)
 	if err != nil {
-		return fmt.Errorf("apply the migrations: %w", err)
+		return err
+	}
+	defer func() { _ = long.Close() }()
+	for _, f := range files {
+		if f.version <= result.From {
+			continue
+		}
+		provider := brief
+		if f.beside {
+			provider = long
+		}
+		done, err := provider.UpTo(ctx, f.version)
+		if err != nil {
+			return fmt.Errorf("apply the migrations: %w", err)
+		}
+		for _, d := range done {
+			result.Applied = append(result.Applied, path.Base(d.Source.Path))
+			result.To = d.Source.Version
+		}
 	}
 	return nil
+}
+
+// provide returns what applies files by sessions of the configuration. Closing it closes them.
+func provide(config *pgx.ConnConfig, fsys fs.FS) (*goose.Provider, error) {
+	provider, err := goose.NewProvider(goose.DialectPostgres, stdlib.OpenDB(*config), fsys, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return nil, fmt.Errorf("read the migrations: %w", err)
+	}
+	return provider, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -187,6 +188,84 @@ func TestApplyWaitsBrieflyForALock(t *testing.T) {
 	}
 	if result, err := migrations.ApplyFiles(t.Context(), db.OwnerURL, set, "", opts); err != nil || result.To != 2 {
 		t.Errorf("%+v, %v", result, err)
+	}
+}
+
+// TestIndexesBeside: an index that is made beside the work that goes on waits for the readers who began before it, for as long as they read.
+func TestIndexesBeside(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t, pgtest.Unmigrated())
+	set := files("00001_first.sql", "CREATE TABLE first (n int); CREATE TABLE other (n int);")
+	if _, err := migrations.ApplyFiles(t.Context(), db.OwnerURL, set, "", unreleased); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(t.Context(), db.OwnerURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	if _, err := conn.Exec(t.Context(), `BEGIN; INSERT INTO first VALUES (1)`); err != nil {
+		t.Fatal(err)
+	}
+	set["00002_index.sql"] = &fstest.MapFile{Data: []byte("-- +goose NO TRANSACTION\n-- +goose Up\nDROP INDEX CONCURRENTLY IF EXISTS first_n;\nCREATE INDEX CONCURRENTLY first_n ON first (n);\n")}
+	set["00003_alter.sql"] = files("00003_alter.sql", "ALTER TABLE other ADD COLUMN m int;")["00003_alter.sql"]
+	done := make(chan error, 1)
+	go func() {
+		_, err := migrations.ApplyFiles(t.Context(), db.OwnerURL, set, "", migrations.Options{Unreleased: true, LockTimeout: time.Millisecond})
+		done <- err
+	}()
+	looker, err := pgx.Connect(t.Context(), db.OwnerURL) // who is in a transaction sees one and the same activity
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer looker.Close(context.WithoutCancel(t.Context()))
+	waits := func() (n int) {
+		if err := looker.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'CREATE INDEX%'
+			AND clock_timestamp() - query_start > interval '20 milliseconds'`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for waits() == 0 {
+		select {
+		case err := <-done:
+			t.Fatalf("it did not wait: %v", err)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	if _, err := conn.Exec(t.Context(), `COMMIT`); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Errorf("the reader has ended: %v", err)
+	}
+}
+
+// TestBesideIsAlone: a file that may wait for long does nothing that others would wait for meanwhile.
+func TestBesideIsAlone(t *testing.T) {
+	t.Parallel()
+	names, err := fs.Glob(migrations.Files(), "*.sql")
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	found := 0
+	for _, name := range names {
+		content, err := fs.ReadFile(migrations.Files(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(content), "INDEX CONCURRENTLY") {
+			continue
+		}
+		found++
+		for statement := range strings.SplitSeq(regexp.MustCompile(`(?m)^--.*$`).ReplaceAllString(string(content), ""), ";") {
+			if s := strings.TrimSpace(statement); s != "" && !regexp.MustCompile(`^(CREATE( UNIQUE)?|DROP) INDEX CONCURRENTLY `).MatchString(s) {
+				t.Errorf("%s: beside indexes it has %s", name, s)
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no migration makes an index beside the work that goes on")
 	}
 }
 

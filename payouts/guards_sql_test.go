@@ -2,6 +2,7 @@ package payouts
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -84,6 +85,87 @@ func TestNothingBehindTheService(t *testing.T) {
 	}
 	if found(told.Untold) || !found(more.Untold) || len(more.Untold) != len(told.Untold)+1 || more.Looked != told.Looked+1 {
 		t.Errorf("before %+v, after %+v", told, more)
+	}
+}
+
+// TestPlantedAndCoveredUp: what somebody wrote behind the service is found also when an ordinary act came after it, and a payout that names
+// another account than its destination's is found, and has no destination that it could be sent to.
+func TestPlantedAndCoveredUp(t *testing.T) {
+	t.Parallel()
+	h := newRunHouse(t)
+	who := usd("seller", "sel_a")
+	h.ready(who, true)
+	h.move(who, "available", 5000)
+	places := func() (places []string) {
+		t.Helper()
+		told, err := h.Told(t.Context(), h.book)
+		h.must(err)
+		for _, c := range told.Untold {
+			places = append(places, c.Act+" "+c.Place)
+		}
+		return places
+	}
+	before := places()
+	planted := func(want string) {
+		t.Helper()
+		got := places()
+		if !slices.Contains(got, want) || slices.Contains(before, want) {
+			t.Errorf("found %q, want %s", got, want)
+		}
+	}
+	plant := func() {
+		t.Helper()
+		_, err := h.db.Pool.Exec(t.Context(), `INSERT INTO payout_standings SELECT (jsonb_populate_record(s, jsonb_build_object('version', s.version + 1))).* FROM payout_standings s WHERE s.book_id = $1 AND s.payee = 'sel_a' ORDER BY s.version DESC LIMIT 1`, h.book.ID)
+		h.must(err)
+	}
+	plant()
+	var version int
+	h.must(h.db.Pool.QueryRow(t.Context(), `SELECT max(version) FROM payout_standings WHERE book_id = $1 AND payee = 'sel_a'`, h.book.ID).Scan(&version))
+	want := fmt.Sprintf("payee.standing_changed sel_a/%d", version)
+	planted(want)
+	plant()
+	planted(want)
+
+	h.set(h.clock().Add(time.Minute))
+	run, err := h.StartRun(t.Context(), finance, h.book, "a run by hand")
+	h.must(err)
+	_, err = h.CarryOn(t.Context(), h.turn(h.clock()))
+	h.must(err)
+	list := h.payouts(run.ID)
+	if len(list) != 1 {
+		t.Fatalf("%+v", list)
+	}
+	owner, err := pgx.Connect(t.Context(), h.db.OwnerURL)
+	h.must(err)
+	defer func() { _ = owner.Close(context.Background()) }()
+	_, err = owner.Exec(t.Context(), `ALTER TABLE payout_runs DISABLE TRIGGER moves_on`)
+	h.must(err)
+	_, err = owner.Exec(t.Context(), `UPDATE payout_runs SET state = 'done', ended_at = now() WHERE book_id = $1 AND id = $2`, h.book.ID, run.ID)
+	h.must(err)
+	_, err = owner.Exec(t.Context(), `ALTER TABLE payout_runs ENABLE ALWAYS TRIGGER moves_on`)
+	h.must(err)
+	planted("payout_run.release " + run.ID)
+
+	proof, err := h.Verify(t.Context(), h.book)
+	h.must(err)
+	if !proof.Sound() {
+		t.Fatalf("%+v", proof.Broken)
+	}
+	_, err = owner.Exec(t.Context(), `UPDATE payouts SET rail_account = 'acct_eve' WHERE book_id = $1 AND id = $2`, h.book.ID, list[0].ID)
+	h.must(err)
+	proof, err = h.Verify(t.Context(), h.book)
+	h.must(err)
+	if want := (Broken{list[0].ID, "it is sent to another account than its destination's"}); !slices.Contains(proof.Broken, want) {
+		t.Errorf("found %+v", proof.Broken)
+	}
+	for account, want := range map[string]string{"acct_eve": DestinationRetired, list[0].RailAccount: DestinationActive} {
+		p := list[0]
+		p.RailAccount = account
+		state, err := h.destinationState(t.Context(), h.book, &carried{Payout: p})
+		h.must(err)
+		if state != want {
+			t.Errorf("the destination of a payout to %s is %s, want %s", account, state, want)
+		}
 	}
 }
 

@@ -152,7 +152,7 @@ func (m *waiting) makeOld(state uint8) {
 // destination is the state of the payee's destination.
 func (v *walk) destination() (state string) {
 	v.t.Helper()
-	if err := v.db.Pool.QueryRow(v.t.Context(), sqlDestinationState, v.book.ID, v.dst).Scan(&state, new(string)); err != nil {
+	if err := v.db.Pool.QueryRow(v.t.Context(), `SELECT state FROM payout_destinations WHERE book_id = $1 AND id = $2`, v.book.ID, v.dst).Scan(&state); err != nil {
 		v.t.Fatal(err)
 	}
 	return state

@@ -521,6 +521,9 @@ func TestSpecialPayouts(t *testing.T) {
 	h.ready(who, true)
 	h.move(who, "blocked", 12_000)
 	court := Destination{ID: "dst_court00000000001", State: DestinationActive, Rail: RailBank, Account: "court_1", Mode: "manual"}
+	_, err := h.db.Pool.Exec(t.Context(), `INSERT INTO payout_destinations (book_id, id, payee, rail, account, currencies, mode, state, created_at, active_since, changed_at)
+		VALUES ($1, $2, 'court_ny', $3, $4, '{USD}', $5, $6, now(), now(), now())`, h.book.ID, court.ID, court.Rail, court.Account, court.Mode, court.State)
+	h.must(err)
 	pay := func(x Special) (p Payout, err error) {
 		err = h.db.Pool.Tx(t.Context(), func(tx pgx.Tx) error {
 			p, err = h.PaySpecialTx(t.Context(), tx, deed{Actor: finance, Approval: "apr_1"}, h.book, x)

@@ -38,7 +38,7 @@ SELECT p.id, p.look_at FROM payouts p
    AND (p.lease_until IS NULL OR p.lease_until < clock_timestamp())
  ORDER BY p.look_at, p.id LIMIT $7`
 
-	sqlDestinationState = `SELECT state, payee FROM payout_destinations WHERE book_id = $1 AND id = $2`
+	sqlDestinationState = `SELECT state, payee, rail = $3 AND account = $4 FROM payout_destinations WHERE book_id = $1 AND id = $2`
 )
 
 // runsUnsent returns the runs that have something to send, the oldest first.
@@ -73,12 +73,13 @@ func (s *Service) dueIn(ctx context.Context, book ledger.Book, state string, now
 	return ids, last, err
 }
 
-// destinationState returns the state of the payout's destination. One that is not known is retired, and one of somebody who
-// was the payee's guardian is a former one.
+// destinationState returns the state of the payout's destination. One that is not known, or is another account than the payout names, is
+// retired, and one of somebody who was the payee's guardian is a former one.
 func (s *Service) destinationState(ctx context.Context, book ledger.Book, c *carried) (state string, err error) {
 	var owner string
-	err = s.pool.QueryRow(ctx, sqlDestinationState, book.ID, c.Destination).Scan(&state, &owner)
-	if errors.Is(err, pgx.ErrNoRows) {
+	var same bool
+	err = s.pool.QueryRow(ctx, sqlDestinationState, book.ID, c.Destination, c.Rail, c.RailAccount).Scan(&state, &owner, &same)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && !same {
 		return DestinationRetired, nil
 	}
 	if err != nil || owner == c.Receiver || c.Receiver != c.Holder.ID {
@@ -94,7 +95,7 @@ func (s *Service) destinationState(ctx context.Context, book ledger.Book, c *car
 const sqlKeptOf = `
 SELECT c.id FROM payouts c
  WHERE c.book_id = $1 AND c.id = ANY($2)
-   AND (` + keptBack + ` OR EXISTS (SELECT FROM payout_destinations d WHERE d.book_id = c.book_id AND d.id = c.destination AND d.state <> 'active'))`
+   AND (` + keptBack + ` OR EXISTS (SELECT FROM payout_destinations d WHERE d.book_id = c.book_id AND d.id = c.destination AND (d.state <> 'active' OR d.rail <> c.rail OR d.account <> c.rail_account)))`
 
 // KeptBack returns which of the instructions may not be carried out any more, because something came after their order: a hold, a
 // lost verification, another destination. It is for rails on which an order waits before it leaves.

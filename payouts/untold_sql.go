@@ -11,6 +11,7 @@ import (
 // agreed, and runs that a second person released.
 
 const (
+	// Every version counts and not the newest alone: money may have gone by one that another came after.
 	claimDestinations guard.Claims = `
 SELECT d.id, 'payee:' || d.payee, 'payout_destination.set', '"id":"' || d.id || '"' FROM payout_destinations d
  WHERE d.book_id = $1 AND d.id > $2 ORDER BY d.id LIMIT $3`
@@ -18,17 +19,19 @@ SELECT d.id, 'payee:' || d.payee, 'payout_destination.set', '"id":"' || d.id || 
 SELECT h.id, 'payee:' || h.payee, 'payout_hold.released', '"id":"' || h.id || '"' FROM payout_holds h
  WHERE h.book_id = $1 AND h.id > $2 AND h.released_at IS NOT NULL ORDER BY h.id LIMIT $3`
 	claimStandings guard.Claims = `
-SELECT DISTINCT ON (s.payee) s.payee, 'payee:' || s.payee, 'payee.standing_changed', '"version":' || s.version || ',' FROM payout_standings s
- WHERE s.book_id = $1 AND s.payee > $2 ORDER BY s.payee, s.version DESC LIMIT $3`
+SELECT s.payee || '/' || s.version, 'payee:' || s.payee, 'payee.standing_changed', '"version":' || s.version || ',' FROM payout_standings s
+ WHERE s.book_id = $1 AND (s.payee, s.version) > (split_part($2, '/', 1), coalesce(nullif(split_part($2, '/', 2), ''), '0')::int) ORDER BY s.payee, s.version LIMIT $3`
 	claimPolicies guard.Claims = `
 SELECT p.version, 'payout_policy:' || p.version, 'payout_policy.activated', '' FROM payout_policies p
  WHERE p.book_id = $1 AND p.version > $2 ORDER BY p.version LIMIT $3`
 	claimOverrides guard.Claims = `
-SELECT DISTINCT ON (o.payee) o.payee, 'payee:' || o.payee, 'payout_override.changed', '"version":' || o.version || '}' FROM payout_overrides o
- WHERE o.book_id = $1 AND o.payee > $2 ORDER BY o.payee, o.version DESC LIMIT $3`
+SELECT o.payee || '/' || o.version, 'payee:' || o.payee, 'payout_override.changed', '"version":' || o.version || '}' FROM payout_overrides o
+ WHERE o.book_id = $1 AND (o.payee, o.version) > (split_part($2, '/', 1), coalesce(nullif(split_part($2, '/', 2), ''), '0')::int) ORDER BY o.payee, o.version LIMIT $3`
+	// A run by hand that pays somebody is always released by a person, so that one which went on without is claimed as well.
 	claimReleasedRuns guard.Claims = `
 SELECT r.id, 'run:' || r.id, 'payout_run.release', '' FROM payout_runs r
- WHERE r.book_id = $1 AND r.id > $2 AND r.state = 'released' ORDER BY r.id LIMIT $3`
+ WHERE r.book_id = $1 AND r.id > $2 AND (r.state = 'released' OR r.trigger = 'manual' AND r.paid > 0 AND (r.state = 'done' OR r.state = 'waiting' AND r.needs = '{}'))
+ ORDER BY r.id LIMIT $3`
 	// A payout that needed a person is released with its run, also where the run itself needed none. Those that wait are passed by, so
 	// that a page never reads more rows than it has.
 	claimReleasedPayouts guard.Claims = `

@@ -23,14 +23,15 @@ SELECT p.id, p.account_id, p.number, p.consumed_from, p.consumed_through, p.amou
   LEFT JOIN LATERAL (SELECT sum(x.amount)::bigint AS amount, max(x.debits_after) AS debits_after, (array_agg(x.balance_after ORDER BY x.line DESC))[1] AS balance_after, count(*) AS lines
                        FROM entries x WHERE x.book_id = $1 AND x.account_id = p.account_id AND x.sequence = p.created_sequence) e ON true
  ORDER BY p.account_id, p.number`
-	// What of a payout's life the books have, each under the reference that it has for ever.
+	// What of a payout's life the books have, each under the reference that it has for ever, and whether its destination is where it goes.
 	sqlProveStates = `
-SELECT p.id, p.state, p.returned_at IS NOT NULL, coalesce(string_agg(split_part(k.reference, ':', 1), ' ' ORDER BY k.n), '')
-  FROM (SELECT x.id, x.state, x.returned_at FROM payouts x WHERE x.book_id = $1 AND x.id > $2 ORDER BY x.id LIMIT $3) p
+SELECT p.id, p.state, p.returned_at IS NOT NULL, d.account IS NOT NULL, coalesce(string_agg(split_part(k.reference, ':', 1), ' ' ORDER BY k.n), '')
+  FROM (SELECT x.id, x.state, x.returned_at, x.destination, x.rail, x.rail_account FROM payouts x WHERE x.book_id = $1 AND x.id > $2 ORDER BY x.id LIMIT $3) p
   LEFT JOIN LATERAL (
        SELECT e.n, r.reference FROM unnest(ARRAY['payout.submitted', 'payout.paid', 'payout.failed', 'payout.cancelled', 'payout.returned']) WITH ORDINALITY e (name, n)
          JOIN LATERAL (SELECT y.reference FROM transaction_references y WHERE y.book_id = $1 AND y.reference = e.name || ':' || p.id LIMIT 1) r ON true) k ON true
- GROUP BY p.id, p.state, p.returned_at ORDER BY p.id`
+  LEFT JOIN LATERAL (SELECT y.account FROM payout_destinations y WHERE y.book_id = $1 AND y.id = p.destination AND y.rail = p.rail AND y.account = p.rail_account LIMIT 1) d ON true
+ GROUP BY p.id, p.state, p.returned_at, d.account ORDER BY p.id`
 	sqlProvePage = `
 SELECT p.run_id, p.id, p.currency, p.amount, p.fee
   FROM payouts p WHERE p.book_id = $1 AND (p.run_id, p.id) > ($2, $3) ORDER BY p.run_id, p.id LIMIT $4`
@@ -141,7 +142,8 @@ var postedOf = map[string]string{
 	Paid: "payout.submitted payout.paid", Failed: "payout.submitted payout.failed",
 }
 
-// proveStates proves that each payout is as far as the books say: a state and what it posts are of one transaction.
+// proveStates proves that each payout is as far as the books say: a state and what it posts are of one transaction. And that it goes to the
+// account of its destination, which no act changes.
 func (s *Service) proveStates(ctx context.Context, book ledger.Book, proof *Proof) error {
 	for id := ""; ; {
 		seen := 0
@@ -151,9 +153,12 @@ func (s *Service) proveStates(ctx context.Context, book ledger.Book, proof *Proo
 				return err
 			}
 			var state, posted string
-			var returned bool
-			_, err = pgx.ForEachRow(rows, []any{&id, &state, &returned, &posted}, func() error {
+			var returned, decided bool
+			_, err = pgx.ForEachRow(rows, []any{&id, &state, &returned, &decided, &posted}, func() error {
 				seen++
+				if !decided {
+					proof.find(id, "it is sent to another account than its destination's")
+				}
 				due := postedOf[state]
 				if returned {
 					due += " payout.returned"

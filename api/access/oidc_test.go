@@ -222,6 +222,7 @@ func TestRefusedIDTokens(t *testing.T) {
 		"a log-out token":         func(header, _ map[string]any) { header["typ"] = "logout+jwt" },
 		"crit":                    func(header, _ map[string]any) { header["crit"] = []string{"x"} },
 		"no algorithm":            func(header, _ map[string]any) { header["alg"] = "none" },
+		"a shared secret":         func(header, _ map[string]any) { header["alg"] = "HS256" },
 		"an unknown key":          func(header, _ map[string]any) { header["kid"] = "canary" },
 		"more than is to be read": claim("groups", strings.Repeat("canary", 3000)),
 	} {

@@ -229,6 +229,20 @@ func (c *console) bankAround(ctx context.Context, who cashier, p *bankFilesPage)
 	return err
 }
 
+// lineAfter is the line of a file after which a page's address says that it begins, 0 if it says nothing. A line beyond those that any file
+// can have is none.
+func lineAfter(r *http.Request) (int, error) {
+	q := r.URL.Query().Get("after")
+	if q == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(q, 10, 32)
+	if err != nil || n < 0 {
+		return 0, errQuery
+	}
+	return int(n), nil
+}
+
 // bankFileAt reads a currency and a number from an address.
 func bankFileAt(s string) (money.Currency, int64, error) {
 	currency, number, _ := strings.Cut(s, "-")
@@ -288,11 +302,11 @@ func (c *console) bankFile(ctx context.Context, who cashier, r *http.Request) (a
 	}
 	name := c.names(ctx, who.visit, []string{f.FetchedBy, f.SentBy, f.VoidBy})
 	p.Fetched, p.Sent, p.Voided = name(f.FetchedBy), name(f.SentBy), name(f.VoidBy)
-	after := 0
-	if q := r.URL.Query().Get("after"); q != "" {
-		if after, err = strconv.Atoi(q); err != nil || after < 0 {
-			return answer{}, errQuery
-		}
+	after, err := lineAfter(r)
+	if err != nil {
+		return answer{}, err
+	}
+	if after > 0 {
 		p.First = p.File.Link
 	}
 	lines, err := c.Bank.Payments(ctx, who.book, currency, number, after, bankPaymentsPerPage+1)
@@ -394,11 +408,11 @@ func (c *console) bankReport(ctx context.Context, who cashier, r *http.Request) 
 	}
 	p := bankReportPage{payHead: c.payHead(who, "bank_files"), Report: who.bankReportLine(report)}
 	p.Received = c.names(ctx, who.visit, []string{report.ReceivedBy})(report.ReceivedBy)
-	after := 0
-	if q := r.URL.Query().Get("after"); q != "" {
-		if after, err = strconv.Atoi(q); err != nil || after < 0 {
-			return answer{}, errQuery
-		}
+	after, err := lineAfter(r)
+	if err != nil {
+		return answer{}, err
+	}
+	if after > 0 {
 		p.First = p.Report.Link
 	}
 	items, err := c.Bank.ReportItems(ctx, who.book, digest, after, bankPaymentsPerPage+1)

@@ -223,7 +223,7 @@ func TestBankFilesOfOthers(t *testing.T) {
 	for _, path := range []string{"/bank-files/GBP/2", "/bank-files/GBP/0", "/bank-files/ZZZ/1", "/bank-files/GBP/x", "/bank-reports/x", "/bank-reports/" + strings.Repeat("0", 64)} {
 		b.get(at+path, 404)
 	}
-	for _, path := range []string{"/bank-files?state=lost", "/bank-files?after=x", "/bank-files/GBP/1?after=x"} {
+	for _, path := range []string{"/bank-files?state=lost", "/bank-files?after=x", "/bank-files/GBP/1?after=x", "/bank-files/GBP/1?after=-1", "/bank-files/GBP/1?after=2147483648", "/bank-files/GBP/1?after=9223372036854775808"} {
 		b.get(at+path, 400)
 	}
 }

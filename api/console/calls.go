@@ -264,7 +264,7 @@ func askedOf(name string, r *http.Request) map[string]string {
 				asked[param] = day.Format(time.RFC3339)
 			}
 		}
-	case "imports", "inbound":
+	case "imports", "inbound", "recon-source", "periods":
 		asked["order"] = "desc"
 	case "decision":
 		if h, err := holderAt(r.PathValue("holder")); err == nil {

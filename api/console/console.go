@@ -23,6 +23,7 @@ import (
 
 	"mizan/api/access"
 	"mizan/api/console/pdf"
+	"mizan/api/traffic"
 	"mizan/ledger"
 	"mizan/ledger/commerce"
 	"mizan/ledger/commerce/intake"
@@ -98,6 +99,9 @@ type Config struct {
 	Version string
 	// Open shows the books to everyone who can reach a loopback address. Without it they are shown to whom they concern.
 	Open bool
+	// Files count the files that are on their way to each visitor, together with those of other doors that are given the same; nil counts
+	// those of the pages alone.
+	Files *traffic.Files
 	// Patience is how long the reader of a file may take for one part of it; ten minutes if it is zero.
 	Patience time.Duration
 	// Log receives failures, which pages do not explain; nil discards them.
@@ -141,8 +145,6 @@ type console struct {
 	// uploading holds a place for each file that is being taken, drafting one for each draft of rules that is being judged, listing one for
 	// each list that is handed out as a file.
 	uploading, drafting, listing chan struct{}
-	// taking are the files that are on their way to each visitor.
-	taking takers
 }
 
 // New returns a handler for /, /books, /console, /portal, /sign-in, /sign-out and below, /r, /c, /language, and /assets. It panics if what an
@@ -154,6 +156,9 @@ func New(config Config) http.Handler {
 	if len(config.FormKey) == 0 {
 		config.FormKey = make([]byte, 32)
 		rand.Read(config.FormKey) // never fails: the program ends instead
+	}
+	if config.Files == nil {
+		config.Files = new(traffic.Files)
 	}
 	c := &console{Config: config, crossOrigin: http.NewCrossOriginProtection(), uploading: make(chan struct{}, uploadsAtOnce), drafting: make(chan struct{}, uploadsAtOnce), listing: make(chan struct{}, listsAtOnce)}
 	if len(config.Operations) > 0 {

@@ -4,14 +4,10 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
-	"sync"
 	"time"
 
-	"mizan/api/access"
-	"mizan/api/traffic"
 	"mizan/ledger/fault"
 )
 
@@ -23,8 +19,6 @@ const (
 	fileTime = 2 * time.Hour
 	// partTime is what a reader may take for a part unless the console was told otherwise.
 	partTime = 10 * time.Minute
-	// filesEach is how many files one visitor takes at once.
-	filesEach = 2
 	// partSize is the size of a part. What fails before the first one is full is still a page.
 	partSize = 64 << 10
 )
@@ -63,36 +57,6 @@ func (d *download) grant(more time.Duration) error {
 	return nil
 }
 
-// takers count the files that are on their way to each visitor.
-type takers struct {
-	mu    sync.Mutex
-	files map[string]int
-}
-
-// take begins a file of a visitor, and returns what ends it, or traffic.ErrBusy if too many are on their way to them.
-func (t *takers) take(p access.Principal) (done func(), err error) {
-	who := fmt.Sprintf("%d %s %q", p.Kind, p.ID, p.Books) // the same id names another payee in each book
-	if p.Kind == access.Person {
-		who = p.ID
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.files[who] >= filesEach {
-		return nil, traffic.ErrBusy
-	}
-	if t.files == nil {
-		t.files = map[string]int{}
-	}
-	t.files[who]++
-	return func() {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		if t.files[who]--; t.files[who] == 0 {
-			delete(t.files, who)
-		}
-	}, nil
-}
-
 // attach writes a file that is made while it leaves, within the time of ctx. What breaks off does not look whole.
 func (c *console) attach(ctx context.Context, w http.ResponseWriter, r *http.Request, contentType, name string, write func(io.Writer) error) {
 	c.attachAs(ctx, w, r, func(h http.Header) {
@@ -103,7 +67,7 @@ func (c *console) attach(ctx context.Context, w http.ResponseWriter, r *http.Req
 
 // attachAs is attach for a file whose headers are known only when its first part leaves.
 func (c *console) attachAs(ctx context.Context, w http.ResponseWriter, r *http.Request, set func(http.Header), write func(io.Writer) error) {
-	done, err := c.taking.take(visitOf(ctx).principal())
+	done, err := c.Files.Begin(visitOf(ctx).principal())
 	if err != nil {
 		c.fail(w, r, err)
 		return

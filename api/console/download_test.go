@@ -150,7 +150,7 @@ func twoAtOnce(t *testing.T, h *house, b *browser, path string) {
 	t.Helper()
 	reader := slow{begun: make(chan struct{}), let: make(chan struct{})}
 	var taking sync.WaitGroup
-	for range filesEach {
+	for range 2 {
 		r, w := asksFor(t, b, "https://"+testHost, path), reader
 		w.ResponseRecorder = httptest.NewRecorder()
 		taking.Go(func() { h.ServeHTTP(w, r) })

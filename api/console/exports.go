@@ -330,10 +330,12 @@ func (c *console) exportContent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Reports.Fetched(ctx, who.actor(), e); err != nil {
-		return err
-	}
-	c.attach(ctx, w, r, e.Format.MediaType(), h.FileName(e.Format), func(w io.Writer) error { return c.Reports.Content(ctx, who.book, e.ID, w) })
+	c.attach(ctx, w, r, e.Format.MediaType(), h.FileName(e.Format), func(w io.Writer) error {
+		if err := c.Reports.Fetched(ctx, who.actor(), e); err != nil {
+			return err
+		}
+		return c.Reports.Content(ctx, who.book, e.ID, w)
+	})
 	return nil
 }
 

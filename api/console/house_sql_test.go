@@ -294,6 +294,9 @@ func (b *browser) send(method, path string, form url.Values) (int, page) {
 			b.cookies[c.Name] = c
 		}
 	}
+	if kept := !isPublic(path) && !strings.HasPrefix(path, "/assets/"); kept && (w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("ETag") != "") {
+		b.h.t.Errorf("%s %s may be kept by a browser or a proxy: %v", method, path, w.Header())
+	}
 	p := page{source: w.Body.String(), header: w.Header()}
 	if strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") && w.Code != http.StatusSeeOther && method != http.MethodHead {
 		if err := p.read(); err != nil {

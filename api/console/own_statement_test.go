@@ -128,7 +128,7 @@ func (h *house) statementRefusals(amy, bob *browser, at string) {
 	}
 	for path, status := range map[string]int{
 		at + "?after=1.0.1": 400, at + "?after=1.0.1.0123456789abcdef": 400, at + "?after=x": 400, at + "/file?format=exe": 400, at + "/file": 400, at + "/file?format=pdf": 409,
-		"/portal/statements?after=x": 400, "/portal/statements?after=XXX,1": 400, "/portal/statements/days?currency=XXX": 400, "/portal/statements/days?from=2026-11-30&to=2026-11-01": 400,
+		"/portal/statements?after=x": 400, "/portal/statements?after=XXX,1": 400, "/portal/statements?after=GBP,-9223372036854775808": 400, "/portal/statements?after=GBP,0": 400, "/portal/statements?after=GBP,": 400, "/portal/statements?after=GBP,9223372036854775807": 400, "/portal/statements?after=GBP,1000000": 200, "/portal/statements/days?currency=XXX": 400, "/portal/statements/days?from=2026-11-30&to=2026-11-01": 400,
 		"/portal/statements/days?from=2027-11-30&to=2027-12-01": 400, "/portal/statements/days?from='&to=%00": 400, "/portal/statements/days?currency=USD": 400, "/portal/statements/days/file?format=csv&from=x": 400,
 		"/portal/statements/month?currency=GBP&month=2026-13": 400, "/portal/statements/month?month=2026-11": 400, "/portal/statements/%00": 404, "/portal/statements/days?from=2010-01-01&to=2026-01-01": 400,
 	} {

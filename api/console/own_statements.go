@@ -138,7 +138,7 @@ func (c *console) listedStatements(ctx context.Context, r *http.Request, downloa
 	if after := q.Get("after"); after != "" {
 		currency, number, _ := strings.Cut(after, ",")
 		query.AfterCurrency = money.Currency(currency)
-		if query.AfterNumber, err = strconv.ParseInt(number, 10, 64); err != nil || !o.book.Uses(query.AfterCurrency) {
+		if query.AfterNumber, err = positive(number); err != nil || query.AfterNumber == 0 || !o.book.Uses(query.AfterCurrency) {
 			return answer{}, errQuery
 		}
 		p.First = address(p.Here, at)

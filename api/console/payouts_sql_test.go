@@ -413,6 +413,14 @@ func TestPayeePage(t *testing.T) {
 	const payee = at + "/payees/cre_amy"
 	p := b.get(payee, 200)
 	p.has(t, "unverified", "Available 500.00", "There is no account to pay to", "Nothing holds the payee's money back", "No run has decided about this payee yet", "next run")
+	for value, status := range map[string]int{
+		"": 200, "2026-11-20T10:00:00Z,1": 200, "2026-11-20T10:00:00.000000001+03:00,2": 200, "0001-01-01T00:00:00Z,1": 200, "9999-12-31T23:59:59Z,9223372036854775807": 200,
+		"x": 400, ",": 400, ",1": 400, "2026-11-20T10:00:00Z": 400, "2026-11-20T10:00:00Z,": 400, "2026-11-20,1": 400, "2026-02-30T10:00:00Z,1": 400, "2026-11-20T10:00:00Z,0": 400, "2026-11-20T10:00:00Z,-1": 400,
+		"2026-11-20T10:00:00Z,1.5": 400, "2026-11-20T10:00:00Z,1,2": 400, "2026-11-20T10:00:00Z,x": 400, "2026-11-20T10:00:00Z,9223372036854775808": 400, "2026-11-20T10:00:00Z,\x00": 400, "0000-01-01T00:00:00Z,1": 400,
+		"9999-12-31T23:59:59-23:59,1": 400, "2026-11-20T10:00:00Z,١": 400, strings.Repeat("2", 5000): 400,
+	} {
+		b.get(payee+"?"+url.Values{"holds-after": {value}}.Encode(), status)
+	}
 
 	change := url.Values{"verification": {"verified"}, "category": {""}, "business": {"open"}, "document": {""}, "reason": {"Looked at the passport."}}
 	b.press(p, payee+"/standing", change, http.StatusBadRequest).has(t, "Name the document that shows who the payee is", "Looked at the passport.")

@@ -229,6 +229,11 @@ func (p *reconPage) suspends(s reconcile.SuspenseAge) {
 
 // compareInside holds the book against itself.
 func (c *console) compareInside(ctx context.Context, who cashier, _ *http.Request) (string, error) {
+	end, err := c.Reconcile.Begin()
+	if err != nil {
+		return "", err
+	}
+	defer end()
 	run, err := c.Reconcile.CompareInside(ctx, c.turnOf(who), who.book)
 	return who.runAt(run.ID), err
 }

@@ -182,6 +182,11 @@ func (c *console) compareSource(ctx context.Context, who cashier, r *http.Reques
 	if err != nil {
 		return "", err
 	}
+	end, err := c.Reconcile.Begin()
+	if err != nil {
+		return "", err
+	}
+	defer end()
 	turn := c.turnOf(who)
 	run, err := c.Reconcile.CompareSource(ctx, turn, s)
 	if err != nil {

@@ -493,6 +493,9 @@ func TestReconciliationHasWords(t *testing.T) {
 			t.Errorf("the class %s is %+v", class, w)
 		}
 	}
+	if w := (teller{locale.Arabic}).sourceWord(reconcile.KindBank, "ma\u202ein"); !strings.Contains(w, "\u2068ma⟨U+202E⟩in\u2069") {
+		t.Errorf("in Arabic the source is %q: its name is apart from the sentence and cannot turn it", w)
+	}
 	for _, r := range reports.Reports() {
 		if title := english.say("export.report." + r.Name); title != r.Title {
 			t.Errorf("%s: %q, and the report says %q", r.Name, title, r.Title)

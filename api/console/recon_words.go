@@ -12,12 +12,13 @@ import (
 // What reconciliation says, in words for people who keep books. Codes are those of the API; what it says of one break or of one item in
 // a sentence is shown in English as it stands, and in other languages by what its code means.
 
-// sourceWord names a source for people; without one it is the book itself.
+// sourceWord names a source for people; without one it is the book itself. The name is made plain before it comes into the sentence, whose
+// own signs of direction must stay.
 func (t teller) sourceWord(kind reconcile.Kind, name string) string {
 	if name == "" {
 		return t.say("recon.source.itself")
 	}
-	return t.say("recon.source."+string(kind), "name", name)
+	return t.say("recon.source."+string(kind), "name", plain(name))
 }
 
 // matches are the four matches, in the order in which they are offered.

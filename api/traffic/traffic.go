@@ -64,6 +64,12 @@ const (
 	heaviest = 32
 	// remembered bounds the callers and the credentials that are remembered, in two halves: when the newer one is full, the older is forgotten.
 	remembered = 1 << 17
+	// promptly is the part of its rate at which a caller is told at once that it is refused. Who goes on all the same is told after holding,
+	// which costs nothing but a connection that it has already; heldEach of one caller's answers and heldAll together are held at most.
+	promptly = 0.1
+	holding  = time.Second
+	heldEach = 1_024
+	heldAll  = 4_096
 )
 
 // Traffic judges requests. It is safe for concurrent use.
@@ -74,8 +80,18 @@ type Traffic struct {
 	gate   *gate
 
 	mu      sync.Mutex
-	buckets halves[string, *rate.Limiter]
+	buckets halves[string, *bucket]
 	callers halves[uint64, caller]
+	// held counts the answers that are held back.
+	held int
+}
+
+// bucket is what one caller may still send.
+type bucket struct {
+	*rate.Limiter
+	// refusals are those that it is told at once, held its answers that are held back.
+	refusals *rate.Limiter
+	held     int
 }
 
 type caller struct {
@@ -147,6 +163,33 @@ func (v *Visitor) Refused(bytes int64) time.Duration {
 	return max(1, time.Duration(math.Ceil(lacking/float64(b.Limit())*float64(time.Second)))) // others may have given some back meanwhile
 }
 
+// Hold waits before a refusal is told, if the visitor is refused again and again: who does not heed Retry-After would otherwise have the
+// next request refused as fast as it can send it, and saying no is work too. It ends with the context, and at once where too many wait.
+func (v *Visitor) Hold(ctx context.Context) {
+	b := v.bucket()
+	if b == nil || b.refusals.AllowN(v.t.now(), 1) || !v.t.hold(b, 1) {
+		return
+	}
+	defer v.t.hold(b, -1)
+	timer := time.NewTimer(holding)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// hold counts an answer that is held back, or no longer, and reports whether one more may be.
+func (t *Traffic) hold(b *bucket, n int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if n > 0 && (b.held >= heldEach || t.held >= heldAll) {
+		return false
+	}
+	b.held, t.held = b.held+n, t.held+n
+	return true
+}
+
 // Spent counts a body of which nobody said how long it is, as far as the visitor may still send anything.
 func (v *Visitor) Spent(bytes int64) {
 	if b := v.bucket(); b != nil {
@@ -165,7 +208,7 @@ func Seconds(wait time.Duration) int { return max(1, int(math.Ceil(wait.Seconds(
 
 // bucket is what the visitor may still send, nil without a limit. What shows a credential that nobody knows yet and what shows none are
 // counted apart, so that who only makes noise does not keep anybody behind the same address from being recognised.
-func (v *Visitor) bucket() *rate.Limiter {
+func (v *Visitor) bucket() *bucket {
 	t, perSecond, name := v.t, v.t.limits.Rates[v.who.kind], v.who.name()
 	if perSecond <= 0 {
 		return nil
@@ -177,7 +220,10 @@ func (v *Visitor) bucket() *rate.Limiter {
 	defer t.mu.Unlock()
 	b, ok := t.buckets.get(name)
 	if !ok {
-		b = rate.NewLimiter(rate.Limit(perSecond), max(Burst, int(2*perSecond)))
+		b = &bucket{
+			Limiter:  rate.NewLimiter(rate.Limit(perSecond), max(Burst, int(2*perSecond))),
+			refusals: rate.NewLimiter(rate.Limit(perSecond*promptly), Burst),
+		}
 		t.buckets.put(name, b)
 	}
 	return b

@@ -1,10 +1,12 @@
 package traffic
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"mizan/api/access"
@@ -128,6 +130,75 @@ func TestRefusalsCostNothing(t *testing.T) {
 	if n := flood(); n != 10 {
 		t.Errorf("a second later %d are let in", n)
 	}
+}
+
+// TestRefusalsAreHeld: who is refused now and then is told at once, who does not stop has a second between its answers, and no more than so
+// many wait, of one caller and of all.
+func TestRefusalsAreHeld(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := Limits{}
+		l.Rates[Address] = 10
+		traffic := New(l, time.Now)
+		var told atomic.Int64
+		refuse := func(ctx context.Context, address string, n int) (at int64) {
+			before := told.Load()
+			for range n {
+				go func() {
+					traffic.Arrive("", address).Hold(ctx)
+					told.Add(1)
+				}()
+			}
+			synctest.Wait()
+			return told.Load() - before
+		}
+		if n := refuse(t.Context(), "192.0.2.1", Burst+heldEach+7); n != Burst+7 {
+			t.Errorf("%d are told at once", n)
+		}
+		if n := refuse(t.Context(), "192.0.2.2", Burst); n != Burst {
+			t.Errorf("%d of another are told at once", n)
+		}
+		<-time.After(holding / 2)
+		synctest.Wait()
+		if n := told.Load(); n != 2*Burst+7 {
+			t.Errorf("%d are told after half the time", n)
+		}
+		<-time.After(holding / 2)
+		synctest.Wait()
+		if n := told.Load(); n != 2*Burst+heldEach+7 || traffic.held != 0 {
+			t.Errorf("%d are told after the time, and %d wait", n, traffic.held)
+		}
+		if n := refuse(t.Context(), "192.0.2.1", 3); n != 1 {
+			t.Errorf("a second later %d of 3 are told at once", n)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		for i := range heldAll / heldEach {
+			refuse(ctx, fmt.Sprint("192.0.3.", i), Burst+heldEach)
+		}
+		if n := refuse(ctx, "192.0.2.9", Burst+5); n != Burst+5 || traffic.held != heldAll {
+			t.Errorf("%d are told at once while %d wait", n, traffic.held)
+		}
+		before := told.Load()
+		cancel()
+		synctest.Wait()
+		if n := told.Load() - before; n != heldAll-2 || traffic.held != 2 {
+			t.Errorf("%d went away, and %d wait", n, traffic.held)
+		}
+	})
+}
+
+// TestWithoutALimitNothingIsHeld: who may send any number is told at once.
+func TestWithoutALimitNothingIsHeld(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		for range 10 * Burst {
+			New(Limits{}, time.Now).Arrive("", "192.0.2.1").Hold(t.Context())
+		}
+		if took := time.Since(began); took != 0 {
+			t.Errorf("it took %v", took)
+		}
+	})
 }
 
 func TestNetworks(t *testing.T) {

@@ -31,12 +31,15 @@ type benchNeighboursCmd struct {
 	For     time.Duration `help:"How long a turn lasts." default:"20s"`
 	Turns   int           `help:"Turns of each kind." default:"5"`
 	JSON    bool          `name:"json" help:"Print the results as JSON."`
+	Clients int           `help:"Connections of the hasty key." default:"256"`
 	Scratch string        `help:"Directory for the throw-away server's data; a temporary one if empty." type:"path"`
 }
 
 // neighboursResult is what the benchmark found; times are milliseconds, each the median of the turns.
 type neighboursResult struct {
-	Rate    int     `json:"rate_per_second"`
+	Rate int `json:"rate_per_second"`
+	// Wanted is what the hasty key would send if it never had to wait for an answer, Sent what its connections came to.
+	Wanted  float64 `json:"hasty_wanted_per_second"`
 	Sent    float64 `json:"hasty_sent_per_second"`
 	Taken   float64 `json:"hasty_taken_per_second"`
 	Refused float64 `json:"hasty_refused_per_second"`
@@ -82,8 +85,8 @@ const calmClients = 64
 
 // Run performs the benchmark and prints it.
 func (c *benchNeighboursCmd) Run(ctx context.Context, s *surroundings) (err error) {
-	if c.Rate < 1 || c.Factor < 1 || c.Calm < 1 || c.Calm > c.Rate || c.Turns < 1 || c.For <= 0 {
-		return usageError("--rate, --factor, --turns and --for are more than zero, and --calm is no more than --rate.")
+	if c.Rate < 1 || c.Factor < 1 || c.Calm < 1 || c.Calm > c.Rate || c.Turns < 1 || c.Clients < 1 || c.Clients > 4_000 || c.For <= 0 {
+		return usageError("--rate, --factor, --turns and --for are more than zero, --clients is 1 to 4,000, and --calm is no more than --rate.")
 	}
 	dir := c.Scratch
 	if dir == "" {
@@ -92,7 +95,7 @@ func (c *benchNeighboursCmd) Run(ctx context.Context, s *surroundings) (err erro
 		}
 		defer func() { _ = os.RemoveAll(dir) }()
 	}
-	o := &overload{bench: bench{progress: s.stderr, books: []string{"bench", "calm"}}, options: benchOverloadCmd{Batch: 1, For: c.For}, clients: 256}
+	o := &overload{bench: bench{progress: s.stderr, books: []string{"bench", "calm"}}, options: benchOverloadCmd{Batch: 1, For: c.For}, clients: c.Clients}
 	defer o.close()
 	if err := o.open(ctx, filepath.Join(dir, "postgres")); err != nil {
 		return err
@@ -125,7 +128,7 @@ func (c *benchNeighboursCmd) measure(ctx context.Context, o *overload, calm *cal
 	}
 	o.result.Peak = float64(c.Rate)
 	var alone, within, beside, overAlone, overWithin []seen
-	var sent, taken, refused []float64
+	var wanted, sent, taken, refused []float64
 	for turn := range c.Turns {
 		fmt.Fprintf(o.progress, "turn %d of %d …\n", turn+1, c.Turns)
 		var each [3]seen
@@ -136,6 +139,7 @@ func (c *benchNeighboursCmd) measure(ctx context.Context, o *overload, calm *cal
 			}
 			if each[i] = found; i == 2 {
 				seconds := other.took.Seconds()
+				wanted = append(wanted, float64(other.offered)/seconds)
 				sent, taken, refused = append(sent, float64(other.sent.Load())/seconds), append(taken, float64(other.accepted.Load())/seconds), append(refused, float64(other.refused.Load())/seconds)
 			}
 		}
@@ -143,7 +147,7 @@ func (c *benchNeighboursCmd) measure(ctx context.Context, o *overload, calm *cal
 		overAlone, overWithin = append(overAlone, each[2].over(each[0])), append(overWithin, each[2].over(each[1]))
 	}
 	r.Alone, r.Within, r.Beside, r.OverAlone, r.OverWithin = medianOf(alone), medianOf(within), medianOf(beside), medianOf(overAlone), medianOf(overWithin)
-	r.Sent, r.Taken, r.Refused = middle(sent), middle(taken), middle(refused)
+	r.Wanted, r.Sent, r.Taken, r.Refused = middle(wanted), middle(sent), middle(taken), middle(refused)
 	return r, ctx.Err()
 }
 
@@ -240,7 +244,8 @@ func (x *calmly) ask(ctx context.Context, posts bool, sale []byte) error {
 func (r *neighboursResult) print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "a key may send\t%d requests/s\n", r.Rate)
-	fmt.Fprintf(w, "the hasty key sent\t%.0f requests/s, of which %.0f were taken and %.0f refused, %d without Retry-After\n", r.Sent, r.Taken, r.Refused, r.Untold)
+	fmt.Fprintf(w, "the hasty key wanted to send\t%.0f requests/s\n", r.Wanted)
+	fmt.Fprintf(w, "it sent\t%.0f requests/s, of which %.0f were taken and %.0f refused, %d without Retry-After\n", r.Sent, r.Taken, r.Refused, r.Untold)
 	for _, x := range []struct {
 		what string
 		seen seen

@@ -5,10 +5,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"mizan/ledger/postgres"
 	"mizan/migrations"
@@ -17,13 +17,17 @@ import (
 type doctorCmd struct {
 	deploymentFlags
 	servingFlags
-	VerifyReport string `name:"verify-report" help:"File with what the last mizan verify --json printed, to say when that was and whether the books were sound." type:"path" placeholder:"FILE"`
-	DataDisk     string `name:"data-disk" help:"Directory of the database's data on this machine, to say how full its disk is. Not needed where the role may know it." type:"path" placeholder:"DIR"`
-	Data         string `help:"Directory in which mizan dev keeps its data, if no address of a database is set." default:".mizan" placeholder:"DIR"`
-	JSON         bool   `name:"json" help:"Print one JSON document."`
-	Quiet        bool   `help:"Say only what is not as it should be."`
-	PostgresOnly bool   `name:"postgres-only" help:"Look only whether there is a PostgreSQL that mizan dev can work with."`
+	VerifyReport string        `name:"verify-report" help:"File with what the last mizan verify --json printed, to say when that was and whether the books were sound." type:"path" placeholder:"FILE"`
+	DataDisk     string        `name:"data-disk" help:"Directory of the database's data on this machine, to say how full its disk is. Not needed where the role may know it." type:"path" placeholder:"DIR"`
+	Data         string        `help:"Directory in which mizan dev keeps its data, if no address of a database is set." default:".mizan" placeholder:"DIR"`
+	JSON         bool          `name:"json" help:"Print one JSON document."`
+	Quiet        bool          `help:"Say only what is not as it should be."`
+	Patience     time.Duration `help:"How long looking may take. A database that is only silent by then is told as one that does not answer." default:"30s" placeholder:"DURATION"`
+	PostgresOnly bool          `name:"postgres-only" help:"Look only whether there is a PostgreSQL that mizan dev can work with."`
 }
+
+// maxPatience bounds --patience.
+const maxPatience = 10 * time.Minute
 
 // verdict is how the looking ended, as an exit code: that of monitoring programs.
 type verdict state
@@ -50,31 +54,57 @@ type examinationJSON struct {
 	Checks findings `json:"checks"`
 }
 
-// Run looks at the deployment that the variables and the flags describe, as serve would start it. It changes nothing. It ends with a verdict
-// unless everything is well, and with another error if the database cannot be asked.
+// Run looks at the deployment that the variables and the flags describe, as serve would start it. It changes nothing. What was found is
+// printed in every case. It ends with a verdict unless everything is well, and with another error if the database cannot be asked or there is
+// no PostgreSQL.
 func (c *doctorCmd) Run(ctx context.Context, s *surroundings) error {
+	ctx, stop := context.WithTimeout(ctx, c.Patience)
+	defer stop()
+	found, err := c.look(ctx, s)
+	worst := found.worst()
+	if c.JSON || !c.PostgresOnly || err == nil && worst != stateOK {
+		if printed := c.print(s, found); printed != nil {
+			return printed
+		}
+	}
+	if err == nil && worst != stateOK {
+		return verdict(worst)
+	}
+	return err
+}
+
+// look looks at whatever the flags ask for. What cannot be read of the settings is found to be wrong, and nothing is looked at then.
+func (c *doctorCmd) look(ctx context.Context, s *surroundings) (found findings, err error) {
+	unusable := func(err error) (findings, error) {
+		return findings{{"settings", stateWrong, "The settings cannot be used as they are.", explain(err)}}, nil
+	}
+	if c.Patience <= 0 || c.Patience > maxPatience {
+		return unusable(usageError("--patience is more than nothing and " + maxPatience.String() + " at most."))
+	}
 	if c.PostgresOnly {
-		return c.postgres(ctx, s)
+		d, err := c.given(s)
+		if err != nil {
+			return unusable(err)
+		}
+		return c.postgres(ctx, d)
 	}
 	d, err := c.settle(s)
 	if err != nil {
-		return err
+		return unusable(err)
 	}
 	if d.database.appURL == "" {
 		if c.VerifyReport != "" || c.DataDisk != "" || c.Production || d.given() {
-			return errNoAddress
+			return unusable(errNoAddress)
 		}
-		return c.machine(ctx, s)
+		return c.machine(ctx)
 	}
 	if _, err := printerOf(c.Chromium); err != nil {
-		return err
+		return unusable(err)
 	}
 	if err := c.servingFlags.check(); err != nil {
-		return err
+		return unusable(err)
 	}
-	found := d.lookAtSettings()
-	ctx, stop := context.WithTimeout(ctx, lookPatience)
-	defer stop()
+	found = d.lookAtSettings()
 	there, examined, err := d.lookAtDatabase(ctx, s)
 	if found = append(found, there...); err == nil {
 		err = c.lookAtRunning(ctx, s, d, examined, &found)
@@ -83,50 +113,51 @@ func (c *doctorCmd) Run(ctx context.Context, s *surroundings) error {
 	if err != nil {
 		found.wrong("database", "The database could not be asked.", explain(unreachable(err)))
 	}
-	if printed := c.print(s, found); printed != nil {
-		return printed
-	}
-	if worst := found.worst(); err == nil && worst != stateOK {
-		return verdict(worst)
-	}
-	return err
+	return found, err
 }
 
-// postgres fails unless the database that the variables name answers, or there is a PostgreSQL of which mizan dev can start one. It says
-// nothing else.
-func (c *doctorCmd) postgres(ctx context.Context, s *surroundings) error {
-	d, err := c.given(s)
+// postgres looks whether the database that the variables name answers, or there is a PostgreSQL of which mizan dev can start one. It fails if
+// not.
+func (c *doctorCmd) postgres(ctx context.Context, d *database) (f findings, err error) {
+	if d.appURL == "" {
+		f, err = lookForPostgres(ctx)
+		return f, err
+	}
+	if _, err := migrations.Version(ctx, d.appURL); err != nil {
+		err = unreachable(err)
+		f.wrong("database", "The database could not be asked.", explain(err))
+		return f, err
+	}
+	f.ok("database", "The database that MIZAN_DATABASE_URL names answers.")
+	return f, nil
+}
+
+// lookForPostgres looks for the programs of PostgreSQL. It fails if there are none.
+func lookForPostgres(ctx context.Context) (f findings, err error) {
+	bin, err := postgres.FindBinaries(ctx)
 	if err != nil {
-		return err
+		f.wrong("postgres", "There is no PostgreSQL that mizan dev can work with.", explain(err))
+		return f, err
 	}
-	if d.appURL != "" {
-		_, err := migrations.Version(ctx, d.appURL)
-		return unreachable(err)
-	}
-	_, err = postgres.FindBinaries(ctx)
-	return err
+	f.ok("postgres", fmt.Sprintf("PostgreSQL %s is in %s.", bin.Version, bin.Dir))
+	return f, nil
 }
 
 // machine looks for the database that mizan dev would use, without starting anything. It fails if there is none.
-func (c *doctorCmd) machine(ctx context.Context, s *surroundings) error {
-	bin, err := postgres.FindBinaries(ctx)
+func (c *doctorCmd) machine(ctx context.Context) (findings, error) {
+	f, err := lookForPostgres(ctx)
 	if err != nil {
-		return err
+		return f, err
 	}
-	var f findings
-	f.ok("postgres", fmt.Sprintf("PostgreSQL %s is in %s.", bin.Version, bin.Dir))
 	kept := filepath.Join(c.Data, "vault-keys")
 	mode, err := fileMode(kept)
-	if err == nil && mode&0o077 != 0 {
+	switch {
+	case err != nil:
+		f.wrong("secret-files", "The file of the vault's keys cannot be looked at.", explain(err))
+	case mode&0o077 != 0:
 		f.warn("secret-files", "Others than its owner may use the file of the vault's keys, "+kept+".", "Run: chmod 600 "+kept)
 	}
-	if err := errors.Join(err, c.print(s, f)); err != nil {
-		return err
-	}
-	if worst := f.worst(); worst != stateOK {
-		return verdict(worst)
-	}
-	return nil
+	return f, nil
 }
 
 // print tells what was found.

@@ -33,7 +33,7 @@ func (p *parts) followEarnings(ctx context.Context, period jobs.Period) (jobs.Re
 	return jobs.Report{Text: fmt.Sprintf("%d transactions counted", counted), Items: counted}, err
 }
 
-var earningsBehind = prometheus.NewDesc("mizan_earnings_transactions_waiting", "Transactions that the sums of earnings do not count yet, by book. If it grows for minutes: look at the job earnings_follow.", []string{"book"}, nil)
+var earningsBehind = prometheus.NewDesc("mizan_earnings_transactions_waiting", "Transactions that the sums of earnings do not count yet, by book. It grows while more than 500 transactions a second are posted. If it grows for minutes beside fewer: look at the job earnings_follow.", []string{"book"}, nil)
 
 // earningsMetrics show how far behind the sums are in all books, whoever follows them.
 type earningsMetrics struct {

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"mizan/ledger/postgres"
@@ -19,6 +20,10 @@ const lookPatience = 30 * time.Second
 
 // lookAtDatabase asks the database that the deployment serves. A failure to ask is an error.
 func (d *deployment) lookAtDatabase(ctx context.Context, s *surroundings) (findings, postgres.Examination, error) {
+	before, err := migrations.Version(ctx, d.database.appURL)
+	if err != nil {
+		return nil, postgres.Examination{}, unreachable(err)
+	}
 	e, err := postgres.Examine(ctx, d.database.appURL, migrations.AppendOnly(), s.now)
 	if err != nil {
 		return nil, e, unreachable(err)
@@ -38,7 +43,10 @@ func (d *deployment) lookAtDatabase(ctx context.Context, s *surroundings) (findi
 	}
 	judgeRole(&f, e)
 	judgeClock(&f, e)
-	judgeSchema(&f, version, pending)
+	judgeMigrations(&f, version, pending)
+	if pending == 0 {
+		judgeSchema(&f, e, before, version)
+	}
 	return f, e, nil
 }
 
@@ -73,7 +81,11 @@ func judgeRole(f *findings, e postgres.Examination) {
 		f.ok("role", "The role "+e.Role+" has no powers over the server, owns nothing, and cannot change what is only added to.")
 	}
 	for _, power := range e.Powers {
-		f.wrong("role", "The role "+e.Role+" "+power+".", use)
+		do := use
+		if power == postgres.PowerTemporary {
+			do = "REVOKE TEMPORARY ON DATABASE, which PostgreSQL grants to everybody on a database that was made by hand, FROM PUBLIC, as its owner."
+		}
+		f.wrong("role", "The role "+e.Role+" "+power+".", do)
 	}
 	f.hold("append-only", len(e.Changeable) == 0, "The role "+e.Role+" may add to what is recorded, and not change it.",
 		"The role "+e.Role+" may change what is recorded, in "+firstFew(e.Changeable)+".", "REVOKE these rights from "+e.Role+" and from PUBLIC, as the owner.")
@@ -97,8 +109,8 @@ func judgeClock(f *findings, e postgres.Examination) {
 	}
 }
 
-// judgeSchema says whether the program and the schema fit.
-func judgeSchema(f *findings, version int64, pending int) {
+// judgeMigrations says whether the program and the schema fit.
+func judgeMigrations(f *findings, version int64, pending int) {
 	says := fmt.Sprintf("The database that MIZAN_DATABASE_URL names answers; its schema has version %d, this program knows %d.", version, migrations.Latest())
 	switch {
 	case pending > 0:
@@ -108,4 +120,33 @@ func judgeSchema(f *findings, version int64, pending int) {
 	default:
 		f.ok("migrations", says)
 	}
+}
+
+// judgeSchema says whether the schema is what the migrations made, and whether more was granted than they grant. It was looked at while the
+// version was between the two given, and only that of the newest migration known can be judged.
+func judgeSchema(f *findings, e postgres.Examination, before, after int64) {
+	const check = "schema"
+	switch {
+	case after > migrations.Latest():
+		f.warn(check, "The schema is newer than this program, so that its functions, tables and grants cannot be judged.", "Ask the mizan doctor of the newest release.")
+		return
+	case before != after:
+		f.warn(check, "The schema was migrated while it was looked at, so that its functions, tables and grants were not judged.", "Run mizan doctor again.")
+		return
+	}
+	d := e.Schema.Against(migrations.Made())
+	var differs []string
+	for _, of := range []struct {
+		how   string
+		names []string
+	}{{"Changed are ", d.Changed}, {"Missing are ", d.Missing}, {"Added are ", d.Added}} {
+		if len(of.names) > 0 {
+			differs = append(differs, of.how+firstFew(of.names)+".")
+		}
+	}
+	f.hold(check, len(differs) == 0, "Functions, tables and their triggers are what the migrations made.",
+		"The schema is not what the migrations made. "+strings.Join(differs, " "),
+		"Find out who and why, run mizan verify, and put back what a fresh database has. Keep functions of your own in a schema of your own.")
+	f.hold("grants", len(d.Granted) == 0, "Nothing was granted to the role "+e.Role+" or to everybody but what migrations grant.",
+		"More was granted to the role "+e.Role+" or to everybody than migrations grant: "+firstFew(d.Granted)+".", "REVOKE it, as the owner.")
 }

@@ -33,22 +33,29 @@ const (
 	diskFree = 15
 )
 
-// lookAtRunning looks at what a running service should be looked at for.
-func (c *doctorCmd) lookAtRunning(ctx context.Context, s *surroundings, d *deployment, e postgres.Examination, f *findings) error {
+// lookAround looks at what stands around a deployment that serves: who keeps and follows the log of its database, room, and what it is told
+// that it need not be.
+func (d *deployment) lookAround(e postgres.Examination, dataDisk string, now time.Time) (f findings) {
 	answered := e.Major >= postgres.OldestMajor // an older server was asked nothing else
 	if answered && !e.Standby {                 // which has its log from elsewhere
-		judgeArchive(f, e, s.now())
-		judgeFollowers(f, e)
+		judgeArchive(&f, e, now)
+		judgeFollowers(&f, e)
 	}
 	if answered {
-		c.judgeRoom(f, d, e)
+		d.judgeRoom(&f, e, dataDisk)
 	}
-	if c.BehindTLSProxy && d.certificate != nil {
+	if d.flags.BehindTLSProxy && d.certificate != nil {
 		f.warn("listen", "The service speaks TLS itself and is told that a proxy ends it.", "Leave --behind-tls-proxy out, unless the proxy speaks TLS to the service too.")
 	}
 	if d.database.ownerURL != "" {
 		f.warn("owner", "The address of the owner of the tables is known here. Who serves does not need it, but for --migrate.", "Give MIZAN_OWNER_DATABASE_URL only to mizan migrate.")
 	}
+	return f
+}
+
+// lookAtRunning looks at what a running service should be looked at for.
+func (c *doctorCmd) lookAtRunning(ctx context.Context, s *surroundings, d *deployment, e postgres.Examination, f *findings) error {
+	*f = append(*f, d.lookAround(e, c.DataDisk, s.now())...)
 	c.judgeVerification(f, s.now())
 	// What the program asks by its own tables needs them all, and a server that it may use.
 	for _, one := range *f {
@@ -129,9 +136,9 @@ func judgeFollowers(f *findings, e postgres.Examination) {
 }
 
 // judgeRoom says whether there is room for connections, locks and data.
-func (c *doctorCmd) judgeRoom(f *findings, d *deployment, e postgres.Examination) {
+func (d *deployment) judgeRoom(f *findings, e postgres.Examination, dataDisk string) {
 	// An instance that runs jobs has one more.
-	wanted, limit := int(c.MaxConnections)+1, e.Connections.Max-e.Connections.Reserved
+	wanted, limit := int(d.flags.MaxConnections)+1, e.Connections.Max-e.Connections.Reserved
 	role := e.Connections.Role
 	switch {
 	case role >= 0 && wanted > role && role <= limit:
@@ -152,7 +159,7 @@ func (c *doctorCmd) judgeRoom(f *findings, d *deployment, e postgres.Examination
 			f.ok("locks", fmt.Sprintf("max_locks_per_transaction is %d, for %d partitions.", locks, e.Partitions))
 		}
 	}
-	dir := c.DataDisk
+	dir := dataDisk
 	if address, err := postgres.ReadAddress(d.database.appURL); err == nil && dir == "" && !address.Remote {
 		dir = e.DataDirectory
 	}
@@ -186,6 +193,8 @@ func (c *doctorCmd) judgeVerification(f *findings, now time.Time) {
 		f.wrong(check, "The last verification found something in "+firstFew(r.unsound)+".", "Read the report, and the handbook's page on verification, before anything else is posted.")
 	case !r.whole:
 		f.warn(check, "The report of --verify-report is of one book alone, or the verification did not come to its end.", do)
+	case len(r.uneven) > 0:
+		f.warn(check, "The sums of earnings differ, or were not all compared, in "+firstFew(r.uneven)+". No money rests on them.", "Read the report, and make them again with mizan earnings rebuild if they differ.")
 	case now.Sub(r.at) > verifyBehind:
 		f.warn(check, "The books were last verified at "+r.at.UTC().Format(time.RFC3339)+".", do)
 	default:
@@ -193,12 +202,13 @@ func (c *doctorCmd) judgeVerification(f *findings, now time.Time) {
 	}
 }
 
-// verifyReport is what a report of mizan verify comes to: when it was written, how many books it is of, and which of them were not sound, or
-// what stands beside them. It is whole if all books were verified, and behind them the trail of no book.
+// verifyReport is what a report of mizan verify comes to: when it was written, how many books it is of, which of them were not sound, or
+// what stands beside them, and in which the sums of earnings, on which no money rests, differ or were not all compared. It is whole if all books were verified, and behind them the trail of no book.
 type verifyReport struct {
 	at      time.Time
 	books   int
 	unsound []string
+	uneven  []string
 	whole   bool
 }
 
@@ -230,7 +240,10 @@ func readVerifyReport(name string) (r verifyReport, err error) {
 			Suspense     *soundness `json:"suspense"`
 			Earnings     *soundness `json:"earnings"`
 			Trail        *soundness `json:"audit_trail"`
+			Told         *soundness `json:"acts_told"`
 			Installation *soundness `json:"installation_audit_trail"`
+			// What no act of the installation made stands beside its trail.
+			ToldOfIt *soundness `json:"installation_acts_told"`
 		}
 		err := documents.Decode(&one)
 		switch {
@@ -243,10 +256,16 @@ func readVerifyReport(name string) (r verifyReport, err error) {
 			if one.Installation.broken() {
 				r.unsound = append(r.unsound, "the trail of no book")
 			}
+			if one.ToldOfIt.broken() {
+				r.unsound = append(r.unsound, "people, roles or keys")
+			}
 		case one.Book != "":
 			r.books++
-			if one.soundness.broken() || one.Payouts.broken() || one.Closings.broken() || one.Suspense.broken() || one.Earnings.broken() || one.Trail.broken() {
+			if one.soundness.broken() || one.Payouts.broken() || one.Closings.broken() || one.Suspense.broken() || one.Trail.broken() || one.Told.broken() {
 				r.unsound = append(r.unsound, one.Book)
+			}
+			if one.Earnings.broken() {
+				r.uneven = append(r.uneven, one.Book)
 			}
 		}
 	}

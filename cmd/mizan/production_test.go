@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"maps"
 	"math/big"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -27,6 +28,7 @@ import (
 
 	"mizan/ledger/postgres"
 	"mizan/ledger/postgres/pgtest"
+	"mizan/migrations"
 )
 
 // canary is part of every secret that can be chosen.
@@ -171,9 +173,19 @@ func TestProductionSettings(t *testing.T) {
 	mizan(t, env, "", "doctor", "--postgres-only").want(t, exitUnavailable, "does not answer").quiet(t, env)
 	mizan(t, nil, "", "doctor", "--data", dir).want(t, exitDone, "PostgreSQL")
 	for _, variable := range []string{"MIZAN_PRODUCTION", "MIZAN_CURSOR_KEY", "MIZAN_VAULT_KEYS", "MIZAN_WEBHOOK_SECRETS"} {
-		mizan(t, map[string]string{variable: env[variable]}, "", "doctor").want(t, exitRefused, "No database is named")
+		mizan(t, map[string]string{variable: env[variable]}, "", "doctor").want(t, verdict(stateWrong).code(), "wrong settings: ", "No database is named")
 	}
-	mizan(t, nil, "", "doctor", "--quiet", "--verify-report", cert).want(t, exitRefused, "No database is named")
+	mizan(t, nil, "", "doctor", "--quiet", "--verify-report", cert).want(t, verdict(stateWrong).code(), "No database is named")
+	testDoctorPrintsJSON(t, dir)
+	// A proxy on this machine that is not known is let pass, and told.
+	for _, c := range []struct{ behind, proxy, told string }{{"", "", "Something on this machine ends TLS"}, {"true", "", "stands behind a proxy that it does not know"}, {"true", "127.0.0.1/32", ""}} {
+		env := safeSettings()
+		env["MIZAN_BEHIND_TLS_PROXY"], env["MIZAN_TRUSTED_PROXY"] = c.behind, c.proxy
+		said := mizan(t, env, "", "doctor").want(t, exitUnavailable, c.told).quiet(t, env)
+		if warned := strings.Contains(said.stdout, "warn  trusted-proxy: "); warned != (c.told != "") {
+			t.Errorf("behind a proxy %q that is known as %q:\n%s", c.behind, c.proxy, said.stdout)
+		}
+	}
 	mizan(t, env, "", "dev", "--data", dir).want(t, exitUsage, "MIZAN_PRODUCTION").quiet(t, env)
 	env["MIZAN_TLS_CERT"] = cert
 	mizan(t, env, "", "serve").want(t, exitUsage, "both files").quiet(t, env)
@@ -186,6 +198,42 @@ func TestProductionSettings(t *testing.T) {
 			mizan(t, map[string]string{"MIZAN_DATABASE_URL": address}, "", args...).want(t, exitUsage, "sslmode").quiet(t, env)
 		}
 		mizan(t, map[string]string{"MIZAN_ADMIN_DATABASE_URL": address}, "", "migrate", "bootstrap").want(t, exitUsage, "sslmode").quiet(t, env)
+	}
+}
+
+// testDoctorPrintsJSON has doctor print one whole document whatever becomes of it, with a database that takes the connection and never answers
+// among it.
+func testDoctorPrintsJSON(t *testing.T, dir string) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	never := map[string]string{"MIZAN_DATABASE_URL": "postgres://mizan_app@" + silent.Addr().String() + "/mizan?sslmode=disable"}
+	nobody := map[string]string{"MIZAN_DATABASE_URL": safeSettings()["MIZAN_DATABASE_URL"]}
+	wrong := verdict(stateWrong).code()
+	for _, c := range []struct {
+		env   map[string]string
+		args  []string
+		code  int
+		check string
+	}{
+		{never, []string{"--patience", "100ms"}, exitUnavailable, "database"},
+		{never, []string{"--patience", "100ms", "--postgres-only"}, exitUnavailable, "database"},
+		{nobody, []string{"--patience", "0s"}, wrong, "settings"},
+		{nobody, []string{"--patience", "11m"}, wrong, "settings"},
+		{nobody, []string{"--reconcile-share", "0"}, wrong, "settings"},
+		{nobody, []string{"--chromium", filepath.Join(dir, "none")}, wrong, "settings"},
+		{nobody, []string{"--cursor-key-file", filepath.Join(dir, "none")}, wrong, "settings"},
+		{map[string]string{"MIZAN_DATABASE_URL": "mysql://db"}, []string{"--postgres-only"}, wrong, "settings"},
+		{nil, []string{"--production"}, wrong, "settings"},
+	} {
+		said := mizan(t, c.env, "", append([]string{"doctor", "--json"}, c.args...)...).want(t, c.code).quiet(t, c.env)
+		var printed examinationJSON
+		if err := json.Unmarshal([]byte(said.stdout), &printed); err != nil || printed.State != stateWrong ||
+			!slices.ContainsFunc(printed.Checks, func(f finding) bool { return f.Check == c.check && f.State == stateWrong && f.Do != "" }) {
+			t.Errorf("%v: %v\n%s", c.args, err, said.stdout)
+		}
 	}
 }
 
@@ -260,6 +308,15 @@ func TestJudgeServer(t *testing.T) {
 		}
 		if err := f.refuse(); (err == nil) != (check == "") {
 			t.Errorf("with %q harmed: %v", check, err)
+		}
+	}
+	// Another schema is judged only as that of the newest migration known, and no more is claimed.
+	newest := migrations.Latest()
+	for versions, want := range map[[2]int64]state{{newest, newest}: stateWrong, {newest, newest + 1}: stateWarn, {newest + 1, newest + 1}: stateWarn, {newest - 1, newest}: stateWarn} {
+		var f findings
+		judgeSchema(&f, well(), versions[0], versions[1])
+		if f.worst() != want || want == stateWarn && len(f) != 1 {
+			t.Errorf("an empty schema at %v: %+v", versions, f)
 		}
 	}
 	for skew, want := range map[time.Duration]state{0: stateOK, 6 * time.Second: stateWarn, -6 * time.Second: stateWarn, 3 * time.Minute: stateWrong} {
@@ -404,6 +461,9 @@ func testProduction(t *testing.T, h home, env map[string]string) {
 	const whole = `{"installation_audit_trail":{"sound":true}}`
 	for text, says := range map[string]string{`{"book":"uk","sound":false}`: "found something in uk", `{"book":"uk","sound":true,"payouts":{"sound":true},"suspense":{"sound":false}}` + whole: "found something in uk",
 		`{"book":"uk","sound":true,"audit_trail":{"sound":false}}` + whole: "found something in uk", `{"installation_audit_trail":{"sound":false}}`: "found something in the trail of no book",
+		`{"book":"uk","sound":true,"acts_told":{"sound":false}}` + whole:                                                 "found something in uk",
+		`{"book":"uk","sound":true}{"installation_audit_trail":{"sound":true},"installation_acts_told":{"sound":false}}`: "found something in people, roles or keys",
+		`{"book":"uk","sound":true,"earnings":{"sound":false}}` + whole:                                                  "sums of earnings differ",
 		`{"book":"uk","sound":true}`: "did not come to its end", `{"book":"uk","sound":true}` + whole[:20]: "is no report", whole: ""} {
 		if err := os.WriteFile(report, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -415,5 +475,7 @@ func testProduction(t *testing.T, h home, env map[string]string) {
 		}
 	}
 	p.stop(t)
-	outcome{stdout: p.output()}.quiet(t, env)
+	if said := (outcome{stdout: p.output()}).quiet(t, env); !strings.Contains(said.stdout, `"msg":"this should be looked at","check":"archive","says":"`) {
+		t.Errorf("the log does not tell what doctor warns of:\n%s", said.stdout)
+	}
 }

@@ -41,12 +41,13 @@ func (c *servingFlags) check() error {
 	return nil
 }
 
-// expected leaves out what is about to be put right.
+// expected has what is about to be put right be no fault. It is still told, because what needs the tables was not looked at.
 func (c *servingFlags) expected(found findings) (left findings) {
 	for _, one := range found {
-		if !c.Migrate || one.Check != "migrations" {
-			left = append(left, one)
+		if c.Migrate && one.Check == "migrations" && one.State == stateWrong {
+			one.State, one.Do = stateWarn, "Serve with --migrate, and run mizan doctor again: what needs the tables of this program was not looked at."
 		}
+		left = append(left, one)
 	}
 	return left
 }
@@ -71,25 +72,30 @@ func (c *serveCmd) check(d *deployment) error {
 	return d.reachable()
 }
 
-// refuseUnsafe looks at the whole deployment and returns errUnsafe with everything that is wrong.
-func (c *serveCmd) refuseUnsafe(ctx context.Context, s *surroundings, d *deployment) error {
+// refuseUnsafe looks at the whole deployment and returns errUnsafe with everything that is wrong, else what was found.
+func (c *serveCmd) refuseUnsafe(ctx context.Context, s *surroundings, d *deployment) (findings, error) {
 	found := d.lookAtSettings()
 	looking, stop := context.WithTimeout(ctx, lookPatience)
 	defer stop()
-	there, _, err := d.lookAtDatabase(looking, s)
+	there, examined, err := d.lookAtDatabase(looking, s)
 	switch {
 	case err != nil && found.refuse() == nil:
-		return err
+		return nil, err
 	case err != nil:
 		found.wrong("database", "The database could not be asked.", errNoDatabase.Message)
+	default:
+		there = append(there, d.lookAround(examined, "", s.now())...)
 	}
-	return append(found, c.expected(there)...).refuse()
+	found = append(found, c.expected(there)...)
+	return found, found.refuse()
 }
 
 // prepare looks whether the database may be served, and applies migrations if it is to.
 func (c *serveCmd) prepare(ctx context.Context, s *surroundings, d *deployment, log *slog.Logger) error {
+	var found findings
 	if c.Production {
-		if err := c.refuseUnsafe(ctx, s, d); err != nil {
+		var err error
+		if found, err = c.refuseUnsafe(ctx, s, d); err != nil {
 			return err
 		}
 	}
@@ -101,9 +107,14 @@ func (c *serveCmd) prepare(ctx context.Context, s *surroundings, d *deployment, 
 		log.Info("migrations applied", "from", result.From, "to", result.To)
 		if c.Production && len(result.Applied) > 0 {
 			// There are tables that were not there to be looked at.
-			if err := c.refuseUnsafe(ctx, s, d); err != nil {
+			if found, err = c.refuseUnsafe(ctx, s, d); err != nil {
 				return err
 			}
+		}
+	}
+	for _, one := range found {
+		if one.State == stateWarn {
+			log.Warn("this should be looked at", "check", one.Check, "says", one.Says, "do", one.Do)
 		}
 	}
 	return d.database.current(ctx)

@@ -133,7 +133,7 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 	counts.watch(p.jobs, now)
 	newReconcileMetrics(registry, p, now, config.log)
 	newEarningsMetrics(registry, p, config.log)
-	inbound := p.receiving(pool, now, config)
+	inbound, files := p.receiving(pool, now, config), new(traffic.Files)
 	var handler http.Handler
 	// The handbook shows the API as the API describes itself. It asks once, and no request comes before the handler is
 	// there.
@@ -160,12 +160,13 @@ func newService(ctx context.Context, pool *postgres.Pool, now func() time.Time, 
 		Health:     p.health, LookPatience: config.lookPatience,
 		PublicURL: config.public, Secure: config.secure, TrustedProxies: config.proxies, MetricsFrom: config.observers,
 		Traffic:   traffic.New(config.traffic, now),
+		Files:     files,
 		Now:       now,
 		Log:       config.log,
 		Metrics:   registry,
 		Version:   version(),
 		CursorKey: config.cursorKey,
-		Console:   console.New(p.consoleConfig(config, inbound, now)),
+		Console:   console.New(p.consoleConfig(config, inbound, files, now)),
 		Docs:      docs.Handler(described),
 		Ready:     func(ctx context.Context) error { return pool.Ping(ctx) },
 	})
@@ -211,12 +212,12 @@ func (v *service) close(ctx context.Context) error {
 }
 
 // consoleConfig is what the pages need.
-func (p *parts) consoleConfig(config serviceConfig, inbound *intake.Service, now func() time.Time) console.Config {
+func (p *parts) consoleConfig(config serviceConfig, inbound *intake.Service, files *traffic.Files, now func() time.Time) console.Config {
 	pages := console.Config{
 		Ledger: p.books, Access: p.access, Desk: p.desk, Trail: p.trail, Commerce: p.events, Rules: p.rules, Intake: inbound, Vault: p.vault, Jobs: p.jobs, Payouts: p.payouts, Bank: p.bank,
 		Reconcile: p.reconcile, Earnings: p.earnings, Reports: p.reports, Receipts: p.receipts, Statements: p.statements, Questions: p.questions, Health: p.health, Search: p.searching(now, config),
 		FormKey: config.sessionKey, Secure: config.secure, Now: now, Version: version(), Open: config.open, Printer: config.printer, Log: config.log,
-		Address: api.ClientAddress, Operations: api.ConsoleOperations(),
+		Address: api.ClientAddress, Operations: api.ConsoleOperations(), Files: files,
 	}
 	if config.issuer != nil {
 		pages.Issuer = config.issuer

@@ -127,10 +127,10 @@ func (c *verifyCmd) Run(ctx context.Context, s *surroundings) (err error) {
 		return errUnsound
 	case !all.chained:
 		return errTrailsUnsound
-	case !all.told:
-		return errActsUntold
 	case !all.accounted:
 		return errSuspenseUneven
+	case !all.told: // what was found once is found for ever, and must hide nothing that is new
+		return errActsUntold
 	case !all.summed:
 		return errEarningsUneven
 	}

@@ -297,13 +297,17 @@ func (s *Service) released(ctx context.Context, book ledger.Book, a ledger.Addre
 }
 
 // outrun turns the refusal of a floor into a stale plan if a donation was released while the event was planned: money that
-// goes back to a buyer is a fact, and no floor refuses it.
+// goes back to a buyer is a fact, and no floor refuses it. If that cannot be read, it says so.
 func (p *planner) outrun(out ledger.Outcome) ledger.Outcome {
 	if p.order == nil || fault.CodeOf(out.Err) != ledger.ErrFloor.Code {
 		return out
 	}
 	for _, w := range p.waiting {
-		if held, err := p.waitsNow(w.account); err == nil && held != w.held {
+		held, err := p.waitsNow(w.account)
+		if err != nil {
+			return ledger.Outcome{Err: err}
+		}
+		if held != w.held {
 			return ledger.Outcome{Err: ledger.ErrStale}
 		}
 	}

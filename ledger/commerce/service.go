@@ -9,6 +9,7 @@ import (
 	"mizan/ledger"
 	"mizan/ledger/fault"
 	"mizan/ledger/money"
+	"mizan/ledger/postgres"
 )
 
 // Service records events. It is safe for concurrent use, in one process or many.
@@ -194,11 +195,14 @@ func (s *Service) plan(ctx context.Context, book ledger.Book, e *prepared, fresh
 }
 
 // outdated returns ErrStale instead of a plan's error if a story that the plan has read has gone on since then: what looks
-// wrong may be what another event has just done.
+// wrong may be what another event has just done. If that cannot be read, it says so.
 func (p *planner) outdated(err error) error {
 	for _, e := range p.expects {
 		page, look := p.service.look.story(p.ctx, p.book, ledger.TransactionQuery{Subject: e.Subject, Descending: true, Limit: 1})
-		if look == nil && len(page.Transactions) > 0 && page.Transactions[0].Sequence != e.LastSequence {
+		if look != nil {
+			return unread(err, look)
+		}
+		if len(page.Transactions) > 0 && page.Transactions[0].Sequence != e.LastSequence {
 			return ledger.ErrStale
 		}
 	}
@@ -226,13 +230,25 @@ func (s *Service) recordedBefore(ctx context.Context, book ledger.Book, e *prepa
 }
 
 // recordedElsewhere answers an event that cannot be planned: with what its reference recorded, if it was this event, and
-// otherwise with why.
+// otherwise with why. If that cannot be read, it says so: an event that may be recorded is not refused.
 func (s *Service) recordedElsewhere(ctx context.Context, book ledger.Book, e *prepared, why error) (*planner, *Result) {
 	ts, err := s.ledger.ByReference(ctx, book, e.event.Reference)
-	if err != nil || len(ts) == 0 {
+	if err != nil {
+		return nil, &Result{Event: *e.event, Err: unread(why, err)}
+	}
+	if len(ts) == 0 {
 		return nil, &Result{Event: *e.event, Err: why}
 	}
 	return s.recordedBefore(ctx, book, e, &order{transactions: ts}, &ts[0])
+}
+
+// unread is the error of a plan that ended with why, where what it has to be judged by could not be read because of look. What a read
+// failed with before says more than the one that failed after it.
+func unread(why, look error) error {
+	if postgres.Failed(why) {
+		return why
+	}
+	return look
 }
 
 // replayed is the result of what was recorded before under a reference.

@@ -123,7 +123,7 @@ func TestPostTxRaces(t *testing.T) {
 }
 
 // TestPostTxPlansAgain: a debt becomes smaller between the first plan and the lock; the plan is made again over what was
-// recorded meanwhile, and refused.
+// recorded meanwhile, and refused. What is asked for again is answered as the first time, once it can be looked up.
 func TestPostTxPlansAgain(t *testing.T) {
 	t.Parallel()
 	w := newPeerBench(t)
@@ -154,6 +154,33 @@ func TestPostTxPlansAgain(t *testing.T) {
 	}
 	if got := w.balances(t)["liabilities:seller:available:s USD"]; got != "" {
 		t.Errorf("the seller's balance is %s, want nothing", got)
+	}
+	// Whoever leaves between a plan and the look at what its reference has recorded is told neither of a defect nor of a refusal.
+	story := w.look.story
+	for _, e := range []Event{apply("rest", "30.00"), apply("more", "1.00")} {
+		ctx, leave := context.WithCancel(t.Context())
+		w.look.story = func(ctx context.Context, book ledger.Book, q ledger.TransactionQuery) (ledger.TransactionPage, error) {
+			page, err := story(ctx, book, q)
+			if e.Reference == "rest" { // its story has it already
+				leave()
+			}
+			return page, err
+		}
+		w.look.balance = func(ctx context.Context, book ledger.Book, a ledger.Address, c money.Currency) (money.Minor, error) {
+			m, err := balance(ctx, book, a, c)
+			leave() // there is no debt to apply the rest to
+			return m, err
+		}
+		if r := w.Post(ctx, w.book, e); ctx.Err() == nil || !errors.Is(r.Err, context.Canceled) {
+			t.Errorf("%s, whose sender has gone: %v", e.Reference, r.Err)
+		}
+	}
+	w.look.story, w.look.balance = story, balance
+	if r := w.Post(t.Context(), w.book, apply("rest", "30.00")); r.Err != nil || !r.Replayed {
+		t.Errorf("sent again: %v", r.Err)
+	}
+	if r := w.Post(t.Context(), w.book, apply("more", "1.00")); fault.CodeOf(r.Err) != ErrDebtSmaller.Code {
+		t.Errorf("where nothing is owed: %v", r.Err)
 	}
 	w.verified(t)
 }

@@ -10,6 +10,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// PowerTemporary is the power that everybody has over a database until it is taken from PUBLIC.
+const PowerTemporary = "may create temporary tables"
+
 // Examination is what a server says of itself, as one role sees it.
 type Examination struct {
 	// Role is who asked.
@@ -28,6 +31,8 @@ type Examination struct {
 	Changeable []string
 	// Unguarded are the append-only tables whose triggers are gone or switched off.
 	Unguarded []string
+	// Schema is what the tables and functions are made of, and what was granted on them.
+	Schema Schema
 	// Connections are what the server takes.
 	Connections Connections
 	// Archive is how the write-ahead log is kept.
@@ -105,7 +110,7 @@ func Examine(ctx context.Context, url string, appendOnly []string, now func() ti
 		return e, nil
 	}
 	for _, ask := range []func(context.Context, *pgx.Conn) error{
-		e.askConnections, e.askLog, e.askPowers,
+		e.askConnections, e.askLog, e.askPowers, e.askSchema,
 		func(ctx context.Context, conn *pgx.Conn) error { return e.askTables(ctx, conn, appendOnly) },
 		func(ctx context.Context, conn *pgx.Conn) error { return e.askClock(ctx, conn, now) },
 	} {
@@ -192,7 +197,7 @@ func (e *Examination) askPowers(ctx context.Context, conn *pgx.Conn) error {
 		     WHERE nspname IN ('public', 'river') AND has_schema_privilege(oid, 'CREATE')
 		    UNION SELECT 11, 'may set session_replication_role, which switches triggers off'
 		     WHERE has_parameter_privilege('session_replication_role', 'SET')
-		    UNION SELECT 12, 'may create temporary tables' WHERE has_database_privilege(current_database(), 'TEMPORARY')
+		    UNION SELECT 12, '`+PowerTemporary+`' WHERE has_database_privilege(current_database(), 'TEMPORARY')
 		) AS powers (place, power) ORDER BY place, power LIMIT $1`, maxTold)
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"mizan/ledger/postgres/pgtest"
 	"mizan/migrations"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -88,9 +89,9 @@ func TestExamine(t *testing.T) {
 			t.Errorf("after %s it is told %q", c.give, e.Powers)
 		}
 		run(t, super, fmt.Sprintf(c.take, role))
-		if e := examine(t, mine); len(e.Powers) > 0 {
-			t.Errorf("after %s it is told %q", c.take, e.Powers)
-		}
+	}
+	if e := examine(t, mine); len(e.Powers) > 0 {
+		t.Errorf("what was taken back is told: %q", e.Powers)
 	}
 	for _, c := range []struct{ give, take, table string }{
 		{"GRANT UPDATE ON entries TO %s", "REVOKE UPDATE ON entries FROM %s", "entries (UPDATE)"},
@@ -104,6 +105,81 @@ func TestExamine(t *testing.T) {
 			t.Errorf("after %s it is told %q", c.give, e.Changeable)
 		}
 		run(t, super, strings.ReplaceAll(c.take, "%s", role))
+	}
+	// What comes to be as it should is not told, as further partitions; every grant and every change beyond that is.
+	run(t, super, "SELECT prepare_partitions(900001)")
+	for _, url := range []string{db.AppURL, mine} {
+		if d := examine(t, url).Schema.Against(migrations.Made()); len(d.Changed)+len(d.Missing)+len(d.Added)+len(d.Granted) > 0 {
+			t.Errorf("nothing was changed, and it is told %+v", d)
+		}
+	}
+	tx, err := super.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, tx, "CREATE SEQUENCE eve; CREATE VIEW seen AS SELECT 1 AS one")
+	var want postgres.Departures
+	for _, c := range []struct{ give, told string }{
+		{"GRANT SELECT ON accounts TO %s", ""}, // as mizan_app has it
+		{"GRANT UPDATE ON accounts TO %s", "UPDATE ON table public.accounts TO the role"},
+		{"GRANT UPDATE (address) ON accounts TO PUBLIC", "UPDATE (address) ON table public.accounts TO PUBLIC"},
+		{"GRANT SELECT ON books TO PUBLIC", "SELECT ON table public.books TO PUBLIC"},
+		{"GRANT SELECT ON balances TO %s WITH GRANT OPTION", "SELECT ON table public.balances TO the role WITH GRANT OPTION"},
+		{"GRANT SELECT ON entries_p000002 TO %s", "SELECT ON table public.entries_p000002 TO the role"},
+		{"GRANT EXECUTE ON FUNCTION guard_table(regclass, text) TO PUBLIC", "EXECUTE ON function public.guard_table(target regclass, seal text) TO PUBLIC"},
+		{"GRANT CREATE ON SCHEMA river TO PUBLIC", "CREATE ON schema river TO PUBLIC"},
+		{"GRANT UPDATE ON SEQUENCE eve TO %s", "UPDATE ON sequence public.eve TO the role"},
+		{"GRANT SELECT ON seen TO PUBLIC", "SELECT ON table public.seen TO PUBLIC"},
+		{"ALTER DEFAULT PRIVILEGES FOR ROLE mizan_owner IN SCHEMA public GRANT DELETE ON TABLES TO PUBLIC", "DELETE ON tables to come TO PUBLIC"},
+		// By a role that it may become.
+		{"GRANT DELETE ON rail_paces TO " + owner + "; GRANT " + owner + " TO %s", "DELETE ON table public.rail_paces TO the role"},
+	} {
+		run(t, tx, strings.ReplaceAll(c.give, "%s", role))
+		if c.told != "" {
+			want.Granted = append(want.Granted, c.told)
+		}
+	}
+	for _, c := range []struct{ harm, changed, missing, added string }{
+		{harm: "CREATE OR REPLACE FUNCTION seal_entries() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$ BEGIN RETURN NULL; END $$", changed: "function public.seal_entries()"},
+		{harm: "ALTER FUNCTION seal_transactions() RESET search_path", changed: "function public.seal_transactions()"},
+		{harm: "ALTER FUNCTION guard_payout() SECURITY DEFINER", changed: "function public.guard_payout()"},
+		{harm: "ALTER FUNCTION refuse_change() OWNER TO " + owner, changed: "function public.refuse_change()"},
+		{harm: "ALTER FUNCTION guard_person() RENAME TO guard_persons", changed: "table public.people", missing: "function public.guard_person()", added: "function public.guard_persons()"},
+		{harm: "CREATE FUNCTION lower(varchar) RETURNS text LANGUAGE sql AS 'SELECT $1::text'", added: "function public.lower(character varying)"},
+		// What comes with an extension is no addition, and no disguise either.
+		{harm: "CREATE FUNCTION eve() RETURNS int LANGUAGE sql AS 'SELECT 1'; ALTER EXTENSION plpgsql ADD FUNCTION eve()"},
+		{harm: "CREATE OR REPLACE FUNCTION guard_hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$; ALTER EXTENSION plpgsql ADD FUNCTION guard_hold()", changed: "function public.guard_hold()"},
+		{harm: "ALTER TABLE payouts DISABLE TRIGGER moves_on", changed: "table public.payouts"},
+		{harm: "DROP TRIGGER seal ON entries_p000002", changed: "table public.entries_p000002"},
+		{harm: "ALTER TABLE earnings_cursors DISABLE TRIGGER ALL", changed: "table public.earnings_cursors"}, // those of its foreign keys
+		{harm: "CREATE RULE eve AS ON INSERT TO audit_rows DO INSTEAD NOTHING", changed: "table public.audit_rows"},
+		{harm: "ALTER TABLE api_keys ENABLE ROW LEVEL SECURITY", changed: "table public.api_keys"},
+		{harm: "ALTER TABLE payee_questions ALTER COLUMN question DROP NOT NULL", changed: "table public.payee_questions"},
+		{harm: "ALTER TABLE accounts DROP CONSTRAINT accounts_address_check", changed: "table public.accounts"},
+		{harm: "ALTER TABLE earnings SET UNLOGGED", changed: "table public.earnings"},
+		{harm: "DROP TABLE payout_debts", missing: "table public.payout_debts"},
+	} {
+		run(t, tx, c.harm)
+		for list, name := range map[*[]string]string{&want.Changed: c.changed, &want.Missing: c.missing, &want.Added: c.added} {
+			if name != "" {
+				*list = append(*list, name)
+			}
+		}
+	}
+	want.Granted = append(want.Granted, "EXECUTE ON function public.lower(character varying) TO PUBLIC") // as everybody may call what is made
+	run(t, tx, "SET LOCAL ROLE "+role)
+	harmed, err := postgres.SchemaWithin(t.Context(), tx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, list := range [][]string{want.Changed, want.Missing, want.Added, want.Granted} {
+		slices.Sort(list)
+	}
+	if diff := cmp.Diff(want, harmed.Against(migrations.Made())); diff != "" {
+		t.Error(diff)
 	}
 	for _, c := range []struct{ harm, table string }{
 		{"ALTER TABLE entries_p000001 DISABLE TRIGGER append_only", "entries_p000001"},

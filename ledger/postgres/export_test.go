@@ -7,6 +7,9 @@ import (
 	"os/exec"
 )
 
+// SchemaWithin reads a schema as a transaction has changed it.
+var SchemaWithin = readSchema
+
 // PID returns the process id of the server itself.
 func (s *Server) PID() int { return postmasterPID(s.config.DataDir) }
 

@@ -34,9 +34,9 @@ type Service struct {
 	events *commerce.Service
 	now    func() time.Time
 	wait   func(ctx context.Context, until time.Time) error
-	// page is readPage.
-	page int
-	log  *slog.Logger
+	// page is readPage, and light that of the same name.
+	page, light int
+	log         *slog.Logger
 	// earnedIn is that of the events, which tests have be slow.
 	earnedIn func(ctx context.Context, book ledger.Book, page []ledger.Transaction) (map[int64][]commerce.Earned, map[int64]error, error)
 
@@ -50,7 +50,7 @@ func New(o Options) *Service {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{pool: o.Pool, ledger: o.Ledger, events: o.Events, now: o.Now, wait: o.Wait, log: o.Log, earnedIn: o.Events.EarnedIn, page: readPage, slow: map[ledger.BookID]slow{}}
+	return &Service{pool: o.Pool, ledger: o.Ledger, events: o.Events, now: o.Now, wait: o.Wait, log: o.Log, earnedIn: o.Events.EarnedIn, page: readPage, light: light, slow: map[ledger.BookID]slow{}}
 }
 
 // By says by what earnings are told apart.

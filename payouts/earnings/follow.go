@@ -29,9 +29,11 @@ const (
 	// clearPage is how many sums are removed at a time.
 	clearPage = 10_000
 
-	// share is the part of its time, in percent, that a follower works while anybody posts. longestWait bounds one wait; it is long enough
+	// share is the part of its time, in percent, that a follower works while more than light transactions a second are posted. Fewer leave
+	// most of a machine free that posts thousands, and a follower that rested beside them would never come up. longestWait bounds one wait; it is long enough
 	// to give way in full for a page that is added. patience bounds all waits of one Follow.
 	share       = 4
+	light       = 500
 	longestWait = 30 * time.Second
 	patience    = 55 * time.Second
 	// farBehind is how many transactions may wait to be counted before following them takes no more regard of who posts, so that sums come up
@@ -41,7 +43,7 @@ const (
 
 // givingWay begins to give way.
 func (s *Service) givingWay() *ledger.GivingWay {
-	return s.ledger.GiveWay(ledger.Courtesy{Share: share, Longest: longestWait, InAll: patience, Now: s.now, Wait: s.wait})
+	return s.ledger.GiveWay(ledger.Courtesy{Share: share, Light: s.light, Longest: longestWait, InAll: patience, Now: s.now, Wait: s.wait})
 }
 
 // row is a sum in the making, with what it belongs to.
@@ -59,7 +61,7 @@ func (r row) compare(o row) int {
 }
 
 // Follow adds what was recorded since the last time, up to the book's last transaction as it begins, and says how many transactions
-// counted. It goes on where it ended when it is called again. While anybody posts it gives way, as long as its patience lasts.
+// counted. It goes on where it ended when it is called again. While much is posted it gives way, as long as its patience lasts.
 func (s *Service) Follow(ctx context.Context, book ledger.Book) (counted int64, err error) {
 	return s.follow(ctx, book, false)
 }

@@ -83,7 +83,8 @@ func (h *house) givesWay() {
 		h.set(until)
 		return nil
 	}
-	defer func() { h.wait = nil }()
+	h.light = 0
+	defer func() { h.wait, h.light = nil, light }()
 	way := h.givingWay()
 	h.ok(way.Rest(h.Context()))
 	for i, worked := range []time.Duration{200 * time.Millisecond, 100 * time.Millisecond, time.Second, time.Minute} {
@@ -102,6 +103,20 @@ func (h *house) givesWay() {
 	if got, want := fmt.Sprint(waited), "[4.8s 24s 26.2s 1s]"; got != want {
 		h.Errorf("it waited %s, want %s", got, want)
 	}
+	// Beside little it does not wait, however much was posted before it looked, and time in which it rested counts too.
+	waited, h.light = nil, 2
+	way = h.givingWay()
+	h.ok(way.Rest(h.Context()))
+	for _, posts := range []int{2, 3, 50, 51} {
+		for range posts {
+			h.raw("opening.balance", "assets:processor:available:main", 100, "liabilities:seller:available:sel_uk", -100)
+		}
+		h.set(h.clock().Add(time.Second))
+		h.ok(way.Rest(h.Context()))
+	}
+	if got, want := fmt.Sprint(waited), "[24s 24s]"; got != want {
+		h.Errorf("beside little it waited %s, want %s", got, want)
+	}
 }
 
 // followsAWhile has a follower work while somebody posts without end: it ends with its patience, keeps what it came to, and goes on from
@@ -115,7 +130,7 @@ func (h *house) followsAWhile() {
 		posted()
 	}
 	var waited time.Duration
-	h.page, h.now = 1, func() time.Time {
+	h.page, h.light, h.now = 1, 0, func() time.Time {
 		posted()
 		h.set(h.clock().Add(500 * time.Millisecond))
 		return h.clock()
@@ -125,7 +140,7 @@ func (h *house) followsAWhile() {
 		h.set(until)
 		return nil
 	}
-	defer func() { h.page, h.now, h.wait = readPage, h.clock, nil }()
+	defer func() { h.page, h.light, h.now, h.wait = readPage, light, h.clock, nil }()
 	before, err := h.Standing(h.Context(), h.book)
 	h.ok(err)
 	counted, err := h.FollowAWhile(h.Context(), h.book)

@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
 
 	"mizan/ledger"
+	"mizan/ledger/fault"
 	"mizan/ledger/money"
 	"mizan/ledger/postgres"
 )
@@ -232,8 +232,8 @@ var errCheckPanicked = errors.New("reconcile: a check of the checklist ended in 
 // the panic up. What it says stays out of the log, because it may hold anything.
 func (s *Service) safely(ctx context.Context, check func(context.Context) (*ChecklistItem, error)) (i *ChecklistItem, err error) {
 	defer func() {
-		if recover() != nil {
-			s.log.Error("a check of the checklist ended in a panic, which is a defect of the program", "stack", string(debug.Stack()))
+		if what := recover(); what != nil {
+			s.log.Error("a check of the checklist ended in a panic, which is a defect of the program", "panic", fault.Caught(what))
 			i, err = nil, errCheckPanicked
 		}
 	}()

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"math/big"
 	"slices"
 
@@ -31,10 +32,11 @@ SELECT c.number, c.act, c.period, c.at_sequence, c.document, c.totals, c.previou
 	sqlMonthClosings = closingColumns + ` WHERE c.book_id = $1 AND c.period = $2 AND c.number > $3 ORDER BY c.number LIMIT $4`
 
 	// The chain alone: of a document only its hash, by which its row can be computed again.
-	sqlChain = `
+	chainColumns = `
 SELECT c.number, c.act, c.period, c.at_sequence, sha256(convert_to(c.document, 'UTF8')), c.totals, c.previous, c.hash, c.preparer, c.approver, c.approval, c.reason, c.recorded_at
-  FROM period_closings c
- WHERE c.book_id = $1 AND c.number > $2 ORDER BY c.number LIMIT $3`
+  FROM period_closings c`
+	sqlChain     = chainColumns + ` WHERE c.book_id = $1 AND c.number > $2 ORDER BY c.number LIMIT $3`
+	sqlChainBack = chainColumns + ` WHERE c.book_id = $1 AND c.number < $2 ORDER BY c.number DESC LIMIT $3`
 	// The newest row of each month.
 	sqlLastClosings = `
 SELECT c.number, c.act, c.period, c.at_sequence, sha256(convert_to(c.document, 'UTF8')), c.totals, c.previous, c.hash, c.preparer, c.approver, c.approval, c.reason, c.recorded_at
@@ -189,6 +191,14 @@ func (s *Service) NewestClosings(ctx context.Context, book ledger.Book, before, 
 // Whoever keeps them can compute every hash again, and needs nobody to believe.
 func (s *Service) Chain(ctx context.Context, book ledger.Book, after, limit int) ([]Closing, error) {
 	return s.readClosings(ctx, sqlChain, book.ID, after, min(max(limit, 1), 1000))
+}
+
+// LatestChain is Chain from the end: the rows before the one of the number, the newest first; 0 stands for all of them.
+func (s *Service) LatestChain(ctx context.Context, book ledger.Book, before, limit int) ([]Closing, error) {
+	if before == 0 {
+		before = math.MaxInt32
+	}
+	return s.readClosings(ctx, sqlChainBack, book.ID, before, min(max(limit, 1), 1000))
 }
 
 // LastClosings returns the newest row of each of the months that have one, at most 1,000 of them, by month and without documents.

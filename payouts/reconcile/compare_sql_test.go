@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -57,4 +59,44 @@ func TestCompare(t *testing.T) {
 	if len(runs) != 4 {
 		t.Errorf("%d runs", len(runs))
 	}
+	h.inTurns(fourth)
+}
+
+// takingTime is a reader who does something else before taking anything.
+type takingTime func()
+
+func (r takingTime) Write(p []byte) (int, error) {
+	r()
+	return len(p), nil
+}
+
+// inTurns has one run made at a time for people, and documents read by some who take their time, which keeps nobody from having one made.
+func (h *comparing) inTurns(run Run) {
+	end, err := h.Begin()
+	h.ok(err)
+	if _, err := h.Replay(h.Context(), h.book, run.ID); !errors.Is(err, ErrBusy) {
+		h.Errorf("two runs at once: %v", err)
+	}
+	if err := h.Document(h.Context(), h.book, run.ID, takingTime(func() { h.Error("a document was made without its turn") })); !errors.Is(err, ErrBusy) {
+		h.Errorf("a document beside a run: %v", err)
+	}
+	end()
+	var read func(others int) error
+	read = func(others int) error {
+		var within error
+		var once sync.Once
+		err := h.Document(h.Context(), h.book, run.ID, takingTime(func() {
+			once.Do(func() {
+				if h.same(run); others > 0 {
+					within = read(others - 1)
+				}
+			})
+		}))
+		return errors.Join(err, within)
+	}
+	h.ok(read(mostLeaving - 1))
+	if err := read(mostLeaving); !errors.Is(err, ErrBusy) {
+		h.Errorf("one document too many: %v", err)
+	}
+	h.ok(read(0))
 }

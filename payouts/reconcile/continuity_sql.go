@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,9 +12,13 @@ import (
 	"mizan/ledger/money"
 )
 
-const sqlStatements = `
-SELECT receipt, ordinal, statement_id, sequence, currency, from_day, until_day, opening, closing, lines, proved FROM evidence_statements
- WHERE book_id = $1 AND source_id = $2 AND (receipt, ordinal) > ($3, $4) ORDER BY receipt, ordinal LIMIT $5`
+const (
+	statementColumns = `
+SELECT receipt, ordinal, statement_id, sequence, currency, from_day, until_day, opening, closing, lines, proved FROM evidence_statements`
+
+	sqlStatements     = statementColumns + ` WHERE book_id = $1 AND source_id = $2 AND (receipt, ordinal) > ($3, $4) ORDER BY receipt, ordinal LIMIT $5`
+	sqlStatementsBack = statementColumns + ` WHERE book_id = $1 AND source_id = $2 AND (receipt, ordinal) < ($3, $4) ORDER BY receipt DESC, ordinal DESC LIMIT $5`
+)
 
 const (
 	// statementsAtOnce is how many statements one statement of SQL reads, and statementsAtMost how many a source may have to be judged.
@@ -122,11 +127,20 @@ func (s *Service) allStatements(ctx context.Context, book ledger.Book, source So
 // Statements returns the statements of a bank in the order in which they came, with their balances: those after the one that is named,
 // up to a limit.
 func (s *Service) Statements(ctx context.Context, book ledger.Book, source Source, receipt int64, ordinal, limit int) ([]StatementRecord, error) {
-	return readStatements(ctx, s.pool, book, source, receipt, ordinal, limit)
+	return readStatements(ctx, s.pool, sqlStatements, book, source, receipt, ordinal, limit)
 }
 
-func readStatements(ctx context.Context, from queryer, book ledger.Book, source Source, receipt int64, ordinal, limit int) ([]StatementRecord, error) {
-	found, err := from.Query(ctx, sqlStatements, book.ID, source.ID, receipt, ordinal, min(max(limit, 1), statementsAtOnce))
+// LatestStatements returns the statements of a bank that came before the one that is named, the newest first, up to a limit. Receipt 0
+// stands for all of them.
+func (s *Service) LatestStatements(ctx context.Context, book ledger.Book, source Source, receipt int64, ordinal, limit int) ([]StatementRecord, error) {
+	if receipt == 0 {
+		receipt = math.MaxInt64
+	}
+	return readStatements(ctx, s.pool, sqlStatementsBack, book, source, receipt, ordinal, limit)
+}
+
+func readStatements(ctx context.Context, from queryer, sql string, book ledger.Book, source Source, receipt int64, ordinal, limit int) ([]StatementRecord, error) {
+	found, err := from.Query(ctx, sql, book.ID, source.ID, receipt, ordinal, min(max(limit, 1), statementsAtOnce))
 	if err != nil {
 		return nil, fmt.Errorf("read statements: %w", err)
 	}

@@ -32,17 +32,22 @@ type ReplayResult struct {
 
 // Replay makes a run again and compares. A difference is no error of Replay; see Same.
 //
-// Errors: ErrRunUnknown.
+// Errors: ErrRunUnknown, ErrBusy.
 func (s *Service) Replay(ctx context.Context, book ledger.Book, id string) (ReplayResult, error) {
-	result, _, err := s.again(ctx, book, id)
+	result, _, err := s.inTurn(ctx, book, id)
 	return result, err
 }
 
-// Document writes a run as canonical JSON, whose SHA-256 is the run's digest. It is made again for it.
+// Document writes a run as canonical JSON, whose SHA-256 is the run's digest. It is made again for it, and written when that is over.
 //
-// Errors: ErrRunUnknown, ErrRunChanged if it does not come to the same; then nothing is written.
+// Errors: ErrRunUnknown, ErrBusy, ErrRunChanged if it does not come to the same; then nothing is written.
 func (s *Service) Document(ctx context.Context, book ledger.Book, id string, w io.Writer) error {
-	result, out, err := s.again(ctx, book, id)
+	gone, err := take(s.leaving)
+	if err != nil {
+		return err
+	}
+	defer gone()
+	result, out, err := s.inTurn(ctx, book, id)
 	if err != nil {
 		return err
 	}
@@ -50,6 +55,16 @@ func (s *Service) Document(ctx context.Context, book ledger.Book, id string, w i
 		return ErrRunChanged
 	}
 	return out.document(w)
+}
+
+// inTurn makes a run again when nobody else has one made.
+func (s *Service) inTurn(ctx context.Context, book ledger.Book, id string) (ReplayResult, *outcome, error) {
+	end, err := s.Begin()
+	if err != nil {
+		return ReplayResult{}, nil, err
+	}
+	defer end()
+	return s.again(ctx, book, id)
 }
 
 func (s *Service) again(ctx context.Context, book ledger.Book, id string) (ReplayResult, *outcome, error) {

@@ -57,8 +57,8 @@ type Service struct {
 	most int
 	// coverageWithin is for how long a checklist adds up the money kept for others.
 	coverageWithin time.Duration
-	// checklists is held by those who compute one.
-	checklists chan struct{}
+	// checklists is held by those who compute one, making by who has a run made, and leaving by each document on its way.
+	checklists, making, leaving chan struct{}
 }
 
 // New returns the service in the database.
@@ -73,7 +73,7 @@ func New(o Options) *Service {
 		o.Share = defaultShare
 	}
 	return &Service{pool: o.Pool, ledger: o.Ledger, events: o.Events, payouts: o.Payouts, statements: o.Statements, trail: o.Trail, clock: o.Now, driver: o.Driver, log: o.Log,
-		share: o.Share, wait: o.Wait, most: mostCarried, coverageWithin: shipCoverage, checklists: make(chan struct{}, checklistsTogether), pullLists: pullLists, roundPulls: roundPulls, overlapAtMost: overlapAtMost}
+		share: o.Share, wait: o.Wait, most: mostCarried, coverageWithin: shipCoverage, checklists: make(chan struct{}, checklistsTogether), making: make(chan struct{}, 1), leaving: make(chan struct{}, mostLeaving), pullLists: pullLists, roundPulls: roundPulls, overlapAtMost: overlapAtMost}
 }
 
 // now is the time as the database keeps it.
