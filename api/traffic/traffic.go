@@ -7,6 +7,7 @@ import (
 	"context"
 	"hash/maphash"
 	"math"
+	"math/rand/v2"
 	"net/netip"
 	"runtime"
 	"strings"
@@ -164,14 +165,16 @@ func (v *Visitor) Refused(bytes int64) time.Duration {
 }
 
 // Hold waits before a refusal is told, if the visitor is refused again and again: who does not heed Retry-After would otherwise have the
-// next request refused as fast as it can send it, and saying no is work too. It ends with the context, and at once where too many wait.
+// next request refused as fast as it can send it, and saying no is work too. It waits a second in the middle, half of it to one and a half,
+// because those that were let go at the same moment would come again at the same moment. It ends with the context, and at once where too many
+// wait.
 func (v *Visitor) Hold(ctx context.Context) {
 	b := v.bucket()
 	if b == nil || b.refusals.AllowN(v.t.now(), 1) || !v.t.hold(b, 1) {
 		return
 	}
 	defer v.t.hold(b, -1)
-	timer := time.NewTimer(holding)
+	timer := time.NewTimer(holding/2 + rand.N(holding)) // #nosec G404 -- a wait is spread, not kept secret
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -158,18 +158,23 @@ func TestRefusalsAreHeld(t *testing.T) {
 		if n := refuse(t.Context(), "192.0.2.2", Burst); n != Burst {
 			t.Errorf("%d of another are told at once", n)
 		}
-		<-time.After(holding / 2)
+		<-time.After(holding/2 - 1)
 		synctest.Wait()
 		if n := told.Load(); n != 2*Burst+7 {
-			t.Errorf("%d are told after half the time", n)
+			t.Errorf("%d are told before half the time", n)
 		}
 		<-time.After(holding / 2)
+		synctest.Wait()
+		if n := told.Load() - 2*Burst - 7; n < heldEach/4 || n > heldEach*3/4 {
+			t.Errorf("%d are told at the middle time", n)
+		}
+		<-time.After(holding/2 + 1)
 		synctest.Wait()
 		if n := told.Load(); n != 2*Burst+heldEach+7 || traffic.held != 0 {
 			t.Errorf("%d are told after the time, and %d wait", n, traffic.held)
 		}
 		if n := refuse(t.Context(), "192.0.2.1", 3); n != 1 {
-			t.Errorf("a second later %d of 3 are told at once", n)
+			t.Errorf("a moment later %d of 3 are told at once", n)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		for i := range heldAll / heldEach {
