@@ -31,6 +31,20 @@ func files(pairs ...string) fstest.MapFS {
 	return set
 }
 
+// connect returns a connection of the owner's that has executed a statement, until the test ends.
+func connect(t *testing.T, db *pgtest.DB, sql string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), db.OwnerURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	if _, err := conn.Exec(t.Context(), sql); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
 var unreleased = migrations.Options{Unreleased: true}
 
 func TestApplyTwice(t *testing.T) {
@@ -170,14 +184,7 @@ func TestApplyWaitsBrieflyForALock(t *testing.T) {
 	if _, err := migrations.ApplyFiles(t.Context(), db.OwnerURL, set, "", unreleased); err != nil {
 		t.Fatal(err)
 	}
-	conn, err := pgx.Connect(t.Context(), db.OwnerURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.WithoutCancel(t.Context()))
-	if _, err := conn.Exec(t.Context(), `BEGIN; SELECT * FROM first`); err != nil {
-		t.Fatal(err)
-	}
+	conn := connect(t, db, `BEGIN; SELECT * FROM first`)
 	set["00002_alter.sql"] = files("00002_alter.sql", "ALTER TABLE first ADD COLUMN m int;")["00002_alter.sql"]
 	opts := migrations.Options{Unreleased: true, LockTimeout: 50 * time.Millisecond}
 	if _, err := migrations.ApplyFiles(t.Context(), db.OwnerURL, set, "", opts); postgres.SQLState(err) != "55P03" {
@@ -199,14 +206,7 @@ func TestIndexesBeside(t *testing.T) {
 	if _, err := migrations.ApplyFiles(t.Context(), db.OwnerURL, set, "", unreleased); err != nil {
 		t.Fatal(err)
 	}
-	conn, err := pgx.Connect(t.Context(), db.OwnerURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.WithoutCancel(t.Context()))
-	if _, err := conn.Exec(t.Context(), `BEGIN; INSERT INTO first VALUES (1)`); err != nil {
-		t.Fatal(err)
-	}
+	conn := connect(t, db, `BEGIN; INSERT INTO first VALUES (1)`)
 	set["00002_index.sql"] = &fstest.MapFile{Data: []byte("-- +goose NO TRANSACTION\n-- +goose Up\nDROP INDEX CONCURRENTLY IF EXISTS first_n;\nCREATE INDEX CONCURRENTLY first_n ON first (n);\n")}
 	set["00003_alter.sql"] = files("00003_alter.sql", "ALTER TABLE other ADD COLUMN m int;")["00003_alter.sql"]
 	done := make(chan error, 1)
@@ -214,11 +214,7 @@ func TestIndexesBeside(t *testing.T) {
 		_, err := migrations.ApplyFiles(t.Context(), db.OwnerURL, set, "", migrations.Options{Unreleased: true, LockTimeout: time.Millisecond})
 		done <- err
 	}()
-	looker, err := pgx.Connect(t.Context(), db.OwnerURL) // who is in a transaction sees one and the same activity
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer looker.Close(context.WithoutCancel(t.Context()))
+	looker := connect(t, db, "") // who is in a transaction sees one and the same activity
 	waits := func() (n int) {
 		if err := looker.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'CREATE INDEX%'
 			AND clock_timestamp() - query_start > interval '20 milliseconds'`).Scan(&n); err != nil {

@@ -11,13 +11,13 @@ import (
 // agreed, and runs that a second person released.
 
 const (
-	// Every version counts and not the newest alone: money may have gone by one that another came after.
 	claimDestinations guard.Claims = `
 SELECT d.id, 'payee:' || d.payee, 'payout_destination.set', '"id":"' || d.id || '"' FROM payout_destinations d
  WHERE d.book_id = $1 AND d.id > $2 ORDER BY d.id LIMIT $3`
 	claimHolds guard.Claims = `
 SELECT h.id, 'payee:' || h.payee, 'payout_hold.released', '"id":"' || h.id || '"' FROM payout_holds h
  WHERE h.book_id = $1 AND h.id > $2 AND h.released_at IS NOT NULL ORDER BY h.id LIMIT $3`
+	// Every version counts and not the newest alone, of exceptions too: money may have gone by one that another came after.
 	claimStandings guard.Claims = `
 SELECT s.payee || '/' || s.version, 'payee:' || s.payee, 'payee.standing_changed', '"version":' || s.version || ',' FROM payout_standings s
  WHERE s.book_id = $1 AND (s.payee, s.version) > (split_part($2, '/', 1), coalesce(nullif(split_part($2, '/', 2), ''), '0')::int) ORDER BY s.payee, s.version LIMIT $3`

@@ -167,14 +167,7 @@ func (f *follower) follow(ctx context.Context, b *pagesBench, with bool) error {
 func (f *follower) rest(ctx context.Context, d time.Duration) error {
 	f.work = f.work.plus(f.passed())
 	defer func() { f.atRest = f.atRest.plus(f.passed()) }()
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return pause(ctx, d)
 }
 
 // passed is what passed since it was asked last.

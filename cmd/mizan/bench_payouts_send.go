@@ -161,16 +161,7 @@ func (b *payoutsBench) newSender(ctx context.Context, now func() time.Time, url 
 		return nil, err
 	}
 	s := &payoutSender{pool: pool, ledger: ledger.New(pool, ledger.Options{Now: now})}
-	wait := func(ctx context.Context, until time.Time) error {
-		timer := time.NewTimer(until.Sub(now()))
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
+	wait := func(ctx context.Context, until time.Time) error { return pause(ctx, until.Sub(now())) }
 	s.service = payouts.New(payouts.Options{Pool: pool, Ledger: s.ledger, Events: commerce.New(s.ledger, commerce.NewRuleSets(pool, now), now),
 		Trail: guard.NewTrail(pool, now), Now: now, Wait: wait, Rails: []payouts.Rail{{Name: "connected", Processor: "main", Driver: driver, PerSecond: pace}}})
 	return s, nil

@@ -203,7 +203,8 @@ func (c *doctorCmd) judgeVerification(f *findings, now time.Time) {
 }
 
 // verifyReport is what a report of mizan verify comes to: when it was written, how many books it is of, which of them were not sound, or
-// what stands beside them, and in which the sums of earnings, on which no money rests, differ or were not all compared. It is whole if all books were verified, and behind them the trail of no book.
+// what stands beside them, and in which the sums of earnings, on which no money rests, differ or were not all compared. It is whole if all
+// books were verified, and behind them the trail of no book.
 type verifyReport struct {
 	at      time.Time
 	books   int

@@ -50,14 +50,7 @@ func waitBy(c *clock) func(ctx context.Context, until time.Time) error {
 		if c.stands() {
 			return ctx.Err()
 		}
-		timer := time.NewTimer(until.Sub(c.now()))
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+		return pause(ctx, until.Sub(c.now()))
 	}
 }
 

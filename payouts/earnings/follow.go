@@ -30,8 +30,8 @@ const (
 	clearPage = 10_000
 
 	// share is the part of its time, in percent, that a follower works while more than light transactions a second are posted. Fewer leave
-	// most of a machine free that posts thousands, and a follower that rested beside them would never come up. longestWait bounds one wait; it is long enough
-	// to give way in full for a page that is added. patience bounds all waits of one Follow.
+	// most of a machine free that posts thousands, and a follower that rested beside them would never come up. longestWait bounds one wait; it
+	// is long enough to give way in full for a page that is added. patience bounds all waits of one Follow.
 	share       = 4
 	light       = 500
 	longestWait = 30 * time.Second
